@@ -1,0 +1,21 @@
+//! The gateway as a library: what `main` composes, what the integration tests and fuzz targets call.
+//! Caller -> route -> policy -> broker -> adapter -> provider, one way.
+
+pub mod api;
+pub mod app;
+pub mod body;
+pub mod caller;
+pub mod cli;
+pub mod config;
+pub mod cors;
+pub mod error_table;
+pub mod leak;
+pub mod outcome;
+pub mod path;
+pub mod plan;
+pub mod policy;
+pub mod problem;
+pub mod proxy;
+pub mod route;
+pub mod server;
+pub mod telemetry;
