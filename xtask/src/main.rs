@@ -1,2 +1,39 @@
-//! Maintainer commands.
-fn main() {}
+//! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
+
+mod ci;
+mod lint;
+mod parts;
+mod sh;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Everything a maintainer of idp-gateway runs", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What CI runs, in the same order: tidy, lint, test.
+    Ci,
+    /// Formatting, clippy and rustdoc, warnings denied.
+    Lint,
+    /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
+    Test(test::Options),
+    /// Checks the repository itself: crate edges, sizes, words, links.
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    let root = sh::root()?;
+    match Cli::parse().command {
+        Command::Ci => ci::run(&root),
+        Command::Lint => lint::run(&root),
+        Command::Test(options) => test::run(&root, &options),
+        Command::Tidy => tidy::run(&root),
+    }
+}

@@ -1,0 +1,21 @@
+//! The example single-page app, driven in the distribution's Chromium.
+
+use super::ensure_program;
+use super::sdk::Demo;
+use crate::sh;
+use anyhow::Result;
+use std::path::Path;
+
+const FOLDER: &str = "crates/gateway/tests/browser";
+
+pub(super) fn run(root: &Path) -> Result<()> {
+    ensure_program(root, "node", "nodejs")?;
+    ensure_program(root, "npm", "npm")?;
+    ensure_program(root, "chromium", "chromium")?;
+    let folder = root.join(FOLDER);
+    sh::run(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
+    let demo = Demo::start(root)?;
+    let mut node = sh::command(&folder, "node");
+    node.args(["--test"]).env("DEMO", &demo.description).env("CHROMIUM", "chromium");
+    sh::run_command(&mut node)
+}

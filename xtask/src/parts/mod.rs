@@ -1,0 +1,54 @@
+//! The real parts that users have: each is fetched where it can be, and one pass of tests runs against it.
+
+mod browser;
+mod redis;
+mod sdk;
+
+use crate::sh;
+use anyhow::{Result, bail};
+use std::path::Path;
+
+/// A real part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// A Redis or Valkey server under the token broker's stores.
+    Redis,
+    /// Provider SDKs from npm and PyPI as clients of a running gateway.
+    Sdk,
+    /// The example single-page app in Chromium.
+    Browser,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 3] = [Self::Redis, Self::Sdk, Self::Browser];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis server",
+            Self::Sdk => "provider SDKs",
+            Self::Browser => "browser",
+        }
+    }
+
+    pub(crate) fn run(self, root: &Path) -> Result<()> {
+        match self {
+            Self::Redis => redis::run(root),
+            Self::Sdk => sdk::run(root),
+            Self::Browser => browser::run(root),
+        }
+    }
+}
+
+/// Makes sure that a program of the distribution is there: installs the package as root, else says what to install.
+fn ensure_program(root: &Path, program: &str, package: &str) -> Result<()> {
+    if sh::found(program) {
+        return Ok(());
+    }
+    if !sh::found("apt-get") || !sh::is_root() {
+        bail!(
+            "`{program}` is missing: install the package `{package}` of your distribution and run this again"
+        );
+    }
+    sh::run(root, "apt-get", &["update", "-qq"])?;
+    sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
+}

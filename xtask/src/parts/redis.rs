@@ -1,0 +1,13 @@
+//! The stores against a server of the distribution.
+
+use crate::sh;
+use anyhow::Result;
+use std::path::Path;
+
+pub(super) fn run(root: &Path) -> Result<()> {
+    super::ensure_program(root, "redis-server", "redis-server")?;
+    let mut tests = sh::command(root, "cargo");
+    tests.args(["test", "--package", "token-broker", "--package", "gateway", "--locked", "redis"]);
+    tests.env("REDIS_SERVER", "redis-server");
+    sh::run_command(&mut tests)
+}

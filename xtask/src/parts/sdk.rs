@@ -1,0 +1,84 @@
+//! Provider SDKs, pinned, as clients of `gateway demo`.
+
+use super::ensure_program;
+use crate::sh;
+use anyhow::{Context as _, Result, ensure};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+const FOLDER: &str = "crates/gateway/tests/sdk";
+
+pub(super) fn run(root: &Path) -> Result<()> {
+    ensure_program(root, "node", "nodejs")?;
+    ensure_program(root, "npm", "npm")?;
+    let folder = root.join(FOLDER);
+    sh::run(&folder.join("node"), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
+    let python = virtual_environment(&folder.join("python"), root)?;
+    let demo = Demo::start(root)?;
+    let mut node = sh::command(&folder.join("node"), "node");
+    node.args(["--test", "--test-concurrency=1"]).env("DEMO", &demo.description);
+    sh::run_command(&mut node)?;
+    let mut tests = sh::command(&folder.join("python"), &python.to_string_lossy());
+    tests.args(["-m", "unittest", "-v"]).env("DEMO", &demo.description);
+    sh::run_command(&mut tests)
+}
+
+/// A virtual environment with the pinned packages, kept under `target` between runs.
+fn virtual_environment(folder: &Path, root: &Path) -> Result<PathBuf> {
+    let place = root.join("target/sdk-venv");
+    let python = place.join("bin/python");
+    if !python.exists() {
+        sh::run(root, "python3", &["-m", "venv", &place.to_string_lossy()])?;
+    }
+    let requirements = folder.join("requirements.txt");
+    let python_name = python.to_string_lossy().into_owned();
+    sh::run(
+        root,
+        &python_name,
+        &["-m", "pip", "install", "--quiet", "--requirement", &requirements.to_string_lossy()],
+    )?;
+    Ok(python)
+}
+
+/// A running `gateway demo`, ended when dropped.
+pub(super) struct Demo {
+    child: Child,
+    /// The JSON object that `gateway demo --json` prints: addresses and caller tokens.
+    pub(super) description: String,
+}
+
+impl Demo {
+    pub(super) fn start(root: &Path) -> Result<Self> {
+        sh::run(root, "cargo", &["build", "--package", "gateway", "--locked"])?;
+        let mut child = sh::command(root, "target/debug/gateway")
+            .args(["demo", "--json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("target/debug/gateway demo --json")?;
+        let stdout = child.stdout.take().context("the demo has no stdout")?;
+        let stderr = child.stderr.take().context("the demo has no stderr")?;
+        // Both pipes are drained for as long as the demo lives; a full pipe would stop it.
+        std::thread::spawn(move || std::io::copy(&mut BufReader::new(stderr), &mut std::io::sink()));
+        let mut reader = BufReader::new(stdout);
+        let mut description = String::new();
+        reader.read_line(&mut description).context("reading what the demo prints")?;
+        std::thread::spawn(move || reader.read_to_end(&mut Vec::new()));
+        let demo = Self { child, description };
+        ensure!(
+            demo.description.trim_start().starts_with('{'),
+            "the demo did not start; run `gateway demo` to see why"
+        );
+        Ok(demo)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Already gone is as good as ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

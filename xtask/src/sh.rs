@@ -1,0 +1,83 @@
+//! Running other programs: said before they start, timed, and failed loudly.
+
+use anyhow::{Context as _, Result, bail};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+/// The workspace root: the folder above this crate.
+pub(crate) fn root() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .context("xtask has no parent folder")
+}
+
+/// A command in `dir`, with cargo found through the variable cargo itself sets.
+pub(crate) fn command(dir: &Path, program: &str) -> Command {
+    let program =
+        if program == "cargo" { std::env::var_os("CARGO") } else { None }.unwrap_or_else(|| program.into());
+    let mut command = Command::new(program);
+    command.current_dir(dir);
+    command
+}
+
+/// Runs `program args…`, inheriting the output; fails when it fails.
+pub(crate) fn run<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> Result<()> {
+    let mut command = command(dir, program);
+    command.args(args);
+    run_command(&mut command)
+}
+
+/// Runs a prepared command, inheriting the output; fails when it fails.
+pub(crate) fn run_command(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    say(&format!("$ {line}"));
+    let start = SystemTime::now();
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    say(&format!("  done in {} s", start.elapsed().unwrap_or_default().as_secs()));
+    Ok(())
+}
+
+/// What `program args…` prints on stdout.
+pub(crate) fn output<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> Result<String> {
+    let mut command = command(dir, program);
+    command.args(args).stderr(Stdio::inherit());
+    let line = line(&command);
+    let output = command.output().with_context(|| format!("cannot start `{line}`"))?;
+    if !output.status.success() {
+        bail!("`{line}` ended with {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed something that is not UTF-8"))
+}
+
+/// Whether a program can be found in `PATH`.
+pub(crate) fn found(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// Whether this process is root, and so may install distribution packages.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stderr, reason = "this is a command line tool; messages belong on stderr")]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+fn line(command: &Command) -> String {
+    let mut line =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        line.push(' ');
+        line.push_str(&argument.to_string_lossy());
+    }
+    line
+}
