@@ -8,6 +8,7 @@ mod test;
 mod tidy;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Everything a maintainer of idp-gateway runs", version)]
@@ -28,9 +29,19 @@ enum Command {
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            sh::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
     let root = sh::root()?;
-    match Cli::parse().command {
+    match command {
         Command::Ci => ci::run(&root),
         Command::Lint => lint::run(&root),
         Command::Test(options) => test::run(&root, &options),
