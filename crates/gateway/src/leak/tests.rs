@@ -1,0 +1,335 @@
+//! The guard against a naive search over the whole body.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use proptest::prelude::*;
+
+use super::{LeakGuard, MemberStripper, is_encoded};
+
+const TOKEN: &str = "ya29.a0/Af_H6-SM+BcD~e%f\\g\"hIJ";
+
+/// What the guard must do, written without cleverness: at every place, for every needle, try to read it there.
+fn naive(tokens: &[&str], data: &[u8]) -> Vec<u8> {
+    let mut needles: Vec<Vec<u8>> = Vec::new();
+    for token in tokens {
+        needles.push(token.as_bytes().to_vec());
+        for lead in 0..3 {
+            for engine in [&STANDARD, &URL_SAFE] {
+                // Twice with different neighbours: what stays the same belongs to the token alone.
+                let around = |fill: u8| {
+                    let text = [&vec![fill; lead][..], token.as_bytes(), &[fill; 3]].concat();
+                    engine.encode(text).into_bytes()
+                };
+                let (one, other) = (around(0), around(255));
+                let same: Vec<usize> = (0..one.len()).filter(|at| one[*at] == other[*at] && one[*at] != b'=').collect();
+                if same.len() >= 6 {
+                    needles.push(same.iter().map(|at| one[*at]).collect());
+                }
+            }
+        }
+    }
+    let mut clean = data.to_vec();
+    for start in 0..data.len() {
+        for needle in &needles {
+            if let Some(end) = read(needle, data, start) {
+                clean[start..end].fill(b'*');
+            }
+        }
+    }
+    clean
+}
+
+fn read(needle: &[u8], data: &[u8], mut at: usize) -> Option<usize> {
+    for expected in needle {
+        let percent = [format!("%{expected:02x}"), format!("%{expected:02X}")];
+        let json = [format!("\\u00{expected:02x}"), format!("\\u00{expected:02X}")];
+        let mut spellings: Vec<String> = percent.into_iter().chain(json).collect();
+        if matches!(expected, b'/' | b'\\' | b'"') {
+            spellings.push(format!("\\{}", char::from(*expected)));
+        }
+        spellings.push(char::from(*expected).to_string());
+        let rest = &data[at..];
+        let mixed = |spelling: &&String| {
+            rest.len() >= spelling.len()
+                && rest[..spelling.len()].eq_ignore_ascii_case(spelling.as_bytes())
+                // Only the hexadecimal digits come in either case.
+                && (rest[..spelling.len()] == *spelling.as_bytes()
+                    || (spelling.len() == 3)
+                    || (spelling.len() == 6 && rest[1] == b'u'))
+        };
+        at += spellings.iter().find(mixed)?.len();
+    }
+    Some(at)
+}
+
+fn streamed(guard: &LeakGuard, chunks: &[&[u8]]) -> Vec<u8> {
+    let mut scrubber = guard.scrubber();
+    let mut out = Vec::new();
+    for chunk in chunks {
+        out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(chunk)));
+        assert!(scrubber.held() <= scrubber.longest_hold());
+    }
+    out.extend_from_slice(&scrubber.finish());
+    out
+}
+
+fn percent(token: &str, upper: bool, all: bool) -> String {
+    token
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' if !all => char::from(byte).to_string(),
+            _ if upper => format!("%{byte:02X}"),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect()
+}
+
+/// Everything the contract names, and more.
+fn spellings(token: &str) -> Vec<String> {
+    let mut all = vec![token.to_owned()];
+    for upper in [true, false] {
+        all.push(percent(token, upper, false));
+        all.push(percent(token, upper, true));
+    }
+    all.push(serde_json::to_string(token).unwrap().trim_matches('"').replace('/', "\\/"));
+    all.push(token.bytes().map(|byte| format!("\\u{byte:04x}")).collect());
+    all.push(token.bytes().map(|byte| format!("\\u{byte:04X}")).collect());
+    all
+}
+
+#[test]
+fn every_spelling_is_found_at_every_two_chunk_split() {
+    for token in [TOKEN, "gho_16C7e42F292c6912E7710c838347Ae178B4a"] {
+        let guard = LeakGuard::new(&[token], false);
+        for spelling in spellings(token) {
+            let body = format!("{{\"a\":\"100%{spelling}%2\\u00\",\"b\":\"{}\"}}", &spelling[..spelling.len() - 1]);
+            let expected = naive(&[token], body.as_bytes());
+            assert_eq!(expected.iter().filter(|byte| **byte == b'*').count(), spelling.len(), "{spelling}");
+            for split in 0..=body.len() {
+                let (left, right) = body.as_bytes().split_at(split);
+                let found = streamed(&guard, &[left, right]);
+                assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&expected), "{spelling} {split}");
+            }
+        }
+    }
+}
+
+#[test]
+fn base64_is_found_at_the_three_alignments_also_escaped() {
+    let guard = LeakGuard::new(&[TOKEN], false);
+    for lead in 0..3 {
+        for engine in [&STANDARD, &URL_SAFE] {
+            let text = engine.encode(format!("{}{TOKEN}:tail", &"user:"[..lead]));
+            for spelled in [text.clone(), text.replace('/', "\\/"), text.replace('+', "%2B").replace('/', "%2f")] {
+                let expected = naive(&[TOKEN], spelled.as_bytes());
+                assert!(expected.iter().filter(|byte| **byte == b'*').count() >= TOKEN.len() * 4 / 3 - 3);
+                for split in 0..=spelled.len() {
+                    let (left, right) = spelled.as_bytes().split_at(split);
+                    assert_eq!(streamed(&guard, &[left, right]), expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_byte_at_a_time_and_overlapping_tokens() {
+    let tokens = ["abcabcab", "abcab", "cabcabca", "xabcabc"];
+    let guard = LeakGuard::new(&tokens, false);
+    let body = b"..xabcabcabcabcab..abcabcabca%62cab\\u0063..YWJjYWJjYWI=";
+    let expected = naive(&tokens, body);
+    let chunks: Vec<&[u8]> = body.chunks(1).collect();
+    assert_eq!(streamed(&guard, &chunks), expected);
+    assert_eq!(guard.scrub(body).unwrap().0, expected);
+}
+
+#[test]
+fn a_short_seed_inside_a_longer_one_hides_nothing() {
+    let tokens = ["0123456789abcdefGHIJ", "456789"];
+    let guard = LeakGuard::new(&tokens, false);
+    assert_eq!(guard.scrub_text("-0123456789abcdefGHIJ-"), "-********************-");
+}
+
+#[test]
+fn only_what_may_become_a_token_is_held_back() {
+    let guard = LeakGuard::new(&["gho_secret"], false);
+    let mut scrubber = guard.scrubber();
+    let event = Bytes::from_static(b"data: hello\n\n");
+    let out = scrubber.push(event.clone());
+    assert_eq!(out, event);
+    assert_eq!(out.as_ptr(), event.as_ptr(), "clean chunks are not copied");
+    assert_eq!(scrubber.push(Bytes::from_static(b"x gho_se")), "x ");
+    assert_eq!(scrubber.push(Bytes::from_static(b"e")), "gho_see");
+    assert_eq!(scrubber.push(Bytes::from_static(b"50%")), "50");
+    assert_eq!(scrubber.push(Bytes::from_static(b" off \\")), "% off ");
+    assert_eq!(scrubber.push(Bytes::from_static(b"!")), "\\!");
+    assert_eq!(scrubber.held(), 0);
+}
+
+#[test]
+fn headers_keep_length_and_sensitivity() {
+    let guard = LeakGuard::new(&[TOKEN, ""], false);
+    let mut headers = HeaderMap::new();
+    let mut value = HeaderValue::from_str(&format!("Bearer error=\"{}\"", percent(TOKEN, false, false))).unwrap();
+    value.set_sensitive(true);
+    let length = value.len();
+    headers.insert("x-echo", value);
+    headers.append("x-echo", HeaderValue::from_static("clean"));
+    headers.append("x-obs", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+    assert_eq!(guard.prepare(&mut headers), 1);
+    let value = headers.get("x-echo").unwrap();
+    assert_eq!(value.len(), length);
+    assert!(value.is_sensitive());
+    assert!(value.to_str().unwrap().starts_with("Bearer error=\"****"));
+    assert!(!format!("{guard:?}").contains("ya29"));
+}
+
+#[test]
+fn stripping_takes_length_and_digests_along() {
+    let guard = LeakGuard::new(&[TOKEN], true);
+    for (media, strips) in [
+        ("application/json; charset=UTF-8", true),
+        ("text/javascript; charset=UTF-8", true),
+        ("application/vnd.api+json", true),
+        ("image/png", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("9"));
+        headers.insert("content-digest", HeaderValue::from_static("sha-256=:x:"));
+        assert_eq!(guard.strips(&headers), strips);
+        guard.prepare(&mut headers);
+        assert_eq!(headers.len(), if strips { 1 } else { 3 });
+    }
+    assert!(!LeakGuard::new(&[TOKEN], false).strips(&HeaderMap::new()));
+}
+
+#[test]
+fn encodings_other_than_identity_are_seen() {
+    for (coding, encoded) in [("gzip", true), ("identity", false), ("identity, br", true), ("", false)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", HeaderValue::from_static(coding));
+        assert_eq!(is_encoded(&headers), encoded, "{coding}");
+    }
+}
+
+fn stripped(chunks: &[&[u8]]) -> String {
+    let mut stripper = MemberStripper::new();
+    let out: Vec<u8> = chunks.iter().flat_map(|chunk| stripper.push(Bytes::copy_from_slice(chunk))).collect();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn members_are_removed_whatever_their_value_at_every_split() {
+    let cases = [
+        (r#"{"access_token":"EAAB","id":"1"}"#, r#"{"access_token":"[removed]","id":"1"}"#),
+        (r#"{"access_token" : "a\"b\\","x":1}"#, r#"{"access_token" : "[removed]","x":1}"#),
+        (r#"{"data":[{"access_token":{"a":["}",{"b":"\"]"}]},"n":2}]}"#, r#"{"data":[{"access_token":"[removed]","n":2}]}"#),
+        (r#"{"access_token":[1,[2]]}"#, r#"{"access_token":"[removed]"}"#),
+        (r#"{"access_token":12.5e3 ,"a":{"access_token":null}}"#, r#"{"access_token":"[removed]" ,"a":{"access_token":"[removed]"}}"#),
+        (r#"{"access\u005ftoken":"x","\u0061ccess_token":true}"#, r#"{"access\u005ftoken":"[removed]","\u0061ccess_token":"[removed]"}"#),
+        (r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#, r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#),
+        (r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#, r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#),
+        (r#"{"access_\token":"x","access_token\u0000":"y","":""}"#, r#"{"access_\token":"x","access_token\u0000":"y","":""}"#),
+        (r#"{"access_token":}"#, r#"{"access_token":}"#),
+        (r#"{"access_token":"cut"#, r#"{"access_token":"[removed]""#),
+    ];
+    for (before, after) in cases {
+        for split in 0..=before.len() {
+            let (left, right) = before.as_bytes().split_at(split);
+            assert_eq!(stripped(&[left, right]), after, "{split}");
+        }
+        let chunks: Vec<&[u8]> = before.as_bytes().chunks(1).collect();
+        assert_eq!(stripped(&chunks), after);
+    }
+}
+
+/// The same on a parsed document.
+fn strip_value(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                if name == "access_token" {
+                    *member = "[removed]".into();
+                } else {
+                    strip_value(member);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(strip_value),
+        _ => {}
+    }
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        "[a\"\\\\{}:,\u{e9}]{0,8}".prop_map(Into::into),
+        Just("access_token".into()),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop_oneof![Just("access_token".to_owned()), "[a\"\\\\:]{0,4}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::vec((name, inner), 0..4)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn stripping_equals_editing_the_document(mut value in json(), pretty: bool, cut in 1_usize..40) {
+        let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        let chunks: Vec<&[u8]> = text.as_bytes().chunks(cut).collect();
+        let out: serde_json::Value = serde_json::from_str(&stripped(&chunks)).unwrap();
+        strip_value(&mut value);
+        prop_assert_eq!(out, value);
+    }
+
+    /// A small alphabet, so that near misses, overlaps and escapes that run into each other are the rule.
+    #[test]
+    fn any_body_any_chunks_equals_the_naive_search(
+        tokens in prop::collection::vec("[a2f/]{2,7}", 1..3),
+        parts in prop::collection::vec((0_usize..12, any::<prop::sample::Index>()), 0..12),
+        cuts in prop::collection::vec(1_usize..9, 1..6),
+    ) {
+        let names: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let mut body = String::new();
+        for (kind, index) in parts {
+            let token = names[index.index(names.len())];
+            let spelled = spellings(token);
+            match kind {
+                0 => body.push('%'),
+                1 => body.push('\\'),
+                2 => body.push_str("\\u00"),
+                3 => body.push_str("%2"),
+                4 => body.push_str(&STANDARD.encode(token)),
+                5 => body.push_str(&token[..index.index(token.len())]),
+                6 => body.push_str(&STANDARD.encode(format!("a{token}"))),
+                _ => body.push_str(&spelled[index.index(spelled.len())]),
+            }
+        }
+        let expected = naive(&names, body.as_bytes());
+        let guard = LeakGuard::new(&names, false);
+        prop_assert_eq!(guard.scrub(body.as_bytes()).map_or(body.clone().into_bytes(), |(clean, _)| clean), expected.clone());
+        for split in 0..=body.len() {
+            let (left, right) = body.as_bytes().split_at(split);
+            prop_assert_eq!(streamed(&guard, &[left, right]), expected.clone());
+        }
+        let mut rest = body.as_bytes();
+        let mut chunks = Vec::new();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break }
+            let (chunk, more) = rest.split_at((*cut).min(rest.len()));
+            chunks.push(chunk);
+            rest = more;
+        }
+        prop_assert_eq!(streamed(&guard, &chunks), expected);
+    }
+}
