@@ -18,8 +18,14 @@ fn main() {
     let jwt = format!("eyJ0eXAiOiJKV1QiLCJub25jZSI6{}", "aB3_dE6-hI9kLm".repeat(130));
     let bodies = [
         ("plain text", "The quick brown fox jumps over the lazy dog. "),
-        ("JSON", r#"{"id":12345,"login":"octocat","url":"https://api.github.com/users/octocat","admin":false},"#),
-        ("JSON, escaped", r#"{"picture":"https:\/\/scontent.xx.fbcdn.net\/v\/t1.0-1?x=%2Fa%3D1","name":"J\u00fcrgen \u003cb\u003e"},"#),
+        (
+            "JSON",
+            r#"{"id":12345,"login":"octocat","url":"https://api.github.com/users/octocat","admin":false},"#,
+        ),
+        (
+            "JSON, escaped",
+            r#"{"picture":"https:\/\/scontent.xx.fbcdn.net\/v\/t1.0-1?x=%2Fa%3D1","name":"J\u00fcrgen \u003cb\u003e"},"#,
+        ),
     ];
     for (name, token) in [("GitHub, 40", &github), ("Google, 205", &google), ("JWT, 1848", &jwt)] {
         let build = best(|| {

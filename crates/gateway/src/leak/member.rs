@@ -172,7 +172,9 @@ impl Name {
     /// The next byte of the string, after which the rest of the name is still open, or settled either way.
     fn next(mut self, byte: u8) -> State {
         match (self.escape, byte) {
-            (Escape::None, b'"') => return if self.matched == NAME.len() { State::Named } else { State::Outside },
+            (Escape::None, b'"') => {
+                return if self.matched == NAME.len() { State::Named } else { State::Outside };
+            }
             (Escape::None, b'\\') => self.escape = Escape::Backslash,
             (Escape::None, _) => return self.character(u32::from(byte)),
             (Escape::Backslash, b'u') => self.escape = Escape::Unicode(0, 0),

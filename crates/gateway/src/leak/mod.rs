@@ -180,7 +180,11 @@ fn is_json(content_type: &HeaderValue) -> bool {
     let media = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(
         media.as_str(),
-        "application/json" | "text/json" | "text/javascript" | "application/javascript" | "application/x-javascript"
+        "application/json"
+            | "text/json"
+            | "text/javascript"
+            | "application/javascript"
+            | "application/x-javascript"
     ) || media.ends_with("+json")
 }
 

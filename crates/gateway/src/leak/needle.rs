@@ -1,7 +1,6 @@
 //! The needles of a guard, and how one byte of a needle may be spelled.
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// Bytes of a needle that the automaton sees.
@@ -41,7 +40,9 @@ impl Needles {
         for token in tokens.iter().filter(|token| !token.is_empty()) {
             push_new(&mut needles, token.as_bytes().to_vec());
             for lead in 0..3 {
-                for part in [base64_inner(&STANDARD_NO_PAD, token, lead), base64_inner(&URL_SAFE_NO_PAD, token, lead)] {
+                for part in
+                    [base64_inner(&STANDARD_NO_PAD, token, lead), base64_inner(&URL_SAFE_NO_PAD, token, lead)]
+                {
                     if part.len() >= SHORTEST_BASE64 {
                         push_new(&mut needles, part);
                     }
@@ -80,7 +81,9 @@ impl Needles {
     /// All places where `byte` occurs in a needle: the needle and the position in it.
     pub(super) fn occurrences(&self, byte: u8) -> impl Iterator<Item = (&[u8], usize)> {
         let needles: &[Vec<u8>] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
-        needles.iter().flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle.as_slice(), at)))
+        needles
+            .iter()
+            .flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle.as_slice(), at)))
     }
 
     /// The longest beginning of a spelling that is not yet a whole one.

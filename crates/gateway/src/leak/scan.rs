@@ -245,6 +245,9 @@ impl Scrubber {
 
 impl std::fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scrubber").field("held", &self.held.len()).field("hits", &self.hits).finish_non_exhaustive()
+        f.debug_struct("Scrubber")
+            .field("held", &self.held.len())
+            .field("hits", &self.hits)
+            .finish_non_exhaustive()
     }
 }

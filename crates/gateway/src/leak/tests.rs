@@ -24,7 +24,8 @@ fn naive(tokens: &[&str], data: &[u8]) -> Vec<u8> {
                     engine.encode(text).into_bytes()
                 };
                 let (one, other) = (around(0), around(255));
-                let same: Vec<usize> = (0..one.len()).filter(|at| one[*at] == other[*at] && one[*at] != b'=').collect();
+                let same: Vec<usize> =
+                    (0..one.len()).filter(|at| one[*at] == other[*at] && one[*at] != b'=').collect();
                 if same.len() >= 6 {
                     needles.push(same.iter().map(|at| one[*at]).collect());
                 }
@@ -80,7 +81,9 @@ fn percent(token: &str, upper: bool, all: bool) -> String {
     token
         .bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' if !all => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' if !all => {
+                char::from(byte).to_string()
+            }
             _ if upper => format!("%{byte:02X}"),
             _ => format!("%{byte:02x}"),
         })
@@ -105,13 +108,18 @@ fn every_spelling_is_found_at_every_two_chunk_split() {
     for token in [TOKEN, "gho_16C7e42F292c6912E7710c838347Ae178B4a"] {
         let guard = LeakGuard::new(&[token], false);
         for spelling in spellings(token) {
-            let body = format!("{{\"a\":\"100%{spelling}%2\\u00\",\"b\":\"{}\"}}", &spelling[..spelling.len() - 1]);
+            let body =
+                format!("{{\"a\":\"100%{spelling}%2\\u00\",\"b\":\"{}\"}}", &spelling[..spelling.len() - 1]);
             let expected = naive(&[token], body.as_bytes());
             assert_eq!(expected.iter().filter(|byte| **byte == b'*').count(), spelling.len(), "{spelling}");
             for split in 0..=body.len() {
                 let (left, right) = body.as_bytes().split_at(split);
                 let found = streamed(&guard, &[left, right]);
-                assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&expected), "{spelling} {split}");
+                assert_eq!(
+                    String::from_utf8_lossy(&found),
+                    String::from_utf8_lossy(&expected),
+                    "{spelling} {split}"
+                );
             }
         }
     }
@@ -123,7 +131,9 @@ fn base64_is_found_at_the_three_alignments_also_escaped() {
     for lead in 0..3 {
         for engine in [&STANDARD, &URL_SAFE] {
             let text = engine.encode(format!("{}{TOKEN}:tail", &"user:"[..lead]));
-            for spelled in [text.clone(), text.replace('/', "\\/"), text.replace('+', "%2B").replace('/', "%2f")] {
+            for spelled in
+                [text.clone(), text.replace('/', "\\/"), text.replace('+', "%2B").replace('/', "%2f")]
+            {
                 let expected = naive(&[TOKEN], spelled.as_bytes());
                 assert!(expected.iter().filter(|byte| **byte == b'*').count() >= TOKEN.len() * 4 / 3 - 3);
                 for split in 0..=spelled.len() {
@@ -173,7 +183,8 @@ fn only_what_may_become_a_token_is_held_back() {
 fn headers_keep_length_and_sensitivity() {
     let guard = LeakGuard::new(&[TOKEN, ""], false);
     let mut headers = HeaderMap::new();
-    let mut value = HeaderValue::from_str(&format!("Bearer error=\"{}\"", percent(TOKEN, false, false))).unwrap();
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer error=\"{}\"", percent(TOKEN, false, false))).unwrap();
     value.set_sensitive(true);
     let length = value.len();
     headers.insert("x-echo", value);
@@ -227,13 +238,31 @@ fn members_are_removed_whatever_their_value_at_every_split() {
     let cases = [
         (r#"{"access_token":"EAAB","id":"1"}"#, r#"{"access_token":"[removed]","id":"1"}"#),
         (r#"{"access_token" : "a\"b\\","x":1}"#, r#"{"access_token" : "[removed]","x":1}"#),
-        (r#"{"data":[{"access_token":{"a":["}",{"b":"\"]"}]},"n":2}]}"#, r#"{"data":[{"access_token":"[removed]","n":2}]}"#),
+        (
+            r#"{"data":[{"access_token":{"a":["}",{"b":"\"]"}]},"n":2}]}"#,
+            r#"{"data":[{"access_token":"[removed]","n":2}]}"#,
+        ),
         (r#"{"access_token":[1,[2]]}"#, r#"{"access_token":"[removed]"}"#),
-        (r#"{"access_token":12.5e3 ,"a":{"access_token":null}}"#, r#"{"access_token":"[removed]" ,"a":{"access_token":"[removed]"}}"#),
-        (r#"{"access\u005ftoken":"x","\u0061ccess_token":true}"#, r#"{"access\u005ftoken":"[removed]","\u0061ccess_token":"[removed]"}"#),
-        (r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#, r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#),
-        (r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#, r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#),
-        (r#"{"access_\token":"x","access_token\u0000":"y","":""}"#, r#"{"access_\token":"x","access_token\u0000":"y","":""}"#),
+        (
+            r#"{"access_token":12.5e3 ,"a":{"access_token":null}}"#,
+            r#"{"access_token":"[removed]" ,"a":{"access_token":"[removed]"}}"#,
+        ),
+        (
+            r#"{"access\u005ftoken":"x","\u0061ccess_token":true}"#,
+            r#"{"access\u005ftoken":"[removed]","\u0061ccess_token":"[removed]"}"#,
+        ),
+        (
+            r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#,
+            r#"{"a":"access_token","access_tokens":"x","xaccess_token":"y"}"#,
+        ),
+        (
+            r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#,
+            r#"{"a":"\"access_token\":\"x\"","b":["access_token","z"]}"#,
+        ),
+        (
+            r#"{"access_\token":"x","access_token\u0000":"y","":""}"#,
+            r#"{"access_\token":"x","access_token\u0000":"y","":""}"#,
+        ),
         (r#"{"access_token":}"#, r#"{"access_token":}"#),
         (r#"{"access_token":"cut"#, r#"{"access_token":"[removed]""#),
     ];
