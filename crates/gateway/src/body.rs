@@ -1,1 +1,61 @@
-//! Module `body`.
+//! The one body type of the gateway, and the few ways to make one.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+
+/// Any error a body can end with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Bodies in either direction: boxed once, streamed frame by frame, never collected by default.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The body of a request as the listener hands it over: already under the limits and timeouts of `server`.
+pub type RequestBody = Body;
+
+/// Why reading a request's body ended early. The listener's body adaptor puts one of these into the error
+/// chain, so that the proxy can tell the client's fault from the provider's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestBodyFault {
+    /// More bytes than `server.limits.body`.
+    #[error("the request body is larger than server.limits.body")]
+    TooLarge,
+    /// Longer than `server.timeouts.body_idle` without a byte.
+    #[error("the request body paused for longer than server.timeouts.body_idle")]
+    Idle,
+    /// Framing errors, or the client went away.
+    #[error("the request body could not be read")]
+    Broken,
+}
+
+impl RequestBodyFault {
+    /// Finds the fault in an error's chain of sources.
+    pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<RequestBodyFault> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<RequestBodyFault>() {
+                return Some(*fault);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+/// A body of these bytes, with a known length.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// No body.
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Boxes any body of bytes.
+pub fn boxed<B>(body: B) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    body.map_err(Into::into).boxed_unsync()
+}

@@ -1,1 +1,270 @@
-//! Module `outcome`.
+//! The closed list of outcomes: what became of a request, in words that do not depend on the provider.
+//!
+//! The same words stand in `Idp-Outcome`, in a problem's `code`, in metrics and in the audit log. Nothing
+//! else in the gateway may invent one.
+
+use std::fmt;
+
+use http::StatusCode;
+
+macro_rules! codes {
+    ($( $(#[$doc:meta])* $name:ident = $word:literal, $status:ident, $title:literal, $remedy:literal; )+) => {
+        /// One word of the closed list (design section 8, contract section 4).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $( $(#[$doc])* $name, )+ }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &'static [Code] = &[ $( Code::$name, )+ ];
+
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Code::$name => $word, )+ }
+            }
+
+            /// The status a problem with this code carries, unless the provider's own status stands
+            /// ([`Code::keeps_provider_status`]).
+            pub const fn status(self) -> StatusCode {
+                match self { $( Code::$name => StatusCode::$status, )+ }
+            }
+
+            /// A short sentence that says what happened, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $( Code::$name => $title, )+ }
+            }
+
+            /// What whoever reads the answer can do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $( Code::$name => $remedy, )+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The provider answered with 2xx or 3xx.
+    Ok = "ok", OK, "The provider answered", "Nothing to do.";
+    /// No credentials the gateway understands.
+    CallerTokenMissing = "caller-token-missing", UNAUTHORIZED, "No access token was sent",
+        "Send the app's Auth0 access token as 'Authorization: Bearer TOKEN'.";
+    /// The caller token failed verification.
+    CallerTokenInvalid = "caller-token-invalid", UNAUTHORIZED, "The access token is not valid here",
+        "Get a new access token from Auth0 for this API's audience, and send it unchanged.";
+    /// The caller token is past its `exp`.
+    CallerTokenExpired = "caller-token-expired", UNAUTHORIZED, "The access token has expired",
+        "Get a new access token from Auth0 (getTokenSilently in the Auth0 SDKs) and repeat the call.";
+    /// The caller token is not a JWT.
+    CallerTokenOpaque = "caller-token-opaque", UNAUTHORIZED, "The access token is opaque, not a JWT",
+        "Ask Auth0 for an access token with the 'audience' of this API; without an audience Auth0 issues opaque tokens.";
+    /// The DPoP proof is missing or wrong.
+    DpopProofInvalid = "dpop-proof-invalid", UNAUTHORIZED, "The DPoP proof is missing or not valid",
+        "Send a fresh DPoP proof for this method, URL and access token, signed with the key the token is bound to.";
+    /// A rule asks for a scope the caller token lacks.
+    CallerScopeMissing = "caller-scope-missing", FORBIDDEN, "The access token lacks a required scope",
+        "Ask Auth0 for an access token with the scope named in 'required_scopes'.";
+    /// A machine token.
+    CallerNotAUser = "caller-not-a-user", FORBIDDEN, "The access token speaks for no user",
+        "Use a token from a user login (Authorization Code with PKCE); client-credentials tokens have no account to act for.";
+    /// The token's client or organisation is not admitted.
+    CallerNotAllowed = "caller-not-allowed", FORBIDDEN, "This client or organisation may not use the gateway",
+        "Ask the operator to admit the client or organisation in 'callers.clients' or 'callers.organizations'.";
+    /// Blocked, in Auth0 or at the gateway.
+    UserBlocked = "user-blocked", FORBIDDEN, "The user is blocked",
+        "Ask the operator to unblock the user in Auth0 or at the gateway.";
+    /// Auth0 has no such user.
+    UserUnknown = "user-unknown", FORBIDDEN, "Auth0 has no such user",
+        "Log in again; if the accounts were linked, the token still names the account that was merged away.";
+    /// A rule, the access level or the deny list says no.
+    PolicyDenied = "policy-denied", FORBIDDEN, "The gateway's policy does not allow this call",
+        "Use a method and path the provider's 'access' and 'rules' allow, or ask the operator to add a rule.";
+    /// No such provider in the configuration.
+    UnknownProvider = "unknown-provider", NOT_FOUND, "No such provider is configured",
+        "Use a provider name from the gateway's configuration: /proxy/{provider}/...";
+    /// The path cannot be passed on safely.
+    BadPath = "bad-path", BAD_REQUEST, "The path cannot be passed on safely",
+        "Send a path without dot segments, backslashes, control bytes, raw non-ASCII or broken percent-escapes.";
+    /// `~host` names a host the adapter does not allow.
+    HostNotAllowed = "host-not-allowed", FORBIDDEN, "The provider host is not allowed",
+        "Use one of the provider's own API hosts after '~', or none for the default host.";
+    /// Several accounts fit.
+    AccountAmbiguous = "account-ambiguous", CONFLICT, "Several of the user's accounts fit",
+        "Choose one of 'accounts' and send its 'account' value as the 'Idp-Account' header.";
+    /// No account fits.
+    AccountNotConnected = "account-not-connected", FORBIDDEN, "The user has no such account connected",
+        "Let the user connect the account with the parameters in 'connect'.";
+    /// The grant is dead.
+    ReconnectRequired = "reconnect-required", FORBIDDEN, "The provider no longer accepts the user's grant",
+        "Let the user log in through the connection again with the parameters in 'connect'.";
+    /// The grant lacks a scope at the provider.
+    ProviderScopeMissing = "provider-scope-missing", FORBIDDEN, "The user's grant lacks a scope at the provider",
+        "Let the user log in again asking for 'connection_scope'.";
+    /// The user may not do that at the provider.
+    ProviderDenied = "provider-denied", FORBIDDEN, "The provider does not allow the user to do this",
+        "Check the user's rights at the provider; asking for more scopes does not help.";
+    /// The provider throttles.
+    ProviderRateLimited = "provider-rate-limited", TOO_MANY_REQUESTS, "The provider limits the rate of calls",
+        "Wait for the seconds in 'Retry-After', then repeat the call.";
+    /// The provider failed.
+    ProviderError = "provider-error", BAD_GATEWAY, "The provider failed to answer properly",
+        "Repeat the call later; if it persists, look at the provider's status page.";
+    /// No connection to the provider.
+    ProviderUnreachable = "provider-unreachable", BAD_GATEWAY, "The provider could not be reached",
+        "Repeat the call later; operators: check the network, DNS and TLS between gateway and provider.";
+    /// The provider took too long.
+    ProviderTimeout = "provider-timeout", GATEWAY_TIMEOUT, "The provider took too long to answer",
+        "Repeat the call later, or ask for less in one call.";
+    /// The provider did not like the request.
+    ProviderRejected = "provider-rejected", BAD_REQUEST, "The provider rejected the request",
+        "Correct the request as the provider's own message says.";
+    /// The gateway's registration at the provider is wrong.
+    ProviderMisconfigured = "provider-misconfigured", BAD_GATEWAY, "The gateway's set-up at the provider is incomplete",
+        "Operators: look at the log for this request id; 'gateway doctor' names the setting.";
+    /// Auth0 throttles.
+    TenantRateLimited = "tenant-rate-limited", SERVICE_UNAVAILABLE, "Auth0 limits the rate of the gateway's calls",
+        "Wait for the seconds in 'Retry-After', then repeat the call.";
+    /// Auth0 is down.
+    TenantUnavailable = "tenant-unavailable", SERVICE_UNAVAILABLE, "Auth0 could not be asked",
+        "Wait for the seconds in 'Retry-After', then repeat the call.";
+    /// The gateway's registration at Auth0 is wrong.
+    TenantMisconfigured = "tenant-misconfigured", BAD_GATEWAY, "The gateway's set-up in Auth0 is incomplete",
+        "Operators: look at the log for this request id; 'gateway doctor' names the missing grant or scope.";
+    /// The caller's quota at the gateway.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many calls from this caller",
+        "Wait for the seconds in 'Retry-After', then repeat the call.";
+    /// The gateway has no room.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The gateway has too many requests in flight",
+        "Wait for the seconds in 'Retry-After', then repeat the call.";
+    /// The request body exceeds `server.limits.body`.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The request body is too large",
+        "Send a smaller body, or ask the operator to raise 'server.limits.body'.";
+    /// The head exceeds `server.limits.headers` or `header_count`.
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large",
+        "Send fewer or shorter headers.";
+    /// The target exceeds `server.limits.uri`.
+    UriTooLong = "uri-too-long", URI_TOO_LONG, "The request's target is too long",
+        "Shorten the path or query, or move parameters into the body where the provider allows it.";
+    /// The request did not arrive in time.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
+        "Send the request's head and body without long pauses.";
+    /// Malformed.
+    BadRequest = "bad-request", BAD_REQUEST, "The request is malformed",
+        "Correct the request as 'detail' says.";
+    /// A token in the query.
+    CallerTokenInQuery = "caller-token-in-query", BAD_REQUEST, "An access token was sent in the query",
+        "Send the token in the 'Authorization' header only, and take it out of the URL.";
+    /// A token in the body.
+    CallerTokenInBody = "caller-token-in-body", BAD_REQUEST, "The access token was sent inside the body",
+        "Send the token in the 'Authorization' header only, and take it out of the body; it must never reach a provider.";
+    /// No such route.
+    NotFound = "not-found", NOT_FOUND, "There is nothing at this address",
+        "Look at /openapi.json for what the gateway answers to.";
+    /// The route exists, the method does not.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
+        "Use one of the methods in the 'Allow' header.";
+    /// `Host` is not served here.
+    Misdirected = "misdirected", MISDIRECTED_REQUEST, "This host name is not served here",
+        "Use the gateway's public host name; operators: list it in 'server.allowed_hosts'.";
+    /// Upgrades and CONNECT.
+    NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not do this",
+        "Do not ask for CONNECT or protocol upgrades; use plain requests.";
+    /// A redirect the configuration does not let through.
+    RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
+        "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";
+    /// A compressed answer from a provider that is known to echo tokens.
+    ResponseUninspectable = "response-uninspectable", BAD_GATEWAY, "The provider's answer could not be checked for secrets",
+        "Repeat the call without asking for compression; operators: a proxy between gateway and provider compresses although identity was asked for.";
+    /// The store cannot be used and the call must not go on without it.
+    StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The gateway's store cannot be reached",
+        "Wait for the seconds in 'Retry-After', then repeat the call; operators: check 'store'.";
+    /// A bug.
+    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "The gateway failed",
+        "Repeat the call; if it persists, report the request id to the operator.";
+}
+
+impl Code {
+    /// Whether an answer of the provider with this code keeps the provider's status even as a problem.
+    pub const fn keeps_provider_status(self) -> bool {
+        matches!(self, Code::Ok | Code::ProviderDenied | Code::ProviderError | Code::ProviderRejected)
+    }
+
+    /// Whether the code means "come back later", so that `Retry-After` must be present.
+    pub const fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Code::ProviderRateLimited
+                | Code::TenantRateLimited
+                | Code::TenantUnavailable
+                | Code::RateLimited
+                | Code::Overloaded
+                | Code::StoreUnavailable
+        )
+    }
+
+    /// The RFC 9209 error type that says the same to a proxy-aware client, where there is one.
+    pub const fn proxy_error(self) -> Option<&'static str> {
+        Some(match self {
+            Code::ProviderUnreachable => "destination_unavailable",
+            Code::ProviderTimeout => "http_response_timeout",
+            Code::ResponseUninspectable | Code::RedirectBlocked => "http_protocol_error",
+            Code::PolicyDenied | Code::CallerScopeMissing | Code::UserBlocked | Code::HostNotAllowed => {
+                "http_request_denied"
+            }
+            Code::TenantMisconfigured | Code::ProviderMisconfigured => "proxy_configuration_error",
+            Code::InternalError => "proxy_internal_error",
+            Code::TenantUnavailable
+            | Code::TenantRateLimited
+            | Code::StoreUnavailable
+            | Code::ReconnectRequired => "proxy_internal_response",
+            Code::Overloaded => "connection_limit_reached",
+            _ => return None,
+        })
+    }
+
+    /// The code with this word.
+    pub fn from_word(word: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.as_str() == word)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_unique_and_round_trip() {
+        for code in Code::ALL {
+            assert_eq!(Code::from_word(code.as_str()), Some(*code));
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
+            assert!(!code.remedy().is_empty() && !code.title().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_statuses_of_the_contract() {
+        let table = [
+            ("account-ambiguous", 409),
+            ("reconnect-required", 403),
+            ("misdirected", 421),
+            ("not-implemented", 501),
+            ("tenant-misconfigured", 502),
+            ("tenant-rate-limited", 503),
+            ("rate-limited", 429),
+            ("overloaded", 503),
+            ("headers-too-large", 431),
+            ("uri-too-long", 414),
+            ("body-too-large", 413),
+            ("request-timeout", 408),
+            ("user-unknown", 403),
+            ("redirect-blocked", 502),
+        ];
+        for (word, status) in table {
+            assert_eq!(Code::from_word(word).map(|c| c.status().as_u16()), Some(status), "{word}");
+        }
+    }
+}

@@ -1,1 +1,427 @@
-//! Module `problem`.
+//! Error answers of the gateway itself (RFC 9457), in a form that provider SDKs can show too.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::{self, Body};
+use crate::outcome::Code;
+
+/// `Idp-Outcome`.
+pub const IDP_OUTCOME: HeaderName = HeaderName::from_static("idp-outcome");
+/// `X-Request-Id`.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// `Proxy-Status` (RFC 9209).
+pub const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// Which part of the public surface answers: it decides the content type of problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// `/v1`, `/hooks`, and everything that is ours: `application/problem+json`.
+    Own,
+    /// `/proxy` and virtual hosts: `application/json` unless `Accept` names the problem type, because
+    /// provider SDKs parse nothing else.
+    Proxied,
+}
+
+/// One account to choose from.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct AccountRef {
+    /// The value for `Idp-Account`: connection, `|`, provider-side user id, percent-encoded where needed.
+    pub account: String,
+    /// Auth0's name for the connection.
+    pub connection: String,
+    /// The user's id at the provider.
+    pub user_id: String,
+    /// The provider's name in the gateway's configuration.
+    pub provider: String,
+}
+
+/// What an app needs to send the user through the connection again; it adds its own client and redirect.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Connect {
+    /// A login at the tenant's authorization endpoint.
+    Authorize {
+        /// `https://{tenant}/authorize`.
+        authorization_endpoint: String,
+        /// The connection to log in with.
+        connection: String,
+        /// Scopes to ask the provider for, where more are needed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connection_scope: Option<String>,
+        /// `offline` where the provider only then hands out a refresh token.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access_type: Option<&'static str>,
+        /// `consent` where the provider only then hands out a new grant.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        prompt: Option<&'static str>,
+    },
+    /// A Connected Account (Token Vault), made at the tenant's My Account API.
+    MyAccount {
+        /// `https://{tenant}/me/v1/connected-accounts/connect`.
+        my_account_endpoint: String,
+        /// The connection to connect.
+        connection: String,
+        /// Scopes to ask the provider for.
+        scopes: Vec<String>,
+    },
+}
+
+/// An error answer: one code, what exactly happened, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    code: Code,
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    remedy: Cow<'static, str>,
+    accounts: Vec<AccountRef>,
+    missing_scopes: Vec<String>,
+    required_scopes: Vec<String>,
+    connection_scope: Option<String>,
+    connect: Option<Connect>,
+    retry_after: Option<Duration>,
+    provider_status: Option<u16>,
+    provider_detail: Option<String>,
+    challenges: Vec<HeaderValue>,
+    allow: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+    remedy: &'a str,
+    message: &'a str,
+    error: WireError<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    accounts: &'a [AccountRef],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing_scopes: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    required_scopes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<&'a Connect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireError<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+/// Where and how a problem is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Rendering<'a> {
+    /// The request's id, also sent as `X-Request-Id`.
+    pub request_id: &'a str,
+    /// Which surface answers.
+    pub surface: Surface,
+    /// The request's headers, for `Accept`.
+    pub request_headers: Option<&'a HeaderMap>,
+}
+
+impl Problem {
+    /// A problem with the code's own status, title and remedy.
+    pub fn new(code: Code) -> Self {
+        Self(Box::new(Inner {
+            code,
+            status: code.status(),
+            detail: Cow::Borrowed(code.title()),
+            remedy: Cow::Borrowed(code.remedy()),
+            accounts: Vec::new(),
+            missing_scopes: Vec::new(),
+            required_scopes: Vec::new(),
+            connection_scope: None,
+            connect: None,
+            retry_after: None,
+            provider_status: None,
+            provider_detail: None,
+            challenges: Vec::new(),
+            allow: None,
+        }))
+    }
+
+    /// What exactly happened, in one line without secrets.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
+    /// A remedy better than the code's own.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        self.0.remedy = remedy.into();
+        self
+    }
+
+    /// Another status than the code's own: the provider's, or the contract's exception.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// The accounts to choose from.
+    #[must_use]
+    pub fn accounts(mut self, accounts: Vec<AccountRef>) -> Self {
+        self.0.accounts = accounts;
+        self
+    }
+
+    /// Scopes the grant or token lacks.
+    #[must_use]
+    pub fn missing_scopes(mut self, scopes: Vec<String>) -> Self {
+        self.0.missing_scopes = scopes;
+        self
+    }
+
+    /// Scopes the call needs.
+    #[must_use]
+    pub fn required_scopes(mut self, scopes: Vec<String>) -> Self {
+        self.0.required_scopes = scopes;
+        self
+    }
+
+    /// What to send as `connection_scope` to get what is missing.
+    #[must_use]
+    pub fn connection_scope(mut self, scope: Option<String>) -> Self {
+        self.0.connection_scope = scope;
+        self
+    }
+
+    /// How to connect the account again.
+    #[must_use]
+    pub fn connect(mut self, connect: Option<Connect>) -> Self {
+        self.0.connect = connect;
+        self
+    }
+
+    /// When to come back; rendered in whole seconds, rounded up.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// The status the provider answered with.
+    #[must_use]
+    pub fn provider_status(mut self, status: StatusCode) -> Self {
+        self.0.provider_status = Some(status.as_u16());
+        self
+    }
+
+    /// The provider's own message, already scrubbed; cut at 1 KiB.
+    #[must_use]
+    pub fn provider_detail(mut self, detail: Option<String>) -> Self {
+        self.0.provider_detail = detail.map(|mut text| {
+            text.truncate(text.floor_char_boundary(1024));
+            text
+        });
+        self
+    }
+
+    /// Adds a `WWW-Authenticate` challenge (RFC 6750, RFC 9449).
+    #[must_use]
+    pub fn challenge(mut self, challenge: HeaderValue) -> Self {
+        self.0.challenges.push(challenge);
+        self
+    }
+
+    /// The methods this address does answer to.
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.0.allow = Some(methods);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The status the answer will carry.
+    pub fn status_code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// What exactly happened.
+    pub fn detail_text(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// When to come back.
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after.or_else(|| self.0.code.is_limit().then_some(Duration::from_secs(1)))
+    }
+
+    /// The answer. Cross-origin headers are added later, where those of every answer are.
+    pub fn respond(&self, rendering: Rendering<'_>) -> Response<Body> {
+        let inner = &*self.0;
+        let json = self.json(rendering.request_id);
+        let mut response = Response::new(body::full(json));
+        *response.status_mut() = inner.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type(rendering));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            http::header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; sandbox"),
+        );
+        headers.insert(IDP_OUTCOME, HeaderValue::from_static(inner.code.as_str()));
+        if let Ok(id) = HeaderValue::from_str(rendering.request_id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if let Some(wait) = self.wait() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        for challenge in &inner.challenges {
+            headers.append(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if let Some(allow) = inner.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(status) = proxy_status(inner.code, inner.provider_status) {
+            headers.insert(PROXY_STATUS, status);
+        }
+        response
+    }
+
+    /// The problem as JSON.
+    pub fn json(&self, request_id: &str) -> Vec<u8> {
+        let inner = &*self.0;
+        let title = inner.code.title();
+        let message = if inner.detail == title { title.to_owned() } else { format!("{title}: {}", inner.detail) };
+        let wire = Wire {
+            r#type: format!("urn:idp-gateway:problem:{}", inner.code),
+            title,
+            status: inner.status.as_u16(),
+            detail: &inner.detail,
+            code: inner.code.as_str(),
+            request_id,
+            remedy: &inner.remedy,
+            message: &message,
+            error: WireError { code: inner.code.as_str(), message: &message },
+            accounts: &inner.accounts,
+            missing_scopes: &inner.missing_scopes,
+            required_scopes: &inner.required_scopes,
+            connection_scope: inner.connection_scope.as_deref(),
+            connect: inner.connect.as_ref(),
+            retry_after: self.wait().map(seconds),
+            provider_status: inner.provider_status,
+            provider_detail: inner.provider_detail.as_deref(),
+        };
+        // Strings and numbers only: this cannot fail, and an empty body would still carry code and status.
+        serde_json::to_vec(&wire).unwrap_or_default()
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Problem::new(code)
+    }
+}
+
+/// Whole seconds, rounded up, as `Retry-After` wants them.
+pub fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// The `Proxy-Status` member for a code, where the gateway has something to say.
+pub fn proxy_status(code: Code, received: Option<u16>) -> Option<HeaderValue> {
+    let text = match (code.proxy_error(), received) {
+        (Some(error), Some(status)) => {
+            format!("idp-gateway; error={error}; received-status={status}; details=\"{code}\"")
+        }
+        (Some(error), None) => format!("idp-gateway; error={error}; details=\"{code}\""),
+        (None, Some(status)) => format!("idp-gateway; received-status={status}; details=\"{code}\""),
+        (None, None) => return None,
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+fn content_type(rendering: Rendering<'_>) -> HeaderValue {
+    let asked_for_problem = rendering.request_headers.is_some_and(accepts_problem);
+    if rendering.surface == Surface::Own || asked_for_problem {
+        HeaderValue::from_static("application/problem+json")
+    } else {
+        HeaderValue::from_static("application/json")
+    }
+}
+
+fn accepts_problem(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(http::header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|range| range.split(';').next().unwrap_or_default().trim())
+        .any(|range| range.eq_ignore_ascii_case("application/problem+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(surface: Surface, accept: Option<&'static str>) -> Response<Body> {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(http::header::ACCEPT, HeaderValue::from_static(accept));
+        }
+        Problem::new(Code::ProviderRateLimited)
+            .retry_after(Duration::from_millis(1500))
+            .respond(Rendering { request_id: "r1", surface, request_headers: Some(&headers) })
+    }
+
+    #[test]
+    fn sdks_get_plain_json_unless_they_ask() {
+        let kind = |r: &Response<Body>| r.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+        assert_eq!(kind(&render(Surface::Proxied, None)), "application/json");
+        assert_eq!(kind(&render(Surface::Proxied, Some("*/*"))), "application/json");
+        assert_eq!(
+            kind(&render(Surface::Proxied, Some("text/html, application/problem+json;q=0.5"))),
+            "application/problem+json"
+        );
+        assert_eq!(kind(&render(Surface::Own, None)), "application/problem+json");
+    }
+
+    #[test]
+    fn waits_are_whole_seconds_rounded_up() {
+        let response = render(Surface::Own, None);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[IDP_OUTCOME], "provider-rate-limited");
+    }
+
+    #[test]
+    fn the_members_sdks_show_are_there() {
+        let json = Problem::new(Code::BadPath).detail("a dot segment").json("r2");
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value["type"], "urn:idp-gateway:problem:bad-path");
+        assert_eq!(value["message"], "The path cannot be passed on safely: a dot segment");
+        assert_eq!(value["error"]["message"], value["message"]);
+        assert_eq!(value["error"]["code"], "bad-path");
+        assert_eq!(value["request_id"], "r2");
+        assert!(value.get("accounts").is_none());
+    }
+}
