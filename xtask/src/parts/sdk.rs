@@ -17,7 +17,8 @@ pub(super) fn run(root: &Path) -> Result<()> {
     let python = virtual_environment(&folder.join("python"), root)?;
     let demo = Demo::start(root)?;
     let mut node = sh::command(&folder.join("node"), "node");
-    node.args(["--test", "--test-concurrency=1"]).env("DEMO", &demo.description);
+    node.args(["--import", "./dns.mjs", "--test", "--test-concurrency=1"]);
+    node.env("DEMO", &demo.description).env("NODE_EXTRA_CA_CERTS", &demo.roots);
     sh::run_command(&mut node)?;
     let mut tests = sh::command(&folder.join("python"), &python.to_string_lossy());
     tests.args(["-m", "unittest", "-v"]).env("DEMO", &demo.description);

@@ -1,0 +1,3 @@
+// What `gateway demo --json` printed: addresses, and a caller token for each of its users.
+export const demo = JSON.parse(process.env.DEMO)
+export const proxy = provider => `${demo.gateway}/proxy/${provider}`
