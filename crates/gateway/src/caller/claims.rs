@@ -1,0 +1,157 @@
+//! The claims of a token whose signature is good, against the rules.
+
+use std::sync::Arc;
+
+use super::challenge::Error;
+use super::identity::Caller;
+use super::jose::{self, Compact};
+use super::json::{Json, Object};
+use super::refusal::Refusal;
+use super::rules::Rules;
+use super::time;
+use crate::outcome::Code;
+
+/// Times of a token, in seconds since 1970.
+pub(super) struct Times {
+    pub(super) issued_at: i64,
+    pub(super) expires_at: i64,
+}
+
+/// Makes the caller out of `token`, or says why not. `now` in seconds since 1970.
+pub(super) fn check(token: &Compact<'_>, issuer: Arc<str>, rules: &Rules, now: i64) -> Result<Caller, Refusal> {
+    let claims = &token.claims;
+    for (name, cause) in [("events", "logout token"), ("nonce", "ID token")] {
+        if claims.contains_key(name) {
+            return Err(Refusal::invalid(cause, "Send the access token; this is another kind of token."));
+        }
+    }
+    let audience = audience(claims, rules)?;
+    let times = times(claims, rules, now)?;
+    let thumbprint = thumbprint(claims)?;
+    let client = client(token)?;
+    let organization = optional(claims, "org_id")?;
+    let organization_name = optional(claims, "org_name")?;
+    if !rules.admits_client(client) {
+        let detail = "The app that this access token was issued to may not use this gateway.";
+        return Err(Refusal::forbidden(Code::CallerNotAllowed, "client is not in callers.clients", detail));
+    }
+    if !rules.admits_organization(organization, organization_name) {
+        let detail = "The user must be logged in to an organisation that may use this gateway.";
+        return Err(Refusal::forbidden(Code::CallerNotAllowed, "organisation is not in callers.organizations", detail));
+    }
+    let subject = subject(claims)?;
+    let when = |seconds| time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."));
+    Ok(Caller {
+        subject: subject.into(),
+        client: client.map(Into::into),
+        organization: organization.map(Into::into),
+        organization_name: organization_name.map(Into::into),
+        issuer,
+        audience,
+        scope: optional(claims, "scope")?.unwrap_or_default().into(),
+        permissions: permissions(claims)?,
+        authorization: rules.authorization,
+        issued_at: when(times.issued_at)?,
+        expires_at: when(times.expires_at)?,
+        thumbprint,
+    })
+}
+
+/// A text that may be absent, but is nothing else.
+fn optional<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Refusal> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text)),
+        Some(_) => Err(Refusal::invalid("claim of the wrong type", "A claim of the access token has the wrong type.")),
+    }
+}
+
+fn audience(claims: &Object, rules: &Rules) -> Result<Box<[Arc<str>]>, Refusal> {
+    let found = audiences(claims).unwrap_or_default();
+    let shared = |name: &str| rules.audience.iter().find(|ours| ***ours == *name).cloned();
+    if !found.iter().any(|name| shared(name).is_some()) {
+        return Err(Refusal::invalid("audience", "The access token is for another API; ask Auth0 for this API's audience."));
+    }
+    Ok(found.into_iter().map(|name| shared(name).unwrap_or_else(|| name.into())).collect())
+}
+
+/// `aud`, one text or a list of texts.
+pub(super) fn audiences(claims: &Object) -> Option<Vec<&str>> {
+    match claims.get("aud")? {
+        Json::Text(one) => Some(vec![one]),
+        list => list.as_texts(),
+    }
+}
+
+/// `iat`, `exp` and `nbf`: integers, in order, now.
+pub(super) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, Refusal> {
+    let bad = |cause| Refusal::invalid(cause, "The times in the access token ('iat', 'nbf', 'exp') cannot be right.");
+    let read = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_integer().filter(|at| *at >= 0).map(Some).ok_or_else(|| bad("time is not an integer")),
+    };
+    let issued_at = read("iat")?.ok_or_else(|| bad("no iat"))?;
+    let expires_at = read("exp")?.ok_or_else(|| bad("no exp"))?;
+    let not_before = read("nbf")?;
+    let leeway = time::whole(rules.leeway);
+    if expires_at <= issued_at {
+        return Err(bad("exp is not after iat"));
+    }
+    if expires_at - issued_at > time::whole(rules.max_lifetime) {
+        return Err(bad("lifetime is longer than allowed"));
+    }
+    let soon = now.saturating_add(leeway);
+    if issued_at > soon {
+        return Err(bad("iat is in the future"));
+    }
+    if not_before.is_some_and(|at| at > soon) {
+        return Err(bad("nbf is in the future"));
+    }
+    if now >= expires_at.saturating_add(leeway) {
+        let detail = "The access token has expired; get a new one from Auth0.";
+        return Err(Refusal::new(Code::CallerTokenExpired, Error::InvalidToken, "expired", detail));
+    }
+    Ok(Times { issued_at, expires_at })
+}
+
+/// `cnf`: a token bound to anything but a key we can check is no use, and must not pass as if it were not bound.
+fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
+    let Some(confirmation) = claims.get("cnf") else { return Ok(None) };
+    let jkt = confirmation.as_object().and_then(|members| members.get("jkt")?.as_text());
+    let bytes = jkt.and_then(jose::decode).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Some).ok_or_else(|| {
+        Refusal::invalid("cnf without a usable jkt", "The access token is bound in a way that this gateway cannot check.")
+    })
+}
+
+/// The app: `azp` in Auth0's profile, `client_id` in that of RFC 9068. Where both stand, the profile decides.
+fn client<'a>(token: &'a Compact<'_>) -> Result<Option<&'a str>, Refusal> {
+    let azp = optional(&token.claims, "azp")?;
+    let client_id = optional(&token.claims, "client_id")?;
+    let is_rfc9068 = token.head.get("typ").and_then(Json::as_text).is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
+    Ok(if is_rfc9068 { client_id.or(azp) } else { azp.or(client_id) })
+}
+
+/// The user. A machine has none, and so there are no accounts to act for.
+fn subject(claims: &Object) -> Result<&str, Refusal> {
+    let machine = |cause| {
+        let detail = "The access token speaks for an application; accounts belong to users, who must log in.";
+        Refusal::forbidden(Code::CallerNotAUser, cause, detail)
+    };
+    if let Some("client-credentials" | "client_credentials") = claims.get("gty").and_then(Json::as_text) {
+        return Err(machine("gty is client credentials"));
+    }
+    match optional(claims, "sub")? {
+        None | Some("") => Err(machine("no sub")),
+        Some(subject) if subject.ends_with("@clients") => Err(machine("sub is a client")),
+        Some(subject) => Ok(subject),
+    }
+}
+
+fn permissions(claims: &Object) -> Result<Box<[Box<str>]>, Refusal> {
+    let Some(value) = claims.get("permissions") else { return Ok(Box::default()) };
+    let list = value.as_texts().ok_or_else(|| {
+        Refusal::invalid("permissions is not a list", "A claim of the access token has the wrong type.")
+    })?;
+    Ok(list.into_iter().map(Into::into).collect())
+}

@@ -1,0 +1,87 @@
+//! Ids that may be used once: of DPoP proofs and of logout tokens.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Why nothing can be said about an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayError {
+    /// The memory is full of ids that are still needed.
+    Full,
+    /// The store does not answer.
+    Unavailable,
+}
+
+/// The answer of [`ReplayStore::first_use`].
+pub type FirstUse<'a> = Pin<Box<dyn Future<Output = Result<bool, ReplayError>> + Send + 'a>>;
+
+/// Remembers ids; the boundary to a store that replicas share.
+pub trait ReplayStore: Send + Sync {
+    /// Remembers `id` for `keep`; true if it was not known yet. Of several at the same time exactly one gets true.
+    ///
+    /// # Errors
+    /// When it cannot be said; the caller must then refuse.
+    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_>;
+}
+
+/// Ids in the memory of this process, at most so many; never forgotten before their time.
+pub struct MemoryReplays {
+    capacity: usize,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    ids: HashSet<[u8; 16]>,
+    /// The same in the order of their end, which is that of their arrival where all are kept equally long.
+    ends: VecDeque<(Instant, [u8; 16])>,
+}
+
+impl MemoryReplays {
+    /// Room for this many ids.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { capacity, seen: Mutex::default() }
+    }
+
+    fn note(&self, id: [u8; 32], keep: Duration) -> Result<bool, ReplayError> {
+        // Half of a SHA-256 is more than enough to tell ids apart.
+        let mut short = [0; 16];
+        short.copy_from_slice(&id[..16]);
+        let now = Instant::now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((end, old)) = seen.ends.front().copied().filter(|(end, _)| *end <= now) {
+            debug_assert!(end <= now);
+            seen.ends.pop_front();
+            seen.ids.remove(&old);
+        }
+        if seen.ids.contains(&short) {
+            return Ok(false);
+        }
+        if seen.ids.len() >= self.capacity {
+            return Err(ReplayError::Full);
+        }
+        seen.ids.insert(short);
+        seen.ends.push_back((now + keep, short));
+        Ok(true)
+    }
+}
+
+impl ReplayStore for MemoryReplays {
+    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_> {
+        let answer = self.note(id, keep);
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+impl fmt::Debug for MemoryReplays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryReplays").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
