@@ -38,7 +38,9 @@ impl TokenCache {
     /// The caller of a token that has not ended and was checked with the present keys.
     pub(super) fn get(&self, digest: &Digest, generation: u64, now: SystemTime) -> Option<Arc<Caller>> {
         let entry = self.0.get(digest)?;
-        let fresh = entry.generation == generation && now < entry.caller.expires_at && Instant::now() < entry.deadline;
+        let fresh = entry.generation == generation
+            && now < entry.caller.expires_at
+            && Instant::now() < entry.deadline;
         if fresh {
             return Some(entry.caller);
         }
@@ -55,13 +57,13 @@ impl TokenCache {
 
     /// Drops the tokens of one user; how many they were.
     pub(super) fn forget(&self, subject: &str) -> u64 {
-        let mut dropped = 0;
+        let dropped = std::cell::Cell::new(0);
         self.0.retain(|_, entry| {
             let keep = *entry.caller.subject != *subject;
-            dropped += u64::from(!keep);
+            dropped.set(dropped.get() + u64::from(!keep));
             keep
         });
-        dropped
+        dropped.get()
     }
 
     /// Drops everything; how much it was.

@@ -74,7 +74,8 @@ impl Challenger {
     pub(super) fn unauthorized(&self, error: Error, description: &str) -> Challenge {
         let mut values = Vec::with_capacity(2);
         if self.dpop != Dpop::Require {
-            let (error, description) = if error.is_dpop() { (None, "") } else { (error.as_str(), description) };
+            let (error, description) =
+                if error.is_dpop() { (None, "") } else { (error.as_str(), description) };
             values.extend(self.render("Bearer", error, description, None));
         }
         if self.dpop != Dpop::Off {
@@ -93,11 +94,21 @@ impl Challenger {
         Challenge { values: value.into_iter().collect(), nonce: None }
     }
 
-    fn render(&self, scheme: &str, error: Option<&str>, text: &str, scope: Option<&str>) -> Option<HeaderValue> {
+    fn render(
+        &self,
+        scheme: &str,
+        error: Option<&str>,
+        text: &str,
+        scope: Option<&str>,
+    ) -> Option<HeaderValue> {
         let mut value = format!("{scheme} realm=\"{REALM}\"");
         if let Some(error) = error {
             // Descriptions are our own sentences; quotes in them would end the string.
-            let _ = write!(value, ", error=\"{error}\", error_description=\"{}\"", text.replace(['"', '\\'], "'"));
+            let _ = write!(
+                value,
+                ", error=\"{error}\", error_description=\"{}\"",
+                text.replace(['"', '\\'], "'")
+            );
         }
         if let Some(scope) = scope {
             let _ = write!(value, ", scope=\"{scope}\"");

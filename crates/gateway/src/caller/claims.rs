@@ -18,7 +18,12 @@ pub(super) struct Times {
 }
 
 /// Makes the caller out of `token`, or says why not. `now` in seconds since 1970.
-pub(super) fn check(token: &Compact<'_>, issuer: Arc<str>, rules: &Rules, now: i64) -> Result<Caller, Refusal> {
+pub(super) fn check(
+    token: &Compact<'_>,
+    issuer: Arc<str>,
+    rules: &Rules,
+    now: i64,
+) -> Result<Caller, Refusal> {
     let claims = &token.claims;
     for (name, cause) in [("events", "logout token"), ("nonce", "ID token")] {
         if claims.contains_key(name) {
@@ -37,10 +42,16 @@ pub(super) fn check(token: &Compact<'_>, issuer: Arc<str>, rules: &Rules, now: i
     }
     if !rules.admits_organization(organization, organization_name) {
         let detail = "The user must be logged in to an organisation that may use this gateway.";
-        return Err(Refusal::forbidden(Code::CallerNotAllowed, "organisation is not in callers.organizations", detail));
+        return Err(Refusal::forbidden(
+            Code::CallerNotAllowed,
+            "organisation is not in callers.organizations",
+            detail,
+        ));
     }
     let subject = subject(claims)?;
-    let when = |seconds| time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."));
+    let when = |seconds| {
+        time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."))
+    };
     Ok(Caller {
         subject: subject.into(),
         client: client.map(Into::into),
@@ -62,7 +73,10 @@ fn optional<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Refus
     match claims.get(name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(Refusal::invalid("claim of the wrong type", "A claim of the access token has the wrong type.")),
+        Some(_) => Err(Refusal::invalid(
+            "claim of the wrong type",
+            "A claim of the access token has the wrong type.",
+        )),
     }
 }
 
@@ -70,7 +84,10 @@ fn audience(claims: &Object, rules: &Rules) -> Result<Box<[Arc<str>]>, Refusal> 
     let found = audiences(claims).unwrap_or_default();
     let shared = |name: &str| rules.audience.iter().find(|ours| ***ours == *name).cloned();
     if !found.iter().any(|name| shared(name).is_some()) {
-        return Err(Refusal::invalid("audience", "The access token is for another API; ask Auth0 for this API's audience."));
+        return Err(Refusal::invalid(
+            "audience",
+            "The access token is for another API; ask Auth0 for this API's audience.",
+        ));
     }
     Ok(found.into_iter().map(|name| shared(name).unwrap_or_else(|| name.into())).collect())
 }
@@ -85,10 +102,14 @@ pub(super) fn audiences(claims: &Object) -> Option<Vec<&str>> {
 
 /// `iat`, `exp` and `nbf`: integers, in order, now.
 pub(super) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, Refusal> {
-    let bad = |cause| Refusal::invalid(cause, "The times in the access token ('iat', 'nbf', 'exp') cannot be right.");
+    let bad = |cause| {
+        Refusal::invalid(cause, "The times in the access token ('iat', 'nbf', 'exp') cannot be right.")
+    };
     let read = |name: &str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_integer().filter(|at| *at >= 0).map(Some).ok_or_else(|| bad("time is not an integer")),
+        Some(value) => {
+            value.as_integer().filter(|at| *at >= 0).map(Some).ok_or_else(|| bad("time is not an integer"))
+        }
     };
     let issued_at = read("iat")?.ok_or_else(|| bad("no iat"))?;
     let expires_at = read("exp")?.ok_or_else(|| bad("no exp"))?;
@@ -120,7 +141,10 @@ fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
     let jkt = confirmation.as_object().and_then(|members| members.get("jkt")?.as_text());
     let bytes = jkt.and_then(jose::decode).and_then(|bytes| bytes.try_into().ok());
     bytes.map(Some).ok_or_else(|| {
-        Refusal::invalid("cnf without a usable jkt", "The access token is bound in a way that this gateway cannot check.")
+        Refusal::invalid(
+            "cnf without a usable jkt",
+            "The access token is bound in a way that this gateway cannot check.",
+        )
     })
 }
 
@@ -128,7 +152,11 @@ fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
 fn client<'a>(token: &'a Compact<'_>) -> Result<Option<&'a str>, Refusal> {
     let azp = optional(&token.claims, "azp")?;
     let client_id = optional(&token.claims, "client_id")?;
-    let is_rfc9068 = token.head.get("typ").and_then(Json::as_text).is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
+    let is_rfc9068 = token
+        .head
+        .get("typ")
+        .and_then(Json::as_text)
+        .is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
     Ok(if is_rfc9068 { client_id.or(azp) } else { azp.or(client_id) })
 }
 

@@ -64,7 +64,10 @@ pub(super) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(Refusal::bad_request("several Authorization headers", "Send exactly one 'Authorization' header."));
+        return Err(Refusal::bad_request(
+            "several Authorization headers",
+            "Send exactly one 'Authorization' header.",
+        ));
     }
     if parts.uri.query().is_some_and(has_token_member) {
         return Err(Refusal::new(
@@ -98,7 +101,8 @@ fn read(value: &HeaderValue, schemes: Schemes) -> Result<Credentials, Refusal> {
     let header = if start + token.len() == bytes.len() {
         value.clone()
     } else {
-        HeaderValue::from_bytes(&bytes[..start + token.len()]).map_err(|_| Refusal::not_valid("characters"))?
+        HeaderValue::from_bytes(&bytes[..start + token.len()])
+            .map_err(|_| Refusal::not_valid("characters"))?
     };
     Ok(Credentials { scheme, token: CallerToken { header, start } })
 }
@@ -130,7 +134,6 @@ fn has_token_member(query: &str) -> bool {
         let name = member.split('=').next().unwrap_or_default();
         // Names without escapes are the rule, and cost no more than a comparison.
         let is_one = |name: &str| QUERY_MEMBERS.contains(&name);
-        is_one(name)
-            || (name.contains('%') && is_one(&percent_decode_str(name).decode_utf8_lossy()))
+        is_one(name) || (name.contains('%') && is_one(&percent_decode_str(name).decode_utf8_lossy()))
     })
 }

@@ -83,7 +83,12 @@ impl Proofs {
             return bad("ath");
         }
         match proof.claims.get("iat").and_then(super::json::Json::as_integer) {
-            Some(at) if at >= now.saturating_sub(MAX_AGE) && at <= now.saturating_add(time::whole(self.leeway)) => Ok(()),
+            Some(at)
+                if at >= now.saturating_sub(MAX_AGE)
+                    && at <= now.saturating_add(time::whole(self.leeway)) =>
+            {
+                Ok(())
+            }
             _ => bad("iat"),
         }
     }
@@ -108,7 +113,9 @@ impl Proofs {
             }
             (Some(public), _) => same(&given, &format!("{}{path}", public.as_str().trim_end_matches('/'))),
             // Without a public URL the scheme before a TLS-terminating proxy is not known to us.
-            (None, Some(host)) => ["https", "http"].iter().any(|scheme| same(&given, &format!("{scheme}://{host}{path}"))),
+            (None, Some(host)) => {
+                ["https", "http"].iter().any(|scheme| same(&given, &format!("{scheme}://{host}{path}")))
+            }
             (None, None) => false,
         }
     }
@@ -149,9 +156,12 @@ impl Proofs {
 pub(super) fn cannot_tell(error: ReplayError) -> Refusal {
     let wait = Some(Duration::from_secs(1));
     match error {
-        ReplayError::Full => {
-            Refusal::later(Code::Overloaded, "replay memory is full", "Too many proofs at once; try again.", wait)
-        }
+        ReplayError::Full => Refusal::later(
+            Code::Overloaded,
+            "replay memory is full",
+            "Too many proofs at once; try again.",
+            wait,
+        ),
         ReplayError::Unavailable => {
             let detail = "Whether the proof was used before cannot be told at the moment.";
             Refusal::later(Code::StoreUnavailable, "replay store does not answer", detail, wait)
@@ -162,7 +172,8 @@ pub(super) fn cannot_tell(error: ReplayError) -> Refusal {
 /// The proof, if there is exactly one.
 fn only_proof(parts: &Parts) -> Result<&str, Refusal> {
     let mut values = parts.headers.get_all(DPOP).iter();
-    let proof = values.next().ok_or_else(|| Refusal::proof("no proof", "Send a DPoP proof in the 'DPoP' header."))?;
+    let proof =
+        values.next().ok_or_else(|| Refusal::proof("no proof", "Send a DPoP proof in the 'DPoP' header."))?;
     if values.next().is_some() {
         return Err(Refusal::proof("several proofs", "Send exactly one DPoP proof."));
     }
@@ -181,12 +192,16 @@ fn signed_by(proof: &Compact<'_>) -> Result<[u8; 32], Refusal> {
     let jwk = proof.head.get("jwk").and_then(super::json::Json::as_object).ok_or_else(|| bad("no jwk"))?;
     let member = |name: &str| jwk.get(name).and_then(super::json::Json::as_text);
     if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
-        return Err(Refusal::proof("private key in the proof", "The DPoP proof holds a private key; replace that key."));
+        return Err(Refusal::proof(
+            "private key in the proof",
+            "The DPoP proof holds a private key; replace that key.",
+        ));
     }
     if member("kty") != Some("EC") || member("crv") != Some("P-256") {
         return Err(bad("jwk is not P-256"));
     }
-    let coordinate = |name| member(name).filter(|text| jose::decode(text).is_some_and(|bytes| bytes.len() == 32));
+    let coordinate =
+        |name| member(name).filter(|text| jose::decode(text).is_some_and(|bytes| bytes.len() == 32));
     let (Some(x), Some(y)) = (coordinate("x"), coordinate("y")) else { return Err(bad("coordinates")) };
     if !signature::by_p256(x, y, proof.signed, proof.signature) {
         return Err(bad("signature"));

@@ -49,7 +49,8 @@ pub struct KeysUnavailable {
 }
 
 /// The answer of [`KeySource::find`].
-pub type Finding<'a> = Pin<Box<dyn Future<Output = Result<Option<VerifyingKey>, KeysUnavailable>> + Send + 'a>>;
+pub type Finding<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<VerifyingKey>, KeysUnavailable>> + Send + 'a>>;
 
 /// A set of keys by their ids; the boundary to the tenant's key endpoint.
 pub trait KeySource: Send + Sync {

@@ -39,7 +39,11 @@ pub enum LogoutRefusal {
 }
 
 /// The claims of a logout token whose signature is good: subject, id, times.
-pub(super) fn check<'a>(token: &'a Compact<'_>, rules: &Rules, now: i64) -> Result<(&'a str, &'a str, i64), &'static str> {
+pub(super) fn check<'a>(
+    token: &'a Compact<'_>,
+    rules: &Rules,
+    now: i64,
+) -> Result<(&'a str, &'a str, i64), &'static str> {
     let claims = &token.claims;
     if claims.contains_key("nonce") {
         return Err("has a nonce");

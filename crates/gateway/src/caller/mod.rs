@@ -43,11 +43,11 @@ mod verifier;
 pub use challenge::Challenge;
 pub use credentials::{CallerToken, Schemes};
 pub use identity::Caller;
-pub use keys::{KeySource, KeysUnavailable, VerifyingKey};
+pub use keys::{Finding, KeySource, KeysUnavailable, VerifyingKey};
 pub use logout::{Logout, LogoutMarks, LogoutRefusal};
 pub use metadata::resource_metadata;
 pub use refusal::Refusal;
-pub use replay::{MemoryReplays, ReplayError, ReplayStore};
+pub use replay::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 pub use rules::{Algorithm, Authorization, Dpop, MAX_LIFETIME, Rules};
 pub use verifier::{Verified, Verifier};
 

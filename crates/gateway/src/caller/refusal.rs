@@ -58,7 +58,12 @@ impl Refusal {
         Self::new(code, Error::None, cause, detail)
     }
 
-    pub(super) fn later(code: Code, cause: &'static str, detail: &'static str, wait: Option<Duration>) -> Self {
+    pub(super) fn later(
+        code: Code,
+        cause: &'static str,
+        detail: &'static str,
+        wait: Option<Duration>,
+    ) -> Self {
         Self { retry_after: wait, ..Self::new(code, Error::None, cause, detail) }
     }
 }

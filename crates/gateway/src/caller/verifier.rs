@@ -59,7 +59,12 @@ impl Verifier {
 
     /// A verifier with a memory for ids, and logout marks, that others share.
     #[must_use]
-    pub fn shared(rules: Rules, keys: Arc<dyn KeySource>, replays: Arc<dyn ReplayStore>, marks: LogoutMarks) -> Self {
+    pub fn shared(
+        rules: Rules,
+        keys: Arc<dyn KeySource>,
+        replays: Arc<dyn ReplayStore>,
+        marks: LogoutMarks,
+    ) -> Self {
         Self {
             cache: TokenCache::new(rules.cache_capacity),
             proofs: Proofs::new(&rules, Arc::clone(&replays)),
@@ -75,11 +80,20 @@ impl Verifier {
     ///
     /// # Errors
     /// A [`Refusal`] with the code, a sentence and the challenge for the answer.
-    pub async fn verify(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Verified, Refusal> {
+    pub async fn verify(
+        &self,
+        parts: &Parts,
+        schemes: Schemes,
+        now: SystemTime,
+    ) -> Result<Verified, Refusal> {
         match self.check(parts, schemes, now).await {
             Ok(verified) => Ok(verified),
             Err(refusal) => {
-                tracing::debug!(event = "caller-refused", code = refusal.code.as_str(), cause = refusal.cause);
+                tracing::debug!(
+                    event = "caller-refused",
+                    code = refusal.code.as_str(),
+                    cause = refusal.cause
+                );
                 Err(self.challenged(refusal))
             }
         }
@@ -167,7 +181,10 @@ impl Verifier {
             }
         };
         if self.marks.refuses(&caller.subject, caller.issued_at) {
-            return Err(Refusal::invalid("issued before a logout", "The user has logged out; get a new access token."));
+            return Err(Refusal::invalid(
+                "issued before a logout",
+                "The user has logged out; get a new access token.",
+            ));
         }
         let next_nonce = self.possession(scheme, &caller, parts, &digest, now).await?;
         Ok(Verified { caller, token, next_nonce })
@@ -176,9 +193,10 @@ impl Verifier {
     /// What can be said about scheme and proof before anything is computed.
     fn fits(&self, scheme: Scheme, parts: &Parts) -> Result<(), Refusal> {
         match (self.rules.dpop, scheme) {
-            (Dpop::Off, Scheme::Dpop) => {
-                Err(Refusal::invalid("callers.dpop is off", "DPoP is not in use here; send an unbound access token as Bearer."))
-            }
+            (Dpop::Off, Scheme::Dpop) => Err(Refusal::invalid(
+                "callers.dpop is off",
+                "DPoP is not in use here; send an unbound access token as Bearer.",
+            )),
             (Dpop::Allow | Dpop::Require, Scheme::Bearer) if parts.headers.contains_key(DPOP) => {
                 let detail = "A DPoP proof belongs to 'Authorization: DPoP ...', not to a Bearer token.";
                 Err(Refusal::bad_request("proof beside Bearer", detail))
@@ -197,18 +215,23 @@ impl Verifier {
         now: SystemTime,
     ) -> Result<Option<HeaderValue>, Refusal> {
         match (scheme, &caller.thumbprint) {
-            (Scheme::Bearer, None) if self.rules.dpop == Dpop::Require => {
-                Err(Refusal::invalid("not bound", "Only access tokens bound to a key (DPoP) are accepted here."))
-            }
+            (Scheme::Bearer, None) if self.rules.dpop == Dpop::Require => Err(Refusal::invalid(
+                "not bound",
+                "Only access tokens bound to a key (DPoP) are accepted here.",
+            )),
             (Scheme::Bearer, None) => Ok(None),
             (Scheme::Bearer, Some(_)) => {
-                let detail = "The access token is bound to a key and must come as 'Authorization: DPoP' with a proof.";
+                let detail =
+                    "The access token is bound to a key and must come as 'Authorization: DPoP' with a proof.";
                 Err(Refusal::invalid("bound token as Bearer", detail))
             }
-            (Scheme::Dpop, None) => {
-                Err(Refusal::invalid("unbound token as DPoP", "The access token is not bound to a key; send it as Bearer."))
+            (Scheme::Dpop, None) => Err(Refusal::invalid(
+                "unbound token as DPoP",
+                "The access token is not bound to a key; send it as Bearer.",
+            )),
+            (Scheme::Dpop, Some(thumbprint)) => {
+                self.proofs.check(parts, digest, thumbprint, time::seconds(now)).await
             }
-            (Scheme::Dpop, Some(thumbprint)) => self.proofs.check(parts, digest, thumbprint, time::seconds(now)).await,
         }
     }
 
@@ -217,7 +240,11 @@ impl Verifier {
         let token = jose::parse(token, MAX_TOKEN).map_err(malformed)?;
         // The algorithm comes before anything else that the token says about itself.
         self.algorithm(&token)?;
-        if token.typ().map_err(malformed)?.is_some_and(|typ| !ACCESS_TOKEN.iter().any(|known| typ.eq_ignore_ascii_case(known))) {
+        if token
+            .typ()
+            .map_err(malformed)?
+            .is_some_and(|typ| !ACCESS_TOKEN.iter().any(|known| typ.eq_ignore_ascii_case(known)))
+        {
             return Err(Refusal::not_valid("typ"));
         }
         let issuer = self.signed(&token).await?;
@@ -235,7 +262,8 @@ impl Verifier {
         let issuer = token.text("iss").and_then(|iss| self.rules.issuer(iss));
         let issuer = issuer.ok_or_else(|| Refusal::not_valid("issuer is not in callers.issuers"))?;
         let kid = token.kid().ok_or_else(|| Refusal::not_valid("kid"))?;
-        let key = self.keys.find(kid).await.map_err(no_keys)?.ok_or_else(|| Refusal::not_valid("unknown kid"))?;
+        let key =
+            self.keys.find(kid).await.map_err(no_keys)?.ok_or_else(|| Refusal::not_valid("unknown kid"))?;
         if signature::by_tenant(algorithm, &key, token.signed, token.signature) {
             Ok(issuer)
         } else {
@@ -256,7 +284,10 @@ impl Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("rules", &self.rules).field("cached", &self.cache.len()).finish_non_exhaustive()
+        f.debug_struct("Verifier")
+            .field("rules", &self.rules)
+            .field("cached", &self.cache.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -269,7 +300,7 @@ fn malformed(malformed: Malformed) -> Refusal {
             "The token is not a JWT; the app must ask Auth0 for this API's audience.",
         ),
         Malformed::Encrypted => {
-            tracing::warn!(
+            tracing::info!(
                 event = "caller-token-encrypted",
                 "an encrypted token (five parts) was sent; turn off token encryption for this API in Auth0, \
                  or make the app ask for the API's audience"
