@@ -11,6 +11,9 @@ use super::rules::Rules;
 use super::time;
 use crate::outcome::Code;
 
+/// Seconds by which a lifetime may exceed the allowed one: `iat` is often set a little back against clocks that differ.
+const LIFETIME_SLACK: i64 = 300;
+
 /// Times of a token, in seconds since 1970.
 pub(super) struct Times {
     pub(super) issued_at: i64,
@@ -115,10 +118,12 @@ pub(super) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     let expires_at = read("exp")?.ok_or_else(|| bad("no exp"))?;
     let not_before = read("nbf")?;
     let leeway = time::whole(rules.leeway);
-    if expires_at <= issued_at {
-        return Err(bad("exp is not after iat"));
+    if now >= expires_at.saturating_add(leeway) {
+        let detail = "The access token has expired; get a new one from Auth0.";
+        return Err(Refusal::new(Code::CallerTokenExpired, Error::InvalidToken, "expired", detail));
     }
-    if expires_at - issued_at > time::whole(rules.max_lifetime) {
+    let longest = time::whole(rules.max_lifetime).saturating_add(LIFETIME_SLACK);
+    if expires_at.saturating_sub(issued_at) > longest {
         return Err(bad("lifetime is longer than allowed"));
     }
     let soon = now.saturating_add(leeway);
@@ -127,10 +132,6 @@ pub(super) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     }
     if not_before.is_some_and(|at| at > soon) {
         return Err(bad("nbf is in the future"));
-    }
-    if now >= expires_at.saturating_add(leeway) {
-        let detail = "The access token has expired; get a new one from Auth0.";
-        return Err(Refusal::new(Code::CallerTokenExpired, Error::InvalidToken, "expired", detail));
     }
     Ok(Times { issued_at, expires_at })
 }

@@ -35,6 +35,7 @@ mod metadata;
 mod nonce;
 mod refusal;
 mod replay;
+mod roca;
 mod rules;
 mod signature;
 mod time;

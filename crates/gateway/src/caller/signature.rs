@@ -3,11 +3,15 @@
 use jsonwebtoken::{Algorithm as Jwa, DecodingKey, crypto};
 
 use super::keys::VerifyingKey;
+use super::roca::has_roca_fingerprint;
 use super::rules::Algorithm;
 
 /// Whether `signature` (base64url) over `signed` was made with the tenant's `key`.
 pub(super) fn by_tenant(algorithm: Algorithm, key: &VerifyingKey, signed: &str, signature: &str) -> bool {
     if key.algorithm().is_some_and(|bound| bound != algorithm.as_str()) {
+        return false;
+    }
+    if has_roca_fingerprint(key.modulus()) {
         return false;
     }
     let jwa = match algorithm {

@@ -1,1 +1,10 @@
-//! Tests.
+//! Verification against forged tokens, without any network. Names begin with the hazard's id where there is one.
+
+mod cached;
+mod challenges;
+mod credentials;
+mod fixture;
+mod forged;
+mod logout;
+mod possession;
+mod wycheproof;

@@ -229,3 +229,6 @@ fn nested(depth: usize, text: bool, escaped: bool, byte: u8) -> State {
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
+
+#[cfg(test)]
+mod tests;

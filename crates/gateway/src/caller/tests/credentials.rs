@@ -1,0 +1,87 @@
+//! Where credentials come from, and where not.
+
+use serde_json::json;
+
+use super::fixture::{Keys, NOW, at, parts, rules, token};
+use crate::caller::{Schemes, Verifier};
+use crate::outcome::Code;
+
+async fn code(headers: &[(&str, &str)], uri: &str, schemes: Schemes) -> Code {
+    let mut parts = parts(headers);
+    parts.uri = uri.parse().unwrap();
+    match Verifier::with_rules(rules(), Keys::tenant()).verify(&parts, schemes, at(NOW)).await {
+        Ok(_) => Code::Ok,
+        Err(refusal) => refusal.code,
+    }
+}
+
+#[tokio::test]
+async fn schemes_in_any_case_and_nothing_else() {
+    let token = token(json!({}), json!({}));
+    for (value, plain, github) in [
+        (format!("Bearer {token}"), Code::Ok, Code::Ok),
+        (format!("bEARER   {token} "), Code::Ok, Code::Ok),
+        (format!("token {token}"), Code::CallerTokenMissing, Code::Ok),
+        (format!("TOKEN {token}"), Code::CallerTokenMissing, Code::Ok),
+        (format!("Basic {token}"), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        (format!("Bearerx {token}"), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        (token.clone(), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        ("Bearer".to_owned(), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        ("Bearer  ".to_owned(), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        (String::new(), Code::CallerTokenMissing, Code::CallerTokenMissing),
+        (format!("Bearer {token} x"), Code::CallerTokenInvalid, Code::CallerTokenInvalid),
+    ] {
+        let headers = [("authorization", value.as_str())];
+        assert_eq!(code(&headers, "/proxy/github/user", Schemes::Standard).await, plain, "{value:.20}");
+        assert_eq!(code(&headers, "/proxy/github/user", Schemes::WithToken).await, github, "{value:.20}");
+    }
+    assert_eq!(
+        code(&[("cookie", "access_token=x")], "/v1/me", Schemes::Standard).await,
+        Code::CallerTokenMissing
+    );
+}
+
+#[tokio::test]
+async fn tm_j10_two_credentials_are_a_bad_request() {
+    let one = format!("Bearer {}", token(json!({}), json!({})));
+    let joined = format!("{one}, {one}");
+    for headers in [
+        vec![("authorization", one.as_str()), ("authorization", one.as_str())],
+        vec![("authorization", one.as_str()), ("authorization", "Basic eDp5")],
+        vec![("authorization", joined.as_str())],
+    ] {
+        assert_eq!(code(&headers, "/v1/me", Schemes::Standard).await, Code::BadRequest);
+    }
+}
+
+#[tokio::test]
+async fn tm_r07_tokens_in_the_query_are_refused_however_the_name_is_written() {
+    let one = format!("Bearer {}", token(json!({}), json!({})));
+    let headers = [("authorization", one.as_str())];
+    for uri in [
+        "/proxy/github/user?access_token=x",
+        "/proxy/github/user?a=b&oauth_token",
+        "/proxy/github/user?bearer%5ftoken=x",
+        "/proxy/github/user?%61ccess_token=",
+    ] {
+        assert_eq!(code(&headers, uri, Schemes::Standard).await, Code::CallerTokenInQuery, "{uri}");
+        assert_eq!(code(&[], uri, Schemes::Standard).await, Code::CallerTokenInQuery, "{uri}");
+    }
+    for uri in
+        ["/proxy/github/user?q=access_token=x", "/proxy/github/user?my_access_token=x", "/access_token=x"]
+    {
+        assert_eq!(code(&headers, uri, Schemes::Standard).await, Code::Ok, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn the_callers_token_is_never_shown() {
+    let text = token(json!({}), json!({}));
+    let parts = parts(&[("authorization", &format!("Bearer {text}"))]);
+    let verified = Verifier::with_rules(rules(), Keys::tenant())
+        .verify(&parts, Schemes::Standard, at(NOW))
+        .await
+        .unwrap();
+    assert_eq!(verified.token.expose(), text);
+    assert!(!format!("{verified:?}").contains(&text[..12]));
+}
