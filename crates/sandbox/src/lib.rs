@@ -1,1 +1,57 @@
-//! See the crate description.
+//! An Auth0-compatible tenant and the APIs of its identity providers on loopback, with faults on demand.
+//!
+//! It is the test double of every integration test and the engine of `gateway demo`. It depends on none of
+//! the gateway's crates and is written from the wire facts alone, so that one misreading cannot hide on
+//! both sides of a test.
+//!
+//! ```
+//! use sandbox::{ProviderKind, Sandbox, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::builder().start().await?;
+//! let ben = "google-oauth2|100000000000000000002";
+//! let idp_token = sandbox.world().access_token(ben, "github").ok_or("no token")?;
+//! let answer = reqwest::Client::builder().user_agent("example").build()?
+//!     .get(sandbox.provider_url(ProviderKind::GitHub).join("user/repos?per_page=3")?)
+//!     .bearer_auth(idp_token)
+//!     .send().await?;
+//! assert_eq!(answer.status(), 200);
+//! assert!(answer.headers().contains_key("link"));
+//! assert_eq!(sandbox.journal().count_of(Server::GitHub, "/user/repos"), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What there is
+//!
+//! - [`Sandbox`]: addresses, credentials, tokens; the servers stop when it is dropped.
+//! - [`World`], [`User`], [`Identity`], [`Client`]: what it starts with; [`LiveWorld`] changes it later.
+//! - [`TokenMint`]: caller tokens of every kind, good and forged; [`DpopKey`] for bound ones.
+//! - [`Journal`]: every request any server saw, and how its answer ended.
+//! - [`Faults`]: statuses, HTML, delays, barriers, lost answers, broken connections.
+//! - [`Sandbox::secrets`]: every value that must never be seen outside, for scans by value.
+
+mod faults;
+mod http;
+mod inner;
+mod journal;
+mod keys;
+mod mint;
+mod providers;
+mod sandbox;
+mod server;
+mod tenant;
+mod text;
+mod world;
+
+pub use faults::{Fault, FaultId, Faults, Hold};
+pub use http::Answer;
+pub use journal::{Ended, Entry, Journal, NotSeen};
+pub use keys::{DpopKey, KeyError, RsaKey};
+pub use mint::{Signer, TokenMint};
+pub use sandbox::{
+    ASSERTION_CLIENT, MACHINE_CLIENT, SPA_CLIENT, Sandbox, SandboxBuilder, StartError, VAULT_CLIENT,
+};
+pub use server::{ProviderKind, Server};
+pub use world::{Client, ClientMethod, Condition, Identity, LiveWorld, User, World};

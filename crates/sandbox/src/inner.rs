@@ -1,0 +1,75 @@
+//! What all servers of one sandbox share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use url::Url;
+
+use crate::faults::{Faults, Hold};
+use crate::journal::Journal;
+use crate::keys::RsaKey;
+use crate::world::state::State;
+use crate::{ProviderKind, Server};
+
+/// What is fixed from the start.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) domain: String,
+    pub(crate) api_audience: String,
+    pub(crate) client_secret: String,
+    pub(crate) vault_secret: String,
+    pub(crate) provider_secrets: HashMap<ProviderKind, String>,
+    pub(crate) loopback_downloads: bool,
+    pub(crate) appsecret_proof: bool,
+}
+
+impl Settings {
+    pub(crate) fn management_audience(&self) -> String {
+        format!("https://{}/api/v2/", self.domain)
+    }
+
+    pub(crate) fn my_account_audience(&self) -> String {
+        format!("https://{}/me/", self.domain)
+    }
+}
+
+/// Shared by the servers, the handles and the mint.
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) urls: HashMap<Server, Url>,
+    pub(crate) journal: Journal,
+    pub(crate) faults: Faults,
+    pub(crate) client_key: Arc<RsaKey>,
+    pub(crate) foreign_key: Arc<RsaKey>,
+    pub(crate) holds: Mutex<HashMap<String, Hold>>,
+    pub(crate) state: Mutex<State>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The origin of a server, without a slash at its end.
+    pub(crate) fn origin(&self, server: Server) -> String {
+        self.urls.get(&server).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
+    /// `iss` of the tenant's tokens, with the slash that Auth0 puts at its end.
+    pub(crate) fn issuer(&self) -> String {
+        format!("{}/", self.origin(Server::Tenant))
+    }
+
+    /// The named barrier of `/sandbox/held/{name}`.
+    pub(crate) fn hold(&self, name: &str) -> Hold {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.entry(name.to_owned()).or_default().clone()
+    }
+}

@@ -1,0 +1,257 @@
+//! Tokens of every kind, good and forged.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+
+use crate::inner::Inner;
+use crate::keys::{DpopKey, KeyError, RsaKey};
+use crate::text;
+
+/// Which key signs a minted token.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Signer {
+    /// The tenant's current key.
+    Current,
+    /// The tenant's next key: published, not used by the tenant yet.
+    Next,
+    /// A good key that the tenant never published.
+    Foreign,
+    /// The given key.
+    Key(Arc<RsaKey>),
+    /// HMAC with this secret; together with `alg` HS256, HS384 or HS512.
+    Hmac(Vec<u8>),
+    /// HMAC with the tenant's public key (PEM) for a secret: the classic confusion attack.
+    HmacWithPublicKey,
+    /// An empty signature, as `alg: none` has it.
+    Nothing,
+    /// This text for a signature part.
+    Literal(String),
+}
+
+/// Builds one token. Starts as a good user token of the tenant for the sandbox's API.
+#[derive(Clone, Debug)]
+pub struct TokenMint {
+    inner: Arc<Inner>,
+    header: Value,
+    claims: Value,
+    raw_header: Option<String>,
+    raw_claims: Option<String>,
+    signer: Signer,
+}
+
+/// Lays `with` over `base`; a `null` removes the member.
+pub(crate) fn merge(base: &mut Value, with: Value) {
+    let (Some(base), Value::Object(with)) = (base.as_object_mut(), with) else { return };
+    for (name, value) in with {
+        if value.is_null() {
+            base.remove(&name);
+        } else {
+            base.insert(name, value);
+        }
+    }
+}
+
+impl TokenMint {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let now = text::epoch();
+        let user = inner.state().first_user();
+        let kid = inner.state().current_key().kid().to_owned();
+        let claims = json!({
+            "iss": inner.issuer(), "sub": user, "aud": [inner.settings.api_audience, format!("{}userinfo", inner.issuer())],
+            "iat": now, "exp": now + 86400, "scope": "openid profile email", "azp": crate::SPA_CLIENT,
+        });
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
+        Self { inner, header, claims, raw_header: None, raw_claims: None, signer: Signer::Current }
+    }
+
+    /// The subject.
+    #[must_use]
+    pub fn user(self, user_id: &str) -> Self {
+        self.claims(json!({ "sub": user_id }))
+    }
+
+    /// Sets one claim.
+    #[must_use]
+    pub fn claim(self, name: &str, value: impl Into<Value>) -> Self {
+        let mut with = Value::Object(serde_json::Map::new());
+        if let Some(members) = with.as_object_mut() {
+            members.insert(name.to_owned(), value.into());
+        }
+        self.claims(with)
+    }
+
+    /// Lays an object over the claims; a `null` removes the claim.
+    #[must_use]
+    pub fn claims(mut self, with: Value) -> Self {
+        merge(&mut self.claims, with);
+        self
+    }
+
+    /// Lays an object over the header; a `null` removes the member.
+    #[must_use]
+    pub fn header(mut self, with: Value) -> Self {
+        merge(&mut self.header, with);
+        self
+    }
+
+    /// The space-separated scopes.
+    #[must_use]
+    pub fn scope(self, scope: &str) -> Self {
+        self.claim("scope", scope)
+    }
+
+    /// The audience.
+    #[must_use]
+    pub fn audience(self, audience: impl Into<Value>) -> Self {
+        self.claim("aud", audience)
+    }
+
+    /// Seconds from now to the end; negative for a token that is over.
+    #[must_use]
+    pub fn expires_in(self, seconds: i64) -> Self {
+        self.claim("exp", text::epoch() + seconds)
+    }
+
+    /// Issued this many seconds before now (negative: in the future).
+    #[must_use]
+    pub fn issued_ago(self, seconds: i64) -> Self {
+        self.claim("iat", text::epoch() - seconds)
+    }
+
+    /// The RFC 9068 profile: `typ: at+jwt`, `client_id` and `jti`, no `azp`.
+    #[must_use]
+    pub fn rfc9068(self) -> Self {
+        let client = self.claims.get("azp").cloned().unwrap_or_default();
+        self.header(json!({ "typ": "at+jwt" })).claims(json!({
+            "azp": null, "client_id": client, "jti": text::random(text::ALNUM, 24),
+        }))
+    }
+
+    /// A machine's token, as the client-credentials grant makes it.
+    #[must_use]
+    pub fn machine(self, client_id: &str) -> Self {
+        self.claims(
+            json!({ "sub": format!("{client_id}@clients"), "azp": client_id, "gty": "client-credentials" }),
+        )
+    }
+
+    /// An ID token of the SPA client.
+    #[must_use]
+    pub fn id_token(self, nonce: &str) -> Self {
+        self.claims(json!({ "aud": crate::SPA_CLIENT, "nonce": nonce, "scope": null, "azp": null }))
+    }
+
+    /// An OpenID Connect Back-Channel Logout token for `client_id`.
+    #[must_use]
+    pub fn logout_token(self, client_id: &str) -> Self {
+        let now = text::epoch();
+        self.header(json!({ "typ": "logout+jwt" })).claims(json!({
+            "aud": client_id, "scope": null, "azp": null, "jti": text::random(text::ALNUM, 24),
+            "exp": now + 120, "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        }))
+    }
+
+    /// Binds the token to a DPoP key (`cnf.jkt`).
+    #[must_use]
+    pub fn bound_to(self, key: &DpopKey) -> Self {
+        self.claim("cnf", json!({ "jkt": key.thumbprint() }))
+    }
+
+    /// The `alg` of the header, and of the signature where the signer is an RSA or HMAC key.
+    #[must_use]
+    pub fn algorithm(self, name: &str) -> Self {
+        self.header(json!({ "alg": name }))
+    }
+
+    /// Signs with another key. `kid` becomes that key's, unless it is set afterwards.
+    #[must_use]
+    pub fn signer(self, signer: Signer) -> Self {
+        let kid = match &signer {
+            Signer::Next => Some(self.inner.state().next_key().kid().to_owned()),
+            Signer::Foreign => Some(self.inner.foreign_key.kid().to_owned()),
+            Signer::Key(key) => Some(key.kid().to_owned()),
+            _ => None,
+        };
+        let mut mint = match kid {
+            Some(kid) => self.header(json!({ "kid": kid })),
+            None => self,
+        };
+        mint.signer = signer;
+        mint
+    }
+
+    /// `alg: none` with an empty signature.
+    #[must_use]
+    pub fn unsigned(self) -> Self {
+        self.algorithm("none").signer(Signer::Nothing)
+    }
+
+    /// HS256 with the tenant's public key for a secret.
+    #[must_use]
+    pub fn hmac_with_public_key(self) -> Self {
+        self.algorithm("HS256").signer(Signer::HmacWithPublicKey)
+    }
+
+    /// These bytes for the header part, whatever the members were: duplicates, bad JSON.
+    #[must_use]
+    pub fn raw_header(mut self, json: &str) -> Self {
+        self.raw_header = Some(json.to_owned());
+        self
+    }
+
+    /// These bytes for the claims part, whatever the claims were.
+    #[must_use]
+    pub fn raw_claims(mut self, json: &str) -> Self {
+        self.raw_claims = Some(json.to_owned());
+        self
+    }
+
+    /// The claims as they stand.
+    #[must_use]
+    pub fn current_claims(&self) -> &Value {
+        &self.claims
+    }
+
+    /// The token.
+    ///
+    /// # Errors
+    /// When the crypto library refuses.
+    pub fn try_sign(&self) -> Result<String, KeyError> {
+        let header = self.raw_header.clone().unwrap_or_else(|| self.header.to_string());
+        let claims = self.raw_claims.clone().unwrap_or_else(|| self.claims.to_string());
+        let message = format!("{}.{}", text::base64url(header), text::base64url(claims));
+        let algorithm = self.header.get("alg").and_then(Value::as_str).unwrap_or("RS256");
+        let rsa = |key: &RsaKey| key.sign(algorithm, message.as_bytes()).map(text::base64url);
+        let signed = match &self.signer {
+            Signer::Current => rsa(&self.inner.state().current_key())?,
+            Signer::Next => rsa(&self.inner.state().next_key())?,
+            Signer::Foreign => rsa(&self.inner.foreign_key)?,
+            Signer::Key(key) => rsa(key)?,
+            Signer::Hmac(secret) => hmac_of(algorithm, secret, &message),
+            Signer::HmacWithPublicKey => {
+                hmac_of(algorithm, self.inner.state().current_key().public_pem().as_bytes(), &message)
+            }
+            Signer::Nothing => String::new(),
+            Signer::Literal(text) => text.clone(),
+        };
+        Ok(format!("{message}.{signed}"))
+    }
+
+    /// The token; empty in the practically impossible case that the crypto library refuses to sign.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        self.try_sign().unwrap_or_default()
+    }
+}
+
+fn hmac_of(algorithm: &str, secret: &[u8], message: &str) -> String {
+    let algorithm = match algorithm {
+        "HS384" => hmac::HMAC_SHA384,
+        "HS512" => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    };
+    text::base64url(hmac::sign(&hmac::Key::new(algorithm, secret), message.as_bytes()))
+}

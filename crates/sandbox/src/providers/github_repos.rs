@@ -1,0 +1,206 @@
+//! GitHub's repositories: lists with `Link` paging, issues, contents, tarballs.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::github::{error, owner};
+use super::{Session, downloads, number};
+use crate::ProviderKind;
+use crate::http::Answer;
+use crate::inner::Inner;
+use crate::journal::Entry;
+use crate::text;
+
+/// Name and whether it is private; the same seven for every account.
+const REPOSITORIES: [(&str, bool); 7] = [
+    ("atlas", false),
+    ("beacon", false),
+    ("comet", true),
+    ("delta", false),
+    ("ember", true),
+    ("fjord", false),
+    ("glade", false),
+];
+
+const FILES: [(&str, &str); 3] = [
+    ("README.md", "# A repository\n\nNothing to see here.\n"),
+    ("docs/guide.md", "# Guide\n\nRead this first.\n"),
+    ("src/main.rs", "fn main() {}\n"),
+];
+
+/// The `Link` header of one page, with the request's other parameters repeated.
+fn paged(entry: &Entry, all: &[Value]) -> Answer {
+    let size = number(entry, "per_page", 30, 100).max(1);
+    let page = number(entry, "page", 1, usize::MAX).max(1);
+    let (items, more) = super::page(all, page - 1, size);
+    let answer = Answer::json(200, &Value::Array(items));
+    let last = all.len().div_ceil(size).max(1);
+    let others: String = entry
+        .params()
+        .iter()
+        .filter(|(name, _)| name != "page")
+        .map(|(name, value)| format!("{}={}&", text::encode(name), text::encode(value)))
+        .collect();
+    let link = |page: usize, rel: &str| {
+        format!("<{}{}?{others}page={page}>; rel=\"{rel}\"", entry.origin(), entry.path())
+    };
+    let mut links = Vec::new();
+    if page > 1 {
+        links.push(link(page - 1, "prev"));
+    }
+    if more {
+        links.push(link(page + 1, "next"));
+        links.push(link(last, "last"));
+    }
+    if page > 1 {
+        links.push(link(1, "first"));
+    }
+    if links.is_empty() { answer } else { answer.header("link", links.join(", ")) }
+}
+
+fn repository(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
+    let (name, private) = *REPOSITORIES.get(index)?;
+    let login = &session.account.login;
+    let base = format!("{}/repos/{login}/{name}", entry.origin());
+    Some(json!({
+        "id": 1_296_269 + index, "node_id": text::base64(format!("R_{login}_{name}")), "name": name,
+        "full_name": format!("{login}/{name}"), "private": private, "owner": owner(session, entry),
+        "html_url": format!("https://github.com/{login}/{name}"), "description": format!("The {name} repository"),
+        "fork": false, "url": base, "issues_url": format!("{base}/issues{{/number}}"),
+        "contents_url": format!("{base}/contents/{{+path}}"), "clone_url": format!("https://github.com/{login}/{name}.git"),
+        "default_branch": "main", "visibility": if private { "private" } else { "public" }, "language": "Rust",
+        "stargazers_count": index, "watchers_count": index, "forks_count": 0, "open_issues_count": 5, "size": 108,
+        "has_issues": true, "archived": false, "disabled": false, "topics": [], "license": null,
+        "created_at": "2011-01-26T19:01:12Z", "updated_at": "2026-01-26T19:14:43Z", "pushed_at": "2026-01-26T19:06:43Z",
+        "permissions": { "admin": true, "maintain": true, "push": true, "triage": true, "pull": true },
+    }))
+}
+
+pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segments: &[&str]) -> Answer {
+    let sees_private = session.grant.app || session.has("repo");
+    let method = entry.method().as_str();
+    let (owner, name, rest) = match segments {
+        ["user", "repos"] if method == "GET" => {
+            let visible = |private: bool| sees_private || !private;
+            let all: Vec<Value> = REPOSITORIES
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, private))| visible(*private))
+                .filter_map(|(index, _)| repository(session, entry, index))
+                .collect();
+            return paged(entry, &all);
+        }
+        ["repos", owner, name, rest @ ..] => (*owner, *name, rest),
+        _ => return error(404, "Not Found"),
+    };
+    let found = REPOSITORIES.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
+    let Some(index) = found.filter(|_| owner.eq_ignore_ascii_case(&session.account.login)) else {
+        return error(404, "Not Found");
+    };
+    let (name, private) = REPOSITORIES.get(index).copied().unwrap_or_default();
+    if private && !sees_private {
+        return error(404, "Not Found");
+    }
+    match (method, rest) {
+        ("GET" | "HEAD", []) => Answer::json(200, &repository(session, entry, index).unwrap_or_default()),
+        ("GET", ["issues"]) => paged(entry, &issues(inner, session, entry, name)),
+        ("GET", ["issues", id]) => {
+            let all = issues(inner, session, entry, name);
+            let wanted = id.parse::<u64>().ok();
+            let found = all.into_iter().find(|issue| issue.get("number").and_then(Value::as_u64) == wanted);
+            found.map_or_else(|| error(404, "Not Found"), |issue| Answer::json(200, &issue))
+        }
+        ("POST", ["issues"]) => create_issue(inner, session, entry, name),
+        ("GET" | "HEAD", ["contents", path @ ..]) => contents(session, entry, name, private, &path.join("/")),
+        ("GET" | "HEAD", ["tarball" | "zipball", ..]) => archive(inner, session, name, rest),
+        ("GET", ["git", "private-branch"]) => error(403, "Resource not accessible by integration"),
+        _ => error(404, "Not Found"),
+    }
+}
+
+fn issue(session: &Session, entry: &Entry, name: &str, number: u64, title: &str, body: &str) -> Value {
+    let login = &session.account.login;
+    json!({
+        "id": 9000 + number, "node_id": format!("I_{number}"), "number": number, "state": "open", "title": title, "body": body,
+        "user": owner(session, entry), "labels": [], "comments": 0, "locked": false,
+        "url": format!("{}/repos/{login}/{name}/issues/{number}", entry.origin()),
+        "html_url": format!("https://github.com/{login}/{name}/issues/{number}"),
+        "created_at": "2026-01-26T19:01:12Z", "updated_at": "2026-01-26T19:01:12Z", "closed_at": null,
+    })
+}
+
+fn issues(inner: &Inner, session: &Session, entry: &Entry, name: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = (1..=5)
+        .map(|n| issue(session, entry, name, n, &format!("Issue {n} of {name}"), "Seen on a Monday."))
+        .collect();
+    let key = (ProviderKind::GitHub, format!("issues/{}/{name}", session.account.login));
+    all.extend(inner.state().created.get(&key).cloned().unwrap_or_default());
+    all.reverse();
+    all
+}
+
+fn create_issue(inner: &Inner, session: &Session, entry: &Entry, name: &str) -> Answer {
+    let Some(body) = entry.json() else { return error(400, "Problems parsing JSON") };
+    let Some(members) = body.as_object() else { return error(400, "Body should be a JSON object") };
+    if !session.grant.app && !session.has_any(&["repo", "public_repo"]) {
+        return error(404, "Not Found");
+    }
+    let Some(title) = members.get("title").and_then(Value::as_str).filter(|title| !title.is_empty()) else {
+        let errors = json!([{ "resource": "Issue", "field": "title", "code": "missing_field" }]);
+        let url = "https://docs.github.com/rest/issues/issues#create-an-issue";
+        let body = json!({ "message": "Validation Failed", "errors": errors, "documentation_url": url, "status": "422" });
+        return Answer::json(422, &body);
+    };
+    let text = members.get("body").and_then(Value::as_str).unwrap_or_default();
+    let key = (ProviderKind::GitHub, format!("issues/{}/{name}", session.account.login));
+    let mut state = inner.state();
+    let created = state.created.entry(key).or_default();
+    let number = 6 + created.len() as u64;
+    let issue = issue(session, entry, name, number, title, text);
+    created.push(issue.clone());
+    let location = issue.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Answer::json(201, &issue).header("location", location)
+}
+
+fn contents(session: &Session, entry: &Entry, name: &str, private: bool, path: &str) -> Answer {
+    let login = &session.account.login;
+    let describe = |path: &str, content: &str| {
+        let url = format!("{}/repos/{login}/{name}/contents/{path}?ref=main", entry.origin());
+        let token = if private { format!("?token={}", text::random(text::ALNUM, 28)) } else { String::new() };
+        json!({
+            "type": "file", "name": path.rsplit('/').next(), "path": path, "size": content.len(),
+            "sha": text::hex(&text::sha256(content.as_bytes()))[..40], "url": url,
+            "git_url": format!("{}/repos/{login}/{name}/git/blobs/0", entry.origin()),
+            "html_url": format!("https://github.com/{login}/{name}/blob/main/{path}"),
+            "download_url": format!("https://raw.githubusercontent.com/{login}/{name}/main/{path}{token}"),
+        })
+    };
+    if let Some((path, content)) = FILES.iter().find(|(known, _)| *known == path) {
+        if entry.header("accept").is_some_and(|accept| accept.contains("raw")) {
+            return Answer::text(200, *content)
+                .header("content-type", "application/vnd.github.raw+json; charset=utf-8");
+        }
+        let mut body = describe(path, content);
+        crate::mint::merge(
+            &mut body,
+            json!({ "encoding": "base64", "content": format!("{}\n", text::base64(content)) }),
+        );
+        return Answer::json(200, &body);
+    }
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let listed: Vec<Value> = FILES
+        .iter()
+        .filter(|(known, _)| known.starts_with(&prefix))
+        .map(|(known, content)| describe(known, content))
+        .collect();
+    if listed.is_empty() { error(404, "Not Found") } else { Answer::json(200, &Value::Array(listed)) }
+}
+
+fn archive(inner: &Inner, session: &Session, name: &str, rest: &[&str]) -> Answer {
+    let kind = if rest.first() == Some(&"zipball") { "legacy.zip" } else { "legacy.tar.gz" };
+    let reference = rest.get(1..).unwrap_or_default().join("/");
+    let reference = if reference.is_empty() { "main".to_owned() } else { reference };
+    let path = format!("/{}/{name}/{kind}/refs/heads/{reference}", session.account.login);
+    Answer::redirect(302, &downloads::link(inner, "codeload.github.com", &path))
+}

@@ -1,0 +1,104 @@
+//! What changes in the tenant besides its users.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::text;
+
+/// Mutable parts of the tenant.
+#[derive(Debug)]
+pub(crate) struct TenantState {
+    pub(crate) machine_lifetime: u64,
+    pub(crate) expires_in_text: bool,
+    pub(crate) publish_algorithm: bool,
+    pub(crate) extra_keys: Vec<Value>,
+    pub(crate) limit: Limit,
+    pub(crate) management_generation: u64,
+    pub(crate) management_tokens: HashMap<String, u64>,
+    pub(crate) mfa_always: bool,
+    pub(crate) assertion_ids: HashSet<String>,
+    pub(crate) quota_used: HashMap<String, u64>,
+    /// Authorization codes, to be redeemed once.
+    pub(crate) codes: HashMap<String, Login>,
+    /// Auth0's own refresh tokens.
+    pub(crate) refresh_tokens: HashMap<String, Login>,
+    /// Browser sessions by cookie value.
+    pub(crate) sessions: HashMap<String, String>,
+}
+
+/// What a user agreed to when signing in to an application.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) user_id: String,
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) dpop: Option<String>,
+}
+
+impl Default for TenantState {
+    fn default() -> Self {
+        Self {
+            machine_lifetime: 86400,
+            expires_in_text: false,
+            publish_algorithm: true,
+            extra_keys: Vec::new(),
+            limit: Limit::default(),
+            management_generation: 0,
+            management_tokens: HashMap::new(),
+            mfa_always: false,
+            assertion_ids: HashSet::new(),
+            quota_used: HashMap::new(),
+            codes: HashMap::new(),
+            refresh_tokens: HashMap::new(),
+            sessions: HashMap::new(),
+        }
+    }
+}
+
+/// The Management API's bucket: `burst` big, refilled at the top of each second.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    burst: u64,
+    per_second: u64,
+    left: u64,
+    refilled: Instant,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        // Wide enough that only tests which ask for it meet the limit.
+        Self { burst: 1_000_000, per_second: 1_000_000, left: 1_000_000, refilled: Instant::now() }
+    }
+}
+
+/// The bucket after one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) allowed: bool,
+    pub(crate) limit: u64,
+    pub(crate) remaining: u64,
+    pub(crate) reset: i64,
+}
+
+impl Limit {
+    pub(crate) fn set(&mut self, burst: u64, per_second: u64) {
+        *self = Self { burst, per_second, left: burst, refilled: Instant::now() };
+    }
+
+    pub(crate) fn spend(&mut self) -> Spent {
+        let seconds = self.refilled.elapsed().as_secs();
+        if seconds > 0 {
+            self.left = self.burst.min(self.left.saturating_add(seconds.saturating_mul(self.per_second)));
+            self.refilled += std::time::Duration::from_secs(seconds);
+        }
+        let allowed = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        Spent { allowed, limit: self.burst, remaining: self.left, reset: text::epoch() + 1 }
+    }
+}

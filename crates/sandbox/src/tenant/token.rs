@@ -1,0 +1,42 @@
+//! `POST /oauth/token` and `POST /oauth/revoke`.
+
+use std::sync::Arc;
+
+use crate::http::Answer;
+use crate::inner::Inner;
+use crate::journal::Entry;
+
+use super::{authenticate, machine, oauth_error};
+
+pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
+    let Some(grant) = entry.field("grant_type") else {
+        return oauth_error(400, "invalid_request", "Missing required parameter: grant_type");
+    };
+    let known = ["client_credentials", "authorization_code", "refresh_token", crate::world::VAULT_GRANT];
+    if !known.contains(&grant.as_str()) {
+        return oauth_error(400, "unsupported_grant_type", &format!("Grant type not supported: {grant}"));
+    }
+    let client = match authenticate::client(inner, entry) {
+        Ok(client) => client,
+        Err(refusal) => return refusal,
+    };
+    if !client.grant_types.contains(&grant) {
+        let error_uri = "https://auth0.com/docs/clients/client-grant-types";
+        let body = serde_json::json!({
+            "error": "unauthorized_client", "error_uri": error_uri,
+            "error_description": format!("Grant type '{grant}' not allowed for the client."),
+        });
+        return Answer::json(403, &body);
+    }
+    match grant.as_str() {
+        "client_credentials" => machine::answer(inner, entry, &client),
+        _ => oauth_error(400, "unsupported_grant_type", &format!("Grant type not supported: {grant}")),
+    }
+}
+
+pub(super) fn revoke(inner: &Arc<Inner>, entry: &Entry) -> Answer {
+    if let Some(token) = entry.field("token") {
+        inner.state().tenant.refresh_tokens.remove(&token);
+    }
+    Answer::new(200)
+}

@@ -1,0 +1,220 @@
+//! The Management API's reads of one user (facts 3).
+
+use serde_json::{Map, Value, json};
+
+use crate::http::Answer;
+use crate::inner::Inner;
+use crate::journal::Entry;
+use crate::text;
+use crate::world::state::{Held, Record};
+
+use super::boom;
+
+pub(super) fn answer(inner: &Inner, entry: &Entry, rest: &[&str]) -> Answer {
+    let spent = inner.state().tenant.limit.spend();
+    let answer = if spent.allowed {
+        match scopes(inner, entry) {
+            Ok(scopes) => read(inner, entry, rest, &scopes),
+            Err(refusal) => refusal,
+        }
+    } else {
+        boom(429, "Too Many Requests", "Global limit has been reached", Some("too_many_requests"))
+    };
+    answer
+        .header("x-ratelimit-limit", spent.limit.to_string())
+        .header("x-ratelimit-remaining", spent.remaining.to_string())
+        .header("x-ratelimit-reset", spent.reset.to_string())
+}
+
+/// Checks the management token the way the API does and returns its scopes.
+fn scopes(inner: &Inner, entry: &Entry) -> Result<Vec<String>, Answer> {
+    let unauthorized = |message: &str| boom(401, "Unauthorized", message, None);
+    if !entry.headers().contains_key("authorization") {
+        return Err(unauthorized("Missing authentication"));
+    }
+    let malformed = || boom(400, "Bad Request", "Bad HTTP authentication header format", Some("Bearer"));
+    let token = entry.bearer().ok_or_else(malformed)?;
+    let mut parts = token.split('.');
+    let (Some(header), Some(claims), Some(signed), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(malformed());
+    };
+    let parse = |part: &str| -> Option<Value> { serde_json::from_slice(&text::from_base64url(part)?).ok() };
+    let (Some(head), Some(body)) = (parse(header), parse(claims)) else { return Err(malformed()) };
+    let kid = head.get("kid").and_then(Value::as_str).unwrap_or_default();
+    let message_length = header.len() + 1 + claims.len();
+    let message = token.get(..message_length).unwrap_or_default();
+    let state = inner.state();
+    let good = state.published_keys().iter().any(|key| {
+        key.kid() == kid
+            && text::from_base64url(signed)
+                .is_some_and(|signed| key.verify("RS256", message.as_bytes(), &signed))
+    });
+    if !good {
+        return Err(unauthorized("Invalid signature received for JSON Web Token validation"));
+    }
+    let audience = inner.settings.management_audience();
+    let named: Vec<&str> = match body.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !named.contains(&audience.as_str()) {
+        return Err(unauthorized(&format!("Bad audience: {}", named.join(","))));
+    }
+    if body.get("iss").and_then(Value::as_str) != Some(inner.issuer().as_str()) {
+        return Err(unauthorized("Invalid token"));
+    }
+    if body.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= text::epoch()) {
+        return Err(unauthorized("Expired token received for JSON Web Token validation"));
+    }
+    if state
+        .tenant
+        .management_tokens
+        .get(token)
+        .is_some_and(|born| *born < state.tenant.management_generation)
+    {
+        return Err(unauthorized("Invalid token"));
+    }
+    let scope = body.get("scope").and_then(Value::as_str).unwrap_or_default();
+    Ok(scope.split(' ').map(str::to_owned).collect())
+}
+
+fn read(inner: &Inner, entry: &Entry, rest: &[&str], scopes: &[String]) -> Answer {
+    let has = |scope: &str| scopes.iter().any(|held| held == scope);
+    let needs = |wanted: &str| {
+        let text = format!("Insufficient scope, expected any of: {wanted}");
+        boom(403, "Forbidden", &text, Some("insufficient_scope"))
+    };
+    match rest {
+        ["users", _] | ["users", _, "connected-accounts"] if !has("read:users") => {
+            needs("read:users,read:current_user")
+        }
+        ["users", id] => one(inner, entry, id, has("read:user_idp_tokens")),
+        ["users", id, "connected-accounts"] => connected(inner, id),
+        ["connections"] if !has("read:connections") => needs("read:connections"),
+        ["connections"] => connections(inner),
+        _ => boom(404, "Not Found", "Not Found", None),
+    }
+}
+
+fn no_user() -> Answer {
+    boom(404, "Not Found", "The user does not exist.", Some("inexistent_user"))
+}
+
+fn one(inner: &Inner, entry: &Entry, id: &str, tokens: bool) -> Answer {
+    if id.split_once('|').is_none_or(|(provider, rest)| provider.is_empty() || rest.is_empty()) {
+        let text = format!("Object didn't pass validation for format user-id: {id}");
+        return boom(400, "Bad Request", &text, Some("invalid_uri"));
+    }
+    let fields = entry.param("fields");
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ',' | '-');
+    if fields.as_ref().is_some_and(|fields| fields.is_empty() || !fields.chars().all(valid)) {
+        let text = "Query validation error: 'String does not match pattern' on property fields (Comma-separated list of fields).";
+        return boom(400, "Bad Request", text, Some("invalid_query_string"));
+    }
+    let Some(record) = inner.state().users.get(id).cloned() else { return no_user() };
+    let Value::Object(whole) = document(&record, tokens) else { return no_user() };
+    let include = entry.param("include_fields").is_none_or(|include| include != "false");
+    let body: Map<String, Value> = match fields {
+        None => whole,
+        Some(fields) => {
+            let named: Vec<&str> = fields.split(',').collect();
+            whole.into_iter().filter(|(name, _)| named.contains(&name.as_str()) == include).collect()
+        }
+    };
+    Answer::json(200, &Value::Object(body))
+}
+
+/// The user record; token members only for those who may see them.
+fn document(record: &Record, tokens: bool) -> Value {
+    let user = &record.user;
+    let (given, family) = user.name.split_once(' ').unwrap_or((&user.name, ""));
+    let ago = record.last_login.elapsed().unwrap_or_default();
+    let identities: Vec<Value> = record
+        .identities
+        .iter()
+        .enumerate()
+        .map(|(index, held)| identity(record, held, index > 0, tokens))
+        .collect();
+    let mut body = json!({
+        "user_id": user.user_id, "email": user.email, "email_verified": true, "name": user.name,
+        "given_name": given, "family_name": family,
+        "nickname": record.identities.first().map(|held| held.identity.login.clone()),
+        "picture": format!("https://cdn.example.test/{}.png", text::encode(&user.user_id)),
+        "identities": identities, "app_metadata": {}, "user_metadata": {},
+        "created_at": "2026-01-02T03:04:05.678Z", "updated_at": text::rfc3339(ago), "last_login": text::rfc3339(ago),
+        "last_ip": "203.0.113.9", "logins_count": 12,
+    });
+    if user.blocked {
+        crate::mint::merge(&mut body, json!({ "blocked": true }));
+    }
+    crate::mint::merge(&mut body, user.extra.clone());
+    body
+}
+
+fn identity(record: &Record, held: &Held, secondary: bool, tokens: bool) -> Value {
+    let identity = &held.identity;
+    let number = identity.numeric.then(|| identity.user_id.parse::<u64>().ok()).flatten();
+    let user_id = number.map_or_else(|| Value::from(identity.user_id.clone()), Value::from);
+    let mut body = json!({
+        "provider": identity.strategy, "connection": identity.connection, "user_id": user_id,
+        "isSocial": identity.social,
+    });
+    if tokens {
+        let members = [("access_token", &held.access_token), ("refresh_token", &held.refresh_token)];
+        for (name, token) in members {
+            if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
+                body.insert(name.to_owned(), token.clone().into());
+            }
+        }
+        if let (Some(_), Some(seconds)) = (&held.access_token, identity.expires_in) {
+            crate::mint::merge(&mut body, json!({ "expires_in": seconds }));
+        }
+    }
+    if secondary {
+        let profile = json!({
+            "email": record.user.email, "email_verified": true, "name": record.user.name, "nickname": identity.login,
+        });
+        crate::mint::merge(&mut body, json!({ "profileData": profile }));
+    }
+    body
+}
+
+fn connected(inner: &Inner, id: &str) -> Answer {
+    let Some(record) = inner.state().users.get(id).cloned() else { return no_user() };
+    let accounts: Vec<Value> = record
+        .connected
+        .iter()
+        .chain(&record.identities)
+        .filter(|held| held.vault.is_some())
+        .map(connected_account)
+        .collect();
+    Answer::json(200, &json!({ "connected_accounts": accounts }))
+}
+
+pub(super) fn connected_account(held: &Held) -> Value {
+    let identity = &held.identity;
+    json!({
+        "id": held.connected_id, "connection": identity.connection,
+        "connection_id": format!("con_{}", identity.connection.replace('-', "")),
+        "strategy": identity.strategy, "access_type": "offline", "scopes": identity.scopes,
+        "created_at": "2026-01-02T03:04:05.678Z",
+    })
+}
+
+fn connections(inner: &Inner) -> Answer {
+    let state = inner.state();
+    let mut seen = std::collections::BTreeMap::new();
+    for record in state.users.values() {
+        for held in record.identities.iter().chain(&record.connected) {
+            seen.insert(held.identity.connection.clone(), held.identity.strategy.clone());
+        }
+    }
+    let list: Vec<Value> = seen
+        .into_iter()
+        .map(|(name, strategy)| json!({ "id": format!("con_{}", name.replace('-', "")), "name": name, "strategy": strategy }))
+        .collect();
+    Answer::json(200, &Value::Array(list))
+}
