@@ -1,0 +1,48 @@
+use crate::backoff::Backoff;
+use crate::keeper::Keeper;
+use crate::load::Load;
+use std::time::Duration;
+
+/// What can be said about a keeper before it is built.
+#[derive(Debug)]
+pub struct KeeperBuilder<L> {
+    pub(crate) load: L,
+    pub(crate) name: &'static str,
+    pub(crate) backoff: Backoff,
+    pub(crate) load_timeout: Duration,
+}
+
+impl<L: Load> KeeperBuilder<L> {
+    pub(crate) fn new(load: L) -> Self {
+        let backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(60) };
+        Self { load, name: "value", backoff, load_timeout: Duration::from_secs(30) }
+    }
+
+    /// What is kept, for spans: a word out of a closed set. Default `value`.
+    #[must_use]
+    pub fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Shortest and longest pause after failed loads. Default 500 ms and 60 s. The pause doubles with each failure; its
+    /// upper half is random, so that replicas do not come back together.
+    #[must_use]
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.backoff = Backoff { min, max: max.max(min) };
+        self
+    }
+
+    /// How long one load may take before it counts as failed. Default 30 s.
+    #[must_use]
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.load_timeout = timeout;
+        self
+    }
+
+    /// Builds it. Nothing is loaded and nothing is spawned until somebody asks.
+    #[must_use]
+    pub fn build(self) -> Keeper<L> {
+        Keeper::from_builder(self)
+    }
+}

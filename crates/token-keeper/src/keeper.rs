@@ -1,0 +1,275 @@
+use crate::builder::KeeperBuilder;
+use crate::load::{Load, LoadError, Loaded};
+use crate::window::{Age, Window};
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+type Answer<L> = Result<Arc<<L as Load>::Value>, <L as Load>::Error>;
+
+/// Keeps one value fresh. Clones share it.
+///
+/// A fresh value is answered at once. A stale one is answered at once and renewed behind. Without a usable value all
+/// callers wait for the one load there is. A load runs in its own task, so whoever started it may go away.
+pub struct Keeper<L: Load> {
+    shared: Arc<Shared<L>>,
+}
+
+struct Shared<L: Load> {
+    settings: KeeperBuilder<L>,
+    state: Mutex<State<L>>,
+}
+
+struct State<L: Load> {
+    kept: Option<Kept<L::Value>>,
+    loading: Option<watch::Receiver<Option<Answer<L>>>>,
+    failure: Option<Failure<L::Error>>,
+    failures: u32,
+}
+
+struct Kept<V> {
+    value: Arc<V>,
+    window: Window,
+}
+
+struct Failure<E> {
+    error: E,
+    quiet_until: Instant,
+}
+
+/// A snapshot of a keeper.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The value's age; `None` when there is none.
+    pub age: Option<Age>,
+    /// How long ago the value's window started.
+    pub loaded_ago: Option<Duration>,
+    /// How long the value can still be used; zero when there is none.
+    pub expires_in: Duration,
+    /// Failed loads in a row.
+    pub failures: u32,
+    /// How long no load will be started, after a failure.
+    pub backing_off_for: Option<Duration>,
+    /// Whether a load is under way.
+    pub loading: bool,
+}
+
+impl<L: Load> Keeper<L> {
+    /// Starts building a keeper over a source.
+    pub fn builder(load: L) -> KeeperBuilder<L> {
+        KeeperBuilder::new(load)
+    }
+
+    pub(crate) fn from_builder(settings: KeeperBuilder<L>) -> Self {
+        let state = State { kept: None, loading: None, failure: None, failures: 0 };
+        Self { shared: Arc::new(Shared { settings, state: Mutex::new(state) }) }
+    }
+
+    /// The value: now when it is fresh or stale, after the one load when there is none that can be used.
+    ///
+    /// # Errors
+    ///
+    /// The load's error. While backing off after a failure the last error is returned at once, without a load.
+    pub async fn get(&self) -> Answer<L> {
+        let waiting = {
+            let mut state = self.shared.lock();
+            match state.usable() {
+                Some((value, Age::Fresh)) => return Ok(value),
+                Some((value, _)) => {
+                    if state.quiet().is_none() {
+                        drop(self.shared.start(&mut state));
+                    }
+                    return Ok(value);
+                }
+                None => {}
+            }
+            if let (None, Some(failure)) = (&state.loading, state.quiet()) {
+                return Err(failure.error.clone());
+            }
+            self.shared.start(&mut state)
+        };
+        wait::<L>(waiting).await
+    }
+
+    /// The value if there is one that can be used, without any load.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<L::Value>> {
+        self.shared.lock().usable().map(|(value, _)| value)
+    }
+
+    /// Joins the load under way, or starts one although the value may be fresh and although a failure is recent.
+    /// Whoever calls this bounds how often.
+    ///
+    /// # Errors
+    ///
+    /// The load's error; a usable value is kept all the same.
+    pub async fn renew(&self) -> Answer<L> {
+        let waiting = self.shared.start(&mut self.shared.lock());
+        wait::<L>(waiting).await
+    }
+
+    /// Clears the value if it is still the one that was seen to be refused. Returns whether it was. A newer value stays.
+    pub fn reject(&self, seen: &Arc<L::Value>) -> bool {
+        let mut state = self.shared.lock();
+        let same = state.kept.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.value, seen));
+        if same {
+            state.kept = None;
+        }
+        same
+    }
+
+    /// A snapshot for readiness and metrics.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.shared.lock();
+        let kept = state.kept.as_ref();
+        Status {
+            age: kept.map(|kept| kept.window.age()),
+            loaded_ago: kept.map(|kept| kept.window.elapsed()),
+            expires_in: kept.map(|kept| kept.window.expires_in()).unwrap_or_default(),
+            failures: state.failures,
+            backing_off_for: state
+                .quiet()
+                .map(|failure| failure.quiet_until.saturating_duration_since(Instant::now())),
+            loading: state.loading.is_some(),
+        }
+    }
+
+    /// Keeps the value fresh without requests: loads at once, then ahead of each end of freshness, and after failures
+    /// when the back-off is over. Never returns; the application spawns it and drops it.
+    pub async fn keep(&self) -> Infallible {
+        loop {
+            let due = self.shared.lock().due();
+            tokio::time::sleep_until(due).await;
+            if self.shared.lock().due() <= Instant::now() {
+                // The failure is in the status and in the event; there is nobody else to tell here.
+                let _ = self.renew().await;
+            }
+        }
+    }
+}
+
+impl<L: Load> Shared<L> {
+    fn lock(&self) -> MutexGuard<'_, State<L>> {
+        // Nothing inside the lock can panic half-way; a poisoned state is still a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins the load under way or starts one in a task of its own.
+    fn start(self: &Arc<Self>, state: &mut State<L>) -> watch::Receiver<Option<Answer<L>>> {
+        if let Some(loading) = &state.loading {
+            return loading.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        state.loading = Some(receiver.clone());
+        let shared = Arc::clone(self);
+        // A span of its own, linked by time only: the load outlives the request that happened to start it.
+        let span = tracing::info_span!(parent: None, "keeper.load", keeper = self.settings.name);
+        let guard = Abandoned { shared: Some(Arc::clone(self)) };
+        tokio::spawn(
+            async move {
+                let loaded =
+                    tokio::time::timeout(shared.settings.load_timeout, shared.settings.load.load()).await;
+                let answer = shared.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
+                guard.disarm();
+                sender.send_replace(Some(answer));
+            }
+            .instrument(span),
+        );
+        receiver
+    }
+
+    fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> Answer<L> {
+        let mut state = self.lock();
+        state.loading = None;
+        match loaded {
+            Ok(loaded) => {
+                let value = Arc::new(loaded.value);
+                state.kept = Some(Kept { value: Arc::clone(&value), window: loaded.window });
+                state.failure = None;
+                state.failures = 0;
+                tracing::debug!(keeper = self.settings.name, expires_in = ?loaded.window.expires_in(), "loaded");
+                Ok(value)
+            }
+            Err(error) => {
+                state.fail(&self.settings, error.clone());
+                tracing::warn!(keeper = self.settings.name, failures = state.failures, "load failed");
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<L: Load> State<L> {
+    /// The value and its age, unless expired.
+    fn usable(&self) -> Option<(Arc<L::Value>, Age)> {
+        let kept = self.kept.as_ref()?;
+        let age = kept.window.age();
+        (age != Age::Expired).then(|| (Arc::clone(&kept.value), age))
+    }
+
+    /// The last failure, while its back-off lasts.
+    fn quiet(&self) -> Option<&Failure<L::Error>> {
+        self.failure.as_ref().filter(|failure| failure.quiet_until > Instant::now())
+    }
+
+    fn fail(&mut self, settings: &KeeperBuilder<L>, error: L::Error) {
+        self.failures = self.failures.saturating_add(1);
+        let delay = settings.backoff.delay(self.failures, error.retry_after(), fastrand::f64());
+        self.failure = Some(Failure { error, quiet_until: Instant::now() + delay });
+    }
+
+    /// When `keep` has to load next.
+    fn due(&self) -> Instant {
+        let now = Instant::now();
+        let wanted = self.kept.as_ref().map_or(now, |kept| kept.window.stale_at());
+        self.failure.as_ref().map_or(wanted, |failure| wanted.max(failure.quiet_until))
+    }
+}
+
+/// Lets the waiters go when a load ends without an answer: it panicked or its runtime went away.
+struct Abandoned<L: Load> {
+    shared: Option<Arc<Shared<L>>>,
+}
+
+impl<L: Load> Abandoned<L> {
+    fn disarm(mut self) {
+        self.shared = None;
+    }
+}
+
+impl<L: Load> Drop for Abandoned<L> {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else { return };
+        let mut state = shared.lock();
+        state.loading = None;
+        state.fail(&shared.settings, L::Error::aborted());
+    }
+}
+
+async fn wait<L: Load>(mut waiting: watch::Receiver<Option<Answer<L>>>) -> Answer<L> {
+    match waiting.wait_for(Option::is_some).await {
+        Ok(answer) => answer.clone().unwrap_or_else(|| Err(L::Error::aborted())),
+        Err(_) => Err(L::Error::aborted()),
+    }
+}
+
+impl<L: Load> Clone for Keeper<L> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<L: Load> fmt::Debug for Keeper<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper")
+            .field("name", &self.shared.settings.name)
+            .field("status", &self.status())
+            .finish()
+    }
+}

@@ -1,0 +1,39 @@
+use crate::Window;
+use std::future::Future;
+use std::time::Duration;
+
+/// Where a kept value comes from: the one I/O boundary of this crate.
+pub trait Load: Send + Sync + 'static {
+    /// What is kept.
+    type Value: Send + Sync + 'static;
+    /// Why a load failed.
+    type Error: LoadError;
+
+    /// Asks for a new value. Runs in a task of its own, at most one at a time for a keeper.
+    fn load(&self) -> impl Future<Output = Result<Loaded<Self::Value>, Self::Error>> + Send;
+}
+
+/// A failed load: what everybody who waits for it is told, so it must be cheap to clone.
+pub trait LoadError: Clone + Send + Sync + 'static {
+    /// How long the other side wants to be left alone (`Retry-After`), if it said so.
+    fn retry_after(&self) -> Option<Duration>;
+
+    /// The error for a load that ended without an answer: it panicked, or the runtime shut down.
+    fn aborted() -> Self;
+}
+
+/// A value and how long it may be used.
+#[derive(Clone, Debug)]
+pub struct Loaded<T> {
+    /// The value.
+    pub value: T,
+    /// Its ages.
+    pub window: Window,
+}
+
+impl<T> Loaded<T> {
+    /// Puts a value into its window.
+    pub fn new(value: T, window: Window) -> Self {
+        Self { value, window }
+    }
+}

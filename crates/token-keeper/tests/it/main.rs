@@ -1,0 +1,5 @@
+//! A keeper as its users see it, on Tokio's paused clock.
+
+mod keeper;
+mod model;
+mod source;
