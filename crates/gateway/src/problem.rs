@@ -311,7 +311,8 @@ impl Problem {
     pub fn json(&self, request_id: &str) -> Vec<u8> {
         let inner = &*self.0;
         let title = inner.code.title();
-        let message = if inner.detail == title { title.to_owned() } else { format!("{title}: {}", inner.detail) };
+        let message =
+            if inner.detail == title { title.to_owned() } else { format!("{title}: {}", inner.detail) };
         let wire = Wire {
             r#type: format!("urn:idp-gateway:problem:{}", inner.code),
             title,
@@ -388,9 +389,11 @@ mod tests {
         if let Some(accept) = accept {
             headers.insert(http::header::ACCEPT, HeaderValue::from_static(accept));
         }
-        Problem::new(Code::ProviderRateLimited)
-            .retry_after(Duration::from_millis(1500))
-            .respond(Rendering { request_id: "r1", surface, request_headers: Some(&headers) })
+        Problem::new(Code::ProviderRateLimited).retry_after(Duration::from_millis(1500)).respond(Rendering {
+            request_id: "r1",
+            surface,
+            request_headers: Some(&headers),
+        })
     }
 
     #[test]

@@ -20,8 +20,6 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 3] = [Self::Redis, Self::Sdk, Self::Browser];
-
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Redis => "Redis server",

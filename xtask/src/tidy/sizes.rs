@@ -9,11 +9,20 @@ const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 60;
 const INLINE_TEST_LINES: usize = 90;
 
+/// Files that are to be split and may not grow past this, each with its present size.
+const TO_SPLIT: [(&str, usize); 3] = [
+    ("crates/gateway/src/problem.rs", 440),
+    ("crates/sandbox/src/journal.rs", 459),
+    ("crates/sandbox/src/world/state.rs", 448),
+];
+
 pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for file in files.iter().filter(|file| file.is("rs") && !is_test(&file.name())) {
         let lines = file.text.lines().count();
-        if lines > FILE_LINES {
+        let ceiling =
+            TO_SPLIT.iter().find(|(name, _)| *name == file.name()).map_or(FILE_LINES, |(_, lines)| *lines);
+        if lines > ceiling {
             findings.push(Finding::new(
                 file.name(),
                 format!("{lines} lines, ceiling {FILE_LINES}: make it two rooms"),

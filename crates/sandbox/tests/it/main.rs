@@ -1,5 +1,7 @@
 //! The sandbox, asked over real sockets by an ordinary HTTP client.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may assert")]
+
 mod github;
 mod tenant;
 
