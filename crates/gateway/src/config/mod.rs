@@ -1,1 +1,106 @@
-//! Module `config`.
+//! The configuration: defaults, then the TOML file, then the environment.
+//!
+//! [`Settings`] is plain data, one type per section, with fields named as the keys. Values that follow from
+//! others (the tenant's base URL, an adapter's connections) are filled in while loading, so nobody has to know
+//! the rule twice. [`Settings::load`] reports every problem at once.
+
+mod adapter;
+mod audit;
+mod callers;
+mod complete;
+mod console;
+mod cors;
+mod environment;
+mod file;
+mod load;
+mod logout;
+mod oauth2;
+mod problems;
+mod provider;
+mod quotas;
+mod schema;
+mod secret;
+mod server;
+mod store;
+mod telemetry;
+mod tenant;
+mod unit;
+mod users;
+mod validate;
+mod vault;
+mod walk;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use self::{
+    adapter::AdapterKind,
+    audit::{AuditSettings, AuditSink},
+    callers::{Authorization, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
+    console::ConsoleSettings,
+    cors::CorsSettings,
+    load::{Loaded, Sources},
+    logout::LogoutSettings,
+    oauth2::{
+        DenyRule, ErrorSection, LimitHeader, LimitUnit, OAuth2Section, Pagination, PaginationStyle,
+        ProfileClaim, ScopeDelimiter, TokenAuth,
+    },
+    problems::{Problem, Problems},
+    provider::{Access, CapabilityUrls, ProviderSettings, Redirects, Rule, Source},
+    quotas::{CallerQuota, QuotaMode, QuotaSettings},
+    schema::json_schema,
+    secret::{AssertionAlgorithm, AuthMethod, ClientAuth, ClientCredentials, SecretSource},
+    server::{DrainSettings, LimitSettings, ServerSettings, TimeoutSettings, TlsSettings},
+    store::{StoreKind, StoreSettings},
+    telemetry::{LogFormat, TelemetrySettings},
+    tenant::TenantSettings,
+    unit::{ByteSize, parse_duration, parse_net, parse_url},
+    users::UserSettings,
+    vault::VaultSettings,
+};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Configuration of idp-gateway")]
+pub struct Settings {
+    /// Listeners, limits and deadlines.
+    #[serde(default)]
+    pub server: ServerSettings,
+    /// The Auth0 tenant.
+    pub tenant: TenantSettings,
+    /// Token Vault; present when the section is, or when an entry's `source` names it.
+    #[serde(default)]
+    pub vault: Option<VaultSettings>,
+    /// Whose tokens are accepted.
+    pub callers: CallerSettings,
+    /// Which web pages may call.
+    #[serde(default)]
+    pub cors: CorsSettings,
+    /// The cache of user records.
+    #[serde(default)]
+    pub users: UserSettings,
+    /// How much one caller may ask for.
+    #[serde(default)]
+    pub quotas: QuotaSettings,
+    /// The providers, by their name in URLs.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// Where grants are kept.
+    #[serde(default)]
+    pub store: StoreSettings,
+    /// Logs, traces, metrics.
+    #[serde(default)]
+    pub telemetry: TelemetrySettings,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: AuditSettings,
+    /// Back-channel logout.
+    #[serde(default)]
+    pub logout: LogoutSettings,
+    /// The web console.
+    #[serde(default)]
+    pub console: ConsoleSettings,
+}

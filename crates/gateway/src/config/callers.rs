@@ -1,0 +1,123 @@
+//! `[callers]`: whose tokens are accepted.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::unit::{self, DurationText};
+
+/// What a caller token must look like.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallerSettings {
+    /// API identifiers, one of which must be in the token's `aud`. Required.
+    pub audience: Vec<String>,
+    /// Accepted values of `iss`, to the letter; default `["{tenant.base_url}/"]`.
+    pub issuers: Vec<String>,
+    /// Accepted signatures.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<CallerAlgorithm>,
+    /// Tolerance for clocks that differ.
+    #[serde(default = "default_leeway", with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub leeway: Duration,
+    /// The claim that `require_scope` looks at.
+    #[serde(default)]
+    pub authorization: Authorization,
+    /// Client ids that may call; empty means any.
+    #[serde(default)]
+    pub clients: Vec<String>,
+    /// Organisations (id or name) whose members may call; empty means any.
+    #[serde(default)]
+    pub organizations: Vec<String>,
+    /// Whether tokens may, or must, be bound to a key (RFC 9449).
+    #[serde(default)]
+    pub dpop: Dpop,
+    /// Ask for a nonce in every proof.
+    #[serde(default)]
+    pub dpop_nonce: bool,
+    /// The cache of the tenant's signing keys.
+    #[serde(default)]
+    pub keys: KeySettings,
+}
+
+fn default_algorithms() -> Vec<CallerAlgorithm> {
+    vec![CallerAlgorithm::RS256, CallerAlgorithm::PS256]
+}
+
+fn default_leeway() -> Duration {
+    Duration::from_secs(30)
+}
+
+/// A signature algorithm of caller tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum CallerAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+}
+
+impl CallerAlgorithm {
+    /// The name in a token's header.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
+        }
+    }
+}
+
+/// `callers.authorization`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Authorization {
+    /// The space-separated `scope` claim.
+    #[default]
+    Scope,
+    /// The `permissions` list that role-based access control adds.
+    Permissions,
+}
+
+/// `callers.dpop`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Dpop {
+    /// Proofs are not looked at; key-bound tokens are refused.
+    #[default]
+    Off,
+    /// Bound and unbound tokens.
+    Allow,
+    /// Bound tokens only.
+    Require,
+}
+
+/// `callers.keys`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeySettings {
+    /// Age from which the set is read again.
+    #[serde(with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub max_age: Duration,
+    /// Shortest time between two refreshes forced by an unknown key id.
+    #[serde(with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub cooldown: Duration,
+    /// Age up to which an old set serves while the tenant does not answer.
+    #[serde(with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub stale: Duration,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(600),
+            cooldown: Duration::from_secs(30),
+            stale: Duration::from_secs(12 * 3600),
+        }
+    }
+}

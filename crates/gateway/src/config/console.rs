@@ -1,0 +1,14 @@
+//! `[console]`: the web console.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The web console on the public listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleSettings {
+    /// Serve `/console/`.
+    pub enabled: bool,
+    /// The single-page application that people sign in with.
+    pub client_id: Option<String>,
+}

@@ -1,0 +1,26 @@
+//! `[cors]`: which web pages may call.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::unit::{self, DurationText};
+
+/// Allowed origins. There is no credentials mode: callers send their token in `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CorsSettings {
+    /// Origins (`https://app.example.com`) that may read answers. `"*"` and `null` are refused.
+    pub origins: Vec<String>,
+    /// How long a browser may keep a preflight's answer.
+    #[serde(with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub max_age: Duration,
+}
+
+impl Default for CorsSettings {
+    fn default() -> Self {
+        Self { origins: Vec::new(), max_age: Duration::from_secs(600) }
+    }
+}

@@ -1,0 +1,219 @@
+//! `[providers.NAME.oauth2]`: how an API behaves that no other adapter speaks.
+//!
+//! Everything has a default that fits an API which follows RFC 6749 and RFC 6750. Members are JSON pointers (RFC 6901).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the generic adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OAuth2Section {
+    /// Hosts that may receive the token besides the one of `base_url`.
+    pub hosts: Vec<String>,
+    /// Hosts from which redirected downloads may be fetched, without any credential.
+    pub download_hosts: Vec<String>,
+    /// The word in front of the token in `Authorization`; empty for none.
+    pub scheme: String,
+    /// Headers to send when the caller did not.
+    pub headers: BTreeMap<String, String>,
+    /// How the connection's client proves itself at `token_url`.
+    pub token_auth: TokenAuth,
+    /// Whether refresh tokens are single use.
+    pub rotates: bool,
+    /// What stands between scopes in requests; answers may use any.
+    pub scope_delimiter: ScopeDelimiter,
+    /// The profile endpoint as a path under `base_url`.
+    pub profile_path: Option<String>,
+    /// Where a profile answer keeps its members: OpenID Connect claim = JSON pointer.
+    pub profile: BTreeMap<ProfileClaim, String>,
+    /// How lists are paged.
+    pub pagination: Pagination,
+    /// How errors look.
+    pub errors: ErrorSection,
+    /// Headers that say when a limit ends, in order of preference, after `Retry-After`.
+    pub limits: Vec<LimitHeader>,
+    /// Whether answers are known to repeat the token.
+    pub echo_prone: bool,
+    /// Whether `access_token` members of JSON answers are removed.
+    pub strip_token_members: bool,
+    /// Paths that are refused under every `access`.
+    pub deny: Vec<DenyRule>,
+}
+
+impl Default for OAuth2Section {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            download_hosts: Vec::new(),
+            scheme: "Bearer".to_owned(),
+            headers: BTreeMap::new(),
+            token_auth: TokenAuth::Post,
+            rotates: true,
+            scope_delimiter: ScopeDelimiter::Space,
+            profile_path: None,
+            profile: BTreeMap::new(),
+            pagination: Pagination::default(),
+            errors: ErrorSection::default(),
+            limits: Vec::new(),
+            echo_prone: false,
+            strip_token_members: false,
+            deny: Vec::new(),
+        }
+    }
+}
+
+/// `token_auth`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenAuth {
+    /// `client_id` and `client_secret` in the form.
+    #[default]
+    Post,
+    /// `Authorization: Basic`.
+    Basic,
+}
+
+/// `scope_delimiter`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeDelimiter {
+    /// A space, as RFC 6749 says.
+    #[default]
+    Space,
+    /// A comma.
+    Comma,
+}
+
+/// A claim of the one profile shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum ProfileClaim {
+    /// The id.
+    Sub,
+    /// The full name.
+    Name,
+    /// The first name.
+    GivenName,
+    /// The last name.
+    FamilyName,
+    /// The user name.
+    PreferredUsername,
+    /// The profile page.
+    Profile,
+    /// The picture.
+    Picture,
+    /// The e-mail address.
+    Email,
+    /// Whether it is verified.
+    EmailVerified,
+    /// The language.
+    Locale,
+}
+
+/// `pagination`: which style, and the members and parameters that it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pagination {
+    /// The style.
+    pub style: PaginationStyle,
+    /// `next_url`, `cursor`: where the next page's URL or cursor stands (JSON pointer).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// `cursor`, `page`: the query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+}
+
+/// `pagination.style`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaginationStyle {
+    /// `Link` headers (RFC 8288).
+    #[default]
+    Link,
+    /// The next page's URL stands in `member`; it is rewritten to the gateway.
+    NextUrl,
+    /// A cursor stands in `member` and goes into `parameter`.
+    Cursor,
+    /// `parameter` counts pages.
+    Page,
+}
+
+/// `errors`: where error answers say what. Codes are compared as text, numbers included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErrorSection {
+    /// Where the error's code may stand.
+    pub code: Vec<String>,
+    /// Where the message may stand.
+    pub message: Vec<String>,
+    /// Codes of a token that is no longer accepted.
+    pub token_dead: Vec<String>,
+    /// Codes of a missing scope.
+    pub scope_missing: Vec<String>,
+    /// Where the missing scopes may be listed.
+    pub required_scopes: Option<String>,
+    /// Codes of a limit.
+    pub rate_limited: Vec<String>,
+    /// Codes of an OAuth client that is set up wrongly.
+    pub misconfigured: Vec<String>,
+}
+
+impl Default for ErrorSection {
+    fn default() -> Self {
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        Self {
+            code: list(&["/error/code", "/error", "/code", "/errorCode"]),
+            message: list(&["/error/message", "/error_description", "/message", "/detail", "/title"]),
+            token_dead: list(&["invalid_token", "expired_token"]),
+            scope_missing: list(&["insufficient_scope"]),
+            required_scopes: None,
+            rate_limited: Vec::new(),
+            misconfigured: Vec::new(),
+        }
+    }
+}
+
+/// A header that says when a limit ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitHeader {
+    /// The header.
+    pub name: String,
+    /// How it writes the time.
+    #[serde(default)]
+    pub unit: LimitUnit,
+}
+
+/// The unit of a limit header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitUnit {
+    /// Seconds to wait.
+    #[default]
+    Seconds,
+    /// Minutes to wait.
+    Minutes,
+    /// A point in time: seconds since 1970.
+    EpochSeconds,
+    /// A point in time: milliseconds since 1970.
+    EpochMillis,
+    /// A point in time: `2026-01-02T03:04:05Z`.
+    #[serde(rename = "iso8601")]
+    Iso8601,
+}
+
+/// A path that is refused under every `access`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DenyRule {
+    /// Methods; empty means any.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// Pattern, as in `rules`.
+    pub path: String,
+}

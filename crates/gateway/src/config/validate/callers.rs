@@ -1,0 +1,137 @@
+//! `[callers]`, `[cors]`, `[users]`, `[quotas]`.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{
+    super::{Settings, problems::Collector},
+    address::is_loopback,
+    server::positive,
+};
+
+pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
+    audiences(settings, collector);
+    keys(settings, collector);
+    for (index, origin) in settings.cors.origins.iter().enumerate() {
+        check_origin(&format!("cors.origins[{index}]"), origin, collector);
+    }
+    users(settings, collector);
+    if let Some(quota) = &settings.quotas.per_caller
+        && !(quota.per_second > 0.0 && quota.per_second.is_finite())
+    {
+        collector.report(
+            "quotas.per_caller.per_second",
+            format!("{} calls a second refuse everything", quota.per_second),
+            "write a number above zero, or remove `quotas.per_caller` for no limit",
+        );
+    }
+}
+
+fn audiences(settings: &Settings, collector: &mut Collector) {
+    let callers = &settings.callers;
+    if callers.audience.is_empty() {
+        collector.report("callers.audience", "the list is empty", "list at least one API identifier");
+    }
+    let lists = [
+        ("audience", &callers.audience),
+        ("issuers", &callers.issuers),
+        ("clients", &callers.clients),
+        ("organizations", &callers.organizations),
+    ];
+    for (name, list) in lists {
+        for index in
+            list.iter().enumerate().filter(|(_, value)| value.trim().is_empty()).map(|(index, _)| index)
+        {
+            collector.report(
+                &format!("callers.{name}[{index}]"),
+                "the text is empty",
+                "write a value, or remove the entry",
+            );
+        }
+    }
+    if callers.issuers.is_empty() {
+        collector.report(
+            "callers.issuers",
+            "the list is empty",
+            "leave the key out: the tenant's own issuer",
+        );
+    }
+    let given = collector.origins.gave("callers.issuers");
+    for (index, issuer) in
+        callers.issuers.iter().enumerate().filter(|(_, issuer)| given && !issuer.trim().is_empty())
+    {
+        let url = Url::parse(issuer).ok();
+        if !url.is_some_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url))) {
+            collector.report(
+                &format!("callers.issuers[{index}]"),
+                format!("`{issuer}` is not an https URL"),
+                "write the issuer as it stands in tokens, for example https://login.acme.com/ with its final slash",
+            );
+        }
+    }
+    if callers.algorithms.is_empty() {
+        collector.report(
+            "callers.algorithms",
+            "the list is empty",
+            "leave the key out: [\"RS256\", \"PS256\"]",
+        );
+    }
+    if callers.leeway > Duration::from_secs(300) {
+        collector.report(
+            "callers.leeway",
+            "more than five minutes keep expired tokens alive",
+            "write at most \"5m\"; repair the clocks instead",
+        );
+    }
+}
+
+fn keys(settings: &Settings, collector: &mut Collector) {
+    let keys = &settings.callers.keys;
+    positive("callers.keys.max_age", keys.max_age, collector);
+    positive("callers.keys.cooldown", keys.cooldown, collector);
+    if keys.stale < keys.max_age {
+        collector.report(
+            "callers.keys.stale",
+            "the key set would be dropped before it is read again",
+            "write at least the duration of `callers.keys.max_age`",
+        );
+    }
+}
+
+fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
+    if origin == "*" || origin.eq_ignore_ascii_case("null") {
+        collector.report(
+            key,
+            format!("`{origin}` would let any page read users' data"),
+            "list the origins of your apps, for example https://app.acme.com",
+        );
+        return;
+    }
+    let url = Url::parse(origin).ok().filter(|url| url.origin().ascii_serialization() == origin);
+    match url {
+        None => collector.report(
+            key,
+            format!("`{origin}` is not an origin"),
+            "write scheme, host and port as a browser sends them, without path and final slash: https://app.acme.com",
+        ),
+        Some(url) if url.scheme() == "http" && !is_loopback(&url) => collector.report(
+            key,
+            format!("`{origin}` is plain http to an address that is not loopback"),
+            "serve the app over https; http:// is accepted for loopback addresses only",
+        ),
+        Some(_) => {}
+    }
+}
+
+fn users(settings: &Settings, collector: &mut Collector) {
+    let users = &settings.users;
+    positive("users.cache_ttl", users.cache_ttl, collector);
+    if users.stale_ttl < users.cache_ttl {
+        collector.report(
+            "users.stale_ttl",
+            "`stale_ttl` is the total age, and less than `cache_ttl`",
+            "write at least the duration of `users.cache_ttl`",
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Validation, section by section: what types cannot say.
+
+mod address;
+mod callers;
+mod files;
+mod providers;
+mod rules;
+mod server;
+mod signals;
+mod store;
+mod tenant;
+
+pub(super) use address::is_loopback;
+
+use super::{Settings, problems::Collector};
+
+/// Reports everything that is wrong with settings whose types are right.
+pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
+    server::validate(&settings.server, collector);
+    tenant::validate(&settings.tenant, collector);
+    if let Some(vault) = &settings.vault {
+        tenant::validate_vault(vault, settings, collector);
+    }
+    callers::validate(settings, collector);
+    providers::validate(settings, collector);
+    store::validate(settings, collector);
+    signals::validate(settings, collector);
+    paging(settings, collector);
+}
+
+/// Paging SDKs follow absolute links only; without a base the gateway can only write path-absolute ones.
+fn paging(settings: &Settings, collector: &mut Collector) {
+    let base = settings.server.public_url.is_some() || !settings.server.allowed_hosts.is_empty();
+    if !base && settings.providers.values().any(|provider| provider.hosts.is_empty()) {
+        collector.warn(
+            "server.public_url",
+            "links in answers are rewritten to path-absolute ones, which SDKs that page cannot follow",
+            "set `server.public_url` to the address under which apps reach the gateway",
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! `[server]`.
+
+use std::time::Duration;
+
+use super::{
+    super::{ServerSettings, problems::Collector},
+    address::{UrlRules, check_url, is_authority},
+    files::{Content, check_file},
+};
+
+pub(super) fn validate(server: &ServerSettings, collector: &mut Collector) {
+    if server.listen == server.admin_listen && server.listen.port() != 0 {
+        collector.report(
+            "server.admin_listen",
+            format!("{} is also `server.listen`", server.listen),
+            "give the admin listener a port of its own that the internet cannot reach",
+        );
+    }
+    if let Some(url) = &server.public_url {
+        check_url("server.public_url", url, UrlRules { path: true, private: true }, collector);
+    }
+    for (index, host) in server.allowed_hosts.iter().enumerate() {
+        if !is_authority(host) {
+            collector.report(
+                &format!("server.allowed_hosts[{index}]"),
+                format!("`{host}` is not a host name"),
+                "write the name as in the Host header, without scheme, path and wildcard",
+            );
+        }
+    }
+    if let Some(tls) = &server.tls {
+        check_file("server.tls.cert_file", Some(&tls.cert_file), Content::Pem, collector);
+        check_file("server.tls.key_file", Some(&tls.key_file), Content::Pem, collector);
+    }
+    check_file("server.admin_token_file", server.admin_token_file.as_deref(), Content::Text, collector);
+    timeouts(server, collector);
+    limits(server, collector);
+}
+
+/// A deadline of zero would refuse everything.
+pub(super) fn positive(key: &str, duration: Duration, collector: &mut Collector) {
+    if duration.is_zero() {
+        collector.report(key, "a duration of zero", "write a duration above zero, for example \"10s\"");
+    }
+}
+
+fn timeouts(server: &ServerSettings, collector: &mut Collector) {
+    let timeouts = &server.timeouts;
+    for (name, duration) in [
+        ("timeouts.header", timeouts.header),
+        ("timeouts.body_idle", timeouts.body_idle),
+        ("timeouts.write_idle", timeouts.write_idle),
+        ("timeouts.idle", timeouts.idle),
+        ("timeouts.response", timeouts.response),
+        ("timeouts.upstream_idle", timeouts.upstream_idle),
+        ("timeouts.connect", timeouts.connect),
+        ("drain.timeout", server.drain.timeout),
+    ] {
+        positive(&format!("server.{name}"), duration, collector);
+    }
+}
+
+fn limits(server: &ServerSettings, collector: &mut Collector) {
+    let limits = &server.limits;
+    for (name, size) in [("body", limits.body), ("headers", limits.headers), ("uri", limits.uri)] {
+        if size.bytes() == 0 {
+            collector.report(
+                &format!("server.limits.{name}"),
+                "a size of zero refuses every request",
+                "write a size above zero, for example \"32KiB\"",
+            );
+        }
+    }
+    if limits.replay > limits.body {
+        collector.report(
+            "server.limits.replay",
+            format!("{} is more than `server.limits.body` ({})", limits.replay, limits.body),
+            "keep no more of a body than a body may be long",
+        );
+    }
+}

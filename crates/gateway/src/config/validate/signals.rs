@@ -1,0 +1,55 @@
+//! `[telemetry]`, `[audit]`, `[logout]`, `[console]`.
+
+use super::{
+    super::{AuditSink, Settings, problems::Collector},
+    address::{UrlRules, check_url},
+    files::check_folder,
+};
+
+pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
+    if let Some(url) = &settings.telemetry.otlp_endpoint {
+        check_url("telemetry.otlp_endpoint", url, UrlRules { path: true, private: true }, collector);
+    }
+    log_level(&settings.telemetry.log_level, collector);
+    match (settings.audit.sink, &settings.audit.path) {
+        (AuditSink::File, None) => {
+            collector.report(
+                "audit.path",
+                "`audit.sink = \"file\"` needs `audit.path`",
+                "name the file to append to",
+            );
+        }
+        (AuditSink::File, Some(path)) => check_folder("audit.path", path, collector),
+        _ => {}
+    }
+    for (index, _) in settings.logout.client_ids.iter().enumerate().filter(|(_, id)| id.trim().is_empty()) {
+        collector.report(
+            &format!("logout.client_ids[{index}]"),
+            "the client id is empty",
+            "write the client id that logout tokens are made for",
+        );
+    }
+    if settings.console.enabled && settings.console.client_id.is_none() {
+        collector.report(
+            "console.client_id",
+            "the console is enabled, but nobody could sign in to it",
+            "give the client id of its single-page application, or set `console.enabled = false`",
+        );
+    }
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+fn log_level(text: &str, collector: &mut Collector) {
+    let fits = text.split(',').all(|directive| {
+        let level = directive.trim().rsplit('=').next().unwrap_or_default();
+        LEVELS.contains(&level.to_ascii_lowercase().as_str())
+    });
+    if !fits || tracing_subscriber::EnvFilter::try_new(text).is_err() {
+        collector.report(
+            "telemetry.log_level",
+            format!("`{text}` is not a level"),
+            "write error, warn, info, debug or trace, or a filter such as \"info,gateway=debug\"",
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! `[tenant]` and `[vault]`.
+
+use std::path::Path;
+
+use super::{
+    super::{AuthMethod, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector},
+    address::{UrlRules, check_url, is_authority},
+    files::{Content, check_file},
+};
+
+pub(super) fn validate(tenant: &TenantSettings, collector: &mut Collector) {
+    if !is_authority(&tenant.domain) {
+        collector.report(
+            "tenant.domain",
+            format!("`{}` is not a domain", tenant.domain),
+            "write the canonical domain alone, for example acme.eu.auth0.com: no scheme, no path",
+        );
+    }
+    check_url("tenant.base_url", &tenant.base_url, UrlRules { path: true, private: false }, collector);
+    if tenant.audience.trim().is_empty() {
+        collector.report(
+            "tenant.audience",
+            "the audience is empty",
+            "leave the key out: https://{domain}/api/v2/",
+        );
+    }
+    proof(
+        &Proof {
+            section: "tenant",
+            method: tenant.auth_method(),
+            inline: tenant.client_secret.is_some(),
+            file: tenant.client_secret_file.as_deref(),
+            key: tenant.private_key_file.as_deref(),
+            key_id: tenant.key_id.is_some(),
+            explicit: tenant.auth.is_some(),
+        },
+        collector,
+    );
+}
+
+pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collector: &mut Collector) {
+    let own = ["client_id", "client_secret", "client_secret_file", "private_key_file"]
+        .iter()
+        .any(|name| collector.origins.gave(&format!("vault.{name}")));
+    if own {
+        proof(
+            &Proof {
+                section: "vault",
+                method: vault.auth_method(),
+                inline: vault.client_secret.is_some(),
+                file: vault.client_secret_file.as_deref(),
+                key: vault.private_key_file.as_deref(),
+                key_id: vault.key_id.is_some(),
+                explicit: vault.auth.is_some(),
+            },
+            collector,
+        );
+    }
+    if settings.callers.dpop == Dpop::Require {
+        let key = if collector.origins.gave("vault") { "vault" } else { "callers.dpop" };
+        collector.report(
+            key,
+            "Token Vault cannot be used together with `callers.dpop = \"require\"`: a key-bound token cannot be a subject",
+            "set `callers.dpop` to \"allow\" or \"off\", or remove `vault` from the section and from every `source`",
+        );
+    }
+}
+
+struct Proof<'a> {
+    section: &'a str,
+    method: AuthMethod,
+    inline: bool,
+    file: Option<&'a Path>,
+    key: Option<&'a Path>,
+    key_id: bool,
+    explicit: bool,
+}
+
+fn proof(proof: &Proof<'_>, collector: &mut Collector) {
+    let at = |name: &str| format!("{}.{name}", proof.section);
+    both(proof.section, proof.inline, proof.file.is_some(), collector);
+    let secret = proof.inline || proof.file.is_some();
+    match (proof.method, secret, proof.key.is_some()) {
+        (AuthMethod::PrivateKeyJwt, _, false) => collector.report(
+            &at("private_key_file"),
+            "`auth = \"private_key_jwt\"` without a private key",
+            "name the PEM file of the key that is registered with the application",
+        ),
+        (AuthMethod::Post | AuthMethod::Basic, false, false) => collector.report(
+            &at("client_secret_file"),
+            "the client has neither secret nor private key",
+            "name a file with the secret in `client_secret_file`, or a PEM file in `private_key_file`",
+        ),
+        (AuthMethod::Post | AuthMethod::Basic, false, true) => collector.report(
+            &at("auth"),
+            "`auth` asks for a secret, but only a private key is given",
+            "set `auth = \"private_key_jwt\"`, or give `client_secret_file`",
+        ),
+        (_, true, true) if !proof.explicit => collector.report(
+            &at("auth"),
+            "both a secret and a private key are given",
+            "say with `auth` which one is used, or remove the other",
+        ),
+        _ => {}
+    }
+    if proof.key_id && proof.key.is_none() {
+        collector.report(
+            &at("key_id"),
+            "`key_id` without `private_key_file`",
+            "name the key's file, or remove `key_id`",
+        );
+    }
+    check_file(&at("client_secret_file"), proof.file, Content::Text, collector);
+    check_file(&at("private_key_file"), proof.key, Content::Pem, collector);
+}
+
+/// A secret given twice: nobody could say which one counts.
+pub(super) fn both(at: &str, inline: bool, file: bool, collector: &mut Collector) {
+    if inline && file {
+        collector.report(
+            &format!("{at}.client_secret"),
+            "`client_secret` and `client_secret_file` are both given",
+            "keep one of them; the file can be rotated without a restart",
+        );
+    }
+}
