@@ -1,1 +1,71 @@
-//! See the crate description.
+#![doc = include_str!("../README.md")]
+
+mod adapter;
+mod bitbucket;
+mod challenge;
+mod claims;
+mod description;
+mod exchange;
+mod facebook;
+mod github;
+mod google;
+mod hints;
+mod kind;
+mod message;
+mod microsoft;
+mod oauth2;
+mod outcome;
+mod scopes;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use self::{
+    adapter::{Adapter, Outbound},
+    claims::{MalformedProfile, Profile},
+    description::{DeniedPath, Description, HostRule, LinkMember, RefreshRule, ScopeRule, Segment},
+    exchange::{
+        ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, RefreshError, RefreshInput, Refreshed,
+        Reply, RevokeError, RevokeInput, Revoked, fill_client_id,
+    },
+    hints::LimitUnit,
+    kind::{Kind, UnknownKind},
+    oauth2::{
+        ErrorSelectors, LimitHeader, OAuth2, OAuth2Settings, PaginationStyle, ProfileMembers, ScopeDelimiter,
+        TokenAuth,
+    },
+    outcome::{Classified, Head, Outcome, Verdict},
+};
+
+/// What our own requests call themselves; providers that want a `User-Agent` get it when the caller sent none.
+pub(crate) const USER_AGENT: &str = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));
+
+/// The adapter of a kind. [`Kind::OAuth2`] gives the one with default settings, which knows no host, no endpoint
+/// and RFC 6750 errors; [`OAuth2::new`] makes one from settings.
+#[must_use]
+pub fn adapter(kind: Kind) -> &'static dyn Adapter {
+    match kind {
+        Kind::Google => &google::Google,
+        Kind::GitHub => &github::GitHub,
+        Kind::Facebook => &facebook::Facebook,
+        Kind::Bitbucket => &bitbucket::Bitbucket,
+        Kind::Microsoft => &microsoft::Microsoft,
+        Kind::OAuth2 => OAuth2::plain(),
+    }
+}
+
+/// The same as [`adapter`], shared.
+#[must_use]
+pub fn shared(kind: Kind) -> Arc<dyn Adapter> {
+    match kind {
+        Kind::Google => Arc::new(google::Google),
+        Kind::GitHub => Arc::new(github::GitHub),
+        Kind::Facebook => Arc::new(facebook::Facebook),
+        Kind::Bitbucket => Arc::new(bitbucket::Bitbucket),
+        Kind::Microsoft => Arc::new(microsoft::Microsoft),
+        Kind::OAuth2 => OAuth2::new(OAuth2Settings::default()),
+    }
+}

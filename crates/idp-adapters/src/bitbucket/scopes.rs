@@ -1,0 +1,45 @@
+//! Bitbucket's scopes: which includes which, and which call needs which.
+
+use crate::{
+    ScopeRule, Segment,
+    Segment::{Any, Literal, Rest},
+    scopes::Table,
+};
+
+pub(super) const SCOPES: Table = Table(&[
+    ("account:write", "account"),
+    ("account", "email"),
+    ("issue:write", "issue"),
+    ("pipeline:variable", "pipeline:write"),
+    ("pipeline:write", "pipeline"),
+    ("project:admin", "project"),
+    ("project", "repository"),
+    ("pullrequest:write", "pullrequest"),
+    ("pullrequest:write", "repository:write"),
+    ("pullrequest", "repository"),
+    ("repository:write", "repository"),
+    ("runner:write", "runner"),
+    ("snippet:write", "snippet"),
+]);
+
+const fn call(
+    method: &'static str,
+    pattern: &'static [Segment],
+    any_of: &'static [&'static str],
+) -> ScopeRule {
+    ScopeRule { method, host: None, pattern, any_of }
+}
+
+const V2: Segment = Literal("2.0");
+const REPOS: Segment = Literal("repositories");
+const PULLS: Segment = Literal("pullrequests");
+
+/// What the most used calls need (facts, section 5.1).
+pub(super) const CALLS: &[ScopeRule] = &[
+    call("GET", &[V2, Literal("user")], &["account"]),
+    call("GET", &[V2, Literal("user"), Literal("emails")], &["email"]),
+    call("GET", &[V2, Literal("user"), Literal("workspaces"), Rest], &["account"]),
+    call("GET", &[V2, REPOS, Any, Any, PULLS, Rest], &["pullrequest"]),
+    call("POST", &[V2, REPOS, Any, Any, PULLS, Rest], &["pullrequest:write"]),
+    call("GET", &[V2, REPOS, Rest], &["repository"]),
+];

@@ -1,0 +1,153 @@
+//! Google's answers: two envelopes, often merged, and an OAuth one (facts, section 2.2).
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{Google, calls::Scopes};
+use crate::{
+    Classified, Head, Outcome, Verdict,
+    challenge::Challenge,
+    hints,
+    message::{self, mentions},
+    outcome,
+    scopes::{self},
+};
+
+/// A throttle without a hint: quotas are counted by the minute.
+const MINUTE: Duration = Duration::from_secs(60);
+/// A day's quota without a hint: soon enough to notice that it was raised, rare enough not to hurt.
+const DAY_QUOTA: Duration = Duration::from_secs(3600);
+
+const THROTTLES: &[&str] = &[
+    "userRateLimitExceeded",
+    "rateLimitExceeded",
+    "userRateLimitExceededUnreg",
+    "sharingRateLimitExceeded",
+    "concurrentLimitExceeded",
+    "servingLimitExceeded",
+    "variableTermLimitExceeded",
+    "RATE_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+];
+const QUOTAS: &[&str] = &[
+    "quotaExceeded",
+    "dailyLimitExceeded",
+    "dailyLimitExceededUnreg",
+    "limitExceeded",
+    "QUOTA_EXCEEDED",
+    "RESOURCE_QUOTA_EXCEEDED",
+];
+const SETUP: &[&str] = &[
+    "accessNotConfigured",
+    "SERVICE_DISABLED",
+    "CONSUMER_INVALID",
+    "CONSUMER_SUSPENDED",
+    "BILLING_DISABLED",
+    "USER_PROJECT_DENIED",
+];
+const SCOPES: &[&str] = &["ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions", "insufficientScopes"];
+
+pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
+    match head.status {
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_REQUEST => Verdict::NeedsBody,
+        StatusCode::UNAUTHORIZED if !Challenge::of(head.headers).is("invalid_token") => Verdict::NeedsBody,
+        status => Verdict::Known(outcome::by_status(status, hints::retry_after(head.headers, now), MINUTE)),
+    }
+}
+
+pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified {
+    let said = Said::read(body);
+    let classified = match self::head(head, now) {
+        Verdict::Known(classified) => classified,
+        Verdict::NeedsBody => finer(head, &said, now),
+    };
+    let code = said.reasons.first().cloned();
+    classified.said(code, said.message)
+}
+
+fn finer(head: &Head<'_>, said: &Said, now: SystemTime) -> Classified {
+    let hint = || {
+        hints::retry_after(head.headers, now)
+            .or_else(|| said.message.as_deref().and_then(|text| date_in(text, now)))
+    };
+    match head.status {
+        // A sign-up that is missing at the service is no matter of the token.
+        StatusCode::UNAUTHORIZED if said.any(&["youtubeSignupRequired", "NoLinkedYouTubeAccount"]) => {
+            Classified::new(Outcome::Denied)
+        }
+        StatusCode::TOO_MANY_REQUESTS if said.any(QUOTAS) => Classified::limited(hint().unwrap_or(DAY_QUOTA)),
+        StatusCode::BAD_REQUEST if said.any(&["dailyLimitExceeded", "userRateLimitExceeded"]) => {
+            Classified::limited(hint().unwrap_or(MINUTE))
+        }
+        StatusCode::FORBIDDEN => forbidden(head, said, hint()),
+        status => outcome::by_status(status, hint(), MINUTE),
+    }
+}
+
+/// The order matters: an API that is off and a limit share the domain `usageLimits`, and a limit and a missing
+/// right share the status.
+fn forbidden(head: &Head<'_>, said: &Said, hint: Option<Duration>) -> Classified {
+    let challenge = Challenge::of(head.headers);
+    if said.any(SETUP) {
+        Classified::new(Outcome::Misconfigured)
+    } else if said.any(QUOTAS) {
+        Classified::limited(hint.unwrap_or(DAY_QUOTA))
+    } else if said.any(THROTTLES) {
+        Classified::limited(hint.unwrap_or(MINUTE))
+    } else if said.any(SCOPES)
+        || challenge.is("insufficient_scope")
+        || mentions(said.message.as_deref(), "insufficient authentication scopes")
+    {
+        scope_missing(head, challenge.scope.as_deref())
+    } else {
+        Classified::new(Outcome::Denied)
+    }
+}
+
+/// The challenge lists every scope that would do; without it the table of known calls has to help.
+fn scope_missing(head: &Head<'_>, listed: Option<&str>) -> Classified {
+    let accepted = scopes::split(listed.unwrap_or_default());
+    let named =
+        (!accepted.is_empty()).then(|| scopes::missing_any(&Scopes, accepted, head.granted)).flatten();
+    let classified = named.unwrap_or_else(|| scopes::from_table(&Google, &Scopes, head));
+    // Google said that the scope is the reason; a table of ours does not know better.
+    Classified { outcome: Outcome::ScopeMissing, ..classified }
+}
+
+/// What an error body says, whichever envelope it came in.
+struct Said {
+    /// Reasons from `errors[]` and `details[]`, the status word, or the OAuth error word.
+    reasons: Vec<String>,
+    message: Option<String>,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        let json = message::json(body);
+        let message = ["/error/message", "/error_description", "/message"]
+            .iter()
+            .find_map(|pointer| message::text(&json, pointer))
+            .or_else(|| message::plain(body));
+        let mut reasons = Vec::new();
+        for list in ["/error/errors", "/error/details"] {
+            let items = json.pointer(list).and_then(Value::as_array).into_iter().flatten();
+            reasons.extend(items.filter_map(|item| message::text(item, "/reason")));
+        }
+        reasons
+            .extend(["/error/status", "/error"].iter().filter_map(|pointer| message::text(&json, pointer)));
+        Self { reasons, message }
+    }
+
+    fn any(&self, list: &[&str]) -> bool {
+        self.reasons.iter().any(|reason| list.contains(&reason.as_str()))
+    }
+}
+
+/// Gmail: `User-rate limit exceeded. Retry after 2026-01-02T03:04:05.678Z`.
+fn date_in(message: &str, now: SystemTime) -> Option<Duration> {
+    let at = message.to_ascii_lowercase().find("retry after ")? + "retry after ".len();
+    let word = message.get(at..)?.split_whitespace().next()?;
+    hints::until_date(word.trim_end_matches(['.', ',', ')']), now)
+}

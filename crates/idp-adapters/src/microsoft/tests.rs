@@ -1,0 +1,152 @@
+use http::Method;
+
+use super::Microsoft;
+use crate::{Adapter, Failure, Outcome, testing::*};
+
+fn graph(code: &str) -> String {
+    format!(
+        r#"{{"error":{{"code":"{code}","message":"Words.","innerError":{{"date":"2026-01-02T03:04:05","request-id":"r","client-request-id":"c"}}}}}}"#
+    )
+}
+
+#[test]
+fn expired_or_revoked_token_is_a_401() {
+    let challenge = [(
+        "www-authenticate",
+        r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000""#,
+    )];
+    let got = classify(&Microsoft, 401, &challenge, &graph("InvalidAuthenticationToken"));
+    assert_eq!((got.outcome, got.refresh_helps), (Outcome::TokenDead, true));
+    assert_eq!(got.code.as_deref(), Some("InvalidAuthenticationToken"));
+    assert_eq!(classify(&Microsoft, 401, &[], "").outcome, Outcome::TokenDead);
+}
+
+#[test]
+fn claims_challenge_cannot_be_refreshed_away() {
+    let challenge = [(
+        "www-authenticate",
+        r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ==""#,
+    )];
+    let got = classify(&Microsoft, 401, &challenge, &graph("InvalidAuthenticationToken"));
+    assert_eq!((got.outcome, got.refresh_helps), (Outcome::TokenDead, false));
+}
+
+#[test]
+fn scope_missing_codes() {
+    let call = ("GET", "graph.microsoft.com", "/v1.0/me/messages");
+    for code in ["Authorization_RequestDenied", "ErrorAccessDenied", "accessDenied"] {
+        let got = classify_call(&Microsoft, call, Some(&["User.Read"]), (403, &[], &graph(code)));
+        assert_eq!(got.outcome, Outcome::ScopeMissing, "{code}");
+        assert_eq!(got.missing_scopes, ["Mail.Read"]);
+        assert_eq!(got.connection_scope.as_deref(), Some("User.Read,Mail.Read"));
+        assert_eq!(
+            classify(&Microsoft, 403, &[], &graph(code)).outcome,
+            Outcome::ScopeMissing,
+            "{code}, unknown call"
+        );
+        // Consent would change nothing: the user's own rights are what is missing.
+        let held = ["https://graph.microsoft.com/Mail.ReadWrite"];
+        let got = classify_call(&Microsoft, call, Some(&held), (403, &[], &graph(code)));
+        assert_eq!(got.outcome, Outcome::Denied, "{code}");
+    }
+    assert_eq!(classify(&Microsoft, 403, &[], &graph("Forbidden")).outcome, Outcome::Denied);
+}
+
+#[test]
+fn limits_are_429_509_and_503_with_retry_after() {
+    for status in [429, 503, 509] {
+        let got = classify(&Microsoft, status, &[("retry-after", "12")], &graph("TooManyRequests"));
+        assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(12)), "{status}");
+    }
+    let date = [("retry-after", "Fri, 02 Jan 2026 03:05:05 GMT")];
+    assert_eq!(classify(&Microsoft, 429, &date, "").retry_after, secs(60));
+    assert_eq!(classify(&Microsoft, 509, &[], "").retry_after, secs(30));
+    assert_eq!(classify(&Microsoft, 503, &[], "").outcome, Outcome::Error);
+    assert_eq!(classify(&Microsoft, 504, &[], "").outcome, Outcome::Error);
+}
+
+#[test]
+fn sharepoint_errors_come_in_three_shapes() {
+    let verbose = r#"{"error":{"code":"-2147024891, System.UnauthorizedAccessException","message":{"lang":"en-US","value":"Access denied."}}}"#;
+    let nometadata = verbose.replace(r#"{"error""#, r#"{"odata.error""#);
+    let xml = r#"<?xml version="1.0" encoding="utf-8"?><m:error xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><m:code>-2147024891, System.UnauthorizedAccessException</m:code><m:message xml:lang="en-US">Access denied.</m:message></m:error>"#;
+    for body in [verbose, &nometadata, xml] {
+        for status in [401, 403] {
+            let got = classify(&Microsoft, status, &[], body);
+            assert_eq!(
+                (got.outcome, got.detail.as_deref()),
+                (Outcome::Denied, Some("Access denied.")),
+                "{status} {body}"
+            );
+            assert!(got.code.unwrap().starts_with("-2147024891"));
+        }
+    }
+    assert_eq!(classify(&Microsoft, 401, &[], "<m:error><m:code").outcome, Outcome::TokenDead);
+}
+
+#[test]
+fn sharepoint_is_asked_for_json() {
+    let mut sent = http::HeaderMap::new();
+    Microsoft.required_headers("acme.SharePoint.com", &mut sent);
+    assert_eq!(sent["accept"], "application/json;odata=nometadata");
+    let mut sent = http::HeaderMap::new();
+    Microsoft.required_headers("graph.microsoft.com", &mut sent);
+    assert!(sent.is_empty());
+}
+
+#[test]
+fn other_statuses() {
+    for status in [400, 404, 410, 412, 423] {
+        assert_eq!(classify(&Microsoft, status, &[], &graph("x")).outcome, Outcome::Rejected, "{status}");
+    }
+}
+
+#[test]
+fn row_1_5_links_and_capabilities() {
+    let pointers: Vec<_> = Microsoft.links().iter().map(crate::LinkMember::pointer).collect();
+    assert_eq!(pointers[..2], ["/@odata.nextLink", "/@odata.deltaLink"]);
+    assert!(Microsoft.capability_members().contains(&"@microsoft.graph.downloadUrl"));
+    assert!(
+        Microsoft.download_host("acme-my.sharepoint.com") && !Microsoft.allows_host("acme.sharepoint.com")
+    );
+    for path in ["/v1.0/$batch", "/beta/%24BATCH", "/v1.0/$batch/"] {
+        assert!(Microsoft.denies(&Method::POST, "graph.microsoft.com", path).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn refresh_asks_for_scopes_only_when_told() {
+    let url = "https://login.microsoftonline.com/common/oauth2/v2.0/token";
+    assert!(form(&refresh_request(&Microsoft, url, None).unwrap()).iter().all(|(name, _)| name != "scope"));
+    let scopes = ["Mail.Read".to_owned(), "offline_access".to_owned()];
+    let request = refresh_request(&Microsoft, url, Some(&scopes)).unwrap();
+    assert!(form(&request).contains(&("scope".into(), "Mail.Read offline_access".into())));
+}
+
+#[test]
+fn entra_errors() {
+    for (status, word, failure) in [
+        (400, "invalid_grant", Failure::Permanent),
+        (400, "interaction_required", Failure::Permanent),
+        (400, "consent_required", Failure::Permanent),
+        (401, "invalid_client", Failure::Misconfigured),
+        (400, "unauthorized_client", Failure::Misconfigured),
+        (400, "invalid_resource", Failure::Misconfigured),
+        (400, "invalid_scope", Failure::Misconfigured),
+        (400, "invalid_request", Failure::Misconfigured),
+        (400, "temporarily_unavailable", Failure::Transient),
+    ] {
+        let body = format!(
+            r#"{{"error":"{word}","error_description":"AADSTS700082: words","error_codes":[700082],"suberror":"x"}}"#
+        );
+        let error = refresh_response(&Microsoft, status, &[], &body).unwrap_err();
+        assert_eq!((error.failure(), error.code()), (failure, Some(word)));
+    }
+}
+
+#[test]
+fn profile_in_standard_claims() {
+    let body = br#"{"@odata.context":"c","id":"48d31887","displayName":"Ana Roe","givenName":"Ana","surname":"Roe","mail":null,"userPrincipalName":"ana@acme.test","preferredLanguage":"en-US","businessPhones":[]}"#;
+    let got = Microsoft.profile(body).unwrap();
+    assert_eq!((got.sub.as_str(), got.email, got.locale.as_deref()), ("48d31887", None, Some("en-US")));
+}
