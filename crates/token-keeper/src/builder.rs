@@ -10,12 +10,14 @@ pub struct KeeperBuilder<L> {
     pub(crate) name: &'static str,
     pub(crate) backoff: Backoff,
     pub(crate) load_timeout: Duration,
+    pub(crate) longest_wish: Duration,
 }
 
 impl<L: Load> KeeperBuilder<L> {
     pub(crate) fn new(load: L) -> Self {
         let backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(60) };
-        Self { load, name: "value", backoff, load_timeout: Duration::from_secs(30) }
+        let (load_timeout, longest_wish) = (Duration::from_secs(30), Duration::from_secs(3600));
+        Self { load, name: "value", backoff, load_timeout, longest_wish }
     }
 
     /// What is kept, for spans: a word out of a closed set. Default `value`.
@@ -37,6 +39,13 @@ impl<L: Load> KeeperBuilder<L> {
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = timeout;
+        self
+    }
+
+    /// The longest [`LoadError::retry_after`](crate::LoadError::retry_after) that is honoured. Default one hour.
+    #[must_use]
+    pub fn longest_retry_after(mut self, longest: Duration) -> Self {
+        self.longest_wish = longest;
         self
     }
 

@@ -5,11 +5,14 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 type Answer<L> = Result<Arc<<L as Load>::Value>, <L as Load>::Error>;
+/// A load's end: with the window, so that who waited can tell whether the value is still good.
+type Outcome<L> = Result<Kept<<L as Load>::Value>, <L as Load>::Error>;
+type Waiting<L> = watch::Receiver<Option<Outcome<L>>>;
 
 /// Keeps one value fresh. Clones share it.
 ///
@@ -22,11 +25,13 @@ pub struct Keeper<L: Load> {
 struct Shared<L: Load> {
     settings: KeeperBuilder<L>,
     state: Mutex<State<L>>,
+    /// Wakes `keep` when a value came or went, or could not be had.
+    changed: Notify,
 }
 
 struct State<L: Load> {
     kept: Option<Kept<L::Value>>,
-    loading: Option<watch::Receiver<Option<Answer<L>>>>,
+    loading: Option<Waiting<L>>,
     failure: Option<Failure<L::Error>>,
     failures: u32,
 }
@@ -34,6 +39,13 @@ struct State<L: Load> {
 struct Kept<V> {
     value: Arc<V>,
     window: Window,
+    arrived: Instant,
+}
+
+impl<V> Clone for Kept<V> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), window: self.window, arrived: self.arrived }
+    }
 }
 
 struct Failure<E> {
@@ -67,33 +79,39 @@ impl<L: Load> Keeper<L> {
 
     pub(crate) fn from_builder(settings: KeeperBuilder<L>) -> Self {
         let state = State { kept: None, loading: None, failure: None, failures: 0 };
-        Self { shared: Arc::new(Shared { settings, state: Mutex::new(state) }) }
+        Self { shared: Arc::new(Shared { settings, state: Mutex::new(state), changed: Notify::new() }) }
     }
 
     /// The value: now when it is fresh or stale, after the one load when there is none that can be used.
     ///
     /// # Errors
     ///
-    /// The load's error. While backing off after a failure the last error is returned at once, without a load.
+    /// The load's error. While backing off after a failure the last error is returned at once, without a load, with
+    /// the time left ([`LoadError::with_retry_after`]).
     pub async fn get(&self) -> Answer<L> {
-        let waiting = {
-            let mut state = self.shared.lock();
-            match state.usable() {
-                Some((value, Age::Fresh)) => return Ok(value),
-                Some((value, _)) => {
-                    if state.quiet().is_none() {
-                        drop(self.shared.start(&mut state));
+        loop {
+            let waiting = {
+                let mut state = self.shared.lock();
+                match state.usable() {
+                    Some((value, Age::Fresh)) => return Ok(value),
+                    Some((value, _)) => {
+                        if state.quiet().is_none() {
+                            drop(self.shared.start(&mut state));
+                        }
+                        return Ok(value);
                     }
-                    return Ok(value);
+                    None => {}
                 }
-                None => {}
+                if let (None, Some(failure)) = (&state.loading, state.quiet()) {
+                    let wait = failure.quiet_until.saturating_duration_since(Instant::now());
+                    return Err(failure.error.clone().with_retry_after(wait));
+                }
+                self.shared.start(&mut state)
+            };
+            if let Some(value) = unexpired(wait::<L>(waiting).await?) {
+                return Ok(value);
             }
-            if let (None, Some(failure)) = (&state.loading, state.quiet()) {
-                return Err(failure.error.clone());
-            }
-            self.shared.start(&mut state)
-        };
-        wait::<L>(waiting).await
+        }
     }
 
     /// The value if there is one that can be used, without any load.
@@ -109,16 +127,28 @@ impl<L: Load> Keeper<L> {
     ///
     /// The load's error; a usable value is kept all the same.
     pub async fn renew(&self) -> Answer<L> {
-        let waiting = self.shared.start(&mut self.shared.lock());
-        wait::<L>(waiting).await
+        loop {
+            let waiting = self.shared.start(&mut self.shared.lock());
+            if let Some(value) = unexpired(wait::<L>(waiting).await?) {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// Waits for the load under way; `None` when there is none. Never starts one.
+    pub async fn join(&self) -> Option<Answer<L>> {
+        let waiting = self.shared.lock().loading.clone()?;
+        Some(wait::<L>(waiting).await.map(|kept| kept.value))
     }
 
     /// Clears the value if it is still the one that was seen to be refused. Returns whether it was. A newer value stays.
     pub fn reject(&self, seen: &Arc<L::Value>) -> bool {
         let mut state = self.shared.lock();
         let same = state.kept.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.value, seen));
-        if same {
-            state.kept = None;
+        let old = if same { state.kept.take() } else { None };
+        drop(state);
+        if old.is_some() {
+            self.shared.changed.notify_waiters();
         }
         same
     }
@@ -144,11 +174,18 @@ impl<L: Load> Keeper<L> {
     /// when the back-off is over. Never returns; the application spawns it and drops it.
     pub async fn keep(&self) -> Infallible {
         loop {
-            let due = self.shared.lock().due();
-            tokio::time::sleep_until(due).await;
-            if self.shared.lock().due() <= Instant::now() {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let due = self.shared.lock().due(self.shared.settings.backoff.min);
+            if due <= Instant::now() {
                 // The failure is in the status and in the event; there is nobody else to tell here.
                 let _ = self.renew().await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = changed => {}
             }
         }
     }
@@ -161,7 +198,7 @@ impl<L: Load> Shared<L> {
     }
 
     /// Joins the load under way or starts one in a task of its own.
-    fn start(self: &Arc<Self>, state: &mut State<L>) -> watch::Receiver<Option<Answer<L>>> {
+    fn start(self: &Arc<Self>, state: &mut State<L>) -> Waiting<L> {
         if let Some(loading) = &state.loading {
             return loading.clone();
         }
@@ -175,26 +212,35 @@ impl<L: Load> Shared<L> {
             async move {
                 let loaded =
                     tokio::time::timeout(shared.settings.load_timeout, shared.settings.load.load()).await;
-                let answer = shared.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
+                let outcome = shared.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
                 guard.disarm();
-                sender.send_replace(Some(answer));
+                sender.send_replace(Some(outcome));
+                shared.changed.notify_waiters();
             }
             .instrument(span),
         );
         receiver
     }
 
-    fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> Answer<L> {
+    fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> Outcome<L> {
+        let arrived = Instant::now();
+        // A value past its end on arrival is none at all; kept, it would be asked for again without a pause.
+        let loaded = loaded.and_then(|loaded| match loaded.window.age_at(arrived) {
+            Age::Expired => Err(L::Error::aborted()),
+            _ => Ok(loaded),
+        });
         let mut state = self.lock();
         state.loading = None;
         match loaded {
             Ok(loaded) => {
-                let value = Arc::new(loaded.value);
-                state.kept = Some(Kept { value: Arc::clone(&value), window: loaded.window });
+                let kept = Kept { value: Arc::new(loaded.value), window: loaded.window, arrived };
+                let old = state.kept.replace(kept.clone());
                 state.failure = None;
                 state.failures = 0;
+                drop(state);
+                drop(old);
                 tracing::debug!(keeper = self.settings.name, expires_in = ?loaded.window.expires_in(), "loaded");
-                Ok(value)
+                Ok(kept)
             }
             Err(error) => {
                 state.fail(&self.settings, error.clone());
@@ -220,14 +266,15 @@ impl<L: Load> State<L> {
 
     fn fail(&mut self, settings: &KeeperBuilder<L>, error: L::Error) {
         self.failures = self.failures.saturating_add(1);
-        let delay = settings.backoff.delay(self.failures, error.retry_after(), fastrand::f64());
+        let wish = error.retry_after().map(|wish| wish.min(settings.longest_wish));
+        let delay = settings.backoff.delay(self.failures, wish, fastrand::f64());
         self.failure = Some(Failure { error, quiet_until: Instant::now() + delay });
     }
 
-    /// When `keep` has to load next.
-    fn due(&self) -> Instant {
-        let now = Instant::now();
-        let wanted = self.kept.as_ref().map_or(now, |kept| kept.window.stale_at());
+    /// When `keep` has to load next. A value that is never fresh is not renewed in a spin.
+    fn due(&self, least_pause: Duration) -> Instant {
+        let ahead = |kept: &Kept<_>| kept.window.stale_at().max(kept.arrived + least_pause);
+        let wanted = self.kept.as_ref().map_or_else(Instant::now, ahead);
         self.failure.as_ref().map_or(wanted, |failure| wanted.max(failure.quiet_until))
     }
 }
@@ -249,10 +296,17 @@ impl<L: Load> Drop for Abandoned<L> {
         let mut state = shared.lock();
         state.loading = None;
         state.fail(&shared.settings, L::Error::aborted());
+        drop(state);
+        shared.changed.notify_waiters();
     }
 }
 
-async fn wait<L: Load>(mut waiting: watch::Receiver<Option<Answer<L>>>) -> Answer<L> {
+/// The value, unless it ended between its arrival and its waiter's turn.
+fn unexpired<V>(kept: Kept<V>) -> Option<Arc<V>> {
+    (kept.window.age() != Age::Expired).then_some(kept.value)
+}
+
+async fn wait<L: Load>(mut waiting: Waiting<L>) -> Outcome<L> {
     match waiting.wait_for(Option::is_some).await {
         Ok(answer) => answer.clone().unwrap_or_else(|| Err(L::Error::aborted())),
         Err(_) => Err(L::Error::aborted()),

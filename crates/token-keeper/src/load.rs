@@ -18,8 +18,16 @@ pub trait LoadError: Clone + Send + Sync + 'static {
     /// How long the other side wants to be left alone (`Retry-After`), if it said so.
     fn retry_after(&self) -> Option<Duration>;
 
-    /// The error for a load that ended without an answer: it panicked, or the runtime shut down.
+    /// The error for a load that ended without a usable value: it panicked, timed out, brought a value already past
+    /// its end, or the runtime shut down.
     fn aborted() -> Self;
+
+    /// The same error for somebody who asks while no load is tried: the next one is `wait` away.
+    #[must_use]
+    fn with_retry_after(self, wait: Duration) -> Self {
+        let _ = wait;
+        self
+    }
 }
 
 /// A value and how long it may be used.

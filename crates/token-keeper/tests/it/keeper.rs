@@ -163,3 +163,58 @@ async fn a_keeper_prints_no_value() {
     let text = format!("{keeper:?}");
     assert!(text.contains("thing") && !text.contains("number"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_value_over_on_arrival_is_a_failed_load() {
+    let source = Source::new([good(10, 5)]);
+    let keeper = Keeper::builder(source.clone()).backoff(seconds(1), seconds(1)).build();
+    assert!(keeper.get().await.unwrap_err().aborted);
+    assert!(keeper.current().is_none() && keeper.status().failures == 1);
+    assert_eq!(source.count(), 1, "not asked for again without a pause");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_during_the_pause_hears_what_is_left_of_it() {
+    let keeper = Keeper::builder(Source::new([bad(Some(30))])).build();
+    assert_eq!(keeper.get().await.unwrap_err().wish, Some(seconds(30)));
+    advance(seconds(12)).await;
+    assert_eq!(keeper.get().await.unwrap_err().wish, Some(seconds(18)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_a01_an_absurd_retry_after_is_capped() {
+    let keeper = Keeper::builder(Source::new([bad(Some(u64::MAX))])).longest_retry_after(seconds(60)).build();
+    assert!(keeper.get().await.is_err());
+    advance(seconds(61)).await;
+    assert!(keeper.get().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_replaces_a_rejected_value_at_once() {
+    let source = Source::new([]);
+    let keeper = Keeper::builder(source.clone()).build();
+    let keeping = tokio::spawn({
+        let keeper = keeper.clone();
+        async move { keeper.keep().await }
+    });
+    settle().await;
+    assert!(keeper.reject(&keeper.current().unwrap()));
+    settle().await;
+    assert_eq!(keeper.current().unwrap().number, 2);
+    keeping.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn join_waits_for_a_load_and_starts_none() {
+    let source = Source::new([good(3, 100)]);
+    let keeper = Keeper::builder(source.clone()).build();
+    assert!(keeper.join().await.is_none());
+    let first = tokio::spawn({
+        let keeper = keeper.clone();
+        async move { keeper.get().await }
+    });
+    settle().await;
+    assert_eq!(keeper.join().await.unwrap().unwrap().number, 1);
+    assert!(first.await.unwrap().is_ok());
+    assert_eq!(source.count(), 1);
+}

@@ -50,12 +50,22 @@ async fn play(turns: Vec<Turn>, steps: Vec<Step>) -> Result<(), TestCaseError> {
     for step in steps {
         match step {
             Step::Get => {
-                let expired_before = keeper.current().is_none();
-                if let Ok(value) = keeper.get().await {
-                    // A value that took longer to load than it lives is the source's business.
-                    prop_assert!(expired_before || Instant::now() < value.ends_at, "a value past its end");
-                    seen = Some(value);
+                let (had, loads) = (keeper.current(), source.count());
+                match keeper.get().await {
+                    Ok(value) => {
+                        prop_assert!(Instant::now() < value.ends_at, "a value past its end");
+                        if let Some(had) = had {
+                            prop_assert_eq!(
+                                had.number,
+                                value.number,
+                                "who has a value does not wait for another"
+                            );
+                        }
+                        seen = Some(value);
+                    }
+                    Err(_) => prop_assert!(had.is_none(), "an outage hid a value that was still good"),
                 }
+                prop_assert!(source.count() <= loads + 1, "one call, more than one load");
             }
             Step::GetAndHangUp => {
                 let caller = tokio::spawn({
@@ -65,7 +75,11 @@ async fn play(turns: Vec<Turn>, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 tokio::task::yield_now().await;
                 caller.abort();
             }
-            Step::Renew => drop(keeper.renew().await),
+            Step::Renew => {
+                if let Ok(value) = keeper.renew().await {
+                    prop_assert!(Instant::now() < value.ends_at, "a value past its end");
+                }
+            }
             Step::Reject => {
                 if let Some(value) = &seen {
                     keeper.reject(value);

@@ -21,6 +21,10 @@ impl LoadError for Failed {
     fn aborted() -> Self {
         Self { wish: None, aborted: true }
     }
+
+    fn with_retry_after(self, wait: Duration) -> Self {
+        Self { wish: Some(wait), ..self }
+    }
 }
 
 /// How the next load goes.
