@@ -187,6 +187,10 @@ fn oauth2(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
             );
         }
     }
+    pagination(at, section, collector);
+}
+
+fn pagination(at: &str, section: &OAuth2Section, collector: &mut Collector) {
     let paging = &section.pagination;
     let (member, parameter) = match paging.style {
         PaginationStyle::Link => (false, false),
