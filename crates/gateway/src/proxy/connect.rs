@@ -1,0 +1,195 @@
+//! Connections to providers: name resolution with an address check, TCP, TLS, all under one deadline.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use rustls::{ClientConfig, RootCertStore};
+use tower::Service;
+
+use super::address::is_internal;
+use crate::body::BoxError;
+use crate::plan::is_loopback;
+
+/// Why no connection was made, where it was not the network's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ConnectRefusal {
+    /// The name leads to an address that no provider on the internet has.
+    #[error("the provider's name resolves to a private, link-local or metadata address")]
+    Internal,
+    /// Plain HTTP to another machine.
+    #[error("plain http is spoken to loopback addresses only")]
+    Plain,
+    /// TCP and TLS took longer than `server.timeouts.connect`.
+    #[error("connecting took longer than server.timeouts.connect")]
+    Timeout,
+}
+
+/// The operating system's trust store (`SSL_CERT_FILE` and `SSL_CERT_DIR` honoured), as a TLS configuration.
+pub fn tls_config() -> Result<ClientConfig, rustls::Error> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (_, ignored) = roots.add_parsable_certificates(found.certs);
+    if ignored > 0 || !found.errors.is_empty() {
+        tracing::warn!(event = "roots-partly-unreadable", ignored, errors = found.errors.len());
+    }
+    if roots.is_empty() {
+        tracing::warn!(
+            event = "no-roots",
+            remedy = "install ca-certificates or set SSL_CERT_FILE: no https upstream can be reached"
+        );
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Resolves names and leaves out addresses that must not be connected to. The check is made on the very
+/// addresses that are then used, so that a name cannot be rebound in between.
+#[derive(Clone, Debug)]
+pub(super) struct CheckedResolver {
+    allow_private: bool,
+}
+
+impl Service<Name> for CheckedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let allow_private = self.allow_private;
+        Box::pin(async move {
+            let host = name.as_str();
+            let local = is_loopback(host);
+            let all: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let usable: Vec<SocketAddr> = all
+                .iter()
+                .copied()
+                .filter(|address| {
+                    let ip = address.ip();
+                    // `localhost` was configured as such; it must stay on this machine.
+                    if local { ip.is_loopback() } else { allow_private || !is_internal(ip) }
+                })
+                .collect();
+            if usable.is_empty() && !all.is_empty() {
+                return Err(ConnectRefusal::Internal.into());
+            }
+            Ok(usable.into_iter())
+        })
+    }
+}
+
+/// The connector of one provider.
+#[derive(Clone)]
+pub(super) struct Connector {
+    inner: HttpsConnector<HttpConnector<CheckedResolver>>,
+    allow_private: bool,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(tls: ClientConfig, allow_private: bool, timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { allow_private });
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(30)));
+        tcp.set_connect_timeout(Some(timeout));
+        let inner = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        Self { inner, allow_private, timeout }
+    }
+
+    /// Literal addresses never meet the resolver, so they are checked here.
+    fn check(&self, uri: &Uri) -> Result<(), ConnectRefusal> {
+        let host = uri.host().unwrap_or_default();
+        let local = is_loopback(host);
+        if uri.scheme_str() != Some("https") && !local {
+            return Err(ConnectRefusal::Plain);
+        }
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        match literal {
+            Ok(ip) if !local && !self.allow_private && is_internal(ip) => Err(ConnectRefusal::Internal),
+            _ => Ok(()),
+        }
+    }
+}
+
+type Connection = <HttpsConnector<HttpConnector<CheckedResolver>> as Service<Uri>>::Response;
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        if let Err(refusal) = self.check(&uri) {
+            return Box::pin(async move { Err(refusal.into()) });
+        }
+        let connecting = self.inner.call(uri);
+        let timeout = self.timeout;
+        Box::pin(async move {
+            match tokio::time::timeout(timeout, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => Err(ConnectRefusal::Timeout.into()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn connect(uri: &str, allow_private: bool) -> Option<ConnectRefusal> {
+        let tls = tls_config().unwrap();
+        let mut connector = Connector::new(tls, allow_private, Duration::from_millis(300));
+        let error = connector.call(uri.parse().unwrap()).await.err()?;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+        while let Some(error) = next {
+            if let Some(refusal) = error.downcast_ref::<ConnectRefusal>() {
+                return Some(*refusal);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn tm_r05_literal_and_plain_addresses_are_refused_before_any_packet() {
+        assert_eq!(connect("https://169.254.169.254/", false).await, Some(ConnectRefusal::Internal));
+        assert_eq!(connect("https://[::ffff:10.0.0.1]/", false).await, Some(ConnectRefusal::Internal));
+        assert_eq!(connect("http://example.com/", false).await, Some(ConnectRefusal::Plain));
+        assert_eq!(connect("http://10.0.0.1/", true).await, Some(ConnectRefusal::Plain));
+    }
+
+    #[tokio::test]
+    async fn tm_r05_names_are_checked_after_resolution() {
+        // `localhost.` is not the configured spelling of this machine, so what it resolves to is internal.
+        let mut resolver = CheckedResolver { allow_private: false };
+        if let Err(error) = resolver.call("localhost.".parse().unwrap()).await
+            && let Some(refusal) = error.downcast_ref::<ConnectRefusal>()
+        {
+            assert_eq!(*refusal, ConnectRefusal::Internal);
+        }
+        let mut local = resolver.call("localhost".parse().unwrap()).await.unwrap();
+        assert!(local.all(|address| address.ip().is_loopback()));
+    }
+}

@@ -1,0 +1,282 @@
+//! Rewrites a few string members of a JSON body while it streams by.
+//!
+//! A scanner follows the structure just far enough to know the path of names from the top. Members that were asked
+//! for are collected (up to 16 KiB) and replaced; everything else passes in the chunks it came in. What is not
+//! JSON passes unharmed.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use http_body_util::BodyExt;
+
+use super::links::Links;
+use crate::body::{Body, BoxError};
+
+/// Longest member that is collected.
+const MAX_VALUE: usize = 16 * 1024;
+/// Longest name that is compared.
+const MAX_NAME: usize = 128;
+/// Deepest nesting that is followed; below it nothing is rewritten.
+const MAX_DEPTH: usize = 512;
+
+/// What is to be rewritten.
+#[derive(Debug)]
+pub(super) struct JsonRules {
+    /// Members by their path from the top, whose URL is rewritten.
+    pub(super) links: Vec<Vec<String>>,
+    /// Members at any depth whose string becomes `null`.
+    pub(super) dropped: Vec<&'static str>,
+}
+
+impl JsonRules {
+    /// Whether there is anything to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.dropped.is_empty()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Between tokens.
+    Between,
+    /// In a member's name.
+    Name { escaped: bool },
+    /// In a string that passes.
+    Text { escaped: bool },
+    /// In a string that is collected.
+    Collected { escaped: bool, drop: bool },
+}
+
+/// One open object or array.
+#[derive(Debug)]
+struct Level {
+    object: bool,
+    name: Option<String>,
+}
+
+/// The streaming scanner.
+#[derive(Debug)]
+pub(super) struct Rewriter {
+    rules: JsonRules,
+    links: Links,
+    place: Place,
+    levels: Vec<Level>,
+    /// Levels beyond [`MAX_DEPTH`].
+    buried: usize,
+    expects_name: bool,
+    name: Vec<u8>,
+    value: Vec<u8>,
+    longest_path: usize,
+}
+
+impl Rewriter {
+    pub(super) fn new(rules: JsonRules, links: Links) -> Self {
+        let longest_path = rules.links.iter().map(Vec::len).max().unwrap_or(0);
+        Self {
+            rules,
+            links,
+            place: Place::Between,
+            levels: Vec::new(),
+            buried: 0,
+            expects_name: false,
+            name: Vec::new(),
+            value: Vec::new(),
+            longest_path,
+        }
+    }
+
+    /// Takes the next chunk and gives back what may be passed on.
+    pub(super) fn push(&mut self, chunk: Bytes) -> Bytes {
+        let mut out: Option<BytesMut> = None;
+        let mut from = if matches!(self.place, Place::Collected { .. }) { None } else { Some(0) };
+        for (at, &byte) in chunk.iter().enumerate() {
+            match self.place {
+                Place::Between => {
+                    if self.step(byte) {
+                        // A collected string begins: what came before it passes.
+                        flush(&mut out, &chunk, from.take(), at);
+                    }
+                }
+                Place::Name { escaped } => self.in_name(byte, escaped),
+                Place::Text { escaped } => self.place = next_text(byte, escaped),
+                Place::Collected { escaped, drop } => {
+                    self.value.push(byte);
+                    let done = byte == b'"' && !escaped;
+                    if done || self.value.len() > MAX_VALUE {
+                        let out = out.get_or_insert_with(BytesMut::new);
+                        if done {
+                            out.extend_from_slice(&self.replaced(drop));
+                            self.place = Place::Between;
+                        } else {
+                            out.extend_from_slice(&self.value);
+                            self.place = Place::Text { escaped: byte == b'\\' && !escaped };
+                        }
+                        self.value.clear();
+                        from = Some(at + 1);
+                    } else {
+                        self.place = Place::Collected { escaped: byte == b'\\' && !escaped, drop };
+                    }
+                }
+            }
+        }
+        match out {
+            None if from == Some(0) => chunk,
+            None => Bytes::new(),
+            Some(mut done) => {
+                if let Some(from) = from {
+                    done.extend_from_slice(chunk.get(from..).unwrap_or_default());
+                }
+                done.freeze()
+            }
+        }
+    }
+
+    /// What was held back when the body ended in the middle of a member.
+    pub(super) fn finish(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.value))
+    }
+
+    /// One byte between tokens. True when a string begins that is to be collected.
+    fn step(&mut self, byte: u8) -> bool {
+        match byte {
+            b'{' | b'[' => {
+                if self.levels.len() < MAX_DEPTH {
+                    self.levels.push(Level { object: byte == b'{', name: None });
+                } else {
+                    self.buried += 1;
+                }
+                self.expects_name = byte == b'{';
+            }
+            b'}' | b']' => {
+                if self.buried > 0 {
+                    self.buried -= 1;
+                } else {
+                    self.levels.pop();
+                }
+                self.expects_name = false;
+            }
+            b',' => self.expects_name = self.buried == 0 && self.levels.last().is_some_and(|level| level.object),
+            b':' => self.expects_name = false,
+            b'"' if self.expects_name => {
+                self.name.clear();
+                self.place = Place::Name { escaped: false };
+            }
+            b'"' => {
+                let Some(drop) = self.wanted() else {
+                    self.place = Place::Text { escaped: false };
+                    return false;
+                };
+                self.value.push(byte);
+                self.place = Place::Collected { escaped: false, drop };
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn in_name(&mut self, byte: u8, escaped: bool) {
+        if byte == b'"' && !escaped {
+            self.place = Place::Between;
+            let name = self.decoded_name();
+            if let Some(level) = self.levels.last_mut() {
+                level.name = name;
+            }
+            return;
+        }
+        if self.name.len() <= MAX_NAME {
+            self.name.push(byte);
+        }
+        self.place = Place::Name { escaped: byte == b'\\' && !escaped };
+    }
+
+    /// The name just read, if anybody could ask for it.
+    fn decoded_name(&self) -> Option<String> {
+        if self.name.len() > MAX_NAME || (self.levels.len() > self.longest_path && self.rules.dropped.is_empty()) {
+            return None;
+        }
+        let quoted = [b"\"", &self.name[..], b"\""].concat();
+        serde_json::from_slice(&quoted).ok()
+    }
+
+    /// Whether the string that begins here is to be collected, and dropped.
+    fn wanted(&self) -> Option<bool> {
+        let level = self.levels.last().filter(|level| level.object && self.buried == 0)?;
+        let name = level.name.as_deref()?;
+        if self.rules.dropped.contains(&name) {
+            return Some(true);
+        }
+        let here = |path: &Vec<String>| {
+            path.len() == self.levels.len()
+                && path.iter().zip(&self.levels).all(|(want, level)| level.object && level.name.as_ref() == Some(want))
+        };
+        self.rules.links.iter().any(here).then_some(false)
+    }
+
+    /// What stands in the place of the collected string.
+    fn replaced(&self, drop: bool) -> Vec<u8> {
+        if drop {
+            return b"null".to_vec();
+        }
+        let link: Option<String> = serde_json::from_slice(&self.value).ok();
+        let new = link.and_then(|link| self.links.rewrite(&link));
+        new.and_then(|new| serde_json::to_vec(&new).ok()).unwrap_or_else(|| self.value.clone())
+    }
+}
+
+fn next_text(byte: u8, escaped: bool) -> Place {
+    if byte == b'"' && !escaped { Place::Between } else { Place::Text { escaped: byte == b'\\' && !escaped } }
+}
+
+fn flush(out: &mut Option<BytesMut>, chunk: &Bytes, from: Option<usize>, to: usize) {
+    let out = out.get_or_insert_with(BytesMut::new);
+    if let Some(from) = from {
+        out.extend_from_slice(chunk.get(from..to).unwrap_or_default());
+    }
+}
+
+/// A body whose members are rewritten.
+pub(super) struct RewrittenBody {
+    inner: Body,
+    rewriter: Rewriter,
+    ended: bool,
+}
+
+impl RewrittenBody {
+    pub(super) fn new(inner: Body, rewriter: Rewriter) -> Body {
+        Self { inner, rewriter, ended: false }.boxed_unsync()
+    }
+}
+
+impl http_body::Body for RewrittenBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        while !self.ended {
+            let out = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rewriter.push(data),
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    self.ended = true;
+                    self.rewriter.finish()
+                }
+            };
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(out))));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Method;
+use idp_adapters::Kind;
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::{Asked, PlanParts, ProviderPlan};
+use crate::policy::Policy;
+use crate::proxy::links::LinkBase;
+
+fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {
+    let plan = ProviderPlan::new(PlanParts {
+        adapter: idp_adapters::shared(Kind::Facebook),
+        base_url: None,
+        upstreams: &BTreeMap::new(),
+        encoded_slash: None,
+        policy: Policy::default(),
+    })
+    .unwrap();
+    let asked = Asked { method: &Method::GET, host: None, path: "/me", query: None };
+    let sent = plan.plan(asked, &|_| true).unwrap();
+    let links = Links::new(Arc::new(plan), "facebook".into(), LinkBase::Path, None, Arc::new([]), &sent);
+    let links_of = paths.iter().map(|path| path.iter().map(|name| (*name).to_owned()).collect()).collect();
+    Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec() }, links)
+}
+
+fn run(mut rewriter: Rewriter, pieces: &[&[u8]]) -> String {
+    let mut out = Vec::new();
+    for piece in pieces {
+        out.extend_from_slice(&rewriter.push(Bytes::copy_from_slice(piece)));
+    }
+    out.extend_from_slice(&rewriter.finish());
+    String::from_utf8(out).unwrap()
+}
+
+const BODY: &str = r#"{"data":[{"next":"https://graph.facebook.com/no","download_url":"https://x/?token=1"}],
+ "a\"}":"{[\"","paging":{"cursors":{"next":"https://graph.facebook.com/no"},
+ "ne\u0078t":"https:\/\/graph.facebook.com\/v22.0\/me?after=M&access_token=EAA","previous":null},"next":"https://graph.facebook.com/no"}"#;
+
+fn expected() -> String {
+    BODY.replace(
+        r#""https:\/\/graph.facebook.com\/v22.0\/me?after=M&access_token=EAA""#,
+        r#""/proxy/facebook/v22.0/me?after=M""#,
+    )
+}
+
+#[test]
+fn members_at_their_path_are_rewritten_and_nothing_else() {
+    let paths: &[&[&str]] = &[&["paging", "next"], &["paging", "previous"]];
+    assert_eq!(run(rewriter(paths, &[]), &[BODY.as_bytes()]), expected());
+    for at in 0..BODY.len() {
+        let (a, b) = BODY.as_bytes().split_at(at);
+        assert_eq!(run(rewriter(paths, &[]), &[a, b]), expected(), "split at {at}");
+    }
+    let bytes: Vec<&[u8]> = BODY.as_bytes().chunks(1).collect();
+    assert_eq!(run(rewriter(paths, &[]), &bytes), expected());
+}
+
+#[test]
+fn capability_links_are_dropped_at_any_depth() {
+    let out = run(rewriter(&[], &["download_url"]), &[BODY.as_bytes()]);
+    assert_eq!(out, BODY.replace("\"https://x/?token=1\"", "null"));
+}
+
+#[test]
+fn endless_members_and_broken_json_pass() {
+    let long = format!(r#"{{"next":"{}","a":1}}"#, "x".repeat(MAX_VALUE * 2));
+    assert_eq!(run(rewriter(&[&["next"]], &[]), &[long.as_bytes()]), long);
+    for broken in [r#"{"next":"https://graph"#, "]]}}", "{\"next\"", "<html>\"next\":\"x\"", "\"", ""] {
+        assert_eq!(run(rewriter(&[&["next"]], &[]), &[broken.as_bytes()]), broken);
+    }
+    let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
+    assert_eq!(run(rewriter(&[&["next"]], &[]), &[deep.as_bytes()]), deep);
+}
+
+proptest! {
+    #[test]
+    fn without_a_wanted_member_every_byte_passes(text in r#"[\[\]{}:,"\\a-c 0]{0,60}"#, cut in 0usize..60) {
+        let bytes = text.as_bytes();
+        let (a, b) = bytes.split_at(cut.min(bytes.len()));
+        prop_assert_eq!(run(rewriter(&[&["zzz"]], &["yyy"]), &[a, b]), text);
+    }
+}

@@ -1,0 +1,195 @@
+//! Links that point at the provider point at the gateway instead (contract section 4, threat O03).
+
+use std::sync::Arc;
+
+use http::header::{HeaderMap, HeaderValue, LINK, LOCATION};
+use url::Url;
+
+use crate::path;
+use crate::plan::{Plan, ProviderPlan};
+
+/// Where the gateway's own links begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkBase {
+    /// The request came by virtual host: that name, with the request's scheme and port.
+    Virtual {
+        /// `https` or `http`.
+        scheme: &'static str,
+        /// `:8443`, or nothing.
+        port: String,
+        /// The name it came by, and the provider host that name stands for.
+        host: (String, String),
+    },
+    /// `server.public_url`, or scheme and validated `Host`; no trailing slash.
+    Origin(String),
+    /// Neither is known: path-absolute links.
+    Path,
+}
+
+/// Rewrites the links of one answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    plan: Arc<ProviderPlan>,
+    provider: Arc<str>,
+    base: LinkBase,
+    /// Where links of hosts without a virtual host go, when the request came by virtual host.
+    public: Option<String>,
+    /// This provider's virtual hosts: public name, provider host.
+    virtual_hosts: Arc<[(String, String)]>,
+    /// The URL that was asked, for relative links.
+    asked: Option<Url>,
+}
+
+impl Links {
+    pub(crate) fn new(
+        plan: Arc<ProviderPlan>,
+        provider: Arc<str>,
+        base: LinkBase,
+        public: Option<String>,
+        virtual_hosts: Arc<[(String, String)]>,
+        sent: &Plan,
+    ) -> Self {
+        let asked = Url::parse(&format!(
+            "{}://{}{}",
+            sent.upstream.scheme(),
+            sent.upstream.authority(),
+            sent.target.as_str()
+        ));
+        Self { plan, provider, base, public, virtual_hosts, asked: asked.ok() }
+    }
+
+    /// The provider host and URL a link means, when it is one of this provider.
+    pub(super) fn is_ours(&self, link: &str) -> bool {
+        self.resolve(link).is_some_and(|url| clean(&url) && self.plan.owner(&url).is_some())
+    }
+
+    /// The absolute form of a link.
+    pub(super) fn resolve(&self, link: &str) -> Option<Url> {
+        match &self.asked {
+            Some(asked) => asked.join(link).ok(),
+            None => Url::parse(link).ok(),
+        }
+    }
+
+    /// The gateway's address for a provider's URL. `None` leaves the link as it is: it is foreign, or could not be
+    /// followed here.
+    pub(super) fn rewrite(&self, link: &str) -> Option<String> {
+        let url = self.resolve(link).filter(clean)?;
+        let (host, upstream) = self.plan.owner(&url)?;
+        // Bytes as the provider wrote them where it wrote an absolute URL; parsing may respell a path.
+        let raw = raw_target(link).unwrap_or_else(|| url[url::Position::BeforePath..].to_owned());
+        let (before, fragment) = raw.split_once('#').map_or((raw.as_str(), None), |(a, b)| (a, Some(b)));
+        let (full, query) = before.split_once('?').map_or((before, None), |(a, b)| (a, Some(b)));
+        let full = if full.is_empty() { "/" } else { full };
+        let under = full.strip_prefix(upstream.base())?;
+        if !(under.is_empty() || under.starts_with('/')) {
+            return None;
+        }
+        path::check(if under.is_empty() { "/" } else { under }, true).ok()?;
+        let query = query.map(|query| path::without_members(query, self.plan.adapter().denied_query()));
+        let mut out = self.prefix(&host);
+        out.push_str(under);
+        if let Some(Some(query)) = query {
+            out.push('?');
+            out.push_str(&query);
+        }
+        if let Some(fragment) = fragment {
+            out.push('#');
+            out.push_str(fragment);
+        }
+        Some(out)
+    }
+
+    /// Everything before the provider's path.
+    fn prefix(&self, host: &str) -> String {
+        let by_path = |origin: &str| {
+            if host == self.plan.default_host() {
+                format!("{origin}/proxy/{}", self.provider)
+            } else {
+                format!("{origin}/proxy/{}/~{host}", self.provider)
+            }
+        };
+        match &self.base {
+            LinkBase::Virtual { scheme, port, host: (public, provider_host) } => {
+                let own = (host == provider_host).then_some(public);
+                let other = || self.virtual_hosts.iter().find(|(_, known)| known == host).map(|(name, _)| name);
+                match (own.or_else(other), &self.public) {
+                    (Some(name), _) => format!("{scheme}://{name}{port}"),
+                    (None, Some(public)) => by_path(public),
+                    (None, None) => by_path(""),
+                }
+            }
+            LinkBase::Origin(origin) => by_path(origin),
+            LinkBase::Path => by_path(""),
+        }
+    }
+
+    /// Rewrites `Link` and `Location`. Returns whether anything changed.
+    pub(super) fn rewrite_headers(&self, headers: &mut HeaderMap) -> bool {
+        let mut changed = false;
+        if let Some(new) = headers
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|link| self.rewrite(link))
+            .and_then(|link| HeaderValue::try_from(link).ok())
+        {
+            headers.insert(LOCATION, new);
+            changed = true;
+        }
+        if headers.contains_key(LINK) {
+            let lines: Vec<HeaderValue> = headers.get_all(LINK).iter().map(|line| self.rewrite_line(line)).collect();
+            headers.remove(LINK);
+            for line in lines {
+                headers.append(LINK, line);
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// Rewrites every `<...>` of one `Link` line.
+    fn rewrite_line(&self, line: &HeaderValue) -> HeaderValue {
+        let Ok(text) = line.to_str() else { return line.clone() };
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut quoted = false;
+        while let Some(at) = rest.find(['<', '"']) {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            if from.starts_with('"') {
+                quoted = !quoted;
+                out.push('"');
+                rest = from.get(1..).unwrap_or_default();
+                continue;
+            }
+            let Some(end) = from.find('>').filter(|_| !quoted) else {
+                out.push('<');
+                rest = from.get(1..).unwrap_or_default();
+                continue;
+            };
+            let link = from.get(1..end).unwrap_or_default();
+            out.push('<');
+            out.push_str(self.rewrite(link).as_deref().unwrap_or(link));
+            out.push('>');
+            rest = from.get(end + 1..).unwrap_or_default();
+        }
+        out.push_str(rest);
+        HeaderValue::try_from(out).unwrap_or_else(|_| line.clone())
+    }
+}
+
+/// Without userinfo.
+fn clean(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+/// Path, query and fragment of an absolute URL as written.
+fn raw_target(link: &str) -> Option<String> {
+    let rest = link.split_once("://")?.1;
+    let target = rest.find(['/', '?', '#']).map_or("/", |at| rest.get(at..).unwrap_or_default());
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    target.bytes().all(|byte| byte.is_ascii_graphic()).then_some(target)
+}
+
+#[cfg(test)]
+mod tests;

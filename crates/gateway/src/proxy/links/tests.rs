@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+
+use http::Method;
+use idp_adapters::Kind;
+
+use super::*;
+use crate::plan::{Asked, PlanParts};
+use crate::policy::{Access, Policy};
+
+fn links(kind: Kind, base_url: Option<&str>, upstreams: &[(&str, &str)], base: LinkBase, host: Option<&str>) -> Links {
+    let upstreams: BTreeMap<String, Url> =
+        upstreams.iter().map(|(host, url)| ((*host).to_owned(), Url::parse(url).unwrap())).collect();
+    let base_url = base_url.map(|url| Url::parse(url).unwrap());
+    let plan = ProviderPlan::new(PlanParts {
+        adapter: idp_adapters::shared(kind),
+        base_url: base_url.as_ref(),
+        upstreams: &upstreams,
+        encoded_slash: None,
+        policy: Policy { access: Access::Full, rules: vec![] },
+    })
+    .unwrap();
+    let asked = Asked { method: &Method::GET, host, path: "/a/b", query: None };
+    let sent = plan.plan(asked, &|_| true).unwrap();
+    let vhosts: Arc<[(String, String)]> =
+        Arc::new([("mail.gw.example".to_owned(), "gmail.googleapis.com".to_owned())]);
+    Links::new(Arc::new(plan), kind.as_str().into(), base, Some("https://gw.example/base".into()), vhosts, &sent)
+}
+
+fn origin() -> LinkBase {
+    LinkBase::Origin("https://gw.example".into())
+}
+
+#[test]
+fn tm_o03_pagination_links_lead_back_to_the_gateway() {
+    let github = links(Kind::GitHub, None, &[], origin(), None);
+    for (from, to) in [
+        ("https://api.github.com/user/repos?page=2", Some("https://gw.example/proxy/github/user/repos?page=2")),
+        ("https://api.github.com", Some("https://gw.example/proxy/github/")),
+        ("https://uploads.github.com/x", Some("https://gw.example/proxy/github/~uploads.github.com/x")),
+        ("/relative?x=%2F", Some("https://gw.example/proxy/github/relative?x=%2F")),
+        ("https://api.github.com/repos/a/b/contents/x%2Fy", Some("https://gw.example/proxy/github/repos/a/b/contents/x%2Fy")),
+        ("https://api.github.com/x?access_token=t&page=2", Some("https://gw.example/proxy/github/x?page=2")),
+        ("https://api.github.com/x?access_token=t", Some("https://gw.example/proxy/github/x")),
+        ("http://api.github.com/x", None),
+        ("https://api.github.com:8443/x", None),
+        ("https://user@api.github.com/x", None),
+        ("https://api.github.com.evil.example/x", None),
+        ("https://evil.example/api.github.com", None),
+        ("javascript:alert(1)", None),
+        ("https://api.github.com/a/%2e%2e/b", None),
+    ] {
+        assert_eq!(github.rewrite(from).as_deref(), to, "{from}");
+    }
+}
+
+#[test]
+fn configured_bases_and_mirrors_are_recognised() {
+    let enterprise = links(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], LinkBase::Path, None);
+    assert_eq!(enterprise.rewrite("https://ghe.corp/api/v3/user?page=2").as_deref(), Some("/proxy/github/user?page=2"));
+    assert_eq!(enterprise.rewrite("https://ghe.corp/login"), None);
+    assert_eq!(enterprise.rewrite("https://ghe.corp/api/v30/user"), None);
+    let local = links(
+        Kind::Google,
+        Some("http://127.0.0.1:9000"),
+        &[("people.googleapis.com", "http://127.0.0.1:9001")],
+        LinkBase::Path,
+        None,
+    );
+    assert_eq!(local.rewrite("http://127.0.0.1:9000/d?a").as_deref(), Some("/proxy/google/d?a"));
+    assert_eq!(local.rewrite("http://127.0.0.1:9001/p").as_deref(), Some("/proxy/google/~people.googleapis.com/p"));
+    assert_eq!(local.rewrite("http://127.0.0.1:9002/p"), None);
+}
+
+#[test]
+fn virtual_hosts_keep_their_name_and_the_requests_port() {
+    let base = LinkBase::Virtual {
+        scheme: "https",
+        port: ":8443".into(),
+        host: ("people.gw.example".into(), "people.googleapis.com".into()),
+    };
+    let google = links(Kind::Google, None, &[], base, Some("people.googleapis.com"));
+    assert_eq!(google.rewrite("https://people.googleapis.com/v1/x?p=1").as_deref(), Some("https://people.gw.example:8443/v1/x?p=1"));
+    assert_eq!(google.rewrite("https://gmail.googleapis.com/m").as_deref(), Some("https://mail.gw.example:8443/m"));
+    assert_eq!(
+        google.rewrite("https://www.googleapis.com/d").as_deref(),
+        Some("https://gw.example/base/proxy/google/d")
+    );
+}
+
+#[test]
+fn link_headers_keep_their_parameters() {
+    let github = links(Kind::GitHub, None, &[], LinkBase::Path, None);
+    let mut headers = HeaderMap::new();
+    headers.append(
+        LINK,
+        HeaderValue::from_static(
+            "<https://api.github.com/x?page=2>; rel=\"next\", <https://evil.example/>; rel=\"<q>\"; title=\"a,b\"",
+        ),
+    );
+    headers.insert(LOCATION, HeaderValue::from_static("https://api.github.com/repositories/1"));
+    assert!(github.rewrite_headers(&mut headers));
+    assert_eq!(
+        headers[LINK],
+        "</proxy/github/x?page=2>; rel=\"next\", <https://evil.example/>; rel=\"<q>\"; title=\"a,b\""
+    );
+    assert_eq!(headers[LOCATION], "/proxy/github/repositories/1");
+}

@@ -1,0 +1,64 @@
+//! The request that goes to the provider, built anew from a plan.
+//!
+//! [`Outbound`] has no way to hold a credential of the caller: its headers are made by the one function that
+//! leaves them behind, and the only credential it ever gets is the IdP token, from the adapter, last.
+
+use http::{HeaderMap, Method, Request};
+use idp_adapters::Adapter;
+use secrecy::SecretString;
+use token_keeper::BearerToken;
+
+use super::hygiene;
+use crate::body::Body;
+use crate::plan::Plan;
+
+/// A request without credentials, ready to be sent any number of times.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    method: Method,
+    plan: Plan,
+    headers: HeaderMap,
+}
+
+impl Outbound {
+    /// What the plan permits, with those of the caller's headers that may pass.
+    pub(super) fn new(
+        method: &Method,
+        plan: Plan,
+        caller_headers: &HeaderMap,
+        adapter: &dyn Adapter,
+        request_id: &str,
+    ) -> Self {
+        let mut headers = hygiene::forward(caller_headers, adapter.echo_prone(), request_id);
+        adapter.required_headers(&plan.host, &mut headers);
+        Self { method: method.clone(), plan, headers }
+    }
+
+    /// The plan behind it.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The method.
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// One request with this token and body. `None` when the adapter's additions do not fit into a URI, which no
+    /// adapter's do.
+    pub(super) fn request(
+        &self,
+        adapter: &dyn Adapter,
+        token: &BearerToken,
+        app_secret: Option<&SecretString>,
+        body: Body,
+    ) -> Option<Request<Body>> {
+        let mut placed = idp_adapters::Outbound { headers: self.headers.clone(), query: Vec::new() };
+        adapter.place_token(token, app_secret, &mut placed);
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.plan.uri(&placed.query)?;
+        *request.headers_mut() = placed.headers;
+        Some(request)
+    }
+}

@@ -1,0 +1,158 @@
+//! Finds a caller token inside a request body before a provider gets it.
+//!
+//! Some SDKs put the token they were given into forms (facebook-sdk) or into the parts of a batch (Google).
+//! Bodies of those two types are searched, in every spelling the leak guard knows, ahead of the send: up to
+//! [`AHEAD`] bytes before anything is sent, longer ones while they stream, where a hit breaks the request off
+//! before the token's last byte.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use super::bodies::{Prefixed, Read, read_ahead};
+use crate::body::{self, Body, BoxError, RequestBodyFault};
+use crate::leak::{LeakGuard, Scrubber};
+use crate::outcome::Code;
+use crate::problem::Problem;
+
+/// How much of a body is read before the first byte goes out.
+const AHEAD: usize = 1024 * 1024;
+
+/// The caller token stood in a body that was already being sent.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the caller token stands in the body")]
+pub(crate) struct TokenInBody;
+
+/// Whether bodies of this type are searched.
+fn is_searched(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|value| {
+        let text = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        text.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") || text.eq_ignore_ascii_case(b"multipart/mixed")
+    })
+}
+
+/// Gives the body back when it holds no token.
+pub(super) async fn search(headers: &HeaderMap, body: Body, token: &str) -> Result<Body, Problem> {
+    if http_body::Body::is_end_stream(&body) || !is_searched(headers) {
+        return Ok(body);
+    }
+    let guard = LeakGuard::new(&[token], false);
+    let read = read_ahead(body, AHEAD).await.map_err(|error| {
+        crate::error_table::request_body(RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))
+    })?;
+    let (first, rest) = match read {
+        Read::Whole(bytes) => (bytes, None),
+        Read::Partial(bytes, rest) => (bytes, Some(rest)),
+    };
+    if guard.scrub(&first).is_some() {
+        return Err(Problem::new(Code::CallerTokenInBody));
+    }
+    Ok(match rest {
+        None => body::full(first),
+        Some(rest) => {
+            let inner = Prefixed::new(first, rest);
+            Searched { inner, scrubber: guard.scrubber(), ended: false }.boxed_unsync()
+        }
+    })
+}
+
+/// A long body that is searched while it streams.
+struct Searched {
+    inner: Body,
+    scrubber: Scrubber,
+    ended: bool,
+}
+
+impl http_body::Body for Searched {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        while !self.ended {
+            let out = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.scrubber.push(data),
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.ended = true;
+                    self.scrubber.finish()
+                }
+            };
+            if self.scrubber.take_hits() > 0 {
+                self.ended = true;
+                return Poll::Ready(Some(Err(TokenInBody.into())));
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(out))));
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // Nothing is replaced in what passes, so the length stays what was declared.
+        let mut hint = self.inner.size_hint();
+        let held = self.scrubber.held() as u64;
+        if let Some(exact) = hint.exact() {
+            hint.set_exact(exact + held);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const TOKEN: &str = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl";
+
+    fn typed(kind: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers
+    }
+
+    async fn code(kind: &'static str, text: String) -> Result<usize, Code> {
+        match search(&typed(kind), body::full(text), TOKEN).await {
+            Ok(body) => match body.collect().await {
+                Ok(all) => Ok(all.to_bytes().len()),
+                Err(error) => {
+                    assert!(error.is::<TokenInBody>());
+                    Err(Code::CallerTokenInBody)
+                }
+            },
+            Err(problem) => Err(problem.code()),
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_in_forms_and_batches_are_found_however_long_the_body() {
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        let encoded = TOKEN.replace('.', "%2E");
+        for text in [format!("access_token={TOKEN}"), format!("a=b&t={encoded}")] {
+            assert_eq!(code(form, text).await, Err(Code::CallerTokenInBody));
+        }
+        let part = format!("--b\r\nAuthorization: Bearer {TOKEN}\r\n\r\n--b--");
+        assert_eq!(code("Multipart/Mixed; boundary=b", part).await, Err(Code::CallerTokenInBody));
+        for before in [AHEAD - 3, AHEAD + 100_000] {
+            let long = format!("{}{TOKEN}", "x".repeat(before));
+            assert_eq!(code(form, long).await, Err(Code::CallerTokenInBody), "{before}");
+        }
+    }
+
+    #[tokio::test]
+    async fn clean_and_other_bodies_pass() {
+        let text = "x".repeat(AHEAD * 2);
+        assert_eq!(code("application/x-www-form-urlencoded", text).await, Ok(AHEAD * 2));
+        assert_eq!(code("application/json", TOKEN.to_owned()).await, Ok(TOKEN.len()));
+    }
+}

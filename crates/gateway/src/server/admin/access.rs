@@ -1,0 +1,94 @@
+//! Who may use `/admin/*`.
+
+use crate::{outcome::Code, problem::Problem};
+use http::{HeaderMap, HeaderValue, Uri, header};
+use std::{path::Path, sync::Mutex, sync::PoisonError};
+
+/// The rule of `server.admin_token_file`, and the one without it.
+pub(super) struct Access {
+    pub(super) token_file: Option<std::path::PathBuf>,
+    /// Whether the listener itself is reachable from this machine alone.
+    pub(super) loopback: bool,
+    /// The file's last good content.
+    last: Mutex<Option<Vec<u8>>>,
+    metrics: crate::telemetry::Metrics,
+}
+
+impl Access {
+    pub(super) fn new(token_file: Option<std::path::PathBuf>, loopback: bool, metrics: crate::telemetry::Metrics) -> Self {
+        Self { token_file, loopback, last: Mutex::new(None), metrics }
+    }
+
+    pub(super) async fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        match &self.token_file {
+            Some(path) => self.check_token(path, headers).await,
+            None => self.check_local(uri, headers),
+        }
+    }
+
+    async fn check_token(&self, path: &Path, headers: &HeaderMap) -> Result<(), Problem> {
+        let refused = |code: Code, detail: &'static str| {
+            let challenge = HeaderValue::from_static("Bearer realm=\"idp-gateway admin\"");
+            Problem::new(code).detail(detail).remedy("Send the content of server.admin_token_file as bearer token.").challenge(challenge)
+        };
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (given.next(), given.next()) else {
+            return Err(refused(Code::CallerTokenMissing, "the admin token is missing"));
+        };
+        let Some((scheme, token)) = value.as_bytes().split_at_checked(7) else {
+            return Err(refused(Code::CallerTokenMissing, "the admin token is missing"));
+        };
+        if !scheme.eq_ignore_ascii_case(b"bearer ") {
+            return Err(refused(Code::CallerTokenMissing, "the admin token is missing"));
+        }
+        // Digests have one length, so the comparison's time says nothing about the token's.
+        let digest = |bytes: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        let same = self.expected(path).await.is_some_and(|expected| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(digest(token.trim_ascii()).as_ref(), digest(&expected).as_ref()).is_ok()
+        });
+        if same { Ok(()) } else { Err(refused(Code::CallerTokenInvalid, "the admin token is wrong")) }
+    }
+
+    /// The file's content now, or the last good one.
+    async fn expected(&self, path: &Path) -> Option<Vec<u8>> {
+        let read = tokio::fs::read(path).await.ok().map(|content| content.trim_ascii().to_vec()).filter(|token| !token.is_empty());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.is_some() {
+            *last = read;
+        } else {
+            self.metrics.secret_file_error();
+            tracing::warn!(event = "secret-file-unreadable", key = "server.admin_token_file", "the last good value stays in use");
+        }
+        last.clone()
+    }
+
+    /// Nobody but a program on this machine that means it: a browser cannot send this without asking first.
+    fn check_local(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or(uri.host()).unwrap_or_default();
+        let mut kinds = headers.get_all(header::CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok());
+        let json = kinds.next().is_some_and(|kind| {
+            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+        });
+        let fault = if !self.loopback {
+            "the admin listener is not on a loopback address"
+        } else if !is_loopback(host) {
+            "the Host is not a loopback name"
+        } else if headers.contains_key(header::ORIGIN) {
+            "the request comes from a web page"
+        } else if !json || kinds.next().is_some() {
+            "the Content-Type is not application/json"
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(Code::PolicyDenied).detail(fault).remedy(
+            "Set server.admin_token_file and send its content as bearer token, or call from this machine with Content-Type: application/json.",
+        ))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let (name, _) = crate::server::wire::names::split_port(host.as_bytes());
+    let name = str::from_utf8(name).unwrap_or_default();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,296 @@
+//! One connection, from its first byte to its last.
+
+use super::{
+    Lifecycle, Options, Peer, Stage, Timeouts,
+    wire::{
+        Fault,
+        head::HeadLimits,
+        http1, http2,
+        sniff::{Protocol, sniff},
+        socket::Socket,
+    },
+};
+use crate::{
+    body::Body,
+    telemetry::{Metrics, Shed},
+};
+use bytes::BytesMut;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+    time::{Instant, Interval, interval, sleep_until},
+};
+
+/// Answers one request of a connection: the layered stack.
+pub(crate) type Stack = Arc<dyn Fn(Request<Incoming>, Origin) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) peer: Peer,
+    pub(crate) state: Arc<ConnState>,
+    /// The refusal this request stands in for.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What the guard, the driver and the requests of one connection tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct ConnState {
+    active: AtomicUsize,
+    served: AtomicU64,
+    refused: OnceLock<(u64, Fault)>,
+    flooded: AtomicBool,
+    flood: Notify,
+    streams: Mutex<Vec<Weak<Progress>>>,
+}
+
+/// A running request; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Active(Arc<ConnState>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ConnState {
+    /// Running requests.
+    pub(crate) fn active(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Starts a request.
+    pub(crate) fn enter(self: &Arc<Self>) -> Active {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Active(Arc::clone(self))
+    }
+
+    /// The head with that number is refused; it is the connection's last.
+    pub(crate) fn refuse(&self, number: u64, fault: Fault) {
+        let _ = self.refused.set((number, fault));
+    }
+
+    /// The next request's number, and the refusal it stands in for.
+    fn next(&self) -> Option<Fault> {
+        let number = self.served.fetch_add(1, Ordering::Relaxed);
+        self.refused.get().filter(|(refused, _)| *refused == number).map(|(_, fault)| *fault)
+    }
+
+    /// The peer floods us with control frames.
+    pub(crate) fn flooded(&self) {
+        if !self.flooded.swap(true, Ordering::Relaxed) {
+            self.flood.notify_one();
+        }
+    }
+
+    /// Watches an answer's body for a reader that stalls.
+    pub(crate) fn watch(&self) -> Arc<Progress> {
+        let progress = Arc::new(Progress(Mutex::new(None)));
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if streams.len() >= 64 {
+            streams.retain(|stream| stream.strong_count() > 0);
+        }
+        streams.push(Arc::downgrade(&progress));
+        progress
+    }
+
+    fn longest_stall(&self) -> Duration {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.retain(|stream| stream.strong_count() > 0);
+        streams.iter().filter_map(Weak::upgrade).map(|stream| stream.stalled_for()).max().unwrap_or_default()
+    }
+}
+
+/// When an HTTP/2 answer's body last handed a frame out without having been asked again.
+#[derive(Debug)]
+pub(crate) struct Progress(Mutex<Option<Instant>>);
+
+impl Progress {
+    /// The body was polled; `handed` says whether it gave a frame.
+    pub(crate) fn mark(&self, handed: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = handed.then(Instant::now);
+    }
+
+    fn stalled_for(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// What all connections of a listener share.
+pub(crate) struct Common {
+    pub(crate) stack: Stack,
+    pub(crate) lifecycle: Lifecycle,
+    /// The stage at which connections of this listener are told to end.
+    pub(crate) closes_at: Stage,
+    pub(crate) metrics: Metrics,
+}
+
+/// Serves a connection until it ends. Dropping the future cuts it off.
+pub(crate) async fn serve<IO>(io: IO, peer: Peer, options: Arc<Options>, common: Arc<Common>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut socket = Socket::new(io, options.timeouts.write_idle);
+    let sniffed = tokio::select! {
+        sniffed = sniff(&mut socket, options.timeouts.header) => sniffed,
+        () = common.lifecycle.reached(common.closes_at) => None,
+    };
+    let state = Arc::new(ConnState::default());
+    match sniffed {
+        Some((Protocol::Http1, read)) => http1(socket, read, peer, state, &options, &common).await,
+        Some((Protocol::Http2, read)) => http2(socket, read, peer, state, &options, &common).await,
+        None => {}
+    }
+}
+
+async fn http1<IO>(io: Socket<IO>, read: BytesMut, peer: Peer, state: Arc<ConnState>, options: &Options, common: &Common)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = options.limits;
+    let guard_options = http1::GuardOptions {
+        limits: HeadLimits { uri: limits.uri, headers: limits.headers, header_count: limits.header_count },
+        header: options.timeouts.header,
+        idle: options.timeouts.idle,
+    };
+    let guard = http1::Guard::new(io, read, guard_options, Arc::clone(&state));
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    // The guard has the clock and the limits; hyper's own only need to be wider.
+    builder.header_read_timeout(None).max_buf_size(limits.uri + limits.headers + 64 * 1024).half_close(false);
+    if limits.header_count > 100 {
+        builder.max_headers(limits.header_count + 1);
+    }
+    let stack = Arc::clone(&common.stack);
+    let service = service_fn(move |request| {
+        let origin = Origin { peer, fault: state.next(), state: Arc::clone(&state) };
+        let answer = stack(request, origin);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = common.lifecycle.reached(common.closes_at) => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = connection => {}
+        () = common.lifecycle.reached(Stage::Aborted) => {}
+    }
+}
+
+async fn http2<IO>(io: Socket<IO>, read: BytesMut, peer: Peer, state: Arc<ConnState>, options: &Options, common: &Common)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let streams = options.limits.streams;
+    let guard = http2::Guard::new(io, read, streams, options.timeouts.header, Arc::clone(&state));
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    // Every limit is written down: defaults of a library are not a contract.
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(streams)
+        .max_header_list_size(u32::try_from(options.limits.headers).unwrap_or(32 * 1024))
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(64)
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_frame_size(16 * 1024)
+        .max_send_buf_size(256 * 1024)
+        .header_table_size(4096)
+        .keep_alive_interval(None);
+    let stack = Arc::clone(&common.stack);
+    let served = Arc::clone(&state);
+    let service = service_fn(move |request| {
+        let origin = Origin { peer, fault: None, state: Arc::clone(&served) };
+        served.served.fetch_add(1, Ordering::Relaxed);
+        let answer = stack(request, origin);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
+    let mut clocks = Clocks::new(options);
+    let (mut closing, mut aborted) = (pin!(common.lifecycle.reached(common.closes_at)), pin!(common.lifecycle.reached(Stage::Aborted)));
+    loop {
+        let close = tokio::select! {
+            _ = connection.as_mut() => return,
+            () = closing.as_mut(), if !clocks.closing => true,
+            () = aborted.as_mut() => return,
+            () = state.flood.notified() => {
+                common.metrics.shed(Shed::Http2Flood);
+                clocks.cut_after(Duration::from_secs(1));
+                false
+            }
+            verdict = clocks.next(&state) => match verdict {
+                Tick::Fine => false,
+                Tick::Close => true,
+                Tick::Cut => return,
+            },
+        };
+        if close && !clocks.closing {
+            clocks.closing = true;
+            connection.as_mut().graceful_shutdown();
+        }
+    }
+}
+
+/// What the clocks of an HTTP/2 connection want.
+enum Tick {
+    Fine,
+    Close,
+    Cut,
+}
+
+/// Idle, stalled and flooding connections: hyper has no clock for these.
+struct Clocks {
+    idle: Duration,
+    write_idle: Duration,
+    tick: Interval,
+    quiet_since: (Instant, u64),
+    closing: bool,
+    cut_at: Option<Instant>,
+}
+
+impl Clocks {
+    fn new(options: &Options) -> Self {
+        let Timeouts { idle, write_idle, .. } = options.timeouts;
+        let tick = interval((idle.min(write_idle) / 4).max(Duration::from_millis(10)));
+        Self { idle, write_idle, tick, quiet_since: (Instant::now(), u64::MAX), closing: false, cut_at: None }
+    }
+
+    fn cut_after(&mut self, wait: Duration) {
+        self.cut_at = Some(Instant::now() + wait);
+    }
+
+    async fn next(&mut self, state: &ConnState) -> Tick {
+        let cut_at = self.cut_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
+        tokio::select! {
+            () = sleep_until(cut_at) => return Tick::Cut,
+            _ = self.tick.tick() => {}
+        }
+        if state.longest_stall() >= self.write_idle {
+            return Tick::Cut;
+        }
+        let served = state.served.load(Ordering::Relaxed);
+        if state.active() > 0 || served != self.quiet_since.1 {
+            self.quiet_since = (Instant::now(), served);
+        } else if self.quiet_since.0.elapsed() >= self.idle && !self.closing {
+            // A peer that does not even answer the PING of a graceful end is not waited for.
+            self.cut_after(self.write_idle);
+            return Tick::Close;
+        }
+        Tick::Fine
+    }
+}
+

@@ -1,0 +1,83 @@
+//! The one list of layers, from the outside in. None of them knows the domain.
+//!
+//! The order is the contract's order of refusals up to `overloaded`: framing and limits of the wire (400, 405, 408, 414, 431, 501),
+//! 421, 413 by declared length, 503. Everything after that is the [`Handler`]'s.
+
+pub(crate) mod body;
+pub(crate) mod call;
+pub(crate) mod exchange;
+pub(crate) mod gate;
+pub(crate) mod hosts;
+pub(crate) mod in_flight;
+pub(crate) mod observe;
+pub(crate) mod refuse;
+
+use super::{Handler, Options, connection::Stack};
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
+use gate::GateLayer;
+use std::sync::Arc;
+use tower::{Service as _, ServiceBuilder};
+
+/// What the layers share.
+pub(crate) struct Context {
+    /// The settings in use; a reload swaps them.
+    pub(crate) options: ArcSwap<Options>,
+    /// Counts.
+    pub(crate) metrics: Metrics,
+    /// Room for `server.limits.in_flight` requests.
+    pub(crate) room: Arc<tokio::sync::Semaphore>,
+}
+
+impl Context {
+    pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
+        let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
+        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room })
+    }
+}
+
+/// The public listener's stack around `handler`.
+pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
+    let service = ServiceBuilder::new()
+        // Request id, span, access line, metrics; holds everything that lasts until the answer's last byte.
+        .layer(observe::ObserveLayer::new(context))
+        // What the wire's guard refused (HTTP/1), and the same rules for HTTP/2.
+        .layer(GateLayer::new(context, refuse::check))
+        // 421 for a host that is not served here.
+        .layer(GateLayer::new(context, hosts::check))
+        // 413 by declared length; clock and limit around the body.
+        .layer(GateLayer::new(context, body::check))
+        // 503 before any cryptography.
+        .layer(GateLayer::new(context, in_flight::check))
+        // A panic is that request's 500; a broken request body is that request's 4xx.
+        .service(call::Call::new(context, handler));
+    Arc::new(move |mut request, origin| {
+        request.extensions_mut().insert(origin);
+        let answer = service.clone().call(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    })
+}
+
+/// The admin listener's stack: the wire's rules, then the router.
+pub(crate) fn admin<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
+    let service = ServiceBuilder::new()
+        .layer(observe::ObserveLayer::unlogged(context))
+        .layer(GateLayer::new(context, refuse::check))
+        .layer(GateLayer::new(context, body::check))
+        .service(call::Call::new(context, handler));
+    Arc::new(move |mut request, origin| {
+        request.extensions_mut().insert(origin);
+        let answer = service.clone().call(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    })
+}

@@ -1,0 +1,28 @@
+//! The request's body: 413 by its declared length, then under limit and clock.
+
+use super::{Context, exchange::Exchange, gate::Refusal};
+use crate::{
+    body::{RequestBody, boxed, empty},
+    outcome::Code,
+    problem::Problem,
+    server::request_body::Inbound,
+};
+use bytes::Bytes;
+use http::request::Parts;
+use std::sync::Arc;
+
+/// `server.limits.body` and `server.timeouts.body_idle`.
+pub(crate) fn check<B>(context: &Context, exchange: &Arc<Exchange>, _: &mut Parts, body: B) -> Result<RequestBody, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let options = context.options.load();
+    if body.is_end_stream() {
+        return Ok(empty());
+    }
+    if body.size_hint().lower() > options.limits.body {
+        let problem = Problem::new(Code::BodyTooLarge).detail("the declared length is over server.limits.body");
+        return Err(Refusal::last(problem));
+    }
+    Ok(boxed(Inbound::new(body, options.limits.body, options.timeouts.body_idle, Arc::clone(exchange))))
+}

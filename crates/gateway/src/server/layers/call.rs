@@ -1,0 +1,74 @@
+//! The innermost service: calls the handler, and answers for it when it panics or when the request's body broke.
+
+use super::{
+    Context,
+    exchange::{Asked, Exchange, answer},
+};
+use crate::{
+    body::{Body, RequestBody, RequestBodyFault},
+    outcome::Code,
+    problem::Problem,
+    server::Handler,
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use http::{Request, Response};
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{self, Poll},
+};
+use tower::Service;
+
+#[derive(Clone)]
+pub(crate) struct Call<H> {
+    context: Arc<Context>,
+    handler: H,
+}
+
+impl<H> Call<H> {
+    pub(crate) fn new(context: &Arc<Context>, handler: H) -> Self {
+        Self { context: Arc::clone(context), handler }
+    }
+}
+
+impl<H: Handler> Service<Request<RequestBody>> for Call<H> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (context, handler) = (Arc::clone(&self.context), self.handler.clone());
+        Box::pin(async move {
+            let Some(exchange) = request.extensions().get::<Arc<Exchange>>().cloned() else {
+                return Ok(Response::new(crate::body::empty()));
+            };
+            let (uri, version) = (request.uri().clone(), request.version());
+            let called = AssertUnwindSafe(async { handler.handle(request, exchange.peer).await }).catch_unwind().await;
+            let problem = match (&called, exchange.body_fault()) {
+                (Err(_), _) => {
+                    context.metrics.panic();
+                    Problem::new(Code::InternalError).detail("the gateway failed on this request")
+                }
+                (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => body_problem(fault),
+                (Ok(_), _) => return Ok(called.unwrap_or_default()),
+            };
+            // The request's head went with the handler; its `Accept` is not worth a copy of it for every request.
+            let asked = Asked { id: exchange.id, uri: &uri, headers: &http::HeaderMap::new(), version };
+            Ok(answer(&problem, &asked, &context.options.load(), true))
+        })
+    }
+}
+
+fn body_problem(fault: RequestBodyFault) -> Problem {
+    let code = match fault {
+        RequestBodyFault::TooLarge => Code::BodyTooLarge,
+        RequestBodyFault::Idle => Code::RequestTimeout,
+        RequestBodyFault::Broken => Code::BadRequest,
+    };
+    Problem::new(code).detail(fault.to_string())
+}

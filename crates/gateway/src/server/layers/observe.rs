@@ -1,0 +1,278 @@
+//! The outermost layer: request id, span, access line, metrics, and the end of a request.
+
+use super::{Context, exchange::Exchange};
+use crate::{
+    body::{Body, boxed},
+    server::{
+        Peer,
+        connection::{Active, Origin},
+        tracked::Tracked,
+    },
+    telemetry::{
+        Metrics, ServerRequest, Summary,
+        labels::{method_label, version_label},
+        metrics::ActiveRequest,
+        trace_context,
+    },
+};
+use futures_util::future::BoxFuture;
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tower::{Layer, Service};
+use tracing::{Instrument as _, Span, field::Empty};
+
+pub(crate) struct ObserveLayer {
+    context: Arc<Context>,
+    public: bool,
+}
+
+impl ObserveLayer {
+    pub(crate) fn new(context: &Arc<Context>) -> Self {
+        Self { context: Arc::clone(context), public: true }
+    }
+
+    /// Ids only: probes and scrapes are neither logged nor counted.
+    pub(crate) fn unlogged(context: &Arc<Context>) -> Self {
+        Self { context: Arc::clone(context), public: false }
+    }
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe { inner, context: Arc::clone(&self.context), public: self.public }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Observe<S> {
+    inner: S,
+    context: Arc<Context>,
+    public: bool,
+}
+
+impl<S> Service<Request<Incoming>> for Observe<S>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        let Some(origin) = request.extensions().get::<Origin>().cloned() else {
+            return Box::pin(async { Ok(Response::new(crate::body::empty())) });
+        };
+        let peer = origin.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
+        let exchange = Exchange::new(peer);
+        let record = self.record(&request, &origin, peer, &exchange);
+        let progress = (request.version() == Version::HTTP_2).then(|| origin.state.watch());
+        let span = record.span.clone();
+        request.extensions_mut().insert(exchange.id);
+        request.extensions_mut().insert(Arc::clone(&exchange));
+        let answer = self.inner.call(request).instrument(span);
+        Box::pin(async move {
+            // Held across the wait: a client that leaves drops it, and the request is still accounted for.
+            let mut record = record;
+            let Ok(mut response) = answer.await;
+            response.headers_mut().insert(crate::problem::X_REQUEST_ID, exchange.id.header());
+            record.answered(&mut response);
+            Ok(response.map(|body| boxed(Tracked::new(body, record, progress))))
+        })
+    }
+}
+
+impl<S> Observe<S> {
+    fn record(&self, request: &Request<Incoming>, origin: &Origin, peer: Peer, exchange: &Arc<Exchange>) -> Record {
+        let method = method_label(request.method());
+        let span = if self.public {
+            let span = tracing::info_span!(
+                target: "gateway::request",
+                "request",
+                otel.name = method,
+                otel.kind = "server",
+                otel.status_code = Empty,
+                request_id = exchange.id.as_str(),
+                http.request.method = method,
+                http.route = Empty,
+                http.response.status_code = Empty,
+                url.scheme = peer.scheme(),
+                network.protocol.version = version_label(request.version()),
+                error.type = Empty,
+                provider = Empty,
+                outcome = Empty,
+            );
+            if peer.is_trusted() {
+                trace_context::adopt(&span, request.headers());
+            }
+            span
+        } else {
+            Span::none()
+        };
+        let metrics = self.public.then(|| self.context.metrics.clone());
+        if let Some(metrics) = &metrics {
+            let limit = self.context.options.load().limits.in_flight;
+            metrics.in_flight(limit.saturating_sub(self.context.room.available_permits()) as u64);
+        }
+        Record {
+            active: metrics.as_ref().map(|metrics| metrics.active_request(method, peer.scheme())),
+            metrics,
+            span,
+            exchange: Arc::clone(exchange),
+            on_connection: origin.state.enter(),
+            started: Instant::now(),
+            method,
+            version: version_label(request.version()),
+            status: None,
+            summary: Summary::default(),
+            bytes: 0,
+            end: End::Cut,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client left, or the connection was ended.
+    Cut,
+    /// The handler's body failed.
+    Broke,
+    Complete,
+}
+
+/// One request's account; written when it is dropped.
+pub(crate) struct Record {
+    metrics: Option<Metrics>,
+    active: Option<ActiveRequest>,
+    span: Span,
+    exchange: Arc<Exchange>,
+    on_connection: Active,
+    started: Instant,
+    method: &'static str,
+    version: &'static str,
+    status: Option<u16>,
+    summary: Summary,
+    bytes: u64,
+    end: End,
+}
+
+impl Record {
+    fn answered(&mut self, response: &mut Response<Body>) {
+        self.status = Some(response.status().as_u16());
+        if let Some(summary) = response.extensions_mut().remove::<Summary>() {
+            self.summary = summary;
+        }
+        if http_body::Body::is_end_stream(response.body()) {
+            self.end = End::Complete;
+        }
+    }
+
+    /// Body bytes were handed to the connection.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// The answer is whole.
+    pub(crate) fn completed(&mut self) {
+        self.end = End::Complete;
+    }
+
+    /// The answer's body ended with an error.
+    pub(crate) fn broke(&mut self) {
+        self.end = End::Broke;
+    }
+
+    fn error(&self) -> Option<&'static str> {
+        match (self.end, self.summary.outcome) {
+            (_, Some(outcome)) if outcome != "ok" => Some(outcome),
+            (End::Cut, _) => Some("client-disconnected"),
+            (End::Broke, _) => Some("response-aborted"),
+            (End::Complete, _) => None,
+        }
+    }
+
+    fn trace(&self, route: &'static str, status: u16, error: Option<&'static str>) {
+        let span = &self.span;
+        if span.is_disabled() {
+            return;
+        }
+        span.record("otel.name", format_args!("{} {route}", self.method));
+        span.record("http.route", route);
+        span.record("http.response.status_code", status);
+        if let Some(error) = error {
+            span.record("error.type", error);
+        }
+        if status >= 500 {
+            span.record("otel.status_code", "ERROR");
+        }
+        if let Some(provider) = &self.summary.provider {
+            span.record("provider", provider.name());
+        }
+        if let Some(outcome) = self.summary.outcome {
+            span.record("outcome", outcome);
+        }
+    }
+
+    /// The access line. No user, no path, no query.
+    fn log(&self, route: &'static str, status: u16, error: Option<&'static str>, duration: Duration) {
+        let ids = trace_context::ids(&self.span);
+        let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        tracing::info!(
+            target: "gateway::access",
+            parent: &self.span,
+            event = "request",
+            request_id = self.exchange.id.as_str(),
+            method = self.method,
+            route,
+            provider = self.summary.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
+            status,
+            outcome = self.summary.outcome,
+            duration_ms = millis(duration),
+            upstream_ms = self.summary.upstream.map(millis),
+            auth0_ms = self.summary.tenant.map(millis),
+            cache = self.summary.cache.map(crate::telemetry::CacheResult::as_str),
+            error_code = error,
+            bytes = self.bytes,
+            client = %self.exchange.peer.client(),
+            trace_id = ids.as_ref().map(|(trace, _)| trace.as_str()),
+            span_id = ids.as_ref().map(|(_, span)| span.as_str()),
+        );
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.exchange.release();
+        let Some(metrics) = &self.metrics else { return };
+        // 499 is nobody's status; logs have used it for a client that left for twenty years.
+        let status = self.status.unwrap_or(499);
+        let (error, duration) = (self.error(), self.started.elapsed());
+        let route = self.summary.route.unwrap_or("unmatched");
+        metrics.server_request(&ServerRequest {
+            method: self.method,
+            route,
+            status,
+            scheme: self.exchange.peer.scheme(),
+            version: self.version,
+            error,
+            duration,
+        });
+        self.trace(route, status, error);
+        self.log(route, status, error, duration);
+        self.active.take();
+        let _ = &self.on_connection;
+    }
+}

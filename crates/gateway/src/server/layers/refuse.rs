@@ -1,0 +1,104 @@
+//! The wire's refusals: what the HTTP/1 guard found, and the same rules for HTTP/2, whose framing h2 checks itself.
+
+use super::{Context, exchange::Exchange, gate::Refusal};
+use crate::{
+    outcome::Code,
+    problem::Problem,
+    server::{
+        connection::Origin,
+        wire::{
+            Fault,
+            names::{check_method, check_target, is_authority, parse_length, takes_body},
+        },
+    },
+};
+use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery};
+use std::sync::Arc;
+
+/// See the module. After it the target is in origin form and there is exactly one valid `Host`.
+pub(crate) fn check<B>(context: &Context, _: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
+    let fault = match parts.extensions.get::<Origin>().and_then(|origin| origin.fault) {
+        Some(fault) => Err(fault),
+        None if parts.version == Version::HTTP_2 => check_http2(context, parts),
+        None => Ok(()),
+    };
+    fault.map_err(refusal)?;
+    if parts.uri.authority().is_some() {
+        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        parts.uri = Uri::from(path);
+    }
+    Ok(body)
+}
+
+fn refusal(fault: Fault) -> Refusal {
+    let mut problem = Problem::new(fault.code()).detail(fault.detail());
+    if fault.code() == Code::MethodNotAllowed {
+        problem = problem.allow("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    }
+    Refusal::last(problem)
+}
+
+fn check_http2(context: &Context, parts: &mut Parts) -> Result<(), Fault> {
+    let limits = context.options.load().limits;
+    let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if target.len() > limits.uri {
+        return Err(Fault::UriTooLong);
+    }
+    if parts.headers.len() > limits.header_count {
+        return Err(Fault::HeadersTooLarge);
+    }
+    check_method(parts.method.as_str().as_bytes())?;
+    if !target.starts_with('/') {
+        return Err(Fault::Framing("the target does not begin with a slash"));
+    }
+    check_target(target.as_bytes())?;
+    check_fields(parts)?;
+    check_host(parts)
+}
+
+fn check_fields(parts: &Parts) -> Result<(), Fault> {
+    if parts.headers.keys().any(|name| name.as_str().contains('_')) {
+        return Err(Fault::Framing("a header field name holds an underscore"));
+    }
+    if parts.headers.contains_key(header::UPGRADE) {
+        return Err(Fault::Tunnel);
+    }
+    let mut expectations = parts.headers.get_all(header::EXPECT).iter();
+    if expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Fault::Framing("Expect is not exactly 100-continue"));
+    }
+    let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
+    if let Some(length) = lengths.next() {
+        let length = parse_length(length.as_bytes())?;
+        if length > 0 && !takes_body(parts.method.as_str().as_bytes()) {
+            return Err(Fault::Framing("a GET or HEAD request has a body"));
+        }
+    }
+    if lengths.next().is_some() {
+        return Err(Fault::Framing("there is more than one Content-Length"));
+    }
+    Ok(())
+}
+
+/// `:authority` and `Host` name the same valid host; `Host` holds it afterwards.
+fn check_host(parts: &mut Parts) -> Result<(), Fault> {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = hosts.next().map(HeaderValue::as_bytes);
+    if hosts.next().is_some() {
+        return Err(Fault::Framing("there is more than one Host"));
+    }
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let named = match (authority, host) {
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
+            return Err(Fault::Framing(":authority names another host than Host"));
+        }
+        (Some(named), _) | (None, Some(named)) => named,
+        (None, None) => return Err(Fault::Framing("there is no :authority")),
+    };
+    if !is_authority(named) {
+        return Err(Fault::Framing(":authority is not a host with an optional port"));
+    }
+    let named = HeaderValue::from_bytes(named).map_err(|_| Fault::Framing(":authority is not a host"))?;
+    parts.headers.insert(header::HOST, named);
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! From running to gone, in one direction.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Serving.
+    Running,
+    /// `/readyz` fails, the listener is still open.
+    Unready,
+    /// No new connections; requests in flight may end.
+    Closing,
+    /// Whatever is left is cut off.
+    Aborted,
+}
+
+/// Shared by listeners, connections and the admin surface. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Lifecycle(Arc<watch::Sender<Stage>>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Stage::Running)))
+    }
+}
+
+impl Lifecycle {
+    /// The present stage.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        *self.0.borrow()
+    }
+
+    /// Moves on to `stage`; never back.
+    pub fn advance(&self, stage: Stage) {
+        self.0.send_if_modified(|now| {
+            let later = stage > *now;
+            if later {
+                *now = stage;
+            }
+            later
+        });
+    }
+
+    /// Waits until `stage` or a later one is reached.
+    pub fn reached(&self, stage: Stage) -> impl Future<Output = ()> + Send + use<> {
+        let sender = Arc::clone(&self.0);
+        let mut watch = sender.subscribe();
+        async move {
+            // The sender lives in this future, so this cannot end early.
+            let _ = watch.wait_for(|now| *now >= stage).await;
+            drop(sender);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Accepting connections, up to a limit, until told to stop.
+
+use super::{
+    Handler, Lifecycle, Options, Peer, Stage,
+    connection::{self, Common},
+    layers::{self, Context},
+    tls::{ServerTls, TlsError},
+};
+use crate::{
+    outcome::Code,
+    problem::Problem,
+    server::RequestId,
+    telemetry::{Metrics, Shed},
+};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::task::TaskTracker;
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}; choose another address for {key} or stop what is using it")]
+    Bind {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A bound listener with its layers and handler. Serves once [`Server::run`] is polled.
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    tls: Option<ServerTls>,
+    context: Arc<Context>,
+    common: Arc<Common>,
+    connections: Arc<Semaphore>,
+    /// At most this many connections over the limit are told so before they are closed.
+    farewells: Arc<Semaphore>,
+    tasks: TaskTracker,
+    public: bool,
+}
+
+impl Server {
+    /// Binds the public listener.
+    ///
+    /// # Errors
+    /// When the address is taken or the TLS files cannot be used.
+    pub async fn bind<H: Handler>(
+        options: Options,
+        handler: H,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
+    ) -> Result<Self, StartError> {
+        let tls = match &options.tls {
+            Some(files) => Some(ServerTls::load(files.clone(), metrics.clone()).await?),
+            None => None,
+        };
+        let listener = listen(options.listen, "server.listen")?;
+        let room = options.limits.connections;
+        let context = Context::new(options, metrics.clone());
+        let stack = layers::public(&context, handler);
+        Self::assemble(listener, tls, context, Common { stack, lifecycle, closes_at: Stage::Closing, metrics }, room, true)
+    }
+
+    /// Binds the admin listener: same wire, no TLS, no cap that probes could run into, open until the very end.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn bind_admin<H: Handler>(
+        options: Options,
+        handler: H,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
+    ) -> Result<Self, StartError> {
+        let listener = listen(options.admin_listen, "server.admin_listen")?;
+        let context = Context::new(options, metrics.clone());
+        let stack = layers::admin(&context, handler);
+        Self::assemble(listener, None, context, Common { stack, lifecycle, closes_at: Stage::Aborted, metrics }, 1024, false)
+    }
+
+    fn assemble(
+        listener: TcpListener,
+        tls: Option<ServerTls>,
+        context: Arc<Context>,
+        common: Common,
+        room: usize,
+        public: bool,
+    ) -> Result<Self, StartError> {
+        let addr = listener.local_addr().map_err(|source| StartError::Bind {
+            key: "server.listen",
+            addr: SocketAddr::from(([0, 0, 0, 0], 0)),
+            source,
+        })?;
+        Ok(Self {
+            listener,
+            addr,
+            tls,
+            context,
+            common: Arc::new(common),
+            connections: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
+            farewells: Arc::new(Semaphore::new(64)),
+            tasks: TaskTracker::new(),
+            public,
+        })
+    }
+
+    /// The address, with the real port.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A handle that swaps the settings of a running server.
+    #[must_use]
+    pub fn reconfigure(&self) -> Reconfigure {
+        Reconfigure { context: Arc::clone(&self.context), tls: self.tls.clone() }
+    }
+
+    /// Accepts and serves until the lifecycle says stop and every connection has ended or was cut off.
+    pub async fn run(self) {
+        let watch = self.tls.clone().map(|tls| tokio::spawn(async move { tls.watch().await }));
+        loop {
+            tokio::select! {
+                biased;
+                () = self.common.lifecycle.reached(self.common.closes_at) => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, from)) => self.welcome(stream, from),
+                    Err(error) => backoff(&error).await,
+                },
+            }
+        }
+        // What the kernel has already accepted for us is served too, not reset.
+        while let Ok(Ok((stream, from))) = timeout(Duration::ZERO, self.listener.accept()).await {
+            self.welcome(stream, from);
+        }
+        let Self { listener, tasks, common, .. } = self;
+        drop(listener);
+        tasks.close();
+        tasks.wait().await;
+        drop(common);
+        if let Some(watch) = watch {
+            watch.abort();
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, from: SocketAddr) {
+        // Small frames of a stream must not wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            self.turn_away(stream);
+            return;
+        };
+        let options = self.context.options.load_full();
+        let peer = Peer::new(from, self.tls.is_some(), &options.trusted_proxies);
+        let open = self.public.then(|| Open::new(&self.common.metrics));
+        let (tls, common) = (self.tls.clone(), Arc::clone(&self.common));
+        self.tasks.spawn(async move {
+            let aborted = common.lifecycle.clone();
+            tokio::select! {
+                () = converse(stream, peer, tls, options, common) => {}
+                () = aborted.reached(Stage::Aborted) => {}
+            }
+            drop::<(OwnedSemaphorePermit, Option<Open>)>((permit, open));
+        });
+    }
+
+    fn turn_away(&self, mut stream: TcpStream) {
+        self.common.metrics.shed(Shed::Connections);
+        let Ok(permit) = Arc::clone(&self.farewells).try_acquire_owned() else { return };
+        if self.tls.is_some() {
+            return;
+        }
+        self.tasks.spawn(async move {
+            let _ = timeout(Duration::from_secs(1), async {
+                stream.write_all(&too_many_connections()).await?;
+                stream.shutdown().await?;
+                // Reading what the peer sends keeps the answer from being lost to a reset.
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+            })
+            .await;
+            drop(permit);
+        });
+    }
+}
+
+/// Swaps settings at run time. Addresses and the sizes of the two pools stay as they were at start.
+#[derive(Clone)]
+pub struct Reconfigure {
+    context: Arc<Context>,
+    tls: Option<ServerTls>,
+}
+
+impl Reconfigure {
+    /// Uses `options` from the next connection on.
+    pub async fn apply(&self, options: Options) -> Result<(), StartError> {
+        if let (Some(tls), Some(files)) = (&self.tls, &options.tls) {
+            tls.switch(files.clone()).await?;
+        }
+        self.context.options.store(Arc::new(options));
+        Ok(())
+    }
+}
+
+/// One open connection in the metrics.
+struct Open(Metrics);
+
+impl Open {
+    fn new(metrics: &Metrics) -> Self {
+        metrics.connection(1);
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connection(-1);
+    }
+}
+
+async fn converse(stream: TcpStream, peer: Peer, tls: Option<ServerTls>, options: Arc<Options>, common: Arc<Common>) {
+    match tls {
+        None => connection::serve(stream, peer, options, common).await,
+        Some(tls) => {
+            let patience = options.timeouts.header;
+            if let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await {
+                connection::serve(stream, peer, options, common).await;
+            }
+        }
+    }
+}
+
+fn listen(addr: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(4096)
+    };
+    bind().map_err(|source| StartError::Bind { key, addr, source })
+}
+
+/// Out of file descriptors or memory: hammering the listener would only make it worse.
+async fn backoff(error: &io::Error) {
+    let of_one_connection = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !of_one_connection {
+        tracing::warn!(event = "accept-failed", kind = ?error.kind(), "a connection could not be accepted; raise the limit of open files");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The whole answer for a connection over the limit: nobody has read its request, and nobody will.
+fn too_many_connections() -> Vec<u8> {
+    let id = RequestId::random();
+    let json = Problem::new(Code::Overloaded).detail("server.limits.connections are open").json(id.as_str());
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+         retry-after: 1\r\nidp-outcome: overloaded\r\nx-request-id: {id}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        json.len()
+    );
+    [head.into_bytes(), json].concat()
+}

@@ -1,0 +1,227 @@
+//! The guard in front of hyper's HTTP/1 reader.
+//!
+//! It holds a head back until it is complete and found valid. A head that is refused never reaches hyper: in its place goes a
+//! made-up one, and the connection's state remembers why, so that the answer comes in its turn, after those of earlier requests
+//! on the same connection, with request id, log line and metrics like any other. After a refusal no byte of the peer is read.
+
+use super::{
+    Fault,
+    framing::{Framing, Tracker},
+    head::{HeadLimits, Scanner},
+    timer::Deadline,
+};
+use crate::server::connection::ConnState;
+use bytes::{Buf as _, BytesMut};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+/// Clocks and limits of the guard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuardOptions {
+    pub(crate) limits: HeadLimits,
+    /// `server.timeouts.header`.
+    pub(crate) header: Duration,
+    /// `server.timeouts.idle`.
+    pub(crate) idle: Duration,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Guard<IO> {
+    io: IO,
+    options: GuardOptions,
+    state: Arc<ConnState>,
+    phase: Phase,
+    scanner: Scanner,
+    /// Read but not yet handed on; the first `cleared` bytes may go.
+    buf: BytesMut,
+    cleared: usize,
+    /// Valid heads so far: the number of the next one.
+    heads: u64,
+    header: Deadline,
+    idle: Deadline,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head,
+    Body(Tracker),
+    Refused,
+}
+
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
+const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
+
+impl<IO: AsyncRead + Unpin> Guard<IO> {
+    /// Guards `io`, of which `read` was read already.
+    pub(crate) fn new(io: IO, read: BytesMut, options: GuardOptions, state: Arc<ConnState>) -> Self {
+        let mut header = Deadline::default();
+        header.arm(options.header);
+        Self {
+            io,
+            options,
+            state,
+            phase: Phase::Head,
+            scanner: Scanner::default(),
+            buf: read,
+            cleared: 0,
+            heads: 0,
+            header,
+            idle: Deadline::default(),
+        }
+    }
+
+    fn refuse(&mut self, fault: Fault) {
+        self.state.refuse(self.heads, fault);
+        self.buf.clear();
+        self.buf.extend_from_slice(if self.scanner.is_head() { STAND_IN_HEAD } else { STAND_IN });
+        self.cleared = self.buf.len();
+        self.phase = Phase::Refused;
+        self.header.disarm();
+        self.idle.disarm();
+    }
+
+    /// Looks at the buffered part of a head. True when there is something to hand on.
+    fn examine(&mut self) -> bool {
+        match self.scanner.scan(&self.buf, self.options.limits) {
+            Ok(None) => return false,
+            Err(fault) => self.refuse(fault),
+            Ok(Some(head)) => {
+                self.buf.advance(head.skip);
+                self.cleared = head.len;
+                self.heads += 1;
+                self.scanner = Scanner::default();
+                self.header.disarm();
+                self.idle.disarm();
+                self.phase = match head.framing {
+                    Framing::Empty => Phase::Head,
+                    framing => Phase::Body(Tracker::new(framing)),
+                };
+            }
+        }
+        true
+    }
+
+    /// Reads more of a head. `Ok(true)`: the peer has gone between two requests.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.buf.reserve(2048);
+        match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
+            Poll::Ready(Ok(0)) if self.buf.is_empty() => return Poll::Ready(Ok(true)),
+            Poll::Ready(Ok(0)) => self.refuse(Fault::Framing("the connection ended inside the request head")),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return self.poll_clocks(cx),
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if !self.buf.is_empty() {
+            self.idle.disarm();
+            self.header.arm(self.options.header);
+        } else if self.state.active() > 0 {
+            self.idle.disarm();
+        } else if self.heads > 0 {
+            self.idle.arm(self.options.idle);
+        }
+        if self.header.poll_passed(cx) {
+            if self.buf.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+            self.refuse(Fault::Timeout);
+            return Poll::Ready(Ok(false));
+        }
+        if self.idle.poll_passed(cx) { Poll::Ready(Ok(true)) } else { Poll::Pending }
+    }
+
+    /// Body bytes straight into hyper's buffer; what lies behind the body's end is kept back.
+    fn poll_body(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Phase::Body(tracker) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        if self.buf.is_empty() {
+            let before = out.filled().len();
+            ready!(Pin::new(&mut self.io).poll_read(cx, out))?;
+            let fresh = &out.filled()[before..];
+            let ours = tracker.advance(fresh).map_err(broken)?;
+            self.buf.extend_from_slice(&fresh[ours..]);
+            out.set_filled(before + ours);
+        } else {
+            self.cleared = tracker.advance(&self.buf).map_err(broken)?;
+        }
+        if tracker.is_done() {
+            self.phase = Phase::Head;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn broken(fault: Fault) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, fault.detail())
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if this.cleared > 0 {
+                let len = this.cleared.min(out.remaining());
+                out.put_slice(&this.buf[..len]);
+                this.buf.advance(len);
+                this.cleared -= len;
+                return Poll::Ready(Ok(()));
+            }
+            match this.phase {
+                // hyper closes after the refusal; until then there is nothing more to read, and no end either.
+                Phase::Refused => return Poll::Pending,
+                Phase::Body(_) => {
+                    let before = out.filled().len();
+                    ready!(this.poll_body(cx, out))?;
+                    if this.cleared == 0 {
+                        debug_assert!(before <= out.filled().len());
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Phase::Head => {
+                    if !this.buf.is_empty() && this.examine() {
+                        continue;
+                    }
+                    if ready!(this.poll_more(cx))? {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

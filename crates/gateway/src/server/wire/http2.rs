@@ -1,0 +1,126 @@
+//! The guard in front of hyper's HTTP/2 reader: counts frames and ends floods with GOAWAY.
+
+use super::{
+    frames::{Meter, Verdict, calm_down},
+    timer::Deadline,
+};
+use crate::server::connection::ConnState;
+use bytes::{Buf as _, BytesMut};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const PREFACE_LEN: usize = 24;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Guard<IO> {
+    io: IO,
+    state: Arc<ConnState>,
+    meter: Meter,
+    /// Bytes that go to hyper ahead of the socket's: what the sniffer read, or our last word.
+    ahead: BytesMut,
+    tripped: bool,
+    header: Duration,
+    block: Deadline,
+}
+
+impl<IO> Guard<IO> {
+    /// Guards `io`, of which `read` was read already (at least the preface).
+    pub(crate) fn new(io: IO, read: BytesMut, streams: u32, header: Duration, state: Arc<ConnState>) -> Self {
+        let mut guard =
+            Self { io, state, meter: Meter::new(streams), ahead: read, tripped: false, header, block: Deadline::default() };
+        let early = guard.ahead.get(PREFACE_LEN..).unwrap_or_default();
+        if let Verdict::Flood(at) = guard.meter.advance(early) {
+            guard.ahead.truncate(PREFACE_LEN + at);
+            guard.trip();
+        }
+        guard
+    }
+
+    fn trip(&mut self) {
+        self.tripped = true;
+        self.state.flooded();
+        self.ahead.extend_from_slice(&calm_down());
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if !this.ahead.is_empty() {
+                let len = this.ahead.len().min(out.remaining());
+                out.put_slice(&this.ahead[..len]);
+                this.ahead.advance(len);
+                return Poll::Ready(Ok(()));
+            }
+            if this.tripped {
+                return Poll::Pending;
+            }
+            let before = out.filled().len();
+            if Pin::new(&mut this.io).poll_read(cx, out)?.is_pending() {
+                return this.poll_block(cx);
+            }
+            if let Verdict::Flood(at) = this.meter.advance(&out.filled()[before..]) {
+                out.set_filled(before + at);
+                this.trip();
+            } else if this.meter.is_flooded() {
+                // The frame may never end; the driver of the connection does not wait for it.
+                this.state.flooded();
+            }
+            if this.meter.block_open_for().is_none() {
+                this.block.disarm();
+            }
+            if out.filled().len() > before || !this.tripped {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<IO> Guard<IO> {
+    /// A header block must end within `server.timeouts.header`.
+    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(open) = self.meter.block_open_for() {
+            self.block.arm(self.header.saturating_sub(open));
+            if self.block.poll_passed(cx) {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "a header block was not finished in time")));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.io).poll_write(cx, bytes))?;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

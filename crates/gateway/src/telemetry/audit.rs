@@ -1,0 +1,225 @@
+//! The audit log: a stream of its own, one JSON object a line. It names the user; it never holds a token.
+
+use super::sink::LineSink;
+use crate::server::{RequestId, admin::Selector};
+use http::Method;
+use serde::Serialize;
+use std::fmt;
+
+/// Writes audit lines; does nothing when `audit.sink` is `off`. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Audit(Option<LineSink>);
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Audit(on)" } else { "Audit(off)" })
+    }
+}
+
+/// Whether the gateway let a call through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// It went on to the provider (or, for our own routes, was carried out).
+    Allow,
+    /// The gateway refused it.
+    Deny,
+}
+
+/// One call of a caller, or of the operator in their name.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallEvent<'a> {
+    /// `call`, `me`, `profile`, `revoke`, `logout`, `operator-call`, `refresh-lost`, ...
+    pub event: &'static str,
+    /// The request's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+    /// `sub` of the caller token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<&'a str>,
+    /// `azp` or `client_id` of the caller token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<&'a str>,
+    /// `org_id` of the caller token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<&'a str>,
+    /// The account acted for: `connection|id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<&'a str>,
+    /// The provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'a str>,
+    /// The request's method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'a str>,
+    /// The route template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'static str>,
+    /// The rule that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'a str>,
+    /// What the gateway decided.
+    pub decision: Decision,
+    /// The outcome word.
+    pub outcome: &'static str,
+    /// Status of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+impl CallEvent<'_> {
+    /// An event with nothing but its name, decision and outcome.
+    #[must_use]
+    pub const fn new(event: &'static str, decision: Decision, outcome: &'static str) -> Self {
+        Self {
+            event,
+            request_id: None,
+            caller: None,
+            client: None,
+            organization: None,
+            account: None,
+            provider: None,
+            method: None,
+            route: None,
+            rule: None,
+            decision,
+            outcome,
+            status: None,
+        }
+    }
+}
+
+/// One call of the admin surface.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdminEvent {
+    event: &'static str,
+    command: &'static str,
+    method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selector: Option<Selector>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    decision: Decision,
+    outcome: &'static str,
+}
+
+impl AdminEvent {
+    /// An admin call that has just come in.
+    #[must_use]
+    pub fn new(command: &'static str, method: &Method, id: Option<&RequestId>) -> Self {
+        Self {
+            event: "admin",
+            command,
+            method: super::labels::method_label(method),
+            request_id: id.map(ToString::to_string),
+            selector: None,
+            reason: None,
+            decision: Decision::Deny,
+            outcome: "internal-error",
+        }
+    }
+
+    /// What it is about.
+    pub fn select(&mut self, selector: &Selector, reason: Option<&str>) {
+        self.selector = Some(selector.clone());
+        self.reason = reason.map(str::to_owned);
+    }
+
+    /// What became of it: `ok` or a problem code.
+    pub fn finish(&mut self, outcome: &'static str) {
+        self.decision = if outcome == "ok" { Decision::Allow } else { Decision::Deny };
+        self.outcome = outcome;
+    }
+}
+
+impl Audit {
+    pub(crate) fn to(sink: LineSink) -> Self {
+        Self(Some(sink))
+    }
+
+    /// Whether anything is written: saves callers the work of building an event.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes a caller's (or the operator's) call.
+    pub fn call(&self, event: &CallEvent<'_>) {
+        self.write(event);
+    }
+
+    /// Writes an admin call.
+    pub fn admin(&self, event: &AdminEvent) {
+        self.write(event);
+    }
+
+    /// Opens the file anew after a rotation.
+    pub fn reopen(&self) {
+        if let Some(sink) = &self.0 {
+            sink.reopen();
+        }
+    }
+
+    pub(crate) fn flush(&self) {
+        if let Some(sink) = &self.0 {
+            sink.flush();
+        }
+    }
+
+    fn write(&self, event: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Line<'a, E> {
+            ts: String,
+            #[serde(flatten)]
+            event: &'a E,
+        }
+        let Some(sink) = &self.0 else { return };
+        let ts = jiff::Timestamp::now();
+        if let Ok(mut line) = serde_json::to_string(&Line { ts: format!("{ts:.6}"), event }) {
+            line.push('\n');
+            sink.write(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::sink::Target;
+    use std::sync::Arc;
+
+    #[test]
+    fn lines_have_the_contracts_members() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("audit.jsonl");
+        let audit = Audit::to(LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened"));
+        audit.call(&CallEvent {
+            request_id: Some("r1"),
+            caller: Some("auth0|1"),
+            client: Some("spa"),
+            account: Some("github|583231"),
+            provider: Some("github"),
+            method: Some("GET"),
+            route: Some("/proxy/{provider}/{path}"),
+            ..CallEvent::new("call", Decision::Allow, "ok")
+        });
+        let mut admin = AdminEvent::new("forget", &Method::POST, None);
+        admin.select(&Selector { user: Some("auth0|1".to_owned()), ..Selector::default() }, None);
+        admin.finish("ok");
+        audit.admin(&admin);
+        audit.flush();
+        let text = std::fs::read_to_string(path).expect("written");
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        for (member, value) in [
+            ("event", "call"), ("caller", "auth0|1"), ("client", "spa"), ("account", "github|583231"), ("provider", "github"),
+            ("method", "GET"), ("route", "/proxy/{provider}/{path}"), ("decision", "allow"), ("outcome", "ok"), ("request_id", "r1"),
+        ] {
+            assert_eq!(lines[0][member], value);
+        }
+        assert!(lines[0]["ts"].as_str().is_some_and(|ts| ts.ends_with('Z')));
+        assert_eq!(lines[1]["selector"]["user"], "auth0|1");
+        assert_eq!(lines[1]["command"], "forget");
+    }
+}

@@ -1,0 +1,383 @@
+//! The instruments: OpenTelemetry names, served as Prometheus text and pushed by OTLP.
+
+mod gauges;
+#[cfg(test)]
+mod tests;
+
+use super::labels::{
+    CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource, UpstreamFault,
+};
+use arc_swap::ArcSwapOption;
+use gauges::Shared;
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter},
+};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::{SdkMeterProvider, reader::MetricReader},
+};
+use prometheus::{Encoder as _, TextEncoder};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+/// Histogram bounds in seconds, for both HTTP histograms and the token fetches.
+const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// The metrics of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Instruments>);
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+struct Instruments {
+    registry: prometheus::Registry,
+    provider: SdkMeterProvider,
+    shared: Arc<Shared>,
+    server_duration: Histogram<f64>,
+    server_active: UpDownCounter<i64>,
+    client_duration: Histogram<f64>,
+    outcomes: Counter<u64>,
+    auth_failures: Counter<u64>,
+    token_cache: Counter<u64>,
+    token_fetch: Histogram<f64>,
+    token_loads: Counter<u64>,
+    user_lookups: Counter<u64>,
+    management_calls: Counter<u64>,
+    jwks_refresh: Counter<u64>,
+    upstream_ratelimited: Counter<u64>,
+    retries: Counter<u64>,
+    leak_scrubs: Counter<u64>,
+    shed: Counter<u64>,
+    reloads: Counter<u64>,
+    tls_reloads: Counter<u64>,
+    secret_file_errors: Counter<u64>,
+    panics: Counter<u64>,
+    connections: UpDownCounter<i64>,
+    dropped: Counter<u64>,
+}
+
+/// One finished request of the public listener.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerRequest {
+    /// From [`method_label`](super::labels::method_label).
+    pub method: &'static str,
+    /// Route template.
+    pub route: &'static str,
+    /// Status sent.
+    pub status: u16,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// From [`version_label`](super::labels::version_label).
+    pub version: &'static str,
+    /// The outcome word where the answer is an error.
+    pub error: Option<&'static str>,
+    /// From the request's head to the end of the answer's body.
+    pub duration: Duration,
+}
+
+/// One attempt at a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamRequest<'a> {
+    /// From [`method_label`](super::labels::method_label).
+    pub method: &'static str,
+    /// The provider asked.
+    pub provider: &'a ProviderLabel,
+    /// The provider's status or why there was none.
+    pub result: Result<u16, UpstreamFault>,
+    /// Until the response head, or until it failed.
+    pub duration: Duration,
+}
+
+/// State read at each scrape; see [`Metrics::observe`].
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// End of the management token's life.
+    pub management_token_expiry: Option<SystemTime>,
+    /// Age of each kept value.
+    pub ages: Vec<(KeeperName, Duration)>,
+    /// Usable signing keys.
+    pub keys: u64,
+    /// When the key set was last had.
+    pub keys_last_success: Option<SystemTime>,
+    /// Calls the tenant still allows, by API (`management`, `authentication`).
+    pub ratelimit_remaining: Vec<(&'static str, u64)>,
+    /// Running calls by provider.
+    pub upstream_in_flight: Vec<(ProviderLabel, u64)>,
+    /// 0 closed, 1 half open, 2 open.
+    pub breakers: Vec<(ProviderLabel, u64)>,
+    /// Share of the retry budget that is left, 0 to 1.
+    pub retry_budget: Option<f64>,
+}
+
+/// Reads [`Observed`].
+pub type Observer = dyn Fn() -> Observed + Send + Sync;
+
+/// The instruments could not be registered.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics cannot be set up: {0}")]
+pub struct MetricsError(#[from] opentelemetry_sdk::error::OTelSdkError);
+
+impl Metrics {
+    /// Metrics that are only served as Prometheus text.
+    ///
+    /// # Errors
+    /// When the registry refuses an instrument, which would be a mistake in this module.
+    pub fn new() -> Result<Self, MetricsError> {
+        Self::with_reader(None::<opentelemetry_sdk::metrics::ManualReader>, Resource::builder().build())
+    }
+
+    /// Metrics that a second reader sees too, such as an OTLP push.
+    pub(crate) fn with_reader<R: MetricReader>(reader: Option<R>, resource: Resource) -> Result<Self, MetricsError> {
+        let registry = prometheus::Registry::new();
+        let text = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .without_target_info()
+            .scope_info_enabled(false)
+            .build()?;
+        let mut builder = SdkMeterProvider::builder().with_reader(text).with_resource(resource);
+        if let Some(reader) = reader {
+            builder = builder.with_reader(reader);
+        }
+        let provider = builder.build();
+        Ok(Self(Arc::new(Instruments::new(registry, provider))))
+    }
+
+    /// Counts a request as running until the guard is dropped.
+    #[must_use]
+    pub fn active_request(&self, method: &'static str, scheme: &'static str) -> ActiveRequest {
+        let labels = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", scheme)];
+        self.0.server_active.add(1, &labels);
+        ActiveRequest { metrics: self.clone(), labels }
+    }
+
+    /// Records one answered request.
+    pub fn server_request(&self, request: &ServerRequest) {
+        let labels = [
+            KeyValue::new("http.request.method", request.method),
+            KeyValue::new("http.route", request.route),
+            KeyValue::new("http.response.status_code", i64::from(request.status)),
+            KeyValue::new("url.scheme", request.scheme),
+            KeyValue::new("network.protocol.version", request.version),
+            KeyValue::new("error.type", request.error.unwrap_or_default()),
+        ];
+        let used = if request.error.is_some() { labels.len() } else { labels.len() - 1 };
+        self.0.server_duration.record(request.duration.as_secs_f64(), &labels[..used]);
+    }
+
+    /// Records one attempt at a provider.
+    pub fn upstream_request(&self, request: &UpstreamRequest<'_>) {
+        let label = request.provider;
+        let last = match request.result {
+            Ok(status) => KeyValue::new("http.response.status_code", i64::from(status)),
+            Err(fault) => KeyValue::new("error.type", fault.as_str()),
+        };
+        let labels = [
+            KeyValue::new("http.request.method", request.method),
+            KeyValue::new("provider", label.name().to_owned()),
+            KeyValue::new("server.address", label.address().to_owned()),
+            KeyValue::new("server.port", i64::from(label.port())),
+            last,
+        ];
+        self.0.client_duration.record(request.duration.as_secs_f64(), &labels);
+    }
+
+    /// Counts what became of a proxied call, in the words of design section 8.
+    pub fn outcome(&self, provider: &ProviderLabel, outcome: &'static str) {
+        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("outcome", outcome)];
+        self.0.outcomes.add(1, &labels);
+    }
+
+    /// Counts a refused caller by problem code.
+    pub fn auth_failure(&self, reason: &'static str) {
+        self.0.auth_failures.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    /// Counts a look-up for a token.
+    pub fn token_cache(&self, source: TokenSource, result: CacheResult) {
+        self.0.token_cache.add(1, &[KeyValue::new("source", source.as_str()), KeyValue::new("result", result.as_str())]);
+    }
+
+    /// Records one request for a token.
+    pub fn token_fetch(&self, source: TokenSource, outcome: FetchOutcome, duration: Duration) {
+        let labels = [KeyValue::new("source", source.as_str()), KeyValue::new("outcome", outcome.as_str())];
+        self.0.token_fetch.record(duration.as_secs_f64(), &labels);
+    }
+
+    /// Counts one load of a kept value.
+    pub fn token_load(&self, keeper: KeeperName, outcome: FetchOutcome) {
+        self.0.token_loads.add(1, &[KeyValue::new("keeper", keeper.as_str()), KeyValue::new("outcome", outcome.as_str())]);
+        if keeper == KeeperName::Keys {
+            self.0.jwks_refresh.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
+        }
+    }
+
+    /// Counts how a user record was found.
+    pub fn user_lookup(&self, result: CacheResult) {
+        self.0.user_lookups.add(1, &[KeyValue::new("result", result.as_str())]);
+    }
+
+    /// Counts a Management API call.
+    pub fn management_call(&self, outcome: FetchOutcome) {
+        self.0.management_calls.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
+    }
+
+    /// Counts a provider's throttling answer.
+    pub fn upstream_rate_limited(&self, provider: &ProviderLabel) {
+        self.0.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.name().to_owned())]);
+    }
+
+    /// Counts a proxied call that is sent again.
+    pub fn retry(&self, provider: &ProviderLabel, reason: RetryReason) {
+        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("reason", reason.as_str())];
+        self.0.retries.add(1, &labels);
+    }
+
+    /// Counts tokens that the leak guard replaced.
+    pub fn leak_scrub(&self, provider: &ProviderLabel, place: ScrubPlace, hits: u64) {
+        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("place", place.as_str())];
+        self.0.leak_scrubs.add(hits, &labels);
+    }
+
+    /// Counts work that was refused early.
+    pub fn shed(&self, reason: Shed) {
+        self.0.shed.add(1, &[KeyValue::new("reason", reason.as_str())]);
+    }
+
+    /// Records the result of a configuration reload (and of the first load).
+    pub fn reload(&self, ok: bool) {
+        self.0.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+        self.0.shared.reload_ok.store(ok, Ordering::Relaxed);
+        if ok {
+            self.0.shared.reloaded_at.store(seconds(SystemTime::now()), Ordering::Relaxed);
+        }
+    }
+
+    /// Sets the digest of the configuration in use, shown as an info metric.
+    pub fn config_hash(&self, digest: &str) {
+        self.0.shared.config_hash.store(Some(Arc::new(digest.to_owned())));
+    }
+
+    /// Records the result of a certificate reload.
+    pub fn tls_reload(&self, ok: bool) {
+        self.0.tls_reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+    }
+
+    /// Counts a secret file that could not be read.
+    pub fn secret_file_error(&self) {
+        self.0.secret_file_errors.add(1, &[]);
+    }
+
+    /// Counts a request that panicked.
+    pub fn panic(&self) {
+        self.0.panics.add(1, &[]);
+    }
+
+    /// Counts telemetry that was dropped because its queue is full.
+    pub fn telemetry_dropped(&self, signal: Signal, count: u64) {
+        self.0.dropped.add(count, &[KeyValue::new("signal", signal.as_str())]);
+    }
+
+    /// Counts open connections of the public listener.
+    pub(crate) fn connection(&self, delta: i64) {
+        self.0.connections.add(delta, &[]);
+    }
+
+    /// Sets the number of running requests shown as `inflight{stage="server"}`.
+    pub(crate) fn in_flight(&self, running: u64) {
+        self.0.shared.in_flight.store(running, Ordering::Relaxed);
+    }
+
+    /// Replaces the function that is asked for gauges at each scrape.
+    pub fn observe(&self, observer: Arc<Observer>) {
+        self.0.shared.observer.store(Some(Arc::new(observer)));
+    }
+
+    /// Everything as Prometheus text.
+    #[must_use]
+    pub fn render_prometheus(&self) -> String {
+        let mut text = Vec::new();
+        if TextEncoder::new().encode(&self.0.registry.gather(), &mut text).is_err() {
+            return String::new();
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Pushes what is pending and stops the readers.
+    pub(crate) fn shutdown(&self) {
+        let _ = self.0.provider.shutdown();
+    }
+}
+
+/// A running request; dropping it ends the count.
+#[derive(Debug)]
+pub struct ActiveRequest {
+    metrics: Metrics,
+    labels: [KeyValue; 2],
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.metrics.0.server_active.add(-1, &self.labels);
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+impl Instruments {
+    fn new(registry: prometheus::Registry, provider: SdkMeterProvider) -> Self {
+        let meter = provider.meter("idp-gateway");
+        let shared = Arc::new(Shared { observer: ArcSwapOption::empty(), ..Shared::default() });
+        gauges::register(&meter, &shared);
+        super::process::register(&meter);
+        Self {
+            server_duration: histogram(&meter, "http.server.request.duration", "Duration of requests on the public listener"),
+            server_active: meter
+                .i64_up_down_counter("http.server.active_requests")
+                .with_description("Requests being answered")
+                .build(),
+            client_duration: histogram(&meter, "http.client.request.duration", "Time until a provider's response head"),
+            outcomes: counter(&meter, "idp_gateway.outcomes", "Proxied calls by provider and outcome"),
+            auth_failures: counter(&meter, "idp_gateway.auth_failures", "Refused callers by problem code"),
+            token_cache: counter(&meter, "idp_gateway.token_cache_requests", "Look-ups for a token by source and result"),
+            token_fetch: histogram(&meter, "idp_gateway.token_fetch.duration", "Duration of token requests"),
+            token_loads: counter(&meter, "idp_gateway.token_loads", "Loads of kept values by keeper and outcome"),
+            user_lookups: counter(&meter, "idp_gateway.user_lookups", "Look-ups of user records by result"),
+            management_calls: counter(&meter, "idp_gateway.management_calls", "Management API calls by outcome"),
+            jwks_refresh: counter(&meter, "idp_gateway.jwks_refresh", "Fetches of the signing keys by outcome"),
+            upstream_ratelimited: counter(&meter, "idp_gateway.upstream_ratelimited", "Throttling answers by provider"),
+            retries: counter(&meter, "idp_gateway.retries", "Proxied calls sent again"),
+            leak_scrubs: counter(&meter, "idp_gateway.leak_scrubs", "Tokens replaced by the leak guard"),
+            shed: counter(&meter, "idp_gateway.shed", "Work refused early"),
+            reloads: counter(&meter, "idp_gateway.config_reloads", "Configuration loads by outcome"),
+            tls_reloads: counter(&meter, "idp_gateway.tls_reloads", "Certificate reloads by outcome"),
+            secret_file_errors: counter(&meter, "idp_gateway.secret_file_errors", "Secret files that could not be read"),
+            panics: counter(&meter, "idp_gateway.panics", "Requests that panicked"),
+            connections: meter
+                .i64_up_down_counter("idp_gateway.connections")
+                .with_description("Open connections of the public listener")
+                .build(),
+            dropped: counter(&meter, "idp_gateway.telemetry_dropped", "Telemetry dropped because its queue is full"),
+            registry,
+            provider,
+            shared,
+        }
+    }
+}
+
+fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter.u64_counter(name).with_description(description).build()
+}
+
+fn histogram(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
+    meter.f64_histogram(name).with_unit("s").with_description(description).with_boundaries(BOUNDS.to_vec()).build()
+}

@@ -1,0 +1,269 @@
+//! Builds the pipelines from the settings, once.
+
+use super::{
+    Audit, Metrics,
+    labels::Signal,
+    log_format::LogLayer,
+    metrics::MetricsError,
+    otlp::{self, Flush, OtlpError},
+    sink::{LineSink, Target},
+};
+use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use std::{io, io::IsTerminal as _, path::PathBuf, sync::Arc, sync::OnceLock};
+use tracing::{Metadata, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+};
+use url::Url;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// JSON lines.
+    Json,
+    /// Text.
+    Text,
+}
+
+/// Where audit lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Appended to a file.
+    File(PathBuf),
+}
+
+/// `[telemetry]` and `[audit]` in plain types.
+#[derive(Clone, Debug)]
+pub struct TelemetryOptions {
+    /// Base URL of a collector; `/v1/traces` and `/v1/metrics` are appended.
+    pub otlp_endpoint: Option<Url>,
+    /// Shape of log lines.
+    pub log_format: LogFormat,
+    /// A level, or directives such as `info,gateway::server=debug`.
+    pub log_level: String,
+    /// Share of traces that are sent, 0 to 1.
+    pub trace_sample: f64,
+    /// The audit log.
+    pub audit: AuditTarget,
+}
+
+impl Default for TelemetryOptions {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            log_format: LogFormat::Auto,
+            log_level: "info".to_owned(),
+            trace_sample: 0.01,
+            audit: AuditTarget::Off,
+        }
+    }
+}
+
+/// Signals could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `telemetry.log_level` means nothing.
+    #[error("telemetry.log_level {0:?} is not a level; use error, warn, info, debug or trace")]
+    Level(String),
+    /// The audit file or the writing thread cannot be had.
+    #[error("audit.path {path} cannot be written: {source}; create its folder and let the process write there", path = path.display())]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The log's writing thread cannot be started.
+    #[error("the log cannot be written: {0}")]
+    Log(#[source] io::Error),
+    /// See there.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// See there.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
+}
+
+/// All signals of the process. Cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry {
+    metrics: Metrics,
+    audit: Audit,
+    log: Option<LineSink>,
+    traces: Option<(SdkTracerProvider, Flush)>,
+}
+
+/// Our crates: they may speak at any level, because they never log a value that came with a request.
+const OWN: [&str; 6] = ["gateway", "mgmt_auth", "user_store", "token_broker", "token_keeper", "idp_adapters"];
+/// Crates whose debug output holds header values.
+const LOUD: [&str; 10] =
+    ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tokio_rustls", "hyper_rustls", "opentelemetry", "redis", "tower"];
+
+impl Telemetry {
+    /// Metrics and no logs, for tests and for commands that only compute.
+    ///
+    /// # Errors
+    /// When the instruments cannot be registered.
+    pub fn quiet() -> Result<Self, TelemetryError> {
+        Ok(Self { metrics: Metrics::new()?, audit: Audit::default(), log: None, traces: None })
+    }
+
+    /// Builds everything and makes it the process's own. Call once, inside the runtime.
+    ///
+    /// # Errors
+    /// When the level is no level, a file cannot be opened or the collector's address cannot be used.
+    pub fn install(options: &TelemetryOptions) -> Result<Self, TelemetryError> {
+        let filter = filter(&options.log_level)?;
+        let resource = resource();
+        let client = options.otlp_endpoint.as_ref().map(|_| otlp::Client::new()).transpose()?;
+        let push = options.otlp_endpoint.as_ref().zip(client);
+        let reader = push.clone().map(|(url, client)| otlp::metrics_reader(url, client)).transpose()?;
+        let metrics = Metrics::with_reader(reader, resource.clone())?;
+        let traces = push
+            .map(|(url, client)| otlp::tracer(url, client, options.trace_sample, resource, metrics.clone()))
+            .transpose()?;
+        let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs)).map_err(TelemetryError::Log)?;
+        let audit = audit(&options.audit, &metrics)?;
+        let (json, color) = shape(options.log_format);
+        let lines = LogLayer { sink: log.clone(), json, color }.with_filter(filter);
+        // A second installation in one process (tests) keeps the first one's logs.
+        let _ = Registry::default().with(spans(traces.as_ref().map(|(provider, _)| provider))).with(lines).try_init();
+        silence_panics();
+        Ok(Self { metrics, audit, log: Some(log), traces })
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Sends and writes what is pending; bounded to a few seconds.
+    pub async fn shutdown(&self) {
+        if let Some((_, flush)) = &self.traces {
+            flush.now().await;
+        }
+        let this = self.clone();
+        // The readers' threads are waited for, which must not stop the runtime they send on.
+        let _ = tokio::task::spawn_blocking(move || {
+            this.metrics.shutdown();
+            this.audit.flush();
+            if let Some(log) = &this.log {
+                log.flush();
+            }
+        })
+        .await;
+    }
+}
+
+fn audit(target: &AuditTarget, metrics: &Metrics) -> Result<Audit, TelemetryError> {
+    let open = |target: Target, path: PathBuf| {
+        LineSink::open(target, "audit", dropped(metrics, Signal::Audit))
+            .map(Audit::to)
+            .map_err(|source| TelemetryError::Audit { path, source })
+    };
+    match target {
+        AuditTarget::Off => Ok(Audit::default()),
+        AuditTarget::Stdout => open(Target::Stdout, PathBuf::from("-")),
+        AuditTarget::File(path) => open(Target::File(path.clone()), path.clone()),
+    }
+}
+
+fn dropped(metrics: &Metrics, signal: Signal) -> Arc<dyn Fn() + Send + Sync> {
+    let metrics = metrics.clone();
+    Arc::new(move || metrics.telemetry_dropped(signal, 1))
+}
+
+fn resource() -> Resource {
+    Resource::builder()
+        .with_service_name("idp-gateway")
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// The layer that turns our spans into OpenTelemetry's; other crates' spans and all events stay out.
+fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(provider: Option<&SdkTracerProvider>) -> Option<impl Layer<S>> {
+    let ours = |meta: &Metadata<'_>| {
+        let name = meta.target().split("::").next().unwrap_or_default();
+        meta.is_span() && *meta.level() <= tracing::Level::INFO && OWN.contains(&name)
+    };
+    provider.map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("idp-gateway"))
+            .with_location(false)
+            .with_threads(false)
+            .with_level(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(filter_fn(ours))
+    })
+}
+
+/// A plain level goes for our crates; others never get below `info`.
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    let wrong = || TelemetryError::Level(level.to_owned());
+    let mut directives = match level.trim().parse::<LevelFilter>() {
+        Ok(plain) => {
+            let base = plain.min(LevelFilter::INFO);
+            OWN.iter().fold(base.to_string(), |text, name| format!("{text},{name}={plain}"))
+        }
+        Err(_) => level.trim().to_owned(),
+    };
+    for name in LOUD {
+        directives.push_str(&format!(",{name}=warn"));
+    }
+    directives.push_str(",gateway::always=info");
+    EnvFilter::try_new(directives).map_err(|_| wrong())
+}
+
+fn shape(format: LogFormat) -> (bool, bool) {
+    let terminal = io::stderr().is_terminal();
+    let json = match format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+    };
+    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    (json, color)
+}
+
+/// A panic's message may hold anything; its place is enough to find it.
+fn silence_panics() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
+            tracing::error!(target: super::ALWAYS, event = "panic", place, "a bug: please report this place");
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tm_s02_foreign_crates_stay_quiet_at_every_level() {
+        for level in ["trace", "debug", "gateway=trace,trace"] {
+            let text = filter(level).expect("a level").to_string();
+            assert!(text.contains("h2=warn") && text.contains("hyper=warn"), "{text}");
+        }
+        assert!(filter("trace").expect("a level").to_string().contains("gateway=trace"));
+        assert!(matches!(filter("loud, please!"), Err(TelemetryError::Level(_))));
+    }
+}

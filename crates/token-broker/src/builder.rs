@@ -1,0 +1,168 @@
+//! What callers set.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use mgmt_auth::Tenant;
+use user_store::UserStore;
+
+use crate::{
+    Broker, Durability, GrantStore, MemoryStore, Provider, Source, Transport, VaultSettings,
+    broker::Inner,
+    digest::DeadMarks,
+    grants::Grants,
+    refresh::Refresher,
+    transport::Wire,
+    vault::{Exchange, Vault},
+};
+
+/// Builds a [`Broker`].
+#[must_use]
+pub struct BrokerBuilder {
+    tenant: Arc<str>,
+    exchange: Arc<dyn Exchange>,
+    lacks_idp_tokens: Box<dyn Fn() -> bool + Send + Sync>,
+    users: UserStore,
+    providers: Vec<Provider>,
+    store: Option<Arc<dyn GrantStore>>,
+    transport: Option<Arc<dyn Transport>>,
+    vault: Option<VaultSettings>,
+    cache_ttl: Duration,
+    capacity: u64,
+}
+
+/// Why a broker cannot be built. Names the provider and the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two providers of one name.
+    #[error("provider `{0}` is there twice")]
+    Twice(String),
+    /// Single-use refresh tokens and a store that forgets them.
+    #[error(
+        "provider `{0}` has single-use refresh tokens, and the memory store loses them with the process: set \
+         store.kind to \"file\" or \"redis\", or providers.{0}.refresh = false, or insist with \
+         providers.{0}.allow_rotation_in_memory = true"
+    )]
+    RotationInMemory(String),
+    /// Source `vault` without a client and an audience.
+    #[error("provider `{0}` uses source \"vault\", but the vault's client and audience are not set")]
+    NoVault(String),
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up: {0}")]
+    Http(String),
+}
+
+impl BrokerBuilder {
+    pub(crate) fn new(tenant: Tenant, users: UserStore) -> Self {
+        let domain: Arc<str> = Arc::from(tenant.domain());
+        let token = tenant.clone();
+        let lacks = move || token.current_management_token().is_some_and(|token| token.lacks_idp_tokens());
+        Self::over(domain, Arc::new(tenant), Box::new(lacks), users)
+    }
+
+    pub(crate) fn over(
+        tenant: Arc<str>,
+        exchange: Arc<dyn Exchange>,
+        lacks_idp_tokens: Box<dyn Fn() -> bool + Send + Sync>,
+        users: UserStore,
+    ) -> Self {
+        Self {
+            tenant,
+            exchange,
+            lacks_idp_tokens,
+            users,
+            providers: Vec::new(),
+            store: None,
+            transport: None,
+            vault: None,
+            cache_ttl: Duration::from_secs(600),
+            capacity: 100_000,
+        }
+    }
+
+    /// Adds a provider.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Where grants are kept; in memory by default.
+    pub fn store(mut self, store: Arc<dyn GrantStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// How token and revocation endpoints are called; through reqwest by default.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// How Token Vault is asked.
+    pub fn vault(mut self, settings: VaultSettings) -> Self {
+        self.vault = Some(settings);
+        self
+    }
+
+    /// The longest a vault result is kept (`users.cache_ttl`, 10 min).
+    pub fn cache_ttl(mut self, ttl: Duration) -> Self {
+        self.cache_ttl = ttl;
+        self
+    }
+
+    /// How many vault results and how many grants are kept in memory (100,000).
+    pub fn capacity(mut self, entries: u64) -> Self {
+        self.capacity = entries;
+        self
+    }
+
+    /// The broker. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// A provider cannot be run like this; the text says which, and the remedy.
+    pub fn build(self) -> Result<Broker, BuildError> {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let mut providers = BTreeMap::new();
+        for provider in self.providers {
+            let name = provider.name.clone();
+            let forgetful = store.durability() == Durability::Process && !provider.allow_rotation_in_memory;
+            if provider.rotates() && provider.refresh_url().is_some() && forgetful {
+                return Err(BuildError::RotationInMemory(name));
+            }
+            if provider.sources.contains(&Source::Vault) && self.vault.is_none() {
+                return Err(BuildError::NoVault(name));
+            }
+            if providers.insert(name.clone(), Arc::new(provider)).is_some() {
+                return Err(BuildError::Twice(name));
+            }
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
+        };
+        let grants = Arc::new(Grants::new(store, self.capacity));
+        let marks = Arc::new(DeadMarks::default());
+        let refresher = Refresher::new(grants.clone(), self.users.clone(), transport.clone(), marks.clone());
+        let inner = Inner {
+            tenant: self.tenant,
+            users: self.users,
+            providers,
+            vault: Vault::new(self.exchange, self.vault, self.cache_ttl, self.capacity),
+            grants,
+            refresher,
+            transport,
+            marks,
+            lacks_idp_tokens: self.lacks_idp_tokens,
+        };
+        Ok(Broker { inner: Arc::new(inner) })
+    }
+}
+
+impl std::fmt::Debug for BrokerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrokerBuilder")
+            .field("tenant", &self.tenant)
+            .field("providers", &self.providers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! One call to a provider's token or revocation endpoint, by the adapter's knowledge.
+
+use std::time::{Duration, SystemTime};
+
+use idp_adapters::{
+    ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
+};
+use mgmt_auth::ClientAuth;
+use secrecy::SecretString;
+use token_keeper::BearerToken;
+
+use crate::{Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError};
+
+/// Why a refresh brought nothing.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The provider says that the grant is dead.
+    Permanent,
+    /// Anything else; `acted`: the provider may have spent the token all the same.
+    Other { error: Error, acted: bool },
+}
+
+impl CallError {
+    fn misconfigured(detail: &'static str) -> Self {
+        Self::Other { error: Error::new(Reason::ProviderMisconfigured, detail), acted: false }
+    }
+}
+
+/// The connection's client secret, read now: a file may have changed.
+pub(crate) fn secret(provider: &Provider) -> Option<SecretString> {
+    match &provider.credentials.as_ref()?.auth {
+        ClientAuth::SecretPost(source) | ClientAuth::SecretBasic(source) => source.read().ok(),
+        _ => None,
+    }
+}
+
+/// Refreshes once.
+pub(crate) async fn refresh(
+    provider: &Provider,
+    transport: &dyn Transport,
+    token: &SecretString,
+) -> Result<Refreshed, CallError> {
+    let missing = "the provider has no client credentials or no token endpoint; set client_id, client_secret_file \
+                   and, beside a base_url of its own, token_url";
+    let (Some(url), Some(client), secret) = (provider.refresh_url(), &provider.credentials, secret(provider)) else {
+        return Err(CallError::misconfigured(missing));
+    };
+    let Some(secret) = secret else {
+        return Err(CallError::misconfigured("the provider's client secret cannot be read; check client_secret_file"));
+    };
+    let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
+    let input = RefreshInput { url: &url, client, token, scopes: None };
+    let Some(request) = provider.adapter.refresh_request(&input) else {
+        return Err(CallError::misconfigured("this provider's tokens cannot be refreshed"));
+    };
+    let answer = transport.send(request).await.map_err(|error| CallError::Other {
+        acted: error != TransportError::NotSent,
+        error: unsent(error),
+    })?;
+    provider.adapter.refresh_response(&reply(&answer)).map_err(|error| match error.failure() {
+        Failure::Permanent => CallError::Permanent,
+        Failure::Misconfigured => {
+            tracing::error!(
+                event = "provider_misconfigured",
+                provider = %provider.name,
+                code = error.code(),
+                "the provider does not accept the connection's OAuth client"
+            );
+            CallError::misconfigured(
+                "the provider does not accept the connection's OAuth client; client_id and client_secret must be \
+                 those of the Auth0 connection",
+            )
+        }
+        _ => {
+            let limited = answer.status == http::StatusCode::TOO_MANY_REQUESTS;
+            let reason = if limited { Reason::ProviderRateLimited } else { Reason::ProviderError };
+            CallError::Other {
+                error: Error::new(reason, "the provider's token endpoint cannot refresh just now")
+                    .after(error.retry_after()),
+                acted: !limited,
+            }
+        }
+    })
+}
+
+/// Revokes once; says what came of it and, where nothing did, why.
+pub(crate) async fn revoke(
+    provider: &Provider,
+    transport: &dyn Transport,
+    access_token: Option<&BearerToken>,
+    refresh_token: Option<&SecretString>,
+) -> (RevokedAtProvider, Option<String>) {
+    let unsupported = |why: &str| (RevokedAtProvider::Unsupported, Some(why.to_owned()));
+    let (Some(url), Some(client)) = (provider.revocation_url(), &provider.credentials) else {
+        return unsupported("the provider has no revocation endpoint, or no client credentials are configured for it");
+    };
+    let Some(secret) = secret(provider) else {
+        return unsupported("the provider's client secret cannot be read");
+    };
+    let Some(access_token) = access_token else {
+        return unsupported("there is no token to revoke");
+    };
+    let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
+    let input = RevokeInput { url: &url, client, access_token, refresh_token };
+    let Some(request) = provider.adapter.revoke_request(&input) else {
+        return unsupported("the provider has no revocation");
+    };
+    let no = |why: String| (RevokedAtProvider::No, Some(why));
+    match transport.send(request).await {
+        Err(error) => no(error.to_string()),
+        Ok(answer) => match provider.adapter.revoke_response(&reply(&answer)) {
+            Ok(Revoked::Before) => {
+                (RevokedAtProvider::Yes, Some("the provider did not know the grant any more".to_owned()))
+            }
+            Ok(_) => (RevokedAtProvider::Yes, None),
+            Err(error) => no(error.to_string()),
+        },
+    }
+}
+
+fn reply(answer: &Answer) -> Reply<'_> {
+    Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: SystemTime::now() }
+}
+
+fn unsent(error: TransportError) -> Error {
+    let reason = match error {
+        TransportError::TimedOut => Reason::ProviderTimeout,
+        _ => Reason::ProviderUnreachable,
+    };
+    Error::new(reason, error.to_string()).after(Some(Duration::from_secs(1)))
+}

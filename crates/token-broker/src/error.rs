@@ -1,0 +1,171 @@
+//! Why there is no token.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use crate::{Account, Source, StoreError};
+
+/// Why there is no token. Opaque; cheap enough to clone. Its text is for operators and holds nothing secret.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    reason: Reason,
+    retry_after: Option<Duration>,
+    detail: Cow<'static, str>,
+}
+
+/// What became of an ask that ended without a token: who has to act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No provider of this name is configured.
+    UnknownProvider,
+    /// Auth0 has no such user.
+    UserUnknown,
+    /// The user is blocked in the tenant.
+    UserBlocked,
+    /// Several accounts fit and the caller named none.
+    AccountAmbiguous(Vec<Account>),
+    /// The user has no account at this provider, or not the one that was named.
+    AccountNotConnected {
+        /// The connection to connect.
+        connection: Option<String>,
+        /// Where the grant would live: decides how to connect.
+        source: Source,
+    },
+    /// The provider no longer accepts the grant; only the user can help.
+    ReconnectRequired {
+        /// The account.
+        account: Account,
+        /// Where the grant lives: decides how to connect.
+        source: Source,
+        /// A single-use refresh token was spent and its successor lost; to be audited as `refresh-lost`.
+        refresh_lost: bool,
+    },
+    /// The tenant did not accept the caller token as the subject of an exchange.
+    CallerTokenInvalid,
+    /// The tenant is over its rate limit.
+    TenantRateLimited,
+    /// The tenant is down or unreachable.
+    TenantUnavailable,
+    /// The tenant's set-up lacks something: the operator's to mend.
+    TenantMisconfigured,
+    /// The grant store is down, and what was asked must not be done without it.
+    StoreUnavailable,
+    /// The provider's token endpoint cannot be reached.
+    ProviderUnreachable,
+    /// The provider's token endpoint did not answer in time.
+    ProviderTimeout,
+    /// The provider's token endpoint is over its limit.
+    ProviderRateLimited,
+    /// The provider's token endpoint answered with an error of its own.
+    ProviderError,
+    /// The provider does not accept the connection's OAuth client: the operator's to mend.
+    ProviderMisconfigured,
+}
+
+impl Error {
+    pub(crate) fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { reason, retry_after: None, detail: detail.into() }))
+    }
+
+    pub(crate) fn after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after.or(self.0.retry_after);
+        self
+    }
+
+    /// What became of the ask.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.0.reason
+    }
+
+    /// When to try again, where somebody said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// One sentence for people: what happened, and the remedy where there is one. Never a secret.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Worth another try without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.0.reason,
+            Reason::TenantRateLimited
+                | Reason::TenantUnavailable
+                | Reason::StoreUnavailable
+                | Reason::ProviderUnreachable
+                | Reason::ProviderTimeout
+                | Reason::ProviderRateLimited
+                | Reason::ProviderError
+        )
+    }
+
+    /// The user, or the account, is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.0.reason, Reason::UserUnknown | Reason::AccountNotConnected { .. } | Reason::UnknownProvider)
+    }
+
+    pub(crate) fn is_reconnect(&self) -> bool {
+        matches!(self.0.reason, Reason::ReconnectRequired { .. })
+    }
+
+    pub(crate) fn reconnect(account: &Account, source: Source, detail: &'static str) -> Self {
+        let reason = Reason::ReconnectRequired { account: account.clone(), source, refresh_lost: false };
+        Self::new(reason, detail)
+    }
+
+    pub(crate) fn refresh_lost(account: &Account) -> Self {
+        let reason = Reason::ReconnectRequired {
+            account: account.clone(),
+            source: Source::Identities,
+            refresh_lost: true,
+        };
+        Self::new(
+            reason,
+            "a single-use refresh token was sent before a crash and its successor was never stored; the user has \
+             to connect again",
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<user_store::Error> for Error {
+    fn from(error: user_store::Error) -> Self {
+        let (reason, detail) = match error.fault() {
+            user_store::Fault::NotFound => (Reason::UserUnknown, "the tenant has no such user"),
+            user_store::Fault::RateLimited => {
+                (Reason::TenantRateLimited, "the Management API is over its rate limit")
+            }
+            user_store::Fault::Operator => (
+                Reason::TenantMisconfigured,
+                "the Management API refuses this gateway's client; `gateway doctor` names the cause",
+            ),
+            user_store::Fault::Request => (Reason::UserUnknown, "the caller's subject is no Auth0 user id"),
+            _ => (Reason::TenantUnavailable, "the Management API gave no usable answer"),
+        };
+        Self::new(reason, detail).after(error.retry_after())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(_: StoreError) -> Self {
+        Self::new(Reason::StoreUnavailable, "the grant store cannot be used just now")
+            .after(Some(Duration::from_secs(1)))
+    }
+}

@@ -1,0 +1,116 @@
+//! Providers as the broker sees them.
+
+use std::{fmt, sync::Arc};
+
+use idp_adapters::{Adapter, Kind, RefreshRule};
+use mgmt_auth::ClientCredentials;
+use url::Url;
+use user_store::Identity;
+
+/// Where grants come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Source {
+    /// The user's `identities` in the Management API.
+    Identities,
+    /// Token Vault, by exchange of the caller token.
+    Vault,
+}
+
+impl Source {
+    /// The name in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Identities => "identities",
+            Source::Vault => "vault",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One configured provider.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Provider {
+    /// Its name.
+    pub name: String,
+    /// Its adapter.
+    pub adapter: Arc<dyn Adapter>,
+    /// Auth0 names of its connections; matched against an identity's connection or strategy, for the generic
+    /// adapter against the connection alone. Token Vault is asked for them as connections.
+    pub connections: Vec<String>,
+    /// Sources, in the order in which they are tried.
+    pub sources: Vec<Source>,
+    /// The connection's own OAuth client; without it nothing is refreshed and nothing revoked.
+    pub credentials: Option<ClientCredentials>,
+    /// Whether tokens are refreshed; false leaves the credentials to revocation.
+    pub refresh: bool,
+    /// The API's base URL, where it is not the adapter's: the adapter's own endpoints are then not used.
+    pub base_url: Option<Url>,
+    /// The token endpoint, where it is not the adapter's.
+    pub token_url: Option<Url>,
+    /// The revocation endpoint, where it is not the adapter's; may hold `{client_id}`.
+    pub revoke_url: Option<String>,
+    /// Lets a provider with single-use refresh tokens refresh although the store is memory only.
+    pub allow_rotation_in_memory: bool,
+}
+
+impl Provider {
+    /// A provider with the adapter's connections, source `identities` and nothing to refresh with.
+    pub fn new(name: impl Into<String>, adapter: Arc<dyn Adapter>) -> Self {
+        let connections = adapter.connections().iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            name: name.into(),
+            adapter,
+            connections,
+            sources: vec![Source::Identities],
+            credentials: None,
+            refresh: true,
+            base_url: None,
+            token_url: None,
+            revoke_url: None,
+            allow_rotation_in_memory: false,
+        }
+    }
+
+    /// Whether this identity is an account of this provider.
+    #[must_use]
+    pub fn claims(&self, identity: &Identity) -> bool {
+        let named = |name: &str| self.connections.iter().any(|connection| connection == name);
+        named(identity.connection()) || (self.adapter.kind() != Kind::OAuth2 && named(identity.provider()))
+    }
+
+    /// The endpoint to refresh at, if everything needed for a refresh is there.
+    pub(crate) fn refresh_url(&self) -> Option<Url> {
+        let able = self.refresh && self.credentials.is_some() && self.rule() != RefreshRule::Impossible;
+        if !able {
+            return None;
+        }
+        let own = || self.adapter.endpoints(self.base_url.as_ref()).token_url?.parse().ok();
+        self.token_url.clone().or_else(own)
+    }
+
+    /// The endpoint to revoke at.
+    pub(crate) fn revocation_url(&self) -> Option<Url> {
+        let client = self.credentials.as_ref()?;
+        let own = || self.adapter.endpoints(self.base_url.as_ref()).revoke_url;
+        let template = self.revoke_url.clone().or_else(own)?;
+        idp_adapters::fill_client_id(&template, &client.client_id).parse().ok()
+    }
+
+    pub(crate) fn rule(&self) -> RefreshRule {
+        self.adapter.refresh_rule()
+    }
+
+    /// Whether a refresh spends the refresh token.
+    pub(crate) fn rotates(&self) -> bool {
+        self.rule() == RefreshRule::Rotating
+    }
+}

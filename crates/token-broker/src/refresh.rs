@@ -1,0 +1,346 @@
+//! Refresh at the provider: by one party at a time, with nothing spent before it is written down and nothing used
+//! before it is stored.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use idp_adapters::RefreshRule;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+use tracing::Instrument;
+use user_store::{User, UserStore};
+
+use crate::{
+    Account, AccountSelector, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source, Swap,
+    Transport,
+    call::{CallError, refresh},
+    choose::{Choice, choose},
+    digest::{DeadMarks, Digest},
+    flight::{Boarding, Flights, landed},
+    grant::{Intent, seconds},
+    grants::{Grants, Known, busy, succeed},
+    judge::Copy,
+    transport::CALL_TIMEOUT,
+};
+
+/// How long the right to refresh is held; longer than a call takes.
+pub const LEASE: Duration = Duration::from_secs(30);
+/// How long somebody else's refresh is waited for.
+const LEASE_PATIENCE: Duration = Duration::from_secs(12);
+/// How long a grant that the provider refused for good is left alone.
+const DEAD_COOL_DOWN: Duration = Duration::from_secs(600);
+/// A token younger than this that is refused anyway is no case for another refresh.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// One refresh to be done.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) key: GrantKey,
+    pub(crate) account: Account,
+    pub(crate) user: Arc<User>,
+    pub(crate) copy: Copy,
+    /// The token that must be replaced; `None` for a refresh ahead of time.
+    pub(crate) avoid: Option<Digest>,
+}
+
+type Outcome = Result<(), Error>;
+
+/// Refreshes grants. After a success the caller looks again: a new record is stored, or Auth0's copy has changed.
+#[derive(Debug)]
+pub(crate) struct Refresher {
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) users: UserStore,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) marks: Arc<DeadMarks>,
+    flights: Flights<GrantKey, Outcome>,
+    /// Failed refreshes are not repeated at once.
+    pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
+}
+
+impl Refresher {
+    pub(crate) fn new(
+        grants: Arc<Grants>,
+        users: UserStore,
+        transport: Arc<dyn Transport>,
+        marks: Arc<DeadMarks>,
+    ) -> Arc<Self> {
+        let (flights, pauses) = (Flights::new(), Mutex::default());
+        Arc::new(Self { grants, users, transport, marks, flights, pauses })
+    }
+
+    /// Refreshes, or waits for whoever is doing it.
+    pub(crate) async fn refresh(self: &Arc<Self>, job: Job) -> Outcome {
+        match self.board(job) {
+            Boarding::There(outcome) => outcome,
+            Boarding::Started(landing) | Boarding::Joined(landing) => {
+                landed(landing).await.unwrap_or_else(|| Err(busy()))
+            }
+        }
+    }
+
+    /// Refreshes behind; nobody waits.
+    pub(crate) fn refresh_behind(self: &Arc<Self>, job: Job) {
+        drop(self.board(job));
+    }
+
+    fn board(self: &Arc<Self>, job: Job) -> Boarding<Outcome> {
+        let (this, key) = (self.clone(), job.key.clone());
+        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name);
+        span.follows_from(tracing::Span::current());
+        let paused = || self.paused(&key).map(Err);
+        self.flights.board(&key, paused, move || async move { this.run(job).await }.instrument(span), |_| ())
+    }
+
+    fn paused(&self, key: &GrantKey) -> Option<Error> {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        pauses.retain(|_, (until, _)| *until > now);
+        pauses.get(key).map(|(until, error)| error.clone().after(Some(until.saturating_duration_since(now))))
+    }
+
+    async fn run(&self, job: Job) -> Outcome {
+        let outcome = self.attempt(&job).await;
+        if let Err(error) = &outcome {
+            tracing::warn!(event = "refresh_failed", provider = %job.provider.name, %error, "a refresh failed");
+            let misconfigured = *error.reason() == Reason::ProviderMisconfigured;
+            if error.is_transient() || misconfigured {
+                let least = Duration::from_secs(if misconfigured { 30 } else { 1 });
+                let pause = error.retry_after().unwrap_or(least).clamp(least, Duration::from_secs(300));
+                let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+                pauses.insert(job.key.clone(), (Instant::now() + pause, error.clone()));
+            }
+        }
+        outcome
+    }
+
+    async fn attempt(&self, job: &Job) -> Outcome {
+        let lease = match self.lease(job).await {
+            Ok(Leased::Ours(lease)) => Some(lease),
+            Ok(Leased::Overtaken) => return Ok(()),
+            Err(error) if job.provider.rotates() => return Err(error),
+            // Where a refresh does no harm, each process may do its own.
+            Err(_) => None,
+        };
+        let outcome = self.with_lease(job, lease.as_ref()).await;
+        if let Some(lease) = &lease
+            && self.grants.store.release(&job.key, lease).await.is_err()
+        {
+            tracing::debug!("a lease could not be given back; it ends by itself");
+        }
+        outcome
+    }
+
+    /// Waits for the right to refresh, or for somebody else's refresh.
+    async fn lease(&self, job: &Job) -> Result<Leased, Error> {
+        let until = Instant::now() + LEASE_PATIENCE;
+        loop {
+            if let Some(lease) = self.grants.store.acquire(&job.key, LEASE).await? {
+                return Ok(Leased::Ours(lease));
+            }
+            tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(..100))).await;
+            let known = self.grants.read(&job.key).await?;
+            if known.record().is_some_and(|record| self.is_done(record, job, &job.copy)) {
+                return Ok(Leased::Overtaken);
+            }
+            if Instant::now() >= until {
+                return Err(busy());
+            }
+        }
+    }
+
+    /// Whether the record already is what the job is after.
+    fn is_done(&self, record: &GrantRecord, job: &Job, copy: &Copy) -> bool {
+        let Some(token) = &record.access_token else { return false };
+        let lasts = record.expires_at.is_none_or(|end| {
+            let least = if job.avoid.is_some() { 5 } else { record.lifetime.map_or(60, |l| l.as_secs() / 10).min(300) };
+            end > SystemTime::now() + Duration::from_secs(least)
+        });
+        copy.is_origin_of(record, self.grants.store.keys())
+            && record.state == GrantState::Live
+            && record.intent.is_none()
+            && lasts
+            && job.avoid != Some(Digest::of(token))
+    }
+
+    async fn with_lease(&self, job: &Job, lease: Option<&Lease>) -> Outcome {
+        let rotates = job.provider.rotates();
+        let mut known = match self.read(job).await {
+            Err(error) if rotates => return Err(error),
+            other => other.ok(),
+        };
+        let mut copy = job.copy.clone();
+        for _ in 0..4 {
+            let found = known.as_deref();
+            let mut record = self.base(found, &copy);
+            if self.is_done(&record, job, &copy) {
+                return Ok(());
+            }
+            self.refuse_hopeless(&record, job)?;
+            let spent = spendable(&record, &copy, job)?;
+            let cut_off = record.intent.is_some();
+            let mut version = found.and_then(Known::version);
+            if rotates {
+                record.intent = Some(Intent { at: seconds(SystemTime::now()) });
+                record.updated_at = SystemTime::now();
+                match self.grants.write(&job.key, version, &record).await? {
+                    Swap::Done(written) => version = Some(written),
+                    Swap::Conflict => {
+                        known = Some(self.grants.read(&job.key).await?);
+                        continue;
+                    }
+                }
+            }
+            if lease.is_some_and(|lease| lease.left() < CALL_TIMEOUT) {
+                return Err(busy());
+            }
+            let asked = SystemTime::now();
+            match refresh(&job.provider, &*self.transport, &spent).await {
+                Ok(refreshed) => {
+                    let new = succeed(&record, &refreshed, asked);
+                    return match self.grants.save(&job.key, version, new.clone()).await {
+                        Err(_) if !rotates => {
+                            self.grants.keep_here(&job.key, new, version);
+                            Ok(())
+                        }
+                        other => other,
+                    };
+                }
+                Err(CallError::Permanent) => match self.second_opinion(job, &record, &mut copy, version, cut_off).await? {
+                    Some(next) => known = next,
+                    None => return Ok(()),
+                },
+                Err(CallError::Other { error, acted }) => {
+                    if rotates && !acted {
+                        record.intent = None;
+                        self.grants.write(&job.key, version, &record).await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(busy())
+    }
+
+    async fn read(&self, job: &Job) -> Result<Arc<Known>, Error> {
+        self.grants.save_leftover(&job.key).await?;
+        Ok(self.grants.read(&job.key).await?)
+    }
+
+    /// The record to go on from: the stored one while Auth0's copy is the one it started from, else that copy.
+    fn base(&self, known: Option<&Known>, copy: &Copy) -> GrantRecord {
+        let keys = self.grants.store.keys();
+        known
+            .and_then(Known::record)
+            .filter(|record| copy.is_origin_of(record, keys))
+            .cloned()
+            .unwrap_or_else(|| GrantRecord::starting(copy.fingerprint(keys), copy.refresh.clone()))
+    }
+
+    /// Refuses what another refresh cannot better.
+    fn refuse_hopeless(&self, record: &GrantRecord, job: &Job) -> Outcome {
+        let reconnect = |detail| Err(Error::reconnect(&job.account, Source::Identities, detail));
+        if record.state == GrantState::Revoked {
+            return reconnect("the user revoked this account");
+        }
+        if let GrantState::Dead { until, lost } = record.state
+            && seconds(SystemTime::now()) < until
+        {
+            return if lost { Err(Error::refresh_lost(&job.account)) } else { reconnect(REFUSED) };
+        }
+        let young = record.updated_at.elapsed().is_ok_and(|age| age < FRESH);
+        let current = record.access_token.as_ref().map(Digest::of);
+        if young && record.intent.is_none() && current.is_some() && current == job.avoid {
+            return reconnect("the provider refuses even a token that it has just issued");
+        }
+        Ok(())
+    }
+
+    /// The provider says that the grant is dead. Before it is believed: somebody may have refreshed already, or the
+    /// user may have logged in anew. `Some` is the knowledge to go on with, `None` that there is something to serve.
+    async fn second_opinion(
+        &self,
+        job: &Job,
+        sent: &GrantRecord,
+        copy: &mut Copy,
+        version: Option<u64>,
+        cut_off: bool,
+    ) -> Result<Option<Option<Arc<Known>>>, Error> {
+        let secret = |record: &GrantRecord| record.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
+        if let Ok(now) = self.grants.read(&job.key).await
+            && now.record().is_some_and(|now| secret(now) != secret(sent))
+        {
+            return Ok(Some(Some(now)));
+        }
+        match self.changed_copy(job, copy).await {
+            Ok(Some(new)) => {
+                let serves = new.bearer.as_ref().is_some_and(|token| job.avoid != Some(Digest::of(token)));
+                *copy = new;
+                if serves {
+                    return Ok(None);
+                }
+                return Ok(Some(self.grants.read(&job.key).await.ok()));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                // Auth0 cannot be asked: nothing is concluded. The provider has answered, so nothing is open either.
+                self.put(job, GrantRecord { intent: None, ..sent.clone() }, version).await;
+                return Err(error);
+            }
+        }
+        let until = seconds(SystemTime::now() + DEAD_COOL_DOWN);
+        let state = GrantState::Dead { until, lost: cut_off };
+        self.put(job, GrantRecord { state, intent: None, updated_at: SystemTime::now(), ..sent.clone() }, version).await;
+        if let Some(token) = &copy.bearer {
+            self.marks.mark(Digest::of(token));
+        }
+        if cut_off {
+            tracing::error!(event = "refresh_lost", provider = %job.provider.name, "a spent refresh token's successor was lost");
+            return Err(Error::refresh_lost(&job.account));
+        }
+        Err(Error::reconnect(&job.account, Source::Identities, REFUSED))
+    }
+
+    /// Writes what is good to know but not needed.
+    async fn put(&self, job: &Job, record: GrantRecord, version: Option<u64>) {
+        match self.grants.write(&job.key, version, &record).await {
+            Ok(Swap::Done(_)) => {}
+            Ok(Swap::Conflict) => drop(self.grants.read(&job.key).await),
+            Err(_) => self.grants.keep_here(&job.key, record, version),
+        }
+    }
+
+    /// Auth0's copy as it is now, if it is another one.
+    async fn changed_copy(&self, job: &Job, copy: &Copy) -> Result<Option<Copy>, Error> {
+        let user = self.users.reread(&job.key.user, &job.user).await?.user;
+        if user.is_blocked() {
+            return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
+        }
+        let selector = AccountSelector::from(&job.account);
+        let Choice::One(identity) = choose(&user, &job.provider, Some(&selector)) else { return Ok(None) };
+        let new = Copy::of(identity);
+        let keys = self.grants.store.keys();
+        let changed = new.fingerprint(keys) != copy.fingerprint(keys);
+        Ok((changed && (new.bearer.is_some() || new.refresh.is_some())).then_some(new))
+    }
+}
+
+const REFUSED: &str = "the provider no longer accepts the grant's refresh token";
+
+enum Leased {
+    Ours(Lease),
+    Overtaken,
+}
+
+/// What a refresh sends: the refresh token, or the living access token where that is what is exchanged.
+fn spendable(record: &GrantRecord, copy: &Copy, job: &Job) -> Result<SecretString, Error> {
+    let none = || Error::reconnect(&job.account, Source::Identities, "there is no refresh token for this account");
+    if job.provider.rule() == RefreshRule::Exchange {
+        let living = record.access_token.as_ref().or(copy.bearer.as_ref());
+        return living.map(|token| token.expose().to_owned().into()).ok_or_else(none);
+    }
+    record.refresh_token.clone().ok_or_else(none)
+}

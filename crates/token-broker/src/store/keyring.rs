@@ -1,0 +1,249 @@
+//! The ring of keys that seals records and makes fingerprints.
+
+use std::{collections::BTreeSet, fmt};
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::hex;
+use crate::Fingerprint;
+
+/// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone.
+pub struct KeyRing {
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: String,
+    seal: LessSafeKey,
+    fingerprint: hmac::Key,
+}
+
+/// Why a key ring could not be read. Names the line, never its content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; one key a line, written id:base64 of 32 bytes, the first one seals (`gateway store keygen` prints one)")]
+pub struct InvalidKeyRing(String);
+
+/// Why a sealed record could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsealable {
+    /// Not something that was sealed here: torn or overwritten.
+    #[error("the record is torn")]
+    Torn,
+    /// Sealed with a key that is not on the ring.
+    #[error("the record was sealed with key `{0}`, which is not among the store's encryption keys")]
+    UnknownKey(String),
+    /// The key does not open it: another key under the same id, damage, or a record moved to another place.
+    #[error("key `{0}` does not open the record: another key under this id, or a damaged record")]
+    Forged(String),
+}
+
+const FORMAT: u8 = 1;
+const MAX_ID: usize = 64;
+
+impl KeyRing {
+    /// Reads the lines of `store.encryption_keys_file`. Empty lines and lines that start with `#` do not count.
+    ///
+    /// # Errors
+    /// No key, a line that is none, or an id that occurs twice.
+    pub fn parse(text: &SecretString) -> Result<Self, InvalidKeyRing> {
+        let mut keys = Vec::new();
+        let mut ids = BTreeSet::new();
+        for (number, line) in (1..).zip(text.expose_secret().lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = |what: &str| InvalidKeyRing(format!("line {number} {what}"));
+            let (id, key) = line.split_once(':').ok_or_else(|| wrong("has no colon"))?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(plain) {
+                return Err(wrong("has no id of letters, digits, - _ ."));
+            }
+            let bytes = Zeroizing::new(BASE64_STANDARD.decode(key.trim()).map_err(|_| wrong("is not base64"))?);
+            if !ids.insert(id.to_owned()) {
+                return Err(wrong("repeats an id"));
+            }
+            keys.push(Key::new(id, &bytes).ok_or_else(|| wrong("does not hold 32 bytes"))?);
+        }
+        if keys.is_empty() { Err(InvalidKeyRing("there is no key".into())) } else { Ok(Self { keys }) }
+    }
+
+    /// A new line for the key file.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn generate_line() -> Result<SecretString, InvalidKeyRing> {
+        let mut bytes = Zeroizing::new([0; 35]);
+        getrandom::fill(&mut *bytes).map_err(|_| InvalidKeyRing("the system gives no randomness".into()))?;
+        let (key, id) = bytes.split_at(32);
+        Ok(format!("k{}:{}", hex(id), BASE64_STANDARD.encode(key)).into())
+    }
+
+    /// A ring with one random key that nobody else will ever have.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        if getrandom::fill(&mut *bytes).is_err() {
+            fastrand::fill(&mut *bytes);
+        }
+        Self { keys: Key::new("process", &*bytes).into_iter().collect() }
+    }
+
+    /// The ids, the sealing one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.id.as_str())
+    }
+
+    /// Seals `plain` for `place`: only there it can be opened again.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
+        let key = self.keys.first().ok_or(Unsealable::Torn)?;
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| Unsealable::Torn)?;
+        let mut sealed = Vec::with_capacity(2 + key.id.len() + NONCE_LEN + plain.len() + 16);
+        let id_len = u8::try_from(key.id.len()).map_err(|_| Unsealable::Torn)?;
+        sealed.extend([FORMAT, id_len]);
+        sealed.extend(key.id.as_bytes());
+        sealed.extend(nonce);
+        let mut text = Zeroizing::new(plain.to_vec());
+        let tag = key
+            .seal
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut text)
+            .map_err(|_| Unsealable::Torn)?;
+        sealed.extend_from_slice(&text);
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    /// Opens what was sealed for `place`.
+    ///
+    /// # Errors
+    /// Torn, sealed with another key, or sealed for another place.
+    pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        let [FORMAT, id_len, rest @ ..] = sealed else { return Err(Unsealable::Torn) };
+        let (id, rest) = rest.split_at_checked(usize::from(*id_len)).ok_or(Unsealable::Torn)?;
+        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(Unsealable::Torn)?;
+        let id = std::str::from_utf8(id).map_err(|_| Unsealable::Torn)?;
+        let key =
+            self.keys.iter().find(|key| key.id == id).ok_or_else(|| Unsealable::UnknownKey(printable(id)))?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable::Torn)?;
+        let mut buffer = Zeroizing::new(text.to_vec());
+        let len = key
+            .seal
+            .open_in_place(nonce, Aad::from(place), &mut buffer)
+            .map_err(|_| Unsealable::Forged(printable(id)))?
+            .len();
+        buffer.truncate(len);
+        Ok(buffer)
+    }
+
+    /// The fingerprint of `parts`, made with the sealing key.
+    pub(crate) fn fingerprint(&self, parts: &[Option<&str>]) -> Fingerprint {
+        self.keys.first().map_or_else(|| Fingerprint(String::new()), |key| key.fingerprint(parts))
+    }
+
+    /// Whether `known` is the fingerprint of `parts`, whichever key it was made with.
+    pub(crate) fn recognises(&self, known: &Fingerprint, parts: &[Option<&str>]) -> bool {
+        let key = self.keys.iter().find(|key| key.id == known.key_id());
+        key.is_some_and(|key| key.fingerprint(parts) == *known)
+    }
+}
+
+impl Key {
+    fn new(id: &str, bytes: &[u8]) -> Option<Self> {
+        let seal = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).ok()?);
+        // A key of its own for each use.
+        let master = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let derived = hmac::sign(&master, b"token-broker fingerprint 1");
+        let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Some(Self { id: id.to_owned(), seal, fingerprint })
+    }
+
+    fn fingerprint(&self, parts: &[Option<&str>]) -> Fingerprint {
+        let mut context = hmac::Context::with_key(&self.fingerprint);
+        for part in parts {
+            match part {
+                // Lengths first: no two lists of parts are the same bytes.
+                Some(text) => {
+                    context.update(&[1]);
+                    context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+                    context.update(text.as_bytes());
+                }
+                None => context.update(&[0]),
+            }
+        }
+        Fingerprint(format!("{}:{}", self.id, hex(context.sign().as_ref())))
+    }
+}
+
+/// A key id found in a damaged record may be anything.
+fn printable(id: &str) -> String {
+    id.chars().filter(char::is_ascii_graphic).take(MAX_ID).collect()
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyRing").field(&self.ids().collect::<Vec<_>>()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(lines: &[&str]) -> KeyRing {
+        KeyRing::parse(&lines.join("\n").into()).unwrap()
+    }
+
+    fn line(id: &str, byte: u8) -> String {
+        format!("{id}:{}", BASE64_STANDARD.encode([byte; 32]))
+    }
+
+    #[test]
+    fn keys_rotate_and_places_bind() {
+        let (old, new) = (line("old", 1), line("new", 2));
+        let sealed = ring(&[&old]).seal(b"here", b"secret").unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        let both = ring(&["# ring", &new, "", &old]);
+        assert_eq!(*both.open(b"here", &sealed).unwrap(), b"secret");
+        assert_eq!(both.open(b"there", &sealed), Err(Unsealable::Forged("old".into())));
+        assert_eq!(ring(&[&new]).open(b"here", &sealed), Err(Unsealable::UnknownKey("old".into())));
+        assert_eq!(ring(&[&line("old", 3)]).open(b"here", &sealed), Err(Unsealable::Forged("old".into())));
+        for cut in 0..sealed.len() {
+            assert!(both.open(b"here", &sealed[..cut]).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_know_their_key_and_their_parts() {
+        let (old, new) = (line("old", 1), line("new", 2));
+        let known = ring(&[&old]).fingerprint(&[Some("ab"), Some("c")]);
+        let both = ring(&[&new, &old]);
+        assert!(both.recognises(&known, &[Some("ab"), Some("c")]));
+        for other in [[Some("a"), Some("bc")], [Some("ab"), None], [None, Some("abc")]] {
+            assert!(!both.recognises(&known, &other));
+        }
+        assert!(!ring(&[&new]).recognises(&known, &[Some("ab"), Some("c")]));
+    }
+
+    #[test]
+    fn wrong_rings_are_refused_without_showing_keys() {
+        for text in ["", "# nothing", "nocolon", "id:short", "id:AAAA", ":AAAA", "a b:AAAA"] {
+            let error = KeyRing::parse(&text.to_owned().into()).unwrap_err().to_string();
+            assert!(!error.contains("AAAA"), "{error}");
+        }
+        let twice = format!("{}\n{}", line("a", 1), line("a", 2));
+        assert!(KeyRing::parse(&twice.into()).is_err());
+        let generated = KeyRing::generate_line().unwrap();
+        assert_eq!(KeyRing::parse(&generated).unwrap().ids().count(), 1);
+    }
+}

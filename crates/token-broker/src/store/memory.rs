@@ -1,0 +1,123 @@
+//! Grants of one process, gone with it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Versioned,
+};
+use crate::{GrantKey, GrantRecord, GrantSummary};
+
+/// Keeps grants in memory. Enough wherever a refresh outside Auth0 is harmless; not for single-use refresh
+/// tokens, which a restart would lose.
+#[derive(Debug)]
+pub struct MemoryStore {
+    keys: KeyRing,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    grants: BTreeMap<GrantKey, Versioned>,
+    leases: BTreeMap<GrantKey, Lease>,
+    /// Versions go on over deletions, so that no writer mistakes a new record for the one it read.
+    serial: u64,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { keys: KeyRing::ephemeral(), state: Mutex::default() }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GrantStore for MemoryStore {
+    fn durability(&self) -> Durability {
+        Durability::Process
+    }
+
+    fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    fn is_surely_empty(&self) -> bool {
+        self.state().grants.is_empty()
+    }
+
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        let found = self.state().grants.get(key).cloned();
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        seen: Option<u64>,
+        record: &'a GrantRecord,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        let mut state = self.state();
+        let swap = if state.grants.get(key).map(|found| found.version) == seen {
+            state.serial += 1;
+            let version = state.serial;
+            state.grants.insert(key.clone(), Versioned::new(record.clone(), version));
+            Swap::Done(version)
+        } else {
+            Swap::Conflict
+        };
+        Box::pin(std::future::ready(Ok(swap)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let was_there = self.state().grants.remove(key).is_some();
+        Box::pin(std::future::ready(Ok(was_there)))
+    }
+
+    fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>> {
+        let state = self.state();
+        let hits = state.grants.iter().filter(|(key, _)| filter.matches(key));
+        let list = hits.map(|(key, found)| found.record.summary(key.clone())).collect();
+        Box::pin(std::future::ready(Ok(list)))
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        let mut state = self.state();
+        let held = state.leases.get(key).is_some_and(|lease| !lease.left().is_zero());
+        let lease = (!held).then(|| Lease::new(Instant::now(), ttl));
+        if let Some(lease) = &lease {
+            state.leases.insert(key.clone(), lease.clone());
+        }
+        Box::pin(std::future::ready(Ok(lease)))
+    }
+
+    fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+        let mut state = self.state();
+        if state.leases.get(key).is_some_and(|held| held.id == lease.id) {
+            state.leases.remove(key);
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}

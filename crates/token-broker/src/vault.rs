@@ -1,0 +1,311 @@
+//! Source `vault`: the caller's token exchanged for the provider's.
+
+use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
+
+use mgmt_auth::{ClientCredentials, Tenant};
+use moka::sync::Cache;
+use secrecy::ExposeSecret;
+use token_keeper::BearerToken;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::{
+    Account, Ask, BoxFuture, Cached, Error, Reason, Source,
+    digest::Digest,
+    flight::{Boarding, Flights, landed},
+};
+
+const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
+const SUBJECT: &str = "urn:ietf:params:oauth:token-type:access_token";
+const REQUESTED: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
+
+/// Kept this much shorter than the token lives, so that nobody is handed one that ends on the way.
+const MARGIN: Duration = Duration::from_secs(5);
+/// What a token lives when the answer does not say.
+const ASSUMED_LIFE: Duration = Duration::from_secs(3600);
+
+/// The detail of a 404, which is no proof that the vault holds nothing.
+const NO_SUCH_ACCOUNT: &str = "the tenant finds nothing to exchange for this account";
+
+/// How Token Vault is asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VaultSettings {
+    /// The Custom API Client linked to the API.
+    pub credentials: ClientCredentials,
+    /// The API's identifier; the caller token must be meant for it.
+    pub audience: String,
+}
+
+impl VaultSettings {
+    /// The client to ask with and the API it is linked to.
+    pub fn new(credentials: ClientCredentials, audience: impl Into<String>) -> Self {
+        Self { credentials, audience: audience.into() }
+    }
+}
+
+/// The tenant's token endpoint as far as the vault needs it.
+pub(crate) trait Exchange: fmt::Debug + Send + Sync + 'static {
+    fn exchange<'a>(
+        &'a self,
+        client: &'a ClientCredentials,
+        form: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Exchanged, Refused>>;
+}
+
+/// What an exchange brought.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchanged {
+    pub(crate) bearer: BearerToken,
+    pub(crate) scope: Option<String>,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+/// What an exchange was refused with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refused {
+    pub(crate) code: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) rate_limited: bool,
+    pub(crate) transient: bool,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Exchange for Tenant {
+    fn exchange<'a>(
+        &'a self,
+        client: &'a ClientCredentials,
+        form: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Exchanged, Refused>> {
+        Box::pin(async move {
+            let answer = self.request_token(client, form).await.map_err(|error| Refused {
+                code: error.code().map(str::to_owned),
+                status: error.status().map(|status| status.as_u16()),
+                rate_limited: error.is_rate_limited(),
+                transient: error.is_transient(),
+                retry_after: error.retry_after(),
+            })?;
+            let unusable = |_| Refused { transient: true, ..Refused::default() };
+            Ok(Exchanged {
+                bearer: BearerToken::new(answer.access_token().expose_secret()).map_err(unusable)?,
+                scope: answer.scope().map(str::to_owned),
+                expires_in: answer.expires_in(),
+            })
+        })
+    }
+}
+
+/// What a result is kept under. Nothing of the caller token itself is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct VaultKey {
+    pub(crate) user: String,
+    organization: Option<String>,
+    audience: String,
+    pub(crate) connection: String,
+    account: Option<String>,
+    scopes: Vec<String>,
+}
+
+/// A token out of the vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) bearer: BearerToken,
+    pub(crate) scopes: Option<Arc<[String]>>,
+    pub(crate) expires_at: Option<SystemTime>,
+    until: Instant,
+}
+
+type Landed = Result<Held, Error>;
+
+/// The vault and what it gave lately.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    exchange: Arc<dyn Exchange>,
+    settings: Option<VaultSettings>,
+    cache_ttl: Duration,
+    held: Cache<VaultKey, Held>,
+    flights: Flights<VaultKey, Landed>,
+}
+
+impl Vault {
+    pub(crate) fn new(
+        exchange: Arc<dyn Exchange>,
+        settings: Option<VaultSettings>,
+        cache_ttl: Duration,
+        capacity: u64,
+    ) -> Self {
+        // moka's clock is not Tokio's: its expiry only bounds memory.
+        let held = Cache::builder()
+            .max_capacity(capacity)
+            .time_to_live(cache_ttl.saturating_add(Duration::from_secs(60)))
+            .build();
+        Self { exchange, settings, cache_ttl, held, flights: Flights::new() }
+    }
+
+    /// Whether the vault can be asked for this caller at all.
+    pub(crate) fn serves(&self, ask: &Ask<'_>) -> bool {
+        let meant = |settings: &VaultSettings| ask.audience.contains(&settings.audience);
+        ask.subject_token.is_some() && self.settings.as_ref().is_some_and(meant)
+    }
+
+    pub(crate) fn key(&self, ask: &Ask<'_>, connection: &str, account: Option<&str>) -> VaultKey {
+        VaultKey {
+            user: ask.user_id.to_owned(),
+            organization: ask.organization.map(str::to_owned),
+            audience: self.settings.as_ref().map_or_else(String::new, |settings| settings.audience.clone()),
+            connection: connection.to_owned(),
+            account: account.map(str::to_owned),
+            scopes: Vec::new(),
+        }
+    }
+
+    /// A kept result that still holds.
+    pub(crate) fn peek(&self, key: &VaultKey) -> Option<Held> {
+        self.held.get(key).filter(|held| held.until > Instant::now())
+    }
+
+    /// A kept result, or that of an exchange with the caller's token.
+    pub(crate) async fn get(&self, key: &VaultKey, subject: &BearerToken) -> Result<(Held, Cached), Error> {
+        if let Some(held) = self.peek(key) {
+            return Ok((held, Cached::Hit));
+        }
+        self.wait(key, subject, None).await
+    }
+
+    /// The result of a new exchange, unless there is already one other than `dead`.
+    pub(crate) async fn renew(
+        &self,
+        key: &VaultKey,
+        subject: &BearerToken,
+        dead: Digest,
+    ) -> Result<(Held, Cached), Error> {
+        self.wait(key, subject, Some(dead)).await
+    }
+
+    async fn wait(
+        &self,
+        key: &VaultKey,
+        subject: &BearerToken,
+        dead: Option<Digest>,
+    ) -> Result<(Held, Cached), Error> {
+        // A second round for those whose predecessor's caller token was refused: theirs may be better.
+        for last in [false, true] {
+            let there = || {
+                let held = self.peek(key)?;
+                (dead != Some(Digest::of(&held.bearer))).then_some(Ok(held))
+            };
+            let kept = (self.held.clone(), key.clone());
+            let load = || self.load(key.clone(), subject.clone());
+            let commit = move |landed: &Landed| {
+                if let Ok(held) = landed {
+                    kept.0.insert(kept.1, held.clone());
+                }
+            };
+            let (landing, cached) = match self.flights.board(key, there, load, commit) {
+                Boarding::There(held) => return held.map(|held| (held, Cached::Joined)),
+                Boarding::Started(landing) => (landing, Cached::Loaded),
+                Boarding::Joined(landing) => (landing, Cached::Joined),
+            };
+            match landed(landing).await.unwrap_or_else(|| Err(unavailable(None))) {
+                Err(error) if cached == Cached::Joined && !last && *error.reason() == Reason::CallerTokenInvalid => {}
+                other => return other.map(|held| (held, cached)),
+            }
+        }
+        Err(unavailable(None))
+    }
+
+    fn load(&self, key: VaultKey, subject: BearerToken) -> impl Future<Output = Landed> + Send + 'static {
+        let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.cache_ttl);
+        let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection);
+        span.follows_from(tracing::Span::current());
+        async move {
+            let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
+            let mut form = vec![
+                ("grant_type", GRANT),
+                ("subject_token", subject.expose()),
+                ("subject_token_type", SUBJECT),
+                ("requested_token_type", REQUESTED),
+                ("connection", key.connection.as_str()),
+            ];
+            form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
+            let (asked, wall) = (Instant::now(), SystemTime::now());
+            let answer = exchange.exchange(&settings.credentials, &form).await;
+            let exchanged = answer.map_err(|refused| judge(&refused, &key))?;
+            let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
+            let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
+            Ok(Held {
+                bearer: exchanged.bearer,
+                scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+                expires_at: exchanged.expires_in.map(|life| wall + life),
+                until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
+            })
+        }
+        .instrument(span)
+    }
+
+    /// Forgets the results that match, and counts them; exchanges under way are not kept either.
+    pub(crate) fn forget(&self, matches: impl Fn(&VaultKey) -> bool) -> u64 {
+        self.flights.abandon_matching(&matches);
+        let hits: Vec<_> = self.held.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
+        hits.iter().map(|key| u64::from(self.held.remove(&**key).is_some())).sum()
+    }
+}
+
+fn not_connected(connection: &str) -> Error {
+    let reason =
+        Reason::AccountNotConnected { connection: Some(connection.to_owned()), source: Source::Vault };
+    Error::new(reason, "the user has not connected this account through Connected Accounts")
+}
+
+fn unavailable(retry_after: Option<Duration>) -> Error {
+    Error::new(Reason::TenantUnavailable, "the tenant's token endpoint gave no usable answer").after(retry_after)
+}
+
+/// Every refusal as its own outcome.
+fn judge(refused: &Refused, key: &VaultKey) -> Error {
+    let misconfigured = |detail: &'static str| Error::new(Reason::TenantMisconfigured, detail);
+    match refused.code.as_deref() {
+        _ if refused.rate_limited => {
+            Error::new(Reason::TenantRateLimited, "the tenant's token endpoint is over its limit")
+                .after(refused.retry_after)
+        }
+        _ if refused.transient => unavailable(refused.retry_after),
+        Some("federated_connection_refresh_token_not_found") => not_connected(&key.connection),
+        Some("federated_connection_refresh_token_flow_failed") => Error::reconnect(
+            &Account::new(&key.connection, key.account.clone()),
+            Source::Vault,
+            "the provider no longer accepts the grant that Token Vault holds",
+        ),
+        Some("invalid_grant" | "expired_token") => {
+            Error::new(Reason::CallerTokenInvalid, "the tenant does not accept the caller token for an exchange")
+        }
+        Some("mfa_required") => misconfigured(
+            "the tenant's MFA policy makes Token Vault exchanges fail; set it to Never or drive it by Actions",
+        ),
+        Some("unauthorized_client") => misconfigured(
+            "the vault client may not exchange tokens: enable the Token Vault grant, link it to the API, enable the \
+             connection for it",
+        ),
+        Some("access_denied") if refused.status == Some(403) => misconfigured(
+            "the vault client may not exchange tokens: enable the Token Vault grant, link it to the API, enable the \
+             connection for it",
+        ),
+        Some("access_denied" | "invalid_client") => {
+            misconfigured("the tenant does not accept the vault client's credentials")
+        }
+        _ if refused.status == Some(404) => Error::new(
+            Reason::AccountNotConnected { connection: Some(key.connection.clone()), source: Source::Vault },
+            NO_SUCH_ACCOUNT,
+        ),
+        _ => misconfigured("the tenant refuses the Token Vault exchange; `gateway doctor` names the cause"),
+    }
+}
+
+/// Whether the next source may be tried: only when the vault holds nothing for this user.
+pub(crate) fn falls_through(error: &Error) -> bool {
+    matches!(error.reason(), Reason::AccountNotConnected { source: Source::Vault, .. })
+        && error.detail() != NO_SUCH_ACCOUNT
+}
+
+#[cfg(test)]
+mod tests;

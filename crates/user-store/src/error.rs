@@ -1,0 +1,114 @@
+//! Why a look-up failed.
+
+use std::{borrow::Cow, time::Duration};
+
+/// Whose fault a failed look-up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The tenant is down, unreachable, or answers what it must not answer.
+    Tenant,
+    /// The tenant's rate limit, or our own budget of it.
+    RateLimited,
+    /// The operator's set-up: client, grant, scopes.
+    Operator,
+    /// Auth0 has no such user.
+    NotFound,
+    /// What was asked with, such as a malformed user id.
+    Request,
+}
+
+/// Why a look-up failed. Opaque; cheap to clone. Its text names no user and holds nothing secret.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    fault: Fault,
+    retry_after: Option<Duration>,
+    message: Cow<'static, str>,
+    mismatch: bool,
+    #[source]
+    source: Option<mgmt_auth::Error>,
+}
+
+impl Error {
+    /// An error of a [`Directory`](crate::Directory) that is not a tenant.
+    #[must_use]
+    pub fn new(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { fault, retry_after: None, message: message.into(), mismatch: false, source: None }
+    }
+
+    /// The same error with the time after which another try makes sense.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(Fault::NotFound, "the tenant has no such user")
+    }
+
+    pub(crate) fn mismatch() -> Self {
+        let message = "the Management API answered with another user's record";
+        Self { mismatch: true, ..Self::new(Fault::Tenant, message) }
+    }
+
+    pub(crate) fn lost() -> Self {
+        Self::new(Fault::Tenant, "the look-up ended without an answer; try again")
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// Auth0 has no such user.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.fault == Fault::NotFound
+    }
+
+    /// The tenant is over its rate limit.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.fault == Fault::RateLimited
+    }
+
+    /// Worth another try: the tenant is down or over its limit.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.fault, Fault::Tenant | Fault::RateLimited)
+    }
+
+    /// When to try again, if the tenant said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of
+    /// another user is none of these.
+    pub(crate) fn excuses_stale(&self) -> bool {
+        self.is_transient() && !self.mismatch
+    }
+}
+
+impl From<mgmt_auth::Error> for Error {
+    fn from(error: mgmt_auth::Error) -> Self {
+        let fault = match error.fault() {
+            mgmt_auth::Fault::RateLimited => Fault::RateLimited,
+            mgmt_auth::Fault::Operator => Fault::Operator,
+            mgmt_auth::Fault::NotFound => Fault::NotFound,
+            mgmt_auth::Fault::Request => Fault::Request,
+            _ => Fault::Tenant,
+        };
+        Self {
+            fault,
+            retry_after: error.retry_after(),
+            message: "the Management API look-up failed".into(),
+            mismatch: false,
+            source: Some(error),
+        }
+    }
+}

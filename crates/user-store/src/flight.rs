@@ -1,0 +1,126 @@
+//! One load per key, in a task of its own: it goes on when the caller that started it hangs up.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+use tracing::Instrument;
+
+/// The loads under way, by key.
+#[derive(Debug)]
+pub(crate) struct Flights<K, T> {
+    table: Arc<Mutex<Table<K, T>>>,
+}
+
+#[derive(Debug)]
+struct Table<K, T> {
+    under_way: HashMap<K, (u64, watch::Receiver<Option<T>>)>,
+    serial: u64,
+}
+
+/// How a caller got its value.
+pub(crate) enum Boarding<T> {
+    /// The value was there after all.
+    There(T),
+    /// The caller's load, just started.
+    Started(watch::Receiver<Option<T>>),
+    /// Somebody else's load.
+    Joined(watch::Receiver<Option<T>>),
+}
+
+impl<K, T> Flights<K, T>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new() -> Self {
+        Self { table: Arc::new(Mutex::new(Table { under_way: HashMap::new(), serial: 0 })) }
+    }
+
+    /// Joins the load of `key`, or starts one. `there` is asked first, under the same lock under which finished
+    /// loads are committed: nobody starts a load whose result has just arrived. `commit` keeps the value, unless
+    /// the load was [abandoned](Self::abandon) meanwhile.
+    pub(crate) fn board<F>(
+        &self,
+        key: &K,
+        there: impl FnOnce() -> Option<T>,
+        load: impl FnOnce() -> F,
+        commit: impl FnOnce(&T) + Send + 'static,
+    ) -> Boarding<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut table = lock(&self.table);
+        if let Some((_, landing)) = table.under_way.get(key) {
+            return Boarding::Joined(landing.clone());
+        }
+        if let Some(value) = there() {
+            return Boarding::There(value);
+        }
+        table.serial += 1;
+        let (landed, landing) = watch::channel(None);
+        let serial = table.serial;
+        table.under_way.insert(key.clone(), (serial, landing.clone()));
+        drop(table);
+        let entry = Entry { table: self.table.clone(), key: key.clone(), serial };
+        let load = load();
+        tokio::spawn(
+            async move {
+                let value = load.await;
+                entry.leave(|| commit(&value));
+                landed.send_replace(Some(value));
+            }
+            .in_current_span(),
+        );
+        Boarding::Started(landing)
+    }
+
+    /// Lets the load of `key` finish for those who wait for it, but keeps nothing of it.
+    pub(crate) fn abandon(&self, key: &K) {
+        lock(&self.table).under_way.remove(key);
+    }
+
+    /// The same for all loads.
+    pub(crate) fn abandon_all(&self) {
+        lock(&self.table).under_way.clear();
+    }
+}
+
+/// Waits for a load. `None`: its task died.
+pub(crate) async fn landed<T: Clone>(mut landing: watch::Receiver<Option<T>>) -> Option<T> {
+    landing.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
+}
+
+/// A load's place in the table; given up when the task ends, however it ends.
+struct Entry<K: Eq + Hash, T> {
+    table: Arc<Mutex<Table<K, T>>>,
+    key: K,
+    serial: u64,
+}
+
+impl<K: Eq + Hash, T> Entry<K, T> {
+    /// Gives up the place; `commit` runs if the load still counts.
+    fn leave(self, commit: impl FnOnce()) {
+        let mut table = lock(&self.table);
+        if table.under_way.get(&self.key).is_some_and(|(serial, _)| *serial == self.serial) {
+            commit();
+            table.under_way.remove(&self.key);
+        }
+    }
+}
+
+impl<K: Eq + Hash, T> Drop for Entry<K, T> {
+    fn drop(&mut self) {
+        let mut table = lock(&self.table);
+        if table.under_way.get(&self.key).is_some_and(|(serial, _)| *serial == self.serial) {
+            table.under_way.remove(&self.key);
+        }
+    }
+}
+
+fn lock<K, T>(table: &Mutex<Table<K, T>>) -> MutexGuard<'_, Table<K, T>> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
