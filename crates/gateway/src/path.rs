@@ -1,1 +1,205 @@
-//! Module `path`.
+//! Path and query validation: what may be passed on byte for byte, and what is refused.
+//!
+//! Nothing here normalises. A path is either sent exactly as it came or not at all, so that the path that was
+//! authorised is the path the provider sees (threats R02, R03).
+
+use std::borrow::Cow;
+
+/// Why a path is refused. The words go into a problem's `detail`; they never repeat the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPath {
+    /// The path does not begin with a slash.
+    #[error("the path does not begin with a slash")]
+    NoSlash,
+    /// `//` right after the provider.
+    #[error("the first segment is empty")]
+    EmptyFirst,
+    /// `.` or `..`, however it is written.
+    #[error("a segment is '.' or '..' in some encoding")]
+    DotSegment,
+    /// `\` or `%5c`.
+    #[error("it holds a backslash")]
+    Backslash,
+    /// A control byte, raw or encoded.
+    #[error("it holds a control byte")]
+    Control,
+    /// A raw byte outside ASCII.
+    #[error("it holds a raw non-ASCII byte; percent-encode it as UTF-8")]
+    NonAscii,
+    /// `%` without two hex digits.
+    #[error("it holds a '%' that is not followed by two hex digits")]
+    Escape,
+    /// `%2F` where the provider has no use for it.
+    #[error("it holds an encoded slash, which this provider's paths do not use")]
+    EncodedSlash,
+}
+
+/// Checks the path that would be sent to the provider (from its leading slash up to the query).
+///
+/// # Errors
+/// The first reason found to refuse it.
+pub fn check(path: &str, encoded_slash: bool) -> Result<(), BadPath> {
+    let bytes = path.as_bytes();
+    match bytes {
+        [b'/', b'/', ..] => return Err(BadPath::EmptyFirst),
+        [b'/', ..] => {}
+        _ => return Err(BadPath::NoSlash),
+    }
+    let mut suspicious = false;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'%' => {
+                let decoded = escape_at(bytes, at).ok_or(BadPath::Escape)?;
+                check_decoded(decoded, encoded_slash)?;
+                suspicious = true;
+                at += 3;
+                continue;
+            }
+            b'\\' => return Err(BadPath::Backslash),
+            b'.' => suspicious = true,
+            0..=0x1f | 0x7f => return Err(BadPath::Control),
+            0x80.. => return Err(BadPath::NonAscii),
+            _ => {}
+        }
+        at += 1;
+    }
+    if suspicious && holds_dot_segment(bytes) { Err(BadPath::DotSegment) } else { Ok(()) }
+}
+
+fn check_decoded(byte: u8, encoded_slash: bool) -> Result<(), BadPath> {
+    match byte {
+        b'\\' => Err(BadPath::Backslash),
+        0..=0x1f | 0x7f => Err(BadPath::Control),
+        b'/' if !encoded_slash => Err(BadPath::EncodedSlash),
+        _ => Ok(()),
+    }
+}
+
+/// Looks for dot segments at every depth of percent-encoding: at each depth slashes and backslashes separate,
+/// and what follows a `;` is a parameter.
+fn holds_dot_segment(path: &[u8]) -> bool {
+    let mut layer = Cow::Borrowed(path);
+    loop {
+        if layer.split(|b| matches!(b, b'/' | b'\\')).any(is_dot_segment) {
+            return true;
+        }
+        match decode_once(&layer) {
+            // Each layer is shorter than the one before, so this ends.
+            Some(decoded) => layer = Cow::Owned(decoded),
+            None => return false,
+        }
+    }
+}
+
+fn is_dot_segment(segment: &[u8]) -> bool {
+    let name = segment.split(|b| *b == b';').next().unwrap_or_default();
+    matches!(name, b"." | b"..")
+}
+
+/// One round of decoding, escapes that are none left alone; overlong UTF-8 forms of `.` and `/` count as what
+/// lenient decoders make of them. `None` when nothing changed.
+fn decode_once(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if let Some(decoded) = escape_at(bytes, at) {
+            out.push(decoded);
+            at += 3;
+        } else {
+            out.push(byte);
+            at += 1;
+        }
+    }
+    if out.len() == bytes.len() {
+        return None;
+    }
+    for (overlong, plain) in [
+        (&[0xc0, 0xae][..], b'.'),
+        (&[0xc0, 0xaf], b'/'),
+        (&[0xe0, 0x80, 0xae], b'.'),
+        (&[0xe0, 0x80, 0xaf], b'/'),
+    ] {
+        while let Some(found) = out.windows(overlong.len()).position(|window| window == overlong) {
+            out.splice(found..found + overlong.len(), [plain]);
+        }
+    }
+    Some(out)
+}
+
+fn escape_at(bytes: &[u8], at: usize) -> Option<u8> {
+    let [b'%', high, low] = bytes.get(at..at + 3)? else { return None };
+    Some((hex(*high)? << 4) | hex(*low)?)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The segments of a raw path for comparison: split at `/`, empty ones left out, each percent-decoded once, so
+/// that an encoded slash stays inside its segment.
+pub fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(|segment| percent_encoding::percent_decode_str(segment).into())
+}
+
+/// Query members that carry a token, whatever the provider.
+const TOKEN_MEMBERS: [&str; 3] = ["access_token", "oauth_token", "bearer_token"];
+
+/// Whether a query holds a member that would carry the caller token.
+pub fn token_in_query(query: &str) -> bool {
+    query
+        .split(['&', ';'])
+        .map(|member| member.split('=').next().unwrap_or_default())
+        .any(|raw| names(raw, &TOKEN_MEMBERS).is_some())
+}
+
+/// The first member of `denied` that the query holds.
+pub fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
+    if denied.is_empty() {
+        return None;
+    }
+    query.split('&').find_map(|member| names(member.split('=').next().unwrap_or_default(), denied))
+}
+
+/// The refused name a raw query name means: percent-decoded, and read as leniently as form parsers do (leading
+/// blanks ignored, array brackets cut, blanks and dots as underscores, case ignored).
+fn names<'a>(raw: &str, refused: &[&'a str]) -> Option<&'a str> {
+    // The shortest refused name has five letters; this keeps the usual `page` and `q` free of allocation.
+    if raw.len() < 5 {
+        return None;
+    }
+    let decoded: Vec<u8> = percent_encoding::percent_decode_str(raw).collect();
+    let name = decoded.split(|b| matches!(b, b'[' | 0)).next().unwrap_or_default();
+    let blank = |b: &u8| matches!(b, b' ' | b'+' | b'\t');
+    let start = name.iter().position(|b| !blank(b)).unwrap_or(name.len());
+    let name = name.get(start..).unwrap_or_default();
+    refused.iter().copied().find(|refused| {
+        refused.len() == name.len()
+            && refused.bytes().zip(name).all(|(want, have)| {
+                let have = if blank(have) || *have == b'.' { b'_' } else { have.to_ascii_lowercase() };
+                want == have
+            })
+    })
+}
+
+/// The query without members of these names; `None` when nothing is left.
+pub fn without_members(query: &str, refused: &[&str]) -> Option<String> {
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|member| {
+            let raw = member.split('=').next().unwrap_or_default();
+            names(raw, refused).is_none() && names(raw, &TOKEN_MEMBERS).is_none()
+        })
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -244,12 +244,17 @@ pub(super) struct Timed<B> {
     idle: Duration,
     clock: Option<Pin<Box<Sleep>>>,
     armed: bool,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<B> Timed<B> {
-    pub(super) fn new(inner: B, idle: Duration, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { inner, idle, clock: None, armed: false, _place: place }
+    pub(super) fn new(inner: B, idle: Duration) -> Self {
+        Self { inner, idle, clock: None, armed: false, place: None }
+    }
+
+    /// Keeps a place among the calls in flight until the body ends.
+    pub(super) fn hold(&mut self, place: Option<OwnedSemaphorePermit>) {
+        self.place = place;
     }
 }
 
@@ -271,7 +276,10 @@ where
                         Some(Ok(frame)) if frame.is_data() => Some(Ok(frame)),
                         Some(Ok(_)) => continue,
                         Some(Err(error)) => Some(Err(error.into())),
-                        None => None,
+                        None => {
+                            this.place = None;
+                            None
+                        }
                     });
                 }
                 Poll::Pending => {

@@ -64,7 +64,7 @@ async fn a_provider_that_pauses_too_long_is_given_up() {
     let stream = futures_util::stream::unfold(receiver, |mut receiver: tokio::sync::mpsc::Receiver<Bytes>| async move {
         receiver.recv().await.map(|bytes| (Ok::<_, BoxError>(Frame::data(bytes)), receiver))
     });
-    let mut body = Timed::new(Box::pin(StreamBody::new(stream)), Duration::from_secs(5), None);
+    let mut body = Timed::new(Box::pin(StreamBody::new(stream)), Duration::from_secs(5));
     sender.send(Bytes::from_static(b"a")).await.unwrap();
     assert!(body.frame().await.unwrap().is_ok());
     let error = body.frame().await.unwrap().unwrap_err();

@@ -1,0 +1,318 @@
+//! Which headers pass, in both directions (contract sections 3 and 4), and what every proxied answer carries.
+
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName,
+    HeaderValue, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+
+use crate::problem::X_REQUEST_ID;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Names that `Connection` nominates as hop-by-hop, in lower case.
+#[derive(Debug, Default)]
+struct Nominated(Vec<String>);
+
+impl Nominated {
+    fn of(headers: &HeaderMap) -> Self {
+        if !headers.contains_key(CONNECTION) {
+            return Self::default();
+        }
+        let tokens = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|token| token.trim().to_ascii_lowercase())
+            .filter(|token| !token.is_empty());
+        Self(tokens.collect())
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.0.iter().any(|nominated| nominated == name)
+    }
+}
+
+/// Standard hop-by-hop fields, and framing: both directions are framed anew from the body.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+            | "content-length"
+    )
+}
+
+/// Whether a caller's header stays behind.
+fn stays_behind(name: &str, echo_prone: bool) -> bool {
+    if is_hop_by_hop(name) {
+        return true;
+    }
+    match name {
+        "authorization" | "dpop" | "cookie" | "cookie2" | "forwarded" | "x-real-ip" | "origin" | "referer"
+        | "accept-encoding" | "expect" | "traceparent" | "tracestate" | "baggage" | "host" => true,
+        "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url"
+        | "x-original-uri" | "x-original-method" | "x-rewrite-url" | "x-override-url" | "x-forwarded"
+        | "x-request-id" => true,
+        "range" | "if-range" => echo_prone,
+        _ => ["proxy-", "x-forwarded-", "x-auth0-", "sec-", "idp-"].iter().any(|prefix| name.starts_with(prefix)),
+    }
+}
+
+/// The caller's headers that go to the provider, and the ones that always do. Built anew: the result holds no
+/// credential of the caller, whatever `Connection` nominates.
+pub(super) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> HeaderMap {
+    let nominated = Nominated::of(from);
+    let mut headers = HeaderMap::with_capacity(from.len() + 4);
+    for (name, value) in from {
+        if !stays_behind(name.as_str(), echo_prone) && !nominated.holds(name.as_str()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if from.contains_key(X_REQUEST_ID)
+        && let Ok(id) = HeaderValue::from_str(request_id)
+    {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers
+}
+
+/// The headers a followed download may carry.
+pub(super) fn forward_to_download(from: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in [http::header::ACCEPT, RANGE, IF_RANGE, http::header::USER_AGENT] {
+        // `If-Range` without `Range` would mean nothing, and its validator belongs to another resource.
+        if name != IF_RANGE
+            && let Some(value) = from.get(&name)
+        {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers
+}
+
+/// Whether a provider's header is never passed on.
+fn is_dropped(name: &str) -> bool {
+    if is_hop_by_hop(name) {
+        return true;
+    }
+    match name {
+        "timing-allow-origin" | "www-authenticate" | "authentication-info" | "x-github-sso" | "server"
+        | "x-powered-by" | "via" | "alt-svc" | "strict-transport-security" | "clear-site-data" | "nel"
+        | "report-to" | "reporting-endpoints" | "permissions-policy" | "service-worker-allowed" | "sourcemap"
+        | "x-sourcemap" | "refresh" | "x-request-id" => true,
+        _ => ["access-control-", "set-cookie", "proxy-", "content-security-policy", "cross-origin-", "idp-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix)),
+    }
+}
+
+/// Removes what is never passed on. With `keep_length` a `Content-Length` that describes a body which is not sent
+/// (HEAD, 304) stays; all other answers are framed from their body.
+pub(super) fn clean_answer(headers: &mut HeaderMap, keep_length: bool) {
+    let nominated = Nominated::of(headers);
+    let length = keep_length.then(|| headers.remove(CONTENT_LENGTH)).flatten();
+    let dropped: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_dropped(name.as_str()) || nominated.holds(name.as_str()))
+        .cloned()
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+}
+
+/// Sets what every proxied answer carries.
+pub(super) fn protect_answer(headers: &mut HeaderMap, cors_allowed: bool) {
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = if cors_allowed { "cross-origin" } else { "same-origin" };
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static(policy));
+    if !is_private(headers) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    }
+    extend_vary(headers, &["Authorization", "Idp-Account", "Origin"]);
+}
+
+fn is_private(headers: &HeaderMap) -> bool {
+    headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|directive| {
+            let name = directive.split('=').next().unwrap_or_default().trim();
+            // `private="Set-Cookie"` makes only those fields private.
+            let whole = !directive.contains('=');
+            (name.eq_ignore_ascii_case("private") && whole) || name.eq_ignore_ascii_case("no-store")
+        })
+    })
+}
+
+/// Adds names to `Vary` that are not there yet, in one line.
+pub(crate) fn extend_vary(headers: &mut HeaderMap, names: &[&str]) {
+    let mut members: Vec<String> = headers
+        .get_all(VARY)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if members.is_empty() && names == ["Authorization", "Idp-Account", "Origin"] {
+        headers.insert(VARY, HeaderValue::from_static("Authorization, Idp-Account, Origin"));
+        return;
+    }
+    for name in names {
+        if !members.iter().any(|member| member.eq_ignore_ascii_case(name)) {
+            members.push((*name).to_owned());
+        }
+    }
+    if let Ok(value) = HeaderValue::try_from(members.join(", ")) {
+        headers.insert(VARY, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn tm_f07_nothing_of_the_callers_identity_goes_on() {
+        let from = map(&[
+            ("authorization", "Bearer caller"),
+            ("dpop", "x"),
+            ("cookie", "a=b"),
+            ("proxy-authorization", "x"),
+            ("forwarded", "for=1"),
+            ("x-forwarded-for", "1"),
+            ("x-forwarded-host", "h"),
+            ("x-real-ip", "1"),
+            ("x-auth0-whatever", "1"),
+            ("x-http-method-override", "DELETE"),
+            ("x-original-url", "/x"),
+            ("x-rewrite-url", "/x"),
+            ("origin", "https://a"),
+            ("referer", "https://a"),
+            ("sec-fetch-site", "cross-site"),
+            ("idp-account", "x"),
+            ("idp-errors", "problem"),
+            ("accept-encoding", "gzip"),
+            ("expect", "100-continue"),
+            ("te", "trailers"),
+            ("traceparent", "00-1"),
+            ("tracestate", "a=b"),
+            ("baggage", "a=b"),
+            ("host", "gw"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("accept", "*/*"),
+            ("content-type", "text/plain"),
+            ("if-none-match", "\"e\""),
+            ("x-github-api-version", "2022-11-28"),
+            ("range", "bytes=0-1"),
+            ("x-request-id", "theirs"),
+        ]);
+        let to = forward(&from, false, "ours");
+        assert_eq!(
+            names(&to),
+            ["accept", "accept-encoding", "content-type", "if-none-match", "range", "x-github-api-version", "x-request-id"]
+        );
+        assert_eq!(to["accept-encoding"], "identity");
+        assert_eq!(to["x-request-id"], "ours");
+        assert!(!forward(&from, true, "ours").contains_key("range"));
+    }
+
+    #[test]
+    fn tm_f03_nominated_fields_go_in_both_directions() {
+        let from = map(&[
+            ("connection", "X-Secret , authorization"),
+            ("connection", "accept-encoding"),
+            ("x-secret", "1"),
+            ("x-kept", "1"),
+        ]);
+        let to = forward(&from, false, "r");
+        assert_eq!(names(&to), ["accept-encoding", "x-kept"]);
+        let mut answer = map(&[("connection", "x-internal"), ("x-internal", "1"), ("etag", "1")]);
+        clean_answer(&mut answer, false);
+        assert_eq!(names(&answer), ["etag"]);
+    }
+
+    #[test]
+    fn tm_c08_answers_are_private_and_lose_what_moves_browsers() {
+        let mut answer = map(&[
+            ("set-cookie", "a=b"),
+            ("www-authenticate", "Bearer"),
+            ("x-github-sso", "required"),
+            ("alt-svc", "h3"),
+            ("strict-transport-security", "x"),
+            ("clear-site-data", "*"),
+            ("access-control-allow-origin", "*"),
+            ("content-security-policy-report-only", "x"),
+            ("server", "x"),
+            ("idp-outcome", "spoofed"),
+            ("cache-control", "public, max-age=60"),
+            ("vary", "Accept, origin"),
+            ("etag", "\"e\""),
+            ("x-ratelimit-remaining", "5"),
+        ]);
+        clean_answer(&mut answer, false);
+        protect_answer(&mut answer, false);
+        assert_eq!(
+            names(&answer),
+            [
+                "cache-control",
+                "content-security-policy",
+                "cross-origin-resource-policy",
+                "etag",
+                "vary",
+                "x-content-type-options",
+                "x-ratelimit-remaining"
+            ]
+        );
+        assert_eq!(answer["cache-control"], "private, no-store");
+        assert_eq!(answer["vary"], "Accept, origin, Authorization, Idp-Account");
+        assert_eq!(answer["cross-origin-resource-policy"], "same-origin");
+    }
+
+    #[test]
+    fn a_private_answer_keeps_its_own_words() {
+        for own in ["private, max-age=60, s-maxage=60", "No-Store"] {
+            let mut answer = map(&[("cache-control", own)]);
+            protect_answer(&mut answer, true);
+            assert_eq!(answer["cache-control"], own);
+            assert_eq!(answer["cross-origin-resource-policy"], "cross-origin");
+        }
+        let mut answer = map(&[("cache-control", "private=\"set-cookie\"")]);
+        protect_answer(&mut answer, true);
+        assert_eq!(answer["cache-control"], "private, no-store");
+    }
+
+    #[test]
+    fn lengths_of_unsent_bodies_stay() {
+        let mut answer = map(&[("content-length", "5")]);
+        clean_answer(&mut answer, true);
+        assert_eq!(answer["content-length"], "5");
+    }
+}
