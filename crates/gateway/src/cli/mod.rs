@@ -1,1 +1,121 @@
-//! Module `cli`.
+//! The command line. Results go to standard output, messages to standard error.
+//!
+//! Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration.
+
+mod args;
+mod ask;
+mod check;
+mod doctor;
+mod healthcheck;
+mod keygen;
+mod manual;
+mod output;
+mod token;
+mod user;
+mod version;
+
+use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode};
+
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+
+use self::{
+    args::{Args, Command, ConfigCommand, StoreCommand},
+    output::Output,
+};
+use crate::config::{Settings, Sources};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// 0.
+    Fine,
+    /// 1: the answer is no.
+    No,
+    /// 2: usage or configuration.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Fine => Self::SUCCESS,
+            Exit::No => Self::from(1),
+            Exit::Usage => Self::from(2),
+        }
+    }
+}
+
+/// Runs the process's own command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = args_command(&arguments).try_get_matches_from(&arguments);
+    let args = match matches.and_then(|matches| Args::from_arg_matches(&matches)) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are results; everything else is a usage error, which clap writes to standard error.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
+        }
+    };
+    dispatch(args).into()
+}
+
+/// The parser, with the choice of colour that the command line makes for the parser's own messages.
+fn args_command(arguments: &[OsString]) -> clap::Command {
+    let words: Vec<_> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let given = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--color=") {
+        Some(value) => Some(value),
+        None if *word == "--color" => words.get(index + 1).copied(),
+        None => None,
+    });
+    Args::command().color(match given {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    })
+}
+
+fn dispatch(args: Args) -> Exit {
+    let output = Output::new(args.color);
+    let config = args.config;
+    match args.command {
+        Command::Check { json } => check::run(&Sources::of_process(config), json, &output),
+        Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),
+        Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, &output),
+        Command::Version { json } => version::run(json, &output),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::man(command.as_deref(), &output),
+        Command::Token { json, reveal } => with_settings(config, &output, async |settings| {
+            token::run(&settings, json, reveal, &output).await
+        }),
+        Command::User { id, json } => {
+            with_settings(config, &output, async |settings| user::run(&settings, &id, json, &output).await)
+        }
+        Command::Doctor { user, json } => with_settings(config, &output, async |settings| {
+            doctor::run(&settings, user.as_deref(), json, &output).await
+        }),
+        Command::Healthcheck { ready, json } => with_settings(config, &output, async |settings| {
+            healthcheck::run(&settings, ready, json, &output).await
+        }),
+    }
+}
+
+/// Loads the configuration, says what is wrong with it, and runs a command that needs it.
+fn with_settings<F>(config: Option<PathBuf>, output: &Output, run: impl FnOnce(Settings) -> F) -> Exit
+where
+    F: Future<Output = Exit>,
+{
+    let settings = match Settings::load(&Sources::of_process(config)) {
+        Ok(loaded) => loaded.settings,
+        Err(problems) => return output.problems(&problems),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output
+                .failure(&format!("the runtime cannot start: {error}"), "raise the limit on threads");
+        }
+    };
+    runtime.block_on(run(settings))
+}

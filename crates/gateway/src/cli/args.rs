@@ -1,0 +1,138 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Calls provider APIs for users who signed in through Auth0; the app never sees the provider's token.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gateway",
+    version,
+    about = "Calls provider APIs for users who signed in through Auth0; the app never sees the provider's token",
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration."
+)]
+pub(super) struct Args {
+    /// The configuration file (TOML); also from IDP_GATEWAY_CONFIG.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Whether to use colours; NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Read the configuration and say everything that is wrong with it.
+    Check {
+        /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the tenant and the providers whether the set-up works; changes nothing.
+    Doctor {
+        /// Also look this user up: identities, tokens, connections.
+        #[arg(long, value_name = "ID")]
+        user: Option<String>,
+        /// Write JSON: { "checks": [{ "id", "status", "finding", "remedy" }] }.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the management token's scopes and remaining life.
+    Token {
+        /// Write JSON: { "audience", "scopes", "issued_at", "expires_at" }.
+        #[arg(long)]
+        json: bool,
+        /// Write the token itself too. It opens every user's profile: mind who reads along.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Show a user's identities, without their tokens.
+    User {
+        /// The user id, for example `google-oauth2|1234`.
+        id: String,
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the admin listener whether the gateway lives.
+    Healthcheck {
+        /// Ask whether it is ready instead.
+        #[arg(long)]
+        ready: bool,
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// About the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// About the store.
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
+    /// Show version, commit and features.
+    Version {
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, of a subcommand where one is named.
+    Man {
+        /// The subcommand.
+        command: Option<String>,
+    },
+}
+
+/// `gateway config`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print the JSON Schema of the configuration.
+    Schema,
+}
+
+/// `gateway store`.
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Print a new line for `store.encryption_keys_file`.
+    Keygen {
+        /// The key's id; default one made of chance.
+        #[arg(long)]
+        id: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,201 @@
+//! One question and its answer: the plain HTTP client of the commands that ask the tenant and the providers.
+//!
+//! It is deliberately not the gateway's own machinery: what it finds does not depend on a cache, a retry or a
+//! budget.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::{Url, form_urlencoded};
+
+use crate::config::{AssertionAlgorithm, ClientAuth, ClientCredentials, SecretSource, Settings};
+
+/// Longest answer that is read.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// An HTTP client without redirects and proxies.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    client: reqwest::Client,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) date: Option<SystemTime>,
+    body: SecretString,
+}
+
+impl Reply {
+    /// The body as JSON; `Null` when it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(self.body.expose_secret()).unwrap_or(Value::Null)
+    }
+
+    /// Auth0's and OAuth's word for what is wrong: `error`, else `errorCode`.
+    pub(super) fn error(&self) -> String {
+        let json = self.json();
+        let word = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
+        word("errorCode").or_else(|| word("error")).unwrap_or_default()
+    }
+
+    /// The sentence beside it.
+    pub(super) fn description(&self) -> String {
+        let json = self.json();
+        let word = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
+        word("error_description").or_else(|| word("message")).unwrap_or_default()
+    }
+}
+
+impl Asker {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(settings.server.timeouts.connect)
+            .timeout(Duration::from_secs(10))
+            .user_agent(concat!("idp-gateway/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| format!("no HTTP client: {error}"))?;
+        Ok(Self { client })
+    }
+
+    pub(super) async fn get(&self, url: &str, bearer: Option<&SecretString>) -> Result<Reply, String> {
+        let mut request = self.client.get(url);
+        if let Some(token) = bearer {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        answer(request).await
+    }
+
+    /// Posts a form with a client's proof of identity.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        issuer: &str,
+        credentials: &ClientCredentials,
+        form: &[(&str, &str)],
+    ) -> Result<Reply, String> {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        body.append_pair("client_id", &credentials.client_id);
+        let mut request = self.client.post(url);
+        match &credentials.auth {
+            ClientAuth::SecretPost(source) => {
+                body.append_pair("client_secret", read(source)?.expose_secret());
+            }
+            ClientAuth::SecretBasic(source) => {
+                let pair = format!("{}:{}", credentials.client_id, read(source)?.expose_secret());
+                request = request.header("authorization", format!("Basic {}", STANDARD.encode(pair)));
+            }
+            ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
+                let assertion = assertion(&credentials.client_id, issuer, key, key_id.clone(), *algorithm)?;
+                body.append_pair(
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                );
+                body.append_pair("client_assertion", &assertion);
+            }
+        }
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(body.finish());
+        answer(request).await
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<Reply, String> {
+    let mut response = request.send().await.map_err(|error| describe(&error))?;
+    let status = response.status().as_u16();
+    let date = response.headers().get("date").and_then(|date| date.to_str().ok()).and_then(parse_date);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err("the answer is longer than 1 MiB".to_owned());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { status, date, body: String::from_utf8_lossy(&body).into_owned().into() })
+}
+
+/// The innermost reason, without the URL.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
+
+fn parse_date(text: &str) -> Option<SystemTime> {
+    let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(time.as_second()).ok()?))
+}
+
+/// Reads a secret.
+pub(super) fn read(source: &SecretSource) -> Result<SecretString, String> {
+    match source {
+        SecretSource::Inline(secret) => Ok(secret.clone()),
+        SecretSource::File(path) => std::fs::read_to_string(path)
+            .map(|text| SecretString::from(text.trim_end_matches(['\r', '\n'])))
+            .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// A client assertion (RFC 7523), good for a minute.
+fn assertion(
+    client_id: &str,
+    issuer: &str,
+    key: &SecretSource,
+    key_id: Option<String>,
+    algorithm: AssertionAlgorithm,
+) -> Result<String, String> {
+    let pem = read(key)?;
+    let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
+        .map_err(|error| format!("the private key cannot be used: {error}"))?;
+    let mut header = Header::new(match algorithm {
+        AssertionAlgorithm::RS256 => Algorithm::RS256,
+        AssertionAlgorithm::RS384 => Algorithm::RS384,
+        AssertionAlgorithm::PS256 => Algorithm::PS256,
+    });
+    header.kid = key_id;
+    let mut id = [0_u8; 16];
+    getrandom::fill(&mut id).map_err(|error| format!("the system gives no random bytes: {error}"))?;
+    let now = seconds(SystemTime::now());
+    let claims = json!({
+        "iss": client_id, "sub": client_id, "aud": issuer,
+        "iat": now, "exp": now + 60, "jti": URL_SAFE_NO_PAD.encode(id),
+    });
+    jsonwebtoken::encode(&header, &claims, &key).map_err(|error| format!("no assertion: {error}"))
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A URL of the tenant: its base with segments put behind it, each percent-encoded.
+pub(super) fn tenant_url(settings: &Settings, segments: &[&str]) -> String {
+    let mut url: Url = settings.tenant.base_url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url.into()
+}
+
+/// The claims of a token, unverified.
+pub(super) fn claims(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}

@@ -1,0 +1,53 @@
+//! The tenant's refusals in the operator's terms: what is wrong, and where it is put right.
+
+use super::super::{ask::Reply, token::Refused};
+use crate::config::Settings;
+
+/// Why there is no management token.
+pub(in super::super) fn refusal(settings: &Settings, refused: &Refused) -> (String, String) {
+    let reply = match refused {
+        Refused::Unreachable(error) => {
+            return (
+                format!("{} does not answer: {error}", settings.tenant.base_url),
+                "correct `tenant.domain` or `tenant.base_url`, and let this machine reach it".to_owned(),
+            );
+        }
+        Refused::Answer(reply) => reply,
+    };
+    let (error, description) = (reply.error(), reply.description());
+    let said = format!("the token endpoint answered {} {error}: {description}", reply.status);
+    let remedy = match (reply.status, error.as_str()) {
+        (429, _) => "wait; the tenant's limit is used up. A gateway asks once per token lifetime: is something else asking?".to_owned(),
+        (500.., _) => "wait until the tenant answers again; see status.auth0.com".to_owned(),
+        (_, "unauthorized_client") => "allow the grant `Client Credentials` in the application's advanced settings".to_owned(),
+        (403, "access_denied") if description.contains("Service not enabled") => format!(
+            "`tenant.audience` ({}) is not an API of this tenant: correct `tenant.domain`, which must be the canonical domain",
+            settings.tenant.audience
+        ),
+        (403, "access_denied") => format!(
+            "authorise the application `{}` for the Auth0 Management API with read:users and read:user_idp_tokens",
+            settings.tenant.client_id
+        ),
+        (401, _) => "correct `tenant.client_id` and its secret or key, and `tenant.auth`: it must be the method set at the application".to_owned(),
+        (404 | 405, _) => "correct `tenant.base_url`: there is no Auth0 tenant at that address".to_owned(),
+        (200..=299, _) => "correct `tenant.base_url`: what answers there is not a token endpoint".to_owned(),
+        _ => "read the tenant's log (feccft), and correct the application named by `tenant.client_id`".to_owned(),
+    };
+    (said, remedy)
+}
+
+/// Why there is no user record.
+pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
+    let said = format!("the look-up answered {} {}: {}", reply.status, reply.error(), reply.description());
+    match reply.status {
+        404 => (
+            format!("the tenant has no user `{id}`"),
+            "give the primary user id as it stands in `sub`, for example google-oauth2|1234; linked accounts have none".to_owned(),
+        ),
+        400 => (said, "the id is not well formed, or the management token is none: check `tenant.audience`".to_owned()),
+        401 => (said, "token and look-up must use one host: keep `tenant.base_url` unset, or point both at it".to_owned()),
+        403 => (said, "add `read:users` to the application's grant for the Auth0 Management API".to_owned()),
+        429 => (said, "wait; the Management API's limit is used up".to_owned()),
+        _ => (said, "wait until the tenant answers again".to_owned()),
+    }
+}

@@ -1,0 +1,102 @@
+//! `gateway doctor`: asks the tenant, the providers and the store whether the set-up works. Changes nothing.
+
+mod accounts;
+mod explain;
+mod providers;
+mod store;
+mod tenant;
+mod vault;
+
+pub(super) use explain::{look_up as explain_look_up, refusal as explain_refusal};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Exit,
+    ask::Asker,
+    output::{Output, Tone},
+};
+use crate::config::Settings;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+    Skip,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    id: String,
+    status: Status,
+    finding: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+/// Collects checks in the order in which they were made.
+#[derive(Debug, Default)]
+struct Report(Vec<Check>);
+
+impl Report {
+    fn add(&mut self, id: &str, status: Status, finding: impl Into<String>, remedy: Option<String>) {
+        self.0.push(Check { id: id.to_owned(), status, finding: finding.into(), remedy });
+    }
+
+    fn ok(&mut self, id: &str, finding: impl Into<String>) {
+        self.add(id, Status::Ok, finding, None);
+    }
+
+    fn skip(&mut self, id: &str, finding: impl Into<String>) {
+        self.add(id, Status::Skip, finding, None);
+    }
+
+    fn warn(&mut self, id: &str, finding: impl Into<String>, remedy: impl Into<String>) {
+        self.add(id, Status::Warn, finding, Some(remedy.into()));
+    }
+
+    fn fail(&mut self, id: &str, finding: impl Into<String>, remedy: impl Into<String>) {
+        self.add(id, Status::Fail, finding, Some(remedy.into()));
+    }
+}
+
+pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, output: &Output) -> Exit {
+    let asker = match Asker::new(settings) {
+        Ok(asker) => asker,
+        Err(error) => return output.failure(&error, "report this"),
+    };
+    let mut report = Report::default();
+    tenant::discovery(settings, &asker, &mut report).await;
+    tenant::keys(settings, &asker, &mut report).await;
+    let management = tenant::grant(settings, &asker, &mut report).await;
+    accounts::check(settings, &asker, management.as_ref(), user, &mut report).await;
+    vault::check(settings, &asker, &mut report).await;
+    providers::check(settings, &asker, &mut report).await;
+    store::check(settings, &mut report).await;
+
+    let failed = report.0.iter().any(|check| check.status == Status::Fail);
+    if as_json {
+        output.json(&json!({ "checks": report.0 }));
+    } else {
+        report.0.iter().for_each(|check| show(check, output));
+    }
+    if failed { Exit::No } else { Exit::Fine }
+}
+
+fn show(check: &Check, output: &Output) {
+    let (word, tone) = match check.status {
+        Status::Ok => ("ok  ", Tone::Good),
+        Status::Warn => ("warn", Tone::Doubtful),
+        Status::Fail => ("FAIL", Tone::Bad),
+        Status::Skip => ("skip", Tone::Quiet),
+    };
+    output.line(&format!("{}  {}: {}", output.paint(word, tone), check.id, check.finding));
+    if let Some(remedy) = &check.remedy {
+        output.line(&format!("      remedy: {remedy}"));
+    }
+}

@@ -1,0 +1,40 @@
+//! `gateway healthcheck`, for containers without a shell.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde_json::json;
+
+use super::{Exit, ask::Asker, output::Output};
+use crate::config::Settings;
+
+pub(super) async fn run(settings: &Settings, ready: bool, json: bool, output: &Output) -> Exit {
+    let address = reachable(settings.server.admin_listen);
+    let path = if ready { "readyz" } else { "livez" };
+    let url = format!("http://{address}/{path}");
+    let answer = match Asker::new(settings) {
+        Ok(asker) => asker.get(&url, None).await,
+        Err(error) => Err(error),
+    };
+    let (healthy, finding) = match &answer {
+        Ok(reply) => (reply.status == 200, format!("{url} answered {}", reply.status)),
+        Err(error) => (false, format!("{url} did not answer: {error}")),
+    };
+    if json {
+        output.json(&json!({ "healthy": healthy, "finding": finding }));
+    } else if healthy {
+        output.line(&finding);
+    } else {
+        output.failure(&finding, "start the gateway, or correct `server.admin_listen`");
+    }
+    if healthy { Exit::Fine } else { Exit::No }
+}
+
+/// The listener's address as seen from the same machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

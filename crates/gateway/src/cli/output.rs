@@ -1,0 +1,81 @@
+//! Where results and messages go.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use super::{Exit, args::Color};
+use crate::config::Problems;
+
+/// The two streams and whether they take colours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    color: bool,
+}
+
+/// A colour that has a meaning; the words beside it always say the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tone {
+    Good,
+    Doubtful,
+    Bad,
+    Quiet,
+}
+
+impl Output {
+    pub(super) fn new(color: Color) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !plain && io::stdout().is_terminal(),
+        };
+        Self { color }
+    }
+
+    /// Writes a line of a result. A reader that went away is no error of ours.
+    pub(super) fn line(&self, text: &str) {
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// Writes a message.
+    pub(super) fn message(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes a result as JSON.
+    pub(super) fn json(&self, value: &impl Serialize) -> Exit {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => {
+                self.line(&text);
+                Exit::Fine
+            }
+            Err(error) => self.failure(&format!("the result cannot be written: {error}"), "report this"),
+        }
+    }
+
+    /// Says that the answer is no.
+    pub(super) fn failure(&self, problem: &str, remedy: &str) -> Exit {
+        self.message(&format!("error: {problem}\n  remedy: {remedy}"));
+        Exit::No
+    }
+
+    /// Says what is wrong with the configuration.
+    pub(super) fn problems(&self, problems: &Problems) -> Exit {
+        self.message(&problems.to_string());
+        let count = problems.0.len();
+        self.message(&format!("{count} problem{} in the configuration", if count == 1 { "" } else { "s" }));
+        Exit::Usage
+    }
+
+    /// A word in its colour.
+    pub(super) fn paint(&self, text: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Doubtful => "33",
+            Tone::Bad => "31",
+            Tone::Quiet => "2",
+        };
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
