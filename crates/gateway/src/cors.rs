@@ -145,7 +145,10 @@ mod tests {
         for foreign in ["https://evil.example", "null", "*", "https://app.example.com.evil.example"] {
             let response = preflight(foreign, "authorization");
             assert_eq!(response.status(), 204);
-            assert!(!response.headers().keys().any(|n| n.as_str().starts_with("access-control-")), "{foreign}");
+            assert!(
+                !response.headers().keys().any(|n| n.as_str().starts_with("access-control-")),
+                "{foreign}"
+            );
         }
         let bad = preflight("https://app.example.com", "a b");
         assert!(!bad.headers().contains_key("access-control-allow-headers"));

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::Method;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use idp_adapters::{Adapter, Kind};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -236,7 +236,8 @@ impl ProviderPlan {
     /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
     /// when the URL is not one of this provider.
     pub fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
-        if let Some((host, upstream)) = self.upstreams.iter().find(|(_, upstream)| upstream.is_origin_of(url)) {
+        if let Some((host, upstream)) = self.upstreams.iter().find(|(_, upstream)| upstream.is_origin_of(url))
+        {
             return Some((host.as_str().into(), Arc::clone(upstream)));
         }
         if self.base.is_origin_of(url) {
@@ -270,10 +271,14 @@ impl ProviderPlan {
         let path = if asked.path.is_empty() { "/" } else { asked.path };
         path::check(path, self.encoded_slash)
             .map_err(|reason| Problem::new(Code::BadPath).detail(reason.to_string()))?;
-        if let Some(name) = asked.query.and_then(|query| path::denied_member(query, self.adapter.denied_query())) {
+        if let Some(name) =
+            asked.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
+        {
             return Err(Problem::new(Code::BadRequest)
                 .detail(format!("the query member '{name}' is not passed to this provider"))
-                .remedy(format!("Leave '{name}' out of the query; the gateway does what it is for, or nobody may.")));
+                .remedy(format!(
+                    "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
+                )));
         }
         let call = Call { method: asked.method, host: &host, path };
         let permit = self.policy.judge(&*self.adapter, call, has_scope)?;

@@ -68,7 +68,12 @@ impl Rule {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    fn matching(&self, method: &Method, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> Option<&Pattern> {
+    fn matching(
+        &self,
+        method: &Method,
+        segments: &[std::borrow::Cow<'_, [u8]>],
+        fold: bool,
+    ) -> Option<&Pattern> {
         if !self.covers(method) {
             return None;
         }
@@ -102,15 +107,20 @@ impl Pattern {
         if rest {
             parts.pop();
         }
-        let segments = parts.iter().map(|part| Element::parse(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
+        let segments =
+            parts.iter().map(|part| Element::parse(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
         Ok(Self { segments, rest })
     }
 
     /// Whether decoded segments fit.
     pub fn matches(&self, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> bool {
-        let long_enough =
-            if self.rest { segments.len() >= self.segments.len() } else { segments.len() == self.segments.len() };
-        long_enough && self.segments.iter().zip(segments).all(|(element, segment)| element.matches(segment, fold))
+        let long_enough = if self.rest {
+            segments.len() >= self.segments.len()
+        } else {
+            segments.len() == self.segments.len()
+        };
+        long_enough
+            && self.segments.iter().zip(segments).all(|(element, segment)| element.matches(segment, fold))
     }
 
     /// Whether the first element is a literal, so that the pattern names what it opens.
@@ -202,7 +212,9 @@ impl Policy {
                 .remedy("There is no setting that opens this path; do without it."));
         }
         if !adapter.allows_path(call.host, call.path) {
-            return Err(Problem::new(Code::PolicyDenied).detail("this path is not open on that provider host"));
+            return Err(
+                Problem::new(Code::PolicyDenied).detail("this path is not open on that provider host")
+            );
         }
         let guarded = adapter.guards(call.method, call.host, call.path).is_some();
         if self.rules.is_empty() {

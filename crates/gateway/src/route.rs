@@ -104,7 +104,10 @@ mod tests {
             ("/proxy/github", proxy("github", None, "")),
             ("/proxy/github/", proxy("github", None, "/")),
             ("/proxy/github//user", proxy("github", None, "//user")),
-            ("/proxy/google/~people.googleapis.com/v1/x", proxy("google", Some("people.googleapis.com"), "/v1/x")),
+            (
+                "/proxy/google/~people.googleapis.com/v1/x",
+                proxy("google", Some("people.googleapis.com"), "/v1/x"),
+            ),
             ("/proxy/google/~people.googleapis.com", proxy("google", Some("people.googleapis.com"), "")),
             ("/proxy/google/~", proxy("google", Some(""), "")),
             ("/proxy/google/%7Epeople.googleapis.com/", proxy("google", None, "/%7Epeople.googleapis.com/")),

@@ -72,8 +72,14 @@ impl Origins {
             || self.variables.keys().any(|given| given == key || key.starts_with(&format!("{given}.")))
     }
 
-    /// The source of a key, or of the nearest table around it.
+    /// The source of a key, of what is below it, or of the nearest table around it.
     pub(super) fn of(&self, key: &str) -> String {
+        let below = format!("{key}.");
+        if !self.lines.contains_key(key)
+            && let Some((_, variable)) = self.variables.iter().find(|(given, _)| given.starts_with(&below))
+        {
+            return variable.clone();
+        }
         let mut at = key;
         loop {
             if let Some(variable) = self.variables.get(at) {

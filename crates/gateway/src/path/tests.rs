@@ -41,9 +41,24 @@ fn tm_r02_paths_that_climb_are_refused() {
 
 #[test]
 fn what_passes_verbatim() {
-    for path in
-        ["/", "/v1.0/me", "/..a", "/a..", "/...", "/a//b", "/a/", "/a%2fb", "/a%252fb", "/%7Bu%7D", "/100%25", "/a;b", "/%C3%A4", "/a:b@c~d", "/.well-known/x", "/%252500"]
-    {
+    for path in [
+        "/",
+        "/v1.0/me",
+        "/..a",
+        "/a..",
+        "/...",
+        "/a//b",
+        "/a/",
+        "/a%2fb",
+        "/a%252fb",
+        "/%7Bu%7D",
+        "/100%25",
+        "/a;b",
+        "/%C3%A4",
+        "/a:b@c~d",
+        "/.well-known/x",
+        "/%252500",
+    ] {
         assert_eq!(check(path, true), Ok(()), "{path}");
     }
 }
@@ -58,12 +73,21 @@ fn tm_r03_encoded_slash_is_per_adapter() {
 
 #[test]
 fn tm_r07_tokens_in_the_query_are_recognised_in_any_spelling() {
-    for query in
-        ["access_token=x", "a=b&access_token", "%61ccess_token=x", "a=1;oauth_token=2", "BEARER_TOKEN=1", "+access_token=1", "access%5ftoken[]=1", "access.token=1"]
-    {
+    for query in [
+        "access_token=x",
+        "a=b&access_token",
+        "%61ccess_token=x",
+        "a=1;oauth_token=2",
+        "BEARER_TOKEN=1",
+        "+access_token=1",
+        "access%5ftoken[]=1",
+        "access.token=1",
+    ] {
         assert!(token_in_query(query), "{query}");
     }
-    for query in ["", "a=access_token", "my_access_token=1", "access_tokens=1", "page=2", "%2561ccess_token=1"] {
+    for query in
+        ["", "a=access_token", "my_access_token=1", "access_tokens=1", "page=2", "%2561ccess_token=1"]
+    {
         assert!(!token_in_query(query), "{query}");
     }
     assert_eq!(denied_member("fields=id&m%65thod=delete", &["method", "batch"]), Some("method"));

@@ -1,6 +1,5 @@
 use std::sync::LazyLock;
 
-
 use proptest::prelude::*;
 
 use super::*;
@@ -20,9 +19,12 @@ fn provider(kind: Kind, base: Option<&str>, upstreams: &[(&str, &str)], access: 
     .unwrap()
 }
 
-
-
-fn plan(provider: &ProviderPlan, host: Option<&str>, path: &str, query: Option<&str>) -> Result<String, Code> {
+fn plan(
+    provider: &ProviderPlan,
+    host: Option<&str>,
+    path: &str,
+    query: Option<&str>,
+) -> Result<String, Code> {
     provider
         .plan(Asked { method: &Method::GET, host, path, query }, &|_| false)
         .map(|plan| plan.uri(&[]).unwrap().to_string())
@@ -52,9 +54,17 @@ fn tm_r01_hosts_come_from_adapter_and_configuration_alone() {
         Ok("https://people.googleapis.com/v1/people/me")
     );
     for host in [
-        "evil.com", "storage.googleapis.com", "x.people.googleapis.com", "people.googleapis.com.",
-        "people.googleapis.com:8443", "u@people.googleapis.com", "127.0.0.1", "", "googleapis.com",
-        "people.googleapis.com%2f", "169.254.169.254",
+        "evil.com",
+        "storage.googleapis.com",
+        "x.people.googleapis.com",
+        "people.googleapis.com.",
+        "people.googleapis.com:8443",
+        "u@people.googleapis.com",
+        "127.0.0.1",
+        "",
+        "googleapis.com",
+        "people.googleapis.com%2f",
+        "169.254.169.254",
     ] {
         assert_eq!(plan(&google, Some(host), "/", None), Err(Code::HostNotAllowed), "{host}");
     }
@@ -100,7 +110,9 @@ fn extra_query_members_are_encoded_and_appended() {
 #[test]
 fn tm_r08_query_members_that_move_tokens_are_refused() {
     let facebook = provider(Kind::Facebook, None, &[], Access::Read);
-    for query in ["method=delete", "m%65thod=post", "a=1&suppress_http_code=1", "callback=x", "appsecret_proof=1"] {
+    for query in
+        ["method=delete", "m%65thod=post", "a=1&suppress_http_code=1", "callback=x", "appsecret_proof=1"]
+    {
         assert_eq!(plan(&facebook, None, "/v22.0/me", Some(query)), Err(Code::BadRequest), "{query}");
     }
 }
@@ -109,7 +121,10 @@ static PROVIDERS: LazyLock<Vec<(ProviderPlan, &'static [&'static str])>> = LazyL
     vec![
         (provider(Kind::GitHub, None, &[], Access::Full), &["api.github.com", "uploads.github.com"]),
         (provider(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], Access::Full), &["ghe.corp"]),
-        (provider(Kind::Facebook, None, &[], Access::Full), &["graph.facebook.com", "graph-video.facebook.com"]),
+        (
+            provider(Kind::Facebook, None, &[], Access::Full),
+            &["graph.facebook.com", "graph-video.facebook.com"],
+        ),
     ]
 });
 

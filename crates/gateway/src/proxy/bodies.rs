@@ -44,7 +44,8 @@ impl Payload {
             Self::Whole(bytes) => Some(body::full(bytes.clone())),
             Self::Streamed(body, recorder) => match body.take() {
                 Some(inner) => Some(
-                    Recording { inner, recorder: recorder.clone(), progress: progress.clone() }.boxed_unsync(),
+                    Recording { inner, recorder: recorder.clone(), progress: progress.clone() }
+                        .boxed_unsync(),
                 ),
                 None => recorder.replay().map(body::full),
             },
@@ -64,7 +65,8 @@ async fn collect(body: &mut Body) -> Result<Bytes, RequestBodyFault> {
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))?;
+        let frame =
+            frame.map_err(|error| RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))?;
         let Ok(data) = frame.into_data() else { continue };
         match &mut rest {
             Some(rest) => rest.extend_from_slice(&data),
@@ -121,7 +123,10 @@ impl http_body::Body for Prefixed {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if let Some(first) = self.first.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -200,7 +205,10 @@ impl http_body::Body for Recording {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
             match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => {
@@ -266,7 +274,10 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         loop {
             match Pin::new(&mut this.inner).poll_frame(cx) {

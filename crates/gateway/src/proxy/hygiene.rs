@@ -1,8 +1,8 @@
 //! Which headers pass, in both directions (contract sections 3 and 4), and what every proxied answer carries.
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName,
-    HeaderValue, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap,
+    HeaderName, HeaderValue, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 
 use crate::problem::X_REQUEST_ID;
@@ -55,13 +55,24 @@ fn stays_behind(name: &str, echo_prone: bool) -> bool {
         return true;
     }
     match name {
-        "authorization" | "dpop" | "cookie" | "cookie2" | "forwarded" | "x-real-ip" | "origin" | "referer"
-        | "accept-encoding" | "expect" | "traceparent" | "tracestate" | "baggage" | "host" => true,
-        "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url"
-        | "x-original-uri" | "x-original-method" | "x-rewrite-url" | "x-override-url" | "x-forwarded"
+        "authorization" | "dpop" | "cookie" | "cookie2" | "forwarded" | "x-real-ip" | "origin"
+        | "referer" | "accept-encoding" | "expect" | "traceparent" | "tracestate" | "baggage" | "host" => {
+            true
+        }
+        "x-http-method-override"
+        | "x-http-method"
+        | "x-method-override"
+        | "x-original-url"
+        | "x-original-uri"
+        | "x-original-method"
+        | "x-rewrite-url"
+        | "x-override-url"
+        | "x-forwarded"
         | "x-request-id" => true,
         "range" | "if-range" => echo_prone,
-        _ => ["proxy-", "x-forwarded-", "x-auth0-", "sec-", "idp-"].iter().any(|prefix| name.starts_with(prefix)),
+        _ => ["proxy-", "x-forwarded-", "x-auth0-", "sec-", "idp-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix)),
     }
 }
 
@@ -105,10 +116,25 @@ fn is_dropped(name: &str) -> bool {
         return true;
     }
     match name {
-        "timing-allow-origin" | "www-authenticate" | "authentication-info" | "x-github-sso" | "server"
-        | "x-powered-by" | "via" | "alt-svc" | "strict-transport-security" | "clear-site-data" | "nel"
-        | "report-to" | "reporting-endpoints" | "permissions-policy" | "service-worker-allowed" | "sourcemap"
-        | "x-sourcemap" | "refresh" | "x-request-id" => true,
+        "timing-allow-origin"
+        | "www-authenticate"
+        | "authentication-info"
+        | "x-github-sso"
+        | "server"
+        | "x-powered-by"
+        | "via"
+        | "alt-svc"
+        | "strict-transport-security"
+        | "clear-site-data"
+        | "nel"
+        | "report-to"
+        | "reporting-endpoints"
+        | "permissions-policy"
+        | "service-worker-allowed"
+        | "sourcemap"
+        | "x-sourcemap"
+        | "refresh"
+        | "x-request-id" => true,
         _ => ["access-control-", "set-cookie", "proxy-", "content-security-policy", "cross-origin-", "idp-"]
             .iter()
             .any(|prefix| name.starts_with(prefix)),
@@ -237,7 +263,15 @@ mod tests {
         let to = forward(&from, false, "ours");
         assert_eq!(
             names(&to),
-            ["accept", "accept-encoding", "content-type", "if-none-match", "range", "x-github-api-version", "x-request-id"]
+            [
+                "accept",
+                "accept-encoding",
+                "content-type",
+                "if-none-match",
+                "range",
+                "x-github-api-version",
+                "x-request-id"
+            ]
         );
         assert_eq!(to["accept-encoding"], "identity");
         assert_eq!(to["x-request-id"], "ours");

@@ -157,7 +157,9 @@ impl Rewriter {
                 }
                 self.expects_name = false;
             }
-            b',' => self.expects_name = self.buried == 0 && self.levels.last().is_some_and(|level| level.object),
+            b',' => {
+                self.expects_name = self.buried == 0 && self.levels.last().is_some_and(|level| level.object)
+            }
             b':' => self.expects_name = false,
             b'"' if self.expects_name => {
                 self.name.clear();
@@ -194,7 +196,9 @@ impl Rewriter {
 
     /// The name just read, if anybody could ask for it.
     fn decoded_name(&self) -> Option<String> {
-        if self.name.len() > MAX_NAME || (self.levels.len() > self.longest_path && self.rules.dropped.is_empty()) {
+        if self.name.len() > MAX_NAME
+            || (self.levels.len() > self.longest_path && self.rules.dropped.is_empty())
+        {
             return None;
         }
         let quoted = [b"\"", &self.name[..], b"\""].concat();
@@ -210,7 +214,10 @@ impl Rewriter {
         }
         let here = |path: &Vec<String>| {
             path.len() == self.levels.len()
-                && path.iter().zip(&self.levels).all(|(want, level)| level.object && level.name.as_ref() == Some(want))
+                && path
+                    .iter()
+                    .zip(&self.levels)
+                    .all(|(want, level)| level.object && level.name.as_ref() == Some(want))
         };
         self.rules.links.iter().any(here).then_some(false)
     }
@@ -254,7 +261,10 @@ impl http_body::Body for RewrittenBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         while !self.ended {
             let out = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {

@@ -112,7 +112,8 @@ impl Links {
         match &self.base {
             LinkBase::Virtual { scheme, port, host: (public, provider_host) } => {
                 let own = (host == provider_host).then_some(public);
-                let other = || self.virtual_hosts.iter().find(|(_, known)| known == host).map(|(name, _)| name);
+                let other =
+                    || self.virtual_hosts.iter().find(|(_, known)| known == host).map(|(name, _)| name);
                 match (own.or_else(other), &self.public) {
                     (Some(name), _) => format!("{scheme}://{name}{port}"),
                     (None, Some(public)) => by_path(public),
@@ -137,7 +138,8 @@ impl Links {
             changed = true;
         }
         if headers.contains_key(LINK) {
-            let lines: Vec<HeaderValue> = headers.get_all(LINK).iter().map(|line| self.rewrite_line(line)).collect();
+            let lines: Vec<HeaderValue> =
+                headers.get_all(LINK).iter().map(|line| self.rewrite_line(line)).collect();
             headers.remove(LINK);
             for line in lines {
                 headers.append(LINK, line);

@@ -32,7 +32,8 @@ pub(crate) struct TokenInBody;
 fn is_searched(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_TYPE).iter().any(|value| {
         let text = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        text.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") || text.eq_ignore_ascii_case(b"multipart/mixed")
+        text.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+            || text.eq_ignore_ascii_case(b"multipart/mixed")
     })
 }
 
@@ -72,7 +73,10 @@ impl http_body::Body for Searched {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         while !self.ended {
             let out = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {

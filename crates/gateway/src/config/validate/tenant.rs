@@ -79,7 +79,9 @@ struct Proof<'a> {
 fn proof(proof: &Proof<'_>, collector: &mut Collector) {
     let at = |name: &str| format!("{}.{name}", proof.section);
     both(proof.section, proof.inline, proof.file.is_some(), collector);
-    let secret = proof.inline || proof.file.is_some();
+    // A value that was refused is not missing.
+    let refused = collector.is_dropped(&at("client_secret"));
+    let secret = proof.inline || proof.file.is_some() || refused;
     match (proof.method, secret, proof.key.is_some()) {
         (AuthMethod::PrivateKeyJwt, _, false) => collector.report(
             &at("private_key_file"),

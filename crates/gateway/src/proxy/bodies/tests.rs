@@ -61,9 +61,12 @@ async fn reading_ahead_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_pauses_too_long_is_given_up() {
     let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
-    let stream = futures_util::stream::unfold(receiver, |mut receiver: tokio::sync::mpsc::Receiver<Bytes>| async move {
-        receiver.recv().await.map(|bytes| (Ok::<_, BoxError>(Frame::data(bytes)), receiver))
-    });
+    let stream = futures_util::stream::unfold(
+        receiver,
+        |mut receiver: tokio::sync::mpsc::Receiver<Bytes>| async move {
+            receiver.recv().await.map(|bytes| (Ok::<_, BoxError>(Frame::data(bytes)), receiver))
+        },
+    );
     let mut body = Timed::new(Box::pin(StreamBody::new(stream)), Duration::from_secs(5));
     sender.send(Bytes::from_static(b"a")).await.unwrap();
     assert!(body.frame().await.unwrap().is_ok());

@@ -7,7 +7,13 @@ use super::*;
 use crate::plan::{Asked, PlanParts};
 use crate::policy::{Access, Policy};
 
-fn links(kind: Kind, base_url: Option<&str>, upstreams: &[(&str, &str)], base: LinkBase, host: Option<&str>) -> Links {
+fn links(
+    kind: Kind,
+    base_url: Option<&str>,
+    upstreams: &[(&str, &str)],
+    base: LinkBase,
+    host: Option<&str>,
+) -> Links {
     let upstreams: BTreeMap<String, Url> =
         upstreams.iter().map(|(host, url)| ((*host).to_owned(), Url::parse(url).unwrap())).collect();
     let base_url = base_url.map(|url| Url::parse(url).unwrap());
@@ -23,7 +29,14 @@ fn links(kind: Kind, base_url: Option<&str>, upstreams: &[(&str, &str)], base: L
     let sent = plan.plan(asked, &|_| true).unwrap();
     let vhosts: Arc<[(String, String)]> =
         Arc::new([("mail.gw.example".to_owned(), "gmail.googleapis.com".to_owned())]);
-    Links::new(Arc::new(plan), kind.as_str().into(), base, Some("https://gw.example/base".into()), vhosts, &sent)
+    Links::new(
+        Arc::new(plan),
+        kind.as_str().into(),
+        base,
+        Some("https://gw.example/base".into()),
+        vhosts,
+        &sent,
+    )
 }
 
 fn origin() -> LinkBase {
@@ -34,11 +47,17 @@ fn origin() -> LinkBase {
 fn tm_o03_pagination_links_lead_back_to_the_gateway() {
     let github = links(Kind::GitHub, None, &[], origin(), None);
     for (from, to) in [
-        ("https://api.github.com/user/repos?page=2", Some("https://gw.example/proxy/github/user/repos?page=2")),
+        (
+            "https://api.github.com/user/repos?page=2",
+            Some("https://gw.example/proxy/github/user/repos?page=2"),
+        ),
         ("https://api.github.com", Some("https://gw.example/proxy/github/")),
         ("https://uploads.github.com/x", Some("https://gw.example/proxy/github/~uploads.github.com/x")),
         ("/relative?x=%2F", Some("https://gw.example/proxy/github/relative?x=%2F")),
-        ("https://api.github.com/repos/a/b/contents/x%2Fy", Some("https://gw.example/proxy/github/repos/a/b/contents/x%2Fy")),
+        (
+            "https://api.github.com/repos/a/b/contents/x%2Fy",
+            Some("https://gw.example/proxy/github/repos/a/b/contents/x%2Fy"),
+        ),
         ("https://api.github.com/x?access_token=t&page=2", Some("https://gw.example/proxy/github/x?page=2")),
         ("https://api.github.com/x?access_token=t", Some("https://gw.example/proxy/github/x")),
         ("http://api.github.com/x", None),
@@ -56,7 +75,10 @@ fn tm_o03_pagination_links_lead_back_to_the_gateway() {
 #[test]
 fn configured_bases_and_mirrors_are_recognised() {
     let enterprise = links(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], LinkBase::Path, None);
-    assert_eq!(enterprise.rewrite("https://ghe.corp/api/v3/user?page=2").as_deref(), Some("/proxy/github/user?page=2"));
+    assert_eq!(
+        enterprise.rewrite("https://ghe.corp/api/v3/user?page=2").as_deref(),
+        Some("/proxy/github/user?page=2")
+    );
     assert_eq!(enterprise.rewrite("https://ghe.corp/login"), None);
     assert_eq!(enterprise.rewrite("https://ghe.corp/api/v30/user"), None);
     let local = links(
@@ -67,7 +89,10 @@ fn configured_bases_and_mirrors_are_recognised() {
         None,
     );
     assert_eq!(local.rewrite("http://127.0.0.1:9000/d?a").as_deref(), Some("/proxy/google/d?a"));
-    assert_eq!(local.rewrite("http://127.0.0.1:9001/p").as_deref(), Some("/proxy/google/~people.googleapis.com/p"));
+    assert_eq!(
+        local.rewrite("http://127.0.0.1:9001/p").as_deref(),
+        Some("/proxy/google/~people.googleapis.com/p")
+    );
     assert_eq!(local.rewrite("http://127.0.0.1:9002/p"), None);
 }
 
@@ -79,8 +104,14 @@ fn virtual_hosts_keep_their_name_and_the_requests_port() {
         host: ("people.gw.example".into(), "people.googleapis.com".into()),
     };
     let google = links(Kind::Google, None, &[], base, Some("people.googleapis.com"));
-    assert_eq!(google.rewrite("https://people.googleapis.com/v1/x?p=1").as_deref(), Some("https://people.gw.example:8443/v1/x?p=1"));
-    assert_eq!(google.rewrite("https://gmail.googleapis.com/m").as_deref(), Some("https://mail.gw.example:8443/m"));
+    assert_eq!(
+        google.rewrite("https://people.googleapis.com/v1/x?p=1").as_deref(),
+        Some("https://people.gw.example:8443/v1/x?p=1")
+    );
+    assert_eq!(
+        google.rewrite("https://gmail.googleapis.com/m").as_deref(),
+        Some("https://mail.gw.example:8443/m")
+    );
     assert_eq!(
         google.rewrite("https://www.googleapis.com/d").as_deref(),
         Some("https://gw.example/base/proxy/google/d")
