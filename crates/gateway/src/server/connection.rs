@@ -15,7 +15,7 @@ use crate::{
     telemetry::{Metrics, Shed},
 };
 use bytes::BytesMut;
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, task::AtomicWaker};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,6 +26,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 use tokio::{
@@ -35,7 +36,8 @@ use tokio::{
 };
 
 /// Answers one request of a connection: the layered stack.
-pub(crate) type Stack = Arc<dyn Fn(Request<Incoming>, Origin) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+pub(crate) type Stack =
+    Arc<dyn Fn(Request<Incoming>, Origin) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// Where a request came from.
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct Origin {
 #[derive(Debug, Default)]
 pub(crate) struct ConnState {
     active: AtomicUsize,
+    quiet: AtomicWaker,
     served: AtomicU64,
     refused: OnceLock<(u64, Fault)>,
     flooded: AtomicBool,
@@ -63,7 +66,10 @@ pub(crate) struct Active(Arc<ConnState>);
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        if self.0.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // From now on the connection is idle, and the guard has to start its clock.
+            self.0.quiet.wake();
+        }
     }
 }
 
@@ -71,6 +77,12 @@ impl ConnState {
     /// Running requests.
     pub(crate) fn active(&self) -> usize {
         self.active.load(Ordering::Relaxed)
+    }
+
+    /// Whether no request is running; when one is, the waker is woken at its end.
+    pub(crate) fn is_quiet(&self, waker: &Waker) -> bool {
+        self.quiet.register(waker);
+        self.active.load(Ordering::Acquire) == 0
     }
 
     /// Starts a request.
@@ -157,8 +169,14 @@ where
     }
 }
 
-async fn http1<IO>(io: Socket<IO>, read: BytesMut, peer: Peer, state: Arc<ConnState>, options: &Options, common: &Common)
-where
+async fn http1<IO>(
+    io: Socket<IO>,
+    read: BytesMut,
+    peer: Peer,
+    state: Arc<ConnState>,
+    options: &Options,
+    common: &Common,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = options.limits;
@@ -191,8 +209,14 @@ where
     }
 }
 
-async fn http2<IO>(io: Socket<IO>, read: BytesMut, peer: Peer, state: Arc<ConnState>, options: &Options, common: &Common)
-where
+async fn http2<IO>(
+    io: Socket<IO>,
+    read: BytesMut,
+    peer: Peer,
+    state: Arc<ConnState>,
+    options: &Options,
+    common: &Common,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let streams = options.limits.streams;
@@ -221,7 +245,8 @@ where
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
     let mut clocks = Clocks::new(options);
-    let (mut closing, mut aborted) = (pin!(common.lifecycle.reached(common.closes_at)), pin!(common.lifecycle.reached(Stage::Aborted)));
+    let (mut closing, mut aborted) =
+        (pin!(common.lifecycle.reached(common.closes_at)), pin!(common.lifecycle.reached(Stage::Aborted)));
     loop {
         let close = tokio::select! {
             _ = connection.as_mut() => return,
@@ -293,4 +318,3 @@ impl Clocks {
         Tick::Fine
     }
 }
-

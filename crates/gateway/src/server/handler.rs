@@ -10,7 +10,11 @@ use http::{Request, Response};
 /// A [`Summary`](crate::telemetry::Summary) in the response's extensions feeds the access log and the metrics.
 pub trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request. Dropping the future means that the client has left.
-    fn handle(&self, request: Request<RequestBody>, peer: Peer) -> impl Future<Output = Response<Body>> + Send;
+    fn handle(
+        &self,
+        request: Request<RequestBody>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 impl<F, Answer> Handler for F
@@ -18,7 +22,11 @@ where
     F: Fn(Request<RequestBody>, Peer) -> Answer + Clone + Send + Sync + 'static,
     Answer: Future<Output = Response<Body>> + Send,
 {
-    fn handle(&self, request: Request<RequestBody>, peer: Peer) -> impl Future<Output = Response<Body>> + Send {
+    fn handle(
+        &self,
+        request: Request<RequestBody>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Body>> + Send {
         self(request, peer)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -72,7 +72,14 @@ impl Server {
         let room = options.limits.connections;
         let context = Context::new(options, metrics.clone());
         let stack = layers::public(&context, handler);
-        Self::assemble(listener, tls, context, Common { stack, lifecycle, closes_at: Stage::Closing, metrics }, room, true)
+        Self::assemble(
+            listener,
+            tls,
+            context,
+            Common { stack, lifecycle, closes_at: Stage::Closing, metrics },
+            room,
+            true,
+        )
     }
 
     /// Binds the admin listener: same wire, no TLS, no cap that probes could run into, open until the very end.
@@ -88,7 +95,14 @@ impl Server {
         let listener = listen(options.admin_listen, "server.admin_listen")?;
         let context = Context::new(options, metrics.clone());
         let stack = layers::admin(&context, handler);
-        Self::assemble(listener, None, context, Common { stack, lifecycle, closes_at: Stage::Aborted, metrics }, 1024, false)
+        Self::assemble(
+            listener,
+            None,
+            context,
+            Common { stack, lifecycle, closes_at: Stage::Aborted, metrics },
+            1024,
+            false,
+        )
     }
 
     fn assemble(
@@ -127,6 +141,16 @@ impl Server {
     #[must_use]
     pub fn reconfigure(&self) -> Reconfigure {
         Reconfigure { context: Arc::clone(&self.context), tls: self.tls.clone() }
+    }
+
+    /// Serves a connection that was made elsewhere, such as an in-memory pipe, outside the connection limit.
+    pub fn serve_stream<IO>(&self, io: IO, from: SocketAddr) -> impl Future<Output = ()> + Send + use<IO>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let options = self.context.options.load_full();
+        let peer = Peer::new(from, false, &options.trusted_proxies);
+        connection::serve(io, peer, options, Arc::clone(&self.common))
     }
 
     /// Accepts and serves until the lifecycle says stop and every connection has ended or was cut off.
@@ -230,7 +254,13 @@ impl Drop for Open {
     }
 }
 
-async fn converse(stream: TcpStream, peer: Peer, tls: Option<ServerTls>, options: Arc<Options>, common: Arc<Common>) {
+async fn converse(
+    stream: TcpStream,
+    peer: Peer,
+    tls: Option<ServerTls>,
+    options: Arc<Options>,
+    common: Arc<Common>,
+) {
     match tls {
         None => connection::serve(stream, peer, options, common).await,
         Some(tls) => {

@@ -51,7 +51,8 @@ impl AllowedHost {
     pub fn matches(&self, host: &str) -> bool {
         let (name, port) = super::wire::names::split_port(host.as_bytes());
         let port_is_fine = self.port.is_none_or(|wanted| {
-            port.and_then(|digits| str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok()) == Some(wanted)
+            port.and_then(|digits| str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok())
+                == Some(wanted)
         });
         port_is_fine && name.eq_ignore_ascii_case(self.name.as_bytes())
     }
@@ -161,7 +162,9 @@ impl Options {
     /// Whether `host` (a valid `Host` value) is served here.
     #[must_use]
     pub fn serves(&self, host: &str) -> bool {
-        self.allowed_hosts.is_empty() || self.allowed_hosts.iter().any(|allowed| allowed.matches(host)) || self.is_virtual(host)
+        self.allowed_hosts.is_empty()
+            || self.allowed_hosts.iter().any(|allowed| allowed.matches(host))
+            || self.is_virtual(host)
     }
 
     /// Whether `host` is the public name of a virtual host.
@@ -179,14 +182,24 @@ mod tests {
     #[test]
     fn tm_f08_hosts_match_exactly_but_for_case_and_port() {
         let options = Options {
-            allowed_hosts: vec![AllowedHost::parse("GW.example.com"), AllowedHost::parse("b.example.com:8443")],
+            allowed_hosts: vec![
+                AllowedHost::parse("GW.example.com"),
+                AllowedHost::parse("b.example.com:8443"),
+            ],
             virtual_hosts: vec!["people.gw.example.com".to_owned()],
             ..Options::default()
         };
         for good in ["gw.example.com", "GW.EXAMPLE.COM:80", "b.example.com:8443", "People.gw.example.com:1"] {
             assert!(options.serves(good), "{good}");
         }
-        for bad in ["example.com", "b.example.com", "b.example.com:443", "gw.example.com.evil", "gw.example.com.", "x.gw.example.com"] {
+        for bad in [
+            "example.com",
+            "b.example.com",
+            "b.example.com:443",
+            "gw.example.com.evil",
+            "gw.example.com.",
+            "x.gw.example.com",
+        ] {
             assert!(!options.serves(bad), "{bad}");
         }
         assert!(Options::default().serves("anything"));

@@ -30,15 +30,24 @@ impl Peer {
         if !self.trusted {
             return self;
         }
-        let hops = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let hops = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
         let hops: Vec<IpAddr> = hops.map_while(|hop| hop.trim().parse().ok()).collect();
         // From the right, the first address that is none of ours is the client.
-        if let Some(client) = hops.iter().rev().find(|ip| !trusted.iter().any(|net| net.contains(*ip))).or(hops.first()) {
+        if let Some(client) =
+            hops.iter().rev().find(|ip| !trusted.iter().any(|net| net.contains(*ip))).or(hops.first())
+        {
             self.client = client.to_canonical();
         }
-        if let Some(proto) = headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok()) {
+        if let Some(proto) =
+            headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok())
+        {
             let last = proto.rsplit(',').next().unwrap_or_default().trim();
-            self.https = last.eq_ignore_ascii_case("https") || (self.https && !last.eq_ignore_ascii_case("http"));
+            self.https =
+                last.eq_ignore_ascii_case("https") || (self.https && !last.eq_ignore_ascii_case("http"));
         }
         self
     }

@@ -37,7 +37,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inbound<B> {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
@@ -45,7 +48,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inbound<B> {
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
         if polled.is_pending() {
             this.clock.arm(this.idle);
-            return if this.clock.poll_passed(cx) { this.fail(RequestBodyFault::Idle) } else { Poll::Pending };
+            return if this.clock.poll_passed(cx) {
+                this.fail(RequestBodyFault::Idle)
+            } else {
+                Poll::Pending
+            };
         }
         this.clock.disarm();
         match ready!(polled) {

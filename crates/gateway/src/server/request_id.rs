@@ -14,7 +14,9 @@ impl RequestId {
         let mut bits = [0_u8; 16];
         if aws_lc_rs::rand::fill(&mut bits).is_err() {
             // The system's generator cannot fail once it is seeded; an id must still be had.
-            bits = std::array::from_fn(|_| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0]);
+            bits = std::array::from_fn(|_| {
+                std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0]
+            });
         }
         let mut text = [0_u8; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(bits) {

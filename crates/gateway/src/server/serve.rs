@@ -103,7 +103,10 @@ fn announce(listening: Listening) {
 
 async fn end_on_signal(lifecycle: Lifecycle, timing: super::Drain) {
     let Ok(mut termination) = Termination::install() else {
-        tracing::error!(event = "no-signals", "the process cannot receive SIGTERM; it will end without a drain");
+        tracing::error!(
+            event = "no-signals",
+            "the process cannot receive SIGTERM; it will end without a drain"
+        );
         return;
     };
     tokio::select! {
@@ -128,12 +131,15 @@ async fn hangups(reload: Reloader) {
 fn reloader(load: Load, server: super::listener::Reconfigure, telemetry: Telemetry) -> Reloader {
     let turn = Arc::new(tokio::sync::Mutex::new(()));
     Arc::new(move || {
-        let (load, server, telemetry, turn) = (Arc::clone(&load), server.clone(), telemetry.clone(), Arc::clone(&turn));
+        let (load, server, telemetry, turn) =
+            (Arc::clone(&load), server.clone(), telemetry.clone(), Arc::clone(&turn));
         Box::pin(async move {
             let _turn = turn.lock().await;
             telemetry.audit().reopen();
             let loaded = match load().await {
-                Ok(options) => server.apply(options).await.map_err(|error| ReloadError(vec![error.to_string()])),
+                Ok(options) => {
+                    server.apply(options).await.map_err(|error| ReloadError(vec![error.to_string()]))
+                }
                 Err(error) => Err(error),
             };
             telemetry.metrics().reload(loaded.is_ok());

@@ -31,7 +31,12 @@ impl Termination {
 pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Future<Output = ()>) {
     let orderly = async {
         lifecycle.advance(Stage::Unready);
-        tracing::info!(event = "draining", delay_ms = millis(drain.delay), timeout_ms = millis(drain.timeout), "unready from now on");
+        tracing::info!(
+            event = "draining",
+            delay_ms = millis(drain.delay),
+            timeout_ms = millis(drain.timeout),
+            "unready from now on"
+        );
         sleep(drain.delay).await;
         lifecycle.advance(Stage::Closing);
         tracing::info!(event = "closing", "no new connections; requests in flight may end");

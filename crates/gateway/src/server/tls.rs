@@ -116,8 +116,13 @@ async fn read(files: &TlsFiles) -> Result<Contents, TlsError> {
 }
 
 fn configure(files: &TlsFiles, (cert, key): &Contents) -> Result<Arc<ServerConfig>, TlsError> {
-    let no_chain = || TlsError::Content { key: "server.tls.cert_file", path: files.cert_file.clone(), what: "certificate" };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>().map_err(|_| no_chain())?;
+    let no_chain = || TlsError::Content {
+        key: "server.tls.cert_file",
+        path: files.cert_file.clone(),
+        what: "certificate",
+    };
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>().map_err(|_| no_chain())?;
     if chain.is_empty() {
         return Err(no_chain());
     }

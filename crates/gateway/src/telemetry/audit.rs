@@ -194,7 +194,8 @@ mod tests {
     fn lines_have_the_contracts_members() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("audit.jsonl");
-        let audit = Audit::to(LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened"));
+        let audit =
+            Audit::to(LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened"));
         audit.call(&CallEvent {
             request_id: Some("r1"),
             caller: Some("auth0|1"),
@@ -211,10 +212,19 @@ mod tests {
         audit.admin(&admin);
         audit.flush();
         let text = std::fs::read_to_string(path).expect("written");
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         for (member, value) in [
-            ("event", "call"), ("caller", "auth0|1"), ("client", "spa"), ("account", "github|583231"), ("provider", "github"),
-            ("method", "GET"), ("route", "/proxy/{provider}/{path}"), ("decision", "allow"), ("outcome", "ok"), ("request_id", "r1"),
+            ("event", "call"),
+            ("caller", "auth0|1"),
+            ("client", "spa"),
+            ("account", "github|583231"),
+            ("provider", "github"),
+            ("method", "GET"),
+            ("route", "/proxy/{provider}/{path}"),
+            ("decision", "allow"),
+            ("outcome", "ok"),
+            ("request_id", "r1"),
         ] {
             assert_eq!(lines[0][member], value);
         }

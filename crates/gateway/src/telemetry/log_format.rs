@@ -7,11 +7,7 @@ use tracing::{
     field::{Field, Visit},
     span::{Attributes, Id},
 };
-use tracing_subscriber::{
-    Layer,
-    layer::Context,
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 /// Formats events and hands them to the sink.
 pub(super) struct LogLayer {
@@ -46,11 +42,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         event.record(&mut fields);
         if fields.request.is_none() {
             fields.request = context.event_scope(event).and_then(|mut scope| {
-                scope.find_map(|span| span.extensions().get::<OfRequest>().map(|OfRequest(request)| request.clone()))
+                scope.find_map(|span| {
+                    span.extensions().get::<OfRequest>().map(|OfRequest(request)| request.clone())
+                })
             });
         }
         let level = *event.metadata().level();
-        self.sink.write(if self.json { fields.json_line(level, event) } else { fields.text_line(level, self.color) });
+        self.sink.write(if self.json {
+            fields.json_line(level, event)
+        } else {
+            fields.text_line(level, self.color)
+        });
     }
 }
 
@@ -66,7 +68,11 @@ struct Fields {
 
 impl Fields {
     fn put(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let _ = if self.json { write!(self.rest, ",{}:{value}", quoted(name)) } else { write!(self.rest, " {name}={value}") };
+        let _ = if self.json {
+            write!(self.rest, ",{}:{value}", quoted(name))
+        } else {
+            write!(self.rest, " {name}={value}")
+        };
     }
 
     fn put_text(&mut self, name: &str, value: &str) {
@@ -84,7 +90,8 @@ impl Fields {
     fn json_line(self, level: Level, event: &Event<'_>) -> String {
         let ts = jiff::Timestamp::now();
         let name = self.event.as_deref().unwrap_or("log");
-        let mut line = format!("{{\"ts\":\"{ts:.6}\",\"level\":\"{}\",\"event\":{}", word(level), quoted(name));
+        let mut line =
+            format!("{{\"ts\":\"{ts:.6}\",\"level\":\"{}\",\"event\":{}", word(level), quoted(name));
         if let Some(request) = &self.request {
             let _ = write!(line, ",\"request_id\":{}", quoted(request));
         }
@@ -105,7 +112,8 @@ impl Fields {
             (true, Level::INFO) => ("\x1b[32m", "\x1b[0m"),
             (true, _) => ("\x1b[2m", "\x1b[0m"),
         };
-        let mut line = format!("{now:.3} {on}{:<5}{off} {}", word(level), self.event.as_deref().unwrap_or("log"));
+        let mut line =
+            format!("{now:.3} {on}{:<5}{off} {}", word(level), self.event.as_deref().unwrap_or("log"));
         if let Some(message) = &self.message {
             let _ = write!(line, ": {}", message.replace(['\n', '\r'], " "));
         }
@@ -185,10 +193,13 @@ mod tests {
     fn json_lines_have_the_members_and_the_spans_request_id() {
         let text = written(true, || {
             let span = tracing::info_span!("request", request_id = "r1", other = "x");
-            span.in_scope(|| tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso"));
+            span.in_scope(|| {
+                tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso")
+            });
             tracing::info!("plain");
         });
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), 2, "one line an event: {text}");
         assert_eq!((&lines[0]["level"], &lines[0]["event"]), (&"warn".into(), &"oops".into()));
         assert_eq!((&lines[0]["request_id"], &lines[0]["count"]), (&"r1".into(), &3.into()));

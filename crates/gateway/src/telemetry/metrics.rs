@@ -1,18 +1,16 @@
 //! The instruments: OpenTelemetry names, served as Prometheus text and pushed by OTLP.
 
 mod gauges;
+mod instruments;
 #[cfg(test)]
 mod tests;
 
 use super::labels::{
-    CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource, UpstreamFault,
+    CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
+    UpstreamFault,
 };
-use arc_swap::ArcSwapOption;
-use gauges::Shared;
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter},
-};
+use instruments::Instruments;
+use opentelemetry::KeyValue;
 use opentelemetry_sdk::{
     Resource,
     metrics::{SdkMeterProvider, reader::MetricReader},
@@ -24,9 +22,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Histogram bounds in seconds, for both HTTP histograms and the token fetches.
-const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-
 /// The metrics of one process. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Instruments>);
@@ -35,33 +30,6 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
-}
-
-struct Instruments {
-    registry: prometheus::Registry,
-    provider: SdkMeterProvider,
-    shared: Arc<Shared>,
-    server_duration: Histogram<f64>,
-    server_active: UpDownCounter<i64>,
-    client_duration: Histogram<f64>,
-    outcomes: Counter<u64>,
-    auth_failures: Counter<u64>,
-    token_cache: Counter<u64>,
-    token_fetch: Histogram<f64>,
-    token_loads: Counter<u64>,
-    user_lookups: Counter<u64>,
-    management_calls: Counter<u64>,
-    jwks_refresh: Counter<u64>,
-    upstream_ratelimited: Counter<u64>,
-    retries: Counter<u64>,
-    leak_scrubs: Counter<u64>,
-    shed: Counter<u64>,
-    reloads: Counter<u64>,
-    tls_reloads: Counter<u64>,
-    secret_file_errors: Counter<u64>,
-    panics: Counter<u64>,
-    connections: UpDownCounter<i64>,
-    dropped: Counter<u64>,
 }
 
 /// One finished request of the public listener.
@@ -135,7 +103,10 @@ impl Metrics {
     }
 
     /// Metrics that a second reader sees too, such as an OTLP push.
-    pub(crate) fn with_reader<R: MetricReader>(reader: Option<R>, resource: Resource) -> Result<Self, MetricsError> {
+    pub(crate) fn with_reader<R: MetricReader>(
+        reader: Option<R>,
+        resource: Resource,
+    ) -> Result<Self, MetricsError> {
         let registry = prometheus::Registry::new();
         let text = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
@@ -154,7 +125,7 @@ impl Metrics {
     #[must_use]
     pub fn active_request(&self, method: &'static str, scheme: &'static str) -> ActiveRequest {
         let labels = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", scheme)];
-        self.0.server_active.add(1, &labels);
+        self.0.http.server_active.add(1, &labels);
         ActiveRequest { metrics: self.clone(), labels }
     }
 
@@ -169,7 +140,7 @@ impl Metrics {
             KeyValue::new("error.type", request.error.unwrap_or_default()),
         ];
         let used = if request.error.is_some() { labels.len() } else { labels.len() - 1 };
-        self.0.server_duration.record(request.duration.as_secs_f64(), &labels[..used]);
+        self.0.http.server_duration.record(request.duration.as_secs_f64(), &labels[..used]);
     }
 
     /// Records one attempt at a provider.
@@ -186,74 +157,83 @@ impl Metrics {
             KeyValue::new("server.port", i64::from(label.port())),
             last,
         ];
-        self.0.client_duration.record(request.duration.as_secs_f64(), &labels);
+        self.0.http.client_duration.record(request.duration.as_secs_f64(), &labels);
     }
 
     /// Counts what became of a proxied call, in the words of design section 8.
     pub fn outcome(&self, provider: &ProviderLabel, outcome: &'static str) {
-        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("outcome", outcome)];
-        self.0.outcomes.add(1, &labels);
+        let labels =
+            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("outcome", outcome)];
+        self.0.calls.outcomes.add(1, &labels);
     }
 
     /// Counts a refused caller by problem code.
     pub fn auth_failure(&self, reason: &'static str) {
-        self.0.auth_failures.add(1, &[KeyValue::new("reason", reason)]);
+        self.0.calls.auth_failures.add(1, &[KeyValue::new("reason", reason)]);
     }
 
     /// Counts a look-up for a token.
     pub fn token_cache(&self, source: TokenSource, result: CacheResult) {
-        self.0.token_cache.add(1, &[KeyValue::new("source", source.as_str()), KeyValue::new("result", result.as_str())]);
+        self.0
+            .tenant
+            .token_cache
+            .add(1, &[KeyValue::new("source", source.as_str()), KeyValue::new("result", result.as_str())]);
     }
 
     /// Records one request for a token.
     pub fn token_fetch(&self, source: TokenSource, outcome: FetchOutcome, duration: Duration) {
         let labels = [KeyValue::new("source", source.as_str()), KeyValue::new("outcome", outcome.as_str())];
-        self.0.token_fetch.record(duration.as_secs_f64(), &labels);
+        self.0.tenant.token_fetch.record(duration.as_secs_f64(), &labels);
     }
 
     /// Counts one load of a kept value.
     pub fn token_load(&self, keeper: KeeperName, outcome: FetchOutcome) {
-        self.0.token_loads.add(1, &[KeyValue::new("keeper", keeper.as_str()), KeyValue::new("outcome", outcome.as_str())]);
+        self.0
+            .tenant
+            .token_loads
+            .add(1, &[KeyValue::new("keeper", keeper.as_str()), KeyValue::new("outcome", outcome.as_str())]);
         if keeper == KeeperName::Keys {
-            self.0.jwks_refresh.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
+            self.0.tenant.jwks_refresh.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
         }
     }
 
     /// Counts how a user record was found.
     pub fn user_lookup(&self, result: CacheResult) {
-        self.0.user_lookups.add(1, &[KeyValue::new("result", result.as_str())]);
+        self.0.tenant.user_lookups.add(1, &[KeyValue::new("result", result.as_str())]);
     }
 
     /// Counts a Management API call.
     pub fn management_call(&self, outcome: FetchOutcome) {
-        self.0.management_calls.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
+        self.0.tenant.management_calls.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
     }
 
     /// Counts a provider's throttling answer.
     pub fn upstream_rate_limited(&self, provider: &ProviderLabel) {
-        self.0.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.name().to_owned())]);
+        self.0.calls.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.name().to_owned())]);
     }
 
     /// Counts a proxied call that is sent again.
     pub fn retry(&self, provider: &ProviderLabel, reason: RetryReason) {
-        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("reason", reason.as_str())];
-        self.0.retries.add(1, &labels);
+        let labels =
+            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("reason", reason.as_str())];
+        self.0.calls.retries.add(1, &labels);
     }
 
     /// Counts tokens that the leak guard replaced.
     pub fn leak_scrub(&self, provider: &ProviderLabel, place: ScrubPlace, hits: u64) {
-        let labels = [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("place", place.as_str())];
-        self.0.leak_scrubs.add(hits, &labels);
+        let labels =
+            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("place", place.as_str())];
+        self.0.calls.leak_scrubs.add(hits, &labels);
     }
 
     /// Counts work that was refused early.
     pub fn shed(&self, reason: Shed) {
-        self.0.shed.add(1, &[KeyValue::new("reason", reason.as_str())]);
+        self.0.http.shed.add(1, &[KeyValue::new("reason", reason.as_str())]);
     }
 
     /// Records the result of a configuration reload (and of the first load).
     pub fn reload(&self, ok: bool) {
-        self.0.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+        self.0.house.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
         self.0.shared.reload_ok.store(ok, Ordering::Relaxed);
         if ok {
             self.0.shared.reloaded_at.store(seconds(SystemTime::now()), Ordering::Relaxed);
@@ -267,27 +247,27 @@ impl Metrics {
 
     /// Records the result of a certificate reload.
     pub fn tls_reload(&self, ok: bool) {
-        self.0.tls_reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+        self.0.house.tls_reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
     }
 
     /// Counts a secret file that could not be read.
     pub fn secret_file_error(&self) {
-        self.0.secret_file_errors.add(1, &[]);
+        self.0.house.secret_file_errors.add(1, &[]);
     }
 
     /// Counts a request that panicked.
     pub fn panic(&self) {
-        self.0.panics.add(1, &[]);
+        self.0.http.panics.add(1, &[]);
     }
 
     /// Counts telemetry that was dropped because its queue is full.
     pub fn telemetry_dropped(&self, signal: Signal, count: u64) {
-        self.0.dropped.add(count, &[KeyValue::new("signal", signal.as_str())]);
+        self.0.house.dropped.add(count, &[KeyValue::new("signal", signal.as_str())]);
     }
 
     /// Counts open connections of the public listener.
     pub(crate) fn connection(&self, delta: i64) {
-        self.0.connections.add(delta, &[]);
+        self.0.http.connections.add(delta, &[]);
     }
 
     /// Sets the number of running requests shown as `inflight{stage="server"}`.
@@ -325,59 +305,10 @@ pub struct ActiveRequest {
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.metrics.0.server_active.add(-1, &self.labels);
+        self.metrics.0.http.server_active.add(-1, &self.labels);
     }
 }
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-impl Instruments {
-    fn new(registry: prometheus::Registry, provider: SdkMeterProvider) -> Self {
-        let meter = provider.meter("idp-gateway");
-        let shared = Arc::new(Shared { observer: ArcSwapOption::empty(), ..Shared::default() });
-        gauges::register(&meter, &shared);
-        super::process::register(&meter);
-        Self {
-            server_duration: histogram(&meter, "http.server.request.duration", "Duration of requests on the public listener"),
-            server_active: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_description("Requests being answered")
-                .build(),
-            client_duration: histogram(&meter, "http.client.request.duration", "Time until a provider's response head"),
-            outcomes: counter(&meter, "idp_gateway.outcomes", "Proxied calls by provider and outcome"),
-            auth_failures: counter(&meter, "idp_gateway.auth_failures", "Refused callers by problem code"),
-            token_cache: counter(&meter, "idp_gateway.token_cache_requests", "Look-ups for a token by source and result"),
-            token_fetch: histogram(&meter, "idp_gateway.token_fetch.duration", "Duration of token requests"),
-            token_loads: counter(&meter, "idp_gateway.token_loads", "Loads of kept values by keeper and outcome"),
-            user_lookups: counter(&meter, "idp_gateway.user_lookups", "Look-ups of user records by result"),
-            management_calls: counter(&meter, "idp_gateway.management_calls", "Management API calls by outcome"),
-            jwks_refresh: counter(&meter, "idp_gateway.jwks_refresh", "Fetches of the signing keys by outcome"),
-            upstream_ratelimited: counter(&meter, "idp_gateway.upstream_ratelimited", "Throttling answers by provider"),
-            retries: counter(&meter, "idp_gateway.retries", "Proxied calls sent again"),
-            leak_scrubs: counter(&meter, "idp_gateway.leak_scrubs", "Tokens replaced by the leak guard"),
-            shed: counter(&meter, "idp_gateway.shed", "Work refused early"),
-            reloads: counter(&meter, "idp_gateway.config_reloads", "Configuration loads by outcome"),
-            tls_reloads: counter(&meter, "idp_gateway.tls_reloads", "Certificate reloads by outcome"),
-            secret_file_errors: counter(&meter, "idp_gateway.secret_file_errors", "Secret files that could not be read"),
-            panics: counter(&meter, "idp_gateway.panics", "Requests that panicked"),
-            connections: meter
-                .i64_up_down_counter("idp_gateway.connections")
-                .with_description("Open connections of the public listener")
-                .build(),
-            dropped: counter(&meter, "idp_gateway.telemetry_dropped", "Telemetry dropped because its queue is full"),
-            registry,
-            provider,
-            shared,
-        }
-    }
-}
-
-fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
-    meter.u64_counter(name).with_description(description).build()
-}
-
-fn histogram(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter.f64_histogram(name).with_unit("s").with_description(description).with_boundaries(BOUNDS.to_vec()).build()
 }

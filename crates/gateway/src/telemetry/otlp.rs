@@ -16,7 +16,10 @@ use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
     metrics::PeriodicReader,
-    trace::{SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanExporter as _, SpanProcessor},
+    trace::{
+        SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanExporter as _,
+        SpanProcessor,
+    },
 };
 use std::{pin::Pin, sync::OnceLock, time::Duration};
 use tokio::{
@@ -72,7 +75,10 @@ impl HttpClient for Client {
     {
         let http = self.http.clone();
         let sending = self.runtime.spawn(async move {
-            let answer = http.execute(reqwest::Request::try_from(request)?).await.map_err(reqwest::Error::without_url)?;
+            let answer = http
+                .execute(reqwest::Request::try_from(request)?)
+                .await
+                .map_err(reqwest::Error::without_url)?;
             let mut response = Response::new(Bytes::new());
             *response.status_mut() = answer.status();
             *response.headers_mut() = answer.headers().clone();
@@ -88,7 +94,10 @@ fn endpoint(base: &Url, path: &str) -> String {
 }
 
 /// Pushes metrics once a minute, and at the end.
-pub(super) fn metrics_reader(base: &Url, client: Client) -> Result<PeriodicReader<MetricExporter>, OtlpError> {
+pub(super) fn metrics_reader(
+    base: &Url,
+    client: Client,
+) -> Result<PeriodicReader<MetricExporter>, OtlpError> {
     let exporter = MetricExporter::builder()
         .with_http()
         .with_http_client(client)
@@ -220,7 +229,10 @@ impl ShouldSample for ErrorsToo {
             None => {
                 let low = u64::from_be_bytes(trace_id.to_bytes()[8..].try_into().unwrap_or_default()) >> 1;
                 let share = self.0.clamp(0.0, 1.0);
-                (share >= 1.0 || (low as f64) < share * (1_u64 << 63) as f64, NONE.get_or_init(TraceState::default).clone())
+                (
+                    share >= 1.0 || (low as f64) < share * (1_u64 << 63) as f64,
+                    NONE.get_or_init(TraceState::default).clone(),
+                )
             }
         };
         let decision = if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::RecordOnly };

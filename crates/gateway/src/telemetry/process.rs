@@ -60,7 +60,9 @@ pub(super) fn register(meter: &Meter) {
 /// When this process's telemetry was first set up, which is within its first milliseconds.
 fn start_time() -> f64 {
     static START: OnceLock<f64> = OnceLock::new();
-    *START.get_or_init(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+    *START.get_or_init(|| {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    })
 }
 
 fn open_fds() -> Option<u64> {

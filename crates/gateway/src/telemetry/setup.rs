@@ -13,7 +13,8 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use std::{io, io::IsTerminal as _, path::PathBuf, sync::Arc, sync::OnceLock};
 use tracing::{Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 use url::Url;
 
@@ -105,8 +106,18 @@ pub struct Telemetry {
 /// Our crates: they may speak at any level, because they never log a value that came with a request.
 const OWN: [&str; 6] = ["gateway", "mgmt_auth", "user_store", "token_broker", "token_keeper", "idp_adapters"];
 /// Crates whose debug output holds header values.
-const LOUD: [&str; 10] =
-    ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tokio_rustls", "hyper_rustls", "opentelemetry", "redis", "tower"];
+const LOUD: [&str; 10] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+    "tokio_rustls",
+    "hyper_rustls",
+    "opentelemetry",
+    "redis",
+    "tower",
+];
 
 impl Telemetry {
     /// Metrics and no logs, for tests and for commands that only compute.
@@ -131,12 +142,16 @@ impl Telemetry {
         let traces = push
             .map(|(url, client)| otlp::tracer(url, client, options.trace_sample, resource, metrics.clone()))
             .transpose()?;
-        let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs)).map_err(TelemetryError::Log)?;
+        let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs))
+            .map_err(TelemetryError::Log)?;
         let audit = audit(&options.audit, &metrics)?;
         let (json, color) = shape(options.log_format);
         let lines = LogLayer { sink: log.clone(), json, color }.with_filter(filter);
         // A second installation in one process (tests) keeps the first one's logs.
-        let _ = Registry::default().with(spans(traces.as_ref().map(|(provider, _)| provider))).with(lines).try_init();
+        let _ = Registry::default()
+            .with(spans(traces.as_ref().map(|(provider, _)| provider)))
+            .with(lines)
+            .try_init();
         silence_panics();
         Ok(Self { metrics, audit, log: Some(log), traces })
     }
@@ -197,7 +212,9 @@ fn resource() -> Resource {
 }
 
 /// The layer that turns our spans into OpenTelemetry's; other crates' spans and all events stay out.
-fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(provider: Option<&SdkTracerProvider>) -> Option<impl Layer<S>> {
+fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(
+    provider: Option<&SdkTracerProvider>,
+) -> Option<impl Layer<S>> {
     let ours = |meta: &Metadata<'_>| {
         let name = meta.target().split("::").next().unwrap_or_default();
         meta.is_span() && *meta.level() <= tracing::Level::INFO && OWN.contains(&name)
@@ -224,6 +241,12 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         }
         Err(_) => level.trim().to_owned(),
     };
+    // A bare word would be taken for a module's name, and a misspelt level would go unnoticed.
+    let known =
+        |part: &str| part.rsplit('=').next().unwrap_or_default().trim().parse::<LevelFilter>().is_ok();
+    if !directives.split(',').all(known) {
+        return Err(wrong());
+    }
     for name in LOUD {
         directives.push_str(&format!(",{name}=warn"));
     }
@@ -247,7 +270,10 @@ fn silence_panics() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
+            let place = panic
+                .location()
+                .map(|place| format!("{}:{}", place.file(), place.line()))
+                .unwrap_or_default();
             tracing::error!(target: super::ALWAYS, event = "panic", place, "a bug: please report this place");
         }));
     });

@@ -1,4 +1,12 @@
 //! The gateway as its users meet it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests assert by unwrapping")]
 
+mod admin;
 mod cli;
 mod config;
+mod telemetry;
+mod wire;
+mod wire_http2;
+mod wire_limits;
+mod wire_support;
+mod wire_time;

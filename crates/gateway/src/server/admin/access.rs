@@ -15,7 +15,11 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn new(token_file: Option<std::path::PathBuf>, loopback: bool, metrics: crate::telemetry::Metrics) -> Self {
+    pub(super) fn new(
+        token_file: Option<std::path::PathBuf>,
+        loopback: bool,
+        metrics: crate::telemetry::Metrics,
+    ) -> Self {
         Self { token_file, loopback, last: Mutex::new(None), metrics }
     }
 
@@ -29,7 +33,10 @@ impl Access {
     async fn check_token(&self, path: &Path, headers: &HeaderMap) -> Result<(), Problem> {
         let refused = |code: Code, detail: &'static str| {
             let challenge = HeaderValue::from_static("Bearer realm=\"idp-gateway admin\"");
-            Problem::new(code).detail(detail).remedy("Send the content of server.admin_token_file as bearer token.").challenge(challenge)
+            Problem::new(code)
+                .detail(detail)
+                .remedy("Send the content of server.admin_token_file as bearer token.")
+                .challenge(challenge)
         };
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
@@ -44,27 +51,43 @@ impl Access {
         // Digests have one length, so the comparison's time says nothing about the token's.
         let digest = |bytes: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
         let same = self.expected(path).await.is_some_and(|expected| {
-            aws_lc_rs::constant_time::verify_slices_are_equal(digest(token.trim_ascii()).as_ref(), digest(&expected).as_ref()).is_ok()
+            aws_lc_rs::constant_time::verify_slices_are_equal(
+                digest(token.trim_ascii()).as_ref(),
+                digest(&expected).as_ref(),
+            )
+            .is_ok()
         });
         if same { Ok(()) } else { Err(refused(Code::CallerTokenInvalid, "the admin token is wrong")) }
     }
 
     /// The file's content now, or the last good one.
     async fn expected(&self, path: &Path) -> Option<Vec<u8>> {
-        let read = tokio::fs::read(path).await.ok().map(|content| content.trim_ascii().to_vec()).filter(|token| !token.is_empty());
+        let read = tokio::fs::read(path)
+            .await
+            .ok()
+            .map(|content| content.trim_ascii().to_vec())
+            .filter(|token| !token.is_empty());
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if read.is_some() {
             *last = read;
         } else {
             self.metrics.secret_file_error();
-            tracing::warn!(event = "secret-file-unreadable", key = "server.admin_token_file", "the last good value stays in use");
+            tracing::warn!(
+                event = "secret-file-unreadable",
+                key = "server.admin_token_file",
+                "the last good value stays in use"
+            );
         }
         last.clone()
     }
 
     /// Nobody but a program on this machine that means it: a browser cannot send this without asking first.
     fn check_local(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or(uri.host()).unwrap_or_default();
+        let host = headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok())
+            .or(uri.host())
+            .unwrap_or_default();
         let mut kinds = headers.get_all(header::CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok());
         let json = kinds.next().is_some_and(|kind| {
             kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")

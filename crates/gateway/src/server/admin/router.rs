@@ -62,12 +62,17 @@ impl Admin {
         let answer = match path {
             "/livez" => text("ok\n", "text/plain; charset=utf-8"),
             "/readyz" => self.ready(),
-            "/metrics" => text(self.0.parts.metrics.render_prometheus(), "text/plain; version=0.0.4; charset=utf-8"),
-            "/version" => as_json(StatusCode::OK, &json!({
-                "name": "idp-gateway",
-                "version": env!("CARGO_PKG_VERSION"),
-                "commit": crate::telemetry::COMMIT,
-            })),
+            "/metrics" => {
+                text(self.0.parts.metrics.render_prometheus(), "text/plain; version=0.0.4; charset=utf-8")
+            }
+            "/version" => as_json(
+                StatusCode::OK,
+                &json!({
+                    "name": "idp-gateway",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "commit": crate::telemetry::COMMIT,
+                }),
+            ),
             _ => return Err(Problem::new(Code::NotFound).detail("the admin listener has no such address")),
         };
         if head.method == Method::GET || head.method == Method::HEAD {
@@ -91,8 +96,14 @@ impl Admin {
     }
 
     /// Authorization, the call, and one audit line whatever became of it.
-    async fn command(&self, command: &str, head: &Parts, body: RequestBody) -> Result<Response<Body>, Problem> {
-        let mut event = AdminEvent::new(command_word(command), &head.method, head.extensions.get::<RequestId>());
+    async fn command(
+        &self,
+        command: &str,
+        head: &Parts,
+        body: RequestBody,
+    ) -> Result<Response<Body>, Problem> {
+        let mut event =
+            AdminEvent::new(command_word(command), &head.method, head.extensions.get::<RequestId>());
         let result = match self.0.access.check(&head.uri, &head.headers).await {
             Ok(()) => self.execute(command, head, body, &mut event).await,
             Err(refusal) => Err(refusal),
@@ -153,14 +164,17 @@ impl Handler for Admin {
         let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
         match self.route(request).await {
             Ok(answer) => answer,
-            Err(problem) => problem.respond(Rendering { request_id: &id, surface: Surface::Own, request_headers: None }),
+            Err(problem) => {
+                problem.respond(Rendering { request_id: &id, surface: Surface::Own, request_headers: None })
+            }
         }
     }
 }
 
 /// The command as a word of a closed list, for the audit log.
 fn command_word(command: &str) -> &'static str {
-    let known: BTreeMap<&str, &'static str> = BTreeMap::from([("forget", "forget"), ("block", "block"), ("reload", "reload")]);
+    let known: BTreeMap<&str, &'static str> =
+        BTreeMap::from([("forget", "forget"), ("block", "block"), ("reload", "reload")]);
     known.get(command).copied().unwrap_or("unknown")
 }
 

@@ -32,7 +32,9 @@ impl Selector {
         let any = named.iter().any(|member| member.is_some());
         match (self.all, any) {
             _ if empty => Some("a selector member is empty"),
-            (false, false) => Some("select something: \"user\", \"connection\", \"provider\", or everything with \"all\": true"),
+            (false, false) => Some(
+                "select something: \"user\", \"connection\", \"provider\", or everything with \"all\": true",
+            ),
             (true, true) => Some("\"all\" excludes the other selectors"),
             _ => None,
         }
@@ -65,7 +67,8 @@ impl<'de> Deserialize<'de> for BlockRequest {
         }
         let members = Members::deserialize(deserializer)?;
         let duration = members.r#for.as_deref().map(humantime::parse_duration).transpose();
-        let duration = duration.map_err(|_| serde::de::Error::custom("\"for\" is a duration such as \"1h\""))?;
+        let duration =
+            duration.map_err(|_| serde::de::Error::custom("\"for\" is a duration such as \"1h\""))?;
         let Members { user, connection, provider, all, reason, .. } = members;
         Ok(Self { selector: Selector { user, connection, provider, all, grants: false }, reason, duration })
     }

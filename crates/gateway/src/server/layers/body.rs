@@ -12,7 +12,12 @@ use http::request::Parts;
 use std::sync::Arc;
 
 /// `server.limits.body` and `server.timeouts.body_idle`.
-pub(crate) fn check<B>(context: &Context, exchange: &Arc<Exchange>, _: &mut Parts, body: B) -> Result<RequestBody, Refusal>
+pub(crate) fn check<B>(
+    context: &Context,
+    exchange: &Arc<Exchange>,
+    _: &mut Parts,
+    body: B,
+) -> Result<RequestBody, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
@@ -21,7 +26,8 @@ where
         return Ok(empty());
     }
     if body.size_hint().lower() > options.limits.body {
-        let problem = Problem::new(Code::BodyTooLarge).detail("the declared length is over server.limits.body");
+        let problem =
+            Problem::new(Code::BodyTooLarge).detail("the declared length is over server.limits.body");
         return Err(Refusal::last(problem));
     }
     Ok(boxed(Inbound::new(body, options.limits.body, options.timeouts.body_idle, Arc::clone(exchange))))

@@ -48,7 +48,8 @@ impl<H: Handler> Service<Request<RequestBody>> for Call<H> {
                 return Ok(Response::new(crate::body::empty()));
             };
             let (uri, version) = (request.uri().clone(), request.version());
-            let called = AssertUnwindSafe(async { handler.handle(request, exchange.peer).await }).catch_unwind().await;
+            let called =
+                AssertUnwindSafe(async { handler.handle(request, exchange.peer).await }).catch_unwind().await;
             let problem = match (&called, exchange.body_fault()) {
                 (Err(_), _) => {
                     context.metrics.panic();

@@ -58,7 +58,8 @@ pub(crate) fn answer(problem: &Problem, asked: &Asked<'_>, options: &Options, la
     let host = asked.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let proxied = asked.uri.path().starts_with("/proxy/") || options.is_virtual(host);
     let surface = if proxied { Surface::Proxied } else { Surface::Own };
-    let rendering = Rendering { request_id: asked.id.as_str(), surface, request_headers: Some(asked.headers) };
+    let rendering =
+        Rendering { request_id: asked.id.as_str(), surface, request_headers: Some(asked.headers) };
     let mut response = problem.respond(rendering);
     if last && asked.version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));

@@ -34,7 +34,8 @@ impl Refusal {
 }
 
 /// Decides about one request. It may change the head and wrap the body.
-pub(crate) type Check<In, Out> = fn(&Context, &Arc<Exchange>, &mut http::request::Parts, In) -> Result<Out, Refusal>;
+pub(crate) type Check<In, Out> =
+    fn(&Context, &Arc<Exchange>, &mut http::request::Parts, In) -> Result<Out, Refusal>;
 
 pub(crate) struct GateLayer<In, Out> {
     context: Arc<Context>,
@@ -89,8 +90,18 @@ where
         match (self.check)(&self.context, &exchange, &mut parts, body) {
             Ok(body) => Either::Right(self.inner.call(Request::from_parts(parts, body))),
             Err(refusal) => {
-                let asked = Asked { id: exchange.id, uri: &parts.uri, headers: &parts.headers, version: parts.version };
-                Either::Left(ready(Ok(answer(&refusal.problem, &asked, &self.context.options.load(), refusal.last))))
+                let asked = Asked {
+                    id: exchange.id,
+                    uri: &parts.uri,
+                    headers: &parts.headers,
+                    version: parts.version,
+                };
+                Either::Left(ready(Ok(answer(
+                    &refusal.problem,
+                    &asked,
+                    &self.context.options.load(),
+                    refusal.last,
+                ))))
             }
         }
     }

@@ -6,7 +6,12 @@ use http::{header, request::Parts};
 use std::sync::Arc;
 
 /// `server.allowed_hosts` and the virtual hosts.
-pub(crate) fn check<B>(context: &Context, _: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
+pub(crate) fn check<B>(
+    context: &Context,
+    _: &Arc<Exchange>,
+    parts: &mut Parts,
+    body: B,
+) -> Result<B, Refusal> {
     let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if context.options.load().serves(host) {
         return Ok(body);

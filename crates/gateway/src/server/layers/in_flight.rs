@@ -6,7 +6,12 @@ use http::request::Parts;
 use std::{sync::Arc, time::Duration};
 
 /// Takes a place until the answer's last byte.
-pub(crate) fn check<B>(context: &Context, exchange: &Arc<Exchange>, _: &mut Parts, body: B) -> Result<B, Refusal> {
+pub(crate) fn check<B>(
+    context: &Context,
+    exchange: &Arc<Exchange>,
+    _: &mut Parts,
+    body: B,
+) -> Result<B, Refusal> {
     if let Ok(permit) = Arc::clone(&context.room).try_acquire_owned() {
         exchange.hold(permit);
         return Ok(body);

@@ -96,8 +96,15 @@ where
 }
 
 impl<S> Observe<S> {
-    fn record(&self, request: &Request<Incoming>, origin: &Origin, peer: Peer, exchange: &Arc<Exchange>) -> Record {
-        let method = method_label(request.method());
+    fn record(
+        &self,
+        request: &Request<Incoming>,
+        origin: &Origin,
+        peer: Peer,
+        exchange: &Arc<Exchange>,
+    ) -> Record {
+        // A refused head's method is not known for sure: what is seen here is the stand-in's.
+        let method = if origin.fault.is_some() { "_OTHER" } else { method_label(request.method()) };
         let span = if self.public {
             let span = tracing::info_span!(
                 target: "gateway::request",

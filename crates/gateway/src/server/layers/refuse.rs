@@ -16,7 +16,12 @@ use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery}
 use std::sync::Arc;
 
 /// See the module. After it the target is in origin form and there is exactly one valid `Host`.
-pub(crate) fn check<B>(context: &Context, _: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
+pub(crate) fn check<B>(
+    context: &Context,
+    _: &Arc<Exchange>,
+    parts: &mut Parts,
+    body: B,
+) -> Result<B, Refusal> {
     let fault = match parts.extensions.get::<Origin>().and_then(|origin| origin.fault) {
         Some(fault) => Err(fault),
         None if parts.version == Version::HTTP_2 => check_http2(context, parts),

@@ -40,7 +40,9 @@ impl Fault {
         match self {
             Self::Framing(detail) | Self::Target(detail) => detail,
             Self::UriTooLong => "the request target is longer than server.limits.uri",
-            Self::HeadersTooLarge => "the header fields exceed server.limits.headers or server.limits.header_count",
+            Self::HeadersTooLarge => {
+                "the header fields exceed server.limits.headers or server.limits.header_count"
+            }
             Self::Method => "this method is never passed on",
             Self::Tunnel => "upgrades and tunnels are not offered",
             Self::Timeout => "the request head did not arrive within server.timeouts.header",

@@ -92,7 +92,9 @@ impl Meter {
                 self.have += taken;
                 at += taken;
                 if self.have == HEADER {
-                    self.payload = usize::from(self.header[0]) << 16 | usize::from(self.header[1]) << 8 | usize::from(self.header[2]);
+                    self.payload = usize::from(self.header[0]) << 16
+                        | usize::from(self.header[1]) << 8
+                        | usize::from(self.header[2]);
                     self.flooded |= !self.allow();
                 }
             }
@@ -168,7 +170,12 @@ mod tests {
     async fn a_busy_but_honest_connection_is_left_alone() {
         let mut meter = Meter::new(100);
         for _ in 0..100 {
-            let second = [frame(6, 0, &[0; 8]).repeat(50), frame(0, 0, &[1; 99]).repeat(500), frame(8, 0, &[0; 4]).repeat(1000)].concat();
+            let second = [
+                frame(6, 0, &[0; 8]).repeat(50),
+                frame(0, 0, &[1; 99]).repeat(500),
+                frame(8, 0, &[0; 4]).repeat(1000),
+            ]
+            .concat();
             assert_eq!(meter.advance(&second), Verdict::Fine);
             tokio::time::advance(Duration::from_secs(1)).await;
         }

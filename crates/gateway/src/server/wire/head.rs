@@ -10,6 +10,14 @@ use std::ops::Range;
 #[cfg(test)]
 mod tests;
 
+/// A value without the blanks around it, and how many were ahead of it. Blanks are space and tab; a CR is not one.
+fn trim(value: &[u8]) -> (&[u8], usize) {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let from = value.iter().position(is_text).unwrap_or(value.len());
+    let to = value.iter().rposition(is_text).map_or(from, |at| at + 1);
+    (&value[from..to], from)
+}
+
 /// Limits of one head, from `server.limits`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
@@ -106,12 +114,18 @@ impl Scanner {
         }
         let line = &bytes[self.line..];
         match line.iter().position(|byte| *byte == b' ') {
-            None if line.len() > MAX_METHOD => return Err(Fault::Framing("the request line does not begin with a method")),
+            None if line.len() > MAX_METHOD => {
+                return Err(Fault::Framing("the request line does not begin with a method"));
+            }
             _ if line.len() > limits.uri + LINE_EXTRA => return Err(Fault::UriTooLong),
             _ => {}
         }
         let first_is_wrong = line.first().is_some_and(|byte| !is_token(*byte) && *byte != b'\r');
-        if first_is_wrong { Err(Fault::Framing("the request line does not begin with a method")) } else { Ok(()) }
+        if first_is_wrong {
+            Err(Fault::Framing("the request line does not begin with a method"))
+        } else {
+            Ok(())
+        }
     }
 
     fn request_line(&mut self, bytes: &[u8], range: Range<usize>, limits: HeadLimits) -> Result<(), Fault> {
@@ -120,7 +134,11 @@ impl Scanner {
         let first = line.iter().position(|byte| *byte == b' ').ok_or(SHAPE)?;
         let last = line.iter().rposition(|byte| *byte == b' ').ok_or(SHAPE)?;
         let method = &line[..first];
-        if method.is_empty() || method.len() > MAX_METHOD || !method.iter().copied().all(is_token) || first == last {
+        if method.is_empty()
+            || method.len() > MAX_METHOD
+            || !method.iter().copied().all(is_token)
+            || first == last
+        {
             return Err(SHAPE);
         }
         self.is_head = method == b"HEAD";
@@ -171,7 +189,10 @@ impl Scanner {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Fault::Framing("a header field is folded over two lines"));
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(Fault::Framing("a header field has no colon"))?;
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .ok_or(Fault::Framing("a header field has no colon"))?;
         let name = &line[..colon];
         if name.is_empty() || !name.iter().copied().all(is_token) {
             return Err(Fault::Framing("a header field name is not a token"));
@@ -179,12 +200,11 @@ impl Scanner {
         if name.contains(&b'_') {
             return Err(Fault::Framing("a header field name holds an underscore"));
         }
-        let value = line[colon + 1..].trim_ascii();
+        let (value, blanks) = trim(&line[colon + 1..]);
         if value.iter().any(|byte| matches!(byte, 0..=8 | 10..=0x1F | 0x7F)) {
             return Err(Fault::Framing("a header field value holds a control byte"));
         }
-        let start = range.start + colon + 1 + (line.len() - colon - 1 - line[colon + 1..].trim_ascii_start().len());
-        self.known_field(name, value, start)
+        self.known_field(name, value, range.start + colon + 1 + blanks)
     }
 
     fn known_field(&mut self, name: &[u8], value: &[u8], start: usize) -> Result<(), Fault> {
@@ -231,7 +251,9 @@ impl Scanner {
             return Err(Fault::Framing("the target names another host than Host"));
         }
         let framing = match (self.chunked, self.length) {
-            (true, Some(_)) => return Err(Fault::Framing("both Content-Length and Transfer-Encoding are given")),
+            (true, Some(_)) => {
+                return Err(Fault::Framing("both Content-Length and Transfer-Encoding are given"));
+            }
             (true, None) if self.old => return Err(Fault::Framing("HTTP/1.0 knows no Transfer-Encoding")),
             (true, None) => Framing::Chunked,
             (false, None | Some(0)) => Framing::Empty,

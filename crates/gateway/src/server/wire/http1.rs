@@ -126,7 +126,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         if !self.buf.is_empty() {
             self.idle.disarm();
             self.header.arm(self.options.header);
-        } else if self.state.active() > 0 {
+        } else if !self.state.is_quiet(cx.waker()) {
             self.idle.disarm();
         } else if self.heads > 0 {
             self.idle.arm(self.options.idle);

@@ -33,8 +33,15 @@ pub(crate) struct Guard<IO> {
 impl<IO> Guard<IO> {
     /// Guards `io`, of which `read` was read already (at least the preface).
     pub(crate) fn new(io: IO, read: BytesMut, streams: u32, header: Duration, state: Arc<ConnState>) -> Self {
-        let mut guard =
-            Self { io, state, meter: Meter::new(streams), ahead: read, tripped: false, header, block: Deadline::default() };
+        let mut guard = Self {
+            io,
+            state,
+            meter: Meter::new(streams),
+            ahead: read,
+            tripped: false,
+            header,
+            block: Deadline::default(),
+        };
         let early = guard.ahead.get(PREFACE_LEN..).unwrap_or_default();
         if let Verdict::Flood(at) = guard.meter.advance(early) {
             guard.ahead.truncate(PREFACE_LEN + at);
@@ -90,7 +97,10 @@ impl<IO> Guard<IO> {
         if let Some(open) = self.meter.block_open_for() {
             self.block.arm(self.header.saturating_sub(open));
             if self.block.poll_passed(cx) {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "a header block was not finished in time")));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "a header block was not finished in time",
+                )));
             }
         }
         Poll::Pending

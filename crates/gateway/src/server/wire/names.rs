@@ -14,7 +14,9 @@ pub(crate) const fn is_token(byte: u8) -> bool {
 pub(crate) fn is_authority(host: &[u8]) -> bool {
     let (name, port) = split_port(host);
     let name_is_fine = match name {
-        [b'[', address @ .., b']'] => str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
+        [b'[', address @ .., b']'] => {
+            str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        }
         _ => {
             !name.is_empty()
                 && name.len() <= 253
@@ -50,10 +52,14 @@ pub(crate) fn check_target(target: &[u8]) -> Result<(), Fault> {
             b'?' => in_query = true,
             b'#' => return Err(Fault::Target("the target holds a fragment")),
             0..=0x20 | 0x7F => return Err(Fault::Target("the target holds a control byte or space")),
-            0x80.. => return Err(Fault::Target("the target holds a byte that is not ASCII; percent-encode it")),
+            0x80.. => {
+                return Err(Fault::Target("the target holds a byte that is not ASCII; percent-encode it"));
+            }
             b'<' | b'>' => return Err(Fault::Target("the target holds < or >; percent-encode them")),
             b'`' if !in_query => return Err(Fault::Target("the target holds a backtick; percent-encode it")),
-            b'"' if in_query => return Err(Fault::Target("the query holds a quotation mark; percent-encode it")),
+            b'"' if in_query => {
+                return Err(Fault::Target("the query holds a quotation mark; percent-encode it"));
+            }
             _ => {}
         }
     }
@@ -93,12 +99,20 @@ mod tests {
 
     #[test]
     fn authorities() {
-        for good in ["a", "gw.example.com", "gw.example.com:8080", "127.0.0.1:1", "[::1]", "[::1]:443", "under_score.local"] {
+        for good in [
+            "a",
+            "gw.example.com",
+            "gw.example.com:8080",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:443",
+            "under_score.local",
+        ] {
             assert!(is_authority(good.as_bytes()), "{good}");
         }
         for bad in [
-            "", ":80", "a:", "a:b", "a:99999", "a:123456", "a:80:80", "a b", "a,b", "u@a", "a/b", "a?b", "[::1", "[x]", "::1",
-            "a%41", ".a", "-a", "é", "a\0", "http://a",
+            "", ":80", "a:", "a:b", "a:99999", "a:123456", "a:80:80", "a b", "a,b", "u@a", "a/b", "a?b",
+            "[::1", "[x]", "::1", "a%41", ".a", "-a", "é", "a\0", "http://a",
         ] {
             assert!(!is_authority(bad.as_bytes()), "{bad:?}");
         }

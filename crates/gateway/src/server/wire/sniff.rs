@@ -18,7 +18,10 @@ pub(crate) enum Protocol {
 }
 
 /// Reads until the first bytes tell, and hands back what was read. `None`: the peer left or said nothing in time.
-pub(crate) async fn sniff<IO: AsyncRead + Unpin>(io: &mut IO, patience: Duration) -> Option<(Protocol, BytesMut)> {
+pub(crate) async fn sniff<IO: AsyncRead + Unpin>(
+    io: &mut IO,
+    patience: Duration,
+) -> Option<(Protocol, BytesMut)> {
     let mut read = BytesMut::with_capacity(2048);
     let decided = timeout(patience, async {
         loop {

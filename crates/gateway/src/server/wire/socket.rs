@@ -87,7 +87,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<IO> {
         loop {
             let mut buf = ReadBuf::new(&mut scrap);
             match Pin::new(&mut this.io).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() && *drained < LINGER_BYTES => *drained += buf.filled().len(),
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() && *drained < LINGER_BYTES => {
+                    *drained += buf.filled().len()
+                }
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending if deadline.poll_passed(cx) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,

@@ -37,7 +37,9 @@ fn own(meter: &Meter, shared: &Arc<Shared>) {
     meter
         .u64_observable_gauge("idp_gateway.build_info")
         .with_description("The running version; always 1")
-        .with_callback(move |gauge| gauge.observe(1, &[KeyValue::new("version", version), KeyValue::new("commit", commit)]))
+        .with_callback(move |gauge| {
+            gauge.observe(1, &[KeyValue::new("version", version), KeyValue::new("commit", commit)])
+        })
         .build();
     let state = Arc::clone(shared);
     meter

@@ -16,7 +16,12 @@ fn sample(metrics: &Metrics) {
     };
     metrics.server_request(&request);
     metrics.server_request(&ServerRequest { status: 401, error: Some("caller-token-missing"), ..request });
-    let attempt = UpstreamRequest { method: "GET", provider: &label(), result: Ok(200), duration: Duration::from_millis(3) };
+    let attempt = UpstreamRequest {
+        method: "GET",
+        provider: &label(),
+        result: Ok(200),
+        duration: Duration::from_millis(3),
+    };
     metrics.upstream_request(&attempt);
     metrics.upstream_request(&UpstreamRequest { result: Err(UpstreamFault::Timeout), ..attempt });
     metrics.outcome(&label(), "ok");
@@ -97,7 +102,11 @@ fn the_contracts_names_are_in_the_scrape() {
 fn ended_requests_bring_the_gauge_back_to_zero() {
     let metrics = Metrics::new().expect("instruments");
     drop(metrics.active_request("GET", "http"));
-    assert!(metrics.render_prometheus().contains("http_server_active_requests{http_request_method=\"GET\",url_scheme=\"http\"} 0"));
+    assert!(
+        metrics
+            .render_prometheus()
+            .contains("http_server_active_requests{http_request_method=\"GET\",url_scheme=\"http\"} 0")
+    );
 }
 
 #[test]

@@ -1,0 +1,184 @@
+//! HTTP/2: the same rules, floods, and TLS.
+
+use crate::wire_support::{Running, start};
+use gateway::server::{Options, TlsFiles};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+type Client = SendRequest<Empty<bytes::Bytes>>;
+
+async fn client(server: &Running) -> Client {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn status(client: &mut Client, request: http::request::Builder) -> StatusCode {
+    client.send_request(request.body(Empty::new()).unwrap()).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn prior_knowledge_is_spoken_and_hosts_arrive_in_host() {
+    let server = start(Options::default()).await;
+    let mut client = client(&server).await;
+    let request = Request::get("http://gw.example.com/x?y").body(Empty::new()).unwrap();
+    let answer = client.send_request(request).await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"].len(), 32);
+    let text = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(text, "GET /x?y gw.example.com []");
+}
+
+#[tokio::test]
+async fn tm_f08_authority_and_host_agree() {
+    let server = start(Options::default()).await;
+    let mut client = client(&server).await;
+    let get = || Request::get("http://a/");
+    assert_eq!(status(&mut client, get().header("host", "A")).await, 200);
+    assert_eq!(status(&mut client, get().header("host", "b")).await, 400);
+    assert_eq!(status(&mut client, get().header("host", "a").header("host", "a")).await, 400);
+}
+
+#[tokio::test]
+async fn tm_f04_f06_f11_the_same_rules_hold() {
+    let server = start(Options::default()).await;
+    let mut client = client(&server).await;
+    let get = || Request::get("http://a/");
+    assert_eq!(status(&mut client, get().header("x_y", "z")).await, 400);
+    assert_eq!(status(&mut client, get().header("expect", "x")).await, 400);
+    assert_eq!(status(&mut client, get().header("content-length", "0")).await, 200);
+    assert_eq!(status(&mut client, Request::builder().method("TRACE").uri("http://a/")).await, 405);
+    assert_eq!(status(&mut client, Request::get(format!("http://a/{}", "x".repeat(9000)))).await, 414);
+    let many = (0..101).fold(get(), |request, number| request.header(format!("x-{number}"), "y"));
+    assert_eq!(status(&mut client, many).await, 431);
+    assert!(server.seen.take().iter().all(|seen| seen == "GET / a []"));
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Indexed fields: GET, http, /, and a literal `:authority: a`.
+const HEADERS: &[u8] = &[0x82, 0x86, 0x84, 0x41, 0x01, b'a'];
+
+/// Sends a flood and reads until the server closes; says whether GOAWAY was among the frames.
+async fn flood(server: &Running, frames: Vec<u8>) -> bool {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let writer = tokio::spawn(async move {
+        let _ = write.write_all(PREFACE).await;
+        for _ in 0..200 {
+            if write.write_all(&frames).await.is_err() {
+                break;
+            }
+        }
+        // Not closed by us: the server has to.
+        write
+    });
+    let mut bytes = Vec::new();
+    let _ = timeout(Duration::from_secs(20), read.read_to_end(&mut bytes))
+        .await
+        .expect("the server did not close");
+    writer.abort();
+    let mut rest = &bytes[..];
+    let mut goaway = false;
+    while let [a, b, c, kind, _, _, _, _, _, ..] = *rest {
+        let len = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        goaway |= kind == 7;
+        rest = rest.get(9 + len..).unwrap_or_default();
+    }
+    goaway
+}
+
+#[tokio::test]
+async fn tm_f09_floods_end_in_goaway() {
+    let server = start(Options::default()).await;
+    let resets: Vec<u8> = (0..100_u32)
+        .flat_map(|number| {
+            [frame(1, 5, number * 2 + 1, HEADERS), frame(3, 0, number * 2 + 1, &[0, 0, 0, 8])].concat()
+        })
+        .collect();
+    for (name, frames) in [
+        ("ping", frame(6, 0, 0, &[0; 8]).repeat(100)),
+        ("settings", frame(4, 0, 0, &[]).repeat(100)),
+        ("empty data", [frame(1, 4, 1, HEADERS), frame(0, 0, 1, &[]).repeat(100)].concat()),
+        ("priority", frame(2, 0, 1, &[0, 0, 0, 0, 1]).repeat(100)),
+        ("continuation", [frame(1, 1, 1, HEADERS), frame(9, 0, 1, &[0x82]).repeat(100)].concat()),
+        ("window", frame(8, 0, 0, &[0, 0, 0, 1]).repeat(200)),
+        ("rapid reset", resets),
+    ] {
+        assert!(flood(&server, frames).await, "{name}: no GOAWAY");
+    }
+    // And the server still serves.
+    let mut client = client(&server).await;
+    assert_eq!(status(&mut client, Request::get("http://a/")).await, 200);
+}
+
+/// A self-signed pair in PEM, and the certificate for the client's trust.
+fn pair(name: &str) -> (String, String, rustls::pki_types::CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem(), made.cert.der().clone())
+}
+
+async fn tls_get(
+    server: &Running,
+    trusted: &rustls::pki_types::CertificateDer<'static>,
+    name: &str,
+) -> Option<String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name.to_owned().try_into().unwrap(), stream).await.ok()?;
+    stream
+        .write_all(format!("GET /x HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    Some(text)
+}
+
+#[tokio::test]
+async fn tls_is_served_and_follows_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = TlsFiles { cert_file: dir.path().join("cert.pem"), key_file: dir.path().join("key.pem") };
+    let (cert, key, old) = pair("gw.example.com");
+    std::fs::write(&files.cert_file, cert).unwrap();
+    std::fs::write(&files.key_file, key).unwrap();
+    let server = start(Options { tls: Some(files.clone()), ..Options::default() }).await;
+    let text = tls_get(&server, &old, "gw.example.com").await.expect("a handshake");
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("GET /x gw.example.com []"), "{text}");
+
+    // Half a change is no change: key and certificate do not fit.
+    let (cert, key, new) = pair("gw.example.com");
+    std::fs::write(&files.cert_file, cert).unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(tls_get(&server, &old, "gw.example.com").await.is_some(), "the old pair stays in use");
+    std::fs::write(&files.key_file, key).unwrap();
+    let changed = timeout(Duration::from_secs(10), async {
+        while tls_get(&server, &new, "gw.example.com").await.is_none() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    changed.await.expect("the new certificate is served");
+    assert!(
+        server.metrics.render_prometheus().contains("idp_gateway_tls_reloads_total{outcome=\"failed\"} 1")
+    );
+}
