@@ -3,6 +3,7 @@
 
 mod admin;
 mod cli;
+mod cli_doctor;
 mod config;
 mod telemetry;
 mod wire;
