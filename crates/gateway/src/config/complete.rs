@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
-    adapter::{AdapterKind, Facts},
+    adapter::AdapterKind,
     problems::{Collector, child},
     validate::is_loopback,
 };
@@ -153,9 +153,9 @@ fn provider(name: &str, entry: &mut Table, collector: &mut Collector) -> bool {
         );
         return false;
     };
-    let facts = kind.facts();
-    entry.insert("adapter".to_owned(), facts.name.into());
-    match facts.origin {
+    let adapter = kind.adapter();
+    entry.insert("adapter".to_owned(), kind.as_str().into());
+    match adapter.default_origin() {
         Some(origin) => default(entry, "base_url", origin),
         None => {
             require(
@@ -171,14 +171,14 @@ fn provider(name: &str, entry: &mut Table, collector: &mut Collector) -> bool {
         }
     }
     let Some(base) = text(entry, "base_url").and_then(|text| Url::parse(text).ok()) else { return false };
-    connections(entry, &at, facts, &base, collector);
+    connections(entry, &at, kind, &base, collector);
     endpoints(entry, kind, &base);
-    default(entry, "encoded_slash", facts.encoded_slash);
+    default(entry, "encoded_slash", adapter.encoded_slash());
     true
 }
 
 /// An identity's token must not leave for a host that merely calls itself by the adapter's name.
-fn connections(entry: &mut Table, at: &str, facts: &Facts, base: &Url, collector: &mut Collector) {
+fn connections(entry: &mut Table, at: &str, kind: AdapterKind, base: &Url, collector: &mut Collector) {
     let given = entry.get("connections").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     if given {
         return;
@@ -187,9 +187,11 @@ fn connections(entry: &mut Table, at: &str, facts: &Facts, base: &Url, collector
     let upstreams = upstreams.into_iter().flat_map(Map::values).filter_map(Value::as_str);
     let foreign = std::iter::once(base.clone())
         .chain(upstreams.filter_map(|text| Url::parse(text).ok()))
-        .find(|url| !facts.owns(url) && !is_loopback(url));
+        .find(|url| !kind.owns(url) && !is_loopback(url));
     let problem = match foreign {
-        _ if facts.connections.is_empty() => Some("`adapter = \"oauth2\"` needs `connections`".to_owned()),
+        _ if kind.adapter().connections().is_empty() => {
+            Some("`adapter = \"oauth2\"` needs `connections`".to_owned())
+        }
         Some(url) => Some(format!(
             "{} is not a host of the adapter, so `connections` must be given",
             url.host_str().unwrap_or("")
@@ -201,22 +203,16 @@ fn connections(entry: &mut Table, at: &str, facts: &Facts, base: &Url, collector
         collector.drop_value(&key, problem, "list the Auth0 connections whose users' tokens may go there");
         entry.insert("connections".to_owned(), json!([]));
     } else {
-        entry.insert("connections".to_owned(), json!(facts.connections));
+        entry.insert("connections".to_owned(), json!(kind.adapter().connections()));
     }
 }
 
 /// The adapter's endpoints where calls go to the adapter's own origin, so that a secret never goes to the wrong place.
 fn endpoints(entry: &mut Table, kind: AdapterKind, base: &Url) {
-    let facts = kind.facts();
-    if facts.is_default(base) {
-        for (name, url) in [("token_url", facts.token_url), ("revoke_url", facts.revoke_url)] {
-            if let Some(url) = url {
-                default(entry, name, url);
-            }
+    let own = kind.adapter().endpoints(Some(base));
+    for (name, url) in [("token_url", own.token_url), ("revoke_url", own.revoke_url)] {
+        if let Some(url) = url {
+            default(entry, name, url);
         }
-    } else if kind == AdapterKind::GitHub && base.path().trim_end_matches('/') == "/api/v3" {
-        let origin = base.origin().ascii_serialization();
-        default(entry, "token_url", format!("{origin}/login/oauth/access_token"));
-        default(entry, "revoke_url", format!("{origin}/api/v3/applications/{{client_id}}/grant"));
     }
 }

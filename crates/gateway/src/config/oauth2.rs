@@ -2,10 +2,14 @@
 //!
 //! Everything has a default that fits an API which follows RFC 6749 and RFC 6750. Members are JSON pointers (RFC 6901).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use idp_adapters::Adapter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{AdapterKind, ProviderSettings};
 
 /// Settings of the generic adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +66,29 @@ impl Default for OAuth2Section {
             strip_token_members: false,
             deny: Vec::new(),
         }
+    }
+}
+
+impl ProviderSettings {
+    /// The adapter of this entry, the generic one with its settings.
+    ///
+    /// # Errors
+    ///
+    /// When the settings do not describe an adapter, which validation excludes.
+    pub fn make_adapter(&self) -> Result<Arc<dyn Adapter>, serde_json::Error> {
+        if self.adapter != AdapterKind::OAuth2 {
+            return Ok(idp_adapters::shared(self.adapter.into()));
+        }
+        let mut settings = serde_json::to_value(&self.oauth2)?;
+        if let Some(members) = settings.as_object_mut() {
+            // Deny rules are compared by the policy, beside those of the adapters.
+            members.remove("deny");
+            members.insert("token_url".to_owned(), self.token_url.as_ref().map(Url::as_str).into());
+            members.insert("revoke_url".to_owned(), self.revoke_url.clone().into());
+            members.insert("profile_url".to_owned(), self.profile_url.as_ref().map(Url::as_str).into());
+            members.insert("encoded_slash".to_owned(), self.encoded_slash.into());
+        }
+        Ok(idp_adapters::OAuth2::new(serde_json::from_value(settings)?))
     }
 }
 

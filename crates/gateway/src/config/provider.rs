@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use idp_adapters::RefreshRule;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -144,7 +145,7 @@ impl ProviderSettings {
     pub fn rotates(&self) -> bool {
         match self.adapter {
             AdapterKind::OAuth2 => self.oauth2.rotates,
-            other => other.facts().rotates,
+            other => other.adapter().refresh_rule() == RefreshRule::Rotating,
         }
     }
 

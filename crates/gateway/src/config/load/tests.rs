@@ -187,3 +187,37 @@ fn debug_output_masks_secrets() {
     let text = format!("{settings:?}");
     assert!(!text.contains("hush") && !text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn the_generic_adapter_s_settings_make_an_adapter() {
+    let text = MINIMAL.replace(
+        "[providers.github]",
+        r#"
+[providers.tracker]
+adapter = "oauth2"
+connections = ["acme-tracker"]
+base_url = "https://api.tracker.example"
+token_url = "https://login.tracker.example/token"
+encoded_slash = true
+[providers.tracker.oauth2]
+hosts = ["files.tracker.example"]
+scheme = "Token"
+headers = { "X-Version" = "3" }
+token_auth = "basic"
+rotates = false
+scope_delimiter = "comma"
+profile_path = "/me"
+profile = { sub = "/id", given_name = "/first" }
+pagination = { style = "cursor", member = "/next", parameter = "after" }
+errors = { token_dead = ["E7"], rate_limited = ["E9"] }
+limits = [{ name = "X-Reset", unit = "epoch_millis" }, { name = "X-Wait", unit = "iso8601" }]
+echo_prone = true
+deny = [{ methods = ["POST"], path = "/batch/**" }]
+"#,
+    );
+    let provider = Settings::from_toml(&text).unwrap().providers["tracker"].clone();
+    let adapter = provider.make_adapter().unwrap();
+    assert!(adapter.echo_prone() && adapter.encoded_slash());
+    assert_eq!(adapter.refresh_rule(), idp_adapters::RefreshRule::Harmless);
+    assert!(!provider.rotates());
+}

@@ -258,8 +258,7 @@ fn virtual_hosts(settings: &Settings, collector: &mut Collector) {
             let known = provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
                 || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
                 || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
-                || Url::parse(&format!("https://{host}"))
-                    .is_ok_and(|url| provider.adapter.facts().owns(&url));
+                || Url::parse(&format!("https://{host}")).is_ok_and(|url| provider.adapter.owns(&url));
             if !is_host(host) || !known {
                 collector.report(
                     &key,
