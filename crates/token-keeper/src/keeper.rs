@@ -82,6 +82,12 @@ impl<L: Load> Keeper<L> {
         Self { shared: Arc::new(Shared { settings, state: Mutex::new(state), changed: Notify::new() }) }
     }
 
+    /// The source, as given to the builder.
+    #[must_use]
+    pub fn loader(&self) -> &L {
+        &self.shared.settings.load
+    }
+
     /// The value: now when it is fresh or stale, after the one load when there is none that can be used.
     ///
     /// # Errors

@@ -1,0 +1,301 @@
+//! What Auth0's error answers mean (facts sections 1.4, 3.4 and 4.2), whatever they look like.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::{Error, Fault, TransportError, hints};
+
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    TokenEndpoint,
+    ManagementApi,
+    /// Keys and discovery: plain files, any failure is the tenant's.
+    Document,
+}
+
+/// What a limit without any hint means.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The members of an error body that matter; empty for HTML and other surprises.
+#[derive(Default)]
+struct Body {
+    json: bool,
+    error: Option<String>,
+    error_code: Option<String>,
+    prose: String,
+}
+
+impl Body {
+    fn read(bytes: &[u8]) -> Self {
+        let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else { return Self::default() };
+        let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+        let prose = [text("message"), text("error_description")].into_iter().flatten().collect::<Vec<_>>();
+        Self { json: true, error: text("error"), error_code: text("errorCode"), prose: prose.join(" ") }
+    }
+
+    /// Auth0's word for it. The Management API's `error` is the status in words and says nothing.
+    fn code(&self, place: Place) -> Option<&str> {
+        let own = (place == Place::TokenEndpoint).then_some(self.error.as_deref()).flatten();
+        own.filter(|code| is_word(code)).or(self.error_code.as_deref().filter(|code| is_word(code)))
+    }
+
+    /// Auth0's global limit may come as a 500 or 403.
+    fn is_limit(&self, code: Option<&str>) -> bool {
+        code == Some("too_many_requests") || self.prose.to_ascii_lowercase().contains("global limit")
+    }
+}
+
+fn is_word(code: &str) -> bool {
+    (1..=64).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
+/// The error of an answer that is no success.
+pub(crate) fn decode(answer: &Response<Bytes>, place: Place) -> Error {
+    let (status, body) = (answer.status(), Body::read(answer.body()));
+    let code = body.code(place);
+    let hint = hints::retry_after(answer.headers(), SystemTime::now());
+    if status == StatusCode::TOO_MANY_REQUESTS || body.is_limit(code) {
+        let message =
+            "the tenant's rate limit is reached; wait, cache longer, or ask Auth0 for a higher limit";
+        return Error::limited(message, hint.unwrap_or(SHORT)).answered(status, code);
+    }
+    let error = match place {
+        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            Error::tenant("the tenant answers with a failure of its own").after(hint)
+        }
+        Place::Document => {
+            Error::tenant("the tenant does not serve this document; check the tenant's domain and base URL")
+        }
+        _ if status.is_redirection() => {
+            Error::operator("the tenant redirects, which is not followed; name its own address as base URL")
+        }
+        Place::TokenEndpoint => token_endpoint(status, &body, code),
+        Place::ManagementApi => management_api(status, &body, code),
+    };
+    error.answered(status, code)
+}
+
+fn token_endpoint(status: StatusCode, body: &Body, code: Option<&str>) -> Error {
+    let (fault, message) = match code {
+        Some("invalid_grant" | "expired_token") => {
+            (Fault::Request, "the subject or refresh token is no longer accepted")
+        }
+        Some(code) if code.starts_with("federated_connection") => (
+            Fault::Request,
+            "Token Vault has no usable grant for this user and connection; the user has to connect it",
+        ),
+        Some("mfa_required") => (
+            Fault::Operator,
+            "the tenant demands MFA for token exchanges; set the MFA policy to never, or decide in an Action",
+        ),
+        Some("unauthorized_client") => (
+            Fault::Operator,
+            "the application may not use this grant type; enable it in the application's settings",
+        ),
+        Some("access_denied") if status == StatusCode::FORBIDDEN => (
+            Fault::Operator,
+            "the application has no grant for this audience; authorise it for the API, and check the audience",
+        ),
+        Some("access_denied" | "invalid_client") => (
+            Fault::Operator,
+            "the tenant refuses the client; check client id, secret or key, and the authentication method",
+        ),
+        _ if !body.json => return edge(status),
+        _ if status == StatusCode::NOT_FOUND => {
+            (Fault::NotFound, "the token endpoint does not know what was asked for")
+        }
+        _ => (
+            Fault::Operator,
+            "the token endpoint refuses the request; check grant type, audience and the application",
+        ),
+    };
+    Error::new(fault, message)
+}
+
+fn management_api(status: StatusCode, body: &Body, code: Option<&str>) -> Error {
+    let (fault, message) = match (status, code) {
+        _ if !body.json && status != StatusCode::UNAUTHORIZED => return edge(status),
+        (StatusCode::UNAUTHORIZED, _) => (
+            Fault::Operator,
+            "the Management API refuses the management token; token and API must be of the same domain",
+        ),
+        (_, Some("Bearer")) => (
+            Fault::Operator,
+            "the management token is no JWT; check that the audience is the tenant's Management API",
+        ),
+        (StatusCode::FORBIDDEN, Some("insufficient_scope")) => (
+            Fault::Operator,
+            "the management token lacks a scope; grant read:users and read:user_idp_tokens to the application",
+        ),
+        (StatusCode::FORBIDDEN, _) => (Fault::Operator, "the Management API forbids this to the application"),
+        // hapi's own words for a path without a handler; about a user Auth0 says more.
+        (StatusCode::NOT_FOUND, None) if body.prose.is_empty() || body.prose == "Not Found" => {
+            (Fault::Operator, "there is no Management API at this address; check the tenant's base URL")
+        }
+        (StatusCode::NOT_FOUND, _) => (Fault::NotFound, "the tenant has no such thing"),
+        (_, Some("invalid_query_string")) => (Fault::Operator, "the Management API does not take this query"),
+        _ => (Fault::Request, "the Management API does not take what was asked for"),
+    };
+    Error::new(fault, message)
+}
+
+/// Something between us and Auth0 answered: a firewall, a proxy, a wrong server.
+fn edge(status: StatusCode) -> Error {
+    if status == StatusCode::NOT_FOUND {
+        return Error::operator(
+            "no Auth0 tenant answers at this address; check the tenant's domain and base URL",
+        );
+    }
+    Error::tenant("something before the tenant answered in its place")
+}
+
+/// The error of a request without an answer.
+pub(crate) fn unanswered(error: TransportError) -> Error {
+    Error::tenant(match error {
+        TransportError::Connect => "the tenant cannot be reached; check its address, DNS and the network",
+        TransportError::Timeout => "the tenant did not answer in time",
+        TransportError::TooLarge => "the tenant's answer is larger than it may be",
+        TransportError::Broken => "the connection to the tenant broke before its answer was whole",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    }
+
+    fn fault(place: Place, status: u16, body: &str) -> (Fault, Option<String>) {
+        let error = decode(&answer(status, body), place);
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+        (error.fault(), error.code().map(str::to_owned))
+    }
+
+    #[test]
+    fn every_row_of_the_token_endpoints_table_has_its_fault() {
+        let rows = [
+            (
+                401,
+                r#"{"error":"access_denied","error_description":"Unauthorized"}"#,
+                Fault::Operator,
+                "access_denied",
+            ),
+            (401, r#"{"error":"invalid_client"}"#, Fault::Operator, "invalid_client"),
+            (
+                403,
+                r#"{"error":"access_denied","error_description":"Service not enabled within domain: x"}"#,
+                Fault::Operator,
+                "access_denied",
+            ),
+            (403, r#"{"error":"unauthorized_client"}"#, Fault::Operator, "unauthorized_client"),
+            (400, r#"{"error":"invalid_request"}"#, Fault::Operator, "invalid_request"),
+            (400, r#"{"error":"unsupported_grant_type"}"#, Fault::Operator, "unsupported_grant_type"),
+            (400, r#"{"error":"invalid_scope","statusCode":400}"#, Fault::Operator, "invalid_scope"),
+            (429, r#"{"error":"too_many_requests"}"#, Fault::RateLimited, "too_many_requests"),
+            (
+                401,
+                r#"{"error":"federated_connection_refresh_token_not_found"}"#,
+                Fault::Request,
+                "federated_connection_refresh_token_not_found",
+            ),
+            (
+                401,
+                r#"{"error":"federated_connection_refresh_token_flow_failed"}"#,
+                Fault::Request,
+                "federated_connection_refresh_token_flow_failed",
+            ),
+            (403, r#"{"error":"invalid_grant"}"#, Fault::Request, "invalid_grant"),
+            (401, r#"{"error":"mfa_required","mfa_token":"x"}"#, Fault::Operator, "mfa_required"),
+        ];
+        for (status, body, expected, code) in rows {
+            assert_eq!(
+                fault(Place::TokenEndpoint, status, body),
+                (expected, Some(code.to_owned())),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_management_apis_table_has_its_fault() {
+        let boom = |code: &str, message: &str| {
+            format!(r#"{{"statusCode":1,"error":"x y","message":"{message}","errorCode":"{code}"}}"#)
+        };
+        let rows = [
+            (400, boom("invalid_uri", "Object didn't pass validation"), Fault::Request),
+            (400, boom("invalid_query_string", "fields"), Fault::Operator),
+            (400, boom("Bearer", "Bad HTTP authentication header format"), Fault::Operator),
+            (
+                401,
+                r#"{"statusCode":401,"error":"Unauthorized","message":"Invalid token"}"#.to_owned(),
+                Fault::Operator,
+            ),
+            (
+                403,
+                boom("insufficient_scope", "Insufficient scope, expected any of: read:users"),
+                Fault::Operator,
+            ),
+            (404, boom("inexistent_user", "The user does not exist."), Fault::NotFound),
+            (
+                404,
+                r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist."}"#.to_owned(),
+                Fault::NotFound,
+            ),
+            (
+                404,
+                r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#.to_owned(),
+                Fault::Operator,
+            ),
+            (429, boom("too_many_requests", "Global limit has been reached"), Fault::RateLimited),
+            (503, boom("unavailable", "try later"), Fault::Tenant),
+            (302, String::new(), Fault::Operator),
+        ];
+        for (status, body, expected) in rows {
+            assert_eq!(fault(Place::ManagementApi, status, &body).0, expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_global_limit_is_known_in_any_dress() {
+        for (status, body) in [
+            (500, r#"{"statusCode":500,"message":"Global limit has been reached"}"#),
+            (403, r#"{"error":"x","error_description":"GLOBAL LIMIT has been reached"}"#),
+            (403, r#"{"errorCode":"too_many_requests"}"#),
+        ] {
+            for place in [Place::TokenEndpoint, Place::ManagementApi, Place::Document] {
+                let error = decode(&answer(status, body), place);
+                assert!(error.is_rate_limited() && error.is_transient(), "{place:?} {body}");
+                assert_eq!(error.retry_after(), Some(SHORT));
+            }
+        }
+    }
+
+    #[test]
+    fn html_never_says_that_a_user_does_not_exist() {
+        let page = "<html><body>nope</body></html>";
+        assert_eq!(fault(Place::ManagementApi, 404, page).0, Fault::Operator);
+        assert_eq!(fault(Place::ManagementApi, 403, page).0, Fault::Tenant);
+        assert_eq!(fault(Place::ManagementApi, 502, page).0, Fault::Tenant);
+        assert_eq!(fault(Place::TokenEndpoint, 403, page).0, Fault::Tenant);
+        assert_eq!(fault(Place::TokenEndpoint, 503, page).0, Fault::Tenant);
+    }
+
+    #[test]
+    fn nothing_of_the_answers_prose_gets_into_an_error() {
+        let body =
+            r#"{"error":"sentinel word","message":"sentinel auth0|123","errorCode":"sentinel with spaces"}"#;
+        for place in [Place::TokenEndpoint, Place::ManagementApi, Place::Document] {
+            for status in [400, 401, 403, 404, 429, 500] {
+                let error = decode(&answer(status, body), place);
+                assert!(!format!("{error} {error:?}").contains("sentinel"), "{error:?}");
+            }
+        }
+    }
+}

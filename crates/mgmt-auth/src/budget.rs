@@ -1,0 +1,237 @@
+//! The tenant's Management API allowance, shared out among those who ask (threat A02).
+//!
+//! Auth0 says after each answer how many calls are left and when that changes. How many there will be after that
+//! nobody says, so we ask: while nothing is known, and after each reset, one request goes ahead, and its answer says
+//! how many may follow. A tenant that names no limits has none.
+
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+
+use crate::{Error, hints::RateHeaders};
+use state::{Slot, State};
+
+/// Nobody is told to come back later than this because of a queue.
+const LONGEST_HINT: Duration = Duration::from_secs(60);
+
+/// Who goes first when the allowance is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Somebody waits for the answer.
+    Caller,
+    /// Renewal ahead of time and the like. Goes after callers, and leaves them a quarter of the allowance.
+    Background,
+}
+
+/// The Management API allowance at one moment, as far as known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Allowance {
+    limit: Option<u32>,
+    remaining: Option<u32>,
+    reset_in: Option<Duration>,
+    blocked_for: Option<Duration>,
+    waiting: usize,
+    in_flight: u32,
+}
+
+impl Allowance {
+    /// The limit the tenant named last (`X-RateLimit-Limit`).
+    #[must_use]
+    pub fn limit(&self) -> Option<u32> {
+        self.limit
+    }
+
+    /// How many calls may be made now; `None` while no limit is known.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u32> {
+        self.remaining
+    }
+
+    /// When the allowance is renewed.
+    #[must_use]
+    pub fn reset_in(&self) -> Option<Duration> {
+        self.reset_in
+    }
+
+    /// How long nothing is sent, after the tenant refused a call for its limit.
+    #[must_use]
+    pub fn blocked_for(&self) -> Option<Duration> {
+        self.blocked_for
+    }
+
+    /// How many calls wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many calls are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+}
+
+/// Cheap to clone; clones share the allowance.
+#[derive(Clone, Default)]
+pub(crate) struct Budget(Arc<Mutex<State>>);
+
+/// What a waiter is told.
+pub(super) enum Turn {
+    Go(Permit),
+    /// The request that was to tell how many may follow had no answer.
+    Unanswered(Error),
+}
+
+/// The right to send one request. Dropped without an answer it gives back what it holds.
+pub(crate) struct Permit {
+    budget: Budget,
+    slot: Slot,
+    /// Whether it reached the one who asked for it.
+    used: bool,
+    settled: bool,
+}
+
+impl Budget {
+    /// Waits for the right to send one request, until `deadline` at most.
+    pub(crate) async fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Permit, Error> {
+        let mut turn = match self.enter(priority, deadline)? {
+            Entered::Now(slot) => return Ok(self.permit(slot, true)),
+            Entered::Queued(turn) => turn,
+        };
+        loop {
+            let wake = self.state().opens_at(Instant::now()).map_or(deadline, |opens| opens.min(deadline));
+            tokio::select! {
+                biased;
+                said = &mut turn => return match said {
+                    Ok(Turn::Go(mut permit)) => {
+                        permit.used = true;
+                        Ok(permit)
+                    }
+                    Ok(Turn::Unanswered(error)) => Err(error),
+                    Err(_) => Err(self.full(Duration::from_secs(1))),
+                },
+                () = sleep_until(wake) => {
+                    if Instant::now() >= deadline {
+                        let wait = self.state().estimate(priority, Instant::now());
+                        return Err(self.full(wait.max(Duration::from_secs(1))));
+                    }
+                    self.pump();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn allowance(&self) -> Allowance {
+        let (state, now) = (self.state(), Instant::now());
+        let left = |at: Option<Instant>| {
+            at.map(|at| at.saturating_duration_since(now)).filter(|left| !left.is_zero())
+        };
+        Allowance {
+            limit: state.limit,
+            remaining: state.limit.map(|_| state.available),
+            reset_in: left(state.reset_at),
+            blocked_for: left(state.blocked_until),
+            waiting: state.waiting(),
+            in_flight: state.in_flight,
+        }
+    }
+
+    fn enter(&self, priority: Priority, deadline: Instant) -> Result<Entered, Error> {
+        let (mut state, now) = (self.state(), Instant::now());
+        if state.is_next(priority)
+            && let Some(slot) = state.take(priority, now)
+        {
+            return Ok(Entered::Now(slot));
+        }
+        let wait = state.estimate(priority, now);
+        if now.checked_add(wait).is_none_or(|turn| turn > deadline) {
+            return Err(self.full(wait));
+        }
+        let (sender, turn) = oneshot::channel();
+        state.enqueue(priority, sender);
+        Ok(Entered::Queued(turn))
+    }
+
+    /// Lets go whoever may.
+    fn pump(&self) {
+        let mut turns = Vec::new();
+        {
+            let (mut state, now) = (self.state(), Instant::now());
+            while let Some((sender, slot)) = state.next(now) {
+                turns.push((sender, slot));
+            }
+        }
+        // Outside the lock: a permit that nobody takes any more locks it again.
+        for (sender, slot) in turns {
+            drop(sender.send(Turn::Go(self.permit(slot, false))));
+        }
+    }
+
+    fn permit(&self, slot: Slot, used: bool) -> Permit {
+        Permit { budget: self.clone(), slot, used, settled: false }
+    }
+
+    fn full(&self, wait: Duration) -> Error {
+        let message =
+            "the Management API allowance is used up; wait, cache longer, or ask Auth0 for a higher limit";
+        Error::limited(message, wait.min(LONGEST_HINT))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Entered {
+    Now(Slot),
+    Queued(oneshot::Receiver<Turn>),
+}
+
+impl Permit {
+    /// The request was answered. `refused_for` is set when it was refused for the limit: then nobody sends anything
+    /// for so long.
+    pub(crate) fn answered(mut self, rate: RateHeaders, refused_for: Option<Duration>) {
+        self.settled = true;
+        self.budget.state().answered(self.slot, rate, refused_for, Instant::now());
+        self.budget.pump();
+    }
+
+    /// The request had no answer. Who waits for what it would have said hears `error`: one look at a dead tenant is
+    /// enough for all.
+    pub(crate) fn unanswered(mut self, error: &Error) {
+        self.settled = true;
+        let waiters = self.budget.state().unanswered(self.slot);
+        for waiter in waiters {
+            drop(waiter.send(Turn::Unanswered(error.clone())));
+        }
+        self.budget.pump();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.budget.state().abandoned(self.slot, self.used);
+            self.budget.pump();
+        }
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.allowance(), f)
+    }
+}

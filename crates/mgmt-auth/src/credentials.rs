@@ -1,0 +1,134 @@
+//! Who asks the token endpoint, and how it proves that.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderValue, header};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use url::form_urlencoded;
+
+use crate::{Error, SecretReader, SecretSource, assertion, oauth::Form};
+
+/// An OAuth client and its proof.
+#[derive(Clone)]
+pub struct ClientCredentials {
+    /// The client's id.
+    pub client_id: String,
+    /// How it authenticates.
+    pub auth: ClientAuth,
+}
+
+/// How a client authenticates at the token endpoint. It has to be the method registered with the application.
+#[derive(Clone, Debug)]
+pub enum ClientAuth {
+    /// Id and secret in the form body (`client_secret_post`).
+    SecretPost(SecretSource),
+    /// Id and secret as Basic credentials, each form-encoded first (RFC 6749 section 2.3.1).
+    SecretBasic(SecretSource),
+    /// A signed assertion (`private_key_jwt`, RFC 7523).
+    PrivateKeyJwt {
+        /// The RSA private key as PEM, PKCS#1 or PKCS#8.
+        key: SecretSource,
+        /// The assertion's `kid`, if the tenant knows the key by one.
+        key_id: Option<String>,
+        /// The assertion's signature, as registered with the credential.
+        algorithm: AssertionAlgorithm,
+    },
+}
+
+/// The signature of a client assertion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AssertionAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[default]
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+}
+
+impl ClientCredentials {
+    /// A client that sends its secret in the form body.
+    #[must_use]
+    pub fn secret(client_id: impl Into<String>, secret: impl Into<SecretString>) -> Self {
+        let auth = ClientAuth::SecretPost(SecretSource::Inline(secret.into()));
+        Self { client_id: client_id.into(), auth }
+    }
+
+    /// Adds the proof to a form; gives the `Authorization` header, where the method has one.
+    pub(crate) async fn authenticate(
+        &self,
+        form: &mut Form,
+        secrets: &SecretReader,
+        assertion_audience: &str,
+    ) -> Result<Option<HeaderValue>, Error> {
+        match &self.auth {
+            ClientAuth::SecretPost(secret) => {
+                let secret = secrets.read(secret).await?;
+                form.add("client_id", &self.client_id);
+                form.add("client_secret", secret.expose_secret());
+                Ok(None)
+            }
+            ClientAuth::SecretBasic(secret) => {
+                let secret = secrets.read(secret).await?;
+                basic(&self.client_id, secret.expose_secret()).map(Some)
+            }
+            ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
+                let key = secrets.read(key).await?;
+                let subject = assertion::Subject {
+                    client_id: &self.client_id,
+                    audience: assertion_audience,
+                    key_id: key_id.as_deref(),
+                    algorithm: *algorithm,
+                };
+                let signed = subject.sign(&key)?;
+                form.add("client_id", &self.client_id);
+                form.add("client_assertion_type", assertion::TYPE);
+                form.add("client_assertion", signed.expose_secret());
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, Error> {
+    let encode =
+        |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+    let pair = Zeroizing::new(format!("{}:{}", *encode(client_id), *encode(secret)));
+    let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let mut value = HeaderValue::from_str(&value).map_err(|_| {
+        Error::operator(format!("the client secret does not fit into {}", header::AUTHORIZATION))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("client_id", &self.client_id)
+            .field("auth", &self.auth)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_form_encodes_both_halves_before_joining_them() {
+        let value = basic("id:with colon", "p%ss+wörd&=/:").unwrap();
+        assert!(value.is_sensitive());
+        let text = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        let pair = String::from_utf8(STANDARD.decode(text).unwrap()).unwrap();
+        assert_eq!(pair, "id%3Awith+colon:p%25ss%2Bw%C3%B6rd%26%3D%2F%3A");
+    }
+
+    #[test]
+    fn tm_s01_credentials_do_not_show_their_secret() {
+        let text = format!("{:#?}", ClientCredentials::secret("client", "sentinel"));
+        assert!(text.contains("client") && !text.contains("sentinel"), "{text}");
+    }
+}

@@ -1,0 +1,188 @@
+//! The tenant's signing keys, kept fresh and never asked for more often than allowed (threats K01 to K03).
+
+mod jwk;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use token_keeper::{Keeper, Load, Loaded, Status, Window};
+use tokio::time::Instant;
+
+use crate::{Error, oauth::Endpoints};
+use jwk::Keys;
+pub use jwk::SigningKey;
+
+const PATH: &str = "/.well-known/jwks.json";
+/// From the request to the last byte.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Pauses while the tenant serves no keys. Not shorter: every caller's token is a reason to ask.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+
+/// How long keys are good, and how often they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// Age at which a key set has to be replaced. It is renewed in the background before that.
+    pub max_age: Duration,
+    /// Least time between two refreshes that an unknown key id forces, counted from the attempt, however it ends.
+    pub cooldown: Duration,
+    /// Age up to which a set still serves while no newer one can be had.
+    pub stale: Duration,
+}
+
+impl Default for KeyPolicy {
+    /// Ten minutes, thirty seconds, twelve hours.
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { max_age: seconds(600), cooldown: seconds(30), stale: seconds(12 * 3600) }
+    }
+}
+
+/// The tenant's signing keys.
+///
+/// They come from `{base_url}/.well-known/jwks.json`, never from discovery or from a token. Only keys that may verify
+/// signatures are kept: RSA of at least 2048 bits with an odd exponent above one, for signing, with an id that
+/// occurs once. An answer without any such key counts as a failure.
+pub struct SigningKeys {
+    keeper: Keeper<KeyLoad>,
+    policy: KeyPolicy,
+    /// The last forced refresh.
+    forced: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct KeySet {
+    keys: Keys,
+    generation: u64,
+    asked_at: Instant,
+}
+
+struct KeyLoad {
+    endpoints: Arc<Endpoints>,
+    policy: KeyPolicy,
+    last: Mutex<Option<(u64, Keys)>>,
+}
+
+impl SigningKeys {
+    pub(crate) fn new(endpoints: Arc<Endpoints>, policy: KeyPolicy) -> Self {
+        let load = KeyLoad { endpoints, policy, last: Mutex::default() };
+        let keeper = Keeper::builder(load).name("signing_keys").backoff(BACKOFF.0, BACKOFF.1).build();
+        Self { keeper, policy, forced: Mutex::default() }
+    }
+
+    /// The key `kid`; `None` when the tenant has keys but not this one.
+    ///
+    /// Known keys cost no request. An unknown id forces one refresh each [`KeyPolicy::cooldown`]; whoever asks while
+    /// that one runs waits for it too.
+    ///
+    /// # Errors
+    /// There are no keys at all, which is transient.
+    pub async fn find(&self, kid: &str) -> Result<Option<Arc<SigningKey>>, Error> {
+        let mut set = self.keeper.get().await?;
+        // Past its age and nobody renewed it ahead: wait once, so that a withdrawn key stops in time. While the
+        // tenant fails, the old set serves and the renewal runs behind.
+        if set.asked_at.elapsed() >= self.policy.max_age && self.keeper.status().failures == 0 {
+            set = self.keeper.renew().await.unwrap_or(set);
+        }
+        if let Some(key) = set.keys.get(kid) {
+            return Ok(Some(key.clone()));
+        }
+        let newer = if self.may_force() { Some(self.keeper.renew().await) } else { self.keeper.join().await };
+        drop(newer);
+        Ok(self.cached(kid))
+    }
+
+    /// The key if it is there now; never asks.
+    #[must_use]
+    pub fn cached(&self, kid: &str) -> Option<Arc<SigningKey>> {
+        self.keeper.current().and_then(|set| set.keys.get(kid).cloned())
+    }
+
+    /// A number that grows with each change of the set; zero before the first one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.keeper.current().map_or(0, |set| set.generation)
+    }
+
+    /// How many usable keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keeper.current().map_or(0, |set| set.keys.len())
+    }
+
+    /// Whether there are no usable keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A snapshot of the set's age and its failures.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.keeper.status()
+    }
+
+    pub(crate) async fn keep(&self) -> Infallible {
+        self.keeper.keep().await
+    }
+
+    /// Takes the right to one forced refresh, if it is there.
+    fn may_force(&self) -> bool {
+        let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let may = forced.is_none_or(|last| now.saturating_duration_since(last) >= self.policy.cooldown);
+        if may {
+            *forced = Some(now);
+        }
+        may
+    }
+}
+
+impl KeyLoad {
+    /// Numbers the set: a new number for a new content.
+    fn number(&self, keys: &Keys) -> u64 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((generation, known)) if known == keys => *generation,
+            known => {
+                let generation = known.as_ref().map_or(1, |(generation, _)| generation + 1);
+                *last = Some((generation, keys.clone()));
+                generation
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<Keys, Error> {
+        let answer = self.endpoints.document(PATH, TIMEOUT).await?;
+        jwk::parse(answer.body())
+    }
+}
+
+impl Load for KeyLoad {
+    type Value = KeySet;
+    type Error = Error;
+
+    async fn load(&self) -> Result<Loaded<KeySet>, Error> {
+        let asked_at = Instant::now();
+        let keys = match self.ask().await {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::warn!(event = "signing_keys_failed", fault = ?error.fault(), %error);
+                return Err(error);
+            }
+        };
+        let generation = self.number(&keys);
+        let fresh_for = self.policy.max_age.mul_f64(0.75 + fastrand::f64() * 0.15);
+        let window = Window::since(asked_at, fresh_for, self.policy.stale.max(self.policy.max_age));
+        Ok(Loaded { value: KeySet { keys, generation, asked_at }, window })
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKeys").field("keys", &self.len()).field("status", &self.status()).finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! The tenant's endpoints: addresses, limits, and the token request.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use secrecy::zeroize::Zeroizing;
+use url::{Url, form_urlencoded};
+
+use crate::{
+    ClientCredentials, Error, Limits, SecretReader, TokenResponse, Transport,
+    answer::{self, Place},
+};
+
+/// Token answers and documents are small.
+const MAX_DOCUMENT: usize = 256 * 1024;
+/// A user record with many identities and profiles.
+const MAX_RECORD: usize = 1024 * 1024;
+
+/// How the tenant is reached; shared by all that ask it.
+pub(crate) struct Endpoints {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) secrets: SecretReader,
+    /// Without a slash at its end.
+    pub(crate) base: String,
+    /// `https://{domain}/`.
+    pub(crate) assertion_audience: String,
+    pub(crate) request_timeout: Duration,
+}
+
+/// A form body under construction; wiped when dropped.
+#[derive(Default)]
+pub(crate) struct Form(Zeroizing<String>);
+
+impl Form {
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        for (separator, text) in [("&", name), ("=", value)] {
+            if !self.0.is_empty() {
+                self.0.push_str(separator);
+            }
+            self.0.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+        }
+    }
+
+    fn bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(self.0.as_bytes())
+    }
+}
+
+impl Endpoints {
+    /// `POST {base}/oauth/token` with client authentication.
+    pub(crate) async fn token(
+        &self,
+        credentials: &ClientCredentials,
+        form: &[(&str, &str)],
+    ) -> Result<TokenResponse, Error> {
+        let mut body = Form::default();
+        for (name, value) in form {
+            body.add(name, value);
+        }
+        let authorization =
+            credentials.authenticate(&mut body, &self.secrets, &self.assertion_audience).await?;
+        let mut request = self.request(Method::POST, "/oauth/token", body.bytes())?;
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, form_type);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization);
+        }
+        let answer = self.send(request, self.request_timeout, MAX_DOCUMENT).await?;
+        if !answer.status().is_success() {
+            return Err(answer::decode(&answer, Place::TokenEndpoint));
+        }
+        TokenResponse::parse(answer.body())
+    }
+
+    /// A document of the tenant that everybody may read.
+    pub(crate) async fn document(&self, path: &str, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let request = self.request(Method::GET, path, Bytes::new())?;
+        let answer = self.send(request, timeout, MAX_DOCUMENT).await?;
+        if answer.status() != http::StatusCode::OK {
+            return Err(answer::decode(&answer, Place::Document));
+        }
+        Ok(answer)
+    }
+
+    /// An authenticated read; any status.
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        authorization: &HeaderValue,
+    ) -> Result<Response<Bytes>, Error> {
+        let mut request = self.request(Method::GET, path, Bytes::new())?;
+        request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        self.send(request, self.request_timeout, MAX_RECORD).await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, Error> {
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::ACCEPT, "application/json")
+            .body(body)
+            .map_err(|_| Error::new(crate::Fault::Request, "what was asked for does not make a URL"))
+    }
+
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        max_body: usize,
+    ) -> Result<Response<Bytes>, Error> {
+        let sent = self.transport.send(request, Limits { timeout, max_body }).await;
+        sent.map_err(answer::unanswered)
+    }
+}
+
+/// `base` without a slash at its end.
+pub(crate) fn trimmed(base: &Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_encoded_member_by_member() {
+        let mut form = Form::default();
+        form.add("audience", "https://acme.test/api/v2/");
+        form.add("client_secret", "a&b=c d+ü");
+        assert_eq!(
+            &form.bytes()[..],
+            b"audience=https%3A%2F%2Facme.test%2Fapi%2Fv2%2F&client_secret=a%26b%3Dc+d%2B%C3%BC"
+        );
+    }
+}
