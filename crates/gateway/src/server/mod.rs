@@ -17,6 +17,7 @@ mod peer;
 mod request_body;
 mod request_id;
 pub mod serve;
+mod settings;
 mod signals;
 mod tls;
 mod tracked;

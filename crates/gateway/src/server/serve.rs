@@ -72,6 +72,7 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
     });
     let admin = Server::bind_admin(options.clone(), admin, metrics.clone(), lifecycle.clone()).await?;
     metrics.reload(true);
+    check_files(&options);
     let listening = Listening { listen: public.addr(), admin_listen: admin.addr() };
     announce(listening);
     if let Some(tell) = on_listening {
@@ -88,6 +89,19 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
     tracing::info!(event = "stopped", "all connections have ended");
     telemetry.shutdown().await;
     Ok(())
+}
+
+/// Each request needs two descriptors at most, one for each side.
+fn check_files(options: &Options) {
+    let wanted = (options.limits.connections as u64).saturating_add(options.limits.in_flight as u64);
+    if let Some(limit) = crate::telemetry::max_fds().filter(|limit| *limit < wanted) {
+        tracing::warn!(
+            event = "few-files",
+            limit,
+            wanted,
+            "the process may open fewer files than server.limits need; raise the limit (ulimit -n) or lower server.limits.connections"
+        );
+    }
 }
 
 /// The one line that tells scripts where we are. Written whatever the log level is.

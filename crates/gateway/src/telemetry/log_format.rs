@@ -38,7 +38,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields { json: self.json, ..Fields::default() };
+        // The `listening` line is for programs; it is JSON on a terminal too.
+        let json = self.json || event.metadata().target() == super::ALWAYS;
+        let mut fields = Fields { json, ..Fields::default() };
         event.record(&mut fields);
         if fields.request.is_none() {
             fields.request = context.event_scope(event).and_then(|mut scope| {
@@ -48,7 +50,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             });
         }
         let level = *event.metadata().level();
-        self.sink.write(if self.json {
+        self.sink.write(if json {
             fields.json_line(level, event)
         } else {
             fields.text_line(level, self.color)

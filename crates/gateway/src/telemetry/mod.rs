@@ -25,6 +25,7 @@ pub use labels::{
 };
 pub use metrics::{Metrics, Observed, ServerRequest, UpstreamRequest};
 pub use process::COMMIT;
+pub(crate) use process::max_fds;
 pub use setup::{AuditTarget, LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use summary::Summary;
 

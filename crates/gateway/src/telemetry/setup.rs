@@ -8,6 +8,7 @@ use super::{
     otlp::{self, Flush, OtlpError},
     sink::{LineSink, Target},
 };
+use crate::config::{self, AuditSink, Settings};
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use std::{io, io::IsTerminal as _, path::PathBuf, sync::Arc, sync::OnceLock};
@@ -55,6 +56,8 @@ pub struct TelemetryOptions {
     pub trace_sample: f64,
     /// The audit log.
     pub audit: AuditTarget,
+    /// Whether panics are logged by their place alone: a panic's message may hold anything. Tests want to see it.
+    pub hide_panics: bool,
 }
 
 impl Default for TelemetryOptions {
@@ -65,6 +68,29 @@ impl Default for TelemetryOptions {
             log_level: "info".to_owned(),
             trace_sample: 0.01,
             audit: AuditTarget::Off,
+            hide_panics: false,
+        }
+    }
+}
+
+impl From<&Settings> for TelemetryOptions {
+    fn from(settings: &Settings) -> Self {
+        let (telemetry, audit) = (&settings.telemetry, &settings.audit);
+        Self {
+            otlp_endpoint: telemetry.otlp_endpoint.clone(),
+            log_format: match telemetry.log_format {
+                config::LogFormat::Auto => LogFormat::Auto,
+                config::LogFormat::Json => LogFormat::Json,
+                config::LogFormat::Text => LogFormat::Text,
+            },
+            log_level: telemetry.log_level.clone(),
+            trace_sample: telemetry.trace_sample,
+            audit: match (audit.sink, &audit.path) {
+                (AuditSink::Stdout, _) => AuditTarget::Stdout,
+                (AuditSink::File, Some(path)) => AuditTarget::File(path.clone()),
+                (AuditSink::Off, _) | (AuditSink::File, None) => AuditTarget::Off,
+            },
+            hide_panics: true,
         }
     }
 }
@@ -152,7 +178,9 @@ impl Telemetry {
             .with(spans(traces.as_ref().map(|(provider, _)| provider)))
             .with(lines)
             .try_init();
-        silence_panics();
+        if options.hide_panics {
+            hide_panics();
+        }
         Ok(Self { metrics, audit, log: Some(log), traces })
     }
 
@@ -248,7 +276,8 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         return Err(wrong());
     }
     for name in LOUD {
-        directives.push_str(&format!(",{name}=warn"));
+        // Not even warnings: a hostile peer can cause them at will.
+        directives.push_str(&format!(",{name}=error"));
     }
     directives.push_str(",gateway::always=info");
     EnvFilter::try_new(directives).map_err(|_| wrong())
@@ -266,7 +295,7 @@ fn shape(format: LogFormat) -> (bool, bool) {
 }
 
 /// A panic's message may hold anything; its place is enough to find it.
-fn silence_panics() {
+fn hide_panics() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         std::panic::set_hook(Box::new(|panic| {
@@ -287,7 +316,7 @@ mod tests {
     fn tm_s02_foreign_crates_stay_quiet_at_every_level() {
         for level in ["trace", "debug", "gateway=trace,trace"] {
             let text = filter(level).expect("a level").to_string();
-            assert!(text.contains("h2=warn") && text.contains("hyper=warn"), "{text}");
+            assert!(text.contains("h2=error") && text.contains("hyper=error"), "{text}");
         }
         assert!(filter("trace").expect("a level").to_string().contains("gateway=trace"));
         assert!(matches!(filter("loud, please!"), Err(TelemetryError::Level(_))));

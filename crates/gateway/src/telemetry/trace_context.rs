@@ -43,3 +43,8 @@ pub(crate) fn ids(span: &Span) -> Option<(String, String)> {
     let ids = reference.span_context();
     ids.is_valid().then(|| (ids.trace_id().to_string(), ids.span_id().to_string()))
 }
+
+/// Gives a span that has started its final name; recording `otel.name` only works before that.
+pub(crate) fn rename(span: &Span, name: String) {
+    span.context().span().update_name(name);
+}

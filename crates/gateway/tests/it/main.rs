@@ -9,5 +9,6 @@ mod telemetry;
 mod wire;
 mod wire_http2;
 mod wire_limits;
+mod wire_serve;
 mod wire_support;
 mod wire_time;

@@ -216,7 +216,7 @@ impl Record {
         if span.is_disabled() {
             return;
         }
-        span.record("otel.name", format_args!("{} {route}", self.method));
+        trace_context::rename(span, format!("{} {route}", self.method));
         span.record("http.route", route);
         span.record("http.response.status_code", status);
         if let Some(error) = error {
