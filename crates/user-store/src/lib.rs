@@ -1,1 +1,21 @@
-//! See the crate description.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod directory;
+mod error;
+mod flight;
+mod record;
+mod shared;
+mod store;
+mod user;
+mod wire;
+
+pub use self::{
+    builder::UserStoreBuilder,
+    directory::{BoxFuture, Directory},
+    error::{Error, Fault},
+    shared::SharedUserStore,
+    store::{Found, Lookup, UserStore},
+    user::{ConnectedAccount, Identity, User},
+};
+pub use mgmt_auth::Priority;
