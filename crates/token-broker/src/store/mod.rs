@@ -1,0 +1,187 @@
+//! Where grants are kept: one trait, and the stores behind it.
+
+mod keyring;
+mod memory;
+
+use std::{fmt::Debug, future::Future, pin::Pin, time::Duration};
+
+use tokio::time::Instant;
+
+pub use self::{
+    keyring::{InvalidKeyRing, KeyRing, Unsealable},
+    memory::MemoryStore,
+};
+use crate::{GrantKey, GrantRecord, GrantSummary};
+
+/// A boxed future, as the object-safe traits of this crate return them.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A record and the version it was read at.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Versioned {
+    /// The record.
+    pub record: GrantRecord,
+    /// Its version: the number of times it was written.
+    pub version: u64,
+}
+
+impl Versioned {
+    /// A record at a version.
+    #[must_use]
+    pub fn new(record: GrantRecord, version: u64) -> Self {
+        Self { record, version }
+    }
+}
+
+/// What came of a compare-and-set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// Written; this is its version.
+    Done(u64),
+    /// Somebody else wrote first. Read again.
+    Conflict,
+}
+
+/// The right to refresh one grant, for a while.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Lease {
+    /// Tells this lease from all others: random.
+    pub id: String,
+    /// When it ends, at the latest.
+    pub until: Instant,
+}
+
+impl Lease {
+    /// A fresh lease that ends after `ttl`, counted from before the store was asked.
+    #[must_use]
+    pub fn new(asked: Instant, ttl: Duration) -> Self {
+        let mut id = [0; 16];
+        // Without randomness from the system the weaker generator still tells leases apart.
+        if getrandom::fill(&mut id).is_err() {
+            fastrand::fill(&mut id);
+        }
+        Self { id: hex(&id), until: asked + ttl }
+    }
+
+    /// How much of it is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What a store outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: gone with the process.
+    Process,
+    /// A restart of the one process that uses it.
+    Restart,
+    /// Restarts, and shared by a fleet.
+    Fleet,
+}
+
+/// Why a store could not do what it was asked. Never the user's fault. Holds nothing secret.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("grant store: {message}")]
+pub struct StoreError {
+    message: String,
+    damaged: bool,
+}
+
+impl StoreError {
+    /// The store cannot be reached or does not answer: try again later.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), damaged: false }
+    }
+
+    /// A record cannot be read: torn, or sealed with a key that is not on the ring. Waiting does not help.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self { message: message.into(), damaged: true }
+    }
+
+    /// Whether waiting is useless.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+}
+
+/// Which grants are meant; unset members mean any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GrantFilter {
+    /// Of this user.
+    pub user: Option<String>,
+    /// Of these connections.
+    pub connections: Option<Vec<String>>,
+}
+
+impl GrantFilter {
+    /// The grants of a user, of some connections, or all.
+    #[must_use]
+    pub fn new(user: Option<String>, connections: Option<Vec<String>>) -> Self {
+        Self { user, connections }
+    }
+
+    /// Whether the grant is meant.
+    #[must_use]
+    pub fn matches(&self, key: &GrantKey) -> bool {
+        self.user.as_ref().is_none_or(|user| *user == key.user)
+            && self.connections.as_ref().is_none_or(|names| names.contains(&key.connection))
+    }
+}
+
+/// A store of grants. Implementations encrypt what leaves the process ([`KeyRing::seal`], the encoded key as
+/// authenticated data) and bound their waits.
+pub trait GrantStore: Debug + Send + Sync + 'static {
+    /// What it outlives.
+    fn durability(&self) -> Durability;
+
+    /// The keys it seals with; fingerprints are made with the same ring, so that they outlive what the store
+    /// outlives.
+    fn keys(&self) -> &KeyRing;
+
+    /// Whether the store holds nothing, if that can be told without asking anybody.
+    fn is_surely_empty(&self) -> bool {
+        false
+    }
+
+    /// Reads a grant.
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
+
+    /// Writes a grant if it is still at version `seen` (`None`: not there). Durable when it returns.
+    fn swap<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        seen: Option<u64>,
+        record: &'a GrantRecord,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>>;
+
+    /// Deletes a grant; whether it was there.
+    fn delete<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Lists grants, sorted by key.
+    fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>>;
+
+    /// Takes the lease on a grant, unless somebody holds it.
+    fn acquire<'a>(&'a self, key: &'a GrantKey, ttl: Duration)
+    -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
+
+    /// Gives a lease back. One that has ended, or passed to somebody else, is left alone.
+    fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Asks the store whether it can be used; the answer lists what it does not promise, each with its remedy.
+    fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+}
