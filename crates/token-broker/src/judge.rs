@@ -70,8 +70,13 @@ pub(crate) enum Verdict {
     Nothing,
 }
 
-/// A token with less left is not handed out.
+/// A token with less left is not handed out, nor one in the last tenth of a shorter life than ten times this.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
+
+/// What a token of this grant must have left to be handed out.
+pub(crate) fn last_moment(record: &GrantRecord) -> Duration {
+    record.lifetime.map_or(LAST_MOMENT, |life| (life / 10).min(LAST_MOMENT))
+}
 
 /// How a provider refreshes, if it can.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +94,7 @@ pub(crate) fn judge(copy: &Copy, record: Option<&GrantRecord>, means: Means, now
     }
     let spendable = means.able && means.rule != RefreshRule::Exchange && record.refresh_token.is_some();
     if let Some(bearer) = &record.access_token
-        && record.expires_at.is_none_or(|end| end > now + LAST_MOMENT)
+        && record.expires_at.is_none_or(|end| end > now + last_moment(record))
     {
         let live = record.state == GrantState::Live;
         return Verdict::Serve(Serving {

@@ -22,7 +22,7 @@ use crate::{
     flight::{Boarding, Flights, landed},
     grant::{Intent, seconds},
     grants::{Grants, Known, busy, succeed},
-    judge::Copy,
+    judge::{Copy, last_moment},
     transport::CALL_TIMEOUT,
 };
 
@@ -156,8 +156,9 @@ impl Refresher {
     fn is_done(&self, record: &GrantRecord, job: &Job, copy: &Copy) -> bool {
         let Some(token) = &record.access_token else { return false };
         let lasts = record.expires_at.is_none_or(|end| {
-            let least = if job.avoid.is_some() { 5 } else { record.lifetime.map_or(60, |l| l.as_secs() / 10).min(300) };
-            end > SystemTime::now() + Duration::from_secs(least)
+            let tenth = record.lifetime.map_or(Duration::from_secs(60), |life| life / 10);
+            let least = if job.avoid.is_some() { last_moment(record) } else { tenth.min(Duration::from_secs(300)) };
+            end > SystemTime::now() + least
         });
         copy.is_origin_of(record, self.grants.store.keys())
             && record.state == GrantState::Live

@@ -307,5 +307,3 @@ pub(crate) fn falls_through(error: &Error) -> bool {
         && error.detail() != NO_SUCH_ACCOUNT
 }
 
-#[cfg(test)]
-mod tests;

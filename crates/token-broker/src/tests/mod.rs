@@ -1,0 +1,8 @@
+//! The broker without sockets: a tenant, a vault and a provider made of closures, on a paused clock.
+
+mod identities;
+mod manage;
+mod refresh;
+mod rig;
+mod rotation;
+mod vault;

@@ -1,0 +1,154 @@
+use std::{sync::atomic::Ordering, time::Duration};
+
+use idp_adapters::Kind;
+use serde_json::{Value, json};
+
+use super::rig::*;
+use crate::{AccountState, Broker, Reason, TransportError};
+
+fn google_identity(token: &str, refresh: &str) -> Value {
+    json!([{ "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1", "access_token": token,
+        "refresh_token": refresh, "expires_in": 3599 }])
+}
+
+fn refreshed(token: &str, expires_in: u64) -> (u16, Value) {
+    (200, json!({ "access_token": token, "expires_in": expires_in, "token_type": "Bearer", "scope": "openid" }))
+}
+
+async fn kill(broker: &Broker, rig: &Rig, name: &str) -> Result<String, crate::Error> {
+    let dead = broker.token(&rig.ask(name)).await?;
+    Ok(broker.token_rejected(&rig.ask(name), &dead).await?.bearer().expose().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_token_is_refreshed_without_asking_auth0() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok(refreshed("ya29.1", 3600)));
+    let dead = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(dead.is_refreshable() && dead.expires_at().is_none());
+    let all = (0..200).map(|_| {
+        let (broker, dead, ask) = (broker.clone(), dead.clone(), rig.ask("google"));
+        async move { broker.token_rejected(&ask, &dead).await.unwrap().bearer().expose().to_owned() }
+    });
+    assert!(futures_util::future::join_all(all).await.iter().all(|token| token == "ya29.1"));
+    let token = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(token.expires_at().is_some(), "learned from the refresh");
+    assert_eq!((token.bearer().expose(), rig.provider.calls(), rig.tenant.lookups()), ("ya29.1", 1, 1));
+    let form = rig.provider.asked.lock().unwrap()[0].clone();
+    assert_eq!((form["refresh_token"].as_str(), form["client_id"].as_str()), ("1//r", "client-id"));
+    let status = broker.accounts(&rig.ask("")).await.unwrap();
+    assert_eq!((status[0].state, status[0].refreshable), (AccountState::Usable, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_about_to_end_is_refreshed_behind_and_one_that_has_ended_ahead() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let mut serial = 0;
+    rig.provider.answers(move |_| {
+        serial += 1;
+        Ok(refreshed(&format!("ya29.{serial}"), 3600))
+    });
+    let served = async |rig: &Rig| {
+        let broker = rig.replica([refreshing(Kind::Google)]);
+        let token = broker.token(&rig.ask("google")).await.unwrap().bearer().expose().to_owned();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        (token, broker.token(&rig.ask("google")).await.unwrap().bearer().expose().to_owned())
+    };
+    kill(&rig.replica([refreshing(Kind::Google)]), &rig, "google").await.unwrap();
+    assert_eq!(served(&rig).await, ("ya29.1".into(), "ya29.1".into()));
+    rig.end_in("google-oauth2", "1", 200).await;
+    assert_eq!(served(&rig).await, ("ya29.1".into(), "ya29.2".into()));
+    rig.end_in("google-oauth2", "1", -1).await;
+    assert_eq!(served(&rig).await, ("ya29.3".into(), "ya29.3".into()));
+    // A token that still lives is served although it cannot be refreshed; one that has ended is not.
+    rig.provider.answers(|_| Ok((503, json!({}))));
+    rig.end_in("google-oauth2", "1", 60).await;
+    assert_eq!(served(&rig).await, ("ya29.3".into(), "ya29.3".into()));
+    rig.end_in("google-oauth2", "1", -1).await;
+    let error = rig.replica([refreshing(Kind::Google)]).token(&rig.ask("google")).await.unwrap_err();
+    assert_eq!(*error.reason(), Reason::ProviderError);
+}
+
+#[tokio::test(start_paused = true)]
+async fn permanent_and_transient_failures_are_never_mixed_up() {
+    let permanent = |_: &Form| Ok((400, json!({ "error": "invalid_grant" })));
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(permanent);
+    for _ in 0..10 {
+        let error = kill(&broker, &rig, "google").await.unwrap_err();
+        assert!(error.is_reconnect(), "{error:?}");
+    }
+    assert_eq!((rig.provider.calls(), rig.tenant.lookups()), (1, 2), "a cool-down, not a loop");
+    // A minute later one more look at Auth0's copy, and a new login ends it.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    rig.tenant.put(google_identity("ya29.login", "1//new"));
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.login");
+
+    let cases: [(fn(&Form) -> Result<(u16, Value), TransportError>, Reason); 6] = [
+        (|_| Ok((500, json!({ "error": "invalid_grant" }))), Reason::ProviderError),
+        (|_| Ok((429, json!({}))), Reason::ProviderRateLimited),
+        (|_| Err(TransportError::NotSent), Reason::ProviderUnreachable),
+        (|_| Err(TransportError::TimedOut), Reason::ProviderTimeout),
+        (|_| Ok((401, json!({ "error": "invalid_client" }))), Reason::ProviderMisconfigured),
+        (|_| Ok((200, json!("<html>"))), Reason::ProviderError),
+    ];
+    for (answer, reason) in cases {
+        let rig = Rig::new(google_identity("ya29.0", "1//r"));
+        let broker = rig.replica([refreshing(Kind::Google)]);
+        rig.provider.answers(answer);
+        for _ in 0..10 {
+            assert_eq!(*kill(&broker, &rig, "google").await.unwrap_err().reason(), reason);
+        }
+        assert_eq!(rig.provider.calls(), 1, "{reason:?}: paused");
+        rig.provider.answers(|_| Ok(refreshed("ya29.1", 3600)));
+        tokio::time::advance(Duration::from_secs(301)).await;
+        assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.1", "{reason:?}: still alive");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_is_refused_starts_no_loop() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    let mut serial = 0;
+    rig.provider.answers(move |_| {
+        serial += 1;
+        Ok(refreshed(&format!("ya29.{serial}"), 3600))
+    });
+    assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.1");
+    for _ in 0..5 {
+        assert!(kill(&broker, &rig, "google").await.unwrap_err().is_reconnect());
+    }
+    assert_eq!(rig.provider.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_credentials_the_dead_token_rule_holds() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([provider(Kind::Google)]);
+    assert!(kill(&broker, &rig, "google").await.unwrap_err().is_reconnect());
+    assert_eq!((rig.provider.calls(), rig.tenant.lookups()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_harmless_refresh_works_without_the_store() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.store.down.store(true, Ordering::SeqCst);
+    rig.provider.answers(|_| Ok(refreshed("ya29.1", 3600)));
+    assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn facebooks_exchange_happens_while_the_token_lives() {
+    let rig = Rig::new(json!([{ "provider": "facebook", "connection": "facebook", "user_id": "9", "access_token": "EAAshort" }]));
+    let broker = rig.replica([refreshing(Kind::Facebook)]);
+    rig.provider.answers(|_| Ok(refreshed("EAAlong", 5_183_944)));
+    assert_eq!(broker.token(&rig.ask("facebook")).await.unwrap().bearer().expose(), "EAAshort");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.token(&rig.ask("facebook")).await.unwrap().bearer().expose(), "EAAlong");
+    assert_eq!(rig.provider.asked.lock().unwrap()[0]["fb_exchange_token"], "EAAshort");
+    assert_eq!(rig.provider.calls(), 1);
+}

@@ -1,0 +1,348 @@
+//! What the tests run the broker in.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, StatusCode};
+use idp_adapters::{HttpRequest, Kind};
+use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
+use serde_json::{Value, json};
+use token_keeper::BearerToken;
+use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
+
+use crate::{
+    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, GrantFilter, GrantKey, GrantRecord,
+    GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider, Source, StoreError, Swap, Transport,
+    TransportError, VaultSettings, Versioned,
+    vault::{Exchange, Exchanged, Refused},
+};
+
+pub(super) const USER: &str = "google-oauth2|1";
+pub(super) const API: &str = "https://api.acme.test";
+
+/// The tenant: users as Auth0 would answer, and what it was asked.
+#[derive(Debug, Default)]
+pub(super) struct Tenant {
+    pub(super) users: Mutex<HashMap<String, Value>>,
+    pub(super) connected: Mutex<Vec<ConnectedAccount>>,
+    pub(super) lookups: AtomicUsize,
+    pub(super) fault: Mutex<Option<Fault>>,
+}
+
+impl Tenant {
+    pub(super) fn put(&self, identities: Value) {
+        let user = json!({ "user_id": USER, "identities": identities });
+        self.users.lock().unwrap().insert(USER.into(), user);
+    }
+
+    pub(super) fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Face(pub(super) Arc<Tenant>);
+
+impl Directory for Face {
+    fn user<'a>(&'a self, id: &'a str, _: Priority) -> BoxFuture<'a, Result<User, user_store::Error>> {
+        Box::pin(async move {
+            self.0.lookups.fetch_add(1, Ordering::SeqCst);
+            let fetched_at = SystemTime::now();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(fault) = *self.0.fault.lock().unwrap() {
+                return Err(user_store::Error::new(fault, "seeded"));
+            }
+            let body = self.0.users.lock().unwrap().get(id).map(Value::to_string);
+            let body = body.ok_or_else(|| user_store::Error::new(Fault::NotFound, "no such user"))?;
+            User::from_json(body.as_bytes(), id, fetched_at)
+        })
+    }
+
+    fn connected_accounts<'a>(
+        &'a self,
+        _: &'a str,
+        _: Priority,
+    ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, user_store::Error>> {
+        Box::pin(async move { Ok(self.0.connected.lock().unwrap().clone()) })
+    }
+}
+
+/// What Token Vault was asked, as form members.
+pub(super) type Form = BTreeMap<String, String>;
+type VaultFn = Box<dyn Fn(&Form) -> Result<Exchanged, Refused> + Send + Sync>;
+
+pub(super) struct VaultStub {
+    pub(super) answer: Mutex<VaultFn>,
+    pub(super) asked: Mutex<Vec<Form>>,
+}
+
+impl std::fmt::Debug for VaultStub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VaultStub")
+    }
+}
+
+impl Exchange for VaultStub {
+    fn exchange<'a>(
+        &'a self,
+        _: &'a ClientCredentials,
+        form: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Exchanged, Refused>> {
+        Box::pin(async move {
+            let form: Form = form.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            self.asked.lock().unwrap().push(form.clone());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            (self.answer.lock().unwrap())(&form)
+        })
+    }
+}
+
+/// The provider's token endpoint: answers by closure, keeps the forms it got.
+pub(super) type ProviderFn = Box<dyn FnMut(&Form) -> Result<(u16, Value), TransportError> + Send>;
+
+pub(super) struct ProviderStub {
+    pub(super) answer: Mutex<ProviderFn>,
+    pub(super) asked: Mutex<Vec<Form>>,
+}
+
+impl ProviderStub {
+    pub(super) fn calls(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    pub(super) fn answers(
+        &self,
+        answer: impl FnMut(&Form) -> Result<(u16, Value), TransportError> + Send + 'static,
+    ) {
+        *self.answer.lock().unwrap() = Box::new(answer);
+    }
+}
+
+impl std::fmt::Debug for ProviderStub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProviderStub")
+    }
+}
+
+impl Transport for ProviderStub {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<Answer, TransportError>> {
+        Box::pin(async move {
+            let mut form: Form =
+                url::form_urlencoded::parse(request.body_bytes()).into_owned().collect();
+            form.extend(request.url.query_pairs().into_owned());
+            form.insert("method".into(), request.method.to_string());
+            form.insert("url".into(), request.url.to_string());
+            self.asked.lock().unwrap().push(form.clone());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let (status, body) = (self.answer.lock().unwrap())(&form)?;
+            Ok(Answer {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::new(),
+                body: zeroize::Zeroizing::new(body.to_string().into_bytes()),
+            })
+        })
+    }
+}
+
+/// A memory store that calls itself a fleet's, and can be down.
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    pub(super) inner: MemoryStore,
+    pub(super) down: AtomicBool,
+    pub(super) no_writes: AtomicBool,
+}
+
+impl Fleet {
+    fn up(&self) -> Result<(), StoreError> {
+        if self.down.load(Ordering::SeqCst) { Err(StoreError::unavailable("seeded")) } else { Ok(()) }
+    }
+}
+
+impl GrantStore for Fleet {
+    fn durability(&self) -> Durability {
+        Durability::Fleet
+    }
+    fn keys(&self) -> &KeyRing {
+        self.inner.keys()
+    }
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        Box::pin(async move {
+            self.up()?;
+            self.inner.load(key).await
+        })
+    }
+    fn swap<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        seen: Option<u64>,
+        record: &'a GrantRecord,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        Box::pin(async move {
+            self.up()?;
+            if self.no_writes.load(Ordering::SeqCst) && record.intent.is_none() {
+                return Err(StoreError::unavailable("seeded"));
+            }
+            self.inner.swap(key, seen, record).await
+        })
+    }
+    fn delete<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.up()?;
+            self.inner.delete(key).await
+        })
+    }
+    fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>> {
+        self.inner.list(filter)
+    }
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        Box::pin(async move {
+            self.up()?;
+            self.inner.acquire(key, ttl).await
+        })
+    }
+    fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.release(key, lease)
+    }
+    fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        self.inner.check()
+    }
+}
+
+/// Everything together.
+pub(super) struct Rig {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) vault: Arc<VaultStub>,
+    pub(super) provider: Arc<ProviderStub>,
+    pub(super) store: Arc<Fleet>,
+    pub(super) lacks: Arc<AtomicBool>,
+    pub(super) subject: BearerToken,
+    audience: Vec<String>,
+}
+
+impl Rig {
+    pub(super) fn new(identities: Value) -> Self {
+        let tenant = Arc::new(Tenant::default());
+        tenant.put(identities);
+        Self {
+            tenant,
+            vault: Arc::new(VaultStub {
+                answer: Mutex::new(Box::new(|_| Err(Refused::default()))),
+                asked: Mutex::default(),
+            }),
+            provider: Arc::new(ProviderStub {
+                answer: Mutex::new(Box::new(|_| Err(TransportError::NotSent))),
+                asked: Mutex::default(),
+            }),
+            store: Arc::new(Fleet::default()),
+            lacks: Arc::default(),
+            subject: BearerToken::new("caller.token.1").unwrap(),
+            audience: vec![API.to_owned()],
+        }
+    }
+
+    /// Lets the stored token of an account end in so many seconds (or have ended).
+    pub(super) async fn end_in(&self, connection: &str, account: &str, seconds: i64) {
+        let account = Account::new(connection, Some(account.to_owned()));
+        let key = GrantKey::new("acme.test", USER, Source::Identities, &account);
+        let mut found = self.store.inner.load(&key).await.unwrap().unwrap();
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        let now = SystemTime::now();
+        found.record.expires_at = Some(if seconds < 0 { now - by } else { now + by });
+        found.record.updated_at = now - Duration::from_secs(3000);
+        self.store.inner.swap(&key, Some(found.version), &found.record).await.unwrap();
+    }
+
+    /// One process of the fleet.
+    pub(super) fn replica(&self, providers: impl IntoIterator<Item = Provider>) -> Broker {
+        let users = UserStore::over(Face(self.tenant.clone()), "acme.test").build();
+        let lacks = self.lacks.clone();
+        let builder = BrokerBuilder::over(
+            "acme.test".into(),
+            self.vault.clone(),
+            Box::new(move || lacks.load(Ordering::SeqCst)),
+            users,
+        );
+        let builder = providers.into_iter().fold(builder, BrokerBuilder::provider);
+        builder
+            .vault(VaultSettings::new(credentials(), API))
+            .transport(self.provider.clone())
+            .store(self.store.clone())
+            .build()
+            .unwrap()
+    }
+
+    pub(super) fn ask<'a>(&'a self, provider: &'a str) -> Ask<'a> {
+        Ask {
+            user_id: USER,
+            organization: None,
+            audience: &self.audience,
+            subject_token: Some(&self.subject),
+            issued_at: SystemTime::UNIX_EPOCH,
+            provider,
+            account: None,
+        }
+    }
+}
+
+pub(super) fn credentials() -> ClientCredentials {
+    let secret = SecretSource::Inline("client-secret".to_owned().into());
+    ClientCredentials { client_id: "client-id".into(), auth: ClientAuth::SecretPost(secret) }
+}
+
+pub(super) fn provider(kind: Kind) -> Provider {
+    Provider::new(kind.as_str(), idp_adapters::shared(kind))
+}
+
+/// The same with credentials, so that it refreshes and revokes.
+pub(super) fn refreshing(kind: Kind) -> Provider {
+    Provider { credentials: Some(credentials()), ..provider(kind) }
+}
+
+pub(super) fn sources(kind: Kind, sources: &[Source]) -> Provider {
+    Provider { sources: sources.to_vec(), ..provider(kind) }
+}
+
+pub(super) fn selector(text: &str) -> AccountSelector {
+    text.parse().unwrap()
+}
+
+pub(super) fn google(token: &str) -> Value {
+    json!([{ "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1", "access_token": token }])
+}
+
+/// A Bitbucket identity with a refresh token, in second place.
+pub(super) fn bitbucket(token: &str, refresh: &str) -> Value {
+    json!([
+        { "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1", "access_token": "ya29.g" },
+        { "provider": "bitbucket", "connection": "bitbucket", "user_id": "{b}", "access_token": token,
+          "refresh_token": refresh },
+    ])
+}
+
+/// A token endpoint with single-use refresh tokens: `r0` leads to `a1` and `r1`, and so on. A spent one ends the
+/// family, which it reports.
+pub(super) fn rotating(lifetime: u64) -> (impl FnMut(&Form) -> Result<(u16, Value), TransportError> + Send, Arc<AtomicUsize>) {
+    let mut serial = 0;
+    let reused = Arc::new(AtomicUsize::new(0));
+    let counter = reused.clone();
+    let answer = move |form: &Form| {
+        if form["refresh_token"] != format!("r{serial}") {
+            counter.fetch_add(1, Ordering::SeqCst);
+            return Ok((400, json!({ "error": "invalid_grant", "error_description": "Invalid refresh_token" })));
+        }
+        serial += 1;
+        Ok((200, json!({ "access_token": format!("a{serial}"), "refresh_token": format!("r{serial}"),
+            "expires_in": lifetime, "token_type": "bearer", "scope": "account" })))
+    };
+    (answer, reused)
+}
