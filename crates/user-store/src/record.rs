@@ -59,6 +59,8 @@ struct Notes {
     failures: u32,
     /// No new attempt to reload before this.
     pause_until: Option<Instant>,
+    /// The last attempt failed through the tenant's fault.
+    excused: bool,
 }
 
 impl Record {
@@ -81,12 +83,20 @@ impl Record {
         self.notes().pause_until.is_none_or(|until| until <= now)
     }
 
+    /// Whether it may serve past its time without another attempt: the last one has just failed, and through the
+    /// tenant's fault.
+    pub(crate) fn is_excused(&self, now: Instant) -> bool {
+        let excused = self.notes().excused;
+        excused && !self.may_reload(now)
+    }
+
     /// Pauses reloads for a while that grows with each failure.
     pub(crate) fn reload_failed(&self, now: Instant, error: &Error) {
         let mut notes = self.notes();
         let pause = Duration::from_millis(500 * (1 << notes.failures.min(4))).min(MAX_PAUSE);
         let pause = error.retry_after().map_or(pause, |hint| hint.clamp(pause, MAX_PAUSE));
         notes.failures = notes.failures.saturating_add(1);
+        notes.excused = error.excuses_stale();
         notes.pause_until = Some(now + pause.mul_f64(0.75 + fastrand::f64() * 0.25));
     }
 

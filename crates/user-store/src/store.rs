@@ -203,7 +203,7 @@ impl UserStore {
             let phase = record.phase(Instant::now(), &self.inner.ages);
             (phase != Phase::Over).then_some(record)
         };
-        if let Some(record) = excused().filter(|record| !record.may_reload(Instant::now())) {
+        if let Some(record) = excused().filter(|record| record.is_excused(Instant::now())) {
             return Ok(record.found(Found::Stale));
         }
         let ages = self.inner.ages;
@@ -337,3 +337,6 @@ impl fmt::Debug for UserStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
