@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use idp_adapters::{
     ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
 };
-use mgmt_auth::ClientAuth;
+use mgmt_auth::{ClientAuth, SecretReader};
 use secrecy::SecretString;
 use token_keeper::BearerToken;
 
@@ -27,10 +27,10 @@ impl CallError {
 }
 
 /// The connection's client secret, read now: a file may have changed.
-pub(crate) fn secret(provider: &Provider) -> Option<SecretString> {
+async fn secret(provider: &Provider, secrets: &SecretReader) -> Option<SecretString> {
     match &provider.credentials.as_ref()?.auth {
-        ClientAuth::SecretPost(source) | ClientAuth::SecretBasic(source) => source.read().ok(),
-        _ => None,
+        ClientAuth::SecretPost(source) | ClientAuth::SecretBasic(source) => secrets.read(source).await.ok(),
+        ClientAuth::PrivateKeyJwt { .. } => None,
     }
 }
 
@@ -38,14 +38,15 @@ pub(crate) fn secret(provider: &Provider) -> Option<SecretString> {
 pub(crate) async fn refresh(
     provider: &Provider,
     transport: &dyn Transport,
+    secrets: &SecretReader,
     token: &SecretString,
 ) -> Result<Refreshed, CallError> {
     let missing = "the provider has no client credentials or no token endpoint; set client_id, client_secret_file \
                    and, beside a base_url of its own, token_url";
-    let (Some(url), Some(client), secret) = (provider.refresh_url(), &provider.credentials, secret(provider)) else {
+    let (Some(url), Some(client)) = (provider.refresh_url(), &provider.credentials) else {
         return Err(CallError::misconfigured(missing));
     };
-    let Some(secret) = secret else {
+    let Some(secret) = secret(provider, secrets).await else {
         return Err(CallError::misconfigured("the provider's client secret cannot be read; check client_secret_file"));
     };
     let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
@@ -87,6 +88,7 @@ pub(crate) async fn refresh(
 pub(crate) async fn revoke(
     provider: &Provider,
     transport: &dyn Transport,
+    secrets: &SecretReader,
     access_token: Option<&BearerToken>,
     refresh_token: Option<&SecretString>,
 ) -> (RevokedAtProvider, Option<String>) {
@@ -94,7 +96,7 @@ pub(crate) async fn revoke(
     let (Some(url), Some(client)) = (provider.revocation_url(), &provider.credentials) else {
         return unsupported("the provider has no revocation endpoint, or no client credentials are configured for it");
     };
-    let Some(secret) = secret(provider) else {
+    let Some(secret) = secret(provider, secrets).await else {
         return unsupported("the provider's client secret cannot be read");
     };
     let Some(access_token) = access_token else {

@@ -32,7 +32,7 @@ pub use self::{
     provider::{Provider, Source},
     refresh::LEASE,
     store::{
-        BoxFuture, Durability, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease, MemoryStore, StoreError,
+        BoxFuture, Durability, FileStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease, MemoryStore, RedisStore, StoreError,
         Swap, Unsealable, Versioned,
     },
     token::{AccountState, AccountStatus, Cached, IdpToken, Revocation, RevokedAtProvider},

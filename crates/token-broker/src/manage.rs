@@ -193,7 +193,7 @@ impl Inner {
         let refresh = record.and_then(|record| record.refresh_token.as_ref()).or(copy.refresh.as_ref());
         // Refused first: whatever happens at the provider, nobody gets a token any more.
         self.grants.overwrite(&key, &revoked(copy.fingerprint(keys))).await?;
-        let (at_provider, detail) = call::revoke(provider, &*self.transport, access, refresh).await;
+        let (at_provider, detail) = call::revoke(provider, &*self.transport, &self.refresher.secrets, access, refresh).await;
         report(provider, at_provider);
         Ok(Revocation { at_provider, detail, account })
     }
@@ -213,7 +213,7 @@ impl Inner {
         self.grants.overwrite(&key, &revoked(origin)).await?;
         self.vault.forget(|key| key.user == ask.user_id && key.connection == account.connection());
         let access = held.as_ref().map(|held| &held.bearer);
-        let (at_provider, detail) = call::revoke(provider, &*self.transport, access, None).await;
+        let (at_provider, detail) = call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None).await;
         report(provider, at_provider);
         Ok(Revocation { at_provider, detail, account })
     }

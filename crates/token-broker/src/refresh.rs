@@ -8,6 +8,7 @@ use std::{
 };
 
 use idp_adapters::RefreshRule;
+use mgmt_auth::SecretReader;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -56,6 +57,8 @@ pub(crate) struct Refresher {
     pub(crate) users: UserStore,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) marks: Arc<DeadMarks>,
+    /// Reads client secrets at each use.
+    pub(crate) secrets: SecretReader,
     flights: Flights<GrantKey, Outcome>,
     /// Failed refreshes are not repeated at once.
     pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
@@ -69,7 +72,7 @@ impl Refresher {
         marks: Arc<DeadMarks>,
     ) -> Arc<Self> {
         let (flights, pauses) = (Flights::new(), Mutex::default());
-        Arc::new(Self { grants, users, transport, marks, flights, pauses })
+        Arc::new(Self { grants, users, transport, marks, secrets: SecretReader::new(), flights, pauses })
     }
 
     /// Refreshes, or waits for whoever is doing it.
@@ -199,7 +202,7 @@ impl Refresher {
                 return Err(busy());
             }
             let asked = SystemTime::now();
-            match refresh(&job.provider, &*self.transport, &spent).await {
+            match refresh(&job.provider, &*self.transport, &self.secrets, &spent).await {
                 Ok(refreshed) => {
                     let new = succeed(&record, &refreshed, asked);
                     return match self.grants.save(&job.key, version, new.clone()).await {

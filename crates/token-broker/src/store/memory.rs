@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Versioned,
+    leases::Leases,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -19,19 +18,19 @@ use crate::{GrantKey, GrantRecord, GrantSummary};
 pub struct MemoryStore {
     keys: KeyRing,
     state: Mutex<State>,
+    leases: Leases,
 }
 
 #[derive(Debug, Default)]
 struct State {
     grants: BTreeMap<GrantKey, Versioned>,
-    leases: BTreeMap<GrantKey, Lease>,
     /// Versions go on over deletions, so that no writer mistakes a new record for the one it read.
     serial: u64,
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { keys: KeyRing::ephemeral(), state: Mutex::default() }
+        Self { keys: KeyRing::ephemeral(), state: Mutex::default(), leases: Leases::default() }
     }
 }
 
@@ -100,20 +99,11 @@ impl GrantStore for MemoryStore {
         key: &'a GrantKey,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        let mut state = self.state();
-        let held = state.leases.get(key).is_some_and(|lease| !lease.left().is_zero());
-        let lease = (!held).then(|| Lease::new(Instant::now(), ttl));
-        if let Some(lease) = &lease {
-            state.leases.insert(key.clone(), lease.clone());
-        }
-        Box::pin(std::future::ready(Ok(lease)))
+        Box::pin(std::future::ready(Ok(self.leases.acquire(key, ttl))))
     }
 
     fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
-        let mut state = self.state();
-        if state.leases.get(key).is_some_and(|held| held.id == lease.id) {
-            state.leases.remove(key);
-        }
+        self.leases.release(key, lease);
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -1,15 +1,20 @@
 //! Where grants are kept: one trait, and the stores behind it.
 
+mod file;
 mod keyring;
+mod leases;
 mod memory;
+mod redis;
 
 use std::{fmt::Debug, future::Future, pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 
 pub use self::{
+    file::FileStore,
     keyring::{InvalidKeyRing, KeyRing, Unsealable},
     memory::MemoryStore,
+    redis::RedisStore,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 

@@ -1,0 +1,112 @@
+use std::time::SystemTime;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::{Account, Fingerprint, Source};
+
+fn ring(id: &str, byte: u8) -> KeyRing {
+    KeyRing::parse(&format!("{id}:{}", BASE64_STANDARD.encode([byte; 32])).into()).unwrap()
+}
+
+fn key(user: &str) -> GrantKey {
+    GrantKey::new("acme.test", user, Source::Identities, &Account::new("bitbucket", Some("{b}".into())))
+}
+
+fn record(refresh: &str) -> GrantRecord {
+    GrantRecord {
+        updated_at: SystemTime::UNIX_EPOCH,
+        ..GrantRecord::starting(Fingerprint("k:0".into()), Some(refresh.to_owned().into()))
+    }
+}
+
+async fn refresh_token(store: &FileStore, user: &str) -> Option<String> {
+    let found = store.load(&key(user)).await.unwrap()?;
+    Some(found.record.refresh_token?.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new folder").join("grants.redb");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    assert_eq!(store.swap(&key("u"), None, &record("r-secret-0")).await.unwrap(), Swap::Done(1));
+    assert_eq!(store.swap(&key("u"), None, &record("r-late")).await.unwrap(), Swap::Conflict);
+    assert_eq!(store.swap(&key("u"), Some(1), &record("r-secret-1")).await.unwrap(), Swap::Done(2));
+    assert!(matches!(FileStore::open(&path, ring("k", 1)).await, Err(error) if !error.is_damaged()), "in use");
+    drop(store);
+    let bytes = fs::read(&path).unwrap();
+    assert!(!bytes.windows(8).any(|window| window == b"r-secret"), "nothing in the clear");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r-secret-1"));
+    // A version never comes back, also after a deletion.
+    assert!(store.delete(&key("u")).await.unwrap());
+    assert!(!store.delete(&key("u")).await.unwrap());
+    assert_eq!(store.swap(&key("u"), None, &record("r2")).await.unwrap(), Swap::Done(3));
+    let list = store.list(&GrantFilter::default()).await.unwrap();
+    assert_eq!((list.len(), &list[0].key), (1, &key("u")));
+    assert!(store.list(&GrantFilter::new(Some("v".into()), None)).await.unwrap().is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    drop(FileStore::open(&path, ring("k", 1)).await.unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[tokio::test]
+async fn keys_rotate_and_foreign_keys_are_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    let store = FileStore::open(&path, ring("old", 1)).await.unwrap();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    drop(store);
+    for (foreign, names) in [(ring("new", 2), "`old`"), (ring("old", 9), "`old`")] {
+        let error = FileStore::open(&path, foreign).await.unwrap_err();
+        assert!(error.is_damaged() && error.to_string().contains(names), "{error}");
+    }
+    let both = format!("new:{}\nold:{}", BASE64_STANDARD.encode([2; 32]), BASE64_STANDARD.encode([1; 32]));
+    let store = FileStore::open(&path, KeyRing::parse(&both.into()).unwrap()).await.unwrap();
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r0"));
+    store.swap(&key("u"), Some(1), &record("r1")).await.unwrap();
+    drop(store);
+    let store = FileStore::open(&path, ring("new", 2)).await.unwrap();
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r1"));
+}
+
+#[tokio::test]
+async fn a_torn_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    for user in 0..50 {
+        store.swap(&key(&format!("u{user}")), None, &record(&"r".repeat(200))).await.unwrap();
+    }
+    drop(store);
+    let good = fs::read(&path).unwrap();
+    let (half, flipped): (Vec<u8>, Vec<u8>) = (
+        good[..good.len() / 2].to_vec(),
+        good.iter().enumerate().map(|(at, byte)| if at % 97 == 5 { !byte } else { *byte }).collect(),
+    );
+    for torn in [Vec::new(), b"not a store".to_vec(), vec![0; good.len()], half, flipped] {
+        fs::write(&path, &torn).unwrap();
+        let error = FileStore::open(&path, ring("k", 1)).await.unwrap_err();
+        assert!(error.is_damaged(), "{} bytes: {error}", torn.len());
+        assert!(fs::metadata(&path).unwrap().len() >= torn.len() as u64, "never emptied");
+    }
+    fs::write(&path, &good).unwrap();
+    assert!(refresh_token(&FileStore::open(&path, ring("k", 1)).await.unwrap(), "u7").await.is_some());
+}
+
+#[tokio::test]
+async fn a_leftover_of_a_cut_off_start_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    fs::write(folder.path().join("grants.redb.new"), b"half made").unwrap();
+    assert!(FileStore::open(&path, ring("k", 1)).await.is_ok());
+}

@@ -1,0 +1,336 @@
+//! Grants, and user records, of a fleet in Redis or Valkey.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use redis::{
+    Client, RedisError, Script,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+use tokio::time::Instant;
+use user_store::SharedUserStore;
+use zeroize::Zeroizing;
+
+use super::{
+    BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned, hex,
+};
+use crate::{GrantKey, GrantRecord, GrantSummary};
+
+/// The longest one command takes.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest it takes to connect.
+const CONNECT: Duration = Duration::from_secs(1);
+const PREFIX: &str = "idp-gateway:";
+
+/// Writes a grant (`v` version, `k` encoded key, `d` sealed record) if it is still at the version seen.
+const SWAP: &str = "local now = redis.call('HGET', KEYS[1], 'v') or ''
+if now ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'k', ARGV[3], 'd', ARGV[4])
+return 1";
+
+/// Gives a lease back, if it still is the holder's.
+const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0";
+
+/// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`SharedUserStore`].
+///
+/// Grants are hashes written by compare-and-set on their version, leases are keys that expire by themselves.
+/// What the server promises about persistence is the server's: [`GrantStore::check`] says what is missing.
+#[derive(Clone)]
+pub struct RedisStore {
+    manager: ConnectionManager,
+    keys: std::sync::Arc<KeyRing>,
+    swap: Script,
+    release: Script,
+}
+
+impl RedisStore {
+    /// A store at `url` (`redis://`, `rediss://`, with user and password where the server wants them). It
+    /// connects at first use and again by itself. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub fn new(url: &str, keys: KeyRing) -> Result<Self, StoreError> {
+        // The library's own words could quote the URL, and with it the password.
+        let wrong = |_| StoreError::unavailable("store.url is no redis:// or rediss:// URL");
+        let client = Client::open(url).map_err(wrong)?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StoreError::unavailable("RedisStore::new was called outside of a Tokio runtime"));
+        }
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(CONNECT));
+        let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(wrong)?;
+        let (swap, release) = (Script::new(SWAP), Script::new(RELEASE));
+        Ok(Self { manager, keys: keys.into(), swap, release })
+    }
+
+    async fn ask<T>(
+        &self,
+        what: impl Future<Output = Result<T, RedisError>> + Send,
+    ) -> Result<T, StoreError> {
+        let answer = tokio::time::timeout(PATIENCE + CONNECT, what).await;
+        answer
+            .map_err(|_| StoreError::unavailable("Redis does not answer in time"))?
+            .map_err(|error| StoreError::unavailable(format!("Redis: {}", words(&error))))
+    }
+
+    fn unseal(&self, place: &str, version: &str, sealed: &[u8]) -> Result<Versioned, StoreError> {
+        let damaged = || StoreError::damaged("a grant in Redis is damaged; forget it with `gateway grants forget`");
+        let plain = self.keys.open(place.as_bytes(), sealed).map_err(|error| foreign(&error))?;
+        let record = GrantRecord::decode(&plain).ok_or_else(damaged)?;
+        Ok(Versioned::new(record, version.parse().map_err(|_| damaged())?))
+    }
+}
+
+/// The kind of an error and the server's error word; never its prose, which can quote arguments.
+fn words(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("{:?} ({code})", error.kind()),
+        None => format!("{:?}", error.kind()),
+    }
+}
+
+fn foreign(error: &Unsealable) -> StoreError {
+    StoreError::damaged(format!("Redis: {error}; put the missing key back into store.encryption_keys_file"))
+}
+
+/// A fixed-length name for a place; the braces keep a grant and its lease in one slot of a cluster.
+fn name(kind: &str, place: &str) -> String {
+    format!("{PREFIX}{kind}:{{{}}}", hex(digest(&SHA256, place.as_bytes()).as_ref()))
+}
+
+/// Newer than any version before, deleted records included.
+fn next_version(seen: Option<u64>) -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+    now.max(seen.unwrap_or(0).saturating_add(1))
+}
+
+impl GrantStore for RedisStore {
+    fn durability(&self) -> Durability {
+        Durability::Fleet
+    }
+
+    fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let place = key.encode();
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("HMGET");
+            command.arg(name("grant", &place)).arg("v").arg("d");
+            let found: (Option<String>, Option<Vec<u8>>) = self.ask(command.query_async(&mut manager)).await?;
+            match found {
+                (Some(version), Some(sealed)) => self.unseal(&place, &version, &sealed).map(Some),
+                _ => Ok(None),
+            }
+        })
+    }
+
+    fn swap<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        seen: Option<u64>,
+        record: &'a GrantRecord,
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        Box::pin(async move {
+            let place = key.encode();
+            let sealed = self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| foreign(&error))?;
+            let version = next_version(seen);
+            let mut manager = self.manager.clone();
+            let mut call = self.swap.key(name("grant", &place));
+            call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
+            call.arg(version.to_string()).arg(&place).arg(sealed);
+            let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;
+            Ok(if done == 1 { Swap::Done(version) } else { Swap::Conflict })
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("DEL");
+            command.arg(name("grant", &key.encode()));
+            let deleted: i64 = self.ask(command.query_async(&mut manager)).await?;
+            Ok(deleted > 0)
+        })
+    }
+
+    fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let (mut list, mut cursor) = (std::collections::BTreeMap::new(), "0".to_owned());
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(&cursor).arg("MATCH").arg(format!("{PREFIX}grant:*")).arg("COUNT").arg(500);
+                let (next, names): (String, Vec<String>) = self.ask(scan.query_async(&mut manager)).await?;
+                for name in names {
+                    let mut get = redis::cmd("HMGET");
+                    get.arg(&name).arg("v").arg("k").arg("d");
+                    type Fields = (Option<String>, Option<String>, Option<Vec<u8>>);
+                    let found: Fields = self.ask(get.query_async(&mut manager)).await?;
+                    let (Some(version), Some(place), Some(sealed)) = found else { continue };
+                    let Some(key) = GrantKey::decode(&place).filter(|key| filter.matches(key)) else { continue };
+                    let found = self.unseal(&place, &version, &sealed)?;
+                    list.insert(key.clone(), found.record.summary(key));
+                }
+                if next == "0" {
+                    return Ok(list.into_values().collect());
+                }
+                cursor = next;
+            }
+        })
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        Box::pin(async move {
+            // Counted from before the question: the server's clock starts later, so ours ends first.
+            let lease = Lease::new(Instant::now(), ttl);
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("SET");
+            let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+            command.arg(name("lease", &key.encode())).arg(&lease.id).arg("NX").arg("PX").arg(millis);
+            let set: Option<String> = self.ask(command.query_async(&mut manager)).await?;
+            Ok(set.map(|_| lease))
+        })
+    }
+
+    fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let mut call = self.release.key(name("lease", &key.encode()));
+            call.arg(&lease.id);
+            let _: i64 = self.ask(call.invoke_async(&mut manager)).await?;
+            Ok(())
+        })
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let _: String = self.ask(redis::cmd("PING").query_async(&mut manager)).await?;
+            // An ACL user may not be allowed to ask; then nothing can be said.
+            let info = redis::cmd("INFO");
+            let info: String = match self.ask(info.query_async(&mut manager)).await {
+                Ok(info) => info,
+                Err(_) => return Ok(vec![
+                    "Redis does not let this user run INFO: persistence and eviction policy could not be checked"
+                        .to_owned(),
+                ]),
+            };
+            Ok(promises(&info))
+        })
+    }
+}
+
+/// What the server does not promise, from its `INFO`.
+fn promises(info: &str) -> Vec<String> {
+    let value = |name: &str| {
+        info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
+    };
+    let mut missing = Vec::new();
+    if value("aof_enabled") == "0" {
+        missing.push(
+            "Redis keeps no append-only file: after its restart refreshed grants can be lost and users have to connect \
+             again; set appendonly yes"
+                .to_owned(),
+        );
+    }
+    let policy = value("maxmemory_policy");
+    if !matches!(policy, "" | "noeviction") && value("maxmemory") != "0" {
+        missing.push(format!(
+            "Redis evicts under memory pressure ({policy}): refreshed grants can be lost and users have to connect \
+             again; set maxmemory-policy noeviction"
+        ));
+    }
+    if value("role") == "slave" {
+        missing.push("Redis is a replica and takes no writes; point store.url at the primary".to_owned());
+    }
+    missing
+}
+
+fn user_place(tenant: &str, user_id: &str) -> String {
+    serde_json::json!(["user/1", tenant, user_id]).to_string()
+}
+
+impl SharedUserStore for RedisStore {
+    fn load<'a>(&'a self, tenant: &'a str, user_id: &'a str) -> BoxFuture<'a, Option<Zeroizing<Vec<u8>>>> {
+        Box::pin(async move {
+            let place = user_place(tenant, user_id);
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("GET");
+            command.arg(name("user", &place));
+            let sealed: Result<Option<Vec<u8>>, _> = self.ask(command.query_async(&mut manager)).await;
+            let sealed = sealed.inspect_err(|error| report(error)).ok().flatten()?;
+            self.keys.open(place.as_bytes(), &sealed).ok()
+        })
+    }
+
+    fn store<'a>(
+        &'a self,
+        tenant: &'a str,
+        user_id: &'a str,
+        bytes: Zeroizing<Vec<u8>>,
+        ttl: Duration,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let place = user_place(tenant, user_id);
+            let Ok(sealed) = self.keys.seal(place.as_bytes(), &bytes) else { return };
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("SET");
+            let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+            command.arg(name("user", &place)).arg(sealed).arg("PX").arg(millis);
+            let stored: Result<String, _> = self.ask(command.query_async(&mut manager)).await;
+            let _ = stored.inspect_err(report);
+        })
+    }
+
+    fn remove<'a>(&'a self, tenant: &'a str, user_id: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("DEL");
+            command.arg(name("user", &user_place(tenant, user_id)));
+            let removed: Result<i64, _> = self.ask(command.query_async(&mut manager)).await;
+            let _ = removed.inspect_err(report);
+        })
+    }
+}
+
+fn report(error: &StoreError) {
+    tracing::warn!(event = "shared_store_unavailable", %error, "each process looks up users for itself");
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_may_lose_grants_are_named() {
+        assert!(promises("role:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n").is_empty());
+        let bad = promises("role:slave\r\naof_enabled:0\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n");
+        assert_eq!(bad.len(), 3);
+    }
+
+    #[test]
+    fn s01_a_wrong_url_is_not_repeated() {
+        let error = RedisStore::new("redis//:hunter2@host", KeyRing::ephemeral()).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,139 @@
+//! The Redis store against a real server (`redis-server` or `valkey-server`); without one these tests pass idly, and
+//! `cargo xtask test` sees to it that there is one.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use token_broker::{
+    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantStore, KeyRing, RedisStore, Source, Swap,
+};
+use user_store::SharedUserStore;
+use zeroize::Zeroizing;
+
+const PASSWORD: &str = "p4ss";
+
+/// A server of its own, gone with the test.
+struct Server {
+    child: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Server {
+    async fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let start = |program: &str| {
+            Command::new(program)
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+                .args(["--requirepass", PASSWORD, "--dir"])
+                .arg(folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+        };
+        let child = start("redis-server").or_else(|_| start("valkey-server")).ok()?;
+        let server = Self { child, port, _folder: folder };
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                return Some(server);
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the Redis server did not start");
+    }
+
+    fn store(&self) -> RedisStore {
+        let url = format!("redis://default:{PASSWORD}@127.0.0.1:{}", self.port);
+        let ring = format!("k:{}", "A".repeat(43) + "=");
+        RedisStore::new(&url, KeyRing::parse(&ring.into()).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn key(user: &str) -> GrantKey {
+    GrantKey::new("acme.test", user, Source::Identities, &Account::new("bitbucket", Some("{b}".into())))
+}
+
+fn record(refresh: &str) -> GrantRecord {
+    let origin: Fingerprint = serde_json::from_str("\"k:00\"").unwrap();
+    GrantRecord::starting(origin, Some(refresh.to_owned().into()))
+}
+
+#[tokio::test]
+async fn records_are_swapped_by_version_across_processes() {
+    let Some(server) = Server::start().await else { return };
+    let (one, two) = (server.store(), server.store());
+    let Swap::Done(first) = one.swap(&key("u"), None, &record("r-secret-0")).await.unwrap() else { panic!() };
+    assert_eq!(two.swap(&key("u"), None, &record("late")).await.unwrap(), Swap::Conflict);
+    let found = GrantStore::load(&two, &key("u")).await.unwrap().unwrap();
+    assert_eq!(found.version, first);
+    assert_eq!(found.record.refresh_token.unwrap().expose_secret(), "r-secret-0");
+    let Swap::Done(second) = two.swap(&key("u"), Some(first), &record("r1")).await.unwrap() else { panic!() };
+    assert!(second > first);
+    assert_eq!(one.swap(&key("u"), Some(first), &record("late")).await.unwrap(), Swap::Conflict);
+    one.swap(&key("v"), None, &record("r0")).await.unwrap();
+    let all = one.list(&GrantFilter::default()).await.unwrap();
+    assert_eq!(all.iter().map(|summary| summary.key.user.as_str()).collect::<Vec<_>>(), ["u", "v"]);
+    assert_eq!(one.list(&GrantFilter::new(Some("v".into()), None)).await.unwrap().len(), 1);
+    assert!(one.delete(&key("u")).await.unwrap());
+    assert!(!two.delete(&key("u")).await.unwrap());
+    assert!(GrantStore::load(&two, &key("u")).await.unwrap().is_none());
+    let Swap::Done(third) = two.swap(&key("u"), None, &record("r2")).await.unwrap() else { panic!() };
+    assert!(third > second, "a version never comes back");
+    assert_eq!(one.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn one_of_many_gets_the_lease_and_only_its_holder_gives_it_back() {
+    let Some(server) = Server::start().await else { return };
+    let stores: Vec<_> = (0..4).map(|_| Arc::new(server.store())).collect();
+    let mut tries = Vec::new();
+    for n in 0..40 {
+        let store = stores[n % stores.len()].clone();
+        tries.push(tokio::spawn(async move { store.acquire(&key("u"), Duration::from_secs(30)).await.unwrap() }));
+    }
+    let mut leases = Vec::new();
+    for attempt in tries {
+        leases.extend(attempt.await.unwrap());
+    }
+    let [lease] = &leases[..] else { panic!("{} leases", leases.len()) };
+    let mut foreign = lease.clone();
+    foreign.id = "somebody else".into();
+    stores[0].release(&key("u"), &foreign).await.unwrap();
+    assert!(stores[1].acquire(&key("u"), Duration::from_secs(30)).await.unwrap().is_none());
+    stores[2].release(&key("u"), lease).await.unwrap();
+    let brief = stores[3].acquire(&key("u"), Duration::from_millis(50)).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(brief.left().is_zero());
+    assert!(stores[0].acquire(&key("u"), Duration::from_secs(30)).await.unwrap().is_some(), "it ends by itself");
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_unavailable_and_never_damage() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    SharedUserStore::store(&store, "acme.test", "u", Zeroizing::new(b"record".to_vec()), Duration::from_secs(60)).await;
+    let back = SharedUserStore::load(&store, "acme.test", "u").await.unwrap();
+    assert_eq!(*back, b"record");
+    assert!(SharedUserStore::load(&store, "other.test", "u").await.is_none());
+    SharedUserStore::remove(&store, "acme.test", "u").await;
+    assert!(SharedUserStore::load(&store, "acme.test", "u").await.is_none());
+    drop(server);
+    let error = GrantStore::load(&store, &key("u")).await.unwrap_err();
+    assert!(!error.is_damaged() && !error.to_string().contains(PASSWORD), "{error}");
+    assert!(SharedUserStore::load(&store, "acme.test", "u").await.is_none());
+}
