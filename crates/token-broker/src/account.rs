@@ -79,7 +79,9 @@ impl From<&Account> for AccountSelector {
 
 /// Text that names no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write the account as connection or connection|user-id, percent-encoded where it is not visible ASCII")]
+#[error(
+    "write the account as connection or connection|user-id, percent-encoded where it is not visible ASCII"
+)]
 pub struct InvalidSelector;
 
 impl FromStr for AccountSelector {

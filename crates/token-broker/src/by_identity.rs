@@ -18,6 +18,9 @@ use crate::{
 /// Clocks of a fleet differ by no more.
 const SKEW: Duration = Duration::from_secs(5);
 
+const REVOKED: &str = "the user revoked this account; connecting it again lifts that";
+const ENDED: &str = "the token has expired and cannot be refreshed";
+
 /// An account on its way to a token.
 struct Search<'a> {
     provider: &'a Arc<Provider>,
@@ -28,6 +31,8 @@ struct Search<'a> {
     more: bool,
     user: Arc<User>,
     cached: Cached,
+    /// The user was read again already.
+    reread: bool,
 }
 
 /// What a search came to.
@@ -52,8 +57,15 @@ impl Inner {
         more: bool,
     ) -> Result<IdpToken, Error> {
         let Lookup { user, found } = self.users.get_newer(ask.user_id, ask.issued_at).await?;
-        let search =
-            Search { provider, selector: ask.account, avoid: None, more, user, cached: Cached::from(found) };
+        let search = Search {
+            provider,
+            selector: ask.account,
+            avoid: None,
+            more,
+            user,
+            cached: Cached::from(found),
+            reread: false,
+        };
         match self.search(search).await? {
             Found::Token(token) => Ok(token),
             Found::Same => Err(Error::new(Reason::TenantUnavailable, "the user's record changes too fast")),
@@ -80,6 +92,7 @@ impl Inner {
             more: false,
             user: user.clone(),
             cached: Cached::Loaded,
+            reread: false,
         };
         let first = self.search(search(&user)).await;
         match first {
@@ -111,7 +124,9 @@ impl Inner {
             let user = search.user.clone();
             let identity = match choose(&user, search.provider, search.selector) {
                 Choice::One(identity) => identity,
-                Choice::None => return Err(self.not_connected(search.provider, Source::Identities, search.selector)),
+                Choice::None => {
+                    return Err(self.not_connected(search.provider, Source::Identities, search.selector));
+                }
                 Choice::Ambiguous(accounts) => {
                     return Err(Error::new(
                         Reason::AccountAmbiguous(accounts),
@@ -135,19 +150,11 @@ impl Inner {
         let known = self.known(&key).await?;
         let record = known.as_deref().and_then(Known::record);
         let ours = record.filter(|record| copy.is_origin_of(record, self.grants.store.keys()));
-        if let Some(record) = record
-            && ours.is_none()
-            && self.grants.store.durability() == Durability::Fleet
-            && record.updated_at + SKEW > search.user.fetched_at()
-            && SystemTime::now() > record.updated_at
+        if ours.is_none()
+            && let Some(record) = record
+            && self.behind_the_fleet(search, record.updated_at).await?
         {
-            // Another replica may have seen a newer copy than ours. Its record must not give way to an old one.
-            let reread = self.users.reread(search.user.user_id(), &search.user).await?.user;
-            if !Arc::ptr_eq(&reread, &search.user) && reread.fetched_at() > record.updated_at + SKEW {
-                search.user = reread;
-                return Ok(Step::Again);
-            }
-            search.user = reread;
+            return Ok(Step::Again);
         }
         let job = |avoid| Job {
             provider: search.provider.clone(),
@@ -157,9 +164,9 @@ impl Inner {
             copy: copy.clone(),
             avoid,
         };
+        let spendable = ours.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
         match judge(&copy, ours, means, SystemTime::now()) {
             Verdict::Serve(serving) if search.avoid == Some(Digest::of(&serving.bearer)) => {
-                let spendable = ours.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
                 if !means.able || !spendable || means.rule == idp_adapters::RefreshRule::Exchange {
                     return Ok(Step::Done(Found::Same));
                 }
@@ -174,7 +181,6 @@ impl Inner {
                 if serving.due {
                     self.refresher.refresh_behind(job(None));
                 }
-                let spendable = ours.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
                 let refreshable = means.able && spendable;
                 Ok(Step::Done(Found::Token(token(search, account, serving, refreshable))))
             }
@@ -183,19 +189,24 @@ impl Inner {
                 self.look_again(search);
                 Ok(Step::Again)
             }
-            Verdict::Revoked => Err(Error::reconnect(
-                &account,
-                Source::Identities,
-                "the user revoked this account; connecting it again lifts that",
-            )),
-            Verdict::Ended => Err(Error::reconnect(
-                &account,
-                Source::Identities,
-                "the token has expired and cannot be refreshed",
-            )),
+            Verdict::Revoked => Err(Error::reconnect(&account, Source::Identities, REVOKED)),
+            Verdict::Ended => Err(Error::reconnect(&account, Source::Identities, ENDED)),
             Verdict::Dead { lost } => self.once_a_minute(search, &account, &copy, lost).await,
             Verdict::Nothing => Err(self.no_token(search, &account)),
         }
+    }
+
+    /// Whether Auth0's copy has been read anew because another replica may have seen a newer one than ours: its
+    /// record must not give way to an old copy.
+    async fn behind_the_fleet(&self, search: &mut Search<'_>, updated_at: SystemTime) -> Result<bool, Error> {
+        let suspect = self.grants.store.durability() == Durability::Fleet
+            && updated_at + SKEW > search.user.fetched_at()
+            && !search.reread;
+        if suspect {
+            search.reread = true;
+            search.user = self.users.reread(search.user.user_id(), &search.user).await?.user;
+        }
+        Ok(suspect)
     }
 
     /// A dead grant: Auth0's copy is read again once a minute, in case the user has logged in anew.
@@ -206,7 +217,8 @@ impl Inner {
         copy: &Copy,
         lost: bool,
     ) -> Result<Step, Error> {
-        let error = || if lost { Error::refresh_lost(account) } else { dead_token(account, Source::Identities) };
+        let error =
+            || if lost { Error::refresh_lost(account) } else { dead_token(account, Source::Identities) };
         let Some(digest) = copy.bearer.as_ref().map(Digest::of).or_else(|| refresh_digest(copy)) else {
             return Err(error());
         };

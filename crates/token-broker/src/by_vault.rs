@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Account, AccountSelector, Ask, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider, Reason,
-    Source,
+    Account, AccountSelector, Ask, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider,
+    Reason, Source,
     broker::{Inner, dead_token},
     grants::Known,
     vault::{Held, falls_through},
@@ -13,7 +13,11 @@ use crate::{
 impl Inner {
     /// The provider's connections are tried in order; the next one only when the vault holds nothing for the one
     /// before.
-    pub(crate) async fn vault_token(&self, ask: &Ask<'_>, provider: &Arc<Provider>) -> Result<IdpToken, Error> {
+    pub(crate) async fn vault_token(
+        &self,
+        ask: &Ask<'_>,
+        provider: &Arc<Provider>,
+    ) -> Result<IdpToken, Error> {
         if self.users.peek(ask.user_id).is_some_and(|user| user.is_blocked()) {
             return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
         }
@@ -47,7 +51,8 @@ impl Inner {
                 // Whoever waits for the tenant anyway can learn that the user is blocked; who cannot be looked up is
                 // left to the tenant's own judgement.
                 let (held, user) =
-                    futures_util::future::join(self.vault.get(&key, subject), self.users.get(ask.user_id)).await;
+                    futures_util::future::join(self.vault.get(&key, subject), self.users.get(ask.user_id))
+                        .await;
                 if user.is_ok_and(|lookup| lookup.user.is_blocked()) {
                     return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
                 }

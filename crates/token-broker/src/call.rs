@@ -2,9 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use idp_adapters::{
-    ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
-};
+use idp_adapters::{ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked};
 use mgmt_auth::{ClientAuth, SecretReader};
 use secrecy::SecretString;
 use token_keeper::BearerToken;
@@ -47,7 +45,9 @@ pub(crate) async fn refresh(
         return Err(CallError::misconfigured(missing));
     };
     let Some(secret) = secret(provider, secrets).await else {
-        return Err(CallError::misconfigured("the provider's client secret cannot be read; check client_secret_file"));
+        return Err(CallError::misconfigured(
+            "the provider's client secret cannot be read; check client_secret_file",
+        ));
     };
     let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
     let input = RefreshInput { url: &url, client, token, scopes: None };
@@ -94,7 +94,9 @@ pub(crate) async fn revoke(
 ) -> (RevokedAtProvider, Option<String>) {
     let unsupported = |why: &str| (RevokedAtProvider::Unsupported, Some(why.to_owned()));
     let (Some(url), Some(client)) = (provider.revocation_url(), &provider.credentials) else {
-        return unsupported("the provider has no revocation endpoint, or no client credentials are configured for it");
+        return unsupported(
+            "the provider has no revocation endpoint, or no client credentials are configured for it",
+        );
     };
     let Some(secret) = secret(provider, secrets).await else {
         return unsupported("the provider's client secret cannot be read");

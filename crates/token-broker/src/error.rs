@@ -111,7 +111,10 @@ impl Error {
     /// The user, or the account, is not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.0.reason, Reason::UserUnknown | Reason::AccountNotConnected { .. } | Reason::UnknownProvider)
+        matches!(
+            self.0.reason,
+            Reason::UserUnknown | Reason::AccountNotConnected { .. } | Reason::UnknownProvider
+        )
     }
 
     pub(crate) fn is_reconnect(&self) -> bool {

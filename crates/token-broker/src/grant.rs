@@ -44,7 +44,8 @@ impl GrantKey {
     /// The key as unambiguous text: what stores file it under and what encryption binds the record to.
     #[must_use]
     pub fn encode(&self) -> String {
-        serde_json::json!(["grant/1", self.tenant, self.user, self.source, self.connection, self.account]).to_string()
+        serde_json::json!(["grant/1", self.tenant, self.user, self.source, self.connection, self.account])
+            .to_string()
     }
 
     /// Reads [`GrantKey::encode`]'s text.
@@ -303,7 +304,8 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_encoding_and_shows_no_token() {
-        let mut record = GrantRecord::starting(Fingerprint("k:00".into()), Some("r-secret".to_owned().into()));
+        let mut record =
+            GrantRecord::starting(Fingerprint("k:00".into()), Some("r-secret".to_owned().into()));
         record.access_token = Some(BearerToken::new("a-secret").unwrap());
         record.expires_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(7));
         record.intent = Some(Intent { at: 5 });
@@ -311,7 +313,10 @@ mod tests {
         let back = GrantRecord::decode(&record.encode()).unwrap();
         assert_eq!(back.access_token.unwrap().expose(), "a-secret");
         assert_eq!(back.refresh_token.unwrap().expose_secret(), "r-secret");
-        assert_eq!((back.state, back.intent, back.expires_at), (record.state, record.intent, record.expires_at));
+        assert_eq!(
+            (back.state, back.intent, back.expires_at),
+            (record.state, record.intent, record.expires_at)
+        );
         assert!(!format!("{record:?}").contains("secret"));
         assert!(GrantRecord::decode(b"{}").is_none());
     }

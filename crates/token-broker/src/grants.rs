@@ -11,7 +11,8 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use crate::{
-    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap, Versioned,
+    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap,
+    Versioned,
     flight::{Boarding, Flights, landed},
 };
 
@@ -80,7 +81,8 @@ impl Grants {
     }
 
     fn board(&self, key: &GrantKey, there: impl FnOnce(&Known) -> bool) -> Boarding<Read> {
-        let (store, known, load_key, commit_key) = (self.store.clone(), self.known.clone(), key.clone(), key.clone());
+        let (store, known, load_key, commit_key) =
+            (self.store.clone(), self.known.clone(), key.clone(), key.clone());
         let load = || async move {
             let read_at = Instant::now();
             let found = store.load(&load_key).await?;

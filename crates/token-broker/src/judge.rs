@@ -30,7 +30,10 @@ impl Copy {
     }
 
     fn parts(&self) -> [Option<&str>; 2] {
-        [self.bearer.as_ref().map(BearerToken::expose), self.refresh.as_ref().map(|token| token.expose_secret())]
+        [
+            self.bearer.as_ref().map(BearerToken::expose),
+            self.refresh.as_ref().map(|token| token.expose_secret()),
+        ]
     }
 
     pub(crate) fn fingerprint(&self, keys: &KeyRing) -> Fingerprint {
@@ -101,7 +104,9 @@ pub(crate) fn judge(copy: &Copy, record: Option<&GrantRecord>, means: Means, now
             bearer: bearer.clone(),
             expires_at: record.expires_at,
             scopes: record.scopes.as_deref().map(Arc::from),
-            due: live && (spendable || means.rule == RefreshRule::Exchange && means.able) && is_due(record, means, now),
+            due: live
+                && (spendable || means.rule == RefreshRule::Exchange && means.able)
+                && is_due(record, means, now),
         });
     }
     match record.state {
@@ -169,7 +174,11 @@ mod tests {
     }
 
     fn copy() -> Copy {
-        Copy { bearer: BearerToken::new("copy").ok(), refresh: Some("r0".to_owned().into()), expires_in: None }
+        Copy {
+            bearer: BearerToken::new("copy").ok(),
+            refresh: Some("r0".to_owned().into()),
+            expires_in: None,
+        }
     }
 
     fn served(verdict: Verdict) -> (String, bool) {
@@ -191,7 +200,10 @@ mod tests {
     #[test]
     fn nothing_refreshes_without_means() {
         let unable = Means { able: false, ..ROTATING };
-        assert_eq!(served(judge(&copy(), Some(&record(Some("ours"), 100)), unable, now())), ("ours".into(), false));
+        assert_eq!(
+            served(judge(&copy(), Some(&record(Some("ours"), 100)), unable, now())),
+            ("ours".into(), false)
+        );
         assert!(matches!(judge(&copy(), Some(&record(Some("ours"), 1)), unable, now()), Verdict::Ended));
         let bare = Copy { bearer: None, ..copy() };
         assert!(matches!(judge(&bare, None, unable, now()), Verdict::Nothing));

@@ -32,8 +32,8 @@ pub use self::{
     provider::{Provider, Source},
     refresh::LEASE,
     store::{
-        BoxFuture, Durability, FileStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease, MemoryStore, RedisStore, StoreError,
-        Swap, Unsealable, Versioned,
+        BoxFuture, Durability, FileStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease,
+        MemoryStore, RedisStore, StoreError, Swap, Unsealable, Versioned,
     },
     token::{AccountState, AccountStatus, Cached, IdpToken, Revocation, RevokedAtProvider},
     transport::{Answer, CALL_TIMEOUT, Transport, TransportError},

@@ -6,8 +6,8 @@ use idp_adapters::RefreshRule;
 use user_store::{Identity, User};
 
 use crate::{
-    Account, AccountState, AccountStatus, Ask, Broker, Error, Fingerprint, GrantFilter, GrantKey, GrantRecord,
-    GrantState, Provider, Reason, Revocation, RevokedAtProvider, Selector, Source,
+    Account, AccountState, AccountStatus, Ask, Broker, Error, Fingerprint, GrantFilter, GrantKey,
+    GrantRecord, GrantState, Provider, Reason, Revocation, RevokedAtProvider, Selector, Source,
     broker::Inner,
     by_identity::means,
     call,
@@ -34,7 +34,8 @@ impl Broker {
             for source in &provider.sources {
                 match source {
                     Source::Identities => {
-                        for identity in user.identities().iter().filter(|identity| provider.claims(identity)) {
+                        for identity in user.identities().iter().filter(|identity| provider.claims(identity))
+                        {
                             list.push(inner.status(provider, &user, identity).await?);
                         }
                     }
@@ -46,7 +47,9 @@ impl Broker {
                             provider.connections.iter().any(|name| name == entry.account.connection())
                         };
                         let entries = connected.iter().flatten().filter(mine).cloned();
-                        list.extend(entries.map(|entry| AccountStatus { provider: provider.name.clone(), ..entry }));
+                        list.extend(
+                            entries.map(|entry| AccountStatus { provider: provider.name.clone(), ..entry }),
+                        );
                     }
                 }
             }
@@ -136,7 +139,9 @@ impl Inner {
         let spendable = record.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
         let state = match &verdict {
             Verdict::Serve(serving) if self.marks.is_dead(&serving.bearer) => AccountState::Reconnect,
-            Verdict::Serve(serving) if serving.expires_at.is_some() || copy.expires_in.is_none() => AccountState::Usable,
+            Verdict::Serve(serving) if serving.expires_at.is_some() || copy.expires_in.is_none() => {
+                AccountState::Usable
+            }
             // It expires, and nobody knows when it was issued.
             Verdict::Serve(_) => AccountState::Unknown,
             Verdict::Refresh | Verdict::Ended => AccountState::Expired,
@@ -193,7 +198,8 @@ impl Inner {
         let refresh = record.and_then(|record| record.refresh_token.as_ref()).or(copy.refresh.as_ref());
         // Refused first: whatever happens at the provider, nobody gets a token any more.
         self.grants.overwrite(&key, &revoked(copy.fingerprint(keys))).await?;
-        let (at_provider, detail) = call::revoke(provider, &*self.transport, &self.refresher.secrets, access, refresh).await;
+        let (at_provider, detail) =
+            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, refresh).await;
         report(provider, at_provider);
         Ok(Revocation { at_provider, detail, account })
     }
@@ -213,7 +219,8 @@ impl Inner {
         self.grants.overwrite(&key, &revoked(origin)).await?;
         self.vault.forget(|key| key.user == ask.user_id && key.connection == account.connection());
         let access = held.as_ref().map(|held| &held.bearer);
-        let (at_provider, detail) = call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None).await;
+        let (at_provider, detail) =
+            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None).await;
         report(provider, at_provider);
         Ok(Revocation { at_provider, detail, account })
     }

@@ -15,8 +15,8 @@ use tracing::Instrument;
 use user_store::{User, UserStore};
 
 use crate::{
-    Account, AccountSelector, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source, Swap,
-    Transport,
+    Account, AccountSelector, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source,
+    Swap, Transport,
     call::{CallError, refresh},
     choose::{Choice, choose},
     digest::{DeadMarks, Digest},
@@ -160,7 +160,8 @@ impl Refresher {
         let Some(token) = &record.access_token else { return false };
         let lasts = record.expires_at.is_none_or(|end| {
             let tenth = record.lifetime.map_or(Duration::from_secs(60), |life| life / 10);
-            let least = if job.avoid.is_some() { last_moment(record) } else { tenth.min(Duration::from_secs(300)) };
+            let least =
+                if job.avoid.is_some() { last_moment(record) } else { tenth.min(Duration::from_secs(300)) };
             end > SystemTime::now() + least
         });
         copy.is_origin_of(record, self.grants.store.keys())
@@ -213,10 +214,12 @@ impl Refresher {
                         other => other,
                     };
                 }
-                Err(CallError::Permanent) => match self.second_opinion(job, &record, &mut copy, version, cut_off).await? {
-                    Some(next) => known = next,
-                    None => return Ok(()),
-                },
+                Err(CallError::Permanent) => {
+                    match self.second_opinion(job, &record, &mut copy, version, cut_off).await? {
+                        Some(next) => known = next,
+                        None => return Ok(()),
+                    }
+                }
                 Err(CallError::Other { error, acted }) => {
                     if rotates && !acted {
                         record.intent = None;
@@ -273,7 +276,8 @@ impl Refresher {
         version: Option<u64>,
         cut_off: bool,
     ) -> Result<Option<Option<Arc<Known>>>, Error> {
-        let secret = |record: &GrantRecord| record.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
+        let secret =
+            |record: &GrantRecord| record.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
         if let Ok(now) = self.grants.read(&job.key).await
             && now.record().is_some_and(|now| secret(now) != secret(sent))
         {
@@ -297,7 +301,12 @@ impl Refresher {
         }
         let until = seconds(SystemTime::now() + DEAD_COOL_DOWN);
         let state = GrantState::Dead { until, lost: cut_off };
-        self.put(job, GrantRecord { state, intent: None, updated_at: SystemTime::now(), ..sent.clone() }, version).await;
+        self.put(
+            job,
+            GrantRecord { state, intent: None, updated_at: SystemTime::now(), ..sent.clone() },
+            version,
+        )
+        .await;
         if let Some(token) = &copy.bearer {
             self.marks.mark(Digest::of(token));
         }
@@ -341,7 +350,8 @@ enum Leased {
 
 /// What a refresh sends: the refresh token, or the living access token where that is what is exchanged.
 fn spendable(record: &GrantRecord, copy: &Copy, job: &Job) -> Result<SecretString, Error> {
-    let none = || Error::reconnect(&job.account, Source::Identities, "there is no refresh token for this account");
+    let none =
+        || Error::reconnect(&job.account, Source::Identities, "there is no refresh token for this account");
     if job.provider.rule() == RefreshRule::Exchange {
         let living = record.access_token.as_ref().or(copy.bearer.as_ref());
         return living.map(|token| token.expose().to_owned().into()).ok_or_else(none);

@@ -75,7 +75,8 @@ impl Transport for Wire {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<Answer, TransportError>> {
         Box::pin(async move {
             let body = request.body_bytes().to_vec();
-            let sending = self.client.request(request.method, request.url).headers(request.headers).body(body);
+            let sending =
+                self.client.request(request.method, request.url).headers(request.headers).body(body);
             let mut answer = sending.send().await.map_err(|error| lost(&error))?;
             let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
             let mut body = Zeroizing::new(Vec::with_capacity(4096));

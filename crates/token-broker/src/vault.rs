@@ -207,7 +207,9 @@ impl Vault {
                 Boarding::Joined(landing) => (landing, Cached::Joined),
             };
             match landed(landing).await.unwrap_or_else(|| Err(unavailable(None))) {
-                Err(error) if cached == Cached::Joined && !last && *error.reason() == Reason::CallerTokenInvalid => {}
+                Err(error)
+                    if cached == Cached::Joined && !last && *error.reason() == Reason::CallerTokenInvalid => {
+                }
                 other => return other.map(|held| (held, cached)),
             }
         }
@@ -258,7 +260,8 @@ fn not_connected(connection: &str) -> Error {
 }
 
 fn unavailable(retry_after: Option<Duration>) -> Error {
-    Error::new(Reason::TenantUnavailable, "the tenant's token endpoint gave no usable answer").after(retry_after)
+    Error::new(Reason::TenantUnavailable, "the tenant's token endpoint gave no usable answer")
+        .after(retry_after)
 }
 
 /// Every refusal as its own outcome.
@@ -276,9 +279,10 @@ fn judge(refused: &Refused, key: &VaultKey) -> Error {
             Source::Vault,
             "the provider no longer accepts the grant that Token Vault holds",
         ),
-        Some("invalid_grant" | "expired_token") => {
-            Error::new(Reason::CallerTokenInvalid, "the tenant does not accept the caller token for an exchange")
-        }
+        Some("invalid_grant" | "expired_token") => Error::new(
+            Reason::CallerTokenInvalid,
+            "the tenant does not accept the caller token for an exchange",
+        ),
         Some("mfa_required") => misconfigured(
             "the tenant's MFA policy makes Token Vault exchanges fail; set it to Never or drive it by Actions",
         ),
@@ -306,4 +310,3 @@ pub(crate) fn falls_through(error: &Error) -> bool {
     matches!(error.reason(), Reason::AccountNotConnected { source: Source::Vault, .. })
         && error.detail() != NO_SUCH_ACCOUNT
 }
-

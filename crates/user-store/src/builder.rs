@@ -8,11 +8,7 @@ use std::{
 use moka::sync::Cache;
 
 use crate::{
-    Directory, SharedUserStore, UserStore,
-    flight::Flights,
-    record::Ages,
-    shared::Shared,
-    store::Inner,
+    Directory, SharedUserStore, UserStore, flight::Flights, record::Ages, shared::Shared, store::Inner,
 };
 
 /// The most unknown ids remembered at a time.

@@ -74,4 +74,3 @@ impl Directory for Tenant {
         })
     }
 }
-

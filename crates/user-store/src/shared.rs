@@ -40,7 +40,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) async fn load(&self, user_id: &str) -> Option<User> {
-        let bytes = tokio::time::timeout(PATIENCE, self.store.load(&self.tenant, user_id)).await.ok().flatten()?;
+        let bytes =
+            tokio::time::timeout(PATIENCE, self.store.load(&self.tenant, user_id)).await.ok().flatten()?;
         wire::decode(&bytes, user_id)
     }
 
@@ -48,7 +49,10 @@ impl Shared {
         let Some(bytes) = wire::encode(user) else { return };
         let stored = self.store.store(&self.tenant, user.user_id(), bytes, ttl);
         if tokio::time::timeout(PATIENCE, stored).await.is_err() {
-            tracing::warn!(event = "shared_store_slow", "the shared store did not take a user record in time");
+            tracing::warn!(
+                event = "shared_store_slow",
+                "the shared store did not take a user record in time"
+            );
         }
     }
 

@@ -152,8 +152,13 @@ impl UserStore {
 
     /// Forgets the users whose record matches, and counts them.
     pub fn invalidate_matching(&self, mut matches: impl FnMut(&User) -> bool) -> u64 {
-        let hits: Vec<_> =
-            self.inner.records.iter().filter(|(_, record)| matches(&record.user)).map(|(key, _)| key).collect();
+        let hits: Vec<_> = self
+            .inner
+            .records
+            .iter()
+            .filter(|(_, record)| matches(&record.user))
+            .map(|(key, _)| key)
+            .collect();
         hits.iter().map(|key| u64::from(self.invalidate(key))).sum()
     }
 
@@ -179,7 +184,8 @@ impl UserStore {
         let now = Instant::now();
         let Some(record) = self.inner.records.get(user_id) else {
             let missing = self.inner.missing.get(user_id);
-            let still = missing.is_some_and(|since| now.saturating_duration_since(since) < self.inner.ages.negative);
+            let still =
+                missing.is_some_and(|since| now.saturating_duration_since(since) < self.inner.ages.negative);
             return if still { Err(Error::not_found()) } else { Ok(None) };
         };
         match record.phase(now, &self.inner.ages) {
@@ -207,11 +213,12 @@ impl UserStore {
             return Ok(record.found(Found::Stale));
         }
         let ages = self.inner.ages;
-        let fresh = move |record: &Record| {
-            matches!(record.phase(Instant::now(), &ages), Phase::Fresh | Phase::Renew)
-        };
+        let fresh =
+            move |record: &Record| matches!(record.phase(Instant::now(), &ages), Phase::Fresh | Phase::Renew);
         match self.load(user_id, errand, fresh).await {
-            Err(error) if error.excuses_stale() => excused().map(|record| record.found(Found::Stale)).ok_or(error),
+            Err(error) if error.excuses_stale() => {
+                excused().map(|record| record.found(Found::Stale)).ok_or(error)
+            }
             other => other,
         }
     }

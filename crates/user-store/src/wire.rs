@@ -142,7 +142,8 @@ impl Scalar {
             Scalar::Text(text) => text.trim().parse().ok()?,
             _ => return None,
         };
-        (seconds.is_finite() && (1.0..1e10).contains(&seconds)).then(|| Duration::from_secs_f64(seconds.floor()))
+        (seconds.is_finite() && (1.0..1e10).contains(&seconds))
+            .then(|| Duration::from_secs_f64(seconds.floor()))
     }
 }
 
@@ -287,7 +288,9 @@ pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
         user: KeptUser { user_id: &user.user_id, blocked: user.blocked, identities: identities.collect() },
     };
     // Sized first: a buffer that grows would leave unwiped copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(user.identities.iter().map(Identity::size).sum::<usize>() * 2 + 1024));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        user.identities.iter().map(Identity::size).sum::<usize>() * 2 + 1024,
+    ));
     serde_json::to_writer(&mut *bytes, &kept).ok()?;
     Some(bytes)
 }

@@ -19,7 +19,9 @@ fn chosen(user: &User, provider: &Provider, selector: Option<&str>) -> String {
     let selector: Option<AccountSelector> = selector.map(|text| text.parse().unwrap());
     match choose(user, provider, selector.as_ref()) {
         Choice::One(identity) => account(identity).to_string(),
-        Choice::Ambiguous(accounts) => accounts.iter().map(Account::to_string).collect::<Vec<_>>().join(" or "),
+        Choice::Ambiguous(accounts) => {
+            accounts.iter().map(Account::to_string).collect::<Vec<_>>().join(" or ")
+        }
         Choice::None => "none".into(),
     }
 }
@@ -62,7 +64,8 @@ fn several_are_ambiguous_unless_named() {
 
 #[test]
 fn an_account_without_a_token_steps_back() {
-    let two = user(json!([identity("github", "github", "1", None), identity("github", "github", "2", Some("b"))]));
+    let two =
+        user(json!([identity("github", "github", "1", None), identity("github", "github", "2", Some("b"))]));
     let github = provider(Kind::GitHub, &["github"]);
     assert_eq!(chosen(&two, &github, None), "github|2");
     assert_eq!(chosen(&two, &github, Some("github|1")), "github|1");

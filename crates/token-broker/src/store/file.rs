@@ -128,9 +128,11 @@ impl Shared {
             if now != seen {
                 return Ok(Swap::Conflict);
             }
-            let serial = meta.get(SERIAL).map_err(|error| self.failed(&error))?.map_or(0, |serial| serial.value());
+            let serial =
+                meta.get(SERIAL).map_err(|error| self.failed(&error))?.map_or(0, |serial| serial.value());
             version = serial + 1;
-            let sealed = self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| self.sealed(&error))?;
+            let sealed =
+                self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| self.sealed(&error))?;
             let value = [&version.to_be_bytes()[..], &sealed].concat();
             grants.insert(place, &*value).map_err(|error| self.failed(&error))?;
             meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;

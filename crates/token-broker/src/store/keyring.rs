@@ -26,7 +26,9 @@ struct Key {
 
 /// Why a key ring could not be read. Names the line, never its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; one key a line, written id:base64 of 32 bytes, the first one seals (`gateway store keygen` prints one)")]
+#[error(
+    "{0}; one key a line, written id:base64 of 32 bytes, the first one seals (`gateway store keygen` prints one)"
+)]
 pub struct InvalidKeyRing(String);
 
 /// Why a sealed record could not be opened.
@@ -66,7 +68,8 @@ impl KeyRing {
             if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(plain) {
                 return Err(wrong("has no id of letters, digits, - _ ."));
             }
-            let bytes = Zeroizing::new(BASE64_STANDARD.decode(key.trim()).map_err(|_| wrong("is not base64"))?);
+            let bytes =
+                Zeroizing::new(BASE64_STANDARD.decode(key.trim()).map_err(|_| wrong("is not base64"))?);
             if !ids.insert(id.to_owned()) {
                 return Err(wrong("repeats an id"));
             }

@@ -181,8 +181,11 @@ pub trait GrantStore: Debug + Send + Sync + 'static {
     fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>>;
 
     /// Takes the lease on a grant, unless somebody holds it.
-    fn acquire<'a>(&'a self, key: &'a GrantKey, ttl: Duration)
-    -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
 
     /// Gives a lease back. One that has ended, or passed to somebody else, is left alone.
     fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;

@@ -15,7 +15,8 @@ use user_store::SharedUserStore;
 use zeroize::Zeroizing;
 
 use super::{
-    BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned, hex,
+    BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
+    hex,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -80,7 +81,8 @@ impl RedisStore {
     }
 
     fn unseal(&self, place: &str, version: &str, sealed: &[u8]) -> Result<Versioned, StoreError> {
-        let damaged = || StoreError::damaged("a grant in Redis is damaged; forget it with `gateway grants forget`");
+        let damaged =
+            || StoreError::damaged("a grant in Redis is damaged; forget it with `gateway grants forget`");
         let plain = self.keys.open(place.as_bytes(), sealed).map_err(|error| foreign(&error))?;
         let record = GrantRecord::decode(&plain).ok_or_else(damaged)?;
         Ok(Versioned::new(record, version.parse().map_err(|_| damaged())?))
@@ -126,7 +128,8 @@ impl GrantStore for RedisStore {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("HMGET");
             command.arg(name("grant", &place)).arg("v").arg("d");
-            let found: (Option<String>, Option<Vec<u8>>) = self.ask(command.query_async(&mut manager)).await?;
+            let found: (Option<String>, Option<Vec<u8>>) =
+                self.ask(command.query_async(&mut manager)).await?;
             match found {
                 (Some(version), Some(sealed)) => self.unseal(&place, &version, &sealed).map(Some),
                 _ => Ok(None),
@@ -142,7 +145,8 @@ impl GrantStore for RedisStore {
     ) -> BoxFuture<'a, Result<Swap, StoreError>> {
         Box::pin(async move {
             let place = key.encode();
-            let sealed = self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| foreign(&error))?;
+            let sealed =
+                self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| foreign(&error))?;
             let version = next_version(seen);
             let mut manager = self.manager.clone();
             let mut call = self.swap.key(name("grant", &place));
@@ -177,7 +181,9 @@ impl GrantStore for RedisStore {
                     type Fields = (Option<String>, Option<String>, Option<Vec<u8>>);
                     let found: Fields = self.ask(get.query_async(&mut manager)).await?;
                     let (Some(version), Some(place), Some(sealed)) = found else { continue };
-                    let Some(key) = GrantKey::decode(&place).filter(|key| filter.matches(key)) else { continue };
+                    let Some(key) = GrantKey::decode(&place).filter(|key| filter.matches(key)) else {
+                        continue;
+                    };
                     let found = self.unseal(&place, &version, &sealed)?;
                     list.insert(key.clone(), found.record.summary(key));
                 }
@@ -272,7 +278,7 @@ impl SharedUserStore for RedisStore {
             let mut command = redis::cmd("GET");
             command.arg(name("user", &place));
             let sealed: Result<Option<Vec<u8>>, _> = self.ask(command.query_async(&mut manager)).await;
-            let sealed = sealed.inspect_err(|error| report(error)).ok().flatten()?;
+            let sealed = sealed.inspect_err(report).ok().flatten()?;
             self.keys.open(place.as_bytes(), &sealed).ok()
         })
     }
@@ -323,8 +329,12 @@ mod tests {
 
     #[test]
     fn servers_that_may_lose_grants_are_named() {
-        assert!(promises("role:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n").is_empty());
-        let bad = promises("role:slave\r\naof_enabled:0\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n");
+        assert!(
+            promises("role:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n")
+                .is_empty()
+        );
+        let bad =
+            promises("role:slave\r\naof_enabled:0\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n");
         assert_eq!(bad.len(), 3);
     }
 

@@ -19,7 +19,10 @@ async fn c04_one_look_up_then_none() {
     let tokens = futures_util::future::join_all(all).await;
     assert!(tokens.iter().all(|token| token == "ya29.a"));
     let token = broker.token(&rig.ask("google")).await.unwrap();
-    assert_eq!((token.cache(), token.source(), token.account().to_string().as_str()), (Cached::Hit, Source::Identities, "google-oauth2|1"));
+    assert_eq!(
+        (token.cache(), token.source(), token.account().to_string().as_str()),
+        (Cached::Hit, Source::Identities, "google-oauth2|1")
+    );
     assert_eq!(rig.tenant.lookups(), 1);
 }
 
@@ -76,7 +79,9 @@ async fn tenant_trouble_is_never_the_users_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn c05_a_revoked_grant_costs_two_look_ups_a_minute() {
-    let rig = Rig::new(json!([{ "provider": "github", "connection": "github", "user_id": 1, "access_token": "gho_dead" }]));
+    let rig = Rig::new(
+        json!([{ "provider": "github", "connection": "github", "user_id": 1, "access_token": "gho_dead" }]),
+    );
     let broker = rig.replica([provider(Kind::GitHub)]);
     let mut used = 0;
     for second in 0..59 {
@@ -93,7 +98,9 @@ async fn c05_a_revoked_grant_costs_two_look_ups_a_minute() {
     assert_eq!((used, rig.tenant.lookups()), (1, 2));
     tokio::time::advance(Duration::from_secs(2)).await;
     let token = broker.token(&rig.ask("github")).await.unwrap();
-    rig.tenant.put(json!([{ "provider": "github", "connection": "github", "user_id": 1, "access_token": "gho_new" }]));
+    rig.tenant.put(
+        json!([{ "provider": "github", "connection": "github", "user_id": 1, "access_token": "gho_new" }]),
+    );
     let new = broker.token_rejected(&rig.ask("github"), &token).await.unwrap();
     assert_eq!((new.bearer().expose(), rig.tenant.lookups()), ("gho_new", 3));
 }

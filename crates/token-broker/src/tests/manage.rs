@@ -14,7 +14,10 @@ async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
     let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
     assert_eq!((revocation.at_provider, revocation.detail), (RevokedAtProvider::Yes, None));
     let form = rig.provider.asked.lock().unwrap()[0].clone();
-    assert_eq!((form["url"].as_str(), form["token"].as_str()), ("https://oauth2.googleapis.com/revoke", "ya29.a"));
+    assert_eq!(
+        (form["url"].as_str(), form["token"].as_str()),
+        ("https://oauth2.googleapis.com/revoke", "ya29.a")
+    );
     for broker in [&broker, &rig.replica([refreshing(Kind::Google)])] {
         assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
         assert_eq!(broker.accounts(&rig.ask("")).await.unwrap()[0].state, AccountState::Reconnect);
@@ -67,7 +70,11 @@ async fn forgetting_drops_caches_and_leaves_grants_unless_told() {
     broker.token_rejected(&rig.ask("bitbucket"), &dead).await.unwrap();
     let user = Selector { user: Some(USER.into()), ..Selector::default() };
     assert_eq!(broker.forget(&user).await.unwrap(), 1);
-    assert_eq!(broker.token(&rig.ask("bitbucket")).await.unwrap().bearer().expose(), "a1", "the grant survived");
+    assert_eq!(
+        broker.token(&rig.ask("bitbucket")).await.unwrap().bearer().expose(),
+        "a1",
+        "the grant survived"
+    );
     assert_eq!(rig.tenant.lookups(), 2);
     let other = Selector { connection: Some("github".into()), ..Selector::default() };
     assert_eq!(broker.forget(&other).await.unwrap(), 0);
@@ -86,12 +93,16 @@ async fn the_callers_view_shows_every_account_and_no_token() {
     ]));
     let broker = rig.replica([provider(Kind::Google), provider(Kind::GitHub), refreshing(Kind::Bitbucket)]);
     let list = broker.accounts(&rig.ask("")).await.unwrap();
-    let states: Vec<_> = list.iter().map(|entry| (entry.account.to_string(), entry.state, entry.source)).collect();
-    assert_eq!(states, [
-        ("bitbucket|b".to_owned(), AccountState::Reconnect, Source::Identities),
-        ("github|583231".to_owned(), AccountState::Usable, Source::Identities),
-        ("google-oauth2|1".to_owned(), AccountState::Unknown, Source::Identities),
-    ]);
+    let states: Vec<_> =
+        list.iter().map(|entry| (entry.account.to_string(), entry.state, entry.source)).collect();
+    assert_eq!(
+        states,
+        [
+            ("bitbucket|b".to_owned(), AccountState::Reconnect, Source::Identities),
+            ("github|583231".to_owned(), AccountState::Usable, Source::Identities),
+            ("google-oauth2|1".to_owned(), AccountState::Unknown, Source::Identities),
+        ]
+    );
     assert_eq!(broker.accounts(&rig.ask("github")).await.unwrap().len(), 1);
     assert!(!format!("{list:?}").contains("gho_1"));
 }

@@ -12,7 +12,10 @@ fn google_identity(token: &str, refresh: &str) -> Value {
 }
 
 fn refreshed(token: &str, expires_in: u64) -> (u16, Value) {
-    (200, json!({ "access_token": token, "expires_in": expires_in, "token_type": "Bearer", "scope": "openid" }))
+    (
+        200,
+        json!({ "access_token": token, "expires_in": expires_in, "token_type": "Bearer", "scope": "openid" }),
+    )
 }
 
 async fn kill(broker: &Broker, rig: &Rig, name: &str) -> Result<String, crate::Error> {
@@ -86,7 +89,8 @@ async fn permanent_and_transient_failures_are_never_mixed_up() {
     rig.tenant.put(google_identity("ya29.login", "1//new"));
     assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.login");
 
-    let cases: [(fn(&Form) -> Result<(u16, Value), TransportError>, Reason); 6] = [
+    type Case = (fn(&Form) -> Reply, Reason);
+    let cases: [Case; 6] = [
         (|_| Ok((500, json!({ "error": "invalid_grant" }))), Reason::ProviderError),
         (|_| Ok((429, json!({}))), Reason::ProviderRateLimited),
         (|_| Err(TransportError::NotSent), Reason::ProviderUnreachable),
@@ -143,7 +147,9 @@ async fn a_harmless_refresh_works_without_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn facebooks_exchange_happens_while_the_token_lives() {
-    let rig = Rig::new(json!([{ "provider": "facebook", "connection": "facebook", "user_id": "9", "access_token": "EAAshort" }]));
+    let rig = Rig::new(
+        json!([{ "provider": "facebook", "connection": "facebook", "user_id": "9", "access_token": "EAAshort" }]),
+    );
     let broker = rig.replica([refreshing(Kind::Facebook)]);
     rig.provider.answers(|_| Ok(refreshed("EAAlong", 5_183_944)));
     assert_eq!(broker.token(&rig.ask("facebook")).await.unwrap().bearer().expose(), "EAAshort");

@@ -17,9 +17,9 @@ use token_keeper::BearerToken;
 use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 
 use crate::{
-    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, GrantFilter, GrantKey, GrantRecord,
-    GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider, Source, StoreError, Swap, Transport,
-    TransportError, VaultSettings, Versioned,
+    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, GrantFilter,
+    GrantKey, GrantRecord, GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider, Source,
+    StoreError, Swap, Transport, TransportError, VaultSettings, Versioned,
     vault::{Exchange, Exchanged, Refused},
 };
 
@@ -104,7 +104,8 @@ impl Exchange for VaultStub {
 }
 
 /// The provider's token endpoint: answers by closure, keeps the forms it got.
-pub(super) type ProviderFn = Box<dyn FnMut(&Form) -> Result<(u16, Value), TransportError> + Send>;
+pub(super) type Reply = Result<(u16, Value), TransportError>;
+pub(super) type ProviderFn = Box<dyn FnMut(&Form) -> Reply + Send>;
 
 pub(super) struct ProviderStub {
     pub(super) answer: Mutex<ProviderFn>,
@@ -116,10 +117,7 @@ impl ProviderStub {
         self.asked.lock().unwrap().len()
     }
 
-    pub(super) fn answers(
-        &self,
-        answer: impl FnMut(&Form) -> Result<(u16, Value), TransportError> + Send + 'static,
-    ) {
+    pub(super) fn answers(&self, answer: impl FnMut(&Form) -> Reply + Send + 'static) {
         *self.answer.lock().unwrap() = Box::new(answer);
     }
 }
@@ -133,8 +131,7 @@ impl std::fmt::Debug for ProviderStub {
 impl Transport for ProviderStub {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<Answer, TransportError>> {
         Box::pin(async move {
-            let mut form: Form =
-                url::form_urlencoded::parse(request.body_bytes()).into_owned().collect();
+            let mut form: Form = url::form_urlencoded::parse(request.body_bytes()).into_owned().collect();
             form.extend(request.url.query_pairs().into_owned());
             form.insert("method".into(), request.method.to_string());
             form.insert("url".into(), request.url.to_string());
@@ -331,18 +328,24 @@ pub(super) fn bitbucket(token: &str, refresh: &str) -> Value {
 
 /// A token endpoint with single-use refresh tokens: `r0` leads to `a1` and `r1`, and so on. A spent one ends the
 /// family, which it reports.
-pub(super) fn rotating(lifetime: u64) -> (impl FnMut(&Form) -> Result<(u16, Value), TransportError> + Send, Arc<AtomicUsize>) {
+pub(super) fn rotating(lifetime: u64) -> (impl FnMut(&Form) -> Reply + Send, Arc<AtomicUsize>) {
     let mut serial = 0;
     let reused = Arc::new(AtomicUsize::new(0));
     let counter = reused.clone();
     let answer = move |form: &Form| {
         if form["refresh_token"] != format!("r{serial}") {
             counter.fetch_add(1, Ordering::SeqCst);
-            return Ok((400, json!({ "error": "invalid_grant", "error_description": "Invalid refresh_token" })));
+            return Ok((
+                400,
+                json!({ "error": "invalid_grant", "error_description": "Invalid refresh_token" }),
+            ));
         }
         serial += 1;
-        Ok((200, json!({ "access_token": format!("a{serial}"), "refresh_token": format!("r{serial}"),
-            "expires_in": lifetime, "token_type": "bearer", "scope": "account" })))
+        Ok((
+            200,
+            json!({ "access_token": format!("a{serial}"), "refresh_token": format!("r{serial}"),
+            "expires_in": lifetime, "token_type": "bearer", "scope": "account" }),
+        ))
     };
     (answer, reused)
 }

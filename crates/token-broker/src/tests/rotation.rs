@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::rig::*;
 use crate::{
-    Account, Broker, BrokerBuilder, BuildError, Error, GrantKey, GrantRecord, GrantState, GrantStore, IdpToken, MemoryStore,
-    Reason, Source, TransportError,
+    Account, Broker, BrokerBuilder, BuildError, Error, GrantKey, GrantRecord, GrantState, GrantStore,
+    IdpToken, MemoryStore, Reason, Source, TransportError,
 };
 
 fn key() -> GrantKey {
@@ -109,7 +109,11 @@ async fn an_answer_lost_on_the_way_is_refresh_lost_once_and_never_a_loop() {
         let error = reject(&successor, &rig, &dead).await.unwrap_err();
         assert!(error.is_reconnect(), "{error:?}");
     }
-    let error = rig.replica([refreshing(Kind::Bitbucket)]).token_rejected(&rig.ask("bitbucket"), &dead).await.unwrap_err();
+    let error = rig
+        .replica([refreshing(Kind::Bitbucket)])
+        .token_rejected(&rig.ask("bitbucket"), &dead)
+        .await
+        .unwrap_err();
     assert!(matches!(error.reason(), Reason::ReconnectRequired { refresh_lost: true, .. }), "{error:?}");
     assert_eq!(rig.provider.calls(), 2);
     assert!(matches!(stored(&rig).await.unwrap().state, GrantState::Dead { lost: true, .. }));
@@ -138,7 +142,8 @@ async fn auth0s_copy_wins_only_when_it_changed() {
     assert_eq!(reject(&broker, &rig, &dead).await.unwrap(), "a1");
     // The same copy, read anew, with another last_login and another identity's tokens changed.
     rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!("2026-11-24T10:00:00Z");
-    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["identities"][0]["access_token"] = json!("ya29.z");
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["identities"][0]["access_token"] =
+        json!("ya29.z");
     let mut ask = rig.ask("bitbucket");
     ask.issued_at = SystemTime::now() + Duration::from_secs(30);
     assert_eq!(broker.token(&ask).await.unwrap().bearer().expose(), "a1");
@@ -157,7 +162,8 @@ async fn a_loser_reads_the_store_before_it_believes_invalid_grant() {
     let store = rig.store.clone();
     rig.provider.answers(move |form| {
         if form["refresh_token"] == "r0" {
-            let found = futures_util::FutureExt::now_or_never(store.inner.load(&key())).unwrap().unwrap().unwrap();
+            let found =
+                futures_util::FutureExt::now_or_never(store.inner.load(&key())).unwrap().unwrap().unwrap();
             let mut record = found.record;
             record.refresh_token = Some("r1".to_owned().into());
             record.access_token = Some(token_keeper::BearerToken::new("a1").unwrap());

@@ -28,13 +28,22 @@ async fn the_exchange_is_asked_as_the_facts_say_and_kept() {
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.vault", Some(1377)));
     let token = broker.token(&rig.ask("google")).await.unwrap();
-    assert_eq!((token.bearer().expose(), token.cache(), token.source()), ("ya29.vault", Cached::Loaded, Source::Vault));
+    assert_eq!(
+        (token.bearer().expose(), token.cache(), token.source()),
+        ("ya29.vault", Cached::Loaded, Source::Vault)
+    );
     assert_eq!(token.scopes().unwrap(), ["openid", "calendar"]);
     let form = rig.vault.asked.lock().unwrap()[0].clone();
-    assert_eq!(form["grant_type"], "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token");
+    assert_eq!(
+        form["grant_type"],
+        "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"
+    );
     assert_eq!(form["subject_token"], "caller.token.1");
     assert_eq!(form["subject_token_type"], "urn:ietf:params:oauth:token-type:access_token");
-    assert_eq!(form["requested_token_type"], "http://auth0.com/oauth/token-type/federated-connection-access-token");
+    assert_eq!(
+        form["requested_token_type"],
+        "http://auth0.com/oauth/token-type/federated-connection-access-token"
+    );
     assert_eq!((form["connection"].as_str(), form.get("login_hint"), form.len()), ("google-oauth2", None, 5));
 
     // A new caller token is no cold start; another account, organisation or user is.
@@ -114,12 +123,19 @@ async fn callers_the_vault_cannot_serve_go_to_the_next_source() {
     for bound in [true, false] {
         for name in ["google", "vault"] {
             let mut ask = rig.ask(name);
-            if bound { ask.subject_token = None } else { ask.audience = &elsewhere }
+            if bound {
+                ask.subject_token = None
+            } else {
+                ask.audience = &elsewhere
+            }
             match broker.token(&ask).await {
                 Ok(token) => assert_eq!((name, token.source()), ("google", Source::Identities)),
                 Err(error) => {
                     assert_eq!(name, "vault");
-                    assert!(matches!(error.reason(), Reason::AccountNotConnected { source: Source::Vault, .. }));
+                    assert!(matches!(
+                        error.reason(),
+                        Reason::AccountNotConnected { source: Source::Vault, .. }
+                    ));
                 }
             }
         }
@@ -142,10 +158,12 @@ async fn one_exchange_for_many_and_no_foreign_refusals() {
     let later = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
-    let good = later.then(|()| futures_util::future::join_all((0..50).map(|_| {
-        let (broker, ask) = (broker.clone(), rig.ask("google"));
-        async move { broker.token(&ask).await }
-    })));
+    let good = later.then(|()| {
+        futures_util::future::join_all((0..50).map(|_| {
+            let (broker, ask) = (broker.clone(), rig.ask("google"));
+            async move { broker.token(&ask).await }
+        }))
+    });
     let (spoiled, good) = tokio::join!(spoiled, good);
     assert_eq!(*spoiled.unwrap_err().reason(), Reason::CallerTokenInvalid);
     assert!(good.iter().all(Result::is_ok));

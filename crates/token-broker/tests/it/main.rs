@@ -1,3 +1,5 @@
 //! token-broker with real parts: a Redis server where there is one.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod redis;

@@ -31,7 +31,16 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let start = |program: &str| {
             Command::new(program)
-                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+                .args([
+                    "--port",
+                    &port.to_string(),
+                    "--bind",
+                    "127.0.0.1",
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "yes",
+                ])
                 .args(["--requirepass", PASSWORD, "--dir"])
                 .arg(folder.path())
                 .stdout(Stdio::null())
@@ -103,7 +112,9 @@ async fn one_of_many_gets_the_lease_and_only_its_holder_gives_it_back() {
     let mut tries = Vec::new();
     for n in 0..40 {
         let store = stores[n % stores.len()].clone();
-        tries.push(tokio::spawn(async move { store.acquire(&key("u"), Duration::from_secs(30)).await.unwrap() }));
+        tries.push(tokio::spawn(
+            async move { store.acquire(&key("u"), Duration::from_secs(30)).await.unwrap() },
+        ));
     }
     let mut leases = Vec::new();
     for attempt in tries {
@@ -118,7 +129,10 @@ async fn one_of_many_gets_the_lease_and_only_its_holder_gives_it_back() {
     let brief = stores[3].acquire(&key("u"), Duration::from_millis(50)).await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(brief.left().is_zero());
-    assert!(stores[0].acquire(&key("u"), Duration::from_secs(30)).await.unwrap().is_some(), "it ends by itself");
+    assert!(
+        stores[0].acquire(&key("u"), Duration::from_secs(30)).await.unwrap().is_some(),
+        "it ends by itself"
+    );
 }
 
 #[tokio::test]
@@ -126,7 +140,14 @@ async fn a_server_that_is_down_is_unavailable_and_never_damage() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     store.swap(&key("u"), None, &record("r0")).await.unwrap();
-    SharedUserStore::store(&store, "acme.test", "u", Zeroizing::new(b"record".to_vec()), Duration::from_secs(60)).await;
+    SharedUserStore::store(
+        &store,
+        "acme.test",
+        "u",
+        Zeroizing::new(b"record".to_vec()),
+        Duration::from_secs(60),
+    )
+    .await;
     let back = SharedUserStore::load(&store, "acme.test", "u").await.unwrap();
     assert_eq!(*back, b"record");
     assert!(SharedUserStore::load(&store, "other.test", "u").await.is_none());

@@ -37,7 +37,8 @@ impl Directory for Face {
             if let Some(error) = self.0.fault.lock().unwrap().clone() {
                 return Err(error);
             }
-            let identity = json!({ "connection": "github", "user_id": 1, "access_token": format!("t{serial}") });
+            let identity =
+                json!({ "connection": "github", "user_id": 1, "access_token": format!("t{serial}") });
             let body = json!({ "user_id": id, "identities": [identity] }).to_string();
             User::from_json(body.as_bytes(), id, fetched_at)
         })

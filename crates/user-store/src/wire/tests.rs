@@ -62,8 +62,15 @@ fn ids_are_kept_as_they_were_written() {
 #[test]
 fn a_broken_identity_does_not_lose_the_others() {
     let broken = [
-        "null", "7", "\"text\"", "[]", "{}", r#"{"connection":"c"}"#, r#"{"user_id":"1"}"#,
-        r#"{"connection":7,"user_id":"1"}"#, r#"{"connection":"c","user_id":"1","connection":"d"}"#,
+        "null",
+        "7",
+        "\"text\"",
+        "[]",
+        "{}",
+        r#"{"connection":"c"}"#,
+        r#"{"user_id":"1"}"#,
+        r#"{"connection":7,"user_id":"1"}"#,
+        r#"{"connection":"c","user_id":"1","connection":"d"}"#,
         r#"{"connection":"c","user_id":"1","access_token":"\udfff"}"#,
     ];
     for identity in broken {
@@ -78,7 +85,8 @@ fn a_broken_identity_does_not_lose_the_others() {
 
 #[test]
 fn odd_members_cost_only_themselves() {
-    let names = with(json!({ "connection": "c", "provider": ["x"], "user_id": "1", "access_token": { "a": 1 },
+    let names =
+        with(json!({ "connection": "c", "provider": ["x"], "user_id": "1", "access_token": { "a": 1 },
         "refresh_token": 5, "expires_in": "soon", "isSocial": "yes" }));
     assert_eq!(names, [("c".into(), "c".into(), "1".into())]);
     assert_eq!(with(json!({ "provider": "p", "user_id": "1" })), [("p".into(), "p".into(), "1".into())]);
@@ -103,9 +111,13 @@ fn odd_members_cost_only_themselves() {
 
 #[test]
 fn only_a_plain_no_is_not_blocked() {
-    for (blocked, expected) in
-        [(json!(false), false), (json!(null), false), (json!(true), true), (json!("true"), true), (json!({}), true)]
-    {
+    for (blocked, expected) in [
+        (json!(false), false),
+        (json!(null), false),
+        (json!(true), true),
+        (json!("true"), true),
+        (json!({}), true),
+    ] {
         let user = read(&json!({ "user_id": ID, "blocked": blocked, "identities": [] })).unwrap();
         assert_eq!(user.is_blocked(), expected, "{blocked}");
     }
@@ -114,7 +126,8 @@ fn only_a_plain_no_is_not_blocked() {
 
 #[test]
 fn c03_another_users_record_is_thrown_away() {
-    for user_id in [json!("google-oauth2|2"), json!(null), json!(ID.to_uppercase()), json!(format!("{ID} "))] {
+    for user_id in [json!("google-oauth2|2"), json!(null), json!(ID.to_uppercase()), json!(format!("{ID} "))]
+    {
         let error = read(&json!({ "user_id": user_id, "identities": [] })).unwrap_err();
         assert!(!error.is_not_found() && !error.excuses_stale(), "{user_id}");
     }

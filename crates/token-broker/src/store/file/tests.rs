@@ -34,7 +34,10 @@ async fn what_was_written_is_there_after_a_restart() {
     assert_eq!(store.swap(&key("u"), None, &record("r-secret-0")).await.unwrap(), Swap::Done(1));
     assert_eq!(store.swap(&key("u"), None, &record("r-late")).await.unwrap(), Swap::Conflict);
     assert_eq!(store.swap(&key("u"), Some(1), &record("r-secret-1")).await.unwrap(), Swap::Done(2));
-    assert!(matches!(FileStore::open(&path, ring("k", 1)).await, Err(error) if !error.is_damaged()), "in use");
+    assert!(
+        matches!(FileStore::open(&path, ring("k", 1)).await, Err(error) if !error.is_damaged()),
+        "in use"
+    );
     drop(store);
     let bytes = fs::read(&path).unwrap();
     assert!(!bytes.windows(8).any(|window| window == b"r-secret"), "nothing in the clear");
