@@ -171,8 +171,8 @@ pub fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
 /// The refused name a raw query name means: percent-decoded, and read as leniently as form parsers do (leading
 /// blanks ignored, array brackets cut, blanks and dots as underscores, case ignored).
 fn names<'a>(raw: &str, refused: &[&'a str]) -> Option<&'a str> {
-    // The shortest refused name has five letters; this keeps the usual `page` and `q` free of allocation.
-    if raw.len() < 5 {
+    // No spelling is shorter than the name it means; this keeps the usual `page` and `q` free of allocation.
+    if refused.iter().all(|refused| raw.len() < refused.len()) {
         return None;
     }
     let decoded: Vec<u8> = percent_encoding::percent_decode_str(raw).collect();

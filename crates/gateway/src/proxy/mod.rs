@@ -1,5 +1,11 @@
 //! The way of a proxied request: plan, token, provider, classification, hygiene. One straight function.
-#![expect(dead_code, reason = "the function that uses these comes next")]
+#![expect(
+    dead_code,
+    unused_imports,
+    clippy::new_ret_no_self,
+    clippy::collapsible_if,
+    reason = "the function that uses these comes next"
+)]
 
 mod address;
 mod bodies;

@@ -1,0 +1,141 @@
+use super::*;
+
+fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    }
+    headers
+}
+
+fn names(headers: &HeaderMap) -> Vec<&str> {
+    let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn tm_f07_nothing_of_the_callers_identity_goes_on() {
+    let from = map(&[
+        ("authorization", "Bearer caller"),
+        ("dpop", "x"),
+        ("cookie", "a=b"),
+        ("proxy-authorization", "x"),
+        ("forwarded", "for=1"),
+        ("x-forwarded-for", "1"),
+        ("x-forwarded-host", "h"),
+        ("x-real-ip", "1"),
+        ("x-auth0-whatever", "1"),
+        ("x-http-method-override", "DELETE"),
+        ("x-original-url", "/x"),
+        ("x-rewrite-url", "/x"),
+        ("origin", "https://a"),
+        ("referer", "https://a"),
+        ("sec-fetch-site", "cross-site"),
+        ("idp-account", "x"),
+        ("idp-errors", "problem"),
+        ("accept-encoding", "gzip"),
+        ("expect", "100-continue"),
+        ("te", "trailers"),
+        ("traceparent", "00-1"),
+        ("tracestate", "a=b"),
+        ("baggage", "a=b"),
+        ("host", "gw"),
+        ("content-length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("accept", "*/*"),
+        ("content-type", "text/plain"),
+        ("if-none-match", "\"e\""),
+        ("x-github-api-version", "2022-11-28"),
+        ("range", "bytes=0-1"),
+        ("x-request-id", "theirs"),
+    ]);
+    let to = forward(&from, false, "ours");
+    assert_eq!(
+        names(&to),
+        [
+            "accept",
+            "accept-encoding",
+            "content-type",
+            "if-none-match",
+            "range",
+            "x-github-api-version",
+            "x-request-id"
+        ]
+    );
+    assert_eq!(to["accept-encoding"], "identity");
+    assert_eq!(to["x-request-id"], "ours");
+    assert!(!forward(&from, true, "ours").contains_key("range"));
+}
+
+#[test]
+fn tm_f03_nominated_fields_go_in_both_directions() {
+    let from = map(&[
+        ("connection", "X-Secret , authorization"),
+        ("connection", "accept-encoding"),
+        ("x-secret", "1"),
+        ("x-kept", "1"),
+    ]);
+    let to = forward(&from, false, "r");
+    assert_eq!(names(&to), ["accept-encoding", "x-kept"]);
+    let mut answer = map(&[("connection", "x-internal"), ("x-internal", "1"), ("etag", "1")]);
+    clean_answer(&mut answer, false);
+    assert_eq!(names(&answer), ["etag"]);
+}
+
+#[test]
+fn tm_c08_answers_are_private_and_lose_what_moves_browsers() {
+    let mut answer = map(&[
+        ("set-cookie", "a=b"),
+        ("www-authenticate", "Bearer"),
+        ("x-github-sso", "required"),
+        ("alt-svc", "h3"),
+        ("strict-transport-security", "x"),
+        ("clear-site-data", "*"),
+        ("access-control-allow-origin", "*"),
+        ("content-security-policy-report-only", "x"),
+        ("server", "x"),
+        ("idp-outcome", "spoofed"),
+        ("cache-control", "public, max-age=60"),
+        ("vary", "Accept, origin"),
+        ("etag", "\"e\""),
+        ("x-ratelimit-remaining", "5"),
+    ]);
+    clean_answer(&mut answer, false);
+    protect_answer(&mut answer, false);
+    assert_eq!(
+        names(&answer),
+        [
+            "cache-control",
+            "content-security-policy",
+            "cross-origin-resource-policy",
+            "etag",
+            "vary",
+            "x-content-type-options",
+            "x-ratelimit-remaining"
+        ]
+    );
+    assert_eq!(answer["cache-control"], "private, no-store");
+    assert_eq!(answer["vary"], "Accept, origin, Authorization, Idp-Account");
+    assert_eq!(answer["cross-origin-resource-policy"], "same-origin");
+}
+
+#[test]
+fn a_private_answer_keeps_its_own_words() {
+    for own in ["private, max-age=60, s-maxage=60", "No-Store"] {
+        let mut answer = map(&[("cache-control", own)]);
+        protect_answer(&mut answer, true);
+        assert_eq!(answer["cache-control"], own);
+        assert_eq!(answer["cross-origin-resource-policy"], "cross-origin");
+    }
+    let mut answer = map(&[("cache-control", "private=\"set-cookie\"")]);
+    protect_answer(&mut answer, true);
+    assert_eq!(answer["cache-control"], "private, no-store");
+}
+
+#[test]
+fn lengths_of_unsent_bodies_stay() {
+    let mut answer = map(&[("content-length", "5")]);
+    clean_answer(&mut answer, true);
+    assert_eq!(answer["content-length"], "5");
+}
