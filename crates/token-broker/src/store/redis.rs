@@ -1,5 +1,7 @@
 //! Grants, and user records, of a fleet in Redis or Valkey.
 
+mod shared;
+
 use std::{
     fmt,
     time::{Duration, SystemTime},
@@ -11,8 +13,6 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::Instant;
-use user_store::SharedUserStore;
-use zeroize::Zeroizing;
 
 use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
@@ -36,7 +36,8 @@ return 1";
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
-/// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`SharedUserStore`].
+/// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`SharedUserStore`](user_store::SharedUserStore) and a
+/// [`SharedTokenStore`](mgmt_auth::SharedTokenStore).
 ///
 /// Grants are hashes written by compare-and-set on their version, leases are keys that expire by themselves.
 /// What the server promises about persistence is the server's: [`GrantStore::check`] says what is missing.
@@ -46,6 +47,8 @@ pub struct RedisStore {
     keys: std::sync::Arc<KeyRing>,
     swap: Script,
     release: Script,
+    /// Tells this process from the others.
+    holder: std::sync::Arc<str>,
 }
 
 impl RedisStore {
@@ -67,7 +70,8 @@ impl RedisStore {
             .set_connection_timeout(Some(CONNECT));
         let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(wrong)?;
         let (swap, release) = (Script::new(SWAP), Script::new(RELEASE));
-        Ok(Self { manager, keys: keys.into(), swap, release })
+        let holder = Lease::new(Instant::now(), Duration::ZERO).id.into();
+        Ok(Self { manager, keys: keys.into(), swap, release, holder })
     }
 
     async fn ask<T>(
@@ -266,55 +270,8 @@ fn promises(info: &str) -> Vec<String> {
     missing
 }
 
-fn user_place(tenant: &str, user_id: &str) -> String {
-    serde_json::json!(["user/1", tenant, user_id]).to_string()
-}
-
-impl SharedUserStore for RedisStore {
-    fn load<'a>(&'a self, tenant: &'a str, user_id: &'a str) -> BoxFuture<'a, Option<Zeroizing<Vec<u8>>>> {
-        Box::pin(async move {
-            let place = user_place(tenant, user_id);
-            let mut manager = self.manager.clone();
-            let mut command = redis::cmd("GET");
-            command.arg(name("user", &place));
-            let sealed: Result<Option<Vec<u8>>, _> = self.ask(command.query_async(&mut manager)).await;
-            let sealed = sealed.inspect_err(report).ok().flatten()?;
-            self.keys.open(place.as_bytes(), &sealed).ok()
-        })
-    }
-
-    fn store<'a>(
-        &'a self,
-        tenant: &'a str,
-        user_id: &'a str,
-        bytes: Zeroizing<Vec<u8>>,
-        ttl: Duration,
-    ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let place = user_place(tenant, user_id);
-            let Ok(sealed) = self.keys.seal(place.as_bytes(), &bytes) else { return };
-            let mut manager = self.manager.clone();
-            let mut command = redis::cmd("SET");
-            let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-            command.arg(name("user", &place)).arg(sealed).arg("PX").arg(millis);
-            let stored: Result<String, _> = self.ask(command.query_async(&mut manager)).await;
-            let _ = stored.inspect_err(report);
-        })
-    }
-
-    fn remove<'a>(&'a self, tenant: &'a str, user_id: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let mut manager = self.manager.clone();
-            let mut command = redis::cmd("DEL");
-            command.arg(name("user", &user_place(tenant, user_id)));
-            let removed: Result<i64, _> = self.ask(command.query_async(&mut manager)).await;
-            let _ = removed.inspect_err(report);
-        })
-    }
-}
-
 fn report(error: &StoreError) {
-    tracing::warn!(event = "shared_store_unavailable", %error, "each process looks up users for itself");
+    tracing::warn!(event = "shared_store_unavailable", %error, "each process goes on by itself");
 }
 
 impl fmt::Debug for RedisStore {

@@ -136,6 +136,37 @@ async fn one_of_many_gets_the_lease_and_only_its_holder_gives_it_back() {
 }
 
 #[tokio::test]
+async fn a_fleet_asks_for_one_management_token() {
+    let Some(server) = Server::start().await else { return };
+    let sandbox = sandbox::Sandbox::builder().world(sandbox::World::demo()).start().await.unwrap();
+    let replica = || {
+        let secret = sandbox.client_secret().to_owned();
+        let store = Arc::new(server.store());
+        let tenant = mgmt_auth::Tenant::builder(sandbox.domain())
+            .base_url(sandbox.tenant_url())
+            .credentials(mgmt_auth::ClientCredentials::secret(sandbox.client_id(), secret))
+            .token_store(store.clone())
+            .build()
+            .unwrap();
+        user_store::UserStore::builder(tenant).shared(store).build()
+    };
+    let crowd: Vec<_> = (0..10)
+        .map(|_| {
+            let users = replica();
+            tokio::spawn(async move { users.get("google-oauth2|100000000000000000002").await.unwrap() })
+        })
+        .collect();
+    for one in crowd {
+        assert_eq!(one.await.unwrap().user.identities().len(), 6);
+    }
+    assert_eq!(sandbox.journal().count_of(sandbox::Server::Tenant, "/oauth/token"), 1);
+    let before = sandbox.journal().count_of(sandbox::Server::Tenant, "/api/v2/users/");
+    replica().get("google-oauth2|100000000000000000002").await.unwrap();
+    let after = sandbox.journal().count_of(sandbox::Server::Tenant, "/api/v2/users/");
+    assert_eq!(before, after, "a rollout costs a warm user no look-up");
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_is_unavailable_and_never_damage() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();

@@ -1,0 +1,97 @@
+//! user-store over real sockets, against the sandbox's tenant.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use mgmt_auth::{ClientCredentials, Tenant};
+use sandbox::{Condition, Fault as Seeded, Identity, Sandbox, Server, User, World};
+use user_store::{Fault, Found, UserStore};
+
+fn store(sandbox: &Sandbox) -> UserStore {
+    let tenant = Tenant::builder(sandbox.domain())
+        .base_url(sandbox.tenant_url())
+        .credentials(ClientCredentials::secret(sandbox.client_id(), sandbox.client_secret().to_owned()))
+        .build()
+        .unwrap();
+    UserStore::builder(tenant).build()
+}
+
+/// The raw paths and queries under which users were asked for.
+fn asked(sandbox: &Sandbox) -> Vec<String> {
+    let lookups = sandbox.journal().matching(|entry| entry.path().starts_with("/api/v2/users/"));
+    lookups.iter().map(|entry| entry.target().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn ids_travel_as_one_encoded_segment() {
+    let ids = [
+        ("google-oauth2|100000000000000000001", "google-oauth2%7C100000000000000000001"),
+        ("oauth2|NAME|a|b", "oauth2%7CNAME%7Ca%7Cb"),
+        ("samlp|CONN|x/y+z@w=v", "samlp%7CCONN%7Cx%2Fy%2Bz%40w%3Dv"),
+        ("auth0|..%2F..", "auth0%7C..%252F.."),
+        ("auth0|a?b#c d", "auth0%7Ca%3Fb%23c%20d"),
+        ("waad|\u{e9}", "waad%7C%C3%A9"),
+    ];
+    let world = ids.iter().fold(World::empty(), |world, (id, _)| {
+        world.with(User::new(*id).identity(Identity::github("7", "u")))
+    });
+    let sandbox = Sandbox::builder().world(world).start().await.unwrap();
+    let users = store(&sandbox);
+    for (id, _) in ids {
+        assert_eq!(users.get(id).await.unwrap().user.user_id(), id);
+    }
+    let query = "fields=user_id,identities,blocked&include_fields=true";
+    let expected: Vec<_> = ids.iter().map(|(_, path)| format!("/api/v2/users/{path}?{query}")).collect();
+    let asked: Vec<_> = asked(&sandbox).into_iter().map(|target| target.replace("%2C", ",")).collect();
+    assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn a_crowd_costs_one_token_and_one_look_up_also_without_the_first_caller() {
+    let sandbox = Sandbox::builder().world(World::demo()).start().await.unwrap();
+    let (users, ana) = (store(&sandbox), "google-oauth2|100000000000000000001");
+    let first = tokio::spawn({
+        let users = users.clone();
+        async move { users.get(ana).await }
+    });
+    tokio::task::yield_now().await;
+    first.abort();
+    let crowd: Vec<_> = (0..500)
+        .map(|_| {
+            let users = users.clone();
+            tokio::spawn(async move { users.get(ana).await })
+        })
+        .collect();
+    for one in crowd {
+        assert!(one.await.unwrap().unwrap().user.identities()[0].bearer().is_some());
+    }
+    for _ in 0..10_000 {
+        assert_eq!(users.get(ana).await.unwrap().found, Found::Hit);
+    }
+    assert_eq!((asked(&sandbox).len(), sandbox.journal().count_of(Server::Tenant, "/oauth/token")), (1, 1));
+}
+
+#[tokio::test]
+async fn the_tenants_refusals_are_told_apart() {
+    let sandbox = Sandbox::builder().world(World::demo()).start().await.unwrap();
+    let users = store(&sandbox);
+    assert!(users.get("github|404").await.unwrap_err().is_not_found());
+    assert_eq!(users.get("nobody").await.unwrap_err().fault(), Fault::Request);
+    let fault = Seeded::on(Server::Tenant).path("/api/v2/users").times(1);
+    sandbox.faults().add(fault.html(502));
+    let error = users.get("google-oauth2|100000000000000000001").await.unwrap_err();
+    assert_eq!((error.fault(), error.is_transient()), (Fault::Tenant, true));
+    assert_eq!(users.get("google-oauth2|100000000000000000001").await.unwrap().found, Found::Loaded);
+}
+
+#[tokio::test]
+async fn s02_nothing_shown_holds_a_secret() {
+    let identity = Identity::github("7", "u").condition(Condition::Revoked);
+    let world =
+        World::empty().with(User::new("github|7").identity(identity).identity(Identity::google("1", "u")));
+    let sandbox = Sandbox::builder().world(world).start().await.unwrap();
+    let users = store(&sandbox);
+    let shown = format!("{:?} {users:?}", users.get("github|7").await.unwrap());
+    for secret in sandbox.secrets() {
+        assert!(!shown.contains(&secret), "{shown}");
+    }
+}
