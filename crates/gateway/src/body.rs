@@ -59,3 +59,28 @@ where
 {
     body.map_err(Into::into).boxed_unsync()
 }
+
+/// Why a body could not be read whole.
+#[derive(Debug)]
+pub enum ReadError {
+    /// It is longer than the limit.
+    TooLong,
+    /// It ended early.
+    Broken(BoxError),
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// It is longer, or it ended early.
+pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, ReadError> {
+    let mut all = bytes::BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };
+        if all.len() + data.len() > limit {
+            return Err(ReadError::TooLong);
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all.freeze())
+}

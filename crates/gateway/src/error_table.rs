@@ -1,8 +1,86 @@
 //! The one table from the crates' errors to problems.
 
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
+use idp_adapters::{Classified, Kind, Outcome};
+use token_broker::{Account, IdpToken, Reason, Source};
+use url::Url;
+
+use crate::app::ProviderRuntime;
 use crate::body::RequestBodyFault;
+use crate::caller::{LogoutRefusal, Refusal};
+use crate::leak::LeakGuard;
 use crate::outcome::Code;
-use crate::problem::Problem;
+use crate::problem::{AccountRef, Connect, Problem};
+use crate::proxy::{SendError, classified_code};
+
+/// What a problem needs to say how an account is connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectTo<'a> {
+    /// The tenant's base URL.
+    pub(crate) tenant: &'a Url,
+    /// The provider, where it is known.
+    pub(crate) provider: Option<&'a ProviderRuntime>,
+}
+
+impl ConnectTo<'_> {
+    /// The parameters to connect an account of `connection`, asking for `scopes` (comma-joined).
+    fn connect(&self, connection: Option<&str>, source: Source, scope: Option<String>) -> Option<Connect> {
+        let provider = self.provider?;
+        let connection = connection.or_else(|| provider.connections.first().map(String::as_str))?.to_owned();
+        let endpoint = |path: &str| format!("{}{path}", self.tenant.as_str().trim_end_matches('/'));
+        if source == Source::Vault {
+            let scopes = scope.map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();
+            let my_account_endpoint = endpoint("/me/v1/connected-accounts/connect");
+            return Some(Connect::MyAccount { my_account_endpoint, connection, scopes });
+        }
+        let google = provider.plan.adapter().kind() == Kind::Google;
+        Some(Connect::Authorize {
+            authorization_endpoint: endpoint("/authorize"),
+            connection,
+            connection_scope: scope,
+            access_type: google.then_some("offline"),
+            prompt: google.then_some("consent"),
+        })
+    }
+
+    fn account(&self, account: &Account) -> AccountRef {
+        AccountRef {
+            account: account.to_string(),
+            connection: account.connection().to_owned(),
+            user_id: account.user_id().unwrap_or_default().to_owned(),
+            provider: self.provider.map(|provider| provider.name.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+/// A caller that was refused.
+pub(crate) fn refusal(refusal: Refusal) -> Problem {
+    const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+    let mut problem = Problem::new(refusal.code).detail(refusal.detail);
+    if let Some(wait) = refusal.retry_after {
+        problem = problem.retry_after(wait);
+    }
+    for value in refusal.challenge.values {
+        problem = problem.challenge(value);
+    }
+    match refusal.challenge.nonce {
+        Some(nonce) => problem.header(DPOP_NONCE, nonce),
+        None => problem,
+    }
+}
+
+/// A logout token that was refused.
+pub(crate) fn logout(refusal: LogoutRefusal) -> Problem {
+    match refusal {
+        LogoutRefusal::Invalid(_) => Problem::new(Code::BadRequest).detail("the logout token is not valid"),
+        LogoutRefusal::Unavailable(_) => {
+            Problem::new(Code::TenantUnavailable).retry_after(Duration::from_secs(5))
+        }
+    }
+}
 
 /// A request body that ended early.
 pub(crate) fn request_body(fault: RequestBodyFault) -> Problem {
@@ -12,4 +90,95 @@ pub(crate) fn request_body(fault: RequestBodyFault) -> Problem {
         RequestBodyFault::Broken => Code::BadRequest,
     };
     Problem::new(code).detail(fault.to_string())
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Unreachable { refused: Some(why), .. } => {
+                Problem::new(Code::ProviderUnreachable).detail(format!("no connection was made: {why}"))
+            }
+            SendError::Unreachable { refused: None, .. } => Problem::new(Code::ProviderUnreachable),
+            SendError::Timeout => Problem::new(Code::ProviderTimeout),
+            SendError::Malformed => {
+                Problem::new(Code::ProviderError).detail("the provider's answer is not valid HTTP")
+            }
+            SendError::RequestBody(fault) => request_body(fault),
+            SendError::TokenInBody => Problem::new(Code::CallerTokenInBody),
+        }
+    }
+}
+
+/// Why the broker has no token.
+pub(crate) fn broker(error: &token_broker::Error, connect: ConnectTo<'_>) -> Problem {
+    let problem = match error.reason() {
+        Reason::UnknownProvider => Problem::new(Code::UnknownProvider),
+        Reason::UserUnknown => Problem::new(Code::UserUnknown),
+        Reason::UserBlocked => Problem::new(Code::UserBlocked).detail("the user is blocked in Auth0"),
+        Reason::AccountAmbiguous(accounts) => Problem::new(Code::AccountAmbiguous)
+            .accounts(accounts.iter().map(|account| connect.account(account)).collect()),
+        Reason::AccountNotConnected { connection, source } => Problem::new(Code::AccountNotConnected)
+            .connect(connect.connect(connection.as_deref(), *source, None)),
+        Reason::ReconnectRequired { account, source, .. } => Problem::new(Code::ReconnectRequired)
+            .accounts(vec![connect.account(account)])
+            .connect(connect.connect(Some(account.connection()), *source, None)),
+        Reason::CallerTokenInvalid => Problem::new(Code::CallerTokenInvalid)
+            .detail("Auth0 did not accept the access token for the exchange")
+            .challenge(HeaderValue::from_static("Bearer realm=\"idp-gateway\", error=\"invalid_token\"")),
+        Reason::TenantRateLimited => Problem::new(Code::TenantRateLimited),
+        Reason::TenantUnavailable => Problem::new(Code::TenantUnavailable),
+        Reason::TenantMisconfigured => {
+            Problem::new(Code::TenantMisconfigured).cause(error.detail().to_owned())
+        }
+        Reason::StoreUnavailable => Problem::new(Code::StoreUnavailable).cause(error.detail().to_owned()),
+        Reason::ProviderUnreachable => Problem::new(Code::ProviderUnreachable),
+        Reason::ProviderTimeout => Problem::new(Code::ProviderTimeout),
+        Reason::ProviderRateLimited => Problem::new(Code::ProviderRateLimited),
+        Reason::ProviderError => Problem::new(Code::ProviderError),
+        Reason::ProviderMisconfigured => {
+            Problem::new(Code::ProviderMisconfigured).cause(error.detail().to_owned())
+        }
+        _ => Problem::new(Code::InternalError).cause(error.detail().to_owned()),
+    };
+    match error.retry_after() {
+        Some(wait) => problem.retry_after(wait),
+        None => problem,
+    }
+}
+
+/// A grant the provider no longer accepts, as the provider's own answer said.
+pub(crate) fn reconnect(connect: ConnectTo<'_>, token: &IdpToken, classified: &Classified) -> Problem {
+    let scope = classified.connection_scope.clone();
+    Problem::new(Code::ReconnectRequired)
+        .accounts(vec![connect.account(token.account())])
+        .connect(connect.connect(Some(token.account().connection()), token.source(), scope))
+}
+
+/// A provider's error answer as a problem (`Idp-Errors: problem`).
+pub(crate) fn provider_answer(
+    connect: ConnectTo<'_>,
+    token: &IdpToken,
+    status: StatusCode,
+    classified: &Classified,
+    guard: &LeakGuard,
+) -> Problem {
+    let code = classified_code(classified.outcome);
+    let mut problem = Problem::new(code)
+        .provider_status(status)
+        .provider_detail(classified.detail.as_deref().map(|detail| guard.scrub_text(detail)));
+    if code.keeps_provider_status() {
+        problem = problem.status(status);
+    }
+    if let Some(wait) = classified.retry_after {
+        problem = problem.retry_after(wait);
+    }
+    if classified.outcome == Outcome::ScopeMissing {
+        let scope = classified.connection_scope.clone();
+        problem = problem
+            .missing_scopes(classified.missing_scopes.clone())
+            .required_scopes(classified.required_scopes.clone())
+            .connection_scope(scope.clone())
+            .connect(connect.connect(Some(token.account().connection()), token.source(), scope));
+    }
+    problem
 }

@@ -215,6 +215,9 @@ impl ProviderPlan {
     /// Where a provider host is really reached, or `None` when it may not be called.
     pub fn upstream(&self, host: &str) -> Option<Arc<Upstream>> {
         let host = host.to_ascii_lowercase();
+        if self.is_download_host(&host) {
+            return None;
+        }
         if let Some(upstream) = self.upstreams.get(&host) {
             return Some(Arc::clone(upstream));
         }
@@ -233,11 +236,23 @@ impl ProviderPlan {
         self.upstreams.get(&host.to_ascii_lowercase())
     }
 
+    /// Whether a host only serves downloads, which are fetched without the token and never called with it.
+    fn is_download_host(&self, host: &str) -> bool {
+        self.adapter.download_host(host) && !self.adapter.allows_host(host) && *host != *self.default_host
+    }
+
+    /// Whether a URL is at the configured mirror of a download host.
+    pub fn is_download_mirror(&self, url: &Url) -> bool {
+        self.upstreams
+            .iter()
+            .any(|(host, upstream)| self.is_download_host(host) && upstream.is_origin_of(url))
+    }
+
     /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
     /// when the URL is not one of this provider.
     pub fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
-        if let Some((host, upstream)) = self.upstreams.iter().find(|(_, upstream)| upstream.is_origin_of(url))
-        {
+        let mut called = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
+        if let Some((host, upstream)) = called.find(|(_, upstream)| upstream.is_origin_of(url)) {
             return Some((host.as_str().into(), Arc::clone(upstream)));
         }
         if self.base.is_origin_of(url) {

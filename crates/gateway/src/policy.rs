@@ -158,6 +158,8 @@ impl Element {
 pub struct Policy {
     /// What holds where no rule decides.
     pub access: Access,
+    /// Refused under every access level, like the adapter's own deny list (generic adapter).
+    pub denied: Vec<Rule>,
     /// In order; the first that matches method and path decides.
     pub rules: Vec<Rule>,
 }
@@ -217,11 +219,14 @@ impl Policy {
             );
         }
         let guarded = adapter.guards(call.method, call.host, call.path).is_some();
-        if self.rules.is_empty() {
+        if self.rules.is_empty() && self.denied.is_empty() {
             return self.by_access(call.method, guarded);
         }
         let segments: Vec<_> = path::segments(call.path).collect();
         let fold = adapter.ignores_case();
+        if self.denied.iter().any(|rule| rule.matching(call.method, &segments, fold).is_some()) {
+            return Err(Problem::new(Code::PolicyDenied).detail("the deny list closes this path"));
+        }
         for (index, rule) in self.rules.iter().enumerate() {
             let Some(pattern) = rule.matching(call.method, &segments, fold) else { continue };
             let named = segments.first().is_some_and(|first| pattern.names(first, fold));

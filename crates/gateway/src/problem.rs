@@ -91,6 +91,8 @@ struct Inner {
     provider_detail: Option<String>,
     challenges: Vec<HeaderValue>,
     allow: Option<&'static str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +159,8 @@ impl Problem {
             provider_detail: None,
             challenges: Vec::new(),
             allow: None,
+            headers: Vec::new(),
+            cause: None,
         }))
     }
 
@@ -254,6 +258,35 @@ impl Problem {
         self
     }
 
+    /// Any other header the answer must carry.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// What exactly was wrong, for the operators' log alone.
+    #[must_use]
+    pub fn cause(mut self, cause: String) -> Self {
+        self.0.cause = Some(cause);
+        self
+    }
+
+    /// What exactly was wrong, for the operators' log.
+    pub fn log_text(&self) -> &str {
+        self.0.cause.as_deref().unwrap_or(&self.0.detail)
+    }
+
+    /// What to do about it.
+    pub fn remedy_text(&self) -> &str {
+        &self.0.remedy
+    }
+
+    /// The scopes the call needs.
+    pub fn required(&self) -> &[String] {
+        &self.0.required_scopes
+    }
+
     /// The code.
     pub fn code(&self) -> Code {
         self.0.code
@@ -297,6 +330,9 @@ impl Problem {
         }
         for challenge in &inner.challenges {
             headers.append(WWW_AUTHENTICATE, challenge.clone());
+        }
+        for (name, value) in &inner.headers {
+            headers.insert(name.clone(), value.clone());
         }
         if let Some(allow) = inner.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -381,50 +417,4 @@ fn accepts_problem(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn render(surface: Surface, accept: Option<&'static str>) -> Response<Body> {
-        let mut headers = HeaderMap::new();
-        if let Some(accept) = accept {
-            headers.insert(http::header::ACCEPT, HeaderValue::from_static(accept));
-        }
-        Problem::new(Code::ProviderRateLimited).retry_after(Duration::from_millis(1500)).respond(Rendering {
-            request_id: "r1",
-            surface,
-            request_headers: Some(&headers),
-        })
-    }
-
-    #[test]
-    fn sdks_get_plain_json_unless_they_ask() {
-        let kind = |r: &Response<Body>| r.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
-        assert_eq!(kind(&render(Surface::Proxied, None)), "application/json");
-        assert_eq!(kind(&render(Surface::Proxied, Some("*/*"))), "application/json");
-        assert_eq!(
-            kind(&render(Surface::Proxied, Some("text/html, application/problem+json;q=0.5"))),
-            "application/problem+json"
-        );
-        assert_eq!(kind(&render(Surface::Own, None)), "application/problem+json");
-    }
-
-    #[test]
-    fn waits_are_whole_seconds_rounded_up() {
-        let response = render(Surface::Own, None);
-        assert_eq!(response.headers()[RETRY_AFTER], "2");
-        assert_eq!(response.status(), 429);
-        assert_eq!(response.headers()[IDP_OUTCOME], "provider-rate-limited");
-    }
-
-    #[test]
-    fn the_members_sdks_show_are_there() {
-        let json = Problem::new(Code::BadPath).detail("a dot segment").json("r2");
-        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(value["type"], "urn:idp-gateway:problem:bad-path");
-        assert_eq!(value["message"], "The path cannot be passed on safely: a dot segment");
-        assert_eq!(value["error"]["message"], value["message"]);
-        assert_eq!(value["error"]["code"], "bad-path");
-        assert_eq!(value["request_id"], "r2");
-        assert!(value.get("accounts").is_none());
-    }
-}
+mod tests;

@@ -24,6 +24,7 @@ use state::{Slot, State};
 
 /// Nobody is told to come back later than this because of a queue.
 const LONGEST_HINT: Duration = Duration::from_secs(60);
+const SHORTEST_HINT: Duration = Duration::from_secs(1);
 
 /// Who goes first when the allowance is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,26 +112,17 @@ impl Budget {
             Entered::Now(slot) => return Ok(self.permit(slot, true)),
             Entered::Queued(turn) => turn,
         };
-        loop {
-            let wake = self.state().opens_at(Instant::now()).map_or(deadline, |opens| opens.min(deadline));
-            tokio::select! {
-                biased;
-                said = &mut turn => return match said {
-                    Ok(Turn::Go(mut permit)) => {
-                        permit.used = true;
-                        Ok(permit)
-                    }
-                    Ok(Turn::Unanswered(error)) => Err(error),
-                    Err(_) => Err(self.full(Duration::from_secs(1))),
-                },
-                () = sleep_until(wake) => {
-                    if Instant::now() >= deadline {
-                        let wait = self.state().estimate(priority, Instant::now());
-                        return Err(self.full(wait.max(Duration::from_secs(1))));
-                    }
-                    self.pump();
+        tokio::select! {
+            biased;
+            said = &mut turn => match said {
+                Ok(Turn::Go(mut permit)) => {
+                    permit.used = true;
+                    Ok(permit)
                 }
-            }
+                Ok(Turn::Unanswered(error)) => Err(error),
+                Err(_) => Err(full(SHORTEST_HINT)),
+            },
+            () = sleep_until(deadline) => Err(full(self.state().estimate(priority, Instant::now()))),
         }
     }
 
@@ -158,10 +150,12 @@ impl Budget {
         }
         let wait = state.estimate(priority, now);
         if now.checked_add(wait).is_none_or(|turn| turn > deadline) {
-            return Err(self.full(wait));
+            return Err(full(wait));
         }
         let (sender, turn) = oneshot::channel();
         state.enqueue(priority, sender);
+        drop(state);
+        self.wake_in_time();
         Ok(Entered::Queued(turn))
     }
 
@@ -178,21 +172,35 @@ impl Budget {
         for (sender, slot) in turns {
             drop(sender.send(Turn::Go(self.permit(slot, false))));
         }
+        self.wake_in_time();
+    }
+
+    /// Sees to it that somebody looks again when time alone lets the next one go. One such task runs for all.
+    fn wake_in_time(&self) {
+        let Some(at) = self.state().schedule(Instant::now()) else { return };
+        // Without a runtime nobody waits any more.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let budget = self.clone();
+        runtime.spawn(async move {
+            sleep_until(at).await;
+            budget.state().woken(at);
+            budget.pump();
+        });
     }
 
     fn permit(&self, slot: Slot, used: bool) -> Permit {
         Permit { budget: self.clone(), slot, used, settled: false }
     }
 
-    fn full(&self, wait: Duration) -> Error {
-        let message =
-            "the Management API allowance is used up; wait, cache longer, or ask Auth0 for a higher limit";
-        Error::limited(message, wait.min(LONGEST_HINT))
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn full(wait: Duration) -> Error {
+    let message =
+        "the Management API allowance is used up; wait, cache longer, or ask Auth0 for a higher limit";
+    Error::limited(message, wait.clamp(SHORTEST_HINT, LONGEST_HINT))
 }
 
 enum Entered {

@@ -4,10 +4,13 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header};
+use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
-use url::form_urlencoded;
 
-use crate::{Error, SecretReader, SecretSource, assertion, oauth::Form};
+use crate::{
+    Error, SecretReader, SecretSource, assertion,
+    oauth::{Form, UNRESERVED},
+};
 
 /// An OAuth client and its proof.
 #[derive(Clone)]
@@ -92,9 +95,9 @@ impl ClientCredentials {
     }
 }
 
+/// Form-encodes both halves. A space is `%20` and not `+`, which servers that only percent-decode would keep.
 fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, Error> {
-    let encode =
-        |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+    let encode = |text: &str| Zeroizing::new(utf8_percent_encode(text, UNRESERVED).to_string());
     let pair = Zeroizing::new(format!("{}:{}", *encode(client_id), *encode(secret)));
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     let mut value = HeaderValue::from_str(&value).map_err(|_| {
@@ -123,7 +126,7 @@ mod tests {
         assert!(value.is_sensitive());
         let text = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
         let pair = String::from_utf8(STANDARD.decode(text).unwrap()).unwrap();
-        assert_eq!(pair, "id%3Awith+colon:p%25ss%2Bw%C3%B6rd%26%3D%2F%3A");
+        assert_eq!(pair, "id%3Awith%20colon:p%25ss%2Bw%C3%B6rd%26%3D%2F%3A");
     }
 
     #[test]

@@ -95,6 +95,14 @@ impl SigningKeys {
         Ok(self.cached(kid))
     }
 
+    /// Fetches the keys if there are none yet, so that the first caller need not wait. Forces nothing.
+    ///
+    /// # Errors
+    /// There are no keys at all, which is transient.
+    pub async fn load(&self) -> Result<(), Error> {
+        self.keeper.get().await.map(drop)
+    }
+
     /// The key if it is there now; never asks.
     #[must_use]
     pub fn cached(&self, kid: &str) -> Option<Arc<SigningKey>> {

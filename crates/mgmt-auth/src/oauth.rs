@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use secrecy::zeroize::Zeroizing;
 use url::{Url, form_urlencoded};
 
@@ -12,6 +13,9 @@ use crate::{
     answer::{self, Place},
 };
 
+/// What is left as it is when everything else is percent-encoded (RFC 3986 section 2.3).
+pub(crate) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Token answers and documents are small.
 const MAX_DOCUMENT: usize = 256 * 1024;
 /// A user record with many identities and profiles.

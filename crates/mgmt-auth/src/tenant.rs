@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Response;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
 use token_keeper::{Keeper, Status};
 use tokio::time::Instant;
@@ -23,11 +23,8 @@ use crate::{
     budget::Budget,
     hints::RateHeaders,
     management::ManagementLoad,
-    oauth::Endpoints,
+    oauth::{Endpoints, UNRESERVED},
 };
-
-/// All but the unreserved characters of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An Auth0 tenant: its management token, its keys, and the Management API. Cheap to clone; clones share all state.
 #[derive(Clone)]
@@ -274,7 +271,7 @@ fn api_path(segments: &[&str], query: &[(&str, &str)]) -> Result<String, Error> 
             return Err(Error::new(Fault::Request, "what was asked for is no path segment"));
         }
         path.push('/');
-        path.extend(utf8_percent_encode(segment, SEGMENT));
+        path.extend(utf8_percent_encode(segment, UNRESERVED));
     }
     if !query.is_empty() {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();

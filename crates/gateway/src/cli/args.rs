@@ -40,6 +40,15 @@ pub(super) enum Color {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the gateway.
+    Serve,
+    /// Run sandbox, gateway and an example app on loopback; nothing to sign up for.
+    #[cfg(feature = "demo")]
+    Demo {
+        /// Write addresses, tokens and the sandbox's secrets as one line of JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
     /// Read the configuration and say everything that is wrong with it.
     Check {
         /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }.

@@ -5,11 +5,14 @@
 mod args;
 mod ask;
 mod check;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod healthcheck;
 mod keygen;
 mod manual;
 mod output;
+mod serve;
 mod token;
 mod user;
 mod version;
@@ -80,6 +83,16 @@ fn dispatch(args: Args) -> Exit {
     let output = Output::new(args.color);
     let config = args.config;
     match args.command {
+        Command::Serve => {
+            let sources = Sources::of_process(config.clone());
+            with_settings(config, &output, async |settings| {
+                serve::run(settings, sources, None, &output).await
+            })
+        }
+        #[cfg(feature = "demo")]
+        Command::Demo { json } => {
+            with_runtime(&output, demo::run(Sources::of_process(config), json, &output))
+        }
         Command::Check { json } => check::run(&Sources::of_process(config), json, &output),
         Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),
         Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, &output),
@@ -110,6 +123,11 @@ where
         Ok(loaded) => loaded.settings,
         Err(problems) => return output.problems(&problems),
     };
+    with_runtime(output, run(settings))
+}
+
+/// Runs to completion on a runtime of its own.
+fn with_runtime(output: &Output, future: impl Future<Output = Exit>) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -117,5 +135,5 @@ where
                 .failure(&format!("the runtime cannot start: {error}"), "raise the limit on threads");
         }
     };
-    runtime.block_on(run(settings))
+    runtime.block_on(future)
 }

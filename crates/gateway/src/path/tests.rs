@@ -92,7 +92,7 @@ fn tm_r07_tokens_in_the_query_are_recognised_in_any_spelling() {
     }
     assert_eq!(denied_member("fields=id&m%65thod=delete", &["method", "batch"]), Some("method"));
     assert_eq!(denied_member("methods=1&q=method", &["method"]), None);
-    assert_eq!(without_members("a=1&access_token=x&b=2", &["b"]).as_deref(), Some("a=1"));
+    assert_eq!(without_members("a=1&access_token=x&batch=2", &["batch"]).as_deref(), Some("a=1"));
     assert_eq!(without_members("access_token=x", &[]), None);
 }
 

@@ -14,7 +14,7 @@ fn provider(kind: Kind, base: Option<&str>, upstreams: &[(&str, &str)], access: 
         base_url: base.as_ref(),
         upstreams: &upstreams,
         encoded_slash: None,
-        policy: Policy { access, rules: vec![] },
+        policy: Policy { access, rules: vec![], ..Policy::default() },
     })
     .unwrap()
 }

@@ -21,8 +21,8 @@ fn judge(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit
 #[test]
 fn access_levels() {
     let read = Policy::default();
-    let full = Policy { access: Access::Full, rules: vec![] };
-    let rules = Policy { access: Access::Rules, rules: vec![] };
+    let full = Policy { access: Access::Full, rules: vec![], ..Policy::default() };
+    let rules = Policy { access: Access::Rules, rules: vec![], ..Policy::default() };
     assert_eq!(judge(&read, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
     assert_eq!(judge(&read, Kind::GitHub, "HEAD", "/user"), Ok(Permit::Read));
     assert_eq!(judge(&read, Kind::GitHub, "POST", "/user/repos"), Err(Code::PolicyDenied));
@@ -40,6 +40,7 @@ fn the_first_matching_rule_decides() {
             rule(&["POST"], &["/repos/{owner}/{repo}/issues"], true, Some("write")),
             rule(&["PUT"], &["/held"], true, Some("held")),
         ],
+        ..Policy::default()
     };
     assert_eq!(judge(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Rule(1)));
     assert_eq!(judge(&policy, Kind::GitHub, "HEAD", "/user/"), Ok(Permit::Rule(1)));
@@ -55,14 +56,19 @@ fn the_first_matching_rule_decides() {
 
 #[test]
 fn without_a_match_access_decides() {
-    let policy = Policy { access: Access::Read, rules: vec![rule(&["POST"], &["/markdown"], true, None)] };
+    let policy = Policy {
+        access: Access::Read,
+        rules: vec![rule(&["POST"], &["/markdown"], true, None)],
+        ..Policy::default()
+    };
     assert_eq!(judge(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
     assert_eq!(judge(&policy, Kind::GitHub, "POST", "/markdown"), Ok(Permit::Rule(0)));
 }
 
 #[test]
 fn tm_r06_the_deny_list_holds_under_every_access_and_spelling() {
-    let full = Policy { access: Access::Full, rules: vec![rule(&[], &["/**"], true, None)] };
+    let full =
+        Policy { access: Access::Full, rules: vec![rule(&[], &["/**"], true, None)], ..Policy::default() };
     for (kind, method, path) in [
         (Kind::GitHub, "POST", "/applications/x/token"),
         (Kind::GitHub, "GET", "/%61pplications/x"),
@@ -84,7 +90,9 @@ fn tm_r06_the_deny_list_holds_under_every_access_and_spelling() {
 
 #[test]
 fn graphql_needs_full_access_or_a_rule_that_names_it() {
-    let go = |access, rules: Vec<Rule>| judge(&Policy { access, rules }, Kind::GitHub, "POST", "/graphql");
+    let go = |access, rules: Vec<Rule>| {
+        judge(&Policy { access, rules, ..Policy::default() }, Kind::GitHub, "POST", "/graphql")
+    };
     assert_eq!(go(Access::Full, vec![]), Ok(Permit::Full));
     assert_eq!(go(Access::Read, vec![]), Err(Code::PolicyDenied));
     assert_eq!(go(Access::Full, vec![rule(&["GET"], &["/user"], true, None)]), Err(Code::PolicyDenied));

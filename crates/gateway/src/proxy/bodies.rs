@@ -113,7 +113,7 @@ pub(super) struct Prefixed {
 }
 
 impl Prefixed {
-    pub(super) fn new(first: Bytes, rest: Body) -> Body {
+    pub(super) fn body(first: Bytes, rest: Body) -> Body {
         let first = if first.is_empty() { VecDeque::new() } else { VecDeque::from([first]) };
         Self { first, rest }.boxed_unsync()
     }

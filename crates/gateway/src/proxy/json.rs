@@ -252,7 +252,7 @@ pub(super) struct RewrittenBody {
 }
 
 impl RewrittenBody {
-    pub(super) fn new(inner: Body, rewriter: Rewriter) -> Body {
+    pub(super) fn body(inner: Body, rewriter: Rewriter) -> Body {
         Self { inner, rewriter, ended: false }.boxed_unsync()
     }
 }

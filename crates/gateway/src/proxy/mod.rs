@@ -1,23 +1,387 @@
 //! The way of a proxied request: plan, token, provider, classification, hygiene. One straight function.
-#![expect(
-    dead_code,
-    unused_imports,
-    clippy::new_ret_no_self,
-    clippy::collapsible_if,
-    reason = "the function that uses these comes next"
-)]
 
 mod address;
+mod answer;
 mod bodies;
 mod connect;
 mod hygiene;
 mod json;
 mod links;
 mod outbound;
+mod profile;
+mod redirect;
 mod search;
 mod upstream;
 
+use std::time::SystemTime;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use idp_adapters::{Classified, Head, Outcome, Verdict};
+use token_broker::{AccountSelector, Ask, IdpToken};
+use token_keeper::BearerToken;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
 pub use connect::tls_config;
 pub(crate) use hygiene::extend_vary;
-pub(crate) use search::TokenInBody;
+pub(crate) use links::{LinkBase, Links};
+pub(crate) use profile::profile;
+pub use redirect::Redirects;
 pub use upstream::UpstreamTimeouts;
+pub(crate) use upstream::{Progress, SendError, UpstreamClient};
+
+use self::bodies::{Payload, Timed};
+use self::outbound::Outbound;
+use crate::app::{App, Attempt, ProviderRuntime, RequestContext, Trail};
+use crate::body::{self, Body};
+use crate::caller::Verified;
+use crate::error_table;
+use crate::outcome::Code;
+use crate::plan::Asked;
+use crate::problem::Problem;
+use crate::route::ProxyRoute;
+use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels};
+
+const IDP_ACCOUNT: HeaderName = HeaderName::from_static("idp-account");
+const IDP_ERRORS: HeaderName = HeaderName::from_static("idp-errors");
+
+/// How much of an error's body a classifier may see.
+const INSPECTED: usize = 64 * 1024;
+
+/// `Idp-Errors`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ErrorMode {
+    /// Provider errors pass as they are.
+    #[default]
+    Passthrough,
+    /// Provider errors become problems.
+    Problem,
+}
+
+/// A provider's answer, classified; its body not yet touched, but for what the classifier had to see.
+struct Received {
+    head: http::response::Parts,
+    body: AnswerBody,
+    classified: Classified,
+    token: IdpToken,
+}
+
+/// The rest of an answer's body.
+enum AnswerBody {
+    /// Straight from the connection.
+    Straight(Timed<Incoming>),
+    /// Some of it was read ahead and stands in front again.
+    Read(Body),
+}
+
+/// Everything that stays the same over the attempts of one call.
+struct Sending<'a> {
+    app: &'a App,
+    provider: &'a ProviderRuntime,
+    outbound: Outbound,
+    mode: ErrorMode,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// Proxies one call of a verified caller.
+///
+/// # Errors
+/// The problem to answer with, in the contract's order of refusals.
+pub(crate) async fn proxy(
+    app: &App,
+    context: &RequestContext<'_>,
+    verified: &Verified,
+    route: ProxyRoute<'_>,
+    (parts, body): (&Parts, Body),
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let provider = app.provider(route.provider).ok_or_else(|| Problem::new(Code::UnknownProvider))?;
+    trail.provider = Some(provider.label.clone());
+    let caller = &*verified.caller;
+    let query = parts.uri.query();
+    let asked = Asked { method: &parts.method, host: route.host, path: route.path, query };
+    let plan = provider
+        .plan
+        .plan(asked, &|scope| caller.has(scope))
+        .map_err(|problem| app.challenge_scope(caller, problem))?;
+    trail.permit = Some(plan.permit);
+    let mode = error_mode(&parts.headers)?;
+    let selector = account_selector(&parts.headers)?;
+    app.admit(caller, Some(&provider.name))?;
+    let body = search::search(&parts.headers, body, verified.token.expose()).await?;
+
+    let subject = app.subject_token(Some(&provider), verified);
+    let audience = app.audience(caller);
+    let ask = Ask {
+        user_id: caller.subject(),
+        organization: caller.organization(),
+        audience: &audience,
+        subject_token: subject.as_ref(),
+        issued_at: caller.issued_at(),
+        provider: &provider.name,
+        account: selector.as_ref(),
+    };
+    let token = find_token(app, &ask, trail).await?;
+    app.blocks.check(caller.subject(), Some(&provider.name), Some(token.account().connection()))?;
+
+    let place = place(app, &provider).await?;
+    let adapter = provider.plan.adapter();
+    let outbound = Outbound::new(&parts.method, plan, &parts.headers, &**adapter, context.id.as_str());
+    let payload = Payload::prepare(body, app.replay_limit).await.map_err(error_table::request_body)?;
+    let mut sending = Sending { app, provider: &provider, outbound, mode, place: Some(place) };
+    let received = sending.exchange(&ask, token, payload, trail).await?;
+    let delivery = answer::Delivery {
+        app,
+        context,
+        provider: &provider,
+        route,
+        parts,
+        outbound: &sending.outbound,
+        mode,
+    };
+    delivery.answer(received, sending.place.take(), trail).await
+}
+
+impl Sending<'_> {
+    /// Sends, and after a dead token once more with a new one.
+    async fn exchange(
+        &mut self,
+        ask: &Ask<'_>,
+        token: IdpToken,
+        mut payload: Payload,
+        trail: &mut Trail,
+    ) -> Result<Received, Problem> {
+        let received = self.attempt(token, &mut payload, trail).await?;
+        if received.classified.outcome != Outcome::TokenDead {
+            return Ok(received);
+        }
+        let dead = &received.token;
+        if !received.classified.refresh_helps {
+            return Err(self.reconnect(dead, &received.classified));
+        }
+        let renewed =
+            self.app.broker.token_rejected(ask, dead).instrument(tracing::info_span!("broker.token")).await;
+        let fresh =
+            renewed.map_err(|error| error_table::broker(&error, self.app.connect_to(Some(self.provider))))?;
+        if !payload.is_replayable() {
+            // The fresh token is ready; only this body is gone.
+            return Err(Problem::new(Code::ProviderError)
+                .status(http::StatusCode::SERVICE_UNAVAILABLE)
+                .detail("the provider refused the token and the request's body cannot be sent again")
+                .remedy("Repeat the call now; a fresh token is ready.")
+                .retry_after(std::time::Duration::ZERO));
+        }
+        self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
+        trail.found(&fresh);
+        drop(received);
+        let received = self.attempt(fresh, &mut payload, trail).await?;
+        if received.classified.outcome == Outcome::TokenDead {
+            return Err(self.reconnect(&received.token, &received.classified));
+        }
+        Ok(received)
+    }
+
+    fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
+        error_table::reconnect(self.app.connect_to(Some(self.provider)), token, classified)
+    }
+
+    /// One attempt; a connection that fails before any response byte is tried once more where that is safe.
+    async fn attempt(
+        &mut self,
+        token: IdpToken,
+        payload: &mut Payload,
+        trail: &mut Trail,
+    ) -> Result<Received, Problem> {
+        let response = match self.send(&token, payload, trail).await {
+            Err(SendError::Unreachable { retry: true, .. })
+                if self.outbound.method().is_idempotent() && payload.is_replayable() =>
+            {
+                self.app.metrics.retry(&self.provider.label, RetryReason::Connection);
+                self.send(&token, payload, trail).await
+            }
+            other => other,
+        }?;
+        let (head, incoming) = response.into_parts();
+        let body = Timed::new(incoming, self.provider.client.idle());
+        let (body, classified) = self.classify(&head, body, &token).await?;
+        trail.classified(classified_code(classified.outcome));
+        Ok(Received { head, body, classified, token })
+    }
+
+    async fn send(
+        &self,
+        token: &IdpToken,
+        payload: &mut Payload,
+        trail: &mut Trail,
+    ) -> Result<Response<Incoming>, SendError> {
+        let progress = Progress::new();
+        let adapter = &**self.provider.plan.adapter();
+        let secret = self.provider.app_secret();
+        let body = payload.body(&progress).unwrap_or_else(body::empty);
+        let request = self.outbound.request(adapter, token.bearer(), secret.as_ref(), body);
+        let Some(request) = request else {
+            return Err(SendError::Unreachable { retry: false, refused: None });
+        };
+        let started = Instant::now();
+        // Counts as cancelled unless it comes to an end.
+        let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
+        let result =
+            self.provider.client.send(request, &progress).instrument(tracing::info_span!("upstream")).await;
+        guard.result = match &result {
+            Ok(response) => Ok(response.status().as_u16()),
+            Err(SendError::Timeout) => Err(UpstreamFault::Timeout),
+            Err(SendError::RequestBody(_) | SendError::TokenInBody) => Err(UpstreamFault::Cancelled),
+            Err(_) => Err(UpstreamFault::Unreachable),
+        };
+        let status = guard.result.ok();
+        drop(guard);
+        trail.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
+        result
+    }
+
+    /// Classifies by the head, and where the adapter asks for it by the first 64 KiB of the body, which then
+    /// stand in front of the rest again.
+    async fn classify(
+        &self,
+        head: &http::response::Parts,
+        body: Timed<Incoming>,
+        token: &IdpToken,
+    ) -> Result<(AnswerBody, Classified), Problem> {
+        let adapter = self.provider.plan.adapter();
+        let now = SystemTime::now();
+        let plan = self.outbound.plan();
+        let mut seen =
+            Head::new(self.outbound.method(), head.status, &head.headers).target(&plan.host, plan.path());
+        if let Some(scopes) = token.scopes() {
+            seen = seen.granted(scopes);
+        }
+        let verdict = adapter.classify(&seen, now);
+        let wants_detail = self.mode == ErrorMode::Problem && head.status.as_u16() >= 400;
+        match verdict {
+            Verdict::Known(classified) if !wants_detail || classified.outcome == Outcome::TokenDead => {
+                Ok((AnswerBody::Straight(body), classified))
+            }
+            _ => {
+                let boxed = body.boxed_unsync();
+                let (first, rest) = match bodies::read_ahead(boxed, INSPECTED).await {
+                    Ok(bodies::Read::Whole(first)) => (first, None),
+                    Ok(bodies::Read::Partial(first, rest)) => (first, Some(rest)),
+                    Err(_) => {
+                        return Err(
+                            Problem::new(Code::ProviderError).detail("the provider's answer broke off")
+                        );
+                    }
+                };
+                let shown = first.get(..INSPECTED).unwrap_or(&first);
+                let classified = adapter.classify_body(&seen, shown, now);
+                let body = match rest {
+                    None => body::full(first),
+                    Some(rest) => bodies::Prefixed::body(first, rest),
+                };
+                Ok((AnswerBody::Read(body), classified))
+            }
+        }
+    }
+}
+
+/// Records one attempt's metric, also when the caller leaves in the middle of it.
+struct Attempted<'a, 'b> {
+    sending: &'a Sending<'b>,
+    started: Instant,
+    result: Result<u16, UpstreamFault>,
+}
+
+impl Drop for Attempted<'_, '_> {
+    fn drop(&mut self) {
+        self.sending.app.metrics.upstream_request(&UpstreamRequest {
+            method: labels::method_label(self.sending.outbound.method()),
+            provider: &self.sending.provider.label,
+            result: self.result,
+            duration: self.started.elapsed(),
+        });
+    }
+}
+
+/// A place among the calls to this provider: waited for briefly, so that a burst is smoothed and an outage sheds.
+async fn place(app: &App, provider: &ProviderRuntime) -> Result<OwnedSemaphorePermit, Problem> {
+    provider.client.enter().await.ok_or_else(|| {
+        app.metrics.shed(Shed::Provider);
+        Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
+    })
+}
+
+async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpToken, Problem> {
+    let found = app.broker.token(ask).instrument(tracing::info_span!("broker.token")).await;
+    match found {
+        Ok(token) => {
+            trail.found(&token);
+            Ok(token)
+        }
+        Err(error) => {
+            let provider = app.provider(ask.provider);
+            Err(error_table::broker(&error, app.connect_to(provider.as_deref())))
+        }
+    }
+}
+
+/// The outcome word of a provider's answer.
+pub(crate) fn classified_code(outcome: Outcome) -> Code {
+    match outcome {
+        Outcome::Ok => Code::Ok,
+        Outcome::TokenDead => Code::ReconnectRequired,
+        Outcome::ScopeMissing => Code::ProviderScopeMissing,
+        Outcome::Denied => Code::ProviderDenied,
+        Outcome::RateLimited => Code::ProviderRateLimited,
+        Outcome::Misconfigured => Code::ProviderMisconfigured,
+        Outcome::Rejected => Code::ProviderRejected,
+        _ => Code::ProviderError,
+    }
+}
+
+fn error_mode(headers: &HeaderMap) -> Result<ErrorMode, Problem> {
+    match single(headers, &IDP_ERRORS)? {
+        None => Ok(ErrorMode::Passthrough),
+        Some(word) if word.eq_ignore_ascii_case("passthrough") => Ok(ErrorMode::Passthrough),
+        Some(word) if word.eq_ignore_ascii_case("problem") => Ok(ErrorMode::Problem),
+        Some(_) => Err(Problem::new(Code::BadRequest).detail("'Idp-Errors' is 'passthrough' or 'problem'")),
+    }
+}
+
+/// Reads `Idp-Account`.
+pub(crate) fn account_selector(headers: &HeaderMap) -> Result<Option<AccountSelector>, Problem> {
+    let Some(text) = single(headers, &IDP_ACCOUNT)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: token_broker::InvalidSelector| {
+        Problem::new(Code::BadRequest).detail(format!("'Idp-Account': {error}"))
+    })
+}
+
+/// The value of a header that may stand once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Problem::new(Code::BadRequest).detail(format!("'{name}' stands more than once")));
+    }
+    first
+        .map(|value| {
+            value.to_str().map(str::trim).map_err(|_| {
+                Problem::new(Code::BadRequest)
+                    .detail(format!("'{name}' holds bytes that are not visible ASCII"))
+            })
+        })
+        .transpose()
+}
+
+/// A bearer token out of the caller's own, for Token Vault alone.
+pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {
+    if verified.caller.is_bound() { None } else { BearerToken::new(verified.token.expose()).ok() }
+}
+
+/// Whether the method reads.
+pub(crate) fn is_head(method: &Method) -> bool {
+    *method == Method::HEAD
+}

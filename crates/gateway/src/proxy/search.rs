@@ -56,7 +56,7 @@ pub(super) async fn search(headers: &HeaderMap, body: Body, token: &str) -> Resu
     Ok(match rest {
         None => body::full(first),
         Some(rest) => {
-            let inner = Prefixed::new(first, rest);
+            let inner = Prefixed::body(first, rest);
             Searched { inner, scrubber: guard.scrubber(), ended: false }.boxed_unsync()
         }
     })

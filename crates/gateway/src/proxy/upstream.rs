@@ -20,6 +20,9 @@ use crate::body::{Body, RequestBodyFault};
 /// so that few requests meet a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// How long a call waits for a place among `max_in_flight`.
+const QUEUED: Duration = Duration::from_secs(2);
+
 /// Deadlines towards providers (`server.timeouts`).
 #[derive(Clone, Copy, Debug)]
 pub struct UpstreamTimeouts {
@@ -107,9 +110,14 @@ impl UpstreamClient {
         Self { client, room: Arc::new(Semaphore::new(max_in_flight)), capacity: max_in_flight, timeouts }
     }
 
-    /// A place among the calls in flight, held until the answer's body ends.
-    pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
+    /// A place among the calls in flight, held until the answer's body ends. `None` when none got free in
+    /// [`QUEUED`].
+    pub(crate) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+            return Some(place);
+        }
+        let waiting = Arc::clone(&self.room).acquire_owned();
+        tokio::time::timeout(QUEUED, waiting).await.ok()?.ok()
     }
 
     /// Calls in flight.
@@ -170,10 +178,10 @@ fn explain(error: &ClientError) -> SendError {
             }
             None => {}
         }
-        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-            if error.is_parse() || error.is_parse_too_large() {
-                return SendError::Malformed;
-            }
+        if let Some(error) = cause.downcast_ref::<hyper::Error>()
+            && (error.is_parse() || error.is_parse_too_large())
+        {
+            return SendError::Malformed;
         }
         next = cause.source();
     }

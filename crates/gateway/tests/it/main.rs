@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests assert by unwrapping")]
 
 mod admin;
+mod api;
 mod cli;
 mod cli_doctor;
 mod config;
+mod harness;
+mod proxy;
+mod proxy_callers;
+mod proxy_stream;
 mod telemetry;
 mod wire;
 mod wire_http2;

@@ -1,15 +1,7 @@
 //! Signals of whole requests.
 
 use crate::wire_support::{converse, start};
-use gateway::{
-    server::Options,
-    telemetry::{LogFormat, Shed, Telemetry, TelemetryOptions},
-};
-use http_body_util::BodyExt as _;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
+use gateway::server::Options;
 
 #[tokio::test]
 async fn hostile_requests_do_not_add_series() {
@@ -42,58 +34,4 @@ async fn refusals_of_the_wire_are_counted_like_any_request() {
     let text = server.metrics.render_prometheus();
     let wanted = "http_server_request_duration_seconds_count{error_type=\"method-not-allowed\",http_request_method=\"_OTHER\",http_response_status_code=\"405\",http_route=\"unmatched\"";
     assert!(text.contains(wanted), "{text}");
-}
-
-type Pushed = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
-
-/// A collector that remembers what it was sent. Not one of our servers: its own spans would be pushed to it without end.
-async fn collector() -> (url::Url, Pushed) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let got = Pushed::default();
-    let sent = Arc::clone(&got);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let sent = Arc::clone(&sent);
-            let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                let sent = Arc::clone(&sent);
-                async move {
-                    let path = request.uri().path().to_owned();
-                    let body = request.into_body().collect().await?.to_bytes().to_vec();
-                    sent.lock().unwrap().push((path, body));
-                    Ok::<_, hyper::Error>(http::Response::new(String::new()))
-                }
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-            );
-        }
-    });
-    (url, got)
-}
-
-#[tokio::test]
-async fn spans_and_metrics_are_pushed_to_the_collector() {
-    let (url, got) = collector().await;
-    let options = TelemetryOptions {
-        otlp_endpoint: Some(url),
-        trace_sample: 1.0,
-        log_format: LogFormat::Json,
-        log_level: "warn".to_owned(),
-        ..TelemetryOptions::default()
-    };
-    let telemetry = Telemetry::install(&options).unwrap();
-    let server = start(Options::default()).await;
-    converse(server.addr, b"GET /x?secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    telemetry.metrics().shed(Shed::InFlight);
-    telemetry.shutdown().await;
-    let got = got.lock().unwrap();
-    let holds = |path: &str, text: &str| {
-        got.iter()
-            .any(|(to, body)| to == path && body.windows(text.len()).any(|window| window == text.as_bytes()))
-    };
-    assert!(holds("/v1/traces", "GET unmatched"), "{} pushes", got.len());
-    assert!(holds("/v1/traces", "http.response.status_code") && holds("/v1/traces", "idp-gateway"));
-    assert!(holds("/v1/metrics", "idp_gateway.shed"));
-    assert!(!holds("/v1/traces", "secret") && !holds("/v1/metrics", "secret"));
 }

@@ -40,6 +40,7 @@ pub(super) struct State {
     heard: Option<u64>,
     callers: VecDeque<Sender>,
     background: VecDeque<Sender>,
+    wake_at: Option<Instant>,
 }
 
 impl State {
@@ -105,10 +106,25 @@ impl State {
         alive(&self.callers) + alive(&self.background)
     }
 
-    /// The next moment at which time alone lets somebody go.
-    pub(super) fn opens_at(&self, now: Instant) -> Option<Instant> {
-        let reset = if self.limit.is_some() { self.reset_at } else { None };
-        [self.blocked_until, reset].into_iter().flatten().filter(|at| *at > now).min()
+    /// When somebody has to look again because time alone lets the next one go; `None` when nobody waits, time does not
+    /// help, or somebody does so already.
+    pub(super) fn schedule(&mut self, now: Instant) -> Option<Instant> {
+        self.purge();
+        if self.callers.is_empty() && self.background.is_empty() {
+            return None;
+        }
+        let reset = self.reset_at.filter(|_| self.limit.is_some());
+        let at = [self.blocked_until, reset].into_iter().flatten().filter(|at| *at > now).max()?;
+        if self.wake_at.is_some_and(|wake_at| wake_at <= at && wake_at > now) {
+            return None;
+        }
+        self.wake_at = Some(at);
+        Some(at)
+    }
+
+    /// The look that was planned for `at` is under way.
+    pub(super) fn woken(&mut self, at: Instant) {
+        self.wake_at.take_if(|wake_at| *wake_at == at);
     }
 
     /// How long a new one would wait, by what is known.

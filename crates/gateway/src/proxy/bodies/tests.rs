@@ -51,7 +51,7 @@ async fn reading_ahead_loses_nothing() {
     match read_ahead(chunks(&["ab", "cd", "ef"]), 3).await.unwrap() {
         Read::Partial(first, rest) => {
             assert_eq!(&first[..], b"abcd");
-            assert_eq!(text(Prefixed::new(first, rest)).await, "abcdef");
+            assert_eq!(text(Prefixed::body(first, rest)).await, "abcdef");
         }
         Read::Whole(_) => panic!("there is more"),
     }

@@ -22,7 +22,7 @@ fn links(
         base_url: base_url.as_ref(),
         upstreams: &upstreams,
         encoded_slash: None,
-        policy: Policy { access: Access::Full, rules: vec![] },
+        policy: Policy { access: Access::Full, rules: vec![], ..Policy::default() },
     })
     .unwrap();
     let asked = Asked { method: &Method::GET, host, path: "/a/b", query: None };

@@ -1,0 +1,98 @@
+//! `GET /v1/me` and `GET /v1/me/{provider}/profile`: the caller's own view. Never a token.
+
+use http::Response;
+use http::request::Parts;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use token_broker::Ask;
+
+use crate::app::{App, RequestContext, Trail};
+use crate::body::Body;
+use crate::caller::Verified;
+use crate::error_table;
+use crate::problem::Problem;
+use crate::proxy;
+
+#[derive(Serialize)]
+struct Me<'a> {
+    user_id: &'a str,
+    accounts: Vec<Account>,
+}
+
+#[derive(Serialize)]
+struct Account {
+    account: String,
+    provider: String,
+    connection: String,
+    user_id: Option<String>,
+    source: &'static str,
+    state: &'static str,
+    expires_at: Option<String>,
+    refreshable: bool,
+    scopes: Option<Vec<String>>,
+}
+
+/// Which accounts the caller has, and in what state.
+pub(super) async fn accounts(app: &App, verified: &Verified) -> Result<Response<Body>, Problem> {
+    let caller = &*verified.caller;
+    app.admit(caller, None)?;
+    let subject = app.subject_token(None, verified);
+    let audience = app.audience(caller);
+    let ask = Ask {
+        user_id: caller.subject(),
+        organization: caller.organization(),
+        audience: &audience,
+        subject_token: subject.as_ref(),
+        issued_at: caller.issued_at(),
+        provider: "",
+        account: None,
+    };
+    let known = app.broker.accounts(&ask).await;
+    let known = known.map_err(|error| error_table::broker(&error, app.connect_to(None)))?;
+    let accounts = known.into_iter().map(|status| Account {
+        account: status.account.to_string(),
+        connection: status.account.connection().to_owned(),
+        user_id: status.account.user_id().map(str::to_owned),
+        provider: status.provider,
+        source: status.source.as_str(),
+        state: status.state.as_str(),
+        expires_at: status.expires_at.map(super::rfc3339),
+        refreshable: status.refreshable,
+        scopes: status.scopes,
+    });
+    super::json(&Me { user_id: caller.subject(), accounts: accounts.collect() })
+}
+
+/// One profile shape for every provider.
+pub(super) async fn profile(
+    app: &App,
+    context: &RequestContext<'_>,
+    parts: &Parts,
+    verified: &Verified,
+    name: &str,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let provider = super::named(app, name, trail)?;
+    let caller = &*verified.caller;
+    let selector = proxy::account_selector(&parts.headers)?;
+    app.admit(caller, Some(&provider.name))?;
+    let subject = app.subject_token(Some(&provider), verified);
+    let audience = app.audience(caller);
+    let ask = Ask {
+        user_id: caller.subject(),
+        organization: caller.organization(),
+        audience: &audience,
+        subject_token: subject.as_ref(),
+        issued_at: caller.issued_at(),
+        provider: &provider.name,
+        account: selector.as_ref(),
+    };
+    let profile = proxy::profile(app, context, &provider, &ask, trail).await?;
+    let mut members = Map::new();
+    members.insert("provider".to_owned(), Value::from(&*provider.name));
+    members.insert("account".to_owned(), trail.account.as_ref().map(ToString::to_string).into());
+    if let Ok(Value::Object(claims)) = serde_json::to_value(&profile) {
+        members.extend(claims.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    super::json(&members)
+}

@@ -1,0 +1,285 @@
+//! The OpenAPI 3.1 description of the gateway's own surface, made from the same table as the answers.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::outcome::Code;
+
+/// The description, for a gateway that clients reach at `server`.
+pub fn document(server: &str) -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "idp-gateway",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Call a provider's API with your own Auth0 access token.",
+            "description": "A call under /proxy/{provider} is answered by that provider's API, acting for the user the \
+                access token speaks for. Provider answers pass as they are; the gateway's own refusals are problems (RFC 9457).",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" }
+        },
+        "servers": [{ "url": server }],
+        "security": [{ "accessToken": [] }],
+        "tags": [
+            { "name": "proxy", "description": "The providers' APIs" },
+            { "name": "me", "description": "The caller's own view" },
+            { "name": "about", "description": "About this gateway" }
+        ],
+        "paths": paths(),
+        "components": components()
+    })
+}
+
+fn paths() -> Value {
+    json!({
+        "/proxy/{provider}/{path}": proxy(),
+        "/v1/me": { "get": {
+            "operationId": "listAccounts", "tags": ["me"],
+            "summary": "Who the caller is and which accounts are usable",
+            "responses": answers(&["401", "403", "429", "503"], ok("The accounts; never a token", "Me"))
+        } },
+        "/v1/me/{provider}": { "delete": {
+            "operationId": "disconnect", "tags": ["me"],
+            "summary": "Revoke at the provider where it can be done, and forget the grant",
+            "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
+            "responses": answers(&["401", "403", "404", "409", "503"], ok("Which of the two happened", "Disconnected"))
+        } },
+        "/v1/me/{provider}/profile": { "get": {
+            "operationId": "getProfile", "tags": ["me"],
+            "summary": "The user's profile at the provider, in OpenID Connect claims",
+            "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
+            "responses": answers(&["401", "403", "404", "409", "429", "502", "503", "504"], ok("The profile", "Profile"))
+        } },
+        "/v1/explain/{request-id}": { "get": {
+            "operationId": "explain", "tags": ["me"],
+            "summary": "Why that call of this caller ended as it did",
+            "parameters": [{
+                "name": "request-id", "in": "path", "required": true,
+                "description": "The X-Request-Id of the call", "schema": { "type": "string", "pattern": "^[0-9a-f]{32}$" }
+            }],
+            "responses": answers(&["401", "404"], ok("Account, source, rule, attempts, outcome", "Explanation"))
+        } },
+        "/hooks/backchannel-logout": { "post": logout() },
+        "/.well-known/oauth-protected-resource": { "get": {
+            "operationId": "resourceMetadata", "tags": ["about"], "security": [],
+            "summary": "Protected-resource metadata (RFC 9728)",
+            "responses": { "200": {
+                "description": "The metadata",
+                "content": { "application/json": { "schema": { "type": "object", "required": ["resource"] } } }
+            } }
+        } }
+    })
+}
+
+fn proxy() -> Value {
+    let mut item = json!({
+        "parameters": [
+            reference("parameters", "Provider"),
+            { "name": "path", "in": "path", "required": true, "schema": { "type": "string" },
+              "description": "The whole path under the provider's host; begin with ~host/ for another host of the provider" },
+            reference("parameters", "IdpAccount"),
+            reference("parameters", "IdpErrors")
+        ]
+    });
+    for method in ["get", "put", "post", "delete", "patch"] {
+        item[method] = json!({
+            "operationId": format!("{method}Proxied"), "tags": ["proxy"],
+            "summary": "Call the provider's API",
+            "responses": {
+                "default": {
+                    "description": "The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call",
+                    "headers": { "Idp-Outcome": reference("headers", "IdpOutcome"), "X-Request-Id": reference("headers", "RequestId") },
+                    "content": {
+                        "application/json": { "schema": {} },
+                        "application/problem+json": { "schema": reference("schemas", "Problem") },
+                        "*/*": { "schema": {} }
+                    }
+                }
+            }
+        });
+    }
+    item
+}
+
+fn logout() -> Value {
+    json!({
+        "operationId": "backchannelLogout", "tags": ["about"], "security": [],
+        "summary": "OpenID Connect Back-Channel Logout: forget what is cached for that user",
+        "requestBody": { "required": true, "content": { "application/x-www-form-urlencoded": { "schema": {
+            "type": "object", "required": ["logout_token"], "properties": { "logout_token": { "type": "string" } }
+        } } } },
+        "responses": {
+            "200": { "description": "Done" },
+            "400": reference("responses", "Problem"),
+            "404": reference("responses", "Problem")
+        }
+    })
+}
+
+fn components() -> Value {
+    json!({
+        "securitySchemes": { "accessToken": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "The app's own Auth0 access token for this API"
+        } },
+        "parameters": {
+            "Provider": { "name": "provider", "in": "path", "required": true,
+                "description": "A provider of the gateway's configuration", "schema": { "type": "string" }, "example": "github" },
+            "IdpAccount": { "name": "Idp-Account", "in": "header",
+                "description": "Which of several accounts is meant: connection, or connection|user id at the provider",
+                "schema": { "type": "string" }, "example": "github|583231" },
+            "IdpErrors": { "name": "Idp-Errors", "in": "header",
+                "description": "problem turns every provider error into a problem",
+                "schema": { "type": "string", "enum": ["passthrough", "problem"], "default": "passthrough" } }
+        },
+        "headers": {
+            "IdpOutcome": { "description": "What became of the call", "schema": reference("schemas", "Code") },
+            "RequestId": { "description": "The id of this request", "schema": { "type": "string" } }
+        },
+        "responses": { "Problem": {
+            "description": "The gateway's own refusal",
+            "content": { "application/problem+json": { "schema": reference("schemas", "Problem") } }
+        } },
+        "schemas": schemas()
+    })
+}
+
+fn schemas() -> Value {
+    let words: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let text = json!({ "type": "string" });
+    let maybe = json!({ "type": ["string", "null"] });
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let account = json!({ "type": "object", "properties": {
+        "account": text, "connection": text, "user_id": text, "provider": text } });
+    json!({
+        "Code": { "type": "string", "enum": words },
+        "Problem": { "type": "object",
+            "required": ["type", "title", "status", "detail", "code", "request_id", "remedy", "message", "error"],
+            "properties": {
+                "type": text, "title": text, "status": { "type": "integer" }, "detail": text,
+                "code": reference("schemas", "Code"), "request_id": text, "remedy": text, "message": text,
+                "error": { "type": "object", "properties": { "code": text, "message": text } },
+                "accounts": { "type": "array", "items": account },
+                "missing_scopes": texts, "required_scopes": texts, "connection_scope": text,
+                "connect": { "type": "object" }, "retry_after": { "type": "integer" },
+                "provider_status": { "type": "integer" }, "provider_detail": text } },
+        "Me": { "type": "object", "required": ["user_id", "accounts"], "properties": {
+            "user_id": text,
+            "accounts": { "type": "array", "items": { "type": "object", "properties": {
+                "account": text, "provider": text, "connection": text, "user_id": maybe, "source": text,
+                "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] },
+                "expires_at": { "type": ["string", "null"], "format": "date-time" },
+                "refreshable": { "type": "boolean" },
+                "scopes": { "type": ["array", "null"], "items": { "type": "string" } } } } } } },
+        "Profile": { "type": "object", "required": ["provider", "account", "sub"], "properties": {
+            "provider": text, "account": text, "sub": text, "name": text, "given_name": text, "family_name": text,
+            "preferred_username": text, "profile": text, "picture": text, "email": text,
+            "email_verified": { "type": "boolean" }, "locale": text } },
+        "Disconnected": { "type": "object", "required": ["revoked_at_provider", "forgotten"], "properties": {
+            "revoked_at_provider": { "type": "string", "enum": ["yes", "no", "unsupported"] },
+            "forgotten": { "type": "boolean" }, "detail": text } },
+        "Explanation": { "type": "object", "properties": {
+            "request_id": text, "time": { "type": "string", "format": "date-time" }, "provider": maybe, "account": maybe,
+            "source": maybe, "cache": maybe, "rule": maybe,
+            "attempts": { "type": "array", "items": { "type": "object", "properties": {
+                "status": { "type": ["integer", "null"] }, "outcome": text, "millis": { "type": "integer" } } } },
+            "outcome": reference("schemas", "Code") } }
+    })
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+fn ok(description: &str, schema: &str) -> Value {
+    json!({ "description": description,
+        "headers": { "X-Request-Id": reference("headers", "RequestId") },
+        "content": { "application/json": { "schema": reference("schemas", schema) } } })
+}
+
+fn answers(problems: &[&str], ok: Value) -> Value {
+    let mut answers = json!({ "200": ok });
+    for status in problems {
+        answers[*status] = reference("responses", "Problem");
+    }
+    answers
+}
+
+/// The description as a page without scripts: routes, and the catalogue of codes.
+pub(super) fn page() -> String {
+    let document = document("");
+    let mut page = String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>idp-gateway</title><style>\
+         body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+         code{background:#eee;padding:.1em .3em}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0}\
+         </style></head><body><main><h1>idp-gateway</h1><p>Call a provider's API with your own Auth0 access token. \
+         The machine-readable form is <a href=\"/openapi.json\">/openapi.json</a>.</p><h2>Routes</h2><table>\
+         <thead><tr><th scope=\"col\">Route</th><th scope=\"col\">What it does</th></tr></thead><tbody>",
+    );
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            if let Some(summary) = operation["summary"].as_str() {
+                let method = method.to_uppercase();
+                let _ = write!(page, "<tr><td><code>{method} {path}</code></td><td>{summary}</td></tr>");
+            }
+        }
+    }
+    page.push_str(
+        "</tbody></table><h2>Outcomes and problems</h2><table><thead><tr><th scope=\"col\">Code</th>\
+         <th scope=\"col\">Status</th><th scope=\"col\">Meaning and remedy</th></tr></thead><tbody>",
+    );
+    for code in Code::ALL {
+        let status = code.status().as_u16();
+        let _ = write!(
+            page,
+            "<tr><td><code>{code}</code></td><td>{status}</td><td>{}. {}</td></tr>",
+            code.title(),
+            code.remedy().replace('<', "&lt;")
+        );
+    }
+    page.push_str("</tbody></table></main></body></html>");
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document("https://gw.example");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 10);
+        for reference in found {
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn path_parameters_are_declared() {
+        let document = document("https://gw.example");
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let text = item.to_string();
+            for name in path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
+                let by_name = format!("\"name\":\"{name}\"");
+                assert!(
+                    text.contains(&by_name) || (name == "provider" && text.contains("parameters/Provider")),
+                    "{path}"
+                );
+            }
+        }
+        assert!(page().contains("reconnect-required"));
+    }
+}

@@ -1,0 +1,183 @@
+//! From settings to a running application.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mgmt_auth::Tenant;
+use token_broker::Broker;
+use user_store::UserStore;
+
+use super::keys::TenantKeys;
+use super::provider::SecretFile;
+use super::{App, ProviderRuntime, convert};
+use crate::caller::Verifier;
+use crate::config::{ProviderSettings, Settings, Source};
+use crate::cors::Cors;
+use crate::plan::{PlanParts, ProviderPlan};
+use crate::proxy::{self, UpstreamClient, UpstreamTimeouts};
+use crate::route::VirtualHosts;
+use crate::telemetry::{Audit, Metrics, ProviderLabel};
+
+/// Why the application cannot be built. The settings were validated before, so most of these are surprises.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The tenant's client credentials or URLs cannot be used.
+    #[error("the tenant's settings cannot be used: {0}")]
+    Tenant(String),
+    /// A provider's entry cannot be used.
+    #[error("providers.{name} cannot be used: {detail}")]
+    Provider {
+        /// The entry.
+        name: String,
+        /// Why.
+        detail: String,
+    },
+    /// The broker refuses a combination; the text names the provider and the remedy.
+    #[error(transparent)]
+    Broker(#[from] token_broker::BuildError),
+    /// TLS cannot be set up.
+    #[error("TLS towards providers cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened: {0}")]
+    Store(String),
+}
+
+impl App {
+    /// Composes the application. Nothing is asked yet; [`App::warm`] does that.
+    ///
+    /// # Errors
+    /// A part cannot be built from these settings.
+    pub fn new(settings: &Settings, metrics: Metrics, audit: Audit) -> Result<Self, StartError> {
+        let tenant = tenant(settings)?;
+        let users = UserStore::builder(tenant.clone())
+            .cache_ttl(settings.users.cache_ttl)
+            .stale_ttl(settings.users.stale_ttl)
+            .negative_ttl(settings.users.negative_ttl)
+            .capacity(settings.users.capacity)
+            .build();
+        let tls = proxy::tls_config()?;
+        let timeouts = UpstreamTimeouts {
+            connect: settings.server.timeouts.connect,
+            response: settings.server.timeouts.response,
+            idle: settings.server.timeouts.upstream_idle,
+        };
+        let mut broker = Broker::builder(tenant.clone(), users)
+            .cache_ttl(settings.users.cache_ttl)
+            .capacity(settings.users.capacity);
+        if let Some(vault) = vault(settings) {
+            broker = broker.vault(vault);
+        }
+        let mut providers = HashMap::new();
+        let mut hosts = VirtualHosts::default();
+        for (name, entry) in &settings.providers {
+            let runtime = provider(name, entry, tls.clone(), timeouts)?;
+            broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
+            for (public, host) in &entry.hosts {
+                hosts.insert(public, Arc::clone(&runtime.name), host);
+            }
+            providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
+        }
+        Ok(Self {
+            verifier: Verifier::with_rules(convert::rules(settings), Arc::new(TenantKeys(tenant.clone()))),
+            broker: broker.build()?,
+            tenant,
+            metrics,
+            audit,
+            blocks: super::Blocks::default(),
+            explained: super::ExplainRing::default(),
+            replay_limit: settings.server.limits.replay.as_usize(),
+            public_url: settings.server.public_url.clone(),
+            hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
+            scopes: convert::scopes(settings),
+            logout_enabled: !settings.logout.client_ids.is_empty(),
+            providers,
+            hosts,
+            cors: Cors::new(&settings.cors.origins, settings.cors.max_age),
+            quotas: super::Quotas::new(&settings.quotas),
+            vault_audience: uses_vault(settings).then(|| vault_audience(settings)).flatten(),
+            allow_excess_scopes: settings.tenant.allow_excess_scopes,
+            was_ready: std::sync::atomic::AtomicBool::new(false),
+        })
+    }
+}
+
+fn tenant(settings: &Settings) -> Result<Tenant, StartError> {
+    let own = &settings.tenant;
+    let credentials =
+        own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
+    let keys = &settings.callers.keys;
+    Tenant::builder(&own.domain)
+        .base_url(own.base_url.clone())
+        .audience(own.audience.clone())
+        .credentials(convert::credentials(credentials))
+        .connect_timeout(settings.server.timeouts.connect)
+        .keys(mgmt_auth::KeyPolicy { max_age: keys.max_age, cooldown: keys.cooldown, stale: keys.stale })
+        .build()
+        .map_err(|error| StartError::Tenant(error.to_string()))
+}
+
+fn uses_vault(settings: &Settings) -> bool {
+    settings.providers.values().any(|provider| provider.source.contains(&Source::Vault))
+}
+
+fn vault_audience(settings: &Settings) -> Option<String> {
+    settings.vault.as_ref().map(|vault| vault.audience.clone())
+}
+
+fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {
+    let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
+    let credentials = own.credentials().or_else(|| settings.tenant.credentials())?;
+    Some(token_broker::VaultSettings::new(convert::credentials(credentials), own.audience.clone()))
+}
+
+fn provider(
+    name: &str,
+    entry: &ProviderSettings,
+    tls: rustls::ClientConfig,
+    timeouts: UpstreamTimeouts,
+) -> Result<ProviderRuntime, StartError> {
+    let adapter = convert::adapter(entry)?;
+    let endpoints = adapter.endpoints(Some(&entry.base_url));
+    let profile_url = entry.profile_url.clone().or_else(|| endpoints.profile_url?.parse().ok());
+    let plan = ProviderPlan::new(PlanParts {
+        adapter,
+        base_url: Some(&entry.base_url),
+        upstreams: &entry.upstreams,
+        encoded_slash: Some(entry.encoded_slash),
+        policy: convert::policy(entry)?,
+    });
+    let plan = plan.ok_or_else(|| StartError::Provider {
+        name: name.to_owned(),
+        detail: "base_url or upstreams is no http(s) origin".to_owned(),
+    })?;
+    let secret = config_secret(entry);
+    Ok(ProviderRuntime {
+        name: name.into(),
+        label: ProviderLabel::configured(name, &entry.base_url),
+        plan: Arc::new(plan),
+        client: UpstreamClient::new(tls, timeouts, entry.max_in_flight, entry.allow_private_network),
+        redirects: convert::redirects(entry.redirects),
+        drop_capabilities: entry.capability_urls == crate::config::CapabilityUrls::Drop,
+        virtual_hosts: entry
+            .hosts
+            .iter()
+            .map(|(public, host)| (public.to_ascii_lowercase(), host.to_ascii_lowercase()))
+            .collect(),
+        disconnect_scope: entry.disconnect_scope.clone(),
+        profile_url,
+        connections: entry.connections.clone(),
+        uses_vault: entry.source.contains(&Source::Vault),
+        secret,
+    })
+}
+
+fn config_secret(entry: &ProviderSettings) -> Option<SecretFile> {
+    let source = crate::config::SecretSource::from_pair(
+        entry.client_secret.as_ref(),
+        entry.client_secret_file.as_deref(),
+    )?;
+    // Only Facebook wants a proof of the secret with every call; for the others it is never read here.
+    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| SecretFile::new(source))
+}

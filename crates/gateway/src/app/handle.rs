@@ -1,0 +1,155 @@
+//! The entrance: one request in, one answer out.
+
+use http::header::HOST;
+use http::{Method, Request, Response};
+
+use super::context::{cache_label, source_label};
+use super::{App, RequestContext, Trail};
+use crate::api;
+use crate::body::{Body, RequestBody};
+use crate::caller::Schemes;
+use crate::outcome::Code;
+use crate::problem::{Problem, Rendering, Surface};
+use crate::proxy;
+use crate::route::{ProxyRoute, Route, route};
+use crate::server::{Peer, RequestId};
+use crate::telemetry::{Summary, audit};
+
+/// The route label of proxied calls.
+const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
+
+impl App {
+    /// Answers one request of the public listener. Dropping the future cancels whatever it waits for.
+    pub async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        if let Some(mut preflight) = self.cors.preflight(&request) {
+            preflight.extensions_mut().insert(Summary { route: Some("preflight"), ..Summary::default() });
+            return preflight;
+        }
+        let (parts, body) = request.into_parts();
+        let context = RequestContext {
+            id: parts.extensions.get::<RequestId>().copied().unwrap_or_else(RequestId::random),
+            peer,
+            authority: parts.headers.get(HOST).and_then(|value| value.to_str().ok()),
+            origin: self.cors.origin(&parts.headers),
+        };
+        let mut trail = Trail::new();
+        let (surface, result) = match route(&self.hosts, context.authority, parts.uri.path()) {
+            Route::Proxy(route) => {
+                trail.route = Some(PROXY_ROUTE);
+                let answer = self.proxied(&context, route, (&parts, body), &mut trail).await;
+                (Surface::Proxied, answer)
+            }
+            Route::Own(path) => {
+                (Surface::Own, api::answer(self, &context, path, (&parts, body), &mut trail).await)
+            }
+        };
+        let rendering =
+            Rendering { request_id: context.id.as_str(), surface, request_headers: Some(&parts.headers) };
+        let mut response = match result {
+            Ok(response) => response,
+            Err(problem) => {
+                trail.outcome = Some(problem.code());
+                report(&problem, &context);
+                problem.respond(rendering)
+            }
+        };
+        if let Some(nonce) = trail.nonce.take() {
+            response.headers_mut().insert("dpop-nonce", nonce);
+        }
+        self.cors.decorate(context.origin.as_ref(), response.headers_mut());
+        self.account(&context, &parts.method, &mut trail, &mut response);
+        response
+    }
+
+    async fn proxied(
+        &self,
+        context: &RequestContext<'_>,
+        route: ProxyRoute<'_>,
+        (parts, body): (&http::request::Parts, Body),
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, Problem> {
+        let with_token = |name| {
+            self.providers.get(name).is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
+        };
+        let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
+        let verified = self.verify(parts, schemes, trail).await?;
+        proxy::proxy(self, context, &verified, route, (parts, body), trail).await
+    }
+
+    /// Summary, explanation, audit line and metrics of one answered request.
+    fn account(
+        &self,
+        context: &RequestContext<'_>,
+        method: &Method,
+        trail: &mut Trail,
+        response: &mut Response<Body>,
+    ) {
+        let outcome = trail.outcome.unwrap_or(Code::Ok);
+        if let Some(provider) = &trail.provider {
+            self.metrics.outcome(provider, outcome.as_str());
+            if let (Some(source), Some(cache)) = (trail.source, trail.cache) {
+                self.metrics.token_cache(source_label(source), cache_label(cache));
+            }
+        }
+        if self.audit.is_on() {
+            self.audit(context, method, trail, outcome, response.status().as_u16());
+        }
+        response.extensions_mut().insert(Summary {
+            route: trail.route,
+            provider: trail.provider.clone(),
+            outcome: Some(outcome.as_str()),
+            upstream: trail.upstream(),
+            tenant: trail.tenant,
+            cache: trail.cache.map(cache_label),
+        });
+        if trail.provider.is_some() {
+            self.explained.keep(context.id, trail, outcome);
+        }
+    }
+
+    fn audit(
+        &self,
+        context: &RequestContext<'_>,
+        method: &Method,
+        trail: &Trail,
+        outcome: Code,
+        status: u16,
+    ) {
+        let Some(caller) = &trail.caller else { return };
+        let reached = !trail.attempts.is_empty() || outcome == Code::Ok;
+        let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
+        let account = trail.account.as_ref().map(ToString::to_string);
+        let rule = trail.permit.map(|permit| permit.to_string());
+        self.audit.call(&audit::CallEvent {
+            request_id: Some(context.id.as_str()),
+            caller: Some(caller.subject()),
+            client: caller.client(),
+            organization: caller.organization(),
+            account: account.as_deref(),
+            provider: trail.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
+            method: Some(method.as_str()),
+            route: trail.route,
+            rule: rule.as_deref(),
+            status: Some(status),
+            ..audit::CallEvent::new(trail.event, decision, outcome.as_str())
+        });
+    }
+}
+
+/// What only operators can mend is said in the log, with the remedy.
+fn report(problem: &Problem, context: &RequestContext<'_>) {
+    match problem.code() {
+        Code::TenantMisconfigured
+        | Code::ProviderMisconfigured
+        | Code::StoreUnavailable
+        | Code::InternalError => {
+            tracing::error!(
+                event = problem.code().as_str(),
+                request_id = context.id.as_str(),
+                cause = problem.log_text(),
+                remedy = problem.remedy_text(),
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,143 @@
+//! The application: everything the configuration describes, composed, behind one entrance ([`App::handle`]).
+
+mod blocks;
+mod build;
+mod context;
+mod convert;
+mod explain;
+mod handle;
+mod keys;
+mod operations;
+mod provider;
+mod quota;
+mod ready;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use mgmt_auth::Tenant;
+use token_broker::Broker;
+use token_keeper::BearerToken;
+use url::Url;
+
+pub use build::StartError;
+pub(crate) use context::{Attempt, RequestContext, Trail};
+pub use provider::ProviderRuntime;
+
+use crate::caller::{Caller, Schemes, Verified, Verifier};
+use crate::cors::Cors;
+use crate::error_table::{self, ConnectTo};
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::proxy;
+use crate::route::VirtualHosts;
+use crate::telemetry::{Audit, Metrics, Shed};
+use blocks::Blocks;
+use explain::ExplainRing;
+use quota::{Admission, Quotas};
+
+/// The gateway's domain side: shared by all listeners and replaced as a whole by a reload.
+pub struct App {
+    pub(crate) verifier: Verifier,
+    pub(crate) tenant: Tenant,
+    pub(crate) broker: Broker,
+    pub(crate) metrics: Metrics,
+    pub(crate) audit: Audit,
+    pub(crate) blocks: Blocks,
+    pub(crate) explained: ExplainRing,
+    pub(crate) replay_limit: usize,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) hosts_are_validated: bool,
+    pub(crate) scopes: BTreeSet<String>,
+    pub(crate) logout_enabled: bool,
+    providers: HashMap<Arc<str>, Arc<ProviderRuntime>>,
+    hosts: VirtualHosts,
+    cors: Cors,
+    quotas: Quotas,
+    vault_audience: Option<String>,
+    allow_excess_scopes: bool,
+    was_ready: std::sync::atomic::AtomicBool,
+}
+
+impl App {
+    /// The provider of this name.
+    pub(crate) fn provider(&self, name: &str) -> Option<Arc<ProviderRuntime>> {
+        self.providers.get(name).cloned()
+    }
+
+    /// Verifies the caller of a request.
+    pub(crate) async fn verify(
+        &self,
+        parts: &http::request::Parts,
+        schemes: Schemes,
+        trail: &mut Trail,
+    ) -> Result<Verified, Problem> {
+        use tracing::Instrument as _;
+        let verifying = self.verifier.verify(parts, schemes, SystemTime::now());
+        match verifying.instrument(tracing::debug_span!("caller.verify")).await {
+            Ok(verified) => {
+                trail.caller = Some(Arc::clone(&verified.caller));
+                trail.nonce = verified.next_nonce.clone();
+                Ok(verified)
+            }
+            Err(refusal) => {
+                self.metrics.auth_failure(refusal.code.as_str());
+                Err(error_table::refusal(refusal))
+            }
+        }
+    }
+
+    /// Quota and blocks: what is asked of every verified call before the broker.
+    pub(crate) fn admit(&self, caller: &Caller, provider: Option<&str>) -> Result<(), Problem> {
+        match self.quotas.take(caller) {
+            Admission::Fine => {}
+            Admission::Observed => self.metrics.shed(Shed::Quota),
+            Admission::Refused(wait) => {
+                self.metrics.shed(Shed::Quota);
+                return Err(Problem::new(Code::RateLimited).retry_after(wait));
+            }
+        }
+        self.blocks.check(caller.subject(), provider, None)
+    }
+
+    /// Adds the RFC 6750 challenge to a missing scope.
+    pub(crate) fn challenge_scope(&self, caller: &Caller, problem: Problem) -> Problem {
+        if problem.code() != Code::CallerScopeMissing {
+            return problem;
+        }
+        let scope = problem.required().join(" ");
+        let challenge = self.verifier.insufficient_scope(caller, &scope);
+        challenge.values.into_iter().fold(problem, Problem::challenge)
+    }
+
+    /// The caller token as a subject for Token Vault, where the provider uses it.
+    pub(crate) fn subject_token(
+        &self,
+        provider: Option<&ProviderRuntime>,
+        verified: &Verified,
+    ) -> Option<BearerToken> {
+        let wanted = provider.map_or(self.vault_audience.is_some(), |provider| provider.uses_vault);
+        if wanted { proxy::subject(verified) } else { None }
+    }
+
+    /// The caller's audiences, where the vault has to see them.
+    pub(crate) fn audience(&self, caller: &Caller) -> Cow<'static, [String]> {
+        match &self.vault_audience {
+            None => Cow::Borrowed(&[]),
+            Some(_) => caller.audience().map(str::to_owned).collect(),
+        }
+    }
+
+    /// What an app needs to send the user through a connection again.
+    pub(crate) fn connect_to<'a>(&'a self, provider: Option<&'a ProviderRuntime>) -> ConnectTo<'a> {
+        ConnectTo { tenant: self.tenant.base_url(), provider }
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("providers", &self.providers.keys()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! What the demo prints: lines to paste that work, and lines that are refused for a reason.
+
+use std::fmt::Write as _;
+
+use super::Demo;
+
+/// One line: what it shows, whose token it carries, and the rest of the `curl` command.
+struct Line(&'static str, &'static str, &'static str);
+
+/// Calls that the providers answer.
+const WORKING: [Line; 9] = [
+    Line("GitHub: Ben's profile", "ben", "$GW/proxy/github/user"),
+    Line(
+        "GitHub: his repositories, the next page's link pointing here",
+        "ben",
+        "'$GW/proxy/github/user/repos?per_page=2'",
+    ),
+    Line("Google: Ana's profile", "ana", "$GW/proxy/google/oauth2/v3/userinfo"),
+    Line(
+        "Google: another host of the provider",
+        "ana",
+        "'$GW/proxy/google/~people.googleapis.com/v1/people/me?personFields=names'",
+    ),
+    Line("Bitbucket: Ben's profile", "ben", "$GW/proxy/bitbucket/2.0/user"),
+    Line("Facebook: Ben's profile", "ben", "'$GW/proxy/facebook/v22.0/me?fields=id,name'"),
+    Line("Microsoft: Ben's profile", "ben", "$GW/proxy/microsoft/v1.0/me"),
+    Line("Who am I here, and which accounts do I have?", "ben", "$GW/v1/me"),
+    Line("One profile shape for every provider", "ben", "$GW/v1/me/github/profile"),
+];
+
+/// Calls that are refused, with the outcome that says why.
+const REFUSED: [Line; 10] = [
+    Line("caller-token-missing: no token", "", "$GW/proxy/github/user"),
+    Line("caller-token-expired: an old token", "expired", "$GW/proxy/github/user"),
+    Line("caller-not-a-user: a machine's token", "machine", "$GW/proxy/github/user"),
+    Line(
+        "caller-token-in-query: a token where logs can see it",
+        "",
+        "'$GW/proxy/github/user?access_token=x'",
+    ),
+    Line("unknown-provider", "ana", "$GW/proxy/gitlab/user"),
+    Line(
+        "bad-path: a path that tries to climb",
+        "ana",
+        "--path-as-is $GW/proxy/github/user/%2e%2e/applications",
+    ),
+    Line(
+        "policy-denied: a path that is closed under every setting",
+        "ben",
+        "$GW/proxy/github/applications/x",
+    ),
+    Line("account-not-connected: Ana has no GitHub account", "ana", "$GW/proxy/github/user"),
+    Line("reconnect-required: Cleo has revoked the grant at GitHub", "cleo", "$GW/proxy/github/user"),
+    Line(
+        "provider-scope-missing: Cleo's Google consent lacks the calendar",
+        "cleo",
+        "-H 'Idp-Errors: problem' $GW/proxy/google/calendar/v3/users/me/calendarList",
+    ),
+];
+
+/// The whole text. The tokens go into shell variables, so that the lines stay short.
+pub(super) fn banner(demo: &Demo) -> String {
+    let mut text = String::from("# idp-gateway demo: everything runs on this machine; Ctrl-C ends it.\n#\n");
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "# example app   {}   (sign in as Ana, Ben or Cleo)", demo.app);
+    let _ = writeln!(text, "# gateway       {}", demo.gateway);
+    let _ = writeln!(text, "# admin         {}/readyz   {}/metrics", demo.admin, demo.admin);
+    let _ = writeln!(text, "# tenant        {}\n", demo.tenant);
+    let _ = writeln!(
+        text,
+        "# First paste these lines into a shell: the address, and a caller token of each user."
+    );
+    let _ = writeln!(text, "GW={}", demo.gateway);
+    for (name, token) in &demo.tokens {
+        let _ = writeln!(text, "{}={token}", variable(name));
+    }
+    let _ = writeln!(text, "EXPIRED={}\nMACHINE={}", demo.expired, demo.machine);
+    let _ = writeln!(text, "\n# These work.");
+    WORKING.iter().for_each(|line| show(line, &mut text));
+    let _ = writeln!(text, "\n# These are refused, each with what the app can do about it.");
+    REFUSED.iter().for_each(|line| show(line, &mut text));
+    text
+}
+
+fn variable(name: &str) -> String {
+    name.to_ascii_uppercase()
+}
+
+fn show(Line(what, who, rest): &Line, text: &mut String) {
+    let token = if who.is_empty() {
+        String::new()
+    } else {
+        format!("-H \"Authorization: Bearer ${}\" ", variable(who))
+    };
+    // A variable does not expand between single quotes.
+    let rest = rest.replace("'$GW", "\"$GW\"'");
+    let _ = writeln!(text, "# {what}\ncurl -si {token}{rest}");
+}

@@ -1,0 +1,237 @@
+//! From a provider's classified answer to the one the caller gets.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
+use http::request::Parts;
+use http::response::Parts as Head;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use idp_adapters::{Classified, Outcome};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::bodies::Timed;
+use super::json::{JsonRules, Rewriter, RewrittenBody};
+use super::links::Links;
+use super::outbound::Outbound;
+use super::redirect::{self, Redirect};
+use super::{AnswerBody, ErrorMode, Received, classified_code, hygiene};
+use crate::app::{App, ProviderRuntime, RequestContext, Trail};
+use crate::body::{self, Body};
+use crate::error_table;
+use crate::leak::{self, LeakGuard};
+use crate::outcome::Code;
+use crate::problem::{IDP_OUTCOME, Problem, seconds};
+use crate::route::ProxyRoute;
+use crate::telemetry::ScrubPlace;
+
+/// Everything an answer is made with.
+pub(super) struct Delivery<'a> {
+    pub(super) app: &'a App,
+    pub(super) context: &'a RequestContext<'a>,
+    pub(super) provider: &'a ProviderRuntime,
+    pub(super) route: ProxyRoute<'a>,
+    pub(super) parts: &'a Parts,
+    pub(super) outbound: &'a Outbound,
+    pub(super) mode: ErrorMode,
+}
+
+impl Delivery<'_> {
+    /// The answer, or the problem that stands in its place.
+    pub(super) async fn answer(
+        &self,
+        received: Received,
+        place: Option<OwnedSemaphorePermit>,
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, Problem> {
+        let Received { head, body, classified, token } = received;
+        let adapter = self.provider.plan.adapter();
+        let guard = LeakGuard::new(&[token.bearer().expose()], adapter.strips_token_members());
+        if classified.outcome == Outcome::RateLimited {
+            self.app.metrics.upstream_rate_limited(&self.provider.label);
+        }
+        if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
+            let connect = self.app.connect_to(Some(self.provider));
+            return Err(error_table::provider_answer(connect, &token, head.status, &classified, &guard));
+        }
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Problem::new(Code::ProviderError).detail("the provider switched protocols unasked"));
+        }
+        let needs_links = head.headers.contains_key(LOCATION)
+            || head.headers.contains_key(LINK)
+            || (head.status.is_success() && self.wants_json(&head.headers));
+        let links = needs_links.then(|| self.links());
+        let method = self.outbound.method();
+        let redirect = links.as_ref().map_or(Redirect::None, |links| {
+            redirect::examine(self.provider, links, method, head.status, &head.headers)
+        });
+        match redirect {
+            Redirect::Blocked => Err(redirect::blocked()),
+            Redirect::Fetch(url) => {
+                drop(body);
+                let fetched = redirect::fetch(self.provider, method, &self.parts.headers, url).await?;
+                let (head, incoming) = fetched.into_parts();
+                let classified = Classified::new(match head.status.as_u16() {
+                    ..400 => Outcome::Ok,
+                    400..500 => Outcome::Rejected,
+                    _ => Outcome::Error,
+                });
+                let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
+                self.deliver(head, body, &classified, &guard, None, place, trail)
+            }
+            Redirect::None => self.deliver(head, body, &classified, &guard, links, place, trail),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one answer, used once each")]
+    fn deliver(
+        &self,
+        mut head: Head,
+        body: AnswerBody,
+        classified: &Classified,
+        guard: &LeakGuard,
+        links: Option<Links>,
+        place: Option<OwnedSemaphorePermit>,
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, Problem> {
+        let bodiless = super::is_head(self.outbound.method())
+            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let encoded = leak::is_encoded(&head.headers);
+        if encoded && !bodiless && self.provider.plan.adapter().echo_prone() {
+            return Err(Problem::new(Code::ResponseUninspectable));
+        }
+        let json = links.as_ref().filter(|_| !encoded && is_rewritable(head.status)).and_then(|links| {
+            let rules = self.json_rules(&head.headers);
+            (!rules.is_empty()).then(|| Rewriter::new(rules, links.clone()))
+        });
+        hygiene::clean_answer(&mut head.headers, bodiless);
+        if let Some(links) = &links {
+            links.rewrite_headers(&mut head.headers);
+        }
+        let strip = guard.strips(&head.headers) && !encoded;
+        let hits = guard.prepare(&mut head.headers);
+        if hits > 0 {
+            self.app.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
+        }
+        if json.is_some() {
+            head.headers.remove(CONTENT_LENGTH);
+            leak::remove_digests(&mut head.headers);
+        }
+        self.sign(&mut head.headers, classified);
+        let code = classified_code(classified.outcome);
+        trail.outcome = Some(code);
+        let body = if bodiless { body::empty() } else { self.guarded(body, json, guard, strip, place) };
+        let mut response = Response::from_parts(head, body);
+        // HTTP/2 and HTTP/1.1 are ours to choose on this side.
+        *response.version_mut() = http::Version::default();
+        *response.extensions_mut() = http::Extensions::new();
+        Ok(response)
+    }
+
+    /// Outcome, wait and browser protection.
+    fn sign(&self, headers: &mut HeaderMap, classified: &Classified) {
+        let code = classified_code(classified.outcome);
+        headers.insert(IDP_OUTCOME, HeaderValue::from_static(code.as_str()));
+        if let Some(wait) = classified.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        hygiene::protect_answer(headers, self.context.origin.is_some());
+    }
+
+    fn guarded(
+        &self,
+        body: AnswerBody,
+        json: Option<Rewriter>,
+        guard: &LeakGuard,
+        strip: bool,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Body {
+        let (metrics, label) = (self.app.metrics.clone(), self.provider.label.clone());
+        let report = move |hits: u64| metrics.leak_scrub(&label, ScrubPlace::Body, hits);
+        match (body, json) {
+            (AnswerBody::Straight(mut timed), None) => {
+                timed.hold(place);
+                body::boxed(guard.body(timed, strip, report))
+            }
+            (AnswerBody::Straight(mut timed), Some(json)) => {
+                timed.hold(place);
+                let inner = RewrittenBody::body(body::boxed(timed), json);
+                body::boxed(guard.body(inner, strip, report))
+            }
+            (AnswerBody::Read(read), json) => {
+                let held = body::boxed(Held { inner: read, _place: place });
+                let inner = match json {
+                    Some(json) => RewrittenBody::body(held, json),
+                    None => held,
+                };
+                body::boxed(guard.body(inner, strip, report))
+            }
+        }
+    }
+
+    fn links(&self) -> Links {
+        self.context.links(self.app, self.provider, self.route, self.outbound.plan())
+    }
+
+    /// Whether a body of this type may hold members to rewrite.
+    fn wants_json(&self, headers: &HeaderMap) -> bool {
+        let adapter = self.provider.plan.adapter();
+        let drops = self.provider.drop_capabilities && !adapter.capability_members().is_empty();
+        (!adapter.links().is_empty() || drops) && headers.get(CONTENT_TYPE).is_some_and(is_json)
+    }
+
+    fn json_rules(&self, headers: &HeaderMap) -> JsonRules {
+        let adapter = self.provider.plan.adapter();
+        if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
+            return JsonRules { links: Vec::new(), dropped: Vec::new() };
+        }
+        let links =
+            adapter.links().iter().map(|link| link.path.iter().map(|name| name.to_string()).collect());
+        let dropped =
+            if self.provider.drop_capabilities { adapter.capability_members().to_vec() } else { Vec::new() };
+        JsonRules { links: links.collect(), dropped }
+    }
+}
+
+/// Whole answers only: a part of a document has no top.
+fn is_rewritable(status: StatusCode) -> bool {
+    status.is_success() && status != StatusCode::PARTIAL_CONTENT
+}
+
+fn is_json(value: &HeaderValue) -> bool {
+    let media = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let ends_with = |suffix: &[u8]| {
+        media.len() >= suffix.len() && media[media.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+    };
+    media.eq_ignore_ascii_case(b"application/json")
+        || ends_with(b"+json")
+        || ends_with(b"/json")
+        || ends_with(b"/javascript")
+}
+
+pin_project_lite::pin_project! {
+    /// A body that holds its place among the calls in flight.
+    struct Held<B> {
+        #[pin]
+        inner: B,
+        _place: Option<OwnedSemaphorePermit>,
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes>> http_body::Body for Held<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.inner.size_hint()
+    }
+}

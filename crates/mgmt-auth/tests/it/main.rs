@@ -1,0 +1,11 @@
+//! A tenant as its users see it: over an in-memory transport on Tokio's paused clock, over sockets against the sandbox,
+//! and over sockets against servers that misbehave.
+
+mod allowance;
+mod clients;
+mod fleet;
+mod keys;
+mod misbehaviour;
+mod reads;
+mod script;
+mod tokens;
