@@ -276,7 +276,8 @@ fn api_path(segments: &[&str], query: &[(&str, &str)]) -> Result<String, Error> 
     if !query.is_empty() {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         path.push('?');
-        path.push_str(&query);
+        // Lists stay as the API documents them: a comma needs no escape in a query (RFC 3986).
+        path.push_str(&query.replace("%2C", ","));
     }
     Ok(path)
 }
@@ -310,7 +311,7 @@ mod tests {
         let query = [("fields", "user_id,identities"), ("q", "a&b=c")];
         assert_eq!(
             api_path(&["users"], &query).unwrap(),
-            "/api/v2/users?fields=user_id%2Cidentities&q=a%26b%3Dc"
+            "/api/v2/users?fields=user_id,identities&q=a%26b%3Dc"
         );
     }
 }

@@ -1,6 +1,5 @@
 //! What the admin listener's commands do.
 
-
 use futures_util::future::BoxFuture;
 
 use super::App;

@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Validates the configuration anew and swaps it in; the server's own part comes back as new [`Options`] through
-/// [`ServeParts::reload`].
+/// `ServeParts::load`.
 pub type Reloader = Arc<dyn Fn() -> BoxFuture<'static, Result<(), ReloadError>> + Send + Sync>;
 
 /// Why a reload changed nothing: each problem with key, source and remedy in one line.

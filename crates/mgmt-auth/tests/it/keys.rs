@@ -22,6 +22,8 @@ fn key(kid: &str) -> Value {
     json!({ "kty": "RSA", "use": "sig", "kid": kid, "n": modulus, "e": "AQAB" })
 }
 
+type Answerer = Box<dyn Fn() -> Reply + Send>;
+
 fn set(kids: &[&str]) -> Reply {
     reply(200, json!({ "keys": kids.iter().map(|kid| key(kid)).collect::<Vec<_>>() }))
 }
@@ -30,12 +32,12 @@ fn set(kids: &[&str]) -> Reply {
 #[derive(Clone)]
 struct Endpoint {
     script: Arc<Script>,
-    answer: Arc<Mutex<Box<dyn Fn() -> Reply + Send>>>,
+    answer: Arc<Mutex<Answerer>>,
 }
 
 impl Endpoint {
     fn new(answer: impl Fn() -> Reply + Send + 'static) -> Self {
-        let answer: Arc<Mutex<Box<dyn Fn() -> Reply + Send>>> = Arc::new(Mutex::new(Box::new(answer)));
+        let answer: Arc<Mutex<Answerer>> = Arc::new(Mutex::new(Box::new(answer)));
         let script = Script::new({
             let answer = answer.clone();
             move |_, _| answer.lock().unwrap()()
@@ -58,7 +60,8 @@ async fn has(tenant: &Tenant, kid: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn tm_k01_ten_thousand_random_kids_cost_two_fetches_whatever_the_endpoint_answers() {
-    let answers: [(&str, fn() -> Reply); 6] = [
+    type Answer = fn() -> Reply;
+    let answers: [(&str, Answer); 6] = [
         ("good", || set(&["a"])),
         ("empty", || reply(200, json!({ "keys": [] }))),
         ("500", || with_headers(500, &[], "oops")),
