@@ -171,6 +171,18 @@ impl Fault {
         self
     }
 
+    /// Answers with one of the provider's own refusals, see [`Trouble`](crate::Trouble); with 500 and a
+    /// text that says so when the fault's server knows none of that name.
+    #[must_use]
+    pub fn trouble(self, name: &str) -> Self {
+        let known = self.server.provider().and_then(|kind| crate::Trouble::named(kind, name));
+        let answer = known.map_or_else(
+            || Answer::text(500, format!("the sandbox knows no trouble named {name}")),
+            |trouble| trouble.answer().clone(),
+        );
+        self.answer(answer)
+    }
+
     /// Answers with this status and an error body of no particular shape.
     #[must_use]
     pub fn status(self, status: u16) -> Self {

@@ -24,7 +24,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Interrupted>;
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: StatusCode,
-    headers: HeaderMap,
+    // Boxed, so that a refusal is small enough to travel as an error.
+    headers: Box<HeaderMap>,
     body: Bytes,
 }
 
@@ -34,7 +35,7 @@ impl Answer {
     pub fn new(status: u16) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            headers: HeaderMap::new(),
+            headers: Box::default(),
             body: Bytes::new(),
         }
     }
@@ -100,7 +101,7 @@ impl Answer {
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(full(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         response
     }
 }
@@ -139,10 +140,10 @@ impl http_body::Body for Produced {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
-        if let Some(producer) = self.producer.as_mut() {
-            if producer.as_mut().poll(cx).is_ready() {
-                self.producer = None;
-            }
+        if let Some(producer) = self.producer.as_mut()
+            && producer.as_mut().poll(cx).is_ready()
+        {
+            self.producer = None;
         }
         match self.receiver.poll_recv(cx) {
             Poll::Ready(Some(chunk)) => {
@@ -200,6 +201,6 @@ impl http_body::Body for Truncated {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 }

@@ -81,3 +81,15 @@ pub(crate) fn encode(text: &str) -> String {
 pub(crate) fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
+
+/// `2026-01-02T03:04:05.678Z`, `ahead` of now.
+pub(crate) fn rfc3339_in(ahead: Duration) -> String {
+    let then = SystemTime::now().checked_add(ahead).unwrap_or(UNIX_EPOCH);
+    jiff::Timestamp::try_from(then).map_or_else(|_| String::new(), |then| format!("{then:.3}"))
+}
+
+/// Lower-case hex of HMAC-SHA256.
+pub(crate) fn hmac_hex(key: &str, message: &str) -> String {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key.as_bytes());
+    hex(aws_lc_rs::hmac::sign(&key, message.as_bytes()).as_ref())
+}

@@ -8,6 +8,7 @@ use ::http::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::troubles::Trouble;
 use super::{Session, number};
 use crate::http::{Answer, Body, streamed};
 use crate::inner::Inner;
@@ -24,6 +25,7 @@ use crate::text;
 /// | `leak?as=FORM&split=N` | the caller's token in one encoding, cut into two chunks at N |
 /// | `status/{n}` | that status with an empty JSON object |
 /// | `redirect?to=URL&status=N` | a redirect to any URL |
+/// | `trouble/{name}` | one of the provider's own refusals, see [`Trouble`] |
 /// | `gzip` | a compressed body although nobody asked for it |
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest: &[&str]) -> Response<Body> {
     match rest {
@@ -41,6 +43,10 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest:
             let status = u16::try_from(number(entry, "status", 302, 399)).unwrap_or(302);
             Answer::redirect(status, &entry.param("to").unwrap_or_default()).into_response()
         }
+        ["trouble", name] => match Trouble::named(session.account.kind, name) {
+            Some(trouble) => trouble.answer().clone().into_response(),
+            None => no_page(),
+        },
         ["gzip"] => {
             // An empty gzip member; what is in it does not matter.
             let member = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -50,8 +56,12 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest:
                 .body(member)
                 .into_response()
         }
-        _ => Answer::json(404, &json!({ "message": "the sandbox has no such page" })).into_response(),
+        _ => no_page(),
     }
+}
+
+fn no_page() -> Response<Body> {
+    Answer::json(404, &json!({ "message": "the sandbox has no such page" })).into_response()
 }
 
 /// 64 KiB whose content depends on nothing.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::http::Response;
 use serde_json::{Value, json};
 
+use super::troubles::Trouble;
 use super::{NoSession, Session, common, github_repos, session};
 use crate::ProviderKind;
 use crate::http::{Answer, Body};
@@ -23,26 +24,58 @@ pub(crate) fn error(status: u16, message: &str) -> Answer {
 }
 
 /// The primary limit is used up; it is full again in `seconds`.
-pub(crate) fn primary_limit(status: u16, seconds: i64) -> Answer {
+fn primary_limit(status: u16, seconds: i64) -> Answer {
     let answer = error(status, "API rate limit exceeded for user ID 1.");
     limit_headers(answer, 5000, 0, seconds)
 }
 
 /// The secondary limit: `remaining` is not 0, and a hint may be missing.
-pub(crate) fn secondary_limit(status: u16, retry_after: Option<u64>) -> Answer {
+fn secondary_limit(status: u16, retry_after: Option<u64>) -> Answer {
     let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
     let answer = limit_headers(error(status, text), 5000, 4321, 1800);
-    retry_after
-        .map_or_else(|| answer.clone(), |seconds| answer.clone().header("retry-after", seconds.to_string()))
+    match retry_after {
+        Some(seconds) => answer.header("retry-after", seconds.to_string()),
+        None => answer,
+    }
 }
 
 /// An organization demands SAML single sign-on for this token.
-pub(crate) fn saml() -> Answer {
+fn saml() -> Answer {
     let text = "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.";
     error(403, text).header(
         "x-github-sso",
         "required; url=https://github.com/orgs/saml-corp/sso?authorization_request=AZSCKtL4U8yX",
     )
+}
+
+fn bad_credentials() -> Answer {
+    error(401, "Bad credentials").header("www-authenticate", "Bearer realm=\"GitHub\"")
+}
+
+/// The refusals that no request brings about by itself.
+pub(super) fn troubles() -> Vec<Trouble> {
+    let scopes = error(403, "Must have admin rights to Repository.")
+        .header("x-oauth-scopes", "read:user")
+        .header("x-accepted-oauth-scopes", "admin:org, repo");
+    let hidden = error(404, "Not Found")
+        .header("x-oauth-scopes", "read:user")
+        .header("x-accepted-oauth-scopes", "repo");
+    let integration = error(403, "Resource not accessible by integration")
+        .header("x-accepted-github-permissions", "issues=read,contents=read; pull_requests=write");
+    vec![
+        Trouble::new("token-dead", bad_credentials()),
+        Trouble::new("primary-limit", primary_limit(403, 1234)),
+        Trouble::new("primary-limit-429", primary_limit(429, 1234)),
+        Trouble::new("secondary-limit", secondary_limit(403, None)),
+        Trouble::new("secondary-limit-429", secondary_limit(429, None)),
+        Trouble::new("secondary-limit-hinted", secondary_limit(403, Some(30))),
+        Trouble::new("scope-missing", scopes),
+        Trouble::new("scope-missing-hidden", hidden),
+        Trouble::new("integration", integration),
+        Trouble::new("saml", saml()),
+        Trouble::new("server-error", Answer::json(502, &json!({ "message": "Server Error" }))),
+        Trouble::new("validation", error(422, "Validation Failed")),
+    ]
 }
 
 fn limit_headers(answer: Answer, limit: u64, remaining: u64, seconds: i64) -> Answer {
@@ -70,10 +103,7 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     let session = match session(inner, ProviderKind::GitHub, entry, &["bearer", "token"]) {
         Ok(session) => session,
         Err(NoSession::Missing) => return error(401, "Requires authentication").into_response(),
-        Err(_) => {
-            let refused = error(401, "Bad credentials").header("www-authenticate", "Bearer realm=\"GitHub\"");
-            return refused.into_response();
-        }
+        Err(_) => return bad_credentials().into_response(),
     };
     if let ["sandbox", rest @ ..] = segments.as_slice() {
         return common::answer(inner, entry, &session, rest);

@@ -1,16 +1,22 @@
 //! The providers' APIs: one port each, told apart by path and, for Google, by `Host`.
 
+mod bitbucket;
 pub(crate) mod common;
 pub(crate) mod downloads;
+mod facebook;
 mod github;
 mod github_repos;
+mod google;
+mod microsoft;
+mod oauth2;
+pub(crate) mod troubles;
 
 use std::sync::Arc;
 
 use ::http::Response;
 
 use crate::ProviderKind;
-use crate::http::{Answer, Body};
+use crate::http::Body;
 use crate::inner::Inner;
 use crate::journal::Entry;
 use crate::world::state::{Account, Grant, Presented};
@@ -53,6 +59,11 @@ pub(crate) fn session(
         return Err(NoSession::Missing);
     }
     let token = entry.credential(schemes).ok_or(NoSession::Unknown)?;
+    session_of(inner, kind, token)
+}
+
+/// Looks a token up, wherever it came from.
+pub(crate) fn session_of(inner: &Inner, kind: ProviderKind, token: &str) -> Result<Session, NoSession> {
     let state = inner.state();
     let grant = match state.grants.present(kind, token) {
         Presented::Good(grant) => grant,
@@ -78,7 +89,11 @@ pub(crate) fn number(entry: &Entry, name: &str, default: usize, max: usize) -> u
 
 pub(crate) fn answer(inner: &Arc<Inner>, kind: ProviderKind, entry: &Entry) -> Response<Body> {
     match kind {
+        ProviderKind::Google => google::answer(inner, entry),
         ProviderKind::GitHub => github::answer(inner, entry),
-        _ => Answer::new(404).into_response(),
+        ProviderKind::Facebook => facebook::answer(inner, entry),
+        ProviderKind::Bitbucket => bitbucket::answer(inner, entry),
+        ProviderKind::Microsoft => microsoft::answer(inner, entry),
+        ProviderKind::OAuth2 => oauth2::answer(inner, entry),
     }
 }

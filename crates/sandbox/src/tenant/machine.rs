@@ -14,10 +14,10 @@ use crate::world::Client;
 use super::{expires_in, oauth_error};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client) -> Answer {
-    if let Some(Value::Object(body)) = entry.json() {
-        if body.get("scope").is_some_and(|scope| !scope.is_string() && !scope.is_array()) {
-            return oauth_error(400, "invalid_scope", "Scope must be an array or a string");
-        }
+    let malformed =
+        |body: &Value| body.get("scope").is_some_and(|scope| !scope.is_string() && !scope.is_array());
+    if entry.json().as_ref().is_some_and(malformed) {
+        return oauth_error(400, "invalid_scope", "Scope must be an array or a string");
     }
     let quota = Quota::spend(inner, client);
     if quota.as_ref().is_some_and(|quota| quota.refused) {

@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) created: HashMap<(ProviderKind, String), Vec<Value>>,
     /// Counters behind rate limits and `sandbox/trouble`.
     pub(crate) counters: HashMap<String, u64>,
+    /// Page tokens of Facebook: the page, and the token of the user who manages it.
+    pub(crate) page_tokens: HashMap<String, (String, String)>,
     pub(crate) secrets: BTreeSet<String>,
     current: Arc<RsaKey>,
     next: Arc<RsaKey>,
@@ -322,6 +324,7 @@ impl State {
             tenant,
             created: HashMap::new(),
             counters: HashMap::new(),
+            page_tokens: HashMap::new(),
             secrets: BTreeSet::new(),
             current: RsaKey::pooled(0)?,
             next: RsaKey::pooled(1)?,

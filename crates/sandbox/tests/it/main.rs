@@ -2,7 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may assert")]
 
+mod bitbucket;
+mod facebook;
 mod github;
+mod google;
+mod microsoft;
+mod plain_oauth2;
 mod tenant;
 
 use reqwest::{Client, RequestBuilder};

@@ -1,0 +1,149 @@
+//! Facebook's refusals: the code says what is wrong, the status is nearly always 400 (facts 4.3).
+
+use serde_json::json;
+
+use crate::http::Answer;
+use crate::providers::NoSession;
+use crate::providers::troubles::Trouble;
+
+pub(super) fn error(status: u16, code: u64, message: &str) -> Answer {
+    full(status, "OAuthException", code, None, message, false)
+}
+
+fn full(status: u16, kind: &str, code: u64, subcode: Option<u64>, message: &str, transient: bool) -> Answer {
+    let mut error = json!({ "message": message, "type": kind, "code": code, "fbtrace_id": "AbCdEf1234" });
+    if let Some(subcode) = subcode {
+        crate::mint::merge(&mut error, json!({ "error_subcode": subcode }));
+    }
+    if transient {
+        crate::mint::merge(&mut error, json!({ "is_transient": true }));
+    }
+    Answer::json(status, &json!({ "error": error })).header("cache-control", "no-store")
+}
+
+/// Code 190, with the three quoted strings that are no RFC 7235 challenge.
+fn session_over(subcode: Option<u64>, message: &str) -> Answer {
+    let challenge = format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{message}\"");
+    full(400, "OAuthException", 190, subcode, message, false).header("www-authenticate", challenge)
+}
+
+const EXPIRED: &str = "Error validating access token: Session has expired on Tuesday, 03-Feb-26 04:00:00 PST. \
+                       The current time is Tuesday, 03-Feb-26 05:06:07 PST.";
+
+/// No, or no good, token. A token that Facebook cannot make sense of comes back in the message.
+pub(super) fn dead(why: NoSession, token: &str) -> Answer {
+    match why {
+        NoSession::Missing => error(
+            400,
+            2500,
+            "An active access token must be used to query information about the current user.",
+        ),
+        NoSession::Expired => session_over(Some(463), EXPIRED),
+        NoSession::Revoked => {
+            let text = "Error validating access token: The user has not authorized application 1234567890.";
+            session_over(Some(458), text)
+        }
+        NoSession::Unknown => session_over(None, &format!("Malformed access token {token}")),
+    }
+}
+
+pub(super) fn permission(name: &str) -> Answer {
+    error(400, 200, &format!("(#200) Requires {name} permission to manage the object"))
+}
+
+pub(super) fn unknown_path(path: &str) -> Answer {
+    full(
+        400,
+        "GraphMethodException",
+        100,
+        Some(33),
+        &format!(
+            "Unsupported get request. Object with ID '{path}' does not exist, cannot be loaded due to missing permissions, or does not support this operation."
+        ),
+        false,
+    )
+}
+
+/// The refusals that no request brings about by itself.
+pub(in crate::providers) fn troubles() -> Vec<Trouble> {
+    let limit =
+        |status, code: u64, what: &str| error(status, code, &format!("(#{code}) {what} limit reached"));
+    let usage = r#"{"call_count":100,"total_time":25,"total_cputime":25}"#;
+    let business = r#"{"1789":[{"type":"pages","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#;
+    let over =
+        |subcode, text: &str| session_over(Some(subcode), &format!("Error validating access token: {text}"));
+    vec![
+        Trouble::new("token-expired", session_over(Some(463), EXPIRED)),
+        Trouble::new("token-dead", dead(NoSession::Revoked, "")),
+        Trouble::new("token-invalid", session_over(None, "Invalid OAuth access token.")),
+        Trouble::new(
+            "checkpoint",
+            over(
+                459,
+                "You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
+            ),
+        ),
+        Trouble::new(
+            "password-changed",
+            over(
+                460,
+                "The session has been invalidated because the user changed their password or Facebook has changed the session for security reasons.",
+            ),
+        ),
+        Trouble::new(
+            "unconfirmed",
+            over(464, "Sessions for the user are not allowed because the user is not a confirmed user."),
+        ),
+        Trouble::new("logged-out", over(467, "The session is invalid because the user logged out.")),
+        Trouble::new("login-expired", error(400, 102, "Session key invalid or no longer valid")),
+        Trouble::new(
+            "permission",
+            error(
+                403,
+                10,
+                "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.",
+            ),
+        ),
+        Trouble::new("scope-missing", permission("user_photos")),
+        Trouble::new(
+            "capability",
+            error(400, 3, "(#3) Application does not have the capability to make this API call."),
+        ),
+        Trouble::new("app-limit", limit(400, 4, "Application request").header("x-app-usage", usage)),
+        Trouble::new("app-limit-403", limit(403, 4, "Application request").header("x-app-usage", usage)),
+        Trouble::new("user-limit", limit(400, 17, "User request")),
+        Trouble::new("page-limit", limit(400, 32, "Page request")),
+        Trouble::new("application-limit", limit(400, 341, "Application")),
+        Trouble::new(
+            "custom-limit",
+            error(400, 613, "(#613) Calls to this api have exceeded the rate limit."),
+        ),
+        Trouble::new(
+            "business-limit",
+            limit(
+                400,
+                80_001,
+                "There have been too many calls to this Page account. Wait a bit and try again; the",
+            )
+            .header("x-business-use-case-usage", business),
+        ),
+        Trouble::new(
+            "blocked",
+            error(403, 368, "The action attempted has been deemed abusive or is otherwise disallowed"),
+        ),
+        Trouble::new(
+            "transient",
+            full(
+                500,
+                "OAuthException",
+                2,
+                None,
+                "An unexpected error has occurred. Please retry your request later.",
+                true,
+            ),
+        ),
+        Trouble::new("parameter", error(400, 100, "(#100) Invalid parameter")),
+        Trouble::new("proof", error(400, 100, "Invalid appsecret_proof provided in the API argument")),
+        Trouble::new("not-found", unknown_path("1")),
+    ]
+}

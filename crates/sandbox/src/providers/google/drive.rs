@@ -1,0 +1,177 @@
+//! Drive v3: lists, files, their bytes, uploads in one and in several requests.
+
+use serde_json::{Value, json};
+
+use super::mask::Mask;
+use super::paging::Paging;
+use super::refusals::{invalid, not_found};
+use super::{Session, consented};
+use crate::ProviderKind;
+use crate::http::Answer;
+use crate::inner::Inner;
+use crate::journal::Entry;
+use crate::text;
+
+const READ: [&str; 5] =
+    ["drive", "drive.readonly", "drive.file", "drive.metadata.readonly", "drive.metadata"];
+const CONTENT: [&str; 3] = ["drive", "drive.readonly", "drive.file"];
+const WRITE: [&str; 2] = ["drive", "drive.file"];
+const FILES: Paging = Paging { items: "files", size: "pageSize", default: 100, max: 1000 };
+/// What an answer without `fields` shows of a file.
+const USUAL: &str = "kind,id,name,mimeType";
+
+fn file(session: &Session, number: usize) -> Value {
+    let names = ["Budget", "Holiday plan", "Minutes", "Draft", "Invoice", "Recipe"];
+    let name = names.get(number % names.len()).copied().unwrap_or_default();
+    resource(
+        session,
+        &format!("1{}-File_{number:04}", session.account.login),
+        &format!("{name} {number}.txt"),
+        40,
+    )
+}
+
+fn resource(session: &Session, id: &str, name: &str, size: usize) -> Value {
+    let owner = json!({
+        "kind": "drive#user", "displayName": session.account.name, "me": true,
+        "emailAddress": session.account.email, "permissionId": session.account.id,
+    });
+    json!({
+        "kind": "drive#file", "id": id, "name": name, "mimeType": "text/plain", "starred": false, "trashed": false,
+        "parents": ["0AK-root"], "version": "7", "size": size.to_string(), "owners": [owner], "ownedByMe": true,
+        "webViewLink": format!("https://drive.google.com/file/d/{id}/view?usp=drivesdk"),
+        "createdTime": "2026-01-02T03:04:05.678Z", "modifiedTime": "2026-02-03T04:05:06.789Z",
+    })
+}
+
+fn content(name: &str) -> String {
+    format!("This is the text of {name}, no more.\n")
+}
+
+fn key(session: &Session) -> (ProviderKind, String) {
+    (ProviderKind::Google, format!("drive/{}", session.account.id))
+}
+
+fn all(inner: &Inner, session: &Session) -> Vec<Value> {
+    let mut files: Vec<Value> = inner.state().created.get(&key(session)).cloned().unwrap_or_default();
+    files.reverse();
+    files.extend((1..=23).map(|number| file(session, number)));
+    files
+}
+
+fn masked(entry: &Entry, usual: &str, body: &Value) -> Result<Answer, Answer> {
+    let fields = entry.param("fields").unwrap_or_else(|| usual.to_owned());
+    let mask = Mask::parse(&fields).ok_or_else(|| invalid(&format!("Invalid field selection {fields}")))?;
+    Ok(Answer::json(200, &mask.apply(body)))
+}
+
+/// The part of `q` that the sandbox understands: `name contains 'x'`.
+fn wanted(query: &str, file: &Value) -> bool {
+    let Some((_, rest)) = query.split_once("name contains '") else { return true };
+    let part = rest.split('\'').next().unwrap_or_default().to_lowercase();
+    file.get("name").and_then(Value::as_str).is_some_and(|name| name.to_lowercase().contains(&part))
+}
+
+pub(super) fn answer(
+    inner: &Inner,
+    entry: &Entry,
+    session: &Session,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
+    match (entry.method().as_str(), rest) {
+        ("GET" | "HEAD", ["files"]) => {
+            consented(session, &READ)?;
+            let query = entry.param("q").unwrap_or_default();
+            let files: Vec<Value> =
+                all(inner, session).into_iter().filter(|file| wanted(&query, file)).collect();
+            let mut body = FILES.page(entry, &files)?;
+            crate::mint::merge(&mut body, json!({ "kind": "drive#fileList", "incompleteSearch": false }));
+            masked(entry, &format!("kind,incompleteSearch,nextPageToken,files({USUAL})"), &body)
+        }
+        ("GET" | "HEAD", ["files", id]) => {
+            let file = find(inner, session, id)?;
+            if entry.param("alt").as_deref() == Some("media") {
+                consented(session, &CONTENT)?;
+                let name = file.get("name").and_then(Value::as_str).unwrap_or_default();
+                return Ok(Answer::text(200, content(name)));
+            }
+            consented(session, &READ)?;
+            masked(entry, USUAL, &file)
+        }
+        ("POST", ["files"]) => {
+            consented(session, &WRITE)?;
+            let metadata = entry.json().ok_or_else(|| invalid("Parse Error"))?;
+            let created = create(inner, session, &metadata, 0);
+            masked(entry, USUAL, &created)
+        }
+        ("GET" | "HEAD", ["about"]) => {
+            consented(session, &READ)?;
+            if entry.param("fields").is_none() {
+                return Err(invalid("The 'fields' parameter is required for this method."));
+            }
+            let user = json!({ "displayName": session.account.name, "emailAddress": session.account.email });
+            masked(entry, "*", &json!({ "kind": "drive#about", "user": user }))
+        }
+        _ => Err(not_found("the requested entity")),
+    }
+}
+
+fn find(inner: &Inner, session: &Session, id: &str) -> Result<Value, Answer> {
+    let found =
+        all(inner, session).into_iter().find(|file| file.get("id").and_then(Value::as_str) == Some(id));
+    found.ok_or_else(|| not_found(&format!("File not found: {id}")))
+}
+
+fn create(inner: &Inner, session: &Session, metadata: &Value, size: usize) -> Value {
+    let name = metadata.get("name").and_then(Value::as_str).unwrap_or("Untitled");
+    let file = resource(session, &format!("1up{}", text::random(text::ALNUM, 28)), name, size);
+    inner.state().created.entry(key(session)).or_default().push(file.clone());
+    file
+}
+
+/// Uploads: the bytes at once (`media`), or resumable: a `Location` that is good for the following `PUT`s.
+pub(super) fn upload(inner: &Inner, entry: &Entry, session: &Session) -> Result<Answer, Answer> {
+    consented(session, &WRITE)?;
+    let length = usize::try_from(entry.body_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    let kind = entry.param("uploadType").unwrap_or_default();
+    match (entry.method().as_str(), kind.as_str()) {
+        ("POST", "resumable") => {
+            let id = format!("AB{}", text::random(text::URL64, 60));
+            let metadata = entry.json().unwrap_or_else(|| json!({ "name": "Untitled" }));
+            let uploads = (ProviderKind::Google, format!("upload/{id}"));
+            inner.state().created.entry(uploads).or_default().push(metadata);
+            let path = entry.path();
+            let location = format!("{}{path}?uploadType=resumable&upload_id={id}", entry.origin());
+            Ok(Answer::new(200).header("location", location).header("x-guploader-uploadid", id))
+        }
+        ("PUT", "resumable") => resume(inner, entry, session, length),
+        ("POST", _) => {
+            let created = create(inner, session, &json!({}), length);
+            masked(entry, USUAL, &created)
+        }
+        _ => Err(not_found("the requested entity")),
+    }
+}
+
+/// `Content-Range: bytes 0-99/200` goes on with 308 and no `Location`; the last part makes the file.
+fn resume(inner: &Inner, entry: &Entry, session: &Session, length: usize) -> Result<Answer, Answer> {
+    let uploads = (ProviderKind::Google, format!("upload/{}", entry.param("upload_id").unwrap_or_default()));
+    let metadata = inner.state().created.get(&uploads).and_then(|known| known.first().cloned());
+    let metadata = metadata.ok_or_else(|| not_found("the upload session"))?;
+    let part = entry.header("content-range").and_then(|range| {
+        let (span, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+        let last: usize = span.split_once('-')?.1.parse().ok()?;
+        Some((last, total.parse::<usize>().ok()?))
+    });
+    match part {
+        Some((last, total)) if last + 1 < total => {
+            Ok(Answer::new(308).header("range", format!("bytes=0-{last}")))
+        }
+        part => {
+            inner.state().created.remove(&uploads);
+            let size = part.map_or(length, |(_, total)| total);
+            let created = create(inner, session, &metadata, size);
+            masked(entry, USUAL, &created)
+        }
+    }
+}

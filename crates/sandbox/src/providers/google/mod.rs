@@ -1,0 +1,93 @@
+//! Google's APIs (facts 2): one port for all hosts, told apart by path and, where it is sent, by `Host`.
+
+mod calendar;
+mod drive;
+mod gmail;
+mod mask;
+mod paging;
+mod people;
+mod refusals;
+mod userinfo;
+
+use std::sync::Arc;
+
+use ::http::Response;
+
+pub(super) use refusals::troubles;
+use refusals::{credentials, not_found, oauth_credentials, scope_missing};
+
+use super::{NoSession, Session, common, session};
+use crate::ProviderKind;
+use crate::http::{Answer, Body};
+use crate::inner::Inner;
+use crate::journal::Entry;
+
+const PREFIX: &str = "https://www.googleapis.com/auth/";
+
+/// Passes when the user consented to one of `scopes` (without their common prefix).
+fn consented(session: &Session, scopes: &[&str]) -> Result<(), Answer> {
+    let full: Vec<String> = scopes.iter().map(|scope| format!("{PREFIX}{scope}")).collect();
+    if full.iter().any(|scope| session.has(scope)) { Ok(()) } else { Err(scope_missing(&full)) }
+}
+
+/// The hosts under `googleapis.com` that serve a path.
+fn labels(segments: &[&str]) -> &'static [&'static str] {
+    match segments {
+        ["v1", "userinfo"] => &["openidconnect"],
+        ["v1", "people" | "contactGroups" | "otherContacts", ..] => &["people"],
+        ["v1", ..] => &[],
+        ["gmail", ..] => &["gmail", "www"],
+        ["drive" | "upload", ..] => &["www", "drive", "content"],
+        ["calendar", ..] => &["www", "calendar-json"],
+        ["oauth2", ..] => &["www", "oauth2"],
+        _ => &["www", "openidconnect", "people", "gmail", "drive"],
+    }
+}
+
+/// Whether the host the caller named, if it is one of Google's at all, is the one this path lives on.
+fn at_home(entry: &Entry, segments: &[&str]) -> bool {
+    let host = entry.host().split(':').next().unwrap_or_default().to_ascii_lowercase();
+    host.strip_suffix(".googleapis.com").is_none_or(|label| labels(segments).contains(&label))
+}
+
+pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
+    let segments = entry.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if !at_home(entry, &segments) {
+        let page = "<html lang=en><title>Error 404 (Not Found)!!1</title><p>The requested URL was not found on this server.";
+        return Answer::html(404, page).into_response();
+    }
+    let session = match session(inner, ProviderKind::Google, entry, &["bearer"]) {
+        Ok(session) => session,
+        Err(why) if matches!(segments.as_slice(), ["v1", "userinfo"] | ["oauth2", ..]) => {
+            return oauth_credentials(why).into_response();
+        }
+        Err(why) => return credentials(why).into_response(),
+    };
+    if let ["sandbox", rest @ ..] = segments.as_slice() {
+        return common::answer(inner, entry, &session, rest);
+    }
+    let answer = api(inner, entry, &session, &segments).unwrap_or_else(|refusal| refusal);
+    let answer = answer.header("vary", "Origin, X-Origin, Referer").header("server", "ESF");
+    answer.header("x-content-type-options", "nosniff").into_response()
+}
+
+fn api(inner: &Inner, entry: &Entry, session: &Session, segments: &[&str]) -> Result<Answer, Answer> {
+    match segments {
+        ["v1", "userinfo"] | ["oauth2", "v2" | "v3", "userinfo"] => {
+            userinfo::answer(session, segments.get(1).copied().unwrap_or_default())
+        }
+        ["drive", "v3", rest @ ..] => drive::answer(inner, entry, session, rest),
+        ["upload", "drive", "v3", "files"] => drive::upload(inner, entry, session),
+        ["calendar", "v3", rest @ ..] => calendar::answer(inner, entry, session, rest),
+        ["v1", "people", rest @ ..] => people::answer(entry, session, rest),
+        ["gmail", "v1", "users", user, rest @ ..] => {
+            if *user != "me" && *user != session.account.email {
+                let why = format!("Delegation denied for {}", session.account.email);
+                return Err(refusals::error(403, &why, "forbidden", "global"));
+            }
+            gmail::answer(inner, entry, session, rest)
+        }
+        _ => Err(not_found("the requested entity")),
+    }
+}

@@ -1,0 +1,137 @@
+//! Google's refusals: two envelopes, often merged (facts 2.2).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::NoSession;
+use crate::http::Answer;
+use crate::providers::troubles::Trouble;
+use crate::text;
+
+const REALM: &str = "Bearer realm=\"https://accounts.google.com/\"";
+
+fn word(status: u16) -> &'static str {
+    match status {
+        400 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        410 => "FAILED_PRECONDITION",
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        _ => "INTERNAL",
+    }
+}
+
+fn envelope(status: u16, message: &str, reason: &str, domain: &str) -> Value {
+    json!({ "error": {
+        "code": status, "message": message, "status": word(status),
+        "errors": [{ "message": message, "domain": domain, "reason": reason }],
+    } })
+}
+
+/// An error in both envelopes at once.
+pub(super) fn error(status: u16, message: &str, reason: &str, domain: &str) -> Answer {
+    Answer::json(status, &envelope(status, message, reason, domain))
+}
+
+/// The same with `google.rpc.ErrorInfo` under `details`.
+fn explained(status: u16, message: &str, reason: &str, domain: &str, info: (&str, Value)) -> Answer {
+    let mut body = envelope(status, message, reason, domain);
+    let (why, metadata) = info;
+    if let Some(members) = body.get_mut("error") {
+        let info = json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": why, "domain": "googleapis.com",
+            "metadata": metadata,
+        });
+        crate::mint::merge(members, json!({ "details": [info] }));
+    }
+    Answer::json(status, &body)
+}
+
+pub(super) fn not_found(what: &str) -> Answer {
+    error(404, &format!("Not Found: {what}."), "notFound", "global")
+}
+
+pub(super) fn invalid(message: &str) -> Answer {
+    error(400, message, "invalid", "global")
+}
+
+/// No, or no good, token: expired and revoked cannot be told apart.
+pub(super) fn credentials(why: NoSession) -> Answer {
+    if why == NoSession::Missing {
+        let text = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or \
+                    other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
+        let info = ("CREDENTIALS_MISSING", json!({ "service": "www.googleapis.com" }));
+        return explained(401, text, "required", "global", info).header("www-authenticate", REALM);
+    }
+    let text = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid \
+                authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
+    let body = json!({ "error": {
+        "code": 401, "message": text, "status": "UNAUTHENTICATED",
+        "errors": [{
+            "message": "Invalid Credentials", "domain": "global", "reason": "authError",
+            "location": "Authorization", "locationType": "header",
+        }],
+        "details": [{
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCESS_TOKEN_EXPIRED",
+            "domain": "googleapis.com", "metadata": { "service": "www.googleapis.com" },
+        }],
+    } });
+    Answer::json(401, &body).header("www-authenticate", format!("{REALM}, error=\"invalid_token\""))
+}
+
+/// The user-info endpoints speak OAuth's envelope instead.
+pub(super) fn oauth_credentials(why: NoSession) -> Answer {
+    let description = if why == NoSession::Missing { "Missing credentials." } else { "Invalid Credentials" };
+    Answer::json(401, &json!({ "error": "invalid_request", "error_description": description }))
+        .header("www-authenticate", format!("{REALM}, error=\"invalid_token\""))
+}
+
+/// The user consented to none of `scopes`.
+pub(super) fn scope_missing(scopes: &[String]) -> Answer {
+    let info = ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", json!({ "service": "www.googleapis.com" }));
+    let text = "Request had insufficient authentication scopes.";
+    let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
+    explained(403, text, "insufficientPermissions", "global", info).header("www-authenticate", challenge)
+}
+
+/// The refusals that no request brings about by itself.
+pub(in crate::providers) fn troubles() -> Vec<Trouble> {
+    let limit = |status, reason: &str| error(status, "User Rate Limit Exceeded", reason, "usageLimits");
+    let later = text::rfc3339_in(Duration::from_secs(90));
+    let gmail = error(
+        429,
+        &format!("User-rate limit exceeded.  Retry after {later}"),
+        "rateLimitExceeded",
+        "usageLimits",
+    );
+    let off = "Google Drive API has not been used in project 123456789012 before or it is disabled. Enable it by visiting \
+               https://console.developers.google.com/apis/api/drive.googleapis.com/overview?project=123456789012 then retry.";
+    let off_info = json!({ "service": "drive.googleapis.com", "consumer": "projects/123456789012" });
+    let right = "The user does not have sufficient permissions for this file.";
+    vec![
+        Trouble::new("token-dead", credentials(NoSession::Expired)),
+        Trouble::new("token-dead-oauth", oauth_credentials(NoSession::Expired)),
+        Trouble::new("scope-missing", scope_missing(&[format!("{}drive.readonly", super::PREFIX)])),
+        Trouble::new("user-limit", limit(403, "userRateLimitExceeded")),
+        Trouble::new("rate-limit", limit(429, "rateLimitExceeded")),
+        Trouble::new("gmail-limit", gmail),
+        Trouble::new("quota", error(403, "Quota exceeded.", "quotaExceeded", "usageLimits")),
+        Trouble::new("daily-limit", error(403, "Daily Limit Exceeded", "dailyLimitExceeded", "usageLimits")),
+        Trouble::new(
+            "api-off",
+            explained(403, off, "accessNotConfigured", "usageLimits", ("SERVICE_DISABLED", off_info)),
+        ),
+        Trouble::new("denied", error(403, right, "insufficientFilePermissions", "global")),
+        Trouble::new(
+            "domain-policy",
+            error(403, "The domain administrators have disabled Drive apps.", "domainPolicy", "global"),
+        ),
+        Trouble::new("not-found", not_found("File not found: 1x")),
+        Trouble::new("backend-error", error(503, "Backend Error", "backendError", "global")),
+        Trouble::new("internal-error", error(500, "Internal Error", "internalError", "global")),
+    ]
+}

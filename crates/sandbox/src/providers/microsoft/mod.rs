@@ -1,0 +1,137 @@
+//! `graph.microsoft.com` (facts 6): the user, mail, calendar, drive.
+
+mod drive;
+mod outlook;
+mod refusals;
+
+use std::sync::Arc;
+
+use ::http::Response;
+use serde_json::{Value, json};
+
+pub(super) use refusals::troubles;
+use refusals::{dead, error, lacks, not_found};
+
+use super::{Session, common, number, session};
+use crate::ProviderKind;
+use crate::http::{Answer, Body};
+use crate::inner::Inner;
+use crate::journal::Entry;
+use crate::text;
+
+/// Passes when the user consented to one of `scopes`.
+fn consented(session: &Session, area: &str, scopes: &[&str]) -> Result<(), Answer> {
+    let held = |wanted: &&str| session.grant.scopes.iter().any(|scope| scope.eq_ignore_ascii_case(wanted));
+    if scopes.iter().any(held) { Ok(()) } else { Err(lacks(area)) }
+}
+
+/// The address of `path` as the caller knows it.
+fn at(entry: &Entry, version: &str, path: &str) -> String {
+    format!("{}/{version}/{path}", entry.origin())
+}
+
+/// One page by `$top` and `$skip`, with a whole `@odata.nextLink` to the next one.
+fn paged(entry: &Entry, context: &str, all: &[Value]) -> Answer {
+    let size = number(entry, "$top", 10, 1000).max(1);
+    let start = number(entry, "$skip", 0, usize::MAX);
+    let shown: Vec<Value> = all.iter().skip(start).take(size).map(|item| selected(entry, item)).collect();
+    let mut body = json!({ "@odata.context": context, "value": shown });
+    if start.saturating_add(size) < all.len() {
+        let next = next_link(entry, "$skip", &(start + size).to_string());
+        crate::mint::merge(&mut body, json!({ "@odata.nextLink": next }));
+    }
+    if entry.param("$count").as_deref() == Some("true") {
+        crate::mint::merge(&mut body, json!({ "@odata.count": all.len() }));
+    }
+    Answer::json(200, &body)
+}
+
+fn next_link(entry: &Entry, name: &str, value: &str) -> String {
+    let others = entry.params().into_iter().filter(|(known, _)| known != "$skip" && known != "$skiptoken");
+    let query: Vec<String> = others
+        .chain([(name.to_owned(), value.to_owned())])
+        .map(|(name, value)| format!("{}={}", text::encode(&name).replace("%24", "$"), text::encode(&value)))
+        .collect();
+    format!("{}{}?{}", entry.origin(), entry.path(), query.join("&"))
+}
+
+/// Only the members that `$select` names, and the annotations.
+fn selected(entry: &Entry, item: &Value) -> Value {
+    let (Some(names), Some(members)) = (entry.param("$select"), item.as_object()) else {
+        return item.clone();
+    };
+    let names: Vec<&str> = names.split(',').map(str::trim).collect();
+    let kept = members.iter().filter(|(name, _)| {
+        name.starts_with('@') || *name == "id" || names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
+    });
+    Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
+    let raw = entry.segments();
+    let session = match session(inner, ProviderKind::Microsoft, entry, &["bearer"]) {
+        Ok(session) => session,
+        Err(why) => return marked(entry, dead(why)).into_response(),
+    };
+    if let Some((_, rest)) = raw.split_first().filter(|(first, _)| *first == "sandbox") {
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        return common::answer(inner, entry, &session, &rest);
+    }
+    let answer = api(inner, entry, &session, &raw).unwrap_or_else(|refusal| refusal);
+    marked(entry, answer).into_response()
+}
+
+fn marked(entry: &Entry, answer: Answer) -> Answer {
+    let id = text::random(b"0123456789abcdef", 32);
+    let part = |from: usize, to: usize| id.get(from..to).unwrap_or_default();
+    let id = format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32));
+    let client = entry.header("client-request-id").unwrap_or(&id).to_owned();
+    answer
+        .header("request-id", &id)
+        .header("client-request-id", client)
+        .header("x-ms-ags-diagnostic", r#"{"ServerInfo":{"DataCenter":"UK South","Slice":"E","Ring":"5"}}"#)
+        .header("cache-control", "private")
+}
+
+/// Graph ignores the case of its own words; ids keep theirs.
+fn api(inner: &Inner, entry: &Entry, session: &Session, raw: &[String]) -> Result<Answer, Answer> {
+    let lower: Vec<String> = raw.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let raw: Vec<&str> = raw.iter().map(String::as_str).collect();
+    let [version @ ("v1.0" | "beta"), rest @ ..] = lower.as_slice() else {
+        return Err(error(400, "BadRequest", &format!("Invalid version: {}", raw.first().unwrap_or(&""))));
+    };
+    let account = &session.account;
+    let (rest, ids) = match rest {
+        ["me", rest @ ..] => (rest, raw.get(2..).unwrap_or_default()),
+        ["users", id, rest @ ..] if *id == account.id || *id == account.email => {
+            (rest, raw.get(3..).unwrap_or_default())
+        }
+        ["users", ..] => return Err(lacks("users")),
+        ["$batch"] => return Ok(Answer::json(200, &json!({ "responses": [] }))),
+        _ => return Err(not_found()),
+    };
+    match (entry.method().as_str(), rest) {
+        ("GET" | "HEAD", []) => {
+            consented(session, "users", &["User.Read", "User.ReadWrite", "User.ReadBasic.All"])?;
+            Ok(Answer::json(200, &selected(entry, &me(entry, version, session))))
+        }
+        (_, ["drive" | "drives", ..]) => drive::answer(inner, entry, session, version, rest, ids),
+        _ => outlook::answer(inner, entry, session, version, rest, ids),
+    }
+}
+
+fn me(entry: &Entry, version: &str, session: &Session) -> Value {
+    let account = &session.account;
+    let (given, family) = account.name.split_once(' ').unwrap_or((&account.name, ""));
+    let mut body = json!({
+        "@odata.context": at(entry, version, "$metadata#users/$entity"), "id": account.id, "displayName": account.name,
+        "givenName": given, "surname": family, "mail": account.email, "userPrincipalName": account.email,
+        "jobTitle": "Joiner", "officeLocation": "18/2111", "preferredLanguage": "en-GB",
+        "businessPhones": ["+44 20 7946 0000"],
+    });
+    if let Some(members) = body.as_object_mut() {
+        members.insert("mobilePhone".to_owned(), Value::Null);
+    }
+    body
+}
