@@ -19,7 +19,8 @@ use crate::ProviderKind;
 use crate::http::Body;
 use crate::inner::Inner;
 use crate::journal::Entry;
-use crate::world::state::{Account, Grant, Presented};
+use crate::world::grants::{Grant, Presented};
+use crate::world::state::Account;
 
 /// A request that carries a good token.
 #[derive(Clone, Debug)]

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::grants::{GrantId, Grants};
 use super::people::{Client, Identity, User};
-use super::state::{GrantId, Held, Record};
+use super::state::{Held, Record};
 use crate::ProviderKind;
 use crate::inner::Inner;
 use crate::keys::KeyError;
@@ -302,7 +303,7 @@ impl LiveWorld {
         &self,
         user_id: &str,
         connection: &str,
-        mut change: impl FnMut(&mut super::state::Grants, GrantId),
+        mut change: impl FnMut(&mut Grants, GrantId),
     ) -> bool {
         let mut state = self.inner.state();
         let Some(record) = state.users.get(user_id) else { return false };

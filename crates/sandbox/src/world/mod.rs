@@ -1,6 +1,7 @@
 //! The world a sandbox starts with: users, their identities, and what the providers know of them.
 
 mod demo;
+pub(crate) mod grants;
 mod live;
 mod people;
 pub(crate) mod state;

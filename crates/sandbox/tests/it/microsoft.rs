@@ -17,7 +17,7 @@ async fn graph_ignores_case_and_lists_page_by_next_link() {
         ("v1.0/me/messages?$top=10&$select=subject", 23, 3),
         // The second of the three is empty.
         ("v1.0/me/events", 14, 3),
-        ("beta/me/drive/root/children?$top=5", 12, 3),
+        ("beta/me/drive/Root/children?$top=5", 12, 3),
     ] {
         let mut url = Some(sandbox.provider_url(MICROSOFT).join(path).expect("a path").to_string());
         let (mut items, mut seen) = (Vec::new(), 0);
@@ -36,7 +36,7 @@ async fn graph_ignores_case_and_lists_page_by_next_link() {
 #[tokio::test]
 async fn content_redirects_to_a_host_that_needs_no_token() {
     let sandbox = Sandbox::builder().loopback_downloads(true).start().await.expect("the sandbox starts");
-    let (_, list) = json(get(&sandbox, MICROSOFT, BEN, CONNECTION, "v1.0/me/drive/root/children")).await;
+    let (_, list) = json(get(&sandbox, MICROSOFT, BEN, CONNECTION, "v1.0/me/drive/Root/children")).await;
     let path = format!("v1.0/me/drive/items/{}/content", text(&list, "/value/0/id"));
     let answer = get(&sandbox, MICROSOFT, BEN, CONNECTION, &path).send().await.expect("an answer");
     let location = answer.headers()["location"].to_str().expect("text").to_owned();
@@ -55,7 +55,7 @@ async fn each_area_refuses_in_its_own_word() {
     for (path, code) in [
         ("v1.0/me", "Authorization_RequestDenied"),
         ("v1.0/me/messages", "ErrorAccessDenied"),
-        ("v1.0/me/drive/root/children", "accessDenied"),
+        ("v1.0/me/drive/Root/children", "accessDenied"),
     ] {
         let (status, body) = json(get(&sandbox, MICROSOFT, BEN, CONNECTION, path)).await;
         assert_eq!((status, text(&body, "/error/code")), (403, code), "{path}");

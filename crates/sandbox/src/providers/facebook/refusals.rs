@@ -64,86 +64,58 @@ pub(super) fn unknown_path(path: &str) -> Answer {
     )
 }
 
+/// Sessions that are over: name, sub-code, message.
+const OVER: [(&str, u64, &str); 5] = [
+    ("token-expired", 463, "Session has expired on Tuesday, 03-Feb-26 04:00:00 PST."),
+    ("checkpoint", 459, "You cannot access the app till you log in to www.facebook.com."),
+    ("password-changed", 460, "The session is invalid because the user changed the password."),
+    ("unconfirmed", 464, "The user is not a confirmed user."),
+    ("logged-out", 467, "The session is invalid because the user logged out."),
+];
+
+/// All others: name, status, code, message.
+const ERRORS: [(&str, u16, u64, &str); 13] = [
+    ("login-expired", 400, 102, "Session key invalid or no longer valid"),
+    ("permission", 403, 10, "(#10) This endpoint requires the 'pages_read_engagement' permission."),
+    ("capability", 400, 3, "(#3) Application does not have the capability to make this API call."),
+    ("app-limit", 400, 4, "(#4) Application request limit reached"),
+    ("app-limit-403", 403, 4, "(#4) Application request limit reached"),
+    ("user-limit", 400, 17, "(#17) User request limit reached"),
+    ("page-limit", 400, 32, "(#32) Page request limit reached"),
+    ("application-limit", 400, 341, "(#341) Application limit reached"),
+    ("custom-limit", 400, 613, "(#613) Calls to this api have exceeded the rate limit."),
+    ("business-limit", 400, 80_001, "(#80001) There have been too many calls to this Page account."),
+    ("blocked", 403, 368, "The action attempted has been deemed abusive or is otherwise disallowed"),
+    ("parameter", 400, 100, "(#100) Invalid parameter"),
+    ("proof", 400, 100, "Invalid appsecret_proof provided in the API argument"),
+];
+
 /// The refusals that no request brings about by itself.
 pub(in crate::providers) fn troubles() -> Vec<Trouble> {
-    let limit =
-        |status, code: u64, what: &str| error(status, code, &format!("(#{code}) {what} limit reached"));
     let usage = r#"{"call_count":100,"total_time":25,"total_cputime":25}"#;
     let business = r#"{"1789":[{"type":"pages","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#;
-    let over =
-        |subcode, text: &str| session_over(Some(subcode), &format!("Error validating access token: {text}"));
-    vec![
-        Trouble::new("token-expired", session_over(Some(463), EXPIRED)),
+    let mut all: Vec<Trouble> = OVER
+        .into_iter()
+        .map(|(name, subcode, text)| {
+            Trouble::new(name, session_over(Some(subcode), &format!("Error validating access token: {text}")))
+        })
+        .collect();
+    all.extend(ERRORS.into_iter().map(|(name, status, code, message)| {
+        let answer = error(status, code, message);
+        let answer = match name {
+            "app-limit" | "app-limit-403" => answer.header("x-app-usage", usage),
+            "business-limit" => answer.header("x-business-use-case-usage", business),
+            _ => answer,
+        };
+        Trouble::new(name, answer)
+    }));
+    let transient = "An unexpected error has occurred. Please retry your request later.";
+    all.extend([
         Trouble::new("token-dead", dead(NoSession::Revoked, "")),
         Trouble::new("token-invalid", session_over(None, "Invalid OAuth access token.")),
-        Trouble::new(
-            "checkpoint",
-            over(
-                459,
-                "You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
-            ),
-        ),
-        Trouble::new(
-            "password-changed",
-            over(
-                460,
-                "The session has been invalidated because the user changed their password or Facebook has changed the session for security reasons.",
-            ),
-        ),
-        Trouble::new(
-            "unconfirmed",
-            over(464, "Sessions for the user are not allowed because the user is not a confirmed user."),
-        ),
-        Trouble::new("logged-out", over(467, "The session is invalid because the user logged out.")),
-        Trouble::new("login-expired", error(400, 102, "Session key invalid or no longer valid")),
-        Trouble::new(
-            "permission",
-            error(
-                403,
-                10,
-                "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.",
-            ),
-        ),
         Trouble::new("scope-missing", permission("user_photos")),
-        Trouble::new(
-            "capability",
-            error(400, 3, "(#3) Application does not have the capability to make this API call."),
-        ),
-        Trouble::new("app-limit", limit(400, 4, "Application request").header("x-app-usage", usage)),
-        Trouble::new("app-limit-403", limit(403, 4, "Application request").header("x-app-usage", usage)),
-        Trouble::new("user-limit", limit(400, 17, "User request")),
-        Trouble::new("page-limit", limit(400, 32, "Page request")),
-        Trouble::new("application-limit", limit(400, 341, "Application")),
-        Trouble::new(
-            "custom-limit",
-            error(400, 613, "(#613) Calls to this api have exceeded the rate limit."),
-        ),
-        Trouble::new(
-            "business-limit",
-            limit(
-                400,
-                80_001,
-                "There have been too many calls to this Page account. Wait a bit and try again; the",
-            )
-            .header("x-business-use-case-usage", business),
-        ),
-        Trouble::new(
-            "blocked",
-            error(403, 368, "The action attempted has been deemed abusive or is otherwise disallowed"),
-        ),
-        Trouble::new(
-            "transient",
-            full(
-                500,
-                "OAuthException",
-                2,
-                None,
-                "An unexpected error has occurred. Please retry your request later.",
-                true,
-            ),
-        ),
-        Trouble::new("parameter", error(400, 100, "(#100) Invalid parameter")),
-        Trouble::new("proof", error(400, 100, "Invalid appsecret_proof provided in the API argument")),
+        Trouble::new("transient", full(500, "OAuthException", 2, None, transient, true)),
         Trouble::new("not-found", unknown_path("1")),
-    ]
+    ]);
+    all
 }

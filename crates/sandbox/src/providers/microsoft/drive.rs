@@ -55,7 +55,7 @@ pub(super) fn answer(
             ))
         }
         ("GET" | "HEAD", ["drive", "root", "children"]) => {
-            let context = at(entry, version, "$metadata#users('me')/drive/root/children");
+            let context = at(entry, version, "$metadata#users('me')/drive/items");
             let all: Vec<Value> = (1..=ITEMS).map(|number| item(inner, number, true)).collect();
             Ok(paged(entry, &context, &all))
         }
