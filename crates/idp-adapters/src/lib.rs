@@ -4,6 +4,8 @@ mod adapter;
 mod bitbucket;
 mod challenge;
 mod claims;
+#[cfg(feature = "client")]
+pub mod client;
 mod description;
 mod exchange;
 mod facebook;
@@ -39,6 +41,8 @@ pub use self::{
     },
     outcome::{Classified, Head, Outcome, Verdict},
 };
+
+pub use token_keeper::BearerToken;
 
 /// What our own requests call themselves; providers that want a `User-Agent` get it when the caller sent none.
 pub(crate) const USER_AGENT: &str = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));

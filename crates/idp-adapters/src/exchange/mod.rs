@@ -6,7 +6,7 @@ mod request;
 
 pub(crate) use self::{
     reply::{Words, error_word, members, refreshed, revoke_refused},
-    request::{bare, basic, get, post_form, set_form},
+    request::{bare, basic, get, post_form, segment, set_form},
 };
 
 use std::{fmt, time::Duration, time::SystemTime};
@@ -87,7 +87,7 @@ pub struct RevokeInput<'a> {
 /// `template` with `{client_id}` replaced by the percent-encoded client id.
 #[must_use]
 pub fn fill_client_id(template: &str, client_id: &str) -> String {
-    template.replace("{client_id}", &request::segment(client_id))
+    template.replace("{client_id}", &segment(client_id))
 }
 
 /// A request to be sent as it is, redirects off. Its `Debug` shows neither query, header values nor body.
@@ -262,7 +262,7 @@ impl RevokeError {
 }
 
 /// `text` if it looks like an error word: what a provider puts elsewhere could be anything, a token included.
-fn word(text: &str) -> Option<String> {
+pub(crate) fn word(text: &str) -> Option<String> {
     let plain = |b: u8| {
         b.is_ascii_lowercase() || b.is_ascii_uppercase() || b.is_ascii_digit() || b"_-. ".contains(&b)
     };

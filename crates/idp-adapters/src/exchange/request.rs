@@ -14,7 +14,7 @@ use super::{ClientProof, HttpRequest, OAuthClient};
 /// What may stand unencoded in a path segment and in Basic credentials.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-pub(super) fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 

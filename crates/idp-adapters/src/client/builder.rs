@@ -1,0 +1,166 @@
+//! Making clients.
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+use http::HeaderMap;
+use secrecy::SecretString;
+use token_keeper::BearerToken;
+use url::Url;
+
+use super::{Error, HttpClient, api::Api, http::is_safe};
+use crate::adapter;
+
+/// A typed client of one provider; the five of this module are all there are.
+pub trait Provider: sealed::Provider {}
+
+pub(crate) mod sealed {
+    use std::sync::Arc;
+
+    use http::HeaderMap;
+
+    use super::Api;
+    use crate::Kind;
+
+    /// What a client is made of.
+    pub trait Provider: Sized {
+        /// Which adapter knows the provider.
+        const KIND: Kind;
+        /// The version in front of every path.
+        const VERSION: &'static str = "";
+        /// Headers of all calls.
+        fn headers() -> HeaderMap {
+            HeaderMap::new()
+        }
+        /// The client around its inside.
+        fn wrap(inside: Inside) -> Self;
+    }
+
+    /// What clients share. Public only because the trait is; nobody else can name it.
+    #[derive(Debug)]
+    pub struct Inside(pub(crate) Arc<Api>);
+}
+
+/// Makes a client out of a token and, as needed, another base URL, a shared [`HttpClient`] and what is known about
+/// the token.
+#[derive(Debug)]
+pub struct Builder<C> {
+    token: BearerToken,
+    base: Option<Url>,
+    pub(crate) upstreams: BTreeMap<String, Url>,
+    pub(crate) app_secret: Option<SecretString>,
+    pub(crate) version: Option<String>,
+    granted: Option<Vec<String>>,
+    http: Option<HttpClient>,
+    client: PhantomData<fn() -> C>,
+}
+
+impl<C: Provider> Builder<C> {
+    pub(crate) fn new(token: BearerToken) -> Self {
+        Self {
+            token,
+            base: None,
+            upstreams: BTreeMap::new(),
+            app_secret: None,
+            version: None,
+            granted: None,
+            http: None,
+            client: PhantomData,
+        }
+    }
+
+    /// Calls go here instead of to the provider's own hosts: an origin with an optional path, which is put before
+    /// the path of every call (`https://HOST/api/v3` for a GitHub Enterprise Server). `https`, or `http` to a
+    /// loopback address.
+    #[must_use]
+    pub fn base_url(mut self, url: Url) -> Self {
+        self.base = Some(url);
+        self
+    }
+
+    /// Connections to share with other clients. Default: a pool of its own.
+    #[must_use]
+    pub fn http(mut self, http: HttpClient) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// The scopes the token is known to hold. Calls that certainly need another one then fail without being sent,
+    /// and [`Error::connection_scope`] can name all that is needed.
+    #[must_use]
+    pub fn granted_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.granted = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The client. Opens no connection.
+    ///
+    /// # Errors
+    /// A base URL is neither `https` nor on loopback, or holds more than origin and path; or TLS cannot be set up.
+    pub fn build(self) -> Result<C, Error> {
+        let kind = <C as sealed::Provider>::KIND;
+        let (http, adapter) = (self.http.unwrap_or_default(), adapter(kind));
+        for url in self.upstreams.values().chain(&self.base) {
+            if !is_safe(url) || url.query().is_some() || url.fragment().is_some() {
+                return Err(Error::setup(
+                    kind,
+                    "a base URL is https, or http to a loopback address, without user, query and fragment",
+                ));
+            }
+        }
+        let api = Api {
+            adapter,
+            base: self.base,
+            upstreams: self.upstreams,
+            token: self.token,
+            app_secret: self.app_secret,
+            granted: self.granted,
+            version: self.version.unwrap_or_else(|| <C as sealed::Provider>::VERSION.to_owned()),
+            headers: <C as sealed::Provider>::headers(),
+            http,
+        };
+        let own = api.base(adapter.default_origin().unwrap_or_default().trim_start_matches("https://"))?;
+        api.http.pool(&own).ok_or_else(|| {
+            Error::setup(kind, "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?")
+        })?;
+        Ok(C::wrap(sealed::Inside(Arc::new(api))))
+    }
+}
+
+/// Defines a typed client: its type, its constructors and `profile`'s neighbours.
+macro_rules! typed_client {
+    ($(#[$doc:meta])* $name:ident, $kind:expr $(, $item:item)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            api: ::std::sync::Arc<$crate::client::api::Api>,
+        }
+
+        impl $crate::client::builder::sealed::Provider for $name {
+            const KIND: $crate::Kind = $kind;
+            $($item)*
+            fn wrap(inside: $crate::client::builder::sealed::Inside) -> Self {
+                Self { api: inside.0 }
+            }
+        }
+
+        impl $crate::client::Provider for $name {}
+
+        impl $name {
+            /// A client of the provider's own hosts with default settings.
+            ///
+            /// # Errors
+            /// TLS cannot be set up.
+            pub fn new(token: ::token_keeper::BearerToken) -> Result<Self, $crate::client::Error> {
+                Self::builder(token).build()
+            }
+
+            /// Starts a client with settings of its own.
+            #[must_use]
+            pub fn builder(token: ::token_keeper::BearerToken) -> $crate::client::Builder<Self> {
+                $crate::client::Builder::new(token)
+            }
+        }
+    };
+}
+
+pub(crate) use typed_client;

@@ -1,0 +1,58 @@
+//! Typed clients: one call to one provider for one user's token (feature `client`).
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! use idp_adapters::{BearerToken, client::GitHub};
+//!
+//! let github = GitHub::new(BearerToken::new("gho_...")?)?;
+//! let mut repositories = github.repositories().param("sort", "pushed").items();
+//! while let Some(repository) = repositories.try_next().await? {
+//!     println!("{}", repository.full_name);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A client takes a token, and as needed a base URL, a shared [`HttpClient`], and the scopes the token is known to
+//! hold ([`Builder`]). A [`Call`] answers one thing and is awaited; a [`Listing`] has [`Page`]s with an opaque
+//! [`Cursor`], or is read as [`Items`], a stream. Whatever goes wrong is an [`Error`] that says it in
+//! provider-neutral words. Nothing is tried again: [`Error::is_transient`] and [`Error::retry_after`] say whether
+//! and when that makes sense.
+//!
+//! Models hold what is most used of what providers answer. Members that a provider leaves out or sets to null are
+//! `None` or empty, unknown ones are passed over; times are the provider's text (RFC 3339 unless said otherwise).
+
+mod api;
+mod builder;
+mod call;
+mod error;
+pub mod github;
+mod http;
+mod items;
+mod lenient;
+mod links;
+mod listing;
+mod request;
+
+use std::sync::Arc;
+
+use self::{api::Api, request::Request};
+use crate::Profile;
+
+pub use self::{
+    builder::{Builder, Provider},
+    call::{Call, Conditional, ETag, InvalidETag},
+    error::Error,
+    github::GitHub,
+    http::{HttpClient, HttpClientBuilder},
+    items::Items,
+    listing::{Cursor, Listing, Page},
+};
+
+/// A call of the profile, read by the adapter.
+fn profile(api: &Arc<Api>, request: Request) -> Call<Profile> {
+    Call::reading(api, request, |api, answer| {
+        let profile = api.adapter.profile(&answer.body);
+        profile.map_err(|_| Error::malformed(api.kind(), "it is no profile with a user id"))
+    })
+}

@@ -1,0 +1,17 @@
+//! The typed clients against providers of the tests' own making.
+#![cfg(feature = "client")]
+
+mod calls;
+mod cases;
+mod core;
+mod github;
+mod refusals;
+mod server;
+
+use idp_adapters::BearerToken;
+
+pub(crate) const TOKEN: &str = "idp-token-Th4t-must-not-show";
+
+pub(crate) fn token() -> BearerToken {
+    BearerToken::new(TOKEN).unwrap()
+}
