@@ -16,7 +16,7 @@ use super::{
     http::{Answer, HttpClient, Sending, is_safe},
     request::Request,
 };
-use crate::{Adapter, Head, Kind, Outbound};
+use crate::{Adapter, Head, Kind, Outbound, exchange::segment};
 
 /// So many redirects on the provider's own origin are followed (a renamed repository is one).
 const MAX_HOPS: usize = 3;
@@ -63,7 +63,9 @@ impl Api {
         let path = format!("{}{}", url.path().trim_end_matches('/'), request.path);
         url.set_path(&path);
         if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&request.query);
+            // Spaces as %20, which every server reads; not every one reads a plus.
+            let pair = |(name, value): &(String, String)| format!("{}={}", segment(name), segment(value));
+            url.set_query(Some(&request.query.iter().map(pair).collect::<Vec<_>>().join("&")));
         }
         Ok(url)
     }

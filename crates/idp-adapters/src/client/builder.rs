@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
-use http::HeaderMap;
 use secrecy::SecretString;
 use token_keeper::BearerToken;
 use url::Url;

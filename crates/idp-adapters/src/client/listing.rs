@@ -124,8 +124,11 @@ impl<T> Listing<T> {
         match (&self.after, self.style.next) {
             (None, _) => {}
             (Some(cursor), Next::Token { param, .. }) => request.set(param, cursor.as_str()),
-            (Some(cursor), Next::Link | Next::Url { .. }) => {
+            (Some(cursor), Next::Link) => {
                 request.next = Some(self.api.own_url(request.host, cursor.as_str())?);
+            }
+            (Some(cursor), Next::Url { without, .. }) => {
+                request.next = Some(cleaned(self.api.own_url(request.host, cursor.as_str())?, without));
             }
         }
         Ok(request)

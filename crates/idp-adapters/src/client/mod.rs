@@ -23,15 +23,19 @@
 //! `None` or empty, unknown ones are passed over; times are the provider's text (RFC 3339 unless said otherwise).
 
 mod api;
+pub mod bitbucket;
 mod builder;
 mod call;
 mod error;
+pub mod facebook;
 pub mod github;
+pub mod google;
 mod http;
 mod items;
 mod lenient;
 mod links;
 mod listing;
+pub mod microsoft;
 mod request;
 
 use std::sync::Arc;
@@ -40,13 +44,17 @@ use self::{api::Api, request::Request};
 use crate::Profile;
 
 pub use self::{
+    bitbucket::Bitbucket,
     builder::{Builder, Provider},
     call::{Call, Conditional, ETag, InvalidETag},
     error::Error,
+    facebook::Facebook,
     github::GitHub,
+    google::Google,
     http::{HttpClient, HttpClientBuilder},
     items::Items,
     listing::{Cursor, Listing, Page},
+    microsoft::Microsoft,
 };
 
 /// A call of the profile, read by the adapter.

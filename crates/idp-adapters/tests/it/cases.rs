@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use idp_adapters::{
     Kind,
-    client::{Error, GitHub, github::NewIssue},
+    client::{Bitbucket, Error, Facebook, GitHub, Google, Microsoft, github::NewIssue},
 };
 use url::Url;
 
@@ -55,7 +55,7 @@ macro_rules! fixture {
 }
 
 pub(crate) fn all() -> Vec<Case> {
-    github()
+    [github(), google(), facebook(), bitbucket(), microsoft()].into_iter().flatten().collect()
 }
 
 fn github() -> Vec<Case> {
@@ -131,6 +131,239 @@ fn github() -> Vec<Case> {
             fixture!("github/folder"),
             "repo",
             ["Folder(", "kind: \"dir\""]
+        ),
+    ]
+}
+
+fn google() -> Vec<Case> {
+    vec![
+        case!(
+            "profile",
+            Google,
+            |c| c.profile(),
+            "/oauth2/v3/userinfo",
+            fixture!("google/userinfo"),
+            "email",
+            ["sub: \"1000000001\"", "email_verified: Some(true)", "locale: None"]
+        ),
+        case!(
+            "calendars",
+            Google,
+            |c| c.calendars().page_size(500).page(),
+            "/calendar/v3/users/me/calendarList?maxResults=250",
+            fixture!("google/calendars"),
+            "https://www.googleapis.com/auth/calendar.readonly",
+            ["id: \"ana@example.test\"", "primary: true", "time_zone: None", "next: None"]
+        ),
+        case!(
+            "events",
+            Google,
+            |c| c.events("ana@example.test").param("q", "stand up").page(),
+            "/calendar/v3/calendars/ana%40example.test/events?q=stand+up",
+            format!("{{\"items\":[{}]}}", fixture!("google/event")),
+            "https://www.googleapis.com/auth/calendar.events.readonly",
+            [
+                "summary: Some(\"Stand-up\")",
+                "response_status: Some(\"needsAction\")",
+                "is_self: true",
+                "next: None"
+            ]
+        ),
+        case!(
+            "event",
+            Google,
+            |c| c.event("primary", "7cbh8rpc"),
+            "/calendar/v3/calendars/primary/events/7cbh8rpc",
+            fixture!("google/event"),
+            "https://www.googleapis.com/auth/calendar.events.readonly",
+            ["date_time: Some(\"2026-02-03T09:00:00Z\")", "description: None"]
+        ),
+        case!(
+            "files",
+            Google,
+            |c| c.files().page(),
+            "/drive/v3/files?fields=nextPageToken%2Cfiles(id%2Cname%2CmimeType%2Cdescription%2Csize%2Ctrashed%2Cstarred%2Cparents%2CwebViewLink%2CcreatedTime%2CmodifiedTime%2Cmd5Checksum)",
+            format!("{{\"files\":[{}]}}", fixture!("google/file")),
+            "https://www.googleapis.com/auth/drive.metadata.readonly",
+            ["name: Some(\"Plan.pdf\")", "size: Some(12345)", "starred: false", "next: None"]
+        ),
+        case!(
+            "file",
+            Google,
+            |c| c.file("1abcDEF"),
+            "/drive/v3/files/1abcDEF?fields=id%2Cname%2CmimeType%2Cdescription%2Csize%2Ctrashed%2Cstarred%2Cparents%2CwebViewLink%2CcreatedTime%2CmodifiedTime%2Cmd5Checksum",
+            fixture!("google/file"),
+            "https://www.googleapis.com/auth/drive.metadata.readonly",
+            ["parents: [\"0AB\"]"]
+        ),
+        case!(
+            "contacts",
+            Google,
+            |c| c.contacts().page_size(0).page(),
+            "/v1/people/me/connections?personFields=names%2CemailAddresses%2CphoneNumbers&pageSize=1",
+            fixture!("google/contacts"),
+            "https://www.googleapis.com/auth/contacts.readonly",
+            ["given_name: Some(\"Ben\")", "value: Some(\"ben@example.test\")", "names: []", "next: None"]
+        ),
+    ]
+}
+
+fn facebook() -> Vec<Case> {
+    vec![
+        case!(
+            "profile",
+            Facebook,
+            |c| c.profile(),
+            "/v22.0/me?fields=id%2Cname%2Cfirst_name%2Clast_name%2Cemail%2Cpicture",
+            fixture!("facebook/me"),
+            "user_link",
+            ["sub: \"10220000000000009\"", "email: Some(\"ana@example.test\")", "fbsbx"]
+        ),
+        case!(
+            "permissions",
+            Facebook,
+            |c| c.permissions().page(),
+            "/v22.0/me/permissions",
+            fixture!("facebook/permissions"),
+            "user_link",
+            ["permission: \"user_photos\", status: \"declined\"", "next: None"]
+        ),
+        case!(
+            "photos",
+            Facebook,
+            |c| c.photos().page_size(25).param("type", "uploaded").page(),
+            "/v22.0/me/photos?fields=id%2Cname%2Ccreated_time%2Clink%2Cimages&limit=25&type=uploaded",
+            fixture!("facebook/photos"),
+            "user_photos",
+            ["id: \"777\"", "id: \"778\"", "width: Some(960)", "images: []", "next: None"]
+        ),
+    ]
+}
+
+fn bitbucket() -> Vec<Case> {
+    vec![
+        case!(
+            "profile",
+            Bitbucket,
+            |c| c.profile(),
+            "/2.0/user",
+            fixture!("bitbucket/user"),
+            "account",
+            ["sub: \"{6f1c2b1e-0000-4000-8000-000000000001}\"", "preferred_username: Some(\"ana\")"]
+        ),
+        case!(
+            "workspaces",
+            Bitbucket,
+            |c| c.workspaces().page(),
+            "/2.0/user/workspaces",
+            fixture!("bitbucket/workspaces"),
+            "account",
+            ["slug: \"acme\"", "administrator: Some(true)", "slug: \"other\"", "next: None"]
+        ),
+        case!(
+            "repositories",
+            Bitbucket,
+            |c| c.repositories("{aaaa}").page_size(500).param("role", "member").page(),
+            "/2.0/repositories/%7Baaaa%7D?pagelen=100&role=member",
+            format!("{{\"values\":[{}]}}", fixture!("bitbucket/repository")),
+            "repository",
+            ["full_name: \"acme/atlas\"", "is_private: true", "next: None"]
+        ),
+        case!(
+            "repository",
+            Bitbucket,
+            |c| c.repository("acme", "atlas"),
+            "/2.0/repositories/acme/atlas",
+            fixture!("bitbucket/repository"),
+            "repository",
+            ["size: Some(4711)", "name: Some(\"main\")"]
+        ),
+        case!(
+            "pull_requests",
+            Bitbucket,
+            |c| c.pull_requests("acme", "atlas").page_size(500).page(),
+            "/2.0/repositories/acme/atlas/pullrequests?pagelen=50",
+            format!("{{\"size\":1,\"page\":1,\"values\":[{}]}}", fixture!("bitbucket/pull_request")),
+            "pullrequest",
+            ["title: \"Draw rivers\"", "branch: Some(\"rivers\"), repository: None", "next: None"]
+        ),
+        case!(
+            "pull_request",
+            Bitbucket,
+            |c| c.pull_request("acme", "atlas", 7),
+            "/2.0/repositories/acme/atlas/pullrequests/7",
+            fixture!("bitbucket/pull_request"),
+            "pullrequest",
+            ["comment_count: Some(2)", "task_count: None", "repository: Some(\"acme/atlas\")"]
+        ),
+    ]
+}
+
+fn microsoft() -> Vec<Case> {
+    vec![
+        case!(
+            "profile",
+            Microsoft,
+            |c| c.profile(),
+            "/v1.0/me",
+            fixture!("microsoft/me"),
+            "User.Read",
+            ["sub: \"87d349ed-44d7-43e1-9a83-5f2406dee5bd\"", "locale: Some(\"pt-PT\")"]
+        ),
+        case!(
+            "messages",
+            Microsoft,
+            |c| c.messages().page_size(5).param("$filter", "isRead eq false").page(),
+            "/v1.0/me/messages?%24top=5&%24filter=isRead+eq+false",
+            format!("{{\"value\":[{}]}}", fixture!("microsoft/message")),
+            "Mail.Read",
+            [
+                "subject: Some(\"Rivers\")",
+                "address: Some(\"ben@example.test\")",
+                "is_read: Some(false)",
+                "next: None"
+            ]
+        ),
+        case!(
+            "message",
+            Microsoft,
+            |c| c.message("AAMkAGI2AAEMAAA="),
+            "/v1.0/me/messages/AAMkAGI2AAEMAAA%3D",
+            fixture!("microsoft/message"),
+            "Mail.Read",
+            ["content_type: Some(\"html\")"]
+        ),
+        case!(
+            "events",
+            Microsoft,
+            |c| c.events().page(),
+            "/v1.0/me/events",
+            format!("{{\"value\":[{}]}}", fixture!("microsoft/event")),
+            "Calendars.Read",
+            [
+                "location: Some(\"Room 1\")",
+                "response: Some(\"accepted\")",
+                "is_cancelled: false",
+                "next: None"
+            ]
+        ),
+        case!(
+            "drive_children",
+            Microsoft,
+            |c| c.drive_children().page(),
+            "/v1.0/me/drive/root/children",
+            fixture!("microsoft/children"),
+            "Files.Read",
+            ["name: Some(\"Plan.pdf\")", "child_count: Some(3)", "next: None"]
+        ),
+        case!(
+            "folder_children",
+            Microsoft,
+            |c| c.folder_children("01BYE5RZ7").page(),
+            "/v1.0/me/drive/items/01BYE5RZ7/children",
+            fixture!("microsoft/children"),
+            "Files.Read",
+            ["mime_type: Some(\"application/pdf\")", "next: None"]
         ),
     ]
 }
