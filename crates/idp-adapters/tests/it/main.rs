@@ -1,5 +1,6 @@
 //! The typed clients against providers of the tests' own making.
 #![cfg(feature = "client")]
+#![expect(clippy::unwrap_used, reason = "assertions of tests")]
 
 mod calls;
 mod cases;
