@@ -10,7 +10,7 @@ pub(crate) fn next(headers: &HeaderMap) -> Option<String> {
 fn next_in(mut line: &str) -> Option<String> {
     while let Some((_, rest)) = line.split_once('<') {
         let (target, rest) = rest.split_once('>')?;
-        let end = end_of_link(rest);
+        let end = end_before(',', rest);
         if relations(&rest[..end]).any(|relation| relation.eq_ignore_ascii_case("next")) {
             return Some(target.to_owned());
         }
@@ -19,28 +19,35 @@ fn next_in(mut line: &str) -> Option<String> {
     None
 }
 
-/// Where the link's parameters end: at a comma outside of quotes.
-fn end_of_link(parameters: &str) -> usize {
+/// The first place of `mark` outside of quotes, or the end.
+fn end_before(mark: char, text: &str) -> usize {
     let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in parameters.char_indices() {
+    for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            ',' if !quoted => return at,
+            _ if c == mark && !quoted => return at,
             _ => {}
         }
     }
-    parameters.len()
+    text.len()
 }
 
 /// The words of the first `rel`.
-fn relations(parameters: &str) -> impl Iterator<Item = &str> {
-    let rel = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"'))
-    });
-    rel.unwrap_or_default().split_ascii_whitespace()
+fn relations(mut parameters: &str) -> impl Iterator<Item = &str> {
+    let mut words = "";
+    while !parameters.is_empty() {
+        let (parameter, rest) = parameters.split_at(end_before(';', parameters));
+        parameters = rest.strip_prefix(';').unwrap_or_default();
+        if let Some((name, value)) = parameter.split_once('=')
+            && name.trim().eq_ignore_ascii_case("rel")
+        {
+            words = value.trim().trim_matches('"');
+            break;
+        }
+    }
+    words.split_ascii_whitespace()
 }
 
 #[cfg(test)]
