@@ -9,6 +9,7 @@ mod github_repos;
 mod google;
 mod microsoft;
 mod oauth2;
+mod tokens;
 pub(crate) mod troubles;
 
 use std::sync::Arc;
@@ -89,6 +90,11 @@ pub(crate) fn number(entry: &Entry, name: &str, default: usize, max: usize) -> u
 }
 
 pub(crate) fn answer(inner: &Arc<Inner>, kind: ProviderKind, entry: &Entry) -> Response<Body> {
+    let segments = entry.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let Some(answer) = tokens::answer(inner, kind, entry, &segments) {
+        return answer.into_response();
+    }
     match kind {
         ProviderKind::Google => google::answer(inner, entry),
         ProviderKind::GitHub => github::answer(inner, entry),

@@ -146,6 +146,15 @@ impl Grants {
         }
     }
 
+    /// Ends one access token and leaves the grant; false if it was no good.
+    pub(crate) fn kill(&mut self, kind: ProviderKind, token: &str) -> bool {
+        let good = matches!(self.present(kind, token), Presented::Good(_) | Presented::Expired);
+        if let Some(access) = self.access.get_mut(token).filter(|_| good) {
+            access.dead = true;
+        }
+        good
+    }
+
     /// The access tokens issued so far expire now.
     pub(crate) fn expire(&mut self, id: GrantId) {
         let tokens = self.get(id).map(|grant| grant.access.clone()).unwrap_or_default();

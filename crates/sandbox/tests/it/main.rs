@@ -8,6 +8,7 @@ mod github;
 mod google;
 mod microsoft;
 mod plain_oauth2;
+mod refresh;
 mod tenant;
 
 use reqwest::{Client, RequestBuilder};

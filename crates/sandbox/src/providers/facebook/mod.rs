@@ -10,7 +10,8 @@ use ::http::Response;
 use serde_json::{Value, json};
 
 pub(super) use refusals::troubles;
-use refusals::{dead, error, unknown_path};
+use refusals::unknown_path;
+pub(super) use refusals::{dead, error};
 
 use super::{NoSession, Session, common, session_of};
 use crate::ProviderKind;
@@ -23,7 +24,7 @@ use crate::text;
 const VERSION: &str = "v22.0";
 
 /// Splits `v22.0` off a path.
-fn versioned<'a>(segments: &'a [&'a str]) -> (&'a str, &'a [&'a str]) {
+pub(super) fn versioned<'a>(segments: &'a [&'a str]) -> (&'a str, &'a [&'a str]) {
     match segments.split_first() {
         Some((first, rest)) if is_version(first) => (first, rest),
         _ => (VERSION, segments),

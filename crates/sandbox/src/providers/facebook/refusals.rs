@@ -6,7 +6,7 @@ use crate::http::Answer;
 use crate::providers::NoSession;
 use crate::providers::troubles::Trouble;
 
-pub(super) fn error(status: u16, code: u64, message: &str) -> Answer {
+pub(in crate::providers) fn error(status: u16, code: u64, message: &str) -> Answer {
     full(status, "OAuthException", code, None, message, false)
 }
 
@@ -31,7 +31,7 @@ const EXPIRED: &str = "Error validating access token: Session has expired on Tue
                        The current time is Tuesday, 03-Feb-26 05:06:07 PST.";
 
 /// No, or no good, token. A token that Facebook cannot make sense of comes back in the message.
-pub(super) fn dead(why: NoSession, token: &str) -> Answer {
+pub(in crate::providers) fn dead(why: NoSession, token: &str) -> Answer {
     match why {
         NoSession::Missing => error(
             400,
