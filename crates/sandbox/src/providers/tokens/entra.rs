@@ -69,28 +69,22 @@ fn check(asked: &str, consented: &[String]) -> Result<(), Answer> {
     }
 }
 
+fn admit(inner: &Inner, entry: &Entry) -> Result<(), Answer> {
+    client(inner, KIND, entry).map_err(|bad| match bad {
+        BadClient::Missing => {
+            let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+            refused(401, "invalid_client", 7_000_218, text)
+        }
+        BadClient::Unknown => {
+            refused(400, "unauthorized_client", 700_016, "Application was not found in the directory.")
+        }
+        BadClient::WrongSecret => refused(401, "invalid_client", 7_000_215, "Invalid client secret provided."),
+    })
+}
+
 fn token(inner: &Inner, entry: &Entry, old: bool) -> Answer {
-    match client(inner, KIND, entry) {
-        Ok(()) => {}
-        Err(BadClient::Missing) => {
-            return refused(
-                401,
-                "invalid_client",
-                7_000_218,
-                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-            );
-        }
-        Err(BadClient::Unknown) => {
-            return refused(
-                400,
-                "unauthorized_client",
-                700_016,
-                "Application was not found in the directory.",
-            );
-        }
-        Err(BadClient::WrongSecret) => {
-            return refused(401, "invalid_client", 7_000_215, "Invalid client secret provided.");
-        }
+    if let Err(refusal) = admit(inner, entry) {
+        return refusal;
     }
     if parameter(entry, "grant_type").as_deref() != Some("refresh_token") {
         return refused(
