@@ -1,7 +1,7 @@
 //! The example single-page app, driven in the distribution's Chromium.
 
+use super::demo::Demo;
 use super::ensure_program;
-use super::sdk::Demo;
 use crate::sh;
 use anyhow::Result;
 use std::path::Path;
@@ -16,6 +16,6 @@ pub(super) fn run(root: &Path) -> Result<()> {
     sh::run(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
     let demo = Demo::start(root)?;
     let mut node = sh::command(&folder, "node");
-    node.args(["--test"]).env("DEMO", &demo.description).env("CHROMIUM", "chromium");
+    node.args(["--test"]).env("DEMO", &demo.line).env("CHROMIUM", "chromium");
     sh::run_command(&mut node)
 }

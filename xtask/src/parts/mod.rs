@@ -1,6 +1,7 @@
 //! The real parts that users have: each is fetched where it can be, and one pass of tests runs against it.
 
 mod browser;
+mod demo;
 mod redis;
 mod sdk;
 

@@ -32,6 +32,7 @@ pub(super) struct Demo {
     expired: String,
     machine: String,
     secrets: Vec<String>,
+    configuration: String,
 }
 
 pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exit {
@@ -49,12 +50,13 @@ pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exi
         }
     };
     let app_url = format!("http://{}", app.address());
-    let settings = match Settings::from_toml(&configuration(&sandbox, &app_url)) {
+    let configuration = configuration(&sandbox, &app_url);
+    let settings = match Settings::from_toml(&configuration) {
         Ok(settings) => settings,
         Err(problems) => return output.problems(&problems),
     };
     let tell = {
-        let (output, demo) = (*output, Demo::new(&sandbox, app_url));
+        let (output, demo, faults) = (*output, Demo::new(&sandbox, app_url, configuration), sandbox.faults());
         let page = json!({
             "domain": demo.tenant,
             "client_id": sandbox::SPA_CLIENT,
@@ -62,7 +64,7 @@ pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exi
         });
         Box::new(move |listen: SocketAddr, admin: SocketAddr| {
             let demo = demo.at(listen, admin);
-            app.serve(page, &demo.gateway);
+            app.serve(page, &demo.gateway, faults);
             output.line(&if as_json { demo.json() } else { lines::banner(&demo) });
         })
     };
@@ -151,7 +153,7 @@ fn public_host(host: &str) -> String {
 }
 
 impl Demo {
-    fn new(sandbox: &Sandbox, app: String) -> Self {
+    fn new(sandbox: &Sandbox, app: String, configuration: String) -> Self {
         let (_, ana) = USERS[0];
         Self {
             gateway: String::new(),
@@ -163,6 +165,7 @@ impl Demo {
             expired: sandbox.mint().user(ana).issued_ago(7200).expires_in(-3600).sign(),
             machine: sandbox.mint().machine(sandbox::MACHINE_CLIENT).sign(),
             secrets: sandbox.secrets(),
+            configuration,
         }
     }
 
@@ -186,6 +189,8 @@ impl Demo {
             "gateway": self.gateway,
             "admin": self.admin,
             "app": self.app,
+            "faults": format!("{}/faults", self.app),
+            "configuration": self.configuration,
             "tenant": { "base_url": self.tenant },
             "virtual_hosts": self.virtual_hosts,
             "users": users,

@@ -47,6 +47,7 @@ test('the throttling plugin obeys our Retry-After', async () => {
   })
   await fetch(`${demo.faults}/github`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       path: '/user/issues',
       status: 403,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Client, PageIterator } from '@microsoft/microsoft-graph-client'
-import { demo } from './demo.mjs'
+import { demo, secure } from './demo.mjs'
 
 // The Graph client adds the token to https addresses only.
-const base = new URL(demo.gateway_tls)
+const base = new URL(secure)
 const graph = Client.init({
   baseUrl: `${base.origin}/proxy/microsoft`,
   customHosts: new Set([base.hostname]),
