@@ -45,7 +45,7 @@ impl TlsFront {
         ensure!(openssl.output().context("openssl")?.status.success(), "openssl made no certificate");
         let line: Value = serde_json::from_str(&demo.line)?;
         let configuration = line["configuration"].as_str().context("the demo names no configuration")?;
-        let tls = "[server]\npublic_url = \"https://localhost\"\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }\n";
+        let tls = "[server]\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }\n";
         std::fs::write(folder.join("gateway.toml"), configuration.replacen("[server]\n", tls, 1))?;
         let config = folder.join("gateway.toml").to_string_lossy().into_owned();
         let mut process = Process::start(root, &["serve", "--config", &config])?;

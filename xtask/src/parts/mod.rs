@@ -21,6 +21,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// What `cargo xtask test` runs after the workspace's own tests.
+    pub(crate) const ALL: [Self; 2] = [Self::Redis, Self::Sdk];
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Redis => "Redis server",

@@ -87,7 +87,7 @@ fn real_tenant(sources: &Sources) -> Option<String> {
 /// The configuration that the demo runs on, as an operator would write it.
 fn configuration(sandbox: &Sandbox, app: &str) -> String {
     let mut toml = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nallowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
          [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
          [callers]\naudience = [\"{}\"]\n[cors]\norigins = [\"{app}\"]\n",
         sandbox.domain(),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Bitbucket } from 'bitbucket'
+import sdk from 'bitbucket'
 import { demo, proxy } from './demo.mjs'
 
-const bitbucket = new Bitbucket({
+const bitbucket = new sdk.Bitbucket({
   baseUrl: `${proxy('bitbucket')}/2.0`,
   auth: { token: demo.users.ben.token },
   notice: false
@@ -15,7 +15,8 @@ test('bitbucket reads the user', async () => {
 })
 
 test('bitbucket pages through pull requests by the rewritten next', async () => {
-  const workspace = demo.users.ben.bitbucket_workspace
+  const { data: user } = await bitbucket.users.getAuthedUser({})
+  const workspace = user.nickname
   const { data: repositories } = await bitbucket.repositories.list({ workspace })
   const repo_slug = repositories.values[0].slug
   let { data } = await bitbucket.repositories.listPullRequests({ workspace, repo_slug, pagelen: 2 })

@@ -66,5 +66,5 @@ test('Octokit shows a problem of the gateway', async () => {
   const error = await client('cleo').rest.users.getAuthenticated().catch(error => error)
   assert.equal(error.status, 403)
   assert.equal(error.response.data.code, 'reconnect-required')
-  assert.match(error.message, /connect/i)
+  assert.match(error.message, /no longer accepts/)
 })
