@@ -7,6 +7,7 @@ mod cli;
 mod cli_doctor;
 mod config;
 mod harness;
+mod providers;
 mod proxy;
 mod proxy_callers;
 mod proxy_stream;
