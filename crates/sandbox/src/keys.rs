@@ -167,6 +167,23 @@ fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
+/// The RFC 7638 thumbprint of a P-256 key.
+pub(crate) fn thumbprint(jwk: &Value) -> String {
+    let part = |name: &str| jwk.get(name).and_then(Value::as_str).unwrap_or_default();
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, part("x"), part("y"));
+    text::base64url(text::sha256(canonical.as_bytes()))
+}
+
+/// Whether a P-256 key made this ES256 signature.
+pub(crate) fn verify_es256(jwk: &Value, message: &[u8], signed: &[u8]) -> bool {
+    let part = |name: &str| jwk.get(name).and_then(Value::as_str).and_then(text::from_base64url);
+    let (Some(x), Some(y)) = (part("x"), part("y")) else { return false };
+    let mut point = vec![4];
+    point.extend(x);
+    point.extend(y);
+    UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signed).is_ok()
+}
+
 /// A key pair of a caller that uses DPoP (RFC 9449): ES256 on P-256.
 pub struct DpopKey {
     pair: EcdsaKeyPair,
@@ -205,10 +222,7 @@ impl DpopKey {
     /// The RFC 7638 thumbprint: `cnf.jkt` of the tokens bound to this key.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        let (x, y) = self.coordinates();
-        text::base64url(text::sha256(
-            format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes(),
-        ))
+        thumbprint(&self.jwk())
     }
 
     /// A proof for one request; change members through `with` before it is signed (a `null` removes).

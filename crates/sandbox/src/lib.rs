@@ -33,8 +33,6 @@
 //! - [`Trouble`]: each provider's refusals in their real shapes, to order as faults or to ask for.
 //! - [`Sandbox::secrets`]: every value that must never be seen outside, for scans by value.
 
-#![expect(dead_code, reason = "the tenant's sign-in and the vault are served next")]
-
 mod faults;
 mod http;
 mod inner;

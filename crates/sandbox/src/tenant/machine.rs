@@ -13,7 +13,7 @@ use crate::world::Client;
 
 use super::{expires_in, oauth_error};
 
-pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client) -> Answer {
+pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client, key: Option<String>) -> Answer {
     let malformed =
         |body: &Value| body.get("scope").is_some_and(|scope| !scope.is_string() && !scope.is_array());
     if entry.json().as_ref().is_some_and(malformed) {
@@ -27,7 +27,7 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client) -> Answ
     let granted = match entry.field("audience") {
         // Auth0's trap: no audience is no error, but an opaque token that no API takes.
         None => opaque(inner),
-        Some(audience) => token(inner, client, &audience, entry),
+        Some(audience) => token(inner, client, &audience, entry, key),
     };
     quota.iter().fold(granted, |answer, quota| quota.mark(answer))
 }
@@ -41,7 +41,7 @@ fn opaque(inner: &Arc<Inner>) -> Answer {
     )
 }
 
-fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry) -> Answer {
+fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry, key: Option<String>) -> Answer {
     let management = inner.settings.management_audience();
     let known = audience == management
         || audience == inner.settings.api_audience
@@ -74,6 +74,10 @@ fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry) -> 
     if scopes.is_empty() {
         mint = mint.claim("scope", Value::Null);
     }
+    let token_type = if key.is_some() { "DPoP" } else { "Bearer" };
+    if let Some(key) = key {
+        mint = mint.claim("cnf", json!({ "jkt": key }));
+    }
     let token = mint.sign();
     {
         let mut state = inner.state();
@@ -81,7 +85,7 @@ fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry) -> 
         state.tenant.management_tokens.insert(token.clone(), generation);
     }
     let mut body =
-        json!({ "access_token": token, "expires_in": expires_in(inner, lifetime), "token_type": "Bearer" });
+        json!({ "access_token": token, "expires_in": expires_in(inner, lifetime), "token_type": token_type });
     if !scopes.is_empty() {
         crate::mint::merge(&mut body, json!({ "scope": scope }));
     }

@@ -1,11 +1,20 @@
 //! The Auth0-compatible tenant.
 
 mod authenticate;
+mod authorize;
+mod code;
+mod cors;
+mod dpop;
 mod keys;
 mod machine;
+mod my_account;
+mod pages;
+mod profile;
 pub(crate) mod state;
 mod token;
 mod users;
+mod vault;
+mod verify;
 
 use std::sync::Arc;
 
@@ -41,13 +50,22 @@ pub(crate) fn expires_in(inner: &Inner, seconds: u64) -> Value {
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     let segments = entry.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let Some(answer) = cors::preflight(inner, entry, &segments) {
+        return answer.into_response();
+    }
     let answer = match (entry.method().as_str(), segments.as_slice()) {
         ("GET" | "HEAD", [".well-known", "openid-configuration"]) => keys::discovery(inner),
         ("GET" | "HEAD", [".well-known", "jwks.json"]) => keys::key_set(inner),
         ("POST", ["oauth", "token"]) => token::answer(inner, entry),
         ("POST", ["oauth", "revoke"]) => token::revoke(inner, entry),
+        ("GET", ["authorize"]) => authorize::answer(inner, entry),
+        ("POST", ["u", "login"]) => authorize::login(inner, entry),
+        ("GET", ["v2" | "oidc", "logout"]) => authorize::logout(inner, entry),
+        ("GET" | "POST", ["userinfo"]) => profile::userinfo(inner, entry),
+        ("GET" | "POST", ["connected-accounts", "connect"]) => my_account::browser(inner, entry),
+        (_, ["me", "v1", rest @ ..]) => my_account::answer(inner, entry, rest),
         ("GET", ["api", "v2", rest @ ..]) => users::answer(inner, entry, rest),
         _ => Answer::json(404, &json!({ "statusCode": 404, "error": "Not Found", "message": "Not Found" })),
     };
-    answer.into_response()
+    cors::mark(inner, entry, &segments, answer).into_response()
 }

@@ -26,6 +26,12 @@ pub(crate) struct TenantState {
     pub(crate) refresh_tokens: HashMap<String, Login>,
     /// Browser sessions by cookie value.
     pub(crate) sessions: HashMap<String, String>,
+    /// Opaque access tokens, good for `/userinfo` alone.
+    pub(crate) opaque: HashMap<String, Login>,
+    /// Connected Accounts flows by `auth_session`.
+    pub(crate) connects: HashMap<String, Connect>,
+    /// What DPoP proofs of public clients have to repeat.
+    pub(crate) dpop_nonce: String,
 }
 
 /// What a user agreed to when signing in to an application.
@@ -38,7 +44,22 @@ pub(crate) struct Login {
     pub(crate) audience: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: Option<String>,
+    /// Thumbprint of the key that the tokens are to be bound to.
     pub(crate) dpop: Option<String>,
+    pub(crate) auth_time: i64,
+}
+
+/// A Connected Accounts flow between its start and its completion.
+#[derive(Clone, Debug)]
+pub(crate) struct Connect {
+    pub(crate) user_id: String,
+    pub(crate) connection: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) ticket: String,
+    pub(crate) code: Option<String>,
 }
 
 impl Default for TenantState {
@@ -57,6 +78,9 @@ impl Default for TenantState {
             codes: HashMap::new(),
             refresh_tokens: HashMap::new(),
             sessions: HashMap::new(),
+            opaque: HashMap::new(),
+            connects: HashMap::new(),
+            dpop_nonce: text::random(text::URL64, 32),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::http::Answer;
 use crate::inner::Inner;
 use crate::journal::Entry;
 
-use super::{authenticate, machine, oauth_error};
+use super::{authenticate, code, dpop, machine, oauth_error, vault};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
     let Some(grant) = entry.field("grant_type") else {
@@ -28,10 +28,18 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
         });
         return Answer::json(403, &body);
     }
-    match grant.as_str() {
-        "client_credentials" => machine::answer(inner, entry, &client),
-        _ => oauth_error(400, "unsupported_grant_type", &format!("Grant type not supported: {grant}")),
-    }
+    let key = match dpop::key(inner, entry, &client) {
+        Ok(key) => key,
+        Err(refusal) => return refusal,
+    };
+    let bound = key.is_some();
+    let answer = match grant.as_str() {
+        "client_credentials" => machine::answer(inner, entry, &client, key),
+        "authorization_code" => code::code(inner, entry, &client, key),
+        "refresh_token" => code::refresh(inner, entry, &client, key),
+        _ => vault::answer(inner, entry, &client),
+    };
+    if bound { answer.header("dpop-nonce", inner.state().tenant.dpop_nonce.clone()) } else { answer }
 }
 
 pub(super) fn revoke(inner: &Arc<Inner>, entry: &Entry) -> Answer {

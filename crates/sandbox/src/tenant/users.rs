@@ -9,6 +9,7 @@ use crate::text;
 use crate::world::state::{Held, Record};
 
 use super::boom;
+use super::verify::{self, Bad};
 
 pub(super) fn answer(inner: &Inner, entry: &Entry, rest: &[&str]) -> Answer {
     let spent = inner.state().tenant.limit.spend();
@@ -34,47 +35,23 @@ fn scopes(inner: &Inner, entry: &Entry) -> Result<Vec<String>, Answer> {
     }
     let malformed = || boom(400, "Bad Request", "Bad HTTP authentication header format", Some("Bearer"));
     let token = entry.bearer().ok_or_else(malformed)?;
-    let mut parts = token.split('.');
-    let (Some(header), Some(claims), Some(signed), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(malformed());
-    };
-    let parse = |part: &str| -> Option<Value> { serde_json::from_slice(&text::from_base64url(part)?).ok() };
-    let (Some(head), Some(body)) = (parse(header), parse(claims)) else { return Err(malformed()) };
-    let kid = head.get("kid").and_then(Value::as_str).unwrap_or_default();
-    let message_length = header.len() + 1 + claims.len();
-    let message = token.get(..message_length).unwrap_or_default();
-    let state = inner.state();
-    let good = state.published_keys().iter().any(|key| {
-        key.kid() == kid
-            && text::from_base64url(signed)
-                .is_some_and(|signed| key.verify("RS256", message.as_bytes(), &signed))
-    });
-    if !good {
-        return Err(unauthorized("Invalid signature received for JSON Web Token validation"));
-    }
-    let audience = inner.settings.management_audience();
-    let named: Vec<&str> = match body.get("aud") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    if !named.contains(&audience.as_str()) {
+    let body = verify::signed(inner, token).map_err(|bad| match bad {
+        Bad::Malformed => malformed(),
+        Bad::Signature => unauthorized("Invalid signature received for JSON Web Token validation"),
+    })?;
+    let named = verify::audiences(&body);
+    if !named.contains(&inner.settings.management_audience().as_str()) {
         return Err(unauthorized(&format!("Bad audience: {}", named.join(","))));
     }
     if body.get("iss").and_then(Value::as_str) != Some(inner.issuer().as_str()) {
         return Err(unauthorized("Invalid token"));
     }
-    if body.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= text::epoch()) {
+    if verify::is_over(&body) {
         return Err(unauthorized("Expired token received for JSON Web Token validation"));
     }
-    if state
-        .tenant
-        .management_tokens
-        .get(token)
-        .is_some_and(|born| *born < state.tenant.management_generation)
-    {
+    let state = inner.state();
+    let born = state.tenant.management_tokens.get(token).copied();
+    if born.is_some_and(|born| born < state.tenant.management_generation) {
         return Err(unauthorized("Invalid token"));
     }
     let scope = body.get("scope").and_then(Value::as_str).unwrap_or_default();

@@ -178,6 +178,14 @@ impl Grants {
         Some((token.clone(), left))
     }
 
+    /// What Token Vault does when its access token is over: it refreshes, and keeps what it gets to itself.
+    pub(crate) fn renew(&mut self, id: GrantId) -> Option<Issued> {
+        let grant = self.get_mut(id).filter(|grant| !grant.revoked)?;
+        grant.refreshes += 1;
+        let kind = grant.kind;
+        Some(self.issue(id, Some(usual_life(kind))))
+    }
+
     /// Redeems a refresh token by the provider's own rules of rotation (facts 1.3).
     pub(crate) fn redeem(&mut self, kind: ProviderKind, token: &str) -> Result<Issued, RefreshRefused> {
         let (id, used) = *self.refresh.get(token).ok_or(RefreshRefused::Unknown)?;
@@ -193,12 +201,6 @@ impl Grants {
         if grant.revoked {
             return Err(RefreshRefused::Revoked);
         }
-        let usual = match kind {
-            ProviderKind::Google => 3599,
-            ProviderKind::Bitbucket => 7200,
-            ProviderKind::GitHub => 28800,
-            _ => 3600,
-        };
         if kind == ProviderKind::GitHub {
             let tokens = self.get(id).map(|grant| grant.access.clone()).unwrap_or_default();
             for old in tokens {
@@ -210,7 +212,7 @@ impl Grants {
         if let Some(grant) = self.get_mut(id) {
             grant.refreshes += 1;
         }
-        let mut issued = self.issue(id, Some(usual));
+        let mut issued = self.issue(id, Some(usual_life(kind)));
         match kind {
             ProviderKind::Google => {}
             ProviderKind::Microsoft => issued.refresh_token = Some(self.new_refresh(id)),
@@ -233,6 +235,16 @@ impl Grants {
 impl Issued {
     fn nothing() -> Self {
         Self { access_token: String::new(), refresh_token: None, expires_in: None, scopes: Vec::new() }
+    }
+}
+
+/// Seconds that a refreshed access token lives.
+fn usual_life(kind: ProviderKind) -> u64 {
+    match kind {
+        ProviderKind::Google => 3599,
+        ProviderKind::Bitbucket => 7200,
+        ProviderKind::GitHub => 28800,
+        _ => 3600,
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::client::Client;
 use super::grants::{GrantId, Grants};
-use super::people::{Client, Identity, User};
+use super::people::{Identity, User};
 use super::state::{Held, Record};
 use crate::ProviderKind;
 use crate::inner::Inner;

@@ -1,14 +1,16 @@
 //! The world a sandbox starts with: users, their identities, and what the providers know of them.
 
+mod client;
 mod demo;
 pub(crate) mod grants;
 mod live;
 mod people;
 pub(crate) mod state;
 
+pub(crate) use client::VAULT_GRANT;
+pub use client::{Client, ClientMethod};
 pub use live::LiveWorld;
-pub(crate) use people::VAULT_GRANT;
-pub use people::{Client, ClientMethod, Condition, Identity, User};
+pub use people::{Condition, Identity, User};
 
 /// Users and clients to start with. The default is [`World::demo`].
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Users, identities and clients as a test describes them.
+//! Users and identities as a test describes them.
 
 use serde_json::Value;
 
@@ -278,110 +278,6 @@ impl User {
     #[must_use]
     pub fn extra(mut self, members: Value) -> Self {
         crate::mint::merge(&mut self.extra, members);
-        self
-    }
-}
-
-/// How an application may prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientMethod {
-    /// `client_secret` in the body.
-    Post,
-    /// `Authorization: Basic`.
-    Basic,
-    /// A signed assertion; the registered key is [`Sandbox::client_key_pem`](crate::Sandbox::client_key_pem)'s.
-    PrivateKeyJwt,
-    /// None: a public client (single-page or native app).
-    None,
-}
-
-/// An application of the tenant.
-#[derive(Clone, Debug)]
-pub struct Client {
-    pub(crate) id: String,
-    pub(crate) secret: String,
-    pub(crate) methods: Vec<ClientMethod>,
-    pub(crate) grant_types: Vec<String>,
-    pub(crate) grants: Vec<(String, Vec<String>)>,
-    pub(crate) resource_server: Option<String>,
-    pub(crate) quota: Option<(u64, u64)>,
-    pub(crate) vault_connections: Option<Vec<String>>,
-}
-
-/// The grant of Token Vault's exchange.
-pub(crate) const VAULT_GRANT: &str =
-    "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
-
-impl Client {
-    /// A machine-to-machine application that takes its secret by post or basic, without any API.
-    #[must_use]
-    pub fn machine(id: &str, secret: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            methods: vec![ClientMethod::Post, ClientMethod::Basic],
-            grant_types: vec!["client_credentials".to_owned()],
-            grants: Vec::new(),
-            resource_server: None,
-            quota: None,
-            vault_connections: None,
-        }
-    }
-
-    /// A public client: single-page or native app.
-    #[must_use]
-    pub fn public(id: &str) -> Self {
-        Self {
-            methods: vec![ClientMethod::None],
-            grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
-            ..Self::machine(id, "")
-        }
-    }
-
-    /// A Custom API Client: may exchange callers' tokens for `audience` at Token Vault.
-    #[must_use]
-    pub fn custom_api(id: &str, secret: &str, audience: &str) -> Self {
-        Self {
-            grant_types: vec![VAULT_GRANT.to_owned()],
-            resource_server: Some(audience.to_owned()),
-            ..Self::machine(id, secret)
-        }
-    }
-
-    /// Grants scopes of the API `audience` (a client grant).
-    #[must_use]
-    pub fn grant(mut self, audience: &str, scopes: &[&str]) -> Self {
-        self.grants.retain(|(granted, _)| granted != audience);
-        self.grants.push((audience.to_owned(), scopes.iter().map(|scope| (*scope).to_owned()).collect()));
-        self
-    }
-
-    /// Allows exactly these ways of authentication.
-    #[must_use]
-    pub fn methods(mut self, methods: &[ClientMethod]) -> Self {
-        self.methods = methods.to_vec();
-        self
-    }
-
-    /// Allows exactly these grant types.
-    #[must_use]
-    pub fn grant_types(mut self, grants: &[&str]) -> Self {
-        self.grant_types = grants.iter().map(|grant| (*grant).to_owned()).collect();
-        self
-    }
-
-    /// A quota of machine tokens an hour and a day, with its headers on every answer.
-    #[must_use]
-    pub fn quota(mut self, per_hour: u64, per_day: u64) -> Self {
-        self.quota = Some((per_hour, per_day));
-        self
-    }
-
-    /// The connections this client may use at Token Vault; all by default.
-    #[must_use]
-    pub fn vault_connections(mut self, names: &[&str]) -> Self {
-        self.vault_connections = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 }

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::World;
+use super::client::Client;
 use super::grants::{GrantId, Grants, Issued};
-use super::people::{Client, Condition, Identity, User};
+use super::people::{Condition, Identity, User};
 use crate::ProviderKind;
 use crate::keys::{KeyError, RsaKey, SPARE};
 use crate::tenant::state::TenantState;

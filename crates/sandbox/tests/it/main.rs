@@ -9,7 +9,9 @@ mod google;
 mod microsoft;
 mod plain_oauth2;
 mod refresh;
+mod sign_in;
 mod tenant;
+mod vault;
 
 use reqwest::{Client, RequestBuilder};
 use sandbox::{ProviderKind, Sandbox};
