@@ -1,6 +1,7 @@
 //! The gateway as its users meet it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests assert by unwrapping")]
 
+mod accounts;
 mod admin;
 mod api;
 mod cli;
