@@ -1,7 +1,7 @@
 //! Reading members that are null, missing, or of a neighbouring type.
 
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Null as the type's default: `false`, an empty list.
@@ -27,6 +27,21 @@ pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
         Value::String(count) => count.trim().parse().ok(),
         _ => None,
     })
+}
+
+/// A thing beside the one asked for: incomplete ones count as absent.
+pub(crate) fn maybe<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(T::deserialize(Value::deserialize(deserializer)?).ok())
+}
+
+/// A list of such things.
+pub(crate) fn those_known<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let items = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(items.into_iter().filter_map(|item| T::deserialize(item).ok()).collect())
 }
 
 /// A link that works without a token, for as long as it lives.

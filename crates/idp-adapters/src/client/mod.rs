@@ -30,6 +30,7 @@ mod error;
 pub mod facebook;
 pub mod github;
 pub mod google;
+mod grants;
 mod http;
 mod items;
 mod lenient;

@@ -94,7 +94,7 @@ fn github() -> Vec<Case> {
             "/repos/ana/atlas/issues",
             format!("[{}]", fixture!("github/issue")),
             "repo",
-            ["number: 1347", "name: \"bug\"", "name: \"plain\"", "assignees: []"]
+            ["number: 1347", "name: \"bug\"", "name: \"plain\"", "login: \"ben\""]
         ),
         case!(
             "issue",

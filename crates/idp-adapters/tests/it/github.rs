@@ -1,10 +1,6 @@
-//! What only GitHub does: conditional requests, a pinned version; and the sandbox as a second opinion.
+//! What only GitHub does: conditional requests, a pinned version.
 
-use idp_adapters::client::{
-    Conditional, ETag, GitHub,
-    github::{Contents, NewIssue},
-};
-use sandbox::{ProviderKind, Sandbox};
+use idp_adapters::client::{Conditional, ETag, GitHub, github::NewIssue};
 
 use crate::{
     server::{Server, reply},
@@ -50,31 +46,6 @@ async fn no_content_is_an_empty_page() {
     let server = Server::saying(reply(204, "")).await;
     let github = GitHub::builder(token()).base_url(server.url.clone()).build().unwrap();
     assert!(github.issues("a", "b").page().await.unwrap().items.is_empty());
-}
-
-#[tokio::test]
-async fn the_sandbox_agrees() {
-    let sandbox = Sandbox::builder().start().await.unwrap();
-    let user = "google-oauth2|100000000000000000002";
-    let idp_token = sandbox.world().access_token(user, "github").unwrap();
-    let github = GitHub::builder(idp_adapters::BearerToken::new(idp_token).unwrap())
-        .base_url(sandbox.provider_url(ProviderKind::GitHub))
-        .build()
-        .unwrap();
-    let login = github.profile().await.unwrap().preferred_username.unwrap();
-    let all = github.repositories().page_size(3).all(usize::MAX).await.unwrap();
-    assert_eq!(all.len(), 7);
-    assert!(all.iter().all(|repository| repository.owner.as_ref().unwrap().login == login));
-    let issues = github.issues(&login, "atlas").page_size(2).all(usize::MAX).await.unwrap();
-    assert_eq!(issues.len(), 5);
-    let Contents::File(file) = github.contents(&login, "atlas", "docs/guide.md").await.unwrap() else {
-        panic!("a file");
-    };
-    assert!(file.bytes().unwrap().starts_with(b"# Guide"));
-    assert!(matches!(github.contents(&login, "atlas", "").await.unwrap(), Contents::Folder(_)));
-    assert!(github.repository(&login, "nothing").await.unwrap_err().is_not_found());
-    assert!(sandbox.world().revoke(user, "github"));
-    assert!(github.profile().await.unwrap_err().is_token_dead());
 }
 
 #[tokio::test]

@@ -6,7 +6,11 @@ mod calls;
 mod cases;
 mod core;
 mod github;
+mod grants;
+mod nulls;
+mod pages;
 mod refusals;
+mod sandboxed;
 mod server;
 
 use idp_adapters::BearerToken;

@@ -35,6 +35,7 @@ pub struct Repository {
     /// `owner/name`.
     pub full_name: String,
     /// Whom it belongs to.
+    #[serde(default, deserialize_with = "lenient::maybe")]
     pub owner: Option<Account>,
     /// Whether only invited people see it.
     #[serde(default, deserialize_with = "lenient::or_default")]
@@ -83,12 +84,13 @@ pub struct Issue {
     /// The text, Markdown.
     pub body: Option<String>,
     /// Who opened it.
+    #[serde(default, deserialize_with = "lenient::maybe")]
     pub user: Option<Account>,
     /// Its labels.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub labels: Vec<Label>,
     /// Whose job it is.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::those_known")]
     pub assignees: Vec<Account>,
     /// How many comments it has.
     #[serde(default, deserialize_with = "lenient::count")]

@@ -1,0 +1,74 @@
+//! Refresh and revocation, sent.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::{
+    HttpClient,
+    error::Transport,
+    http::{Answer, Sending, is_safe},
+};
+use crate::{
+    Adapter, Failure, HttpRequest, RefreshError, RefreshInput, Refreshed, Reply, RevokeError, RevokeInput,
+    Revoked,
+};
+
+impl HttpClient {
+    /// Refreshes a grant at its provider: writes the adapter's request, sends it once, reads the answer.
+    ///
+    /// Under [`RefreshRule::Rotating`](crate::RefreshRule::Rotating) the refresh token may be used up although no
+    /// answer came: keep the new one before anything else, and refresh a grant in one place only.
+    ///
+    /// # Errors
+    /// Says whether the grant is dead, the provider busy or unreachable, or the OAuth client set up wrongly.
+    pub async fn refresh(
+        &self,
+        adapter: &dyn Adapter,
+        input: &RefreshInput<'_>,
+    ) -> Result<Refreshed, RefreshError> {
+        let request = adapter.refresh_request(input).ok_or_else(unsupported)?;
+        let answer = self.carry(request).await?;
+        adapter.refresh_response(&reply(&answer))
+    }
+
+    /// Revokes a grant at its provider.
+    ///
+    /// # Errors
+    /// The grant may be alive; code `unsupported` where the provider has no revocation, or wants credentials of the
+    /// OAuth client that were not given.
+    pub async fn revoke(
+        &self,
+        adapter: &dyn Adapter,
+        input: &RevokeInput<'_>,
+    ) -> Result<Revoked, RevokeError> {
+        let request = adapter.revoke_request(input).ok_or_else(|| RevokeError(unsupported()))?;
+        let answer = self.carry(request).await.map_err(RevokeError)?;
+        adapter.revoke_response(&reply(&answer))
+    }
+
+    async fn carry(&self, request: HttpRequest) -> Result<Answer, RefreshError> {
+        if !is_safe(&request.url) {
+            return Err(RefreshError::new(Failure::Misconfigured, Some("insecure_url"), None));
+        }
+        let body = (!request.body_bytes().is_empty()).then(|| Bytes::copy_from_slice(request.body_bytes()));
+        let HttpRequest { method, url, headers, .. } = request;
+        let sent = self.exchange(Sending { method: &method, url, headers, body }).await;
+        sent.map_err(|transport| {
+            let code = match transport {
+                Transport::Connect => "unreachable",
+                Transport::Timeout => "timeout",
+                Transport::TooLarge | Transport::Broken => "broken_answer",
+            };
+            RefreshError::new(Failure::Transient, Some(code), None)
+        })
+    }
+}
+
+fn reply(answer: &Answer) -> Reply<'_> {
+    Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: SystemTime::now() }
+}
+
+fn unsupported() -> RefreshError {
+    RefreshError::new(Failure::Misconfigured, Some("unsupported"), None)
+}
