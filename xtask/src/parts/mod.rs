@@ -22,7 +22,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What `cargo xtask test` runs after the workspace's own tests.
-    pub(crate) const ALL: [Self; 2] = [Self::Redis, Self::Sdk];
+    pub(crate) const ALL: [Self; 3] = [Self::Redis, Self::Sdk, Self::Browser];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
