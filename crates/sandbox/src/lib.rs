@@ -31,7 +31,12 @@
 //! - [`Journal`]: every request any server saw, and how its answer ended.
 //! - [`Faults`]: statuses, HTML, delays, barriers, lost answers, broken connections.
 //! - [`Trouble`]: each provider's refusals in their real shapes, to order as faults or to ask for.
+//! - `cargo run -p sandbox --example serve`: the demo world for trying clients by hand.
 //! - [`Sandbox::secrets`]: every value that must never be seen outside, for scans by value.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod faults;
 mod http;

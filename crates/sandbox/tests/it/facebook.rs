@@ -1,7 +1,7 @@
 use sandbox::{ProviderKind, Sandbox};
 use serde_json::{Value, json};
 
-use crate::{BEN, client, get, json, start, text};
+use crate::helpers::{BEN, client, get, json, start, text};
 
 const FACEBOOK: ProviderKind = ProviderKind::Facebook;
 

@@ -1,7 +1,7 @@
 use sandbox::{Ended, ProviderKind, Server};
 use serde_json::{Value, json};
 
-use crate::{BEN, CLEO, client, get, json, start, text};
+use crate::helpers::{BEN, CLEO, client, get, json, start, text};
 
 const GITHUB: ProviderKind = ProviderKind::GitHub;
 

@@ -1,7 +1,7 @@
 use sandbox::ProviderKind;
 use serde_json::{Value, json};
 
-use crate::{BEN, CLEO, client, get, json, start, text};
+use crate::helpers::{BEN, CLEO, client, get, json, start, text};
 
 const GOOGLE: ProviderKind = ProviderKind::Google;
 const CONNECTION: &str = "google-oauth2";

@@ -1,7 +1,7 @@
 use sandbox::{ProviderKind, Sandbox, Server};
 use serde_json::{Value, json};
 
-use crate::{BEN, client, get, json, start, text};
+use crate::helpers::{BEN, client, get, json, start, text};
 
 const MICROSOFT: ProviderKind = ProviderKind::Microsoft;
 const CONNECTION: &str = "windowslive";

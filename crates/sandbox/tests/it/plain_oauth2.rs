@@ -1,7 +1,7 @@
 use sandbox::{Fault, ProviderKind, Server, Trouble};
 use serde_json::Value;
 
-use crate::{BEN, client, get, json, start, text};
+use crate::helpers::{BEN, client, get, json, start, text};
 
 const OAUTH2: ProviderKind = ProviderKind::OAuth2;
 

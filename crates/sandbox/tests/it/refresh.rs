@@ -1,7 +1,7 @@
 use sandbox::{Identity, ProviderKind, Sandbox, User, World};
 use serde_json::{Value, json};
 
-use crate::{BEN, client, get, json, start, text};
+use crate::helpers::{BEN, client, get, json, start, text};
 
 /// A refresh by the provider's own token endpoint, as a form with the client in the body.
 async fn refresh(sandbox: &Sandbox, kind: ProviderKind, token: &str) -> (u16, Value) {

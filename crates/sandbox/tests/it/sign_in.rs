@@ -6,7 +6,7 @@ use reqwest::{Response, Url};
 use sandbox::{DpopKey, SPA_CLIENT, Sandbox};
 use serde_json::{Value, json};
 
-use crate::{BEN, CLEO, client, json, start, text};
+use crate::helpers::{BEN, CLEO, client, json, start, text};
 
 const BACK: &str = "http://127.0.0.1:9/app";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";

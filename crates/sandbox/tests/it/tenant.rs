@@ -1,7 +1,7 @@
 use sandbox::{ASSERTION_CLIENT, Client, ClientMethod, Fault, Hold, MACHINE_CLIENT, Sandbox, Server};
 use serde_json::{Value, json};
 
-use crate::{ANA, BEN, client, json, start, text};
+use crate::helpers::{ANA, BEN, client, json, start, text};
 
 fn management_audience(sandbox: &Sandbox) -> String {
     format!("https://{}/api/v2/", sandbox.domain())

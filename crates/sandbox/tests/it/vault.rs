@@ -1,7 +1,7 @@
 use sandbox::{Identity, ProviderKind, Sandbox, VAULT_CLIENT};
 use serde_json::{Value, json};
 
-use crate::{BEN, client, json, start, text};
+use crate::helpers::{BEN, client, json, start, text};
 
 const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const ISSUED: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
