@@ -1,7 +1,7 @@
 //! The Helm chart: every scenario is rendered, compared with its golden render, validated against several versions of
 //! Kubernetes, and the configuration in it is read by the gateway itself.
 
-use crate::{parts, sh};
+use crate::{monitoring, parts, sh};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    monitoring::run(root, &monitoring::Options::default())?;
     let helm = helm(root)?;
     sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
     let renders = render(root, &helm, options.bless)?;
@@ -92,14 +93,24 @@ fn refuses_unknown_values(root: &Path, helm: &Path) -> Result<()> {
     Ok(())
 }
 
+/// `CRD_SCHEMAS_DIR`, else the folder `shared/data/crd-schemas` beside the checkout or further up.
+fn crd_schemas(root: &Path) -> Option<PathBuf> {
+    let mut above = root.ancestors().skip(1).map(|folder| folder.join("shared/data/crd-schemas"));
+    let beside = || above.find(|folder| folder.is_dir());
+    std::env::var_os("CRD_SCHEMAS_DIR").map(PathBuf::from).or_else(beside)
+}
+
 fn validate(root: &Path, renders: &[Render]) -> Result<()> {
     let python = parts::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
     let mut check = sh::command(root, &python.to_string_lossy());
     check.arg("deploy/helm/validate.py").args(["--versions", &KUBERNETES.join(",")]);
-    if let Some(folder) = std::env::var_os("CRD_SCHEMAS_DIR") {
-        check.arg("--crds").arg(folder);
-    } else {
-        sh::say("CRD_SCHEMAS_DIR is not set: HTTPRoute, ServiceMonitor and PrometheusRule are not validated");
+    match crd_schemas(root) {
+        Some(folder) => {
+            check.arg("--crds").arg(folder);
+        }
+        None => sh::say(
+            "CRD_SCHEMAS_DIR is not set: HTTPRoute, ServiceMonitor and PrometheusRule are not validated",
+        ),
     }
     check.args(renders.iter().map(|render| &render.file));
     sh::run_command(&mut check)

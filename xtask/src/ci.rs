@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
-use crate::{lint, sh, test, tidy};
+use crate::{chart, lint, sh, test, tidy};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
@@ -16,6 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     tidy::run(root)?;
     lint::run(root)?;
     test::run(root, &test::Options::default())?;
+    chart::run(root, &chart::Options::default())?;
     sh::say("ci: all green");
     Ok(())
 }

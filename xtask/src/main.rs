@@ -1,9 +1,16 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
+mod api;
+mod build;
 mod chart;
 mod ci;
+mod dist;
+mod http;
+mod image;
 mod lint;
+mod monitoring;
 mod parts;
+mod sbom;
 mod sh;
 mod test;
 mod tidy;
@@ -22,10 +29,20 @@ struct Cli {
 enum Command {
     /// Renders every scenario of the Helm chart, compares, validates, and lets `gateway check` read the configurations.
     Chart(chart::Options),
-    /// What CI runs, in the same order: tidy, lint, test.
+    /// Snapshots of the public API of the libraries.
+    Api(api::Options),
+    /// Static binary, completions, manual page, bill of materials and checksums, in `target/dist`.
+    Dist,
+    /// Builds the container image with Buildah and runs it as the restricted profile would.
+    Image,
+    /// The CycloneDX bill of materials alone.
+    Sbom,
+    /// What CI runs, in the same order: tidy, lint, test, chart.
     Ci,
     /// Formatting, clippy and rustdoc, warnings denied.
     Lint,
+    /// Alert rules, their firing and quiet cases, their runbooks, the dashboard.
+    Monitoring(monitoring::Options),
     /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
     Test(test::Options),
     /// Checks the repository itself: crate edges, sizes, words, links.
@@ -46,8 +63,13 @@ fn run(command: Command) -> anyhow::Result<()> {
     let root = sh::root()?;
     match command {
         Command::Chart(options) => chart::run(&root, &options),
+        Command::Api(options) => api::run(&root, &options),
+        Command::Dist => dist::run(&root),
+        Command::Image => image::run(&root),
+        Command::Sbom => sbom::run(&root),
         Command::Ci => ci::run(&root),
         Command::Lint => lint::run(&root),
+        Command::Monitoring(options) => monitoring::run(&root, &options),
         Command::Test(options) => test::run(&root, &options),
         Command::Tidy => tidy::run(&root),
     }

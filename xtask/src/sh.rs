@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The workspace root: the folder above this crate.
 pub(crate) fn root() -> Result<PathBuf> {
@@ -64,6 +64,12 @@ pub(crate) fn found(program: &str) -> bool {
 /// Whether this process is root, and so may install distribution packages.
 pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Waits a moment between two looks at something outside this process.
+#[expect(clippy::disallowed_methods, reason = "no runtime here whose thread could be blocked")]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// One line for the person at the terminal.

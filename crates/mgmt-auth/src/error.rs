@@ -21,6 +21,20 @@ pub enum Fault {
     Request,
 }
 
+impl Fault {
+    /// One word for spans and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::Operator => "misconfigured",
+            Self::NotFound => "not_found",
+            Self::Request => "rejected",
+        }
+    }
+}
+
 /// Why the tenant could not be asked, or what it refused. Opaque and cheap to clone.
 ///
 /// Its text is our own and names the remedy. It holds no secret, no user and nothing of the tenant's prose; of the

@@ -178,6 +178,7 @@ impl Load for KeyLoad {
         let keys = match self.ask().await {
             Ok(keys) => keys,
             Err(error) => {
+                tracing::Span::current().record("outcome", error.fault().as_str());
                 tracing::warn!(event = "signing_keys_failed", fault = ?error.fault(), %error);
                 return Err(error);
             }

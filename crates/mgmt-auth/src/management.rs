@@ -278,6 +278,7 @@ impl Load for ManagementLoad {
             None => self.ask().await,
         };
         if let Err(error) = &loaded {
+            tracing::Span::current().record("outcome", error.fault().as_str());
             tracing::warn!(event = "management_token_failed", fault = ?error.fault(), %error);
         }
         loaded

@@ -181,8 +181,15 @@ impl Tenant {
     ) -> Result<T, Error> {
         let path = api_path(segments, query)?;
         let resource = segments.first().copied().unwrap_or_default().to_owned();
-        let span = tracing::info_span!("management.get", resource, status = field::Empty);
-        let answer = self.read(&path, priority).instrument(span).await?;
+        let span =
+            tracing::info_span!("management.get", resource, status = field::Empty, outcome = field::Empty);
+        let reading = async {
+            let answer = self.read(&path, priority).await;
+            let outcome = answer.as_ref().err().map_or("ok", |error| error.fault().as_str());
+            tracing::Span::current().record("outcome", outcome);
+            answer
+        };
+        let answer = reading.instrument(span).await?;
         serde_json::from_slice(answer.body())
             .map_err(|_| Error::tenant("the Management API's answer is not the JSON it should be"))
     }

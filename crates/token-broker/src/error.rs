@@ -117,6 +117,17 @@ impl Error {
         )
     }
 
+    /// One word for spans and metrics: what a refresh or an exchange came to.
+    pub(crate) fn fetch_outcome(&self) -> &'static str {
+        match self.0.reason {
+            Reason::TenantRateLimited | Reason::ProviderRateLimited => "rate_limited",
+            Reason::TenantMisconfigured | Reason::ProviderMisconfigured => "misconfigured",
+            Reason::UserUnknown | Reason::AccountNotConnected { .. } | Reason::UnknownProvider => "not_found",
+            Reason::ReconnectRequired { .. } | Reason::CallerTokenInvalid => "rejected",
+            _ => "unavailable",
+        }
+    }
+
     pub(crate) fn is_reconnect(&self) -> bool {
         matches!(self.0.reason, Reason::ReconnectRequired { .. })
     }

@@ -92,7 +92,7 @@ impl Refresher {
 
     fn board(self: &Arc<Self>, job: Job) -> Boarding<Outcome> {
         let (this, key) = (self.clone(), job.key.clone());
-        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name);
+        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         let paused = || self.paused(&key).map(Err);
         self.flights.board(&key, paused, move || async move { this.run(job).await }.instrument(span), |_| ())
@@ -107,6 +107,8 @@ impl Refresher {
 
     async fn run(&self, job: Job) -> Outcome {
         let outcome = self.attempt(&job).await;
+        let word = outcome.as_ref().err().map_or("ok", Error::fetch_outcome);
+        tracing::Span::current().record("outcome", word);
         if let Err(error) = &outcome {
             tracing::warn!(event = "refresh_failed", provider = %job.provider.name, %error, "a refresh failed");
             let misconfigured = *error.reason() == Reason::ProviderMisconfigured;

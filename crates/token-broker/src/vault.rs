@@ -218,29 +218,35 @@ impl Vault {
 
     fn load(&self, key: VaultKey, subject: BearerToken) -> impl Future<Output = Landed> + Send + 'static {
         let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.cache_ttl);
-        let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection);
+        let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         async move {
-            let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
-            let mut form = vec![
-                ("grant_type", GRANT),
-                ("subject_token", subject.expose()),
-                ("subject_token_type", SUBJECT),
-                ("requested_token_type", REQUESTED),
-                ("connection", key.connection.as_str()),
-            ];
-            form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
-            let (asked, wall) = (Instant::now(), SystemTime::now());
-            let answer = exchange.exchange(&settings.credentials, &form).await;
-            let exchanged = answer.map_err(|refused| judge(&refused, &key))?;
-            let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
-            let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
-            Ok(Held {
-                bearer: exchanged.bearer,
-                scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
-                expires_at: exchanged.expires_in.map(|life| wall + life),
-                until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
-            })
+            let landed = async {
+                let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
+                let mut form = vec![
+                    ("grant_type", GRANT),
+                    ("subject_token", subject.expose()),
+                    ("subject_token_type", SUBJECT),
+                    ("requested_token_type", REQUESTED),
+                    ("connection", key.connection.as_str()),
+                ];
+                form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
+                let (asked, wall) = (Instant::now(), SystemTime::now());
+                let answer = exchange.exchange(&settings.credentials, &form).await;
+                let exchanged = answer.map_err(|refused| judge(&refused, &key))?;
+                let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
+                let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
+                Ok(Held {
+                    bearer: exchanged.bearer,
+                    scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+                    expires_at: exchanged.expires_in.map(|life| wall + life),
+                    until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
+                })
+            }
+            .await;
+            tracing::Span::current()
+                .record("outcome", landed.as_ref().err().map_or("ok", Error::fetch_outcome));
+            landed
         }
         .instrument(span)
     }

@@ -212,7 +212,12 @@ impl<L: Load> Shared<L> {
         state.loading = Some(receiver.clone());
         let shared = Arc::clone(self);
         // A span of its own, linked by time only: the load outlives the request that happened to start it.
-        let span = tracing::info_span!(parent: None, "keeper.load", keeper = self.settings.name);
+        let span = tracing::info_span!(
+            parent: None,
+            "keeper.load",
+            keeper = self.settings.name,
+            outcome = tracing::field::Empty
+        );
         let guard = Abandoned { shared: Some(Arc::clone(self)) };
         tokio::spawn(
             async move {
@@ -245,6 +250,8 @@ impl<L: Load> Shared<L> {
                 state.failures = 0;
                 drop(state);
                 drop(old);
+                // A load that fails may have said why; see the loaders.
+                tracing::Span::current().record("outcome", "ok");
                 tracing::debug!(keeper = self.settings.name, expires_in = ?loaded.window.expires_in(), "loaded");
                 Ok(kept)
             }

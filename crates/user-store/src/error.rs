@@ -18,6 +18,20 @@ pub enum Fault {
     Request,
 }
 
+impl Fault {
+    /// One word for spans and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::Operator => "misconfigured",
+            Self::NotFound => "not_found",
+            Self::Request => "rejected",
+        }
+    }
+}
+
 /// Why a look-up failed. Opaque; cheap to clone. Its text names no user and holds nothing secret.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]

@@ -243,14 +243,27 @@ impl UserStore {
         let key: Arc<str> = user_id.into();
         let inner = &self.inner;
         let found = || inner.records.get(&key).filter(|record| there(record)).map(Ok);
-        let span = tracing::info_span!(parent: None, "user.load", background = errand.priority == Priority::Background);
+        let span = tracing::info_span!(
+            parent: None,
+            "user.load",
+            background = errand.priority == Priority::Background,
+            outcome = tracing::field::Empty
+        );
         span.follows_from(tracing::Span::current());
         let (for_load, for_commit) = (inner.clone(), inner.clone());
         let (load_key, commit_key) = (key.clone(), key.clone());
         inner.flights.board(
             &key,
             found,
-            move || async move { for_load.look_up(&load_key, errand).await }.instrument(span),
+            move || {
+                async move {
+                    let loaded = for_load.look_up(&load_key, errand).await;
+                    let outcome = loaded.as_ref().err().map_or("ok", |error| error.fault().as_str());
+                    tracing::Span::current().record("outcome", outcome);
+                    loaded
+                }
+                .instrument(span)
+            },
             move |loaded| for_commit.commit(commit_key, loaded),
         )
     }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod demo;
+mod prometheus;
 mod redis;
 mod sdk;
 
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Part {
     /// A Redis or Valkey server under the token broker's stores.
     Redis,
+    /// Prometheus scraping a running gateway with our rules.
+    Prometheus,
     /// Provider SDKs from npm and PyPI as clients of a running gateway.
     Sdk,
     /// The example single-page app in Chromium.
@@ -22,11 +25,12 @@ pub(crate) enum Part {
 
 impl Part {
     /// What `cargo xtask test` runs after the workspace's own tests.
-    pub(crate) const ALL: [Self; 3] = [Self::Redis, Self::Sdk, Self::Browser];
+    pub(crate) const ALL: [Self; 4] = [Self::Redis, Self::Prometheus, Self::Sdk, Self::Browser];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Redis => "Redis server",
+            Self::Prometheus => "Prometheus",
             Self::Sdk => "provider SDKs",
             Self::Browser => "browser",
         }
@@ -35,6 +39,7 @@ impl Part {
     pub(crate) fn run(self, root: &Path) -> Result<()> {
         match self {
             Self::Redis => redis::run(root),
+            Self::Prometheus => prometheus::run(root),
             Self::Sdk => sdk::run(root),
             Self::Browser => browser::run(root),
         }

@@ -73,6 +73,7 @@ impl App {
         let mut hosts = VirtualHosts::default();
         for (name, entry) in &settings.providers {
             let runtime = provider(name, entry, tls.clone(), timeouts)?;
+            metrics.provider(&runtime.label);
             broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
             for (public, host) in &entry.hosts {
                 hosts.insert(public, Arc::clone(&runtime.name), host);

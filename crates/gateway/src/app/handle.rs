@@ -4,7 +4,7 @@ use http::header::HOST;
 use http::{Method, Request, Response};
 
 use super::context::{cache_label, source_label};
-use super::{App, RequestContext, Trail};
+use super::{App, RequestContext, Trail, observed};
 use crate::api;
 use crate::body::{Body, RequestBody};
 use crate::caller::Schemes;
@@ -90,6 +90,9 @@ impl App {
             if let (Some(source), Some(cache)) = (trail.source, trail.cache) {
                 self.metrics.token_cache(source_label(source), cache_label(cache));
             }
+        }
+        if let Some(result) = observed::user_lookup(trail, outcome) {
+            self.metrics.user_lookup(result);
         }
         if self.audit.is_on() {
             self.audit(context, method, trail, outcome, response.status().as_u16());

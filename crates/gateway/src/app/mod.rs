@@ -7,6 +7,7 @@ mod convert;
 mod explain;
 mod handle;
 mod keys;
+mod observed;
 mod operations;
 mod provider;
 mod quota;
@@ -76,7 +77,7 @@ impl App {
     ) -> Result<Verified, Problem> {
         use tracing::Instrument as _;
         let verifying = self.verifier.verify(parts, schemes, SystemTime::now());
-        match verifying.instrument(tracing::debug_span!("caller.verify")).await {
+        match verifying.instrument(tracing::info_span!("caller.verify")).await {
             Ok(verified) => {
                 trail.caller = Some(Arc::clone(&verified.caller));
                 trail.nonce = verified.next_nonce.clone();

@@ -32,6 +32,11 @@ pub(super) async fn run(
         Err(error) => return fatal(output, &error),
     };
     let running = Arc::new(Running::new(Arc::clone(&app)).await);
+    telemetry.metrics().config_hash(&digest(&settings));
+    telemetry.metrics().observe({
+        let current = Arc::clone(&running.app);
+        Arc::new(move || current.load().observed())
+    });
     let handler = {
         let current = Arc::clone(&running.app);
         move |request, peer| {
@@ -63,6 +68,12 @@ pub(super) async fn run(
         Ok(()) => Exit::Fine,
         Err(error) => fatal(output, &error),
     }
+}
+
+/// Tells configurations apart without showing them: secrets are masked before anything is hashed.
+fn digest(settings: &Settings) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{settings:?}").as_bytes());
+    hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fatal(output: &Output, error: &dyn std::error::Error) -> Exit {
@@ -105,6 +116,7 @@ impl Running {
         *keeper = keep(Arc::clone(&app));
         self.operations.store(Arc::new(operations));
         self.app.store(app);
+        telemetry.metrics().config_hash(&digest(&settings));
         Ok(Options::from(&settings))
     }
 }

@@ -4,6 +4,7 @@ mod gauges;
 mod instruments;
 #[cfg(test)]
 mod tests;
+mod zero;
 
 use super::labels::{
     CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
@@ -77,6 +78,8 @@ pub struct Observed {
     pub keys_last_success: Option<SystemTime>,
     /// Calls the tenant still allows, by API (`management`, `authentication`).
     pub ratelimit_remaining: Vec<(&'static str, u64)>,
+    /// The limit those are counted from.
+    pub ratelimit_limit: Vec<(&'static str, u64)>,
     /// Running calls by provider.
     pub upstream_in_flight: Vec<(ProviderLabel, u64)>,
     /// 0 closed, 1 half open, 2 open.
@@ -118,7 +121,9 @@ impl Metrics {
             builder = builder.with_reader(reader);
         }
         let provider = builder.build();
-        Ok(Self(Arc::new(Instruments::new(registry, provider))))
+        let metrics = Self(Arc::new(Instruments::new(registry, provider)));
+        metrics.start_at_zero();
+        Ok(metrics)
     }
 
     /// Counts a request as running until the guard is dropped.

@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod labels;
+mod loads;
 mod log_format;
 pub mod metrics;
 mod otlp;

@@ -3,6 +3,7 @@
 use super::{
     Audit, Metrics,
     labels::Signal,
+    loads,
     log_format::LogLayer,
     metrics::MetricsError,
     otlp::{self, Flush, OtlpError},
@@ -176,6 +177,7 @@ impl Telemetry {
         // A second installation in one process (tests) keeps the first one's logs.
         let _ = Registry::default()
             .with(spans(traces.as_ref().map(|(provider, _)| provider)))
+            .with(loads::layer(metrics.clone()))
             .with(lines)
             .try_init();
         if options.hide_panics {

@@ -123,6 +123,16 @@ fn tenant(meter: &Meter, shared: &Arc<Shared>) {
             }
         })
         .build();
+    let state = Arc::clone(shared);
+    meter
+        .u64_observable_gauge("idp_gateway.auth0_ratelimit_limit")
+        .with_description("Calls the tenant allows in a window")
+        .with_callback(move |gauge| {
+            for (api, limit) in state.observed().ratelimit_limit {
+                gauge.observe(limit, &[KeyValue::new("api", api)]);
+            }
+        })
+        .build();
 }
 
 /// What the providers' side looks like.

@@ -1,0 +1,60 @@
+//! The static release binary, which image and archives are made of.
+
+use crate::sh;
+use anyhow::{Context as _, Result, ensure};
+use std::path::{Path, PathBuf};
+
+/// Builds the static binary. The target is named so that the flags do not reach build scripts and procedural macros,
+/// which must stay dynamic. Paths are mapped away: a binary does not depend on where it was built.
+pub(crate) fn release_binary(root: &Path) -> Result<PathBuf> {
+    binary_in(root, &root.join("target"))
+}
+
+/// The same into another target folder.
+pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
+    let triple = host(root)?;
+    let home =
+        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned(), "-Crelocation-model=pie".to_owned()];
+    flags.push(format!("--remap-path-prefix={}=/src", root.display()));
+    flags.push(format!("--remap-path-prefix={}=/cargo", home.unwrap_or_default()));
+    let mut cargo = sh::command(root, "cargo");
+    cargo
+        .args(["build", "--release", "--locked", "--package", "gateway", "--no-default-features"])
+        .args(["--target", &triple])
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .env("SOURCE_DATE_EPOCH", epoch(root))
+        .env("IDP_GATEWAY_COMMIT", commit(root));
+    sh::run_command(&mut cargo)?;
+    let binary = target.join(&triple).join("release/gateway");
+    ensure!(binary.is_file(), "cargo left no {}", binary.display());
+    Ok(binary)
+}
+
+/// `x86_64-unknown-linux-gnu` and the like.
+pub(crate) fn host(root: &Path) -> Result<String> {
+    let version = sh::output(root, "rustc", &["-vV"])?;
+    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.context("rustc names no host")?.to_owned())
+}
+
+/// The workspace's version, which crates, image and chart share.
+pub(crate) fn version(root: &Path) -> Result<String> {
+    let manifest: toml::Table = std::fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
+    let version = manifest["workspace"]["package"]["version"].as_str();
+    Ok(version.context("the workspace has no version")?.to_owned())
+}
+
+fn commit(root: &Path) -> String {
+    git(root, &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn epoch(root: &Path) -> String {
+    git(root, &["log", "-1", "--format=%ct"]).unwrap_or_else(|| "0".to_owned())
+}
+
+fn git(root: &Path, args: &[&str]) -> Option<String> {
+    let output = sh::command(root, "git").args(args).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

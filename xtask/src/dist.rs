@@ -1,0 +1,59 @@
+//! What a release offers for download: static binary, completions, man pages, bill of materials, checksums.
+
+use crate::{build, sbom, sh};
+use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+
+const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let binary = build::release_binary(root)?;
+    let folder = stage(root, &binary)?;
+    sh::say(&format!("dist: {}", folder.display()));
+    Ok(())
+}
+
+/// Fills `target/dist` anew.
+pub(crate) fn stage(root: &Path, binary: &Path) -> Result<PathBuf> {
+    let dist = root.join("target/dist");
+    let _ = std::fs::remove_dir_all(&dist);
+    let name = format!("idp-gateway-{}-{}", build::version(root)?, build::host(root)?);
+    let folder = dist.join(&name);
+    std::fs::create_dir_all(folder.join("completions"))?;
+    std::fs::create_dir_all(folder.join("man"))?;
+    std::fs::copy(binary, folder.join("gateway"))?;
+    for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "CHANGELOG.md"] {
+        std::fs::copy(root.join(file), folder.join(file))?;
+    }
+    let program = binary.to_string_lossy();
+    for shell in SHELLS {
+        let script = sh::output(root, &program, &["completions", shell])?;
+        ensure!(script.len() > 500, "the completions for {shell} are empty");
+        std::fs::write(folder.join("completions").join(format!("gateway.{shell}")), script)?;
+    }
+    sh::run(&folder, "bash", &["-n", "completions/gateway.bash"])?;
+    manual(root, &program, &folder.join("man"))?;
+    sbom::write(root, &dist)?;
+    let archive = format!("{name}.tar.gz");
+    // Names sorted, owners and times fixed: the same input makes the same archive.
+    let same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"];
+    let mut tar = sh::command(&dist, "tar");
+    tar.args(same).args(["--use-compress-program", "gzip -n", "-cf", &archive, &name]);
+    sh::run_command(&mut tar)?;
+    let sums = sh::output(&dist, "sha256sum", &[&archive, "idp-gateway.cdx.json"])?;
+    std::fs::write(dist.join("SHA256SUMS"), sums)?;
+    sh::run(&dist, "sha256sum", &["--check", "--quiet", "SHA256SUMS"])?;
+    Ok(dist)
+}
+
+/// `gateway man` prints one page; `mandoc`, where there is one, reads it over.
+fn manual(root: &Path, program: &str, folder: &Path) -> Result<()> {
+    let page = folder.join("gateway.1");
+    let text = sh::output(root, program, &["man"])?;
+    ensure!(text.contains(".TH"), "`gateway man` prints no manual page");
+    std::fs::write(&page, text)?;
+    if sh::found("mandoc") {
+        sh::run(root, "mandoc", &["-T", "lint", "-W", "error", &page.to_string_lossy()])?;
+    }
+    Ok(())
+}
