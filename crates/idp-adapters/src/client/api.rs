@@ -8,7 +8,7 @@ use http::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, field};
 use url::Url;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     http::{Answer, HttpClient, Sending, is_safe},
     request::Request,
 };
-use crate::{Adapter, Head, Kind, Outbound, exchange::segment};
+use crate::{Adapter, Head, Kind, Outbound, Outcome, exchange::segment};
 
 /// So many redirects on the provider's own origin are followed (a renamed repository is one).
 const MAX_HOPS: usize = 3;
@@ -96,20 +96,23 @@ impl Api {
             status = field::Empty,
             outcome = field::Empty,
         );
-        let sent = self.send_in(request, &span).instrument(span.clone()).await;
-        match &sent {
-            Ok(answer) => span.record("status", answer.status.as_u16()),
-            Err(error) => span.record("outcome", field::debug(error.outcome())),
+        let sent = self.send_in(request).instrument(span.clone()).await;
+        let (status, outcome) = match &sent {
+            Ok(answer) => (Some(answer.status), Outcome::Ok),
+            Err(error) => (error.status(), error.outcome()),
         };
+        if let Some(status) = status {
+            span.record("status", status.as_u16());
+        }
+        span.record("outcome", field::debug(outcome));
         sent
     }
 
-    async fn send_in(&self, request: &Request, span: &Span) -> Result<Answer, Error> {
+    async fn send_in(&self, request: &Request) -> Result<Answer, Error> {
         let mut url = self.url(request)?;
         self.check_scope(request)?;
         for _ in 0..=MAX_HOPS {
             let answer = self.exchange(request, url.clone()).await?;
-            span.record("status", answer.status.as_u16());
             let asked = request.headers.contains_key(IF_NONE_MATCH);
             match answer.status {
                 status if status.is_success() => return Ok(answer),

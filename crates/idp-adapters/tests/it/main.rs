@@ -12,6 +12,7 @@ mod pages;
 mod refusals;
 mod sandboxed;
 mod server;
+mod spans;
 
 use idp_adapters::BearerToken;
 
