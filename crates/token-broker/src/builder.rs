@@ -6,13 +6,14 @@ use mgmt_auth::Tenant;
 use user_store::UserStore;
 
 use crate::{
-    Broker, Durability, GrantStore, MemoryStore, Provider, Source, Transport, VaultSettings,
+    Broker, Durability, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
+    VaultSettings,
     broker::Inner,
     digest::DeadMarks,
     grants::Grants,
     refresh::Refresher,
     transport::Wire,
-    vault::{Exchange, Vault},
+    vault::{Exchange, Shared, Vault},
 };
 
 /// Builds a [`Broker`].
@@ -26,6 +27,7 @@ pub struct BrokerBuilder {
     store: Option<Arc<dyn GrantStore>>,
     transport: Option<Arc<dyn Transport>>,
     vault: Option<VaultSettings>,
+    shared_vault: Option<Arc<dyn SharedVaultStore>>,
     cache_ttl: Duration,
     capacity: u64,
 }
@@ -75,6 +77,7 @@ impl BrokerBuilder {
             store: None,
             transport: None,
             vault: None,
+            shared_vault: None,
             cache_ttl: Duration::from_secs(600),
             capacity: 100_000,
         }
@@ -101,6 +104,12 @@ impl BrokerBuilder {
     /// How Token Vault is asked.
     pub fn vault(mut self, settings: VaultSettings) -> Self {
         self.vault = Some(settings);
+        self
+    }
+
+    /// Shares vault results with other processes.
+    pub fn shared_vault(mut self, store: Arc<dyn SharedVaultStore>) -> Self {
+        self.shared_vault = Some(store);
         self
     }
 
@@ -143,11 +152,12 @@ impl BrokerBuilder {
         let grants = Arc::new(Grants::new(store, self.capacity));
         let marks = Arc::new(DeadMarks::default());
         let refresher = Refresher::new(grants.clone(), self.users.clone(), transport.clone(), marks.clone());
+        let shared = self.shared_vault.map(|store| Shared { store, tenant: self.tenant.clone() });
         let inner = Inner {
             tenant: self.tenant,
             users: self.users,
             providers,
-            vault: Vault::new(self.exchange, self.vault, self.cache_ttl, self.capacity),
+            vault: Vault::new(self.exchange, self.vault, self.cache_ttl, self.capacity, shared),
             grants,
             refresher,
             transport,

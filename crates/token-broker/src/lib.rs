@@ -33,11 +33,11 @@ pub use self::{
     refresh::LEASE,
     store::{
         BoxFuture, Durability, FileStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease,
-        MemoryStore, RedisStore, StoreError, Swap, Unsealable, Versioned,
+        MemoryStore, Reading, RecordStore, RedisStore, StoreError, Swap, Unsealable, Versioned,
     },
     token::{AccountState, AccountStatus, Cached, IdpToken, Revocation, RevokedAtProvider},
     transport::{Answer, CALL_TIMEOUT, Transport, TransportError},
-    vault::VaultSettings,
+    vault::{SharedVaultStore, VaultSettings},
 };
 
 #[cfg(test)]

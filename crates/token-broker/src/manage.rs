@@ -101,9 +101,18 @@ impl Broker {
             }),
         };
         let vault = inner.vault.forget(|key| of_user(&key.user) && named(&key.connection));
+        inner.vault.forget_shared(selector.user.as_deref()).await;
         inner.grants.forget(&filter);
         let grants = if selector.grants { inner.grants.delete_matching(&filter).await? } else { 0 };
         Ok(users + vault + grants)
+    }
+
+    /// Drops what this process believes of a user's stored grants and vault results, because another replica has
+    /// changed them; the next use reads again. User records stay.
+    pub fn doubt(&self, user_id: &str) {
+        let inner = &self.inner;
+        inner.vault.forget(|key| key.user == user_id);
+        inner.grants.forget(&GrantFilter::new(Some(user_id.to_owned()), None));
     }
 }
 
@@ -218,6 +227,7 @@ impl Inner {
         let key = GrantKey::new(&self.tenant, ask.user_id, Source::Vault, &account);
         self.grants.overwrite(&key, &revoked(origin)).await?;
         self.vault.forget(|key| key.user == ask.user_id && key.connection == account.connection());
+        self.vault.forget_shared(Some(ask.user_id)).await;
         let access = held.as_ref().map(|held| &held.bearer);
         let (at_provider, detail) =
             call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None).await;

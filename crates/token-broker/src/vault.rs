@@ -1,6 +1,15 @@
 //! Source `vault`: the caller's token exchanged for the provider's.
 
-use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
+mod shared;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use mgmt_auth::{ClientCredentials, Tenant};
 use moka::sync::Cache;
@@ -14,6 +23,9 @@ use crate::{
     digest::Digest,
     flight::{Boarding, Flights, landed},
 };
+
+pub(crate) use self::shared::Shared;
+pub use self::shared::SharedVaultStore;
 
 const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const SUBJECT: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -106,6 +118,23 @@ pub(crate) struct VaultKey {
     scopes: Vec<String>,
 }
 
+impl VaultKey {
+    /// The key as unambiguous text.
+    fn encode(&self, tenant: &str) -> String {
+        serde_json::json!([
+            "vault-result/1",
+            tenant,
+            self.user,
+            self.organization,
+            self.audience,
+            self.connection,
+            self.account,
+            self.scopes,
+        ])
+        .to_string()
+    }
+}
+
 /// A token out of the vault.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
@@ -125,6 +154,9 @@ pub(crate) struct Vault {
     cache_ttl: Duration,
     held: Cache<VaultKey, Held>,
     flights: Flights<VaultKey, Landed>,
+    shared: Option<Shared>,
+    /// How often something was forgotten: what was asked before is not shared after.
+    forgotten: Arc<AtomicU64>,
 }
 
 impl Vault {
@@ -133,13 +165,15 @@ impl Vault {
         settings: Option<VaultSettings>,
         cache_ttl: Duration,
         capacity: u64,
+        shared: Option<Shared>,
     ) -> Self {
         // moka's clock is not Tokio's: its expiry only bounds memory.
         let held = Cache::builder()
             .max_capacity(capacity)
             .time_to_live(cache_ttl.saturating_add(Duration::from_secs(60)))
             .build();
-        Self { exchange, settings, cache_ttl, held, flights: Flights::new() }
+        let (flights, forgotten) = (Flights::new(), Arc::default());
+        Self { exchange, settings, cache_ttl, held, flights, shared, forgotten }
     }
 
     /// Whether the vault can be asked for this caller at all.
@@ -195,7 +229,7 @@ impl Vault {
                 (dead != Some(Digest::of(&held.bearer))).then_some(Ok(held))
             };
             let kept = (self.held.clone(), key.clone());
-            let load = || self.load(key.clone(), subject.clone());
+            let load = || self.load(key.clone(), subject.clone(), dead);
             let commit = move |landed: &Landed| {
                 if let Ok(held) = landed {
                     kept.0.insert(kept.1, held.clone());
@@ -216,34 +250,30 @@ impl Vault {
         Err(unavailable(None))
     }
 
-    fn load(&self, key: VaultKey, subject: BearerToken) -> impl Future<Output = Landed> + Send + 'static {
+    fn load(
+        &self,
+        key: VaultKey,
+        subject: BearerToken,
+        dead: Option<Digest>,
+    ) -> impl Future<Output = Landed> + Send + 'static {
         let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.cache_ttl);
+        let (shared, forgotten) = (self.shared.clone(), self.forgotten.clone());
+        let before = forgotten.load(Ordering::Acquire);
         let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         async move {
-            let landed = async {
-                let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
-                let mut form = vec![
-                    ("grant_type", GRANT),
-                    ("subject_token", subject.expose()),
-                    ("subject_token_type", SUBJECT),
-                    ("requested_token_type", REQUESTED),
-                    ("connection", key.connection.as_str()),
-                ];
-                form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
-                let (asked, wall) = (Instant::now(), SystemTime::now());
-                let answer = exchange.exchange(&settings.credentials, &form).await;
-                let exchanged = answer.map_err(|refused| judge(&refused, &key))?;
-                let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
-                let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
-                Ok(Held {
-                    bearer: exchanged.bearer,
-                    scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
-                    expires_at: exchanged.expires_in.map(|life| wall + life),
-                    until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
-                })
+            if let Some(shared) = &shared
+                && let Some(held) = shared.load(&key).await
+                && dead != Some(Digest::of(&held.bearer))
+            {
+                return Ok(held);
             }
-            .await;
+            let landed = exchanged(&*exchange, settings, &key, &subject, cache_ttl).await;
+            if let (Some(shared), Ok(held)) = (&shared, &landed)
+                && forgotten.load(Ordering::Acquire) == before
+            {
+                shared.store(&key, held).await;
+            }
             tracing::Span::current()
                 .record("outcome", landed.as_ref().err().map_or("ok", Error::fetch_outcome));
             landed
@@ -253,9 +283,49 @@ impl Vault {
 
     /// Forgets the results that match, and counts them; exchanges under way are not kept either.
     pub(crate) fn forget(&self, matches: impl Fn(&VaultKey) -> bool) -> u64 {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.flights.abandon_matching(&matches);
         let hits: Vec<_> = self.held.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
         hits.iter().map(|key| u64::from(self.held.remove(&**key).is_some())).sum()
+    }
+}
+
+/// One exchange at the tenant.
+async fn exchanged(
+    exchange: &dyn Exchange,
+    settings: Option<VaultSettings>,
+    key: &VaultKey,
+    subject: &BearerToken,
+    cache_ttl: Duration,
+) -> Landed {
+    let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
+    let mut form = vec![
+        ("grant_type", GRANT),
+        ("subject_token", subject.expose()),
+        ("subject_token_type", SUBJECT),
+        ("requested_token_type", REQUESTED),
+        ("connection", key.connection.as_str()),
+    ];
+    form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
+    let (asked, wall) = (Instant::now(), SystemTime::now());
+    let answer = exchange.exchange(&settings.credentials, &form).await;
+    let exchanged = answer.map_err(|refused| judge(&refused, key))?;
+    let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
+    let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
+    Ok(Held {
+        bearer: exchanged.bearer,
+        scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+        expires_at: exchanged.expires_in.map(|life| wall + life),
+        until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
+    })
+}
+
+impl Vault {
+    /// Drops the shared results of one user, or of everybody. More than was asked for may go: it costs an exchange.
+    pub(crate) async fn forget_shared(&self, user: Option<&str>) {
+        if let Some(shared) = &self.shared {
+            shared.store.remove(&shared.tenant, user).await;
+        }
     }
 }
 

@@ -26,6 +26,13 @@ pub trait SharedUserStore: Debug + Send + Sync + 'static {
 
     /// Drops what is stored for this user.
     fn remove<'a>(&'a self, tenant: &'a str, user_id: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Drops what is stored for all users of this tenant. By default nothing: then copies that no process of the
+    /// fleet knows end by themselves.
+    fn remove_all<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, ()> {
+        let _ = tenant;
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// The longest a look-up waits for the shared store before it asks Auth0 itself.
@@ -61,6 +68,14 @@ impl Shared {
         let this = self.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { this.store.remove(&this.tenant, &user_id).await });
+        }
+    }
+
+    /// The same for all users.
+    pub(crate) fn remove_all_behind(&self) {
+        let this = self.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { this.store.remove_all(&this.tenant).await });
         }
     }
 }

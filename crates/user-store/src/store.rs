@@ -167,7 +167,11 @@ impl UserStore {
         *self.inner.all_forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
         self.inner.flights.abandon_all();
         self.inner.missing.invalidate_all();
-        self.invalidate_matching(|_| true)
+        let count = self.invalidate_matching(|_| true);
+        if let Some(shared) = &self.inner.shared {
+            shared.remove_all_behind();
+        }
+        count
     }
 
     /// The user's Connected Accounts, not cached.

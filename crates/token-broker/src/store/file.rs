@@ -1,5 +1,7 @@
 //! Grants of one process in one file that survives it.
 
+mod records;
+
 use std::{
     fs,
     path::{Path, PathBuf},

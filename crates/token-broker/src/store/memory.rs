@@ -1,5 +1,7 @@
 //! Grants of one process, gone with it.
 
+mod records;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -19,6 +21,7 @@ pub struct MemoryStore {
     keys: KeyRing,
     state: Mutex<State>,
     leases: Leases,
+    written: tokio::sync::Notify,
 }
 
 #[derive(Debug, Default)]
@@ -26,11 +29,17 @@ struct State {
     grants: BTreeMap<GrantKey, Versioned>,
     /// Versions go on over deletions, so that no writer mistakes a new record for the one it read.
     serial: u64,
+    records: BTreeMap<String, (u64, Vec<u8>)>,
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { keys: KeyRing::ephemeral(), state: Mutex::default(), leases: Leases::default() }
+        Self {
+            keys: KeyRing::ephemeral(),
+            state: Mutex::default(),
+            leases: Leases::default(),
+            written: tokio::sync::Notify::new(),
+        }
     }
 }
 

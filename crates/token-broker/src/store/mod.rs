@@ -4,6 +4,7 @@ mod file;
 mod keyring;
 mod leases;
 mod memory;
+mod record;
 mod redis;
 
 use std::{fmt::Debug, future::Future, pin::Pin, time::Duration};
@@ -14,6 +15,7 @@ pub use self::{
     file::FileStore,
     keyring::{InvalidKeyRing, KeyRing, Unsealable},
     memory::MemoryStore,
+    record::{Reading, RecordStore},
     redis::RedisStore,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};

@@ -1,6 +1,8 @@
 //! Grants, and user records, of a fleet in Redis or Valkey.
 
+mod records;
 mod shared;
+mod vault;
 
 use std::{
     fmt,
@@ -36,19 +38,23 @@ return 1";
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
-/// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`SharedUserStore`](user_store::SharedUserStore) and a
+/// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`RecordStore`](crate::RecordStore), a
+/// [`SharedUserStore`](user_store::SharedUserStore), a [`SharedVaultStore`](crate::SharedVaultStore) and a
 /// [`SharedTokenStore`](mgmt_auth::SharedTokenStore).
 ///
 /// Grants are hashes written by compare-and-set on their version, leases are keys that expire by themselves.
 /// What the server promises about persistence is the server's: [`GrantStore::check`] says what is missing.
 #[derive(Clone)]
 pub struct RedisStore {
+    client: Client,
     manager: ConnectionManager,
     keys: std::sync::Arc<KeyRing>,
     swap: Script,
     release: Script,
     /// Tells this process from the others.
     holder: std::sync::Arc<str>,
+    /// Where messages about records arrive.
+    ear: std::sync::Arc<tokio::sync::Mutex<Option<(String, redis::aio::PubSub)>>>,
 }
 
 impl RedisStore {
@@ -68,10 +74,11 @@ impl RedisStore {
             .set_number_of_retries(1)
             .set_response_timeout(Some(PATIENCE))
             .set_connection_timeout(Some(CONNECT));
-        let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(wrong)?;
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
         let (swap, release) = (Script::new(SWAP), Script::new(RELEASE));
         let holder = Lease::new(Instant::now(), Duration::ZERO).id.into();
-        Ok(Self { manager, keys: keys.into(), swap, release, holder })
+        let ear = std::sync::Arc::default();
+        Ok(Self { client, manager, keys: keys.into(), swap, release, holder, ear })
     }
 
     async fn ask<T>(

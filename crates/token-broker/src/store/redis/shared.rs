@@ -166,4 +166,10 @@ impl SharedUserStore for RedisStore {
             let _ = removed.inspect_err(report);
         })
     }
+
+    fn remove_all<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let _ = self.clear("user").await.inspect_err(report);
+        })
+    }
 }

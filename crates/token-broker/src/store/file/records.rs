@@ -1,0 +1,83 @@
+//! Records beside the grants, in a table of their own.
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use zeroize::Zeroizing;
+
+use super::{FileStore, META, SERIAL, Shared, torn, version_of};
+use crate::{BoxFuture, Durability, Reading, RecordStore, StoreError, Swap};
+
+/// Name to version (8 bytes, big-endian) and sealed bytes.
+const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records/1");
+
+/// What sealing binds a record to; no grant's place looks like this.
+fn place(name: &str) -> String {
+    serde_json::json!(["record/1", name]).to_string()
+}
+
+impl Shared {
+    fn read(&self, name: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
+        let read = self.database.begin_read().map_err(|error| self.failed(&error))?;
+        let table = match read.open_table(RECORDS) {
+            Ok(table) => table,
+            // Written by a version that had no records yet.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Reading::Absent),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let Some(value) = table.get(name).map_err(|error| self.failed(&error))? else {
+            return Ok(Reading::Absent);
+        };
+        let version = version_of(value.value()).ok_or_else(|| torn(&self.path))?;
+        if seen == Some(version) {
+            return Ok(Reading::Unchanged);
+        }
+        let sealed = value.value().get(8..).unwrap_or_default();
+        let opened: Result<Zeroizing<Vec<u8>>, _> = self.keys.open(place(name).as_bytes(), sealed);
+        Ok(Reading::Found { version, bytes: opened.map_err(|error| self.sealed(&error))? })
+    }
+
+    fn write(&self, name: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
+        let write = self.database.begin_write().map_err(|error| self.failed(&error))?;
+        let version;
+        {
+            let mut records = write.open_table(RECORDS).map_err(|error| self.failed(&error))?;
+            let mut meta = write.open_table(META).map_err(|error| self.failed(&error))?;
+            let now = match records.get(name).map_err(|error| self.failed(&error))? {
+                Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(&self.path))?),
+                None => None,
+            };
+            if now != seen {
+                return Ok(Swap::Conflict);
+            }
+            let serial = meta.get(SERIAL).map_err(|error| self.failed(&error))?;
+            version = serial.map_or(0, |serial| serial.value()) + 1;
+            let sealed =
+                self.keys.seal(place(name).as_bytes(), bytes).map_err(|error| self.sealed(&error))?;
+            let value = [&version.to_be_bytes()[..], &sealed].concat();
+            records.insert(name, &*value).map_err(|error| self.failed(&error))?;
+            meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;
+        }
+        write.commit().map_err(|error| self.failed(&error))?;
+        Ok(Swap::Done(version))
+    }
+}
+
+impl RecordStore for FileStore {
+    fn durability(&self) -> Durability {
+        Durability::Restart
+    }
+
+    fn read<'a>(&'a self, name: &'a str, seen: Option<u64>) -> BoxFuture<'a, Result<Reading, StoreError>> {
+        let name = name.to_owned();
+        Box::pin(self.run(move |shared| shared.read(&name, seen)))
+    }
+
+    fn write<'a>(
+        &'a self,
+        name: &'a str,
+        seen: Option<u64>,
+        bytes: &'a [u8],
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        Box::pin(self.run(move |shared| shared.write(&name, seen, &bytes)))
+    }
+}

@@ -1,0 +1,125 @@
+//! Records of a fleet: one hash each, and a channel on which replicas hear 'read again'.
+
+use futures_util::StreamExt as _;
+use redis::aio::PubSub;
+
+use super::{PREFIX, RedisStore, foreign, name, next_version};
+use crate::{BoxFuture, Durability, Reading, RecordStore, StoreError, Swap};
+
+/// What sealing binds a record to.
+fn place(record: &str) -> String {
+    serde_json::json!(["record/1", record]).to_string()
+}
+
+fn channel(record: &str) -> String {
+    format!("{PREFIX}changed:{record}")
+}
+
+impl RedisStore {
+    async fn read_record(&self, record: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
+        let place = place(record);
+        let mut manager = self.manager.clone();
+        if seen.is_some() {
+            // Once a second in every replica: the version alone first.
+            let mut command = redis::cmd("HGET");
+            command.arg(name("record", &place)).arg("v");
+            let version: Option<String> = self.ask(command.query_async(&mut manager)).await?;
+            if version.is_some_and(|version| version.parse().ok() == seen) {
+                return Ok(Reading::Unchanged);
+            }
+        }
+        let mut command = redis::cmd("HMGET");
+        command.arg(name("record", &place)).arg("v").arg("d");
+        let found: (Option<String>, Option<Vec<u8>>) = self.ask(command.query_async(&mut manager)).await?;
+        let (Some(version), Some(sealed)) = found else { return Ok(Reading::Absent) };
+        let damaged = |_| StoreError::damaged("a record in Redis is damaged: its version is no number");
+        let version = version.parse().map_err(damaged)?;
+        let bytes = self.keys.open(place.as_bytes(), &sealed).map_err(|error| foreign(&error))?;
+        Ok(Reading::Found { version, bytes })
+    }
+
+    async fn write_record(&self, record: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
+        let place = place(record);
+        let sealed = self.keys.seal(place.as_bytes(), bytes).map_err(|error| foreign(&error))?;
+        let version = next_version(seen);
+        let mut manager = self.manager.clone();
+        let mut call = self.swap.key(name("record", &place));
+        call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
+        call.arg(version.to_string()).arg(&place).arg(sealed);
+        let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;
+        if done != 1 {
+            return Ok(Swap::Conflict);
+        }
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel(record)).arg(version);
+        let told: Result<i64, _> = self.ask(publish.query_async(&mut manager)).await;
+        if let Err(error) = told {
+            tracing::debug!(%error, "replicas were not told; they read again by the clock");
+        }
+        Ok(Swap::Done(version))
+    }
+
+    async fn hear(&self, record: &str) {
+        let mut ear = self.ear.lock().await;
+        if ear.as_ref().is_none_or(|(of, _)| of != record) {
+            let subscribed: Result<PubSub, redis::RedisError> = async {
+                let mut pubsub = self.client.get_async_pubsub().await?;
+                pubsub.subscribe(channel(record)).await?;
+                Ok(pubsub)
+            }
+            .await;
+            match subscribed {
+                Ok(pubsub) => *ear = Some((record.to_owned(), pubsub)),
+                Err(error) => {
+                    tracing::debug!(
+                        cause = super::words(&error),
+                        "no messages; records are read by the clock"
+                    );
+                    return std::future::pending().await;
+                }
+            }
+        }
+        if let Some((_, pubsub)) = ear.as_mut()
+            && pubsub.on_message().next().await.is_none()
+        {
+            // The connection ended, and with it whatever was said meanwhile.
+            *ear = None;
+        }
+    }
+
+    /// Whether `id` is used for the first time within `keep`. Of several at the same time exactly one hears yes.
+    ///
+    /// # Errors
+    /// Redis does not answer: nothing can be said.
+    pub async fn first_use(&self, id: &[u8], keep: std::time::Duration) -> Result<bool, StoreError> {
+        let mut manager = self.manager.clone();
+        let mut command = redis::cmd("SET");
+        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1);
+        command.arg(format!("{PREFIX}used:{}", super::hex(id))).arg(1).arg("NX").arg("PX").arg(millis);
+        let set: Option<String> = self.ask(command.query_async(&mut manager)).await?;
+        Ok(set.is_some())
+    }
+}
+
+impl RecordStore for RedisStore {
+    fn durability(&self) -> Durability {
+        Durability::Fleet
+    }
+
+    fn read<'a>(&'a self, name: &'a str, seen: Option<u64>) -> BoxFuture<'a, Result<Reading, StoreError>> {
+        Box::pin(self.read_record(name, seen))
+    }
+
+    fn write<'a>(
+        &'a self,
+        name: &'a str,
+        seen: Option<u64>,
+        bytes: &'a [u8],
+    ) -> BoxFuture<'a, Result<Swap, StoreError>> {
+        Box::pin(self.write_record(name, seen, bytes))
+    }
+
+    fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.hear(name))
+    }
+}
