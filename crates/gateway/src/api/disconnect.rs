@@ -54,6 +54,7 @@ pub(super) async fn answer(
     let revoked = app.broker.revoke(&ask).await;
     let revoked = revoked.map_err(|error| error_table::broker(&error, app.connect_to(Some(&provider))))?;
     trail.account = Some(revoked.account);
+    app.stores.fleet.doubt(caller.subject()).await;
     super::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,

@@ -43,8 +43,9 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
         return Err(bad("exactly one 'logout_token' is expected"));
     };
     let logout = app.verifier.log_out(&token, SystemTime::now()).await.map_err(error_table::logout)?;
-    let selector = Selector { user: Some(logout.subject), ..Selector::default() };
-    app.forget(&selector).await?;
+    let selector = Selector { user: Some(logout.subject.clone()), ..Selector::default() };
+    app.forget_here(&selector).await?;
+    app.stores.fleet.log_out(&logout.subject, logout.issued_at).await;
     Ok(super::done())
 }
 

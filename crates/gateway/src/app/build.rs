@@ -9,8 +9,8 @@ use user_store::UserStore;
 
 use super::keys::TenantKeys;
 use super::provider::SecretFile;
-use super::{App, ProviderRuntime, convert};
-use crate::caller::Verifier;
+use super::{App, ProviderRuntime, Stores, convert};
+use crate::caller::{Rules, Verifier};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::cors::Cors;
 use crate::plan::{PlanParts, ProviderPlan};
@@ -45,13 +45,30 @@ pub enum StartError {
 }
 
 impl App {
-    /// Composes the application. Nothing is asked yet; [`App::warm`] does that.
+    /// Opens the configured store and composes the application. Nothing else is asked yet; [`App::warm`] does that.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or a part cannot be built from these settings.
+    pub async fn new(settings: &Settings, metrics: Metrics, audit: Audit) -> Result<Self, StartError> {
+        Self::over(settings, Stores::open(&settings.store).await?, metrics, audit)
+    }
+
+    /// Composes the application over a store that is open already.
     ///
     /// # Errors
     /// A part cannot be built from these settings.
-    pub fn new(settings: &Settings, metrics: Metrics, audit: Audit) -> Result<Self, StartError> {
-        let tenant = tenant(settings)?;
-        let users = UserStore::builder(tenant.clone())
+    pub fn over(
+        settings: &Settings,
+        stores: Arc<Stores>,
+        metrics: Metrics,
+        audit: Audit,
+    ) -> Result<Self, StartError> {
+        let tenant = tenant(settings, &stores)?;
+        let mut users = UserStore::builder(tenant.clone());
+        if let Some(redis) = &stores.redis {
+            users = users.shared(Arc::clone(redis) as Arc<dyn user_store::SharedUserStore>);
+        }
+        let users = users
             .cache_ttl(settings.users.cache_ttl)
             .stale_ttl(settings.users.stale_ttl)
             .negative_ttl(settings.users.negative_ttl)
@@ -64,8 +81,12 @@ impl App {
             idle: settings.server.timeouts.upstream_idle,
         };
         let mut broker = Broker::builder(tenant.clone(), users)
+            .store(Arc::clone(&stores.grants))
             .cache_ttl(settings.users.cache_ttl)
             .capacity(settings.users.capacity);
+        if let Some(redis) = &stores.redis {
+            broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
+        }
         if let Some(vault) = vault(settings) {
             broker = broker.vault(vault);
         }
@@ -81,12 +102,12 @@ impl App {
             providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
         }
         Ok(Self {
-            verifier: Verifier::with_rules(convert::rules(settings), Arc::new(TenantKeys(tenant.clone()))),
+            verifier: verifier(settings, &tenant, &stores),
             broker: broker.build()?,
             tenant,
             metrics,
             audit,
-            blocks: super::Blocks::default(),
+            stores,
             explained: super::ExplainRing::default(),
             replay_limit: settings.server.limits.replay.as_usize(),
             public_url: settings.server.public_url.clone(),
@@ -104,12 +125,23 @@ impl App {
     }
 }
 
-fn tenant(settings: &Settings) -> Result<Tenant, StartError> {
+/// Verification that shares used ids and logout marks with whoever shares the store.
+fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
+    let rules = Rules { nonce_key: Some(stores.nonce_key), ..convert::rules(settings) };
+    let keys = Arc::new(TenantKeys(tenant.clone()));
+    Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
+}
+
+fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
     let own = &settings.tenant;
     let credentials =
         own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
     let keys = &settings.callers.keys;
-    Tenant::builder(&own.domain)
+    let mut builder = Tenant::builder(&own.domain);
+    if let Some(redis) = &stores.redis {
+        builder = builder.token_store(Arc::clone(redis) as Arc<dyn mgmt_auth::SharedTokenStore>);
+    }
+    builder
         .base_url(own.base_url.clone())
         .audience(own.audience.clone())
         .credentials(convert::credentials(credentials))

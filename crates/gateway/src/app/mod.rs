@@ -5,13 +5,16 @@ mod build;
 mod context;
 mod convert;
 mod explain;
+mod fleet;
 mod handle;
 mod keys;
 mod observed;
 mod operations;
+mod orders;
 mod provider;
 mod quota;
 mod ready;
+mod stores;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -25,7 +28,9 @@ use url::Url;
 
 pub use build::StartError;
 pub(crate) use context::{Attempt, RequestContext, Trail};
+pub(crate) use fleet::Fleet as Orders;
 pub use provider::ProviderRuntime;
+pub use stores::Stores;
 
 use crate::caller::{Caller, Schemes, Verified, Verifier};
 use crate::cors::Cors;
@@ -35,7 +40,6 @@ use crate::problem::Problem;
 use crate::proxy;
 use crate::route::VirtualHosts;
 use crate::telemetry::{Audit, Metrics, Shed};
-use blocks::Blocks;
 use explain::ExplainRing;
 use quota::{Admission, Quotas};
 
@@ -46,7 +50,7 @@ pub struct App {
     pub(crate) broker: Broker,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Audit,
-    pub(crate) blocks: Blocks,
+    pub(crate) stores: Arc<Stores>,
     pub(crate) explained: ExplainRing,
     pub(crate) replay_limit: usize,
     pub(crate) public_url: Option<Url>,
@@ -63,6 +67,12 @@ pub struct App {
 }
 
 impl App {
+    /// What outlives this configuration.
+    #[must_use]
+    pub fn stores(&self) -> &Arc<Stores> {
+        &self.stores
+    }
+
     /// The provider of this name.
     pub(crate) fn provider(&self, name: &str) -> Option<Arc<ProviderRuntime>> {
         self.providers.get(name).cloned()
@@ -100,7 +110,7 @@ impl App {
                 return Err(Problem::new(Code::RateLimited).retry_after(wait));
             }
         }
-        self.blocks.check(caller.subject(), provider, None)
+        self.stores.fleet.check(caller.subject(), provider, None)
     }
 
     /// Adds the RFC 6750 challenge to a missing scope.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::App;
+use super::stores::State;
 use crate::server::admin::{Check, CheckStatus, Readiness, ReadyStatus};
 
 impl App {
@@ -13,7 +14,7 @@ impl App {
         let checks = BTreeMap::from([
             ("keys", self.check_keys()),
             ("management_token", self.check_management_token()),
-            ("store", Check { status: CheckStatus::Ok, detail: None }),
+            ("store", self.check_store()),
         ]);
         let mut readiness = Readiness::from_checks(checks);
         match readiness.status {
@@ -62,6 +63,14 @@ impl App {
         fine()
     }
 
+    fn check_store(&self) -> Check {
+        match self.stores.state() {
+            State::Fine => fine(),
+            State::Doubtful(detail) => warn(detail),
+            State::Unusable(detail) => fail(&detail),
+        }
+    }
+
     /// Fetches keys and management token ahead of the first request. Failures show in [`App::readiness`].
     pub async fn warm(&self) {
         let keys = self.tenant.keys().load();
@@ -75,9 +84,12 @@ impl App {
         }
     }
 
-    /// Keeps keys and management token fresh; never returns. The binary spawns it.
+    /// Keeps keys and management token fresh and follows the fleet's orders; never returns. The binary spawns it.
     pub async fn keep(&self) -> std::convert::Infallible {
-        let (keys, _) = futures_util::join!(self.tenant.keep_keys(), self.tenant.keep_management_token());
+        let following = self.stores.fleet.follow(|past| Box::pin(self.obey(past)));
+        let keys = self.tenant.keep_keys();
+        let token = self.tenant.keep_management_token();
+        let (keys, ..) = futures_util::join!(keys, token, following, self.stores.keep_asking());
         keys
     }
 }

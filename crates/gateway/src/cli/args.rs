@@ -95,6 +95,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// About the stored grants.
+    Grants {
+        #[command(subcommand)]
+        command: GrantsCommand,
+    },
     /// About the store.
     Store {
         #[command(subcommand)]
@@ -134,6 +139,53 @@ pub(super) enum StoreCommand {
         #[arg(long)]
         id: Option<String>,
     },
+}
+
+/// `gateway grants`.
+#[derive(Debug, Subcommand)]
+pub(super) enum GrantsCommand {
+    /// List the stored grants, never a token.
+    List(GrantsList),
+    /// Forget stored grants. A rotated refresh token exists nowhere else: its user has to connect again.
+    Forget(GrantsForget),
+}
+
+/// `gateway grants list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct GrantsList {
+    /// Of this user.
+    #[arg(long, value_name = "ID")]
+    pub(super) user: Option<String>,
+    /// Of this Auth0 connection.
+    #[arg(long, value_name = "NAME")]
+    pub(super) connection: Option<String>,
+    /// Of this entry of the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(super) provider: Option<String>,
+    /// Write JSON: { "grants": [{ "user", "account", "connection", "source", "state", "expires_at", ... }] }.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `gateway grants forget`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["user", "connection", "provider", "all"]))]
+pub(super) struct GrantsForget {
+    /// Of this user.
+    #[arg(long, value_name = "ID")]
+    pub(super) user: Option<String>,
+    /// Of this Auth0 connection.
+    #[arg(long, value_name = "NAME")]
+    pub(super) connection: Option<String>,
+    /// Of this entry of the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(super) provider: Option<String>,
+    /// All of them.
+    #[arg(long, conflicts_with_all = ["user", "connection", "provider"])]
+    pub(super) all: bool,
+    /// Write JSON: { "forgotten" }.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[cfg(test)]

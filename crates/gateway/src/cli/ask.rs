@@ -75,6 +75,24 @@ impl Asker {
         answer(request).await
     }
 
+    /// Asks an admin listener; with a body it is a command.
+    pub(super) async fn admin(
+        &self,
+        url: &str,
+        token: Option<&SecretString>,
+        body: Option<&Value>,
+    ) -> Result<Reply, String> {
+        let request = match body {
+            None => self.client.get(url),
+            Some(body) => self.client.post(url).body(body.to_string()),
+        };
+        let mut request = request.header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        answer(request).await
+    }
+
     /// Posts a form with a client's proof of identity.
     pub(super) async fn post(
         &self,

@@ -8,6 +8,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod grants;
 mod healthcheck;
 mod keygen;
 mod manual;
@@ -22,7 +23,7 @@ use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode};
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
 use self::{
-    args::{Args, Command, ConfigCommand, StoreCommand},
+    args::{Args, Command, ConfigCommand, GrantsCommand, StoreCommand},
     output::Output,
 };
 use crate::config::{Settings, Sources};
@@ -96,6 +97,12 @@ fn dispatch(args: Args) -> Exit {
         Command::Check { json } => check::run(&Sources::of_process(config), json, &output),
         Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),
         Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, &output),
+        Command::Grants { command: GrantsCommand::List(args) } => {
+            with_settings(config, &output, async |settings| grants::list(&settings, &args, &output).await)
+        }
+        Command::Grants { command: GrantsCommand::Forget(args) } => {
+            with_settings(config, &output, async |settings| grants::forget(&settings, &args, &output).await)
+        }
         Command::Version { json } => version::run(json, &output),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::man(command.as_deref(), &output),

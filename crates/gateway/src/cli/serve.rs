@@ -7,7 +7,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 use super::{Exit, output::Output};
 use crate::{
-    app::App,
+    app::{App, StartError},
     config::{Settings, Sources},
     server::{Lifecycle, Options, ReloadError, ServeParts, admin::Operations, serve},
     telemetry::{Telemetry, TelemetryOptions},
@@ -27,7 +27,7 @@ pub(super) async fn run(
         Ok(telemetry) => telemetry,
         Err(error) => return fatal(output, &error),
     };
-    let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()) {
+    let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await {
         Ok(app) => Arc::new(app),
         Err(error) => return fatal(output, &error),
     };
@@ -107,8 +107,11 @@ impl Running {
             Ok(loaded) => loaded.settings,
             Err(problems) => return Err(ReloadError(problems.0.iter().map(ToString::to_string).collect())),
         };
-        let app = App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone());
-        let app = Arc::new(app.map_err(|error| ReloadError(vec![error.to_string()]))?);
+        let failed = |error: StartError| ReloadError(vec![error.to_string()]);
+        // What was blocked stays blocked, what was used stays used, and the store's file stays open.
+        let stores = self.app.load().stores().reopened(&settings.store).await.map_err(failed)?;
+        let app = App::over(&settings, stores, telemetry.metrics().clone(), telemetry.audit().clone());
+        let app = Arc::new(app.map_err(failed)?);
         app.warm().await;
         let operations: Arc<dyn Operations> = Arc::<App>::clone(&app);
         let mut keeper = self.keeper.lock().await;

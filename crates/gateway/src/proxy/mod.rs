@@ -126,7 +126,7 @@ pub(crate) async fn proxy(
         account: selector.as_ref(),
     };
     let token = find_token(app, &ask, trail).await?;
-    app.blocks.check(caller.subject(), Some(&provider.name), Some(token.account().connection()))?;
+    app.stores.fleet.check(caller.subject(), Some(&provider.name), Some(token.account().connection()))?;
 
     let place = place(app, &provider).await?;
     let adapter = provider.plan.adapter();

@@ -40,7 +40,7 @@ pub(crate) async fn profile(
     })?;
     let plan = plan(provider, url).ok_or_else(|| Problem::new(Code::ProviderMisconfigured))?;
     let token = find_token(app, ask, trail).await?;
-    app.blocks.check(ask.user_id, Some(ask.provider), Some(token.account().connection()))?;
+    app.stores.fleet.check(ask.user_id, Some(ask.provider), Some(token.account().connection()))?;
     let place = place(app, provider).await?;
     let adapter = provider.plan.adapter();
     let outbound = Outbound::new(&Method::GET, plan, &HeaderMap::new(), &**adapter, context.id.as_str());

@@ -3,9 +3,11 @@
 //! Knows routes, authorization and the audit line; what forgetting and blocking *do* is behind [`Operations`].
 
 mod access;
+mod grants;
 mod router;
 mod selector;
 
+pub use grants::GrantEntry;
 pub use router::{Admin, AdminParts};
 pub use selector::{BlockRequest, Selector};
 
@@ -26,6 +28,10 @@ pub trait Operations: Send + Sync + 'static {
     fn unblock(&self, selector: Selector) -> BoxFuture<'_, Result<Reach, Problem>>;
     /// The blocks in force.
     fn blocks(&self) -> BoxFuture<'_, Result<Vec<BlockEntry>, Problem>>;
+    /// The stored grants, without their secrets.
+    fn grants(&self) -> BoxFuture<'_, Result<Vec<GrantEntry>, Problem>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 /// How far a block reaches.

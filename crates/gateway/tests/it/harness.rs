@@ -116,7 +116,7 @@ impl Rig {
         let settings = Settings::from_toml(&configuration(&sandbox, server, extra))
             .unwrap_or_else(|problems| panic!("the test's configuration is wrong: {problems}"));
         let metrics = Metrics::new().unwrap();
-        let app = Arc::new(App::new(&settings, metrics.clone(), Audit::default()).unwrap());
+        let app = Arc::new(App::new(&settings, metrics.clone(), Audit::default()).await.unwrap());
         let lifecycle = Lifecycle::default();
         let handling = Arc::clone(&app);
         let handler = move |request, peer| {

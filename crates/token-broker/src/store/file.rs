@@ -28,12 +28,12 @@ const SERIAL: &str = "serial";
 #[derive(Debug)]
 pub struct FileStore {
     shared: Arc<Shared>,
-    leases: Leases,
+    leases: Arc<Leases>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    database: Database,
+    database: Arc<Database>,
     keys: KeyRing,
     path: PathBuf,
 }
@@ -51,7 +51,20 @@ impl FileStore {
         let opened = tokio::task::spawn_blocking(move || Shared::open(path, keys)).await;
         // A database that cannot even be walked through makes its library give up.
         let shared = opened.map_err(|_| torn(Path::new(&shown)))??;
-        Ok(Self { shared: Arc::new(shared), leases: Leases::default() })
+        Ok(Self { shared: Arc::new(shared), leases: Arc::default() })
+    }
+
+    /// The same store under another ring of keys, for as long as the process lives. Records are sealed anew when they
+    /// are written next.
+    ///
+    /// # Errors
+    /// The ring does not open every record.
+    pub async fn with_keys(&self, keys: KeyRing) -> Result<Self, StoreError> {
+        let shared = Shared { database: self.shared.database.clone(), keys, path: self.shared.path.clone() };
+        let shared = Arc::new(shared);
+        let store = Self { shared, leases: self.leases.clone() };
+        store.run(|shared| shared.walk(|_, _| ())).await?;
+        Ok(store)
     }
 
     async fn run<T: Send + 'static>(
@@ -81,9 +94,10 @@ impl Shared {
             Err(error) => return Err(unusable(&path, &error)),
         }
         let database = Database::open(&path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => {
-                StoreError::unavailable(format!("{} is in use by another process", path.display()))
-            }
+            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::in_use(format!(
+                "{} is in use by another process; one gateway has a file to itself, a fleet shares a Redis",
+                path.display()
+            )),
             redb::DatabaseError::Storage(redb::StorageError::Io(error))
                 if error.kind() != std::io::ErrorKind::InvalidData
                     && error.kind() != std::io::ErrorKind::UnexpectedEof =>
@@ -92,7 +106,7 @@ impl Shared {
             }
             _ => torn(&path),
         })?;
-        let this = Self { database, keys, path };
+        let this = Self { database: Arc::new(database), keys, path };
         this.walk(|_, _| ())?;
         Ok(this)
     }

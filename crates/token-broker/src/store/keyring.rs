@@ -104,6 +104,17 @@ impl KeyRing {
         self.keys.iter().map(|key| key.id.as_str())
     }
 
+    /// A key of its own for another purpose, the same wherever the same key comes first.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut derived = [0; 32];
+        if let Some(key) = self.keys.first() {
+            let tag = hmac::sign(&key.fingerprint, format!("derive\0{purpose}").as_bytes());
+            derived.copy_from_slice(tag.as_ref());
+        }
+        derived
+    }
+
     /// Seals `plain` for `place`: only there it can be opened again.
     ///
     /// # Errors

@@ -104,24 +104,42 @@ pub enum Durability {
 #[error("grant store: {message}")]
 pub struct StoreError {
     message: String,
-    damaged: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Unavailable,
+    InUse,
+    Damaged,
 }
 
 impl StoreError {
     /// The store cannot be reached or does not answer: try again later.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), damaged: false }
+        Self { message: message.into(), kind: Kind::Unavailable }
+    }
+
+    /// Another process has the store to itself.
+    pub fn in_use(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: Kind::InUse }
     }
 
     /// A record cannot be read: torn, or sealed with a key that is not on the ring. Waiting does not help.
     pub fn damaged(message: impl Into<String>) -> Self {
-        Self { message: message.into(), damaged: true }
+        Self { message: message.into(), kind: Kind::Damaged }
     }
 
     /// Whether waiting is useless.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
-        self.damaged
+        self.kind == Kind::Damaged
+    }
+
+    /// Whether another process has the store to itself.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.kind == Kind::InUse
     }
 }
 

@@ -141,8 +141,10 @@ impl Admin {
                 Ok(done(&json!({ "scope": operations.unblock(block.selector).await? })))
             }
             ("block", "GET") => Ok(done(&json!({ "blocks": operations.blocks().await? }))),
+            ("grants", "GET") => Ok(done(&json!({ "grants": operations.grants().await? }))),
             ("reload", "POST") => self.reload().await,
             ("forget" | "reload", _) => Err(Problem::new(Code::MethodNotAllowed).allow("POST")),
+            ("grants", _) => Err(Problem::new(Code::MethodNotAllowed).allow("GET")),
             ("block", _) => Err(Problem::new(Code::MethodNotAllowed).allow("GET, POST, DELETE")),
             _ => Err(Problem::new(Code::NotFound).detail("there is no such admin command")),
         }
@@ -174,7 +176,7 @@ impl Handler for Admin {
 /// The command as a word of a closed list, for the audit log.
 fn command_word(command: &str) -> &'static str {
     let known: BTreeMap<&str, &'static str> =
-        BTreeMap::from([("forget", "forget"), ("block", "block"), ("reload", "reload")]);
+        BTreeMap::from(["forget", "block", "grants", "reload"].map(|word| (word, word)));
     known.get(command).copied().unwrap_or("unknown")
 }
 

@@ -1,0 +1,219 @@
+//! `gateway grants list|forget`: what is stored, without its secrets.
+//!
+//! Redis is asked directly. A memory store, and a file that a running gateway holds, are its own: then it is asked through
+//! its admin listener.
+
+use std::{path::Path, sync::Arc};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RedisStore};
+
+use super::{
+    Exit,
+    args::{GrantsForget, GrantsList},
+    ask::{self, Asker},
+    healthcheck::reachable,
+    output::{Output, Tone},
+};
+use crate::{
+    app::Orders,
+    config::{SecretSource, Settings, StoreKind},
+    server::admin::{GrantEntry, Selector},
+};
+
+/// Where the grants are found.
+enum Place {
+    /// In a store that this command opens itself.
+    Store(Arc<dyn GrantStore>, Option<Arc<RedisStore>>),
+    /// With the gateway that runs.
+    Gateway,
+}
+
+/// What went wrong, and the remedy.
+type Failure = (String, &'static str);
+
+pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output) -> Exit {
+    let filter = filter(settings, args.user.as_deref(), args.connection.as_deref(), args.provider.as_deref());
+    let found = match open(settings).await {
+        Ok(Place::Store(store, _)) => match store.list(&filter).await {
+            Ok(list) => Ok(list.into_iter().map(GrantEntry::from).collect()),
+            Err(error) => Err((error.to_string(), CORRECT_STORE)),
+        },
+        Ok(Place::Gateway) => from_gateway(settings, &filter).await,
+        Err(failure) => Err(failure),
+    };
+    let list: Vec<GrantEntry> = match found {
+        Ok(list) => list,
+        Err((problem, remedy)) => return output.failure(&problem, remedy),
+    };
+    if args.json {
+        return output.json(&json!({ "grants": list }));
+    }
+    for grant in &list {
+        let tone = if grant.state == "live" { Tone::Good } else { Tone::Bad };
+        let refresh = if grant.refreshable { "refresh token" } else { "no refresh token" };
+        let until = grant.expires_at.as_deref().unwrap_or("unknown");
+        let unanswered = if grant.unanswered { ", a refresh is unanswered" } else { "" };
+        output.line(&format!(
+            "{}  {}  {}  {refresh}, token until {until}{unanswered}",
+            output.paint(&grant.state, tone),
+            grant.user,
+            grant.account,
+        ));
+    }
+    if list.is_empty() {
+        output.message("no grant is stored");
+    }
+    Exit::Fine
+}
+
+pub(super) async fn forget(settings: &Settings, args: &GrantsForget, output: &Output) -> Exit {
+    let selector = Selector {
+        user: args.user.clone(),
+        connection: args.connection.clone(),
+        provider: args.provider.clone(),
+        all: args.all,
+        grants: true,
+    };
+    let forgotten = match open(settings).await {
+        Ok(Place::Store(store, fleet)) => from_store(settings, &*store, fleet, selector).await,
+        Ok(Place::Gateway) => through_gateway(settings, &selector).await,
+        Err(failure) => Err(failure),
+    };
+    match forgotten {
+        Err((problem, remedy)) => output.failure(&problem, remedy),
+        Ok(count) if args.json => output.json(&json!({ "forgotten": count })),
+        Ok(count) => {
+            output.line(&format!("{count} forgotten"));
+            Exit::Fine
+        }
+    }
+}
+
+const CORRECT_STORE: &str = "correct [store]; `gateway doctor` says what is wrong with it";
+const START_GATEWAY: &str =
+    "start the gateway, or correct `server.admin_listen` and `server.admin_token_file`";
+
+async fn open(settings: &Settings) -> Result<Place, Failure> {
+    let store = &settings.store;
+    if store.kind == StoreKind::Memory {
+        return Ok(Place::Gateway);
+    }
+    let ring = ring(store.encryption_keys_file.as_deref())?;
+    match store.kind {
+        StoreKind::Redis => {
+            let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
+            let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
+            let url = ask::read(&source).map_err(|error| (error, CORRECT_STORE))?;
+            let url = secrecy::ExposeSecret::expose_secret(&url).trim().to_owned();
+            let redis = RedisStore::new(&url, ring).map_err(|error| (error.to_string(), CORRECT_STORE))?;
+            let redis = Arc::new(redis);
+            Ok(Place::Store(redis.clone(), Some(redis)))
+        }
+        _ => {
+            let path = store.path.clone().unwrap_or_default();
+            if !path.exists() {
+                return Err((format!("{} is not there yet", path.display()), "start the gateway once"));
+            }
+            match FileStore::open(path, ring).await {
+                Ok(file) => Ok(Place::Store(Arc::new(file), None)),
+                Err(error) if error.is_in_use() => Ok(Place::Gateway),
+                Err(error) => Err((error.to_string(), CORRECT_STORE)),
+            }
+        }
+    }
+}
+
+fn ring(path: Option<&Path>) -> Result<KeyRing, Failure> {
+    let path = path.ok_or_else(|| ("there is no `store.encryption_keys_file`".to_owned(), CORRECT_STORE))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| (format!("{} cannot be read: {error}", path.display()), CORRECT_STORE))?;
+    KeyRing::parse(&SecretString::from(text))
+        .map_err(|error| (format!("{}: {error}", path.display()), CORRECT_STORE))
+}
+
+/// The grants that are meant. A provider means its connections.
+fn filter(
+    settings: &Settings,
+    user: Option<&str>,
+    connection: Option<&str>,
+    provider: Option<&str>,
+) -> GrantFilter {
+    let of_provider = provider.map(|name| {
+        settings.providers.get(name).map(|provider| provider.connections.clone()).unwrap_or_default()
+    });
+    let connections = match (connection, of_provider) {
+        (Some(connection), Some(own)) => Some(own.into_iter().filter(|name| name == connection).collect()),
+        (Some(connection), None) => Some(vec![connection.to_owned()]),
+        (None, own) => own,
+    };
+    GrantFilter::new(user.map(str::to_owned), connections)
+}
+
+/// Deletes, and tells the replicas of a fleet to forget what they know.
+async fn from_store(
+    settings: &Settings,
+    store: &dyn GrantStore,
+    fleet: Option<Arc<RedisStore>>,
+    selector: Selector,
+) -> Result<u64, Failure> {
+    let failed = |error: token_broker::StoreError| (error.to_string(), CORRECT_STORE);
+    let meant = filter(
+        settings,
+        selector.user.as_deref(),
+        selector.connection.as_deref(),
+        selector.provider.as_deref(),
+    );
+    let mut count = 0;
+    for grant in store.list(&meant).await.map_err(failed)? {
+        count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
+    }
+    if let Some(redis) = fleet {
+        Orders::kept(redis).forget(selector).await;
+    }
+    Ok(count)
+}
+
+async fn from_gateway(settings: &Settings, filter: &GrantFilter) -> Result<Vec<GrantEntry>, Failure> {
+    let answer = admin(settings, "grants", None).await?;
+    let list = answer.get("grants").cloned().unwrap_or(Value::Null);
+    let list: Vec<GrantEntry> = serde_json::from_value(list)
+        .map_err(|_| ("the gateway's answer is no list of grants".to_owned(), "use one version of both"))?;
+    let meant = |grant: &GrantEntry| {
+        filter.user.as_ref().is_none_or(|user| *user == grant.user)
+            && filter.connections.as_ref().is_none_or(|names| names.contains(&grant.connection))
+    };
+    Ok(list.into_iter().filter(meant).collect())
+}
+
+async fn through_gateway(settings: &Settings, selector: &Selector) -> Result<u64, Failure> {
+    let answer = admin(settings, "forget", Some(&json!(selector))).await?;
+    answer
+        .get("forgotten")
+        .and_then(Value::as_u64)
+        .ok_or_else(|| ("the gateway does not say what it forgot".to_owned(), "use one version of both"))
+}
+
+/// Asks the admin listener of the gateway that runs on this machine.
+async fn admin(settings: &Settings, command: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    let address = reachable(settings.server.admin_listen);
+    let url = format!("http://{address}/admin/{command}");
+    let token = match &settings.server.admin_token_file {
+        None => None,
+        Some(path) => {
+            let token = ask::read(&SecretSource::File(path.clone()));
+            Some(token.map_err(|error| (error, START_GATEWAY))?)
+        }
+    };
+    let reply = async { Asker::new(settings)?.admin(&url, token.as_ref(), body).await }.await;
+    let reply = reply.map_err(|error| {
+        let finding =
+            format!("only the gateway that runs has these grants, and {url} did not answer: {error}");
+        (finding, START_GATEWAY)
+    })?;
+    if reply.status == 200 {
+        return Ok(reply.json());
+    }
+    Err((format!("{url} answered {} {}", reply.status, reply.description()), START_GATEWAY))
+}
