@@ -33,8 +33,13 @@ pub const LEASE: Duration = Duration::from_secs(30);
 const LEASE_PATIENCE: Duration = Duration::from_secs(12);
 /// How long a grant that the provider refused for good is left alone.
 const DEAD_COOL_DOWN: Duration = Duration::from_secs(600);
-/// A token younger than this that is refused anyway is no case for another refresh.
+/// A token younger than this that is refused anyway is a case for another refresh only now and then: that bounds what a
+/// provider that refuses all tokens costs, and a token that was withdrawn early is still replaced.
 const FRESH: Duration = Duration::from_secs(60);
+/// One such refresh in so long,
+const YOUNG_EACH: Duration = Duration::from_secs(2);
+/// and so many at once.
+const YOUNG_BURST: u32 = 10;
 
 /// One refresh to be done.
 #[derive(Clone, Debug)]
@@ -62,6 +67,8 @@ pub(crate) struct Refresher {
     flights: Flights<GrantKey, Outcome>,
     /// Failed refreshes are not repeated at once.
     pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
+    /// When each grant has all its refreshes of young tokens back.
+    young: Mutex<HashMap<GrantKey, Instant>>,
 }
 
 impl Refresher {
@@ -71,8 +78,16 @@ impl Refresher {
         transport: Arc<dyn Transport>,
         marks: Arc<DeadMarks>,
     ) -> Arc<Self> {
-        let (flights, pauses) = (Flights::new(), Mutex::default());
-        Arc::new(Self { grants, users, transport, marks, secrets: SecretReader::new(), flights, pauses })
+        Arc::new(Self {
+            grants,
+            users,
+            transport,
+            marks,
+            secrets: SecretReader::new(),
+            flights: Flights::new(),
+            pauses: Mutex::default(),
+            young: Mutex::default(),
+        })
     }
 
     /// Refreshes, or waits for whoever is doing it.
@@ -262,10 +277,23 @@ impl Refresher {
         }
         let young = record.updated_at.elapsed().is_ok_and(|age| age < FRESH);
         let current = record.access_token.as_ref().map(Digest::of);
-        if young && record.intent.is_none() && current.is_some() && current == job.avoid {
+        let refused = young && record.intent.is_none() && current.is_some() && current == job.avoid;
+        if refused && !self.may_replace_young(&job.key) {
             return reconnect("the provider refuses even a token that it has just issued");
         }
         Ok(())
+    }
+
+    fn may_replace_young(&self, key: &GrantKey) -> bool {
+        let mut young = self.young.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        young.retain(|_, full_at| *full_at > now);
+        let full_at = young.get(key).copied().unwrap_or(now) + YOUNG_EACH;
+        let may = full_at.saturating_duration_since(now) <= YOUNG_EACH * YOUNG_BURST;
+        if may {
+            young.insert(key.clone(), full_at);
+        }
+        may
     }
 
     /// The provider says that the grant is dead. Before it is believed: somebody may have refreshed already, or the

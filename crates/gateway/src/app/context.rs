@@ -140,6 +140,13 @@ impl Trail {
         self.cache = Some(token.cache());
     }
 
+    /// No token was found; a refresh token's lost successor is an event of its own in the audit log.
+    pub(crate) fn failed(&mut self, error: &token_broker::Error) {
+        if let token_broker::Reason::ReconnectRequired { refresh_lost: true, .. } = error.reason() {
+            self.event = "refresh-lost";
+        }
+    }
+
     /// The provider was asked.
     pub(crate) fn attempt(&mut self, attempt: Attempt) {
         self.attempts.push(attempt);

@@ -165,8 +165,10 @@ impl Sending<'_> {
         }
         let renewed =
             self.app.broker.token_rejected(ask, dead).instrument(tracing::info_span!("broker.token")).await;
-        let fresh =
-            renewed.map_err(|error| error_table::broker(&error, self.app.connect_to(Some(self.provider))))?;
+        let fresh = renewed.map_err(|error| {
+            trail.failed(&error);
+            error_table::broker(&error, self.app.connect_to(Some(self.provider)))
+        })?;
         if !payload.is_replayable() {
             // The fresh token is ready; only this body is gone.
             return Err(Problem::new(Code::ProviderError)
@@ -322,6 +324,7 @@ async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpTo
             Ok(token)
         }
         Err(error) => {
+            trail.failed(&error);
             let provider = app.provider(ask.provider);
             Err(error_table::broker(&error, app.connect_to(provider.as_deref())))
         }

@@ -353,7 +353,48 @@ const SEEDS: &[(&str, Change, &str, &str, &str)] = &[
         "fail",
         "store.url",
     ),
+    (
+        "a torn store",
+        |_, setup| {
+            let file = tempfile::NamedTempFile::new().unwrap().into_temp_path().keep().unwrap();
+            fs::write(&file, [7; 4096]).unwrap();
+            setup.store = file_store(&file);
+        },
+        "store",
+        "fail",
+        "backup",
+    ),
 ];
+
+fn file_store(path: &std::path::Path) -> String {
+    format!("[store]\nkind = \"file\"\npath = \"{}\"\nencryption_keys_file = \"keys\"", path.display())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_foreign_keys_is_found() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    made_up_tokens_are_refused(&sandbox);
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("grants");
+    let good = Setup { store: file_store(&path), ..Setup::good(&sandbox) };
+    let find = |checks: Vec<Value>, id: &str| checks.into_iter().find(|check| check["id"] == id).unwrap();
+    let (checks, _) = doctor(&sandbox, &good).await;
+    assert_eq!(find(checks, "store")["status"], "ok", "a store that is not there yet");
+    let foreign = token_broker::KeyRing::parse(&format!("k:{}E=", "A".repeat(42)).into()).unwrap();
+    let store = token_broker::FileStore::open(&path, foreign).await.unwrap();
+    let account = token_broker::Account::new("github", Some("1".to_owned()));
+    let key = token_broker::GrantKey::new("t", "u", token_broker::Source::Identities, &account);
+    let origin = serde_json::from_str("\"k:00\"").unwrap();
+    let record = token_broker::GrantRecord::starting(origin, None);
+    token_broker::GrantStore::swap(&store, &key, None, &record).await.unwrap();
+    let (checks, _) = doctor(&sandbox, &good).await;
+    assert_eq!(find(checks, "store")["status"], "ok", "held by a running gateway");
+    drop(store);
+    let (checks, code) = doctor(&sandbox, &good).await;
+    let check = find(checks, "store");
+    assert_eq!((check["status"].as_str(), code), (Some("fail"), 1), "{check}");
+    assert!(check["remedy"].as_str().unwrap().contains("missing key"), "{check}");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_set_up_has_nothing_to_complain_of() {

@@ -1,114 +1,114 @@
-//! The store: can it be reached and written?
+//! The store: can it be reached, do our keys open what is in it, and what does it promise?
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::{TlsConnector, rustls};
-use url::Url;
+use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RedisStore, StoreError};
+use tokio::time::timeout;
 
 use super::{super::ask, Report};
 use crate::config::{SecretSource, Settings, StoreKind};
 
+/// The longest the doctor looks through a store.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(super) async fn check(settings: &Settings, report: &mut Report) {
     let store = &settings.store;
-    match store.kind {
-        StoreKind::Memory => report.skip("store", "grants live in memory"),
-        StoreKind::File => match &store.path {
-            Some(path) => file(path, report),
+    if store.kind == StoreKind::Memory {
+        return report.skip("store", "grants live in memory");
+    }
+    let ring = match ring(store.encryption_keys_file.as_deref()) {
+        Ok(ring) => ring,
+        Err(error) => {
+            return report.fail(
+                "store-keys",
+                error,
+                "make lines with `gateway store keygen` and name their file",
+            );
+        }
+    };
+    if store.kind == StoreKind::File {
+        return match &store.path {
+            Some(path) => file(path, ring, report).await,
             None => report.skip("store", "there is no `store.path`"),
-        },
-        StoreKind::Redis => {
-            let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
-            let url = source.as_ref().map(ask::read);
-            match url {
-                Some(Ok(url)) => redis(&url, report).await,
-                Some(Err(error)) => report.fail("store", error, "correct `store.url_file`"),
-                None => report.skip("store", "there is no `store.url`"),
+        };
+    }
+    let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
+    match source.as_ref().map(ask::read) {
+        Some(Ok(url)) => redis(&url, ring, report).await,
+        Some(Err(error)) => report.fail("store", error, "correct `store.url_file`"),
+        None => report.skip("store", "there is no `store.url`"),
+    }
+}
+
+fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
+    let path = path.ok_or("there is no `store.encryption_keys_file`")?;
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    KeyRing::parse(&SecretString::from(text)).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+async fn file(path: &Path, ring: KeyRing, report: &mut Report) {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if found.permissions().readonly() => {
+            let remedy = "let the gateway's user write the file";
+            return report.fail("store", format!("{shown} cannot be written"), remedy);
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return report.ok("store", format!("{shown} will be made at the first start"));
+        }
+        Err(error) => return report.fail("store", format!("{shown}: {error}"), "correct `store.path`"),
+    }
+    match FileStore::open(path, ring).await {
+        Ok(store) => {
+            report.ok("store", format!("{shown} is whole"));
+            grants(&store, report).await;
+        }
+        Err(error) if error.is_in_use() => {
+            report.ok("store", format!("{shown} is in use by the gateway that runs"));
+        }
+        Err(error) if error.is_damaged() => report.fail("store", error.to_string(), DAMAGED),
+        Err(error) => {
+            report.fail("store", error.to_string(), "let the gateway's user read and write the file")
+        }
+    }
+}
+
+const DAMAGED: &str =
+    "put the missing key back into `store.encryption_keys_file`, or the file back from a backup";
+
+async fn redis(url: &SecretString, ring: KeyRing, report: &mut Report) {
+    let failed = |error: &StoreError| format!("Redis cannot be used: {error}");
+    let correct =
+        "correct `store.url` (scheme, host, port, user and password), and let this machine reach it";
+    let store = match RedisStore::new(url.expose_secret().trim(), ring) {
+        Ok(store) => store,
+        Err(error) => return report.fail("store", failed(&error), correct),
+    };
+    match store.check().await {
+        Ok(broken) => {
+            report.ok("store", "Redis answers");
+            if broken.is_empty() {
+                report.ok("store-promises", "Redis keeps what it is given");
+            }
+            for what in broken {
+                // Finding and remedy come as one sentence.
+                let (finding, remedy) = what.rsplit_once("; ").unwrap_or((&what, "look at the server"));
+                report.warn("store-promises", finding, remedy);
             }
         }
+        Err(error) => return report.fail("store", failed(&error), correct),
     }
+    grants(&store, report).await;
 }
 
-/// The file itself is not opened: the gateway that runs holds its lock.
-fn file(path: &Path, report: &mut Report) {
-    match std::fs::metadata(path) {
-        Ok(found) if found.permissions().readonly() => report.fail(
-            "store",
-            format!("{} cannot be written", path.display()),
-            "let the gateway's user write the file",
-        ),
-        Ok(_) => report.ok("store", format!("{} is there", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            report.ok("store", format!("{} will be made at the first start", path.display()));
-        }
-        Err(error) => report.fail("store", format!("{}: {error}", path.display()), "correct `store.path`"),
-    }
-}
-
-async fn redis(url: &SecretString, report: &mut Report) {
-    let answer = match timeout(Duration::from_secs(5), ping(url)).await {
-        Ok(answer) => answer,
-        Err(_) => Err("no answer in time".to_owned()),
-    };
-    match answer {
-        Ok(()) => report.ok("store", "Redis answers"),
-        Err(error) => report.fail(
-            "store",
-            format!("Redis cannot be used: {error}"),
-            "correct `store.url` (scheme, host, port, user and password), and let this machine reach it",
-        ),
-    }
-}
-
-async fn ping(url: &SecretString) -> Result<(), String> {
-    let url = Url::parse(url.expose_secret().trim()).map_err(|error| error.to_string())?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let stream =
-        TcpStream::connect((host.as_str(), url.port().unwrap_or(6379))).await.map_err(|e| e.to_string())?;
-    if url.scheme() == "redis" {
-        return converse(stream, &url).await;
-    }
-    let name = rustls_pki_types::ServerName::try_from(host).map_err(|error| error.to_string())?;
-    let stream =
-        TlsConnector::from(Arc::new(tls())).connect(name, stream).await.map_err(|e| e.to_string())?;
-    converse(stream, &url).await
-}
-
-fn tls() -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
-}
-
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, url: &Url) -> Result<(), String> {
-    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    if let Some(password) = url.password() {
-        let (user, password) = (decode(url.username()), decode(password));
-        let words: &[&str] = if user.is_empty() { &["AUTH", &password] } else { &["AUTH", &user, &password] };
-        command(&mut stream, words).await?;
-    }
-    command(&mut stream, &["PING"]).await
-}
-
-/// Sends one command of the Redis protocol and reads the first line of the answer.
-async fn command(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), words: &[&str]) -> Result<(), String> {
-    let mut request = format!("*{}\r\n", words.len());
-    for word in words {
-        request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
-    stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-    let mut line = Vec::new();
-    while !line.ends_with(b"\r\n") && line.len() < 512 {
-        line.push(stream.read_u8().await.map_err(|error| error.to_string())?);
-    }
-    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-    match line.strip_prefix('-') {
-        None => Ok(()),
-        Some(error) => Err(error.to_owned()),
+/// Whether our keys open every grant.
+async fn grants(store: &dyn GrantStore, report: &mut Report) {
+    match timeout(PATIENCE, store.list(&GrantFilter::default())).await {
+        Ok(Ok(list)) => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
+        Ok(Err(error)) if error.is_damaged() => report.fail("store-keys", error.to_string(), DAMAGED),
+        Ok(Err(error)) => report.warn("store-keys", error.to_string(), "try again"),
+        Err(_) => report.skip("store-keys", "there are too many grants to look at all of them"),
     }
 }

@@ -1,0 +1,308 @@
+//! A fleet on one Redis: what each replica does, the others know.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use sandbox::{DpopKey, Fault, Sandbox, Server, User, World};
+use secrecy::SecretString;
+use serde_json::json;
+use token_broker::{GrantFilter, GrantState, GrantStore, KeyRing, RedisStore};
+use tokio::time::Instant;
+
+use crate::{
+    fleet_support::{Answer, Fleet, Redis, Replica, nothing_leaked, say},
+    harness::{BEN, CLEO},
+};
+
+const USER: &str = "/proxy/bitbucket/2.0/user";
+
+/// Polls until `done`, two seconds at most: that is how fast a fleet must follow.
+async fn within_two_seconds(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(2);
+    while !done().await {
+        assert!(Instant::now() < until, "{what} did not reach the replica within two seconds");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn three(redis: &Redis, sandbox: Sandbox) -> (Fleet, Vec<Replica>) {
+    let fleet = Fleet::new(sandbox, &redis.store());
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(fleet.replica().await);
+    }
+    (fleet, replicas)
+}
+
+fn outcomes(answers: &[Answer]) -> Vec<(u16, &str)> {
+    let mut all: Vec<_> = answers.iter().map(|answer| (answer.status, answer.outcome.as_str())).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_three_gateways_refresh_an_expired_token_once() {
+    let Some(redis) = Redis::start("three gateways").await else { return };
+    let (fleet, replicas) = three(&redis, Sandbox::builder().start().await.unwrap()).await;
+    let token = fleet.sandbox.caller_token(BEN);
+    for replica in &replicas {
+        assert_eq!(replica.get(USER, &token).await.status, 200);
+    }
+    assert_eq!(fleet.token_requests(), 1, "one management token for the fleet");
+    fleet.sandbox.world().expire(BEN, "bitbucket");
+    let calls = (0..200).map(|n| replicas[n % 3].get(USER, &token));
+    let answers = futures_util::future::join_all(calls).await;
+    assert_eq!(outcomes(&answers), [(200, "ok")]);
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 1);
+    assert_eq!(fleet.sandbox.journal().count_of(Server::Bitbucket, "/site/oauth2/access_token"), 1);
+    assert_eq!(fleet.sandbox.world().family_revocations(), 0);
+    let (code, stdout, stderr) = fleet.command(&["grants", "list", "--json"]).await;
+    assert_eq!(code, 0, "{stderr}");
+    let listed: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(listed["grants"][0]["user"], BEN);
+    assert_eq!(listed["grants"][0]["state"], "live");
+    assert!(fleet.sandbox.secrets().iter().all(|secret| !stdout.contains(secret)));
+    nothing_leaked(&fleet, &replicas.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_blocks_and_logouts_reach_a_second_replica_and_rotated_grants_survive_both() {
+    let Some(redis) = Redis::start("blocks and logouts").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let (one, two) = (fleet.replica().await, fleet.replica().await);
+    let stolen = fleet.sandbox.caller_token(BEN);
+    fleet.sandbox.world().expire(BEN, "bitbucket");
+    for replica in [&one, &two] {
+        assert_eq!(replica.get(USER, &stolen).await.status, 200);
+    }
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 1);
+
+    let block = json!({ "user": BEN, "reason": "drill" });
+    assert_eq!(one.admin(Method::POST, "/admin/block", &block).await.json, json!({ "scope": "fleet" }));
+    assert_eq!(one.get(USER, &stolen).await.outcome, "user-blocked");
+    within_two_seconds("the block", async || two.get(USER, &stolen).await.outcome == "user-blocked").await;
+    let listed = two.admin(Method::GET, "/admin/block", &json!({})).await.json;
+    assert_eq!(listed["blocks"][0]["reason"], "drill", "{listed}");
+    // A replica that starts now knows it as well.
+    let three = fleet.replica().await;
+    assert_eq!(three.get(USER, &stolen).await.outcome, "user-blocked");
+    assert_eq!(two.admin(Method::DELETE, "/admin/block", &block).await.json, json!({ "scope": "fleet" }));
+    within_two_seconds("the lift", async || one.get(USER, &stolen).await.status == 200).await;
+
+    let logout = fleet.sandbox.mint().user(BEN).logout_token("spa").sign();
+    let form = format!("logout_token={logout}");
+    let hook = |replica: &Replica| {
+        let request = replica.request(Method::POST, "/hooks/backchannel-logout");
+        request.header("content-type", "application/x-www-form-urlencoded").body(form.clone())
+    };
+    assert_eq!(one.send(hook(&one)).await.unwrap().status, 200);
+    assert_eq!(two.send(hook(&two)).await.unwrap().status, 400, "a logout token counts once in the fleet");
+    within_two_seconds("the logout", async || two.get(USER, &stolen).await.status == 401).await;
+    assert_eq!(one.get(USER, &stolen).await.outcome, "caller-token-invalid");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let fresh = fleet.sandbox.caller_token(BEN);
+    for replica in [&one, &two, &three] {
+        assert_eq!(outcomes(&[replica.get(USER, &fresh).await]), [(200, "ok")]);
+    }
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 1, "the rotated grant survives both");
+    assert_eq!(fleet.sandbox.world().family_revocations(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_a_rollout_costs_a_warm_user_no_management_call() {
+    let Some(redis) = Redis::start("a rollout").await else { return };
+    let (fleet, old) = three(&redis, Sandbox::builder().start().await.unwrap()).await;
+    let token = fleet.sandbox.caller_token(BEN);
+    assert_eq!(old[0].get(USER, &token).await.status, 200);
+    // The caller token's own second may be younger than the record's; a later one certainly is not.
+    let (lookups, tokens) = (fleet.lookups(), fleet.token_requests());
+    drop(old);
+    for _ in 0..3 {
+        let new = fleet.replica().await;
+        assert_eq!(outcomes(&[new.get(USER, &token).await]), [(200, "ok")]);
+    }
+    assert_eq!((fleet.lookups(), fleet.token_requests()), (lookups, tokens));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_a_disconnected_account_is_refused_by_every_replica() {
+    let Some(redis) = Redis::start("a disconnected account").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let (one, two) = (fleet.replica().await, fleet.replica().await);
+    let token = fleet.sandbox.caller_token(BEN);
+    for replica in [&one, &two] {
+        assert_eq!(replica.get(USER, &token).await.status, 200);
+    }
+    let gone = one.send(one.request(Method::DELETE, "/v1/me/bitbucket").bearer_auth(&token)).await.unwrap();
+    assert_eq!((gone.status, &gone.json["forgotten"]), (200, &json!(true)));
+    assert_eq!(one.get(USER, &token).await.outcome, "reconnect-required");
+    let refused = async || two.get(USER, &token).await.outcome == "reconnect-required";
+    within_two_seconds("the disconnection", refused).await;
+    let (code, stdout, stderr) = fleet.command(&["grants", "forget", "--user", BEN, "--json"]).await;
+    assert_eq!((code, stdout.contains("\"forgotten\": 1")), (0, true), "{stdout}{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_a_proof_counts_once_in_the_fleet() {
+    let Some(redis) = Redis::start("DPoP").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let (one, two) = (fleet.replica().await, fleet.replica().await);
+    let key = DpopKey::generate().unwrap();
+    let token = fleet.sandbox.mint().user(BEN).bound_to(&key).sign();
+    let url = "http://gw.example/v1/me";
+    let proof = key.proof("GET", url, Some(&token), json!({})).unwrap();
+    let call = |replica: &Replica| {
+        let request = replica.request(Method::GET, "/v1/me").header("host", "gw.example");
+        request.header("authorization", format!("DPoP {token}")).header("dpop", &proof)
+    };
+    assert_eq!(one.send(call(&one)).await.unwrap().status, 200);
+    let again = two.send(call(&two)).await.unwrap();
+    assert_eq!((again.status, again.json["code"].as_str()), (401, Some("dpop-proof-invalid")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_down_keeps_what_is_known_and_refuses_only_what_would_do_harm() {
+    let Some(redis) = Redis::start("an outage").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let one = fleet.replica().await;
+    let (ben, cleo) = (fleet.sandbox.caller_token(BEN), fleet.sandbox.caller_token(CLEO));
+    assert_eq!(one.get(USER, &ben).await.status, 200);
+    one.admin(Method::POST, "/admin/block", &json!({ "user": CLEO })).await;
+    redis.stop();
+    let late = fleet.replica_unready().await;
+    assert_eq!(one.get(USER, &ben).await.status, 200);
+    assert_eq!(one.get("/proxy/github/user", &cleo).await.outcome, "user-blocked", "the last copy serves");
+    within_two_seconds("the outage", async || {
+        one.readiness().await.json["checks"]["store"]["status"] == "warn"
+    })
+    .await;
+    assert_eq!(one.readiness().await.status, 200, "once ready it stays ready");
+    let blocked = one.admin(Method::POST, "/admin/block", &json!({ "provider": "github" })).await;
+    assert_eq!(blocked.json, json!({ "scope": "replica" }));
+    // A refresh that could lose the grant is refused, and nobody is sent to sign in again for it.
+    fleet.sandbox.world().expire(BEN, "bitbucket");
+    let refused = one.get(USER, &ben).await;
+    assert_eq!((refused.status, refused.json["code"].as_str()), (503, Some("store-unavailable")));
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 0);
+    let readiness = late.readiness().await;
+    assert_eq!(readiness.status, 503, "a replica that never read the record is not ready");
+    assert_eq!(readiness.json["checks"]["store"]["status"], "fail");
+    redis.start_again().await;
+    late.until_ready().await;
+    within_two_seconds("the block given meanwhile", async || {
+        late.get("/proxy/github/user", &ben).await.outcome == "policy-denied"
+    })
+    .await;
+    let until = Instant::now() + Duration::from_secs(20);
+    while one.get(USER, &ben).await.status != 200 {
+        assert!(Instant::now() < until, "the refresh works again once the store is back");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_of_foreign_keys_is_a_clear_error_at_the_start() {
+    let Some(redis) = Redis::start("foreign keys").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let one = fleet.replica().await;
+    let foreign = format!("k2:{}E=\n", "A".repeat(42));
+    std::fs::write(fleet.folder.path().join("keys"), foreign).unwrap();
+    let (code, _, stderr) = fleet.command(&["serve"]).await;
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("`k1`") && stderr.contains("encryption_keys_file"), "{stderr}");
+    assert_eq!(one.readiness().await.status, 200);
+}
+
+/// Users with a Bitbucket account each.
+fn world(users: usize) -> (World, Vec<String>) {
+    let ids: Vec<_> = (0..users).map(|n| format!("bitbucket|{{00000000-0000-4000-8000-{n:012}}}")).collect();
+    let user = |id: &String| {
+        let account = id.split_once('|').unwrap().1;
+        User::new(id.clone())
+            .identity(sandbox::Identity::bitbucket(account, &format!("u{}", &account[30..36])))
+    };
+    (ids.iter().map(user).fold(World::empty(), World::with), ids)
+}
+
+/// Asks until the answer is none of those that only say 'later'.
+async fn settled(replica: &Replica, token: &str) -> Answer {
+    let until = Instant::now() + Duration::from_secs(75);
+    loop {
+        match replica.try_get(USER, token).await {
+            Ok(answer) if answer.status != 503 => return answer,
+            other => assert!(Instant::now() < until, "{other:?}\n{}", replica.said()),
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// `FLEET_ROUNDS` rounds: three here, a hundred in the full test. Each one is up to 30 s of waiting for a dead process'
+/// lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_no_kill_loses_a_grant_outside_the_one_window() {
+    let Some(redis) = Redis::start("kill rounds").await else { return };
+    let rounds = std::env::var("FLEET_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let (world, users) = world(6);
+    let (fleet, mut replicas) = three(&redis, Sandbox::builder().world(world).start().await.unwrap()).await;
+    let live = fleet.sandbox.world();
+    let ring = KeyRing::parse(&SecretString::from(format!("k1:{}=", "A".repeat(43)))).unwrap();
+    let url = redis.url();
+    let store = RedisStore::new(&url, ring).unwrap();
+    let mut lost = 0;
+    for round in 0..rounds {
+        let tokens: Vec<_> = users.iter().map(|user| fleet.sandbox.caller_token(user)).collect();
+        for user in &users {
+            live.expire(user, "bitbucket");
+        }
+        // Longer ways make for more places to be killed at.
+        let pause = Duration::from_millis(fastrand::u64(..60));
+        let slow = fleet.sandbox.faults().add(Fault::on(Server::Bitbucket).path("/site").delay(pause));
+        let victim = fastrand::usize(..3);
+        let calls = (0..users.len() * 6)
+            .map(|n| replicas[(n / users.len()) % 3].try_get(USER, &tokens[n % users.len()]));
+        let kill = async {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(..200))).await;
+            replicas[victim].kill();
+        };
+        let (answers, ()) = futures_util::future::join(futures_util::future::join_all(calls), kill).await;
+        for answer in answers.into_iter().flatten() {
+            let fine = matches!(answer.status, 200 | 503) || answer.outcome == "reconnect-required";
+            assert!(fine, "round {round}: {answer:?}");
+        }
+        fleet.sandbox.faults().remove(slow);
+        replicas[victim] = fleet.replica().await;
+        for (user, token) in users.iter().zip(&tokens) {
+            let answer = settled(&replicas[round % 3], token).await;
+            if answer.status == 200 {
+                assert!(live.is_granted(user, "bitbucket"));
+                continue;
+            }
+            // Only the window ends like this: the provider had accepted, and the answer was never stored.
+            assert_eq!(
+                (answer.status, answer.outcome.as_str()),
+                (403, "reconnect-required"),
+                "round {round}"
+            );
+            let filter = GrantFilter::new(Some(user.clone()), None);
+            let state = store.list(&filter).await.unwrap().remove(0).state;
+            assert!(matches!(state, GrantState::Dead { lost: true, .. }), "round {round}: {state:?}");
+            lost += 1;
+            let asked = || fleet.sandbox.journal().count_of(Server::Bitbucket, "/site/oauth2/access_token");
+            let before = asked();
+            for replica in &replicas {
+                assert_eq!(replica.get(USER, token).await.outcome, "reconnect-required");
+            }
+            assert_eq!(asked(), before, "once, and never a loop");
+            live.sign_in_again(user, "bitbucket");
+        }
+        assert_eq!(live.family_revocations(), lost, "reuse is seen nowhere but in the window");
+        if lost > 0 {
+            // A newer caller token makes the gateway look at Auth0's copy again.
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+    }
+    say(format_args!("{lost} of {} kills fell into the window", rounds * users.len()));
+    nothing_leaked(&fleet, &replicas.iter().collect::<Vec<_>>());
+}
