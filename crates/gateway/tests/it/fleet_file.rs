@@ -174,7 +174,10 @@ async fn a_cold_start_of_500_users_stays_within_a_free_tenants_limit() {
         User::new(id.clone()).identity(sandbox::Identity::github(number, &format!("u{number}")))
     };
     let world = ids.iter().map(user).fold(World::demo(), World::with);
-    let fleet = Fleet::new(Sandbox::builder().world(world).start().await.unwrap(), "allow_rotation_in_memory = true\n");
+    let fleet = Fleet::new(
+        Sandbox::builder().world(world).start().await.unwrap(),
+        "allow_rotation_in_memory = true\n",
+    );
     let gateway = fleet.replica().await;
     let warm = fleet.sandbox.caller_token(BEN);
     assert_eq!(gateway.get("/proxy/github/user", &warm).await.status, 200);
