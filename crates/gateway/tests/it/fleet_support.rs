@@ -261,8 +261,10 @@ impl Replica {
     }
 
     pub(crate) async fn admin(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let bodiless = method == Method::GET;
         let request = self.client.request(method, format!("http://{}{path}", self.admin));
-        self.send(request.header("content-type", "application/json").body(body.to_string())).await.unwrap()
+        let request = request.header("content-type", "application/json");
+        self.send(if bodiless { request } else { request.body(body.to_string()) }).await.unwrap()
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
