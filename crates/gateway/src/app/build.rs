@@ -64,16 +64,7 @@ impl App {
         audit: Audit,
     ) -> Result<Self, StartError> {
         let tenant = tenant(settings, &stores)?;
-        let mut users = UserStore::builder(tenant.clone());
-        if let Some(redis) = &stores.redis {
-            users = users.shared(Arc::clone(redis) as Arc<dyn user_store::SharedUserStore>);
-        }
-        let users = users
-            .cache_ttl(settings.users.cache_ttl)
-            .stale_ttl(settings.users.stale_ttl)
-            .negative_ttl(settings.users.negative_ttl)
-            .capacity(settings.users.capacity)
-            .build();
+        let users = users(settings, &tenant, &stores);
         let tls = proxy::tls_config()?;
         let timeouts = UpstreamTimeouts {
             connect: settings.server.timeouts.connect,
@@ -123,6 +114,20 @@ impl App {
             was_ready: std::sync::atomic::AtomicBool::new(false),
         })
     }
+}
+
+/// User records, shared with whoever shares the store.
+fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
+    let mut users = UserStore::builder(tenant.clone());
+    if let Some(redis) = &stores.redis {
+        users = users.shared(Arc::clone(redis) as Arc<dyn user_store::SharedUserStore>);
+    }
+    users
+        .cache_ttl(settings.users.cache_ttl)
+        .stale_ttl(settings.users.stale_ttl)
+        .negative_ttl(settings.users.negative_ttl)
+        .capacity(settings.users.capacity)
+        .build()
 }
 
 /// Verification that shares used ids and logout marks with whoever shares the store.
