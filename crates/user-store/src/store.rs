@@ -239,7 +239,9 @@ impl UserStore {
             Boarding::Started(landing) => (landing, Found::Loaded),
             Boarding::Joined(landing) => (landing, Found::Joined),
         };
-        landed(landing).await.unwrap_or_else(|| Err(Error::lost())).map(|record| record.found(found))
+        let record = landed(landing).await.unwrap_or_else(|| Err(Error::lost()))?;
+        let excused = record.is_excused(Instant::now());
+        Ok(record.found(if excused { Found::Stale } else { found }))
     }
 
     /// Joins or starts the user's one load; `there` says which record makes it needless.
@@ -277,13 +279,30 @@ impl Inner {
     /// The shared copy if it will do, else Auth0's.
     async fn look_up(&self, user_id: &str, errand: Errand) -> Loaded {
         let (born, started) = (Instant::now(), SystemTime::now());
+        let mut copy = None;
         if let Some(shared) = &self.shared
             && let Some(user) = shared.load(user_id).await
             && let Some(record) = self.adopt(user, errand, born, started)
         {
-            return Ok(Arc::new(record));
+            match record.phase(born, &self.ages) {
+                Phase::Fresh => return Ok(Arc::new(record)),
+                // Whoever waits takes it and has it renewed behind; a renewal wants better.
+                Phase::Renew if errand.priority == Priority::Caller => return Ok(Arc::new(record)),
+                Phase::Excused => copy = Some(record),
+                Phase::Renew | Phase::Over => {}
+            }
         }
-        let user = self.directory.user(user_id, errand.priority).await?;
+        let user = match self.directory.user(user_id, errand.priority).await {
+            Ok(user) => user,
+            // What the fleet has serves like what this process has: while the tenant is to blame for nothing better.
+            Err(error) => match copy.filter(|_| error.excuses_stale() && errand.after.is_none()) {
+                Some(copy) => {
+                    copy.reload_failed(Instant::now(), &error);
+                    return Ok(Arc::new(copy));
+                }
+                None => return Err(error),
+            },
+        };
         if user.user_id() != user_id {
             return Err(Error::mismatch());
         }
@@ -295,7 +314,7 @@ impl Inner {
         Ok(Arc::new(Record::new(Arc::new(user), born, as_of, &self.ages)))
     }
 
-    /// A shared copy as a record, if it is young and new enough.
+    /// A shared copy as a record, if it is new enough. How old it may be is for the caller.
     fn adopt(&self, user: User, errand: Errand, now: Instant, wall: SystemTime) -> Option<Record> {
         let fetched_at = user.fetched_at();
         let forgotten = self.forgotten.get(user.user_id()).into_iter();
@@ -310,7 +329,7 @@ impl Inner {
         }
         let born = now.checked_sub(age)?;
         let record = Record::new(Arc::new(user), born, fetched_at, &self.ages);
-        (record.phase(now, &self.ages) == Phase::Fresh).then_some(record)
+        (errand.after.is_none() || record.phase(now, &self.ages) == Phase::Fresh).then_some(record)
     }
 
     /// Keeps what a load brought. Failures are never kept as success, nor success as failure.

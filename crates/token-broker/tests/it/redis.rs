@@ -1,7 +1,8 @@
-//! The Redis store against a real server (`redis-server` or `valkey-server`); without one these tests pass idly, and
+//! The Redis store against a real server, the program that `REDIS_SERVER` names; without it these tests pass idly, and
 //! `cargo xtask test` sees to it that there is one.
 
 use std::{
+    io::Write as _,
     net::TcpListener,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -11,7 +12,8 @@ use std::{
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use token_broker::{
-    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantStore, KeyRing, RedisStore, Source, Swap,
+    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantStore, KeyRing, Reading, RecordStore,
+    RedisStore, SharedVaultStore, Source, Swap,
 };
 use user_store::SharedUserStore;
 use zeroize::Zeroizing;
@@ -27,27 +29,20 @@ struct Server {
 
 impl Server {
     async fn start() -> Option<Self> {
+        let Ok(program) = std::env::var("REDIS_SERVER") else {
+            let _ = writeln!(std::io::stderr(), "skipped: name a Redis server's program in REDIS_SERVER");
+            return None;
+        };
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let start = |program: &str| {
-            Command::new(program)
-                .args([
-                    "--port",
-                    &port.to_string(),
-                    "--bind",
-                    "127.0.0.1",
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "yes",
-                ])
-                .args(["--requirepass", PASSWORD, "--dir"])
-                .arg(folder.path())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-        };
-        let child = start("redis-server").or_else(|_| start("valkey-server")).ok()?;
+        let child = Command::new(program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "yes", "--requirepass", PASSWORD, "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let server = Self { child, port, _folder: folder };
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
@@ -188,4 +183,62 @@ async fn a_server_that_is_down_is_unavailable_and_never_damage() {
     let error = GrantStore::load(&store, &key("u")).await.unwrap_err();
     assert!(!error.is_damaged() && !error.to_string().contains(PASSWORD), "{error}");
     assert!(SharedUserStore::load(&store, "acme.test", "u").await.is_none());
+}
+
+#[tokio::test]
+async fn records_have_versions_and_their_readers_are_told() {
+    let Some(server) = Server::start().await else { return };
+    let (one, two) = (server.store(), server.store());
+    assert!(matches!(one.read("orders", None).await.unwrap(), Reading::Absent));
+    let Swap::Done(first) = one.write("orders", None, b"one").await.unwrap() else { panic!() };
+    let Reading::Found { version, bytes } = two.read("orders", None).await.unwrap() else { panic!() };
+    assert_eq!((version, &**bytes), (first, &b"one"[..]));
+    assert!(matches!(two.read("orders", Some(first)).await.unwrap(), Reading::Unchanged));
+    assert_eq!(two.write("orders", None, b"late").await.unwrap(), Swap::Conflict);
+    // The subscription stands once the first wait was polled for a while.
+    assert!(tokio::time::timeout(Duration::from_millis(300), two.wait("orders")).await.is_err());
+    let (heard, written) = tokio::join!(
+        tokio::time::timeout(Duration::from_secs(5), two.wait("orders")),
+        one.write("orders", Some(first), b"two"),
+    );
+    heard.unwrap();
+    let Swap::Done(second) = written.unwrap() else { panic!() };
+    assert!(second > first);
+    let Reading::Found { version, .. } = two.read("orders", Some(first)).await.unwrap() else { panic!() };
+    assert_eq!(version, second);
+    let foreign = RedisStore::new(
+        &format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port),
+        KeyRing::ephemeral(),
+    );
+    assert!(foreign.unwrap().read("orders", None).await.unwrap_err().is_damaged());
+}
+
+#[tokio::test]
+async fn ids_count_once_and_vault_results_go_with_their_user() {
+    let Some(server) = Server::start().await else { return };
+    let stores: Vec<_> = (0..3).map(|_| server.store()).collect();
+    let mut firsts = 0;
+    for store in stores.iter().cycle().take(9) {
+        firsts += usize::from(store.first_use(b"a proof", Duration::from_secs(60)).await.unwrap());
+    }
+    assert_eq!(firsts, 1);
+    assert!(stores[0].first_use(b"another", Duration::from_millis(50)).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(stores[1].first_use(b"another", Duration::from_secs(60)).await.unwrap(), "forgotten in time");
+    let store = |user: &'static str, place: &'static str| {
+        let bytes = Zeroizing::new(b"result".to_vec());
+        SharedVaultStore::store(&stores[0], "t", user, place, bytes, Duration::from_secs(60))
+    };
+    let load = |user: &'static str, place: &'static str| SharedVaultStore::load(&stores[1], "t", user, place);
+    for (user, place) in [("u", "a"), ("u", "b"), ("v", "a")] {
+        store(user, place).await;
+        assert_eq!(**load(user, place).await.unwrap(), *b"result");
+    }
+    assert!(load("u", "c").await.is_none());
+    SharedVaultStore::remove(&stores[2], "t", Some("u")).await;
+    assert!(
+        load("u", "a").await.is_none() && load("u", "b").await.is_none() && load("v", "a").await.is_some()
+    );
+    SharedVaultStore::remove(&stores[2], "t", None).await;
+    assert!(load("v", "a").await.is_none());
 }
