@@ -9,6 +9,9 @@ pub(crate) struct Options {
     /// One real part alone, without the workspace's own tests.
     #[arg(long, value_enum)]
     only: Option<parts::Part>,
+    /// The long rounds too: a hundred kills of a gateway in a fleet, up to half a minute each.
+    #[arg(long)]
+    full: bool,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
@@ -20,7 +23,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let mut passed = 0;
     for part in wanted {
         sh::say(&format!("== {} ==", part.title()));
-        match part.run(root) {
+        match part.run(root, options.full) {
             Ok(()) => passed += 1,
             Err(error) => {
                 sh::say(&format!("{}: {error:#}", part.title()));

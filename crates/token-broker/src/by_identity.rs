@@ -295,6 +295,7 @@ fn token(search: &Search<'_>, account: Account, serving: Serving, refreshable: b
         expires_at: serving.expires_at,
         scopes: serving.scopes,
         refreshable,
+        refreshed_at: serving.refreshed_at,
         user: Some(search.user.clone()),
     }
 }

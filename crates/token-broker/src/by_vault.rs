@@ -134,6 +134,7 @@ fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> Id
         expires_at: held.expires_at,
         scopes: held.scopes,
         refreshable: true,
+        refreshed_at: None,
         user: None,
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Serving {
     pub(crate) scopes: Option<Arc<[String]>>,
     /// Worth refreshing behind.
     pub(crate) due: bool,
+    /// When a refresh brought it; `None` for Auth0's copy.
+    pub(crate) refreshed_at: Option<SystemTime>,
 }
 
 /// What can be done for an account.
@@ -107,6 +109,7 @@ pub(crate) fn judge(copy: &Copy, record: Option<&GrantRecord>, means: Means, now
             due: live
                 && (spendable || means.rule == RefreshRule::Exchange && means.able)
                 && is_due(record, means, now),
+            refreshed_at: Some(record.updated_at),
         });
     }
     match record.state {
@@ -128,6 +131,7 @@ fn judge_copy(copy: &Copy, means: Means) -> Verdict {
             expires_at: None,
             scopes: None,
             due: means.able && means.rule == RefreshRule::Exchange,
+            refreshed_at: None,
         }),
         None if means.able && copy.refresh.is_some() => Verdict::Refresh,
         None => Verdict::Nothing,

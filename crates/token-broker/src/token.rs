@@ -18,6 +18,7 @@ pub struct IdpToken {
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) scopes: Option<Arc<[String]>>,
     pub(crate) refreshable: bool,
+    pub(crate) refreshed_at: Option<SystemTime>,
     /// The user record it was found with; what a re-read must differ from.
     pub(crate) user: Option<Arc<User>>,
 }
@@ -45,6 +46,13 @@ impl IdpToken {
     #[must_use]
     pub fn source(&self) -> Source {
         self.source
+    }
+
+    /// When a refresh brought it; `None` for Auth0's copy and for the vault's. A token that was refreshed a while ago
+    /// and is refused may still have a successor: ask [`Broker::token_rejected`](crate::Broker::token_rejected) again.
+    #[must_use]
+    pub fn refreshed_at(&self) -> Option<SystemTime> {
+        self.refreshed_at
     }
 
     /// What it cost to find.

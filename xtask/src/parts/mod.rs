@@ -36,9 +36,10 @@ impl Part {
         }
     }
 
-    pub(crate) fn run(self, root: &Path) -> Result<()> {
+    /// Runs the pass; `full` with its long rounds.
+    pub(crate) fn run(self, root: &Path, full: bool) -> Result<()> {
         match self {
-            Self::Redis => redis::run(root),
+            Self::Redis => redis::run(root, full),
             Self::Prometheus => prometheus::run(root),
             Self::Sdk => sdk::run(root),
             Self::Browser => browser::run(root),

@@ -142,8 +142,11 @@ impl Trail {
 
     /// No token was found; a refresh token's lost successor is an event of its own in the audit log.
     pub(crate) fn failed(&mut self, error: &token_broker::Error) {
-        if let token_broker::Reason::ReconnectRequired { refresh_lost: true, .. } = error.reason() {
-            self.event = "refresh-lost";
+        if let token_broker::Reason::ReconnectRequired { account, refresh_lost, .. } = error.reason() {
+            self.account = Some(account.clone());
+            if *refresh_lost {
+                self.event = "refresh-lost";
+            }
         }
     }
 

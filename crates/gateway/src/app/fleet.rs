@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::server::admin::{BlockEntry, BlockRequest, Reach, Selector};
 
 /// The record's name in the store.
-const NAME: &str = "orders/1";
+pub(crate) const NAME: &str = "orders/1";
 /// How old a copy may get.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The same where nobody else writes.

@@ -28,7 +28,7 @@ use url::Url;
 
 pub use build::StartError;
 pub(crate) use context::{Attempt, RequestContext, Trail};
-pub(crate) use fleet::Fleet as Orders;
+pub(crate) use fleet::{Fleet as Orders, NAME as ORDERS};
 pub use provider::ProviderRuntime;
 pub use stores::Stores;
 

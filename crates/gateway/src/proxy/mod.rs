@@ -5,6 +5,7 @@ mod answer;
 mod bodies;
 mod connect;
 mod hygiene;
+mod instructions;
 mod json;
 mod links;
 mod outbound;
@@ -16,11 +17,11 @@ mod upstream;
 use std::time::SystemTime;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Response};
+use http::{Method, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
-use token_broker::{AccountSelector, Ask, IdpToken};
+use token_broker::{Ask, IdpToken};
 use token_keeper::BearerToken;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -28,6 +29,7 @@ use tracing::Instrument as _;
 
 pub use connect::tls_config;
 pub(crate) use hygiene::extend_vary;
+pub(crate) use instructions::{ErrorMode, account_selector};
 pub(crate) use links::{LinkBase, Links};
 pub(crate) use profile::profile;
 pub use redirect::Redirects;
@@ -46,21 +48,8 @@ use crate::problem::Problem;
 use crate::route::ProxyRoute;
 use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels};
 
-const IDP_ACCOUNT: HeaderName = HeaderName::from_static("idp-account");
-const IDP_ERRORS: HeaderName = HeaderName::from_static("idp-errors");
-
 /// How much of an error's body a classifier may see.
 const INSPECTED: usize = 64 * 1024;
-
-/// `Idp-Errors`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ErrorMode {
-    /// Provider errors pass as they are.
-    #[default]
-    Passthrough,
-    /// Provider errors become problems.
-    Problem,
-}
 
 /// A provider's answer, classified; its body not yet touched, but for what the classifier had to see.
 struct Received {
@@ -109,7 +98,7 @@ pub(crate) async fn proxy(
         .plan(asked, &|scope| caller.has(scope))
         .map_err(|problem| app.challenge_scope(caller, problem))?;
     trail.permit = Some(plan.permit);
-    let mode = error_mode(&parts.headers)?;
+    let mode = instructions::error_mode(&parts.headers)?;
     let selector = account_selector(&parts.headers)?;
     app.admit(caller, Some(&provider.name))?;
     let body = search::search(&parts.headers, body, verified.token.expose()).await?;
@@ -146,6 +135,18 @@ pub(crate) async fn proxy(
     delivery.answer(received, sending.place.take(), trail).await
 }
 
+/// From this age on a refreshed token was not refreshed for this call.
+const NOT_NEW: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// A fresh token is ready; only this call cannot have it.
+fn again(detail: &'static str) -> Problem {
+    Problem::new(Code::ProviderError)
+        .status(http::StatusCode::SERVICE_UNAVAILABLE)
+        .detail(detail)
+        .remedy("Repeat the call now; a fresh token is ready.")
+        .retry_after(std::time::Duration::ZERO)
+}
+
 impl Sending<'_> {
     /// Sends, and after a dead token once more with a new one.
     async fn exchange(
@@ -163,28 +164,37 @@ impl Sending<'_> {
         if !received.classified.refresh_helps {
             return Err(self.reconnect(dead, &received.classified));
         }
-        let renewed =
-            self.app.broker.token_rejected(ask, dead).instrument(tracing::info_span!("broker.token")).await;
-        let fresh = renewed.map_err(|error| {
-            trail.failed(&error);
-            error_table::broker(&error, self.app.connect_to(Some(self.provider)))
-        })?;
+        let fresh = self.replacement(ask, dead, trail).await?;
         if !payload.is_replayable() {
-            // The fresh token is ready; only this body is gone.
-            return Err(Problem::new(Code::ProviderError)
-                .status(http::StatusCode::SERVICE_UNAVAILABLE)
-                .detail("the provider refused the token and the request's body cannot be sent again")
-                .remedy("Repeat the call now; a fresh token is ready.")
-                .retry_after(std::time::Duration::ZERO));
+            return Err(again("the provider refused the token and the request's body cannot be sent again"));
         }
         self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         trail.found(&fresh);
         drop(received);
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
-            return Err(self.reconnect(&received.token, &received.classified));
+            let dead = &received.token;
+            // Another replica's refresh of a while ago had come between: what follows it is for the next call.
+            if dead.refreshed_at().is_some_and(|at| at.elapsed().is_ok_and(|age| age >= NOT_NEW)) {
+                self.replacement(ask, dead, trail).await?;
+                return Err(again("the provider refused a token that was renewed a while ago"));
+            }
+            return Err(self.reconnect(dead, &received.classified));
         }
         Ok(received)
+    }
+
+    async fn replacement(
+        &self,
+        ask: &Ask<'_>,
+        dead: &IdpToken,
+        trail: &mut Trail,
+    ) -> Result<IdpToken, Problem> {
+        let span = tracing::info_span!("broker.token");
+        self.app.broker.token_rejected(ask, dead).instrument(span).await.map_err(|error| {
+            trail.failed(&error);
+            error_table::broker(&error, self.app.connect_to(Some(self.provider)))
+        })
     }
 
     fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
@@ -343,40 +353,6 @@ pub(crate) fn classified_code(outcome: Outcome) -> Code {
         Outcome::Rejected => Code::ProviderRejected,
         _ => Code::ProviderError,
     }
-}
-
-fn error_mode(headers: &HeaderMap) -> Result<ErrorMode, Problem> {
-    match single(headers, &IDP_ERRORS)? {
-        None => Ok(ErrorMode::Passthrough),
-        Some(word) if word.eq_ignore_ascii_case("passthrough") => Ok(ErrorMode::Passthrough),
-        Some(word) if word.eq_ignore_ascii_case("problem") => Ok(ErrorMode::Problem),
-        Some(_) => Err(Problem::new(Code::BadRequest).detail("'Idp-Errors' is 'passthrough' or 'problem'")),
-    }
-}
-
-/// Reads `Idp-Account`.
-pub(crate) fn account_selector(headers: &HeaderMap) -> Result<Option<AccountSelector>, Problem> {
-    let Some(text) = single(headers, &IDP_ACCOUNT)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|error: token_broker::InvalidSelector| {
-        Problem::new(Code::BadRequest).detail(format!("'Idp-Account': {error}"))
-    })
-}
-
-/// The value of a header that may stand once.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Problem::new(Code::BadRequest).detail(format!("'{name}' stands more than once")));
-    }
-    first
-        .map(|value| {
-            value.to_str().map(str::trim).map_err(|_| {
-                Problem::new(Code::BadRequest)
-                    .detail(format!("'{name}' holds bytes that are not visible ASCII"))
-            })
-        })
-        .transpose()
 }
 
 /// A bearer token out of the caller's own, for Token Vault alone.

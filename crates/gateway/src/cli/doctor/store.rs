@@ -3,11 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RedisStore, StoreError};
+use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RecordStore, RedisStore, StoreError};
 use tokio::time::timeout;
 
 use super::{super::ask, Report};
-use crate::config::{SecretSource, Settings, StoreKind};
+use crate::{
+    app::ORDERS,
+    config::{SecretSource, Settings, StoreKind},
+};
 
 /// The longest the doctor looks through a store.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,8 +106,13 @@ async fn redis(url: &SecretString, ring: KeyRing, report: &mut Report) {
     grants(&store, report).await;
 }
 
-/// Whether our keys open every grant.
-async fn grants(store: &dyn GrantStore, report: &mut Report) {
+/// Whether our keys open the record of blocks and logouts, and every grant.
+async fn grants<S: GrantStore + RecordStore>(store: &S, report: &mut Report) {
+    if let Err(error) = store.read(ORDERS, None).await
+        && error.is_damaged()
+    {
+        return report.fail("store-keys", error.to_string(), DAMAGED);
+    }
     match timeout(PATIENCE, store.list(&GrantFilter::default())).await {
         Ok(Ok(list)) => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
         Ok(Err(error)) if error.is_damaged() => report.fail("store-keys", error.to_string(), DAMAGED),

@@ -1,0 +1,55 @@
+//! Request headers for the gateway alone.
+
+use http::{HeaderMap, HeaderName};
+use token_broker::AccountSelector;
+
+use crate::outcome::Code;
+use crate::problem::Problem;
+
+const IDP_ACCOUNT: HeaderName = HeaderName::from_static("idp-account");
+const IDP_ERRORS: HeaderName = HeaderName::from_static("idp-errors");
+
+/// `Idp-Errors`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ErrorMode {
+    /// Provider errors pass as they are.
+    #[default]
+    Passthrough,
+    /// Provider errors become problems.
+    Problem,
+}
+
+/// Reads `Idp-Errors`.
+pub(super) fn error_mode(headers: &HeaderMap) -> Result<ErrorMode, Problem> {
+    match single(headers, &IDP_ERRORS)? {
+        None => Ok(ErrorMode::Passthrough),
+        Some(word) if word.eq_ignore_ascii_case("passthrough") => Ok(ErrorMode::Passthrough),
+        Some(word) if word.eq_ignore_ascii_case("problem") => Ok(ErrorMode::Problem),
+        Some(_) => Err(Problem::new(Code::BadRequest).detail("'Idp-Errors' is 'passthrough' or 'problem'")),
+    }
+}
+
+/// Reads `Idp-Account`.
+pub(crate) fn account_selector(headers: &HeaderMap) -> Result<Option<AccountSelector>, Problem> {
+    let Some(text) = single(headers, &IDP_ACCOUNT)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: token_broker::InvalidSelector| {
+        Problem::new(Code::BadRequest).detail(format!("'Idp-Account': {error}"))
+    })
+}
+
+/// The value of a header that may stand once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Problem::new(Code::BadRequest).detail(format!("'{name}' stands more than once")));
+    }
+    first
+        .map(|value| {
+            value.to_str().map(str::trim).map_err(|_| {
+                Problem::new(Code::BadRequest)
+                    .detail(format!("'{name}' holds bytes that are not visible ASCII"))
+            })
+        })
+        .transpose()
+}
