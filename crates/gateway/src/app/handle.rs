@@ -1,5 +1,8 @@
 //! The entrance: one request in, one answer out.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
 use http::header::HOST;
 use http::{Method, Request, Response};
 
@@ -7,7 +10,7 @@ use super::context::{cache_label, source_label};
 use super::{App, RequestContext, Trail, observed};
 use crate::api;
 use crate::body::{Body, RequestBody};
-use crate::caller::Schemes;
+use crate::caller::{Caller, Schemes, Verified};
 use crate::outcome::Code;
 use crate::problem::{Problem, Rendering, Surface};
 use crate::proxy;
@@ -57,6 +60,34 @@ impl App {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
         self.cors.decorate(context.origin.as_ref(), response.headers_mut());
+        self.account(&context, &parts.method, &mut trail, &mut response);
+        response
+    }
+
+    /// One call of an operator for a user, who is the caller's `sub`. The deny list and blocks hold; rules and quotas are
+    /// for callers. The caller gives the method, the headers and `/proxy/{provider}/{path}`.
+    pub async fn operate(&self, request: Request<RequestBody>, user_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
+        let context = RequestContext { id: RequestId::random(), peer, authority: None, origin: None };
+        let caller = Arc::new(Caller::operator(user_id));
+        let mut trail = Trail::new();
+        trail.event = "operator-call";
+        trail.caller = Some(Arc::clone(&caller));
+        trail.route = Some(PROXY_ROUTE);
+        let verified = Verified { caller, token: None, next_nonce: None };
+        let result = match route(&self.hosts, None, parts.uri.path()) {
+            Route::Proxy(route) => {
+                proxy::proxy(self, &context, &verified, route, (&parts, body), &mut trail).await
+            }
+            Route::Own(_) => Err(Problem::new(Code::NotFound)),
+        };
+        let rendering =
+            Rendering { request_id: context.id.as_str(), surface: Surface::Own, request_headers: None };
+        let mut response = result.unwrap_or_else(|problem| {
+            trail.outcome = Some(problem.code());
+            problem.respond(rendering)
+        });
         self.account(&context, &parts.method, &mut trail, &mut response);
         response
     }

@@ -32,8 +32,8 @@ const ACCESS_TOKEN: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 pub struct Verified {
     /// Who calls.
     pub caller: Arc<Caller>,
-    /// The caller's own token: only for the vault exchange, and for finding it in a body.
-    pub token: CallerToken,
+    /// The caller's own token: only for the vault exchange, and for finding it in a body. Operators have none.
+    pub token: Option<CallerToken>,
     /// A newer DPoP nonce for the answer's `DPoP-Nonce`, if the client should use one from now on.
     pub next_nonce: Option<HeaderValue>,
 }
@@ -187,7 +187,7 @@ impl Verifier {
             ));
         }
         let next_nonce = self.possession(scheme, &caller, parts, &digest, now).await?;
-        Ok(Verified { caller, token, next_nonce })
+        Ok(Verified { caller, token: Some(token), next_nonce })
     }
 
     /// What can be said about scheme and proof before anything is computed.

@@ -81,8 +81,30 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Call a provider's API for a user: no caller policy, but audited. The body goes to stdout.
+    Call {
+        /// The provider's name in the configuration.
+        provider: String,
+        /// The path under the provider's host, with its query.
+        path: String,
+        /// The user id, for example `google-oauth2|1234`.
+        #[arg(long)]
+        user: String,
+        /// Which of several accounts: `<connection>` or `<connection>|<provider user id>`.
+        #[arg(long)]
+        account: Option<String>,
+        /// The method.
+        #[arg(long, default_value = "GET")]
+        method: String,
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask the admin listener whether the gateway lives.
     Healthcheck {
+        /// Ask this address, without reading any configuration.
+        #[arg(long, value_name = "URL", conflicts_with = "ready")]
+        url: Option<String>,
         /// Ask whether it is ready instead.
         #[arg(long)]
         ready: bool,

@@ -56,10 +56,15 @@ impl Reply {
 
 impl Asker {
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        Self::connecting_within(settings.server.timeouts.connect)
+    }
+
+    /// Without a configuration.
+    pub(super) fn connecting_within(connect: Duration) -> Result<Self, String> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(settings.server.timeouts.connect)
+            .connect_timeout(connect)
             .timeout(Duration::from_secs(10))
             .user_agent(concat!("idp-gateway/", env!("CARGO_PKG_VERSION")))
             .build()

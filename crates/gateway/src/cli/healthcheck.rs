@@ -1,6 +1,7 @@
 //! `gateway healthcheck`, for containers without a shell.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,9 +11,13 @@ use crate::config::Settings;
 pub(super) async fn run(settings: &Settings, ready: bool, json: bool, output: &Output) -> Exit {
     let address = reachable(settings.server.admin_listen);
     let path = if ready { "readyz" } else { "livez" };
-    let url = format!("http://{address}/{path}");
-    let answer = match Asker::new(settings) {
-        Ok(asker) => asker.get(&url, None).await,
+    ask(&format!("http://{address}/{path}"), json, output).await
+}
+
+/// Whether an address answers 200.
+pub(super) async fn ask(url: &str, json: bool, output: &Output) -> Exit {
+    let answer = match Asker::connecting_within(Duration::from_secs(2)) {
+        Ok(asker) => asker.get(url, None).await,
         Err(error) => Err(error),
     };
     let (healthy, finding) = match &answer {

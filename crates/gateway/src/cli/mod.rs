@@ -4,6 +4,7 @@
 
 mod args;
 mod ask;
+mod call;
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
@@ -112,10 +113,17 @@ fn dispatch(args: Args) -> Exit {
         Command::User { id, json } => {
             with_settings(config, &output, async |settings| user::run(&settings, &id, json, &output).await)
         }
+        Command::Call { provider, path, user, account, method, json } => {
+            let wanted = call::Wanted { provider, path, user, account, method };
+            with_settings(config, &output, async |settings| call::run(settings, wanted, json, &output).await)
+        }
         Command::Doctor { user, json } => with_settings(config, &output, async |settings| {
             doctor::run(&settings, user.as_deref(), json, &output).await
         }),
-        Command::Healthcheck { ready, json } => with_settings(config, &output, async |settings| {
+        Command::Healthcheck { url: Some(url), json, .. } => {
+            with_runtime(&output, healthcheck::ask(&url, json, &output))
+        }
+        Command::Healthcheck { url: None, ready, json } => with_settings(config, &output, async |settings| {
             healthcheck::run(&settings, ready, json, &output).await
         }),
     }

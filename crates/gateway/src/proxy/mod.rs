@@ -40,7 +40,7 @@ use self::bodies::{Payload, Timed};
 use self::outbound::Outbound;
 use crate::app::{App, Attempt, ProviderRuntime, RequestContext, Trail};
 use crate::body::{self, Body};
-use crate::caller::Verified;
+use crate::caller::{CallerToken, Verified};
 use crate::error_table;
 use crate::outcome::Code;
 use crate::plan::Asked;
@@ -101,7 +101,7 @@ pub(crate) async fn proxy(
     let mode = instructions::error_mode(&parts.headers)?;
     let selector = account_selector(&parts.headers)?;
     app.admit(caller, Some(&provider.name))?;
-    let body = search::search(&parts.headers, body, verified.token.expose()).await?;
+    let body = search::search(&parts.headers, body, verified.token.as_ref().map(CallerToken::expose)).await?;
 
     let subject = app.subject_token(Some(&provider), verified);
     let audience = app.audience(caller);
@@ -357,7 +357,8 @@ pub(crate) fn classified_code(outcome: Outcome) -> Code {
 
 /// A bearer token out of the caller's own, for Token Vault alone.
 pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {
-    if verified.caller.is_bound() { None } else { BearerToken::new(verified.token.expose()).ok() }
+    let token = verified.token.as_ref().filter(|_| !verified.caller.is_bound())?;
+    BearerToken::new(token.expose()).ok()
 }
 
 /// Whether the method reads.

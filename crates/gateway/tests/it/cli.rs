@@ -70,6 +70,8 @@ fn a_gateway_that_does_not_run_is_not_healthy() {
     let toml = "[server]\nadmin_listen = \"127.0.0.1:1\"\n[tenant]\ndomain = \"a.auth0.com\"\nclient_id = \"g\"\n\
         client_secret = \"s\"\n[callers]\naudience = [\"a\"]\n";
     std::fs::write(&file, toml).unwrap();
+    let by_address = gateway(&["healthcheck", "--url", "http://127.0.0.1:9/livez", "--json"]);
+    assert_eq!(by_address.status.code(), Some(1), "needs no configuration");
     let output = gateway(&["healthcheck", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("remedy"));

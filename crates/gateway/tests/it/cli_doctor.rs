@@ -13,11 +13,22 @@ const BEN: &str = "google-oauth2|100000000000000000002";
 async fn run(sandbox: &Sandbox, arguments: &'static [&'static str]) -> (i32, String, String) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("gateway.toml");
-    fs::write(&file, Setup::good(sandbox).toml(sandbox)).unwrap();
+    let audit = "[audit]\nsink = \"file\"\npath = \"audit.jsonl\"\n";
+    fs::write(&file, format!("{}{audit}", Setup::good(sandbox).toml(sandbox))).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.args(arguments).arg("--config").arg(&file).env_clear();
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
+    let audited = fs::read_to_string(folder.path().join("audit.jsonl")).unwrap_or_default();
+    assert_eq!(
+        audited.lines().count(),
+        usize::from(arguments[0] == "call"),
+        "calls are audited, questions are not"
+    );
+    assert!(
+        audited.is_empty() || (audited.contains("operator-call") && audited.contains("github")),
+        "{audited}"
+    );
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
@@ -51,6 +62,27 @@ async fn user_shows_identities_without_tokens() {
     let (code, stdout, stderr) = run(&sandbox, &["user", "google-oauth2|0"]).await;
     assert_eq!((code, stdout.as_str()), (1, ""));
     assert!(stderr.contains("remedy"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_acts_for_a_user_without_caller_policy_and_is_audited() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let (code, stdout, stderr) = run(&sandbox, &["call", "github", "/user", "--user", BEN]).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["login"], "ben");
+    assert!(stderr.contains("200 ok"), "{stderr}");
+    let json = ["call", "github", "/user", "--user", ANA, "--json"];
+    let (code, stdout, _) = run(&sandbox, Vec::leak(json.to_vec())).await;
+    let answer: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (code, &answer["status"], &answer["outcome"]),
+        (1, &json!(403), &json!("account-not-connected"))
+    );
+    // What no setting opens stays closed to operators too.
+    let (code, stdout, _) =
+        run(&sandbox, &["call", "github", "/applications/x", "--user", BEN, "--json"]).await;
+    assert!(code == 1 && stdout.contains("policy-denied"), "{stdout}");
+    assert!(sandbox.secrets().iter().all(|secret| !stdout.contains(secret) && !stderr.contains(secret)));
 }
 
 /// The good configuration's values; a seed changes them.

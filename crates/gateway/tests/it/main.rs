@@ -7,6 +7,7 @@ mod api;
 mod cli;
 mod cli_doctor;
 mod config;
+mod docs;
 mod fleet_file;
 mod fleet_redis;
 mod fleet_support;
