@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod api;
 mod cli;
+mod cli_demo;
 mod cli_doctor;
 mod config;
 mod docs;

@@ -8,7 +8,7 @@ use super::Demo;
 struct Line(&'static str, &'static str, &'static str);
 
 /// Calls that the providers answer.
-const WORKING: [Line; 9] = [
+const WORKING: [Line; 11] = [
     Line("GitHub: Ben's profile", "ben", "$GW/proxy/github/user"),
     Line(
         "GitHub: his repositories, the next page's link pointing here",
@@ -24,12 +24,14 @@ const WORKING: [Line; 9] = [
     Line("Bitbucket: Ben's profile", "ben", "$GW/proxy/bitbucket/2.0/user"),
     Line("Facebook: Ben's profile", "ben", "'$GW/proxy/facebook/v22.0/me?fields=id,name'"),
     Line("Microsoft: Ben's profile", "ben", "$GW/proxy/microsoft/v1.0/me"),
+    Line("Any OAuth 2.0 API: Ben in a CRM", "ben", "$GW/proxy/crm/userinfo"),
+    Line("Google by virtual host, for SDKs that drop path prefixes", "ana", "$VHOST/drive/v3/files"),
     Line("Who am I here, and which accounts do I have?", "ben", "$GW/v1/me"),
     Line("One profile shape for every provider", "ben", "$GW/v1/me/github/profile"),
 ];
 
 /// Calls that are refused, with the outcome that says why.
-const REFUSED: [Line; 10] = [
+const REFUSED: [Line; 13] = [
     Line("caller-token-missing: no token", "", "$GW/proxy/github/user"),
     Line("caller-token-expired: an old token", "expired", "$GW/proxy/github/user"),
     Line("caller-not-a-user: a machine's token", "machine", "$GW/proxy/github/user"),
@@ -49,6 +51,17 @@ const REFUSED: [Line; 10] = [
         "ben",
         "$GW/proxy/github/applications/x",
     ),
+    Line(
+        "host-not-allowed: a host that is not the provider's to call",
+        "ana",
+        "$GW/proxy/google/~oauth2.googleapis.com/token",
+    ),
+    Line(
+        "provider-rate-limited: Retry-After says how long",
+        "ben",
+        "$GW/proxy/github/sandbox/trouble/primary-limit",
+    ),
+    Line("provider-denied: GitHub wants single sign-on", "ben", "$GW/proxy/github/sandbox/trouble/saml"),
     Line("account-not-connected: Ana has no GitHub account", "ana", "$GW/proxy/github/user"),
     Line("reconnect-required: Cleo has revoked the grant at GitHub", "cleo", "$GW/proxy/github/user"),
     Line(
@@ -71,6 +84,9 @@ pub(super) fn banner(demo: &Demo) -> String {
         "# First paste these lines into a shell: the address, and a caller token of each user."
     );
     let _ = writeln!(text, "GW={}", demo.gateway);
+    if let Some(host) = demo.virtual_hosts.get("www.googleapis.com") {
+        let _ = writeln!(text, "VHOST={host}");
+    }
     for (name, token) in &demo.tokens {
         let _ = writeln!(text, "{}={token}", variable(name));
     }

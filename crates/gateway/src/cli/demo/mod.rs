@@ -122,6 +122,8 @@ fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {
         }
         ProviderKind::Google => {
             let origin = base.origin().ascii_serialization();
+            // The profile lives on a host of its own, so a changed base does not lead to it.
+            let _ = writeln!(toml, "profile_url = \"{origin}/v1/userinfo\"");
             let _ = writeln!(toml, "[providers.google.upstreams]");
             for host in GOOGLE_HOSTS {
                 let _ = writeln!(toml, "\"{host}\" = \"{origin}\"");

@@ -1,0 +1,61 @@
+//! Every line that `gateway demo` prints does what it says.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The printed text, up to the last `curl` line.
+fn printed(demo: &mut Running) -> Vec<String> {
+    let stdout = BufReader::new(demo.0.stdout.take().unwrap());
+    let mut lines = Vec::new();
+    for line in stdout.lines().map(Result::unwrap) {
+        let last =
+            line.starts_with("curl") && lines.iter().any(|l: &String| l.contains("provider-scope-missing"));
+        lines.push(line);
+        if last {
+            break;
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_printed_line_works_or_is_refused_as_it_says() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: the demo's lines are for curl, which is not here");
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.arg("demo").env_remove("IDP_GATEWAY_CONFIG").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = Running(command.spawn().unwrap());
+    let lines = printed(&mut demo);
+    let variables: String = lines
+        .iter()
+        .filter(|line| {
+            line.split_once('=')
+                .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase()))
+        })
+        .fold(String::new(), |all, line| all + line + "\n");
+    let mut tried = 0;
+    for pair in lines.windows(2).filter(|pair| pair[1].starts_with("curl")) {
+        let (what, line) = (pair[0].trim_start_matches("# "), &pair[1]);
+        // Names below `localhost` are loopback for curl itself, whatever the machine's resolver says.
+        let output =
+            Command::new("sh").arg("-c").arg(format!("{variables}{line} --max-time 20")).output().unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout).to_lowercase();
+        let code = what.split(':').next().unwrap();
+        let wanted = if code.contains('-') && !code.contains(' ') { code } else { "ok" };
+        assert!(answer.contains(&format!("idp-outcome: {wanted}\r\n")), "{what}\n{line}\n{answer}");
+        tried += 1;
+    }
+    assert!(tried >= 20, "only {tried} lines were printed");
+}
