@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
-use crate::{chart, lint, sh, test, tidy};
+use crate::{chart, lint, sh, supply, test, tidy};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
@@ -14,6 +14,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         "README.md no longer gives `{TEST_COMMAND}` as the test command; CI runs what the README says"
     );
     tidy::run(root)?;
+    supply::run(root)?;
     lint::run(root)?;
     test::run(root, &test::Options::default())?;
     chart::run(root, &chart::Options::default())?;

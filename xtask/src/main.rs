@@ -5,6 +5,7 @@ mod build;
 mod chart;
 mod ci;
 mod dist;
+mod fuzz;
 mod http;
 mod image;
 mod lint;
@@ -12,6 +13,7 @@ mod monitoring;
 mod parts;
 mod sbom;
 mod sh;
+mod supply;
 mod test;
 mod tidy;
 
@@ -27,6 +29,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Looks the locked dependencies up in a copy of the RustSec database; checks licences, sources and bans.
+    Advisories,
     /// Renders every scenario of the Helm chart, compares, validates, and lets `gateway check` read the configurations.
     Chart(chart::Options),
     /// Snapshots of the public API of the libraries.
@@ -37,8 +41,10 @@ enum Command {
     Image,
     /// The CycloneDX bill of materials alone.
     Sbom,
-    /// What CI runs, in the same order: tidy, lint, test, chart.
+    /// What CI runs, in the same order: tidy, advisories, lint, test, chart.
     Ci,
+    /// Runs the fuzz targets for a while.
+    Fuzz(fuzz::Options),
     /// Formatting, clippy and rustdoc, warnings denied.
     Lint,
     /// Alert rules, their firing and quiet cases, their runbooks, the dashboard.
@@ -62,12 +68,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let root = sh::root()?;
     match command {
+        Command::Advisories => supply::run(&root),
         Command::Chart(options) => chart::run(&root, &options),
         Command::Api(options) => api::run(&root, &options),
         Command::Dist => dist::run(&root),
         Command::Image => image::run(&root),
         Command::Sbom => sbom::run(&root),
         Command::Ci => ci::run(&root),
+        Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Lint => lint::run(&root),
         Command::Monitoring(options) => monitoring::run(&root, &options),
         Command::Test(options) => test::run(&root, &options),

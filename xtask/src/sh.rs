@@ -61,6 +61,11 @@ pub(crate) fn found(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
+/// The folder that the variable `name` names, else `beside`, relative to the workspace, if it is there.
+pub(crate) fn data_folder(root: &Path, name: &str, beside: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).or_else(|| root.join(beside).canonicalize().ok())
+}
+
 /// Whether this process is root, and so may install distribution packages.
 pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")

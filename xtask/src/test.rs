@@ -4,6 +4,9 @@ use crate::{parts, sh};
 use anyhow::{Result, bail};
 use std::path::Path;
 
+/// Where Wycheproof's JOSE vectors are when nobody says.
+const WYCHEPROOF: &str = "../shared/data/wycheproof";
+
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// One real part alone, without the workspace's own tests.
@@ -16,7 +19,13 @@ pub(crate) struct Options {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if options.only.is_none() {
-        sh::run(root, "cargo", &["test", "--workspace", "--locked"])?;
+        let mut tests = sh::command(root, "cargo");
+        tests.args(["test", "--workspace", "--locked"]);
+        match sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF) {
+            Some(folder) => drop(tests.env("WYCHEPROOF_DIR", folder)),
+            None => sh::say("WYCHEPROOF_DIR is not set: Wycheproof's JOSE vectors are not tried"),
+        }
+        sh::run_command(&mut tests)?;
     }
     let mut failed = Vec::new();
     let wanted = parts::Part::ALL.into_iter().filter(|part| options.only.is_none_or(|only| only == *part));

@@ -9,12 +9,15 @@ pub mod cli;
 pub mod config;
 pub mod cors;
 pub mod error_table;
+pub mod hardening;
 pub mod leak;
 pub mod outcome;
 pub mod path;
 pub mod plan;
 pub mod policy;
 pub mod problem;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod proxy;
 pub mod route;
 pub mod server;

@@ -8,10 +8,10 @@ use std::fmt;
 use http::StatusCode;
 
 macro_rules! codes {
-    ($( $(#[$doc:meta])* $name:ident = $word:literal, $status:ident, $title:literal, $remedy:literal; )+) => {
+    ($( $(#[doc = $doc:literal])* $name:ident = $word:literal, $status:ident, $title:literal, $remedy:literal; )+) => {
         /// One word of the closed list (design section 8, contract section 4).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code { $( $(#[$doc])* $name, )+ }
+        pub enum Code { $( $(#[doc = $doc])* $name, )+ }
 
         impl Code {
             /// Every code, in the order of the catalogue.
@@ -31,6 +31,11 @@ macro_rules! codes {
             /// A short sentence that says what happened, the same for every occurrence.
             pub const fn title(self) -> &'static str {
                 match self { $( Code::$name => $title, )+ }
+            }
+
+            /// When it is said, in a few words.
+            pub const fn meaning(self) -> &'static str {
+                match self { $( Code::$name => concat!($($doc),*).trim_ascii(), )+ }
             }
 
             /// What whoever reads the answer can do about it.
@@ -198,6 +203,42 @@ impl Code {
                 | Code::Overloaded
                 | Code::StoreUnavailable
         )
+    }
+
+    /// What the calling program does next, in one sentence.
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Code::Ok => "It uses the answer.",
+            Code::CallerTokenMissing
+            | Code::CallerTokenInvalid
+            | Code::CallerTokenExpired
+            | Code::CallerTokenOpaque
+            | Code::DpopProofInvalid => {
+                "It gets a new token or proof and repeats the call once; the same one again changes nothing."
+            }
+            Code::AccountNotConnected | Code::ReconnectRequired | Code::ProviderScopeMissing => {
+                "It sends the user through `connect`, then repeats the call; not before."
+            }
+            Code::AccountAmbiguous => "It lets the user choose, and repeats the call with `Idp-Account`.",
+            Code::CallerScopeMissing | Code::CallerNotAUser => {
+                "It asks Auth0 for another token; with this one the call stays refused."
+            }
+            Code::UserUnknown => "It logs the user in again.",
+            _ if self.is_limit() => "It waits for `Retry-After`, then repeats the call.",
+            Code::ProviderError
+            | Code::ProviderUnreachable
+            | Code::ProviderTimeout
+            | Code::RequestTimeout
+            | Code::InternalError => {
+                "It repeats a safe call later, with growing pauses; an unsafe one may have had its effect."
+            }
+            Code::TenantMisconfigured
+            | Code::ProviderMisconfigured
+            | Code::CallerNotAllowed
+            | Code::UserBlocked
+            | Code::ResponseUninspectable => "It stops and shows the remedy: only an operator can change it.",
+            _ => "It changes the request; the same one again gets the same answer.",
+        }
     }
 
     /// The RFC 9209 error type that says the same to a proxy-aware client, where there is one.

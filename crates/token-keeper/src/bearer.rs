@@ -7,6 +7,16 @@ const SCHEME: &str = "Bearer ";
 ///
 /// `Debug` prints a mask; there is no `Display`, no comparison and no serialisation. Copies of the token inside HTTP
 /// buffers are the documented residue in memory: a header value cannot be wiped.
+///
+/// ```compile_fail,E0277
+/// let token = token_keeper::BearerToken::new("gho_x").unwrap();
+/// println!("{token}"); // there is no Display
+/// ```
+///
+/// ```compile_fail,E0369
+/// let token = token_keeper::BearerToken::new("gho_x").unwrap();
+/// assert!(token == token.clone()); // and no comparison, which would not take constant time
+/// ```
 #[derive(Clone)]
 pub struct BearerToken {
     header: HeaderValue,

@@ -2,6 +2,7 @@
 
 mod browser;
 mod demo;
+mod haproxy;
 mod prometheus;
 mod redis;
 mod sdk;
@@ -19,18 +20,22 @@ pub(crate) enum Part {
     Prometheus,
     /// Provider SDKs from npm and PyPI as clients of a running gateway.
     Sdk,
+    /// HAProxy ahead of a running gateway and behind it.
+    Haproxy,
     /// The example single-page app in Chromium.
     Browser,
 }
 
 impl Part {
     /// What `cargo xtask test` runs after the workspace's own tests.
-    pub(crate) const ALL: [Self; 4] = [Self::Redis, Self::Prometheus, Self::Sdk, Self::Browser];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Redis, Self::Haproxy, Self::Prometheus, Self::Sdk, Self::Browser];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Redis => "Redis server",
             Self::Prometheus => "Prometheus",
+            Self::Haproxy => "HAProxy",
             Self::Sdk => "provider SDKs",
             Self::Browser => "browser",
         }
@@ -41,6 +46,7 @@ impl Part {
         match self {
             Self::Redis => redis::run(root, full),
             Self::Prometheus => prometheus::run(root),
+            Self::Haproxy => haproxy::run(root),
             Self::Sdk => sdk::run(root),
             Self::Browser => browser::run(root),
         }

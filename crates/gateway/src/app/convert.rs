@@ -56,6 +56,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
             })
             .collect(),
         leeway: callers.leeway,
+        max_lifetime: callers.max_lifetime,
         authorization: match callers.authorization {
             config::Authorization::Scope => Authorization::Scope,
             config::Authorization::Permissions => Authorization::Permissions,

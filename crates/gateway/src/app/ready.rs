@@ -79,8 +79,28 @@ impl App {
         if let Err(error) = keys {
             tracing::warn!(event = "keys-unavailable", cause = %error);
         }
-        if let Err(error) = token {
-            tracing::warn!(event = "management-token-unavailable", cause = %error);
+        match token {
+            Err(error) => tracing::warn!(event = "management-token-unavailable", cause = %error),
+            Ok(token) => self.report_scopes(&token),
+        }
+    }
+
+    /// Too little breaks calls, too much is a risk (threat S08): both are said once, where an operator looks first.
+    fn report_scopes(&self, token: &mgmt_auth::ManagementToken) {
+        let (missing, excess) = (token.missing_scopes(), token.excess_scopes());
+        if !missing.is_empty() {
+            tracing::warn!(
+                event = "management-token-missing-scopes",
+                scopes = missing.join(" "),
+                remedy = "add the scopes to the application's grant for the Management API",
+            );
+        }
+        if !excess.is_empty() && !self.allow_excess_scopes {
+            tracing::warn!(
+                event = "management-token-excess-scopes",
+                scopes = excess.join(" "),
+                remedy = "remove the scopes from the grant, or set tenant.allow_excess_scopes",
+            );
         }
     }
 

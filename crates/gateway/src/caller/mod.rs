@@ -33,6 +33,8 @@ mod keys;
 mod logout;
 mod metadata;
 mod nonce;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
 mod refusal;
 mod replay;
 mod roca;

@@ -27,6 +27,9 @@ pub(super) async fn run(
         Ok(telemetry) => telemetry,
         Err(error) => return fatal(output, &error),
     };
+    for missing in crate::hardening::missing() {
+        tracing::warn!(event = "hardening-missing", cause = missing);
+    }
     let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await {
         Ok(app) => Arc::new(app),
         Err(error) => return fatal(output, &error),

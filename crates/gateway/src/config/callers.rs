@@ -22,6 +22,10 @@ pub struct CallerSettings {
     #[serde(default = "default_leeway", with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub leeway: Duration,
+    /// Longest accepted time between a token's `iat` and `exp`; from one minute to the 30 days that Auth0 allows.
+    #[serde(default = "default_max_lifetime", with = "unit::duration")]
+    #[schemars(with = "DurationText")]
+    pub max_lifetime: Duration,
     /// The claim that `require_scope` looks at.
     #[serde(default)]
     pub authorization: Authorization,
@@ -48,6 +52,10 @@ fn default_algorithms() -> Vec<CallerAlgorithm> {
 
 fn default_leeway() -> Duration {
     Duration::from_secs(30)
+}
+
+fn default_max_lifetime() -> Duration {
+    crate::caller::MAX_LIFETIME
 }
 
 /// A signature algorithm of caller tokens.

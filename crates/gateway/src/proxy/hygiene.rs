@@ -78,7 +78,7 @@ fn stays_behind(name: &str, echo_prone: bool) -> bool {
 
 /// The caller's headers that go to the provider, and the ones that always do. Built anew: the result holds no
 /// credential of the caller, whatever `Connection` nominates.
-pub(super) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> HeaderMap {
+pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> HeaderMap {
     let nominated = Nominated::of(from);
     let mut headers = HeaderMap::with_capacity(from.len() + 4);
     for (name, value) in from {
@@ -143,7 +143,7 @@ fn is_dropped(name: &str) -> bool {
 
 /// Removes what is never passed on. With `keep_length` a `Content-Length` that describes a body which is not sent
 /// (HEAD, 304) stays; all other answers are framed from their body.
-pub(super) fn clean_answer(headers: &mut HeaderMap, keep_length: bool) {
+pub(crate) fn clean_answer(headers: &mut HeaderMap, keep_length: bool) {
     let nominated = Nominated::of(headers);
     let length = keep_length.then(|| headers.remove(CONTENT_LENGTH)).flatten();
     let dropped: Vec<HeaderName> = headers
@@ -160,7 +160,7 @@ pub(super) fn clean_answer(headers: &mut HeaderMap, keep_length: bool) {
 }
 
 /// Sets what every proxied answer carries.
-pub(super) fn protect_answer(headers: &mut HeaderMap, cors_allowed: bool) {
+pub(crate) fn protect_answer(headers: &mut HeaderMap, cors_allowed: bool) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = if cors_allowed { "cross-origin" } else { "same-origin" };

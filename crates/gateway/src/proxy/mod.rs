@@ -4,7 +4,7 @@ mod address;
 mod answer;
 mod bodies;
 mod connect;
-mod hygiene;
+pub(crate) mod hygiene;
 mod instructions;
 mod json;
 mod links;

@@ -164,6 +164,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[cors]\norigins = [\"https://app.acme.com/\"]", "cors.origins[0]", "final slash"),
     ("[users]\ncache_ttl = \"2h\"", "users.stale_ttl", "cache_ttl"),
     ("[quotas]\nper_caller = { per_second = 0.0, burst = 1 }", "quotas.per_caller.per_second", "above zero"),
+    ("leeway = \"2m\"", "callers.leeway", "60s"),
+    ("max_lifetime = \"31d\"", "callers.max_lifetime", "30d"),
     ("[callers.keys]\nstale = \"1m\"", "callers.keys.stale", "max_age"),
     ("[vault]\nclient_id = \"vault\"", "vault.client_secret_file", "client_secret_file"),
     // Store, files.

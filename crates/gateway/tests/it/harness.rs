@@ -36,6 +36,11 @@ static LOGS: LazyLock<Log> = LazyLock::new(|| {
     log
 });
 
+/// Everything logged so far.
+pub(crate) fn logged() -> String {
+    String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned()
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -101,19 +106,24 @@ impl Rig {
 
     /// The same over another sandbox. `server` goes into `[server]`.
     pub(crate) async fn over(builder: SandboxBuilder, server: &str, extra: &str) -> Self {
-        Self::run(builder.start().await.unwrap(), server, extra).await
+        Self::run(builder.start().await.unwrap(), server, "", extra).await
     }
 
     /// The same with TOML that depends on the sandbox's addresses.
     pub(crate) async fn with(builder: SandboxBuilder, extra: impl FnOnce(&Sandbox) -> String) -> Self {
         let sandbox = builder.start().await.unwrap();
         let extra = extra(&sandbox);
-        Self::run(sandbox, "", &extra).await
+        Self::run(sandbox, "", "", &extra).await
     }
 
-    async fn run(sandbox: Sandbox, server: &str, extra: &str) -> Self {
+    /// The usual world with lines for `[server]` and for `[callers]`.
+    pub(crate) async fn callers(server: &str, callers: &str, extra: &str) -> Self {
+        Self::run(Sandbox::builder().start().await.unwrap(), server, callers, extra).await
+    }
+
+    async fn run(sandbox: Sandbox, server: &str, callers: &str, extra: &str) -> Self {
         LazyLock::force(&LOGS);
-        let settings = Settings::from_toml(&configuration(&sandbox, server, extra))
+        let settings = Settings::from_toml(&configuration(&sandbox, server, callers, extra))
             .unwrap_or_else(|problems| panic!("the test's configuration is wrong: {problems}"));
         let metrics = Metrics::new().unwrap();
         let app = Arc::new(App::new(&settings, metrics.clone(), Audit::default()).await.unwrap());
@@ -154,6 +164,11 @@ impl Rig {
     /// A request without credentials.
     pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
+    }
+
+    /// A GET with this caller token.
+    pub(crate) async fn get_with(&self, path: &str, token: &str) -> Answer {
+        self.send(self.bare(Method::GET, path).bearer_auth(token)).await
     }
 
     pub(crate) async fn get(&self, path: &str, user: &str) -> Answer {
@@ -211,7 +226,7 @@ impl Drop for Rig {
     }
 }
 
-fn configuration(sandbox: &Sandbox, server: &str, extra: &str) -> String {
+fn configuration(sandbox: &Sandbox, server: &str, callers: &str, extra: &str) -> String {
     let provider = |kind| sandbox.provider_url(kind).to_string();
     format!(
         r#"
@@ -226,6 +241,7 @@ client_id = "{client_id}"
 client_secret = "{client_secret}"
 [callers]
 audience = ["{audience}"]
+{callers}
 [cors]
 origins = ["https://app.example.com"]
 [providers.github]

@@ -32,7 +32,7 @@ fn provider(kind: Kind, connections: &[&str]) -> Provider {
 }
 
 #[test]
-fn c02_the_place_in_the_list_decides_nothing() {
+fn tm_c02_the_place_in_the_list_decides_nothing() {
     let linked = user(json!([
         identity("google-oauth2", "google-oauth2", "1", Some("g")),
         identity("github", "github", "2", Some("h")),

@@ -8,7 +8,7 @@ use super::rig::*;
 use crate::{Account, Cached, Reason, Source};
 
 #[tokio::test(start_paused = true)]
-async fn c04_one_look_up_then_none() {
+async fn tm_c04_one_look_up_then_none() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([provider(Kind::Google)]);
     let all = (0..500).map(|_| {
@@ -78,7 +78,7 @@ async fn tenant_trouble_is_never_the_users_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c05_a_revoked_grant_costs_two_look_ups_a_minute() {
+async fn tm_c05_a_revoked_grant_costs_two_look_ups_a_minute() {
     let rig = Rig::new(
         json!([{ "provider": "github", "connection": "github", "user_id": 1, "access_token": "gho_dead" }]),
     );

@@ -30,7 +30,7 @@ async fn reject(broker: &Broker, rig: &Rig, dead: &IdpToken) -> Result<String, E
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_replicas_and_two_hundred_callers_refresh_once() {
+async fn tm_c06_three_replicas_and_two_hundred_callers_refresh_once() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let (answer, reused) = rotating(7200);
     rig.provider.answers(answer);
@@ -154,7 +154,7 @@ async fn auth0s_copy_wins_only_when_it_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loser_reads_the_store_before_it_believes_invalid_grant() {
+async fn tm_c06_a_loser_reads_the_store_before_it_believes_invalid_grant() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let broker = rig.replica([refreshing(Kind::Bitbucket)]);
     let dead = token(&broker, &rig).await;
@@ -179,7 +179,7 @@ async fn a_loser_reads_the_store_before_it_believes_invalid_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c06_rotation_in_memory_is_refused_with_the_remedy() {
+async fn tm_c06_rotation_in_memory_is_refused_with_the_remedy() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let builder = |provider| {
         let users = user_store::UserStore::over(Face(rig.tenant.clone()), "acme.test").build();

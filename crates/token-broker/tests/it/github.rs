@@ -57,7 +57,7 @@ async fn the_linked_account_of_the_provider_is_found_and_works() {
 }
 
 #[tokio::test]
-async fn c05_a_revoked_grant_costs_two_look_ups_and_a_new_login_ends_it() {
+async fn tm_c05_a_revoked_grant_costs_two_look_ups_and_a_new_login_ends_it() {
     let sandbox = Sandbox::builder().world(World::demo()).start().await.unwrap();
     let broker = broker(&sandbox);
     let dead = broker.token(&ask(CLEO)).await.unwrap();

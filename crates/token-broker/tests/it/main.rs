@@ -4,4 +4,5 @@
 
 mod day;
 mod github;
+mod keys;
 mod redis;

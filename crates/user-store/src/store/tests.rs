@@ -77,7 +77,7 @@ async fn after(seconds: f64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c04_a_thousand_misses_are_one_look_up_also_without_the_first_caller() {
+async fn tm_c04_a_thousand_misses_are_one_look_up_also_without_the_first_caller() {
     let (store, face) = store();
     let first = tokio::spawn({
         let store = store.clone();
@@ -151,7 +151,7 @@ async fn stale_records_serve_only_when_the_tenant_is_to_blame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c03_another_users_record_excuses_nothing() {
+async fn tm_c03_another_users_record_excuses_nothing() {
     let (store, face) = store();
     store.get(ID).await.unwrap();
     *face.0.fault.lock().unwrap() = Some(Error::mismatch());
@@ -160,7 +160,7 @@ async fn c03_another_users_record_excuses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c05_an_unknown_user_is_asked_for_every_five_seconds() {
+async fn tm_c05_an_unknown_user_is_asked_for_every_five_seconds() {
     let (store, face) = store();
     face.fail(Some(Fault::NotFound));
     for _ in 0..100 {
@@ -258,7 +258,7 @@ async fn a_look_up_under_way_does_not_undo_forgetting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c07_unknown_users_cannot_push_out_known_ones() {
+async fn tm_c07_unknown_users_cannot_push_out_known_ones() {
     let face = Face::default();
     let store = UserStore::over(face.clone(), "acme.test").capacity(100).build();
     for n in 0..50 {
@@ -288,7 +288,7 @@ async fn ids_that_are_no_path_segment_are_not_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c01_ids_that_look_alike_stay_apart() {
+async fn tm_c01_ids_that_look_alike_stay_apart() {
     let (store, face) = store();
     let ids = ["github|1", "GitHub|1", "github|1 ", "github", "github|01", "github|1|", "\u{ff47}ithub|1"];
     for id in ids {

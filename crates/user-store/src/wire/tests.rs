@@ -125,7 +125,7 @@ fn only_a_plain_no_is_not_blocked() {
 }
 
 #[test]
-fn c03_another_users_record_is_thrown_away() {
+fn tm_c03_another_users_record_is_thrown_away() {
     for user_id in [json!("google-oauth2|2"), json!(null), json!(ID.to_uppercase()), json!(format!("{ID} "))]
     {
         let error = read(&json!({ "user_id": user_id, "identities": [] })).unwrap_err();

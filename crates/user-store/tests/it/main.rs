@@ -84,7 +84,7 @@ async fn the_tenants_refusals_are_told_apart() {
 }
 
 #[tokio::test]
-async fn s02_nothing_shown_holds_a_secret() {
+async fn tm_s02_nothing_shown_holds_a_secret() {
     let identity = Identity::github("7", "u").condition(Condition::Revoked);
     let world =
         World::empty().with(User::new("github|7").identity(identity).identity(Identity::google("1", "u")));

@@ -70,6 +70,12 @@ fn audiences(settings: &Settings, collector: &mut Collector) {
             );
         }
     }
+    tokens(settings, collector);
+}
+
+/// What the tokens themselves may look like.
+fn tokens(settings: &Settings, collector: &mut Collector) {
+    let callers = &settings.callers;
     if callers.algorithms.is_empty() {
         collector.report(
             "callers.algorithms",
@@ -77,11 +83,18 @@ fn audiences(settings: &Settings, collector: &mut Collector) {
             "leave the key out: [\"RS256\", \"PS256\"]",
         );
     }
-    if callers.leeway > Duration::from_secs(300) {
+    if callers.leeway > Duration::from_secs(60) {
         collector.report(
             "callers.leeway",
-            "more than five minutes keep expired tokens alive",
-            "write at most \"5m\"; repair the clocks instead",
+            "more than a minute keeps expired tokens alive",
+            "write at most \"60s\"; repair the clocks instead",
+        );
+    }
+    if !(Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3600)).contains(&callers.max_lifetime) {
+        collector.report(
+            "callers.max_lifetime",
+            "it is not between one minute and 30 days",
+            "write the token lifetime that the API has in Auth0, at most \"30d\"",
         );
     }
 }
