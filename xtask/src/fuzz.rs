@@ -29,9 +29,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let version = sh::output(root, "rustc", &["-vV"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     let place = root.join("target/fuzz");
+    // What is fuzzed is what is shipped: the product's versions, and libFuzzer beside them.
+    std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
     let mut build = sh::command(&folder, "cargo");
     // With `--target` the flags are for the targets alone, not for build scripts.
-    build.args(["build", "--release", "--locked", "--target", host, "--target-dir"]).arg(&place);
+    build.args(["build", "--release", "--target", host, "--target-dir"]).arg(&place);
     build.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", COVERAGE);
     sh::run_command(&mut build)?;
     for target in targets.iter().filter(|target| options.target.as_ref().is_none_or(|only| only == *target)) {
