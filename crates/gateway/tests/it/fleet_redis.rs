@@ -215,6 +215,88 @@ async fn redis_of_foreign_keys_is_a_clear_error_at_the_start() {
     assert_eq!(one.readiness().await.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_that_may_lose_grants_is_named_with_what_that_means() {
+    let forgetful =
+        ["--appendonly", "no", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--port"];
+    let redis = Redis::start_with("promises", |_, port| {
+        let arguments = forgetful.iter().map(|word| (*word).to_owned()).chain([port.to_string()]);
+        (arguments.collect(), format!("redis://127.0.0.1:{port}"))
+    });
+    let Some(redis) = redis.await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let ready = fleet.replica().await.readiness().await;
+    let store = &ready.json["checks"]["store"];
+    assert_eq!((ready.status, store["status"].as_str()), (200, Some("warn")), "{store}");
+    let (_, stdout, _) = fleet.command(&["doctor", "--json"]).await;
+    for remedy in ["appendonly yes", "maxmemory-policy noeviction"] {
+        assert!(store["detail"].as_str().unwrap().contains(remedy), "{store}");
+        assert!(stdout.contains(&format!("\"remedy\": \"set {remedy}\"")), "{stdout}");
+    }
+}
+
+/// What the documentation says an ACL user needs.
+const ACL: &str = "user gateway on >p4ss ~idp-gateway:* &idp-gateway:* -@all +get +set +del +hget +hmget +hset \
+    +pexpire +scan +eval +evalsha +script +multi +exec +publish +subscribe +ping +info +client\nuser default off\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_over_tls_with_a_user_of_few_rights_serves_a_fleet() {
+    let redis = Redis::start_with("TLS and ACL", |folder, port| {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let file = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).unwrap();
+            folder.join(name).display().to_string()
+        };
+        let (cert, key) = (file("cert.pem", &cert.pem()), file("key.pem", &signing_key.serialize_pem()));
+        let (port_text, acl) = (port.to_string(), file("users.acl", ACL));
+        let words = [
+            "--port",
+            "0",
+            "--tls-port",
+            &port_text,
+            "--tls-cert-file",
+            &cert,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &cert,
+            "--tls-auth-clients",
+            "no",
+            "--appendonly",
+            "yes",
+            "--aclfile",
+            &acl,
+        ];
+        (words.map(str::to_owned).to_vec(), format!("rediss://gateway:p4ss@localhost:{port}"))
+    });
+    let Some(redis) = redis.await else { return };
+    let mut fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    fleet.environment = vec![("SSL_CERT_FILE".to_owned(), redis.file("cert.pem"))];
+    let (one, two) = (fleet.replica().await, fleet.replica().await);
+    let token = fleet.sandbox.caller_token(BEN);
+    fleet.sandbox.world().expire(BEN, "bitbucket");
+    for replica in [&one, &two] {
+        assert_eq!(replica.get(USER, &token).await.status, 200, "{}", replica.said());
+    }
+    assert_eq!(fleet.sandbox.world().refreshes(BEN, "bitbucket"), 1);
+    let asked = Instant::now();
+    let block = json!({ "user": BEN });
+    assert_eq!(one.admin(Method::POST, "/admin/block", &block).await.json, json!({ "scope": "fleet" }));
+    within_two_seconds("the block", async || two.get(USER, &token).await.outcome == "user-blocked").await;
+    assert!(asked.elapsed() < Duration::from_secs(2));
+    let forget = json!({ "all": true });
+    assert_eq!(one.admin(Method::POST, "/admin/forget", &forget).await.status, 200);
+    assert_eq!(one.readiness().await.json["checks"]["store"], json!({ "status": "ok" }));
+    for word in ["NOPERM", "WARN", "store_unavailable", "shared_store_unavailable"] {
+        assert!(!one.said().contains(word) && !two.said().contains(word), "{word}: {}", one.said());
+    }
+    // Without the certificate nothing is sent: the gateway starts, and is not ready.
+    fleet.environment.clear();
+    let doubtful = fleet.replica_unready().await;
+    assert_eq!(doubtful.readiness().await.json["checks"]["store"]["status"], "fail");
+}
+
 /// Users with a Bitbucket account each.
 fn world(users: usize) -> (World, Vec<String>) {
     let ids: Vec<_> = (0..users).map(|n| format!("bitbucket|{{00000000-0000-4000-8000-{n:012}}}")).collect();

@@ -33,6 +33,8 @@ pub(crate) struct Redis {
     child: Mutex<Child>,
     port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
+    url: String,
 }
 
 static PROGRAM: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("REDIS_SERVER").ok());
@@ -40,22 +42,38 @@ static PROGRAM: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("REDIS
 impl Redis {
     /// Starts the program that `REDIS_SERVER` names. Without it the test has nothing to run against.
     pub(crate) async fn start(test: &str) -> Option<Self> {
+        let durable = ["--appendonly", "yes", "--appendfsync", "always", "--requirepass", "p4ss"];
+        Self::start_with(test, |_, port| {
+            let arguments =
+                durable.iter().chain(&["--port"]).map(|word| (*word).to_owned()).chain([port.to_string()]);
+            (arguments.collect(), format!("redis://default:p4ss@127.0.0.1:{port}"))
+        })
+        .await
+    }
+
+    /// The same with arguments, and a URL, of one's own: made from a folder and a port.
+    pub(crate) async fn start_with(
+        test: &str,
+        arguments: impl FnOnce(&Path, u16) -> (Vec<String>, String),
+    ) -> Option<Self> {
         if PROGRAM.is_none() {
             say(format_args!("skipped: {test} needs a Redis server; name the program in REDIS_SERVER"));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let redis = Self { child: Mutex::new(Self::spawn(port, folder.path())), port, folder };
+        let (arguments, url) = arguments(folder.path(), port);
+        let child = Mutex::new(Self::spawn(&arguments, folder.path()));
+        let redis = Self { child, port, folder, arguments, url };
         redis.wait().await;
         Some(redis)
     }
 
-    fn spawn(port: u16, folder: &Path) -> Child {
+    fn spawn(arguments: &[String], folder: &Path) -> Child {
         Command::new(PROGRAM.as_deref().unwrap())
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--requirepass", "p4ss", "--dir"])
+            .args(["--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(folder)
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -79,12 +97,17 @@ impl Redis {
     }
 
     pub(crate) async fn start_again(&self) {
-        *self.child.lock().unwrap() = Self::spawn(self.port, self.folder.path());
+        *self.child.lock().unwrap() = Self::spawn(&self.arguments, self.folder.path());
         self.wait().await;
     }
 
+    /// A file of its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("redis://default:p4ss@127.0.0.1:{}", self.port)
+        self.url.clone()
     }
 
     /// The `[store]` section.
@@ -104,6 +127,8 @@ impl Drop for Redis {
 pub(crate) struct Fleet {
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: TempDir,
+    /// The replicas' environment.
+    pub(crate) environment: Vec<(String, PathBuf)>,
     client: reqwest::Client,
 }
 
@@ -112,7 +137,7 @@ impl Fleet {
     pub(crate) fn new(sandbox: Sandbox, store: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("keys"), KEYS).unwrap();
-        let fleet = Self { sandbox, folder, client: client() };
+        let fleet = Self { sandbox, folder, environment: Vec::new(), client: client() };
         fleet.configure("gateway.toml", store);
         fleet
     }
@@ -152,14 +177,15 @@ impl Fleet {
 
     pub(crate) async fn replica_unready(&self) -> Replica {
         let path = self.folder.path().join("gateway.toml");
-        let client = self.client.clone();
-        tokio::task::spawn_blocking(move || Replica::start(&path, client)).await.unwrap()
+        let (client, environment) = (self.client.clone(), self.environment.clone());
+        tokio::task::spawn_blocking(move || Replica::start(&path, environment, client)).await.unwrap()
     }
 
     /// Runs a command to its end: exit code, standard output, standard error.
     pub(crate) async fn command(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
         command.args(arguments).arg("--config").arg(self.folder.path().join("gateway.toml")).env_clear();
+        command.envs(self.environment.clone());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
@@ -192,11 +218,12 @@ pub(crate) struct Answer {
 }
 
 impl Replica {
-    fn start(config: &Path, client: reqwest::Client) -> Self {
+    fn start(config: &Path, environment: Vec<(String, PathBuf)>, client: reqwest::Client) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
             .args(["serve", "--config"])
             .arg(config)
             .env_clear()
+            .envs(environment)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
