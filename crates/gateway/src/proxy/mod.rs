@@ -135,9 +135,6 @@ pub(crate) async fn proxy(
     delivery.answer(received, sending.place.take(), trail).await
 }
 
-/// From this age on a refreshed token was not refreshed for this call.
-const NOT_NEW: std::time::Duration = std::time::Duration::from_secs(3);
-
 /// A fresh token is ready; only this call cannot have it.
 fn again(detail: &'static str) -> Problem {
     Problem::new(Code::ProviderError)
@@ -174,10 +171,10 @@ impl Sending<'_> {
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
             let dead = &received.token;
-            // Another replica's refresh of a while ago had come between: what follows it is for the next call.
-            if dead.refreshed_at().is_some_and(|at| at.elapsed().is_ok_and(|age| age >= NOT_NEW)) {
+            // An earlier refresh of another replica had come between: what follows it is for the next call.
+            if dead.refreshed_at().is_some_and(|at| at < trail.started) {
                 self.replacement(ask, dead, trail).await?;
-                return Err(again("the provider refused a token that was renewed a while ago"));
+                return Err(again("the provider refused a token that another replica had renewed"));
             }
             return Err(self.reconnect(dead, &received.classified));
         }

@@ -11,6 +11,7 @@ mod cli_doctor;
 mod config;
 mod docs;
 mod fleet_file;
+mod fleet_kill;
 mod fleet_redis;
 mod fleet_support;
 mod harness;

@@ -1,0 +1,108 @@
+//! Gateways that are killed in the middle of a refresh.
+
+use std::time::Duration;
+
+use sandbox::{Fault, Sandbox, Server, User, World};
+use secrecy::SecretString;
+use token_broker::{GrantFilter, GrantState, GrantStore, KeyRing, RedisStore};
+use tokio::time::Instant;
+
+use crate::{
+    fleet_redis::{USER, three},
+    fleet_support::{Answer, Redis, Replica, nothing_leaked, say},
+};
+
+/// Users with a Bitbucket account each.
+fn world(users: usize) -> (World, Vec<String>) {
+    let ids: Vec<_> = (0..users).map(|n| format!("bitbucket|{{00000000-0000-4000-8000-{n:012}}}")).collect();
+    let user = |id: &String| {
+        let account = id.split_once('|').unwrap().1;
+        User::new(id.clone())
+            .identity(sandbox::Identity::bitbucket(account, &format!("u{}", &account[30..36])))
+    };
+    (ids.iter().map(user).fold(World::empty(), World::with), ids)
+}
+
+/// Asks until the answer is none of those that only say 'later'.
+async fn settled(replica: &Replica, token: &str) -> Answer {
+    let until = Instant::now() + Duration::from_secs(75);
+    loop {
+        match replica.try_get(USER, token).await {
+            Ok(answer) if answer.status != 503 => return answer,
+            other => assert!(Instant::now() < until, "{other:?}\n{}", replica.said()),
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// `FLEET_ROUNDS` rounds: three here, a hundred in the full test. Each one is up to 30 s of waiting for a dead process'
+/// lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_no_kill_loses_a_grant_outside_the_one_window() {
+    let Some(redis) = Redis::start("kill rounds").await else { return };
+    let rounds = std::env::var("FLEET_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let (world, users) = world(6);
+    let (fleet, mut replicas) = three(&redis, Sandbox::builder().world(world).start().await.unwrap()).await;
+    let live = fleet.sandbox.world();
+    let ring = KeyRing::parse(&SecretString::from(format!("k1:{}=", "A".repeat(43)))).unwrap();
+    let url = redis.url();
+    let store = RedisStore::new(&url, ring).unwrap();
+    let mut lost = 0;
+    for round in 0..rounds {
+        let tokens: Vec<_> = users.iter().map(|user| fleet.sandbox.caller_token(user)).collect();
+        for user in &users {
+            live.expire(user, "bitbucket");
+        }
+        // Longer ways make for more places to be killed at.
+        let pause = Duration::from_millis(fastrand::u64(..60));
+        let slow = fleet.sandbox.faults().add(Fault::on(Server::Bitbucket).path("/site").delay(pause));
+        let victim = fastrand::usize(..3);
+        let calls = (0..users.len() * 6)
+            .map(|n| replicas[(n / users.len()) % 3].try_get(USER, &tokens[n % users.len()]));
+        let kill = async {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(..200))).await;
+            replicas[victim].kill();
+        };
+        let (answers, ()) = futures_util::future::join(futures_util::future::join_all(calls), kill).await;
+        for answer in answers.into_iter().flatten() {
+            let fine = matches!(answer.status, 200 | 503) || answer.outcome == "reconnect-required";
+            assert!(fine, "round {round}: {answer:?}");
+        }
+        fleet.sandbox.faults().remove(slow);
+        replicas[victim] = fleet.replica().await;
+        for (user, token) in users.iter().zip(&tokens) {
+            let answer = settled(&replicas[round % 3], token).await;
+            if answer.status == 200 {
+                assert!(live.is_granted(user, "bitbucket"));
+                continue;
+            }
+            // Only the window ends like this: the provider had accepted, and the answer was never stored.
+            assert_eq!(
+                (answer.status, answer.outcome.as_str()),
+                (403, "reconnect-required"),
+                "round {round}"
+            );
+            let filter = GrantFilter::new(Some(user.clone()), None);
+            let state = store.list(&filter).await.unwrap().remove(0).state;
+            let said = replicas[round % 3].said();
+            let said = said.get(said.len().saturating_sub(3000)..).unwrap_or_default();
+            let window = matches!(state, GrantState::Dead { lost: true, .. });
+            assert!(window, "round {round}: {state:?}, {}\n{said}", answer.json);
+            lost += 1;
+            let asked = || fleet.sandbox.journal().count_of(Server::Bitbucket, "/site/oauth2/access_token");
+            let before = asked();
+            for replica in &replicas {
+                assert_eq!(replica.get(USER, token).await.outcome, "reconnect-required");
+            }
+            assert_eq!(asked(), before, "once, and never a loop");
+            live.sign_in_again(user, "bitbucket");
+        }
+        assert_eq!(live.family_revocations(), lost, "reuse is seen nowhere but in the window");
+        if lost > 0 {
+            // A newer caller token makes the gateway look at Auth0's copy again.
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+    }
+    say(format_args!("{lost} of {} kills fell into the window", rounds * users.len()));
+    nothing_leaked(&fleet, &replicas.iter().collect::<Vec<_>>());
+}
