@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
-use crate::{chart, lint, sh, supply, test, tidy};
+use crate::{api, chart, docs, lint, sh, supply, test, tidy};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
@@ -15,7 +15,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     );
     tidy::run(root)?;
     supply::run(root)?;
+    docs::check(root, false)?;
     lint::run(root)?;
+    api::run(root, &api::Options::default())?;
     test::run(root, &test::Options::default())?;
     chart::run(root, &chart::Options::default())?;
     sh::say("ci: all green");

@@ -1,16 +1,20 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
 mod api;
+mod bench;
 mod build;
 mod chart;
 mod ci;
+mod demo;
 mod dist;
+mod docs;
 mod fuzz;
 mod http;
 mod image;
 mod lint;
 mod monitoring;
 mod parts;
+mod release;
 mod sbom;
 mod sh;
 mod supply;
@@ -35,13 +39,22 @@ enum Command {
     Chart(chart::Options),
     /// Snapshots of the public API of the libraries.
     Api(api::Options),
+    /// The gateway beside a bare hyper proxy; reports against the goals.
+    Bench(bench::Options),
+    /// Runs `gateway demo` from the sources.
+    Demo,
+    /// The configuration reference, the table of contents, and the book where mdBook is installed.
+    Docs(docs::Options),
+    /// Releases, step by step; changes nothing without `--execute`.
+    #[command(subcommand)]
+    Release(release::Step),
     /// Static binary, completions, manual page, bill of materials and checksums, in `target/dist`.
     Dist,
     /// Builds the container image with Buildah and runs it as the restricted profile would.
-    Image,
+    Image(image::Options),
     /// The CycloneDX bill of materials alone.
     Sbom,
-    /// What CI runs, in the same order: tidy, advisories, lint, test, chart.
+    /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, chart.
     Ci,
     /// Runs the fuzz targets for a while.
     Fuzz(fuzz::Options),
@@ -71,8 +84,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Advisories => supply::run(&root),
         Command::Chart(options) => chart::run(&root, &options),
         Command::Api(options) => api::run(&root, &options),
+        Command::Bench(options) => bench::run(&root, &options),
+        Command::Demo => demo::run(&root),
+        Command::Docs(options) => docs::run(&root, &options),
+        Command::Release(step) => release::run(&root, &step),
         Command::Dist => dist::run(&root),
-        Command::Image => image::run(&root),
+        Command::Image(options) => image::run(&root, &options),
         Command::Sbom => sbom::run(&root),
         Command::Ci => ci::run(&root),
         Command::Fuzz(options) => fuzz::run(&root, &options),

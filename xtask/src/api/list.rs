@@ -3,7 +3,7 @@
 use super::types::{Types, each, only, word};
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What this was written against. Another format may be the same in what is read here; look, then add it.
 const FORMATS: [u64; 1] = [57];
@@ -12,18 +12,25 @@ const FORMATS: [u64; 1] = [57];
 pub(super) fn public(document: &Value) -> Result<BTreeSet<String>> {
     let format = document["format_version"].as_u64().unwrap_or_default();
     ensure!(FORMATS.contains(&format), "rustdoc speaks JSON format {format}, this reads {FORMATS:?}");
-    let types = Types { paths: &document["paths"] };
-    let mut lister =
-        Lister { index: &document["index"], types, lines: BTreeSet::new(), walked: BTreeSet::new() };
+    // The first walk finds the names under which things can be used, the second writes them.
+    let names = walk(document, BTreeMap::new()).names;
+    Ok(walk(document, names).lines)
+}
+
+fn walk(document: &Value, names: BTreeMap<String, String>) -> Lister<'_> {
+    let types = Types { paths: &document["paths"], names };
+    let (lines, names, walked) = Default::default();
+    let mut lister = Lister { index: &document["index"], types, lines, names, walked };
     let root = &document["index"][document["root"].to_string()];
     lister.module(root, &word(&root["name"]));
-    Ok(lister.lines)
+    lister
 }
 
 struct Lister<'a> {
     index: &'a Value,
     types: Types<'a>,
     lines: BTreeSet<String>,
+    names: BTreeMap<String, String>,
     /// Modules on the way, so that a glob of a parent ends.
     walked: BTreeSet<String>,
 }
@@ -54,6 +61,9 @@ impl<'a> Lister<'a> {
         let Some((kind, inner)) = only(&item["inner"]) else { return };
         let name = alias.map_or_else(|| word(&item["name"]), str::to_owned);
         let full = format!("{path}::{name}");
+        if ["struct", "enum", "trait", "type_alias"].contains(&kind) {
+            self.names.entry(item["id"].to_string()).or_insert_with(|| full.clone());
+        }
         let (generics, clause) = self.types.generics(&inner["generics"]);
         match kind {
             "use" => self.reexport(inner, path),

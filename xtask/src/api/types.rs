@@ -1,10 +1,13 @@
 //! Types, bounds and generics of rustdoc's JSON as Rust text, with full paths.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Renders parts of one crate's document.
 pub(super) struct Types<'a> {
     pub(super) paths: &'a Value,
+    /// Where the crate's own things can be used, by id. Where their files are is nobody's business.
+    pub(super) names: BTreeMap<String, String>,
 }
 
 impl Types<'_> {
@@ -54,10 +57,11 @@ impl Types<'_> {
 
     /// A path with its arguments. The document knows where a thing really lives, however it was imported.
     pub(super) fn path(&self, path: &Value) -> String {
-        let full = &self.paths[path["id"].to_string()]["path"];
-        let name = match full.as_array() {
-            Some(parts) => parts.iter().map(word).collect::<Vec<_>>().join("::"),
-            None => word(&path["path"]),
+        let id = path["id"].to_string();
+        let name = match (self.names.get(&id), self.paths[&id]["path"].as_array()) {
+            (Some(own), _) => own.clone(),
+            (None, Some(parts)) => parts.iter().map(word).collect::<Vec<_>>().join("::"),
+            (None, None) => word(&path["path"]),
         };
         format!("{name}{}", self.arguments(&path["args"]))
     }

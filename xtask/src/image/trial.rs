@@ -18,10 +18,12 @@ pub(super) fn run(root: &Path, rootfs: &Path, config: &Value) -> Result<u128> {
     let settings = root.join("target/image/settings");
     std::fs::create_dir_all(&settings)?;
     std::fs::write(settings.join("gateway.toml"), configuration(tenant.local_addr()?.port()))?;
-    // A container runtime makes the folders that it mounts on, too.
+    // A container runtime brings these too: the folders that it mounts on, and what names lead to.
     for folder in ["etc/idp-gateway", "proc"] {
         std::fs::create_dir_all(rootfs.join(folder))?;
     }
+    std::fs::write(rootfs.join("etc/hosts"), "127.0.0.1 localhost\n")?;
+    std::fs::write(rootfs.join("etc/resolv.conf"), "nameserver 127.0.0.1\n")?;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         times.push(round(rootfs, config, &settings)?);

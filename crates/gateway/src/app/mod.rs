@@ -87,7 +87,10 @@ impl App {
     ) -> Result<Verified, Problem> {
         use tracing::Instrument as _;
         let verifying = self.verifier.verify(parts, schemes, SystemTime::now());
-        match verifying.instrument(tracing::info_span!("caller.verify")).await {
+        match verifying
+            .instrument(tracing::info_span!(target: crate::telemetry::SPANS, "caller.verify"))
+            .await
+        {
             Ok(verified) => {
                 trail.caller = Some(Arc::clone(&verified.caller));
                 trail.nonce = verified.next_nonce.clone();

@@ -12,6 +12,7 @@ mod outbound;
 mod profile;
 mod redirect;
 mod search;
+mod spans;
 mod upstream;
 
 use std::time::SystemTime;
@@ -187,7 +188,7 @@ impl Sending<'_> {
         dead: &IdpToken,
         trail: &mut Trail,
     ) -> Result<IdpToken, Problem> {
-        let span = tracing::info_span!("broker.token");
+        let span = spans::token();
         self.app.broker.token_rejected(ask, dead).instrument(span).await.map_err(|error| {
             trail.failed(&error);
             error_table::broker(&error, self.app.connect_to(Some(self.provider)))
@@ -238,14 +239,16 @@ impl Sending<'_> {
         let started = Instant::now();
         // Counts as cancelled unless it comes to an end.
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
-        let result =
-            self.provider.client.send(request, &progress).instrument(tracing::info_span!("upstream")).await;
+        let method = labels::method_label(self.outbound.method());
+        let span = spans::upstream(method, &self.provider.label, trail.attempts.len());
+        let result = self.provider.client.send(request, &progress).instrument(span.clone()).await;
         guard.result = match &result {
             Ok(response) => Ok(response.status().as_u16()),
             Err(SendError::Timeout) => Err(UpstreamFault::Timeout),
             Err(SendError::RequestBody(_) | SendError::TokenInBody) => Err(UpstreamFault::Cancelled),
             Err(_) => Err(UpstreamFault::Unreachable),
         };
+        spans::ended(&span, guard.result);
         let status = guard.result.ok();
         drop(guard);
         trail.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
@@ -324,9 +327,10 @@ async fn place(app: &App, provider: &ProviderRuntime) -> Result<OwnedSemaphorePe
 }
 
 async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpToken, Problem> {
-    let found = app.broker.token(ask).instrument(tracing::info_span!("broker.token")).await;
-    match found {
+    let span = spans::token();
+    match app.broker.token(ask).instrument(span.clone()).await {
         Ok(token) => {
+            spans::found(&span, &token);
             trail.found(&token);
             Ok(token)
         }

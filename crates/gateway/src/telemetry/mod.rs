@@ -30,5 +30,8 @@ pub(crate) use process::max_fds;
 pub use setup::{AuditTarget, LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use summary::Summary;
 
+/// Target of the spans inside a request, which are for the collector alone: the log knows the request's own.
+pub(crate) const SPANS: &str = "gateway::spans";
+
 /// Target of the few log lines that are written whatever the level is.
 pub const ALWAYS: &str = "gateway::always";

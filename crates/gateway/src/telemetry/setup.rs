@@ -281,7 +281,7 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         // Not even warnings: a hostile peer can cause them at will.
         directives.push_str(&format!(",{name}=error"));
     }
-    directives.push_str(",gateway::always=info");
+    directives.push_str(",gateway::spans=off,gateway::always=info");
     EnvFilter::try_new(directives).map_err(|_| wrong())
 }
 

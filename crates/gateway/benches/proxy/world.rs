@@ -1,0 +1,56 @@
+//! A tenant with many users, and a provider that does nothing but answer.
+
+use std::convert::Infallible;
+use std::io::Read as _;
+
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use sandbox::{Sandbox, World};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+/// The usual answer.
+const SMALL: usize = 2 * 1024;
+/// The answer below `/big`.
+const BIG: usize = 1024 * 1024;
+
+/// Prints a line of JSON and serves until its standard input ends.
+pub(super) async fn run(users: u32) {
+    let sandbox =
+        Sandbox::builder().world(World::many_users(users)).journal_capacity(16).start().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let provider = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener));
+    let tokens: Vec<_> = sandbox.world().user_ids().iter().map(|user| sandbox.caller_token(user)).collect();
+    let description = json!({
+        "provider": provider.to_string(),
+        "tenant": sandbox.tenant_url().as_str(),
+        "domain": sandbox.domain(),
+        "client_id": sandbox.client_id(),
+        "client_secret": sandbox.client_secret(),
+        "audience": sandbox.api_audience(),
+        "tokens": tokens,
+    });
+    println!("{description}");
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
+}
+
+async fn serve(listener: TcpListener) {
+    let (small, big) = (Bytes::from(vec![b'x'; SMALL]), Bytes::from(vec![b'x'; BIG]));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        let _ = stream.set_nodelay(true);
+        let (small, big) = (small.clone(), big.clone());
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let body = if request.uri().path() == "/big" { big.clone() } else { small.clone() };
+                std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(body))))
+            });
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}

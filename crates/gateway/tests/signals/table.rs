@@ -1,0 +1,77 @@
+//! Scrapes and spans as sorted lines, without what differs from run to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+
+use crate::collector::table_kind;
+
+/// Compares with `tests/signals/NAME`; `BLESS=1` writes it.
+pub(crate) fn agrees(name: &str, lines: &BTreeSet<String>) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signals").join(name);
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let table = std::fs::read_to_string(&file).unwrap_or_default();
+    let wanted: BTreeSet<_> = table.lines().map(str::to_owned).collect();
+    let gone: Vec<_> = wanted.difference(lines).collect();
+    let new: Vec<_> = lines.difference(&wanted).collect();
+    assert!(gone.is_empty() && new.is_empty(), "{name}: missing {gone:#?}, unexpected {new:#?}");
+}
+
+/// Counters with their values; of histograms the number of samples; of gauges the name and labels.
+pub(crate) fn scrape(text: &str) -> BTreeSet<String> {
+    let kinds: BTreeMap<_, _> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let name = series.split('{').next()?;
+            let base = name.strip_suffix("_count").filter(|base| kinds.get(base) == Some(&"histogram"));
+            let kind = base.or(Some(name)).and_then(|name| kinds.get(name).copied());
+            let steady = series
+                .split_inclusive([',', '{', '}'])
+                .map(|part| match part.split_once("=\"") {
+                    Some((label @ ("server_port" | "commit" | "version" | "hash"), rest)) => {
+                        format!("{label}=\"…\"{}", rest.rsplit('"').next().unwrap_or_default())
+                    }
+                    _ => part.to_owned(),
+                })
+                .collect::<String>();
+            match kind? {
+                "counter" if name == "process_cpu_seconds_total" => Some(steady),
+                "counter" => Some(format!("{steady} {value}")),
+                "histogram" => Some(format!("{steady} {value}")),
+                _ => Some(steady),
+            }
+        })
+        .collect()
+}
+
+/// The value of one series.
+pub(crate) fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series));
+    line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+}
+
+/// `parent > name (kind) attribute …; linked`, each shape once.
+pub(crate) fn spans(spans: &[Span]) -> BTreeSet<String> {
+    let names: BTreeMap<_, _> = spans.iter().map(|span| (&span.span_id[..], span.name.as_str())).collect();
+    spans
+        .iter()
+        .map(|span| {
+            let parent = match span.parent_span_id.is_empty() {
+                true => "",
+                false => names.get(&span.parent_span_id[..]).copied().unwrap_or("?"),
+            };
+            let attributes: BTreeSet<_> =
+                span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+            let linked = if span.links.is_empty() { "" } else { "; linked" };
+            let attributes = attributes.into_iter().collect::<Vec<_>>().join(" ");
+            format!("{parent} > {} ({}) {attributes}{linked}", span.name, table_kind(span)).trim().to_owned()
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! Processes under measurement.
+
+use anyhow::{Context as _, Result};
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// Who is measured, and where it listens.
+pub(super) struct Contestant<'a> {
+    pub(super) name: &'static str,
+    pub(super) address: String,
+    pub(super) prefix: &'static str,
+    pub(super) process: Option<&'a Program>,
+}
+
+impl Contestant<'_> {
+    /// Nanoseconds of processor time so far.
+    pub(super) fn cpu(&self) -> Result<f64> {
+        self.process.map_or(Ok(0.0), Program::cpu)
+    }
+}
+
+/// A running program on one core, ended when dropped.
+pub(super) struct Program {
+    child: Child,
+    _stdin: Option<ChildStdin>,
+    /// The first line it printed; for the gateway, which prints none, the first of its log.
+    pub(super) line: String,
+}
+
+/// A command that runs on this core alone, where there is more than one.
+pub(super) fn pinned(program: &Path, core: usize) -> Command {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores <= core || !crate::sh::found("taskset") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &core.to_string()]).arg(program);
+    command
+}
+
+impl Program {
+    pub(super) fn start(program: &Path, args: &[&str], core: usize) -> Result<Self> {
+        let serves = args.first() == Some(&"serve");
+        let mut command = pinned(program, core);
+        command.args(args).stdin(Stdio::piped());
+        let (out, log) =
+            if serves { (Stdio::null(), Stdio::piped()) } else { (Stdio::piped(), Stdio::inherit()) };
+        let mut child = command.stdout(out).stderr(log).spawn().context("starting a contestant")?;
+        let stdin = child.stdin.take();
+        let line = if serves {
+            first_line(child.stderr.take().context("no log")?)?
+        } else {
+            first_line(child.stdout.take().context("no output")?)?
+        };
+        Ok(Self { child, _stdin: stdin, line: line.trim().to_owned() })
+    }
+
+    fn cpu(&self) -> Result<f64> {
+        let mut total = 0.0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            total += text.split(' ').next().and_then(|spent| spent.parse::<f64>().ok()).unwrap_or_default();
+        }
+        Ok(total)
+    }
+
+    /// Resident bytes.
+    pub(super) fn resident(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024.0)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Already gone is as good as ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads one line, and drains the rest for as long as the program lives.
+fn first_line(pipe: impl Read + Send + 'static) -> Result<String> {
+    let mut reader = BufReader::new(pipe);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    Ok(line)
+}

@@ -1,0 +1,52 @@
+//! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook
+//! where there is one.
+
+mod reference;
+
+use crate::sh;
+use anyhow::{Context as _, Result, ensure};
+use std::path::Path;
+
+const SCHEMA: &str = "docs/reference/config.schema.json";
+const REFERENCE: &str = "docs/reference/configuration.md";
+const SUMMARY: &str = "docs/SUMMARY.md";
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Writes the generated pages anew instead of comparing.
+    #[arg(long)]
+    bless: bool,
+}
+
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    check(root, options.bless)?;
+    if sh::found("mdbook") {
+        return sh::run(root, "mdbook", &["build", "docs", "--dest-dir", "../target/book"]);
+    }
+    sh::say(
+        "docs: mdbook is not installed (`cargo install mdbook`); the pages were checked, the book not built",
+    );
+    Ok(())
+}
+
+/// What needs no mdBook.
+pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
+    let schema = std::fs::read_to_string(root.join(SCHEMA)).context(SCHEMA)?;
+    let page = reference::page(&serde_json::from_str(&schema).context(SCHEMA)?);
+    let file = root.join(REFERENCE);
+    if bless {
+        std::fs::write(&file, &page)?;
+    }
+    ensure!(
+        std::fs::read_to_string(&file).unwrap_or_default() == page,
+        "{REFERENCE} is not what {SCHEMA} says; run `cargo xtask docs --bless`"
+    );
+    let summary = std::fs::read_to_string(root.join(SUMMARY)).context(SUMMARY)?;
+    let list = sh::output(root, "git", &["ls-files", "--cached", "--others", "--exclude-standard", "docs"])?;
+    for page in list.lines().filter(|name| name.ends_with(".md") && *name != SUMMARY) {
+        let link = format!("({})", page.trim_start_matches("docs/"));
+        ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
+    }
+    sh::say("docs: the reference is current, and every page is in the table of contents");
+    Ok(())
+}

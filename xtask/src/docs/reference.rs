@@ -1,0 +1,132 @@
+//! The configuration reference as a page, from the schema that the gateway itself checks against.
+
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// The page.
+pub(super) fn page(schema: &Value) -> String {
+    let mut page = String::from(
+        "# Configuration\n\nMade from `config.schema.json`, which `gateway config schema` prints. Each key can also be set by \
+         the environment:\n`IDP_GATEWAY_SERVER__LISTEN` is `server.listen`. Durations and sizes are strings with units. What \
+         the keys mean together is in\n[the guides](../README.md) and [HTTP](http.md).\n",
+    );
+    let sections = schema["properties"].as_object().into_iter().flatten();
+    for (name, section) in sections {
+        let mut rows = Vec::new();
+        collect(schema, name, section, &mut rows);
+        // A page that cannot grow in memory cannot be written either.
+        let _ = write!(page, "\n## `{name}`\n\n{}\n\n", describe(section));
+        page.push_str("| key | type | default | meaning |\n|---|---|---|---|\n");
+        for row in rows {
+            let _ = writeln!(page, "| `{}` | {} | {} | {} |", row.key, row.kind, row.default, row.meaning);
+        }
+    }
+    page
+}
+
+struct Row {
+    key: String,
+    kind: String,
+    default: String,
+    meaning: String,
+}
+
+/// One row for each leaf below a key.
+fn collect(schema: &Value, key: &str, node: &Value, rows: &mut Vec<Row>) {
+    let real = resolve(schema, node);
+    if let Some(properties) = real["properties"].as_object() {
+        for (name, child) in properties {
+            collect(schema, &format!("{key}.{name}"), child, rows);
+        }
+        return;
+    }
+    for (inner, suffix) in [(&real["additionalProperties"], ".NAME"), (&real["items"], "[]")] {
+        if resolve(schema, inner)["properties"].is_object() {
+            collect(schema, &format!("{key}{suffix}"), inner, rows);
+            return;
+        }
+    }
+    let default = if node["default"].is_null() { &real["default"] } else { &node["default"] };
+    rows.push(Row {
+        key: key.to_owned(),
+        kind: cell(&kind(schema, real)),
+        default: if default.is_null() { String::new() } else { format!("`{}`", cell(&default.to_string())) },
+        meaning: cell(&describe(node)),
+    });
+}
+
+/// Follows references, and takes what may be left out for what it is when it is there.
+fn resolve<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
+    if let Some(name) = node["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+        return resolve(schema, &schema["$defs"][name]);
+    }
+    match node["anyOf"].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")) {
+        Some(one) => resolve(schema, one),
+        None => node,
+    }
+}
+
+fn kind(schema: &Value, node: &Value) -> String {
+    let choices: Vec<_> =
+        node["oneOf"].as_array().into_iter().flatten().filter_map(|one| one["const"].as_str()).collect();
+    let listed: Vec<_> = node["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let words = if choices.is_empty() { listed } else { choices };
+    if !words.is_empty() {
+        return words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" ");
+    }
+    let types = match &node["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
+        other => other.as_str(),
+    };
+    match (types, node["format"].as_str()) {
+        (Some("array"), _) => format!("list of {}", kind(schema, resolve(schema, &node["items"]))),
+        (Some("object"), _) => {
+            format!("table of {}", kind(schema, resolve(schema, &node["additionalProperties"])))
+        }
+        (Some("integer"), _) => "whole number".to_owned(),
+        (_, Some("uint" | "double" | "float")) | (Some("number"), _) => "number".to_owned(),
+        (_, Some(format)) => format.replace('-', " "),
+        (Some("boolean"), _) => "true or false".to_owned(),
+        (Some("string"), _) => "text".to_owned(),
+        _ => "any".to_owned(),
+    }
+}
+
+/// The description's first paragraph.
+fn describe(node: &Value) -> String {
+    let text = node["description"].as_str().unwrap_or_default();
+    text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn leaves_become_rows_with_their_whole_key() {
+        let schema = json!({
+            "properties": {
+                "server": { "$ref": "#/$defs/Server", "description": "Listeners." },
+                "providers": { "type": "object", "additionalProperties": { "$ref": "#/$defs/Provider" } },
+            },
+            "$defs": {
+                "Server": { "properties": { "tls": { "anyOf": [{ "$ref": "#/$defs/Tls" }, { "type": "null" }] } } },
+                "Tls": { "properties": { "cert_file": { "type": ["string", "null"], "format": "file-path", "description": "The file.\n\nMore." } } },
+                "Provider": { "properties": { "access": { "$ref": "#/$defs/Access", "default": "read" } } },
+                "Access": { "oneOf": [{ "const": "read" }, { "const": "full" }] },
+            },
+        });
+        let page = page(&schema);
+        assert!(page.contains("## `server`\n\nListeners.\n"), "{page}");
+        assert!(page.contains("| `server.tls.cert_file` | file path |  | The file. |"), "{page}");
+        assert!(
+            page.contains("| `providers.NAME.access` | `\"read\"` `\"full\"` | `\"read\"` |  |"),
+            "{page}"
+        );
+    }
+}
