@@ -2,23 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::collector::table_kind;
 
-/// Compares with `tests/signals/NAME`; `BLESS=1` writes it.
-pub(crate) fn agrees(name: &str, lines: &BTreeSet<String>) {
+/// Waits until the lines are those of `tests/signals/NAME`, and says what differs when they never are; `BLESS=1` writes them.
+pub(crate) async fn agrees(name: &str, lines: impl Fn() -> BTreeSet<String>) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signals").join(name);
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&file, &text).unwrap();
-    }
+    let bless = std::env::var_os("BLESS").is_some();
     let table = std::fs::read_to_string(&file).unwrap_or_default();
     let wanted: BTreeSet<_> = table.lines().map(str::to_owned).collect();
-    let gone: Vec<_> = wanted.difference(lines).collect();
-    let new: Vec<_> = lines.difference(&wanted).collect();
-    assert!(gone.is_empty() && new.is_empty(), "{name}: missing {gone:#?}, unexpected {new:#?}");
+    let mut found = lines();
+    for _ in 0..100 {
+        if found == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        found = lines();
+    }
+    if bless {
+        std::fs::write(&file, found.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    }
+    let gone: Vec<_> = wanted.difference(&found).collect();
+    let new: Vec<_> = found.difference(&wanted).collect();
+    assert!(bless, "{name}: missing {gone:#?}, unexpected {new:#?}");
 }
 
 /// Counters with their values; of histograms the number of samples; of gauges the name and labels.

@@ -17,6 +17,12 @@ app.kubernetes.io/name: {{ include "idp-gateway.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Not the selector's labels: the test is neither an endpoint nor under the gateway's network policy. */ -}}
+{{- define "idp-gateway.testLabels" -}}
+app.kubernetes.io/name: {{ include "idp-gateway.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "idp-gateway.labels" -}}
 {{ include "idp-gateway.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
