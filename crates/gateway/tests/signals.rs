@@ -34,7 +34,7 @@ async fn a_scenario_leaves_what_the_tables_say_and_a_hanging_collector_delays_no
         Telemetry::install(&TelemetryOptions { hide_panics: false, ..TelemetryOptions::from(&settings) })
             .unwrap();
     let (metrics, audit) = (telemetry.metrics().clone(), telemetry.audit().clone());
-    let app = Arc::new(App::new(&settings, metrics.clone(), audit).unwrap());
+    let app = Arc::new(App::new(&settings, metrics.clone(), audit).await.unwrap());
     metrics.observe({
         let app = Arc::clone(&app);
         Arc::new(move || app.observed())
