@@ -61,9 +61,24 @@ pub(crate) fn found(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// The folder that the variable `name` names, else `beside`, relative to the workspace, if it is there.
-pub(crate) fn data_folder(root: &Path, name: &str, beside: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).or_else(|| root.join(beside).canonicalize().ok())
+/// Data from outside the repository: the folder that the variable `name` names, else `beside`, relative to the workspace, if it
+/// is there. `None`: `what` is skipped, which is said, and with `DATA_REQUIRED` set is a failure, so that CI cannot skip it unseen.
+pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> Result<Option<PathBuf>> {
+    let named = std::env::var_os(name).map(|folder| root.join(folder));
+    let folder = named.clone().unwrap_or_else(|| root.join(beside)).canonicalize();
+    match folder {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if named.is_some() => {
+            Err(error).with_context(|| format!("{name} names a folder that cannot be read"))
+        }
+        Err(_) if std::env::var_os("DATA_REQUIRED").is_some() => {
+            bail!("{name} is not set, and DATA_REQUIRED is: {what} would be skipped")
+        }
+        Err(_) => {
+            say(&format!("SKIPPED: {what}; set {name}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Whether this process is root, and so may install distribution packages.

@@ -36,9 +36,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let built = built(root)?;
     findings.extend(bans(&built, &policy));
     findings.extend(licences(&built, &policy)?);
-    match sh::data_folder(root, "ADVISORY_DB_DIR", BESIDE) {
-        Some(folder) => findings.extend(weaknesses(&folder, &locked)?),
-        None => sh::say("ADVISORY_DB_DIR is not set: known weaknesses of the dependencies are not looked up"),
+    let what = "known weaknesses of the dependencies are not looked up";
+    if let Some(folder) = sh::data_folder(root, "ADVISORY_DB_DIR", BESIDE, what)? {
+        findings.extend(weaknesses(&folder, &locked)?);
     }
     for finding in &findings {
         sh::say(finding);

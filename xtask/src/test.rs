@@ -12,7 +12,8 @@ pub(crate) struct Options {
     /// One real part alone, without the workspace's own tests.
     #[arg(long, value_enum)]
     only: Option<parts::Part>,
-    /// The long rounds too: a hundred kills of a gateway in a fleet, up to half a minute each.
+    /// The long rounds too: a hundred kills of a gateway in a fleet, up to half a minute each; a million asks of accounts that
+    /// look alike.
     #[arg(long)]
     full: bool,
 }
@@ -21,9 +22,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if options.only.is_none() {
         let mut tests = sh::command(root, "cargo");
         tests.args(["test", "--workspace", "--locked"]);
-        match sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF) {
-            Some(folder) => drop(tests.env("WYCHEPROOF_DIR", folder)),
-            None => sh::say("WYCHEPROOF_DIR is not set: Wycheproof's JOSE vectors are not tried"),
+        let what = "Wycheproof's JOSE vectors are not tried";
+        if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
+            tests.env("WYCHEPROOF_DIR", folder);
+        }
+        if options.full {
+            tests.env("PAIRS", "1000000");
         }
         sh::run_command(&mut tests)?;
     }

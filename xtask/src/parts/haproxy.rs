@@ -8,5 +8,7 @@ pub(super) fn run(root: &Path) -> Result<()> {
     super::ensure_program(root, "haproxy", "haproxy")?;
     // Distributions install it where only root's PATH leads.
     ensure!(sh::found("haproxy"), "`haproxy` is installed, but its folder is not in PATH");
-    sh::run(root, "cargo", &["test", "--package", "gateway", "--test", "it", "--locked", "haproxy"])
+    let mut tests = sh::command(root, "cargo");
+    tests.args(["test", "--package", "gateway", "--test", "it", "--locked", "haproxy"]);
+    sh::run_command(tests.env("HAPROXY", "haproxy"))
 }

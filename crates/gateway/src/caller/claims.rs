@@ -20,13 +20,21 @@ pub(super) struct Times {
     pub(super) expires_at: i64,
 }
 
-/// Makes the caller out of `token`, or says why not. `now` in seconds since 1970.
+/// A token that is genuine, for us, and of this time.
+pub(super) struct Genuine {
+    /// The key it is bound to. A request that does not show that key is refused whoever the caller is.
+    pub(super) thumbprint: Option<[u8; 32]>,
+    /// The caller, or why this one may not call: a 403, which comes after every 401.
+    pub(super) caller: Result<Caller, Refusal>,
+}
+
+/// Checks what makes `token` one for us, then who it speaks for. `now` in seconds since 1970.
 pub(super) fn check(
     token: &Compact<'_>,
     issuer: Arc<str>,
     rules: &Rules,
     now: i64,
-) -> Result<Caller, Refusal> {
+) -> Result<Genuine, Refusal> {
     let claims = &token.claims;
     for (name, cause) in [("events", "logout token"), ("nonce", "ID token")] {
         if claims.contains_key(name) {
@@ -36,9 +44,41 @@ pub(super) fn check(
     let audience = audience(claims, rules)?;
     let times = times(claims, rules, now)?;
     let thumbprint = thumbprint(claims)?;
-    let client = client(token)?;
+    let app = client(token)?;
     let organization = optional(claims, "org_id")?;
     let organization_name = optional(claims, "org_name")?;
+    let subject = optional(claims, "sub")?;
+    let scope = optional(claims, "scope")?.unwrap_or_default();
+    let permissions = permissions(claims)?;
+    let when = |seconds| {
+        time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."))
+    };
+    let (issued_at, expires_at) = (when(times.issued_at)?, when(times.expires_at)?);
+    let admitted = admit(rules, app, organization, organization_name).and_then(|()| user(claims, subject));
+    let caller = admitted.map(|subject| Caller {
+        subject: subject.into(),
+        client: app.map(Into::into),
+        organization: organization.map(Into::into),
+        organization_name: organization_name.map(Into::into),
+        issuer,
+        audience,
+        scope: scope.into(),
+        permissions,
+        authorization: rules.authorization,
+        issued_at,
+        expires_at,
+        thumbprint,
+    });
+    Ok(Genuine { thumbprint, caller })
+}
+
+/// `callers.clients` and `callers.organizations`.
+fn admit(
+    rules: &Rules,
+    client: Option<&str>,
+    organization: Option<&str>,
+    organization_name: Option<&str>,
+) -> Result<(), Refusal> {
     if !rules.admits_client(client) {
         let detail = "The app that this access token was issued to may not use this gateway.";
         return Err(Refusal::forbidden(Code::CallerNotAllowed, "client is not in callers.clients", detail));
@@ -51,24 +91,7 @@ pub(super) fn check(
             detail,
         ));
     }
-    let subject = subject(claims)?;
-    let when = |seconds| {
-        time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."))
-    };
-    Ok(Caller {
-        subject: subject.into(),
-        client: client.map(Into::into),
-        organization: organization.map(Into::into),
-        organization_name: organization_name.map(Into::into),
-        issuer,
-        audience,
-        scope: optional(claims, "scope")?.unwrap_or_default().into(),
-        permissions: permissions(claims)?,
-        authorization: rules.authorization,
-        issued_at: when(times.issued_at)?,
-        expires_at: when(times.expires_at)?,
-        thumbprint,
-    })
+    Ok(())
 }
 
 /// A text that may be absent, but is nothing else.
@@ -162,7 +185,7 @@ fn client<'a>(token: &'a Compact<'_>) -> Result<Option<&'a str>, Refusal> {
 }
 
 /// The user. A machine has none, and so there are no accounts to act for.
-fn subject(claims: &Object) -> Result<&str, Refusal> {
+fn user<'a>(claims: &Object, subject: Option<&'a str>) -> Result<&'a str, Refusal> {
     let machine = |cause| {
         let detail = "The access token speaks for an application; accounts belong to users, who must log in.";
         Refusal::forbidden(Code::CallerNotAUser, cause, detail)
@@ -170,7 +193,7 @@ fn subject(claims: &Object) -> Result<&str, Refusal> {
     if let Some("client-credentials" | "client_credentials") = claims.get("gty").and_then(Json::as_text) {
         return Err(machine("gty is client credentials"));
     }
-    match optional(claims, "sub")? {
+    match subject {
         None | Some("") => Err(machine("no sub")),
         Some(subject) if subject.ends_with("@clients") => Err(machine("sub is a client")),
         Some(subject) => Ok(subject),

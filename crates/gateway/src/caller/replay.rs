@@ -1,6 +1,6 @@
 //! Ids that may be used once: of DPoP proofs and of logout tokens.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -39,8 +39,9 @@ pub struct MemoryReplays {
 #[derive(Default)]
 struct Seen {
     ids: HashSet<[u8; 16]>,
-    /// The same in the order of their end, which is that of their arrival where all are kept equally long.
-    ends: VecDeque<(Instant, [u8; 16])>,
+    /// The same in the order of their end. Not of their arrival: a logout token's id is kept for a day, and must not keep
+    /// the proofs behind it, which are kept for minutes.
+    ends: BTreeSet<(Instant, [u8; 16])>,
 }
 
 impl MemoryReplays {
@@ -56,10 +57,10 @@ impl MemoryReplays {
         short.copy_from_slice(&id[..16]);
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((end, old)) = seen.ends.front().copied().filter(|(end, _)| *end <= now) {
-            debug_assert!(end <= now);
-            seen.ends.pop_front();
-            seen.ids.remove(&old);
+        while seen.ends.first().is_some_and(|(end, _)| *end <= now) {
+            if let Some((_, old)) = seen.ends.pop_first() {
+                seen.ids.remove(&old);
+            }
         }
         if seen.ids.contains(&short) {
             return Ok(false);
@@ -68,7 +69,7 @@ impl MemoryReplays {
             return Err(ReplayError::Full);
         }
         seen.ids.insert(short);
-        seen.ends.push_back((now + keep, short));
+        seen.ends.insert((now + keep, short));
         Ok(true)
     }
 }

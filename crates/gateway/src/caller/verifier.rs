@@ -9,6 +9,7 @@ use http::request::Parts;
 
 use super::cache::{Digest, TokenCache, sha256};
 use super::challenge::{Challenge, Challenger};
+use super::claims::{self, Genuine};
 use super::credentials::{self, CallerToken, Credentials, Scheme, Schemes};
 use super::dpop::{DPOP, Proofs};
 use super::identity::Caller;
@@ -18,7 +19,7 @@ use super::logout::{self, Logout, LogoutMarks, LogoutRefusal, MAX_LOGOUT_TOKEN};
 use super::refusal::Refusal;
 use super::replay::{MemoryReplays, ReplayStore};
 use super::rules::{Dpop, Rules};
-use super::{claims, signature, time};
+use super::{signature, time};
 use crate::outcome::Code;
 
 /// Ids of proofs and logout tokens that one process remembers.
@@ -172,21 +173,26 @@ impl Verifier {
         let digest = sha256(token.expose().as_bytes());
         // Read before the check, so that a set that changes meanwhile makes the entry too old rather than too new.
         let generation = self.keys.generation();
-        let caller = match self.cache.get(&digest, generation, now) {
-            Some(caller) => caller,
+        let known = self.cache.get(&digest, generation, now);
+        let (thumbprint, caller) = match known {
+            Some(caller) => (caller.thumbprint, Ok(caller)),
             None => {
-                let caller = Arc::new(self.token(token.expose(), time::seconds(now)).await?);
-                self.cache.insert(digest, generation, &caller, now);
-                caller
+                let Genuine { thumbprint, caller } = self.token(token.expose(), time::seconds(now)).await?;
+                let caller = caller.map(Arc::new);
+                if let Ok(caller) = &caller {
+                    self.cache.insert(digest, generation, caller, now);
+                }
+                (thumbprint, caller)
             }
         };
+        let next_nonce = self.possession(scheme, thumbprint.as_ref(), parts, &digest, now).await?;
+        let caller = caller?;
         if self.marks.refuses(&caller.subject, caller.issued_at) {
             return Err(Refusal::invalid(
                 "issued before a logout",
                 "The user has logged out; get a new access token.",
             ));
         }
-        let next_nonce = self.possession(scheme, &caller, parts, &digest, now).await?;
         Ok(Verified { caller, token: Some(token), next_nonce })
     }
 
@@ -209,12 +215,12 @@ impl Verifier {
     async fn possession(
         &self,
         scheme: Scheme,
-        caller: &Caller,
+        thumbprint: Option<&[u8; 32]>,
         parts: &Parts,
         digest: &Digest,
         now: SystemTime,
     ) -> Result<Option<HeaderValue>, Refusal> {
-        match (scheme, &caller.thumbprint) {
+        match (scheme, thumbprint) {
             (Scheme::Bearer, None) if self.rules.dpop == Dpop::Require => Err(Refusal::invalid(
                 "not bound",
                 "Only access tokens bound to a key (DPoP) are accepted here.",
@@ -236,7 +242,7 @@ impl Verifier {
     }
 
     /// Verifies a token that is not in the cache.
-    async fn token(&self, token: &str, now: i64) -> Result<Caller, Refusal> {
+    async fn token(&self, token: &str, now: i64) -> Result<Genuine, Refusal> {
         let token = jose::parse(token, MAX_TOKEN).map_err(malformed)?;
         // The algorithm comes before anything else that the token says about itself.
         self.algorithm(&token)?;

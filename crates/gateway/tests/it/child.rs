@@ -34,6 +34,11 @@ impl Serving {
 
     /// The same with lines for `[server]`.
     pub(crate) fn over(sandbox: &Sandbox, server: &str, extra: &str) -> Self {
+        Self::within(sandbox, server, extra, &[])
+    }
+
+    /// The same with an environment; otherwise it has none.
+    pub(crate) fn within(sandbox: &Sandbox, server: &str, extra: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("gateway.toml");
         std::fs::write(&config, configuration(sandbox, server, extra)).unwrap();
@@ -41,6 +46,7 @@ impl Serving {
             .args(["serve", "--config"])
             .arg(&config)
             .env_clear()
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -191,7 +191,7 @@ fn a_good_configuration_is_fine() {
 }
 
 #[test]
-fn each_bad_configuration_names_key_source_and_remedy() {
+fn tm_l02_each_bad_configuration_names_key_source_and_remedy() {
     assert!(CASES.len() >= 60);
     for (lines, key, remedy) in CASES {
         let answer = check(&format!("{GOOD}{lines}\n"), &[]);
@@ -210,6 +210,20 @@ fn each_bad_configuration_names_key_source_and_remedy() {
 fn the_source_is_the_line_of_the_key() {
     let answer = check(&format!("{GOOD}[users]\n\ncapacity = -1\n"), &[]);
     assert_eq!(answer.problems()[0]["source"], "gateway.toml:9");
+}
+
+#[test]
+fn tm_l02_a_gateway_with_a_bad_configuration_does_not_start_and_says_everything_at_once() {
+    let folder = TempDir::new().unwrap();
+    let wrong =
+        format!("{GOOD}[serverr]\n[users]\ncapacity = -1\n[server]\npublic_url = \"http://gw.acme.com\"\n");
+    fs::write(folder.path().join("gateway.toml"), wrong).unwrap();
+    let answer = run(folder.path(), &["serve", "--config", "gateway.toml"], &[]);
+    assert_eq!(answer.code, 2);
+    for said in ["serverr", "users.capacity", "server.public_url", "gateway.toml:"] {
+        assert!(answer.stderr.contains(said), "{said} is not in {}", answer.stderr);
+    }
+    assert!(!answer.stderr.contains("sentinel-secret") && !answer.stderr.contains("\"listening\""));
 }
 
 /// Cases that change the frame itself.

@@ -17,6 +17,7 @@ mod fleet_support;
 mod harness;
 mod hazards_callers;
 mod hazards_floods;
+mod hazards_life;
 mod hazards_process;
 mod hazards_proxy;
 mod hazards_wire;

@@ -5,4 +5,5 @@
 mod day;
 mod github;
 mod keys;
+mod pairs;
 mod redis;

@@ -1,6 +1,7 @@
 //! Proofs of possession.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -57,6 +58,40 @@ async fn send(verifier: &Verifier, headers: &[(&str, &str)]) -> Code {
         .verify(&parts(headers), Schemes::Standard, at(NOW))
         .await
         .map_or_else(|refusal| refusal.code, |_| Code::Ok)
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_j09_ids_that_are_kept_long_do_not_keep_those_behind_them() {
+    let replays = MemoryReplays::new(4);
+    let id = |number: u8| [number; 32];
+    let minutes = Duration::from_secs(300);
+    assert_eq!(replays.first_use(id(0), Duration::from_secs(86_400)).await, Ok(true));
+    for round in 0..3 {
+        for number in 1..4 {
+            assert_eq!(replays.first_use(id(number), minutes).await, Ok(true), "{round}");
+            assert_eq!(replays.first_use(id(number), minutes).await, Ok(false));
+        }
+        assert_eq!(replays.first_use(id(9), minutes).await, Err(ReplayError::Full));
+        tokio::time::advance(minutes).await;
+    }
+    assert_eq!(replays.first_use(id(0), minutes).await, Ok(false), "the day is not over");
+}
+
+/// A 401 comes before any 403: whoever cannot show the key learns nothing about the caller.
+#[tokio::test]
+async fn tm_j09_possession_comes_before_admission() {
+    let client = Client::new();
+    let mut rules = with(Dpop::Allow);
+    rules.clients = ["other".to_owned()].into();
+    let verifier = Verifier::with_rules(rules, Keys::tenant());
+    let bearer = format!("Bearer {}", client.token);
+    for _ in 0..2 {
+        assert_eq!(send(&verifier, &[("authorization", &bearer)]).await, Code::CallerTokenInvalid);
+        assert_eq!(client.send(&verifier, &[]).await.unwrap_err().code, Code::DpopProofInvalid);
+    }
+    let good = client.proof(json!({}), json!({}));
+    assert_eq!(client.send(&verifier, &[&good]).await.unwrap_err().code, Code::CallerNotAllowed);
+    assert_eq!(verifier.cached(), 0, "refusals are not kept");
 }
 
 #[tokio::test]
