@@ -1,4 +1,4 @@
-//! The example single-page app, driven in the distribution's Chromium.
+//! The example single-page app and the console, driven in the distribution's Chromium.
 
 use super::demo::Demo;
 use super::ensure_program;

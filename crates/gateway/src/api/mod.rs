@@ -1,5 +1,6 @@
 //! The gateway's own routes: the caller's view, hooks, and documents about the gateway.
 
+mod console;
 mod disconnect;
 mod documents;
 mod explain;
@@ -14,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
+pub(crate) use console::Console;
 pub use openapi::document as openapi_document;
 
 use crate::app::{App, ProviderRuntime, RequestContext, Trail};
@@ -56,6 +58,13 @@ pub(crate) async fn answer(
             return read_only(parts).and_then(|()| documents::docs());
         }
         _ => {}
+    }
+    if let Some(console) = &app.console
+        && let Some(file) = path.strip_prefix("/console")
+        && (file.is_empty() || file.starts_with('/'))
+    {
+        trail.route = Some("/console/");
+        return read_only(parts).and_then(|()| console.file(file));
     }
     if is_metadata(path) {
         trail.route = Some("/.well-known/oauth-protected-resource");
@@ -139,7 +148,7 @@ fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
     Ok(document("application/json", bytes))
 }
 
-fn document(kind: &'static str, bytes: Vec<u8>) -> Response<Body> {
+fn document(kind: &'static str, bytes: impl Into<bytes::Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(bytes));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

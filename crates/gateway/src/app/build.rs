@@ -10,6 +10,7 @@ use user_store::UserStore;
 use super::keys::TenantKeys;
 use super::provider::SecretFile;
 use super::{App, ProviderRuntime, Stores, convert};
+use crate::api::Console;
 use crate::caller::{Rules, Verifier};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::cors::Cors;
@@ -92,7 +93,9 @@ impl App {
             }
             providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
         }
+        let scopes = convert::scopes(settings);
         Ok(Self {
+            console: Console::new(settings, &scopes),
             verifier: verifier(settings, &tenant, &stores),
             broker: broker.build()?,
             tenant,
@@ -103,7 +106,7 @@ impl App {
             replay_limit: settings.server.limits.replay.as_usize(),
             public_url: settings.server.public_url.clone(),
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
-            scopes: convert::scopes(settings),
+            scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),
             providers,
             hosts,

@@ -32,6 +32,7 @@ pub(crate) use fleet::{Fleet as Orders, NAME as ORDERS};
 pub use provider::ProviderRuntime;
 pub use stores::Stores;
 
+use crate::api::Console;
 use crate::caller::{Caller, Schemes, Verified, Verifier};
 use crate::cors::Cors;
 use crate::error_table::{self, ConnectTo};
@@ -57,6 +58,7 @@ pub struct App {
     pub(crate) hosts_are_validated: bool,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) logout_enabled: bool,
+    pub(crate) console: Option<Console>,
     providers: HashMap<Arc<str>, Arc<ProviderRuntime>>,
     hosts: VirtualHosts,
     cors: Cors,

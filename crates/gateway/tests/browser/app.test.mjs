@@ -1,43 +1,9 @@
 // The example single-page app in the distribution's Chromium: sign-in at the tenant, a call of the gateway from another
 // origin, and a search of everything the browser saw for secrets it must never see.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import http from 'node:http'
 import test from 'node:test'
-import { chromium } from 'playwright-core'
-
-const demo = JSON.parse(process.env.DEMO)
-const executablePath = execFileSync('which', [process.env.CHROMIUM ?? 'chromium'], { encoding: 'utf8' }).trim()
-const launch = () => chromium.launch({
-  executablePath,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync']
-})
-
-// Everything a page sent or received, headers and bodies, as one text.
-function record(page) {
-  const seen = []
-  const pending = []
-  page.on('request', request => seen.push(request.url(), JSON.stringify(request.headers()), request.postData() ?? ''))
-  page.on('response', response => {
-    seen.push(JSON.stringify(response.headers()))
-    pending.push(response.text().then(text => seen.push(text), () => {}))
-  })
-  page.on('console', message => seen.push(message.text()))
-  return async () => {
-    await Promise.all(pending)
-    return seen.join('\n')
-  }
-}
-
-async function signIn(page, name) {
-  await page.goto(demo.app)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(url => url.href.startsWith(demo.tenant.base_url))
-  await page.getByRole('button', { name: new RegExp(name, 'i') }).click()
-  await page.waitForURL(url => url.href.startsWith(demo.app))
-  await page.getByText(/Signed in as/).waitFor()
-}
+import { demo, launch, record, signIn } from './support.mjs'
 
 async function call(page, provider, path) {
   await page.getByLabel('Provider').selectOption(provider)
@@ -60,7 +26,7 @@ test('an app signs in, calls a provider, and never sees a secret', async () => {
     const context = await browser.newContext()
     const page = await context.newPage()
     const everything = record(page)
-    await signIn(page, 'ben')
+    await signIn(page, demo.app, 'ben')
 
     const user = await call(page, 'github', '/user')
     assert.equal(user.status, '200')

@@ -9,6 +9,7 @@ mod cli;
 mod cli_demo;
 mod cli_doctor;
 mod config;
+mod console;
 mod docs;
 mod fleet_file;
 mod fleet_kill;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
 const PAGE: &str = include_str!("../../../assets/demo-app/index.html");
-const LIBRARY: &str = include_str!("../../../assets/demo-app/auth0-spa-js.js");
+const LIBRARY: &str = include_str!("../../../assets/vendor/auth0-spa-js.js");
 
 /// The app's listener, bound before the gateway so that its origin can be allowed.
 pub(super) struct App {

@@ -76,6 +76,7 @@ pub(super) fn banner(demo: &Demo) -> String {
     let mut text = String::from("# idp-gateway demo: everything runs on this machine; Ctrl-C ends it.\n#\n");
     // Writing to a text cannot fail.
     let _ = writeln!(text, "# example app   {}   (sign in as Ana, Ben or Cleo)", demo.app);
+    let _ = writeln!(text, "# console       {}/console/   (the same people)", demo.gateway);
     let _ = writeln!(text, "# gateway       {}", demo.gateway);
     let _ = writeln!(text, "# admin         {}/readyz   {}/metrics", demo.admin, demo.admin);
     let _ = writeln!(text, "# tenant        {}\n", demo.tenant);

@@ -1,4 +1,4 @@
-//! `gateway demo`: the sandbox, the gateway and an example app in one process on loopback; nothing to sign up for.
+//! `gateway demo`: the sandbox, the gateway with its console and an example app in one process on loopback; nothing to sign up for.
 
 mod app;
 mod lines;
@@ -89,12 +89,14 @@ fn configuration(sandbox: &Sandbox, app: &str) -> String {
     let mut toml = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nallowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
          [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-         [callers]\naudience = [\"{}\"]\n[cors]\norigins = [\"{app}\"]\n",
+         [callers]\naudience = [\"{}\"]\n[cors]\norigins = [\"{app}\"]\n\
+         [console]\nenabled = true\nclient_id = \"{}\"\n",
         sandbox.domain(),
         sandbox.tenant_url(),
         sandbox.client_id(),
         sandbox.client_secret(),
         sandbox.api_audience(),
+        sandbox::SPA_CLIENT,
     );
     for kind in ProviderKind::ALL {
         provider(&mut toml, sandbox, kind);
@@ -191,6 +193,7 @@ impl Demo {
             "gateway": self.gateway,
             "admin": self.admin,
             "app": self.app,
+            "console": format!("{}/console/", self.gateway),
             "faults": format!("{}/faults", self.app),
             "configuration": self.configuration,
             "tenant": { "base_url": self.tenant },

@@ -29,11 +29,25 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
             "write the client id that logout tokens are made for",
         );
     }
-    if settings.console.enabled && settings.console.client_id.is_none() {
-        collector.report(
+    if settings.console.enabled {
+        console(settings, collector);
+    }
+}
+
+fn console(settings: &Settings, collector: &mut Collector) {
+    let Some(client) = &settings.console.client_id else {
+        return collector.report(
             "console.client_id",
             "the console is enabled, but nobody could sign in to it",
             "give the client id of its single-page application, or set `console.enabled = false`",
+        );
+    };
+    let clients = &settings.callers.clients;
+    if !clients.is_empty() && !clients.contains(client) {
+        collector.warn(
+            "console.client_id",
+            "`callers.clients` does not name the console's application, so every call of the console is refused",
+            "add the client id to `callers.clients`, or set `console.enabled = false`",
         );
     }
 }

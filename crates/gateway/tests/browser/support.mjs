@@ -1,0 +1,45 @@
+// What the browser tests share: the demo that runs, a browser, a record of all that it sees.
+import { execFileSync } from 'node:child_process'
+import { chromium } from 'playwright-core'
+
+export const demo = JSON.parse(process.env.DEMO)
+const executablePath = execFileSync('which', [process.env.CHROMIUM ?? 'chromium'], { encoding: 'utf8' }).trim()
+
+export const launch = () => chromium.launch({
+  executablePath,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync']
+})
+
+// Everything a page sent or received, headers and bodies, as one text.
+export function record(page) {
+  const seen = []
+  const pending = []
+  page.on('request', request => seen.push(request.url(), JSON.stringify(request.headers()), request.postData() ?? ''))
+  page.on('response', response => {
+    seen.push(JSON.stringify(response.headers()))
+    pending.push(response.text().then(text => seen.push(text), () => {}))
+  })
+  page.on('console', message => seen.push(message.text()))
+  return async () => {
+    await Promise.all(pending)
+    return seen.join('\n')
+  }
+}
+
+export async function signIn(page, address, name) {
+  await page.goto(address)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.waitForURL(url => url.href.startsWith(demo.tenant.base_url))
+  await page.getByRole('button', { name: new RegExp(name, 'i') }).click()
+  await page.waitForURL(url => url.href.startsWith(address))
+  await page.getByText(/Signed in as/).waitFor()
+}
+
+// What one of the sandbox's servers answers next, instead of its own answer.
+export async function faultOnce(server, order) {
+  const answer = await fetch(`${demo.faults}/${server}`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(order)
+  })
+  if (!answer.ok) throw new Error(`the fault was not taken: ${answer.status}`)
+}

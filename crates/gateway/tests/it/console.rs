@@ -1,0 +1,71 @@
+//! The web console's files. The browser test drives them.
+
+use reqwest::Method;
+
+use crate::harness::Rig;
+
+const ENABLED: &str = "[console]\nenabled = true\nclient_id = \"console-app\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_is_served_where_it_is_enabled() {
+    let rig = Rig::start(ENABLED).await;
+    let files = [
+        ("/console/", "text/html; charset=utf-8"),
+        ("/console/console.css", "text/css; charset=utf-8"),
+        ("/console/console.js", "text/javascript; charset=utf-8"),
+        ("/console/auth0-spa-js.js", "text/javascript; charset=utf-8"),
+        ("/console/config.json", "application/json"),
+    ];
+    let tenant = rig.sandbox.tenant_url().origin().ascii_serialization();
+    for (path, kind) in files {
+        let answer = rig.send(rig.bare(Method::GET, path)).await;
+        assert_eq!(answer.outcome(), (200, "ok".into()), "{path}");
+        assert_eq!(answer.header("content-type"), kind, "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
+        assert!(policy.contains(&format!("connect-src 'self' {tenant}; frame-src {tenant}")), "{policy}");
+        assert!(policy.ends_with("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+    let page = rig.send(rig.bare(Method::GET, "/console/")).await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(!page.contains(" style=") && !page.contains("<style"), "the policy would refuse an inline style");
+    assert!(page.matches("<script").count() == page.matches("<script src=").count(), "or an inline script");
+
+    let folder = rig.send(rig.bare(Method::GET, "/console")).await;
+    assert_eq!((folder.status.as_u16(), folder.header("location")), (308, "console/"));
+    let post = rig.send(rig.bare(Method::POST, "/console/")).await;
+    assert_eq!(post.outcome(), (405, "method-not-allowed".into()));
+    for path in ["/console/index.html", "/consoles/", "/console//"] {
+        assert_eq!(rig.send(rig.bare(Method::GET, path)).await.status, 404, "{path}");
+    }
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_settings_are_what_every_app_of_the_tenant_knows() {
+    let rules = "[[providers.github.rules]]\nmethods = [\"GET\"]\npaths = [\"/user\"]\nrequire_scope = \"github:read\"\n";
+    let rig = Rig::start(&format!("{ENABLED}{rules}")).await;
+    let config = rig.send(rig.bare(Method::GET, "/console/config.json")).await.json();
+    assert_eq!(config["client_id"], "console-app");
+    assert_eq!(config["domain"], rig.sandbox.tenant_url().origin().ascii_serialization());
+    assert_eq!(config["audience"], rig.sandbox.api_audience());
+    assert_eq!(config["scopes"], serde_json::json!(["github:read"]));
+    assert_eq!((config["dpop"].as_bool(), config["organization"].is_null()), (Some(false), true));
+    let github = config["providers"].as_array().unwrap().iter().find(|entry| entry["name"] == "github");
+    assert_eq!(github.unwrap()["adapter"], "github");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_none_unless_it_is_switched_on() {
+    let rig = Rig::start("").await;
+    for path in ["/console/", "/console", "/console/config.json"] {
+        assert_eq!(
+            rig.send(rig.bare(Method::GET, path)).await.outcome(),
+            (404, "not-found".into()),
+            "{path}"
+        );
+    }
+    rig.finish();
+}
