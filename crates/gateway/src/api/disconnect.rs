@@ -3,7 +3,6 @@
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
-use token_broker::Ask;
 
 use crate::app::{App, Trail};
 use crate::body::Body;
@@ -40,18 +39,7 @@ pub(super) async fn answer(
     }
     let selector = proxy::account_selector(&parts.headers)?;
     app.admit(caller, Some(&provider.name))?;
-    let subject = app.subject_token(Some(&provider), verified);
-    let audience = app.audience(caller);
-    let ask = Ask {
-        user_id: caller.subject(),
-        organization: caller.organization(),
-        audience: &audience,
-        subject_token: subject.as_ref(),
-        issued_at: caller.issued_at(),
-        provider: &provider.name,
-        account: selector.as_ref(),
-    };
-    let revoked = app.broker.revoke(&ask).await;
+    let revoked = app.broker.revoke(&app.question(verified, Some(&provider), selector).ask()).await;
     let revoked = revoked.map_err(|error| error_table::broker(&error, app.connect_to(Some(&provider))))?;
     trail.account = Some(revoked.account);
     app.stores.fleet.doubt(caller.subject()).await;

@@ -4,7 +4,6 @@ use http::Response;
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use token_broker::Ask;
 
 use crate::app::{App, RequestContext, Trail};
 use crate::body::Body;
@@ -36,18 +35,7 @@ struct Account {
 pub(super) async fn accounts(app: &App, verified: &Verified) -> Result<Response<Body>, Problem> {
     let caller = &*verified.caller;
     app.admit(caller, None)?;
-    let subject = app.subject_token(None, verified);
-    let audience = app.audience(caller);
-    let ask = Ask {
-        user_id: caller.subject(),
-        organization: caller.organization(),
-        audience: &audience,
-        subject_token: subject.as_ref(),
-        issued_at: caller.issued_at(),
-        provider: "",
-        account: None,
-    };
-    let known = app.broker.accounts(&ask).await;
+    let known = app.broker.accounts(&app.question(verified, None, None).ask()).await;
     let known = known.map_err(|error| error_table::broker(&error, app.connect_to(None)))?;
     let accounts = known.into_iter().map(|status| Account {
         account: status.account.to_string(),
@@ -76,18 +64,8 @@ pub(super) async fn profile(
     let caller = &*verified.caller;
     let selector = proxy::account_selector(&parts.headers)?;
     app.admit(caller, Some(&provider.name))?;
-    let subject = app.subject_token(Some(&provider), verified);
-    let audience = app.audience(caller);
-    let ask = Ask {
-        user_id: caller.subject(),
-        organization: caller.organization(),
-        audience: &audience,
-        subject_token: subject.as_ref(),
-        issued_at: caller.issued_at(),
-        provider: &provider.name,
-        account: selector.as_ref(),
-    };
-    let profile = proxy::profile(app, context, &provider, &ask, trail).await?;
+    let question = app.question(verified, Some(&provider), selector);
+    let profile = proxy::profile(app, context, &provider, &question.ask(), trail).await?;
     let mut members = Map::new();
     members.insert("provider".to_owned(), Value::from(&*provider.name));
     members.insert("account".to_owned(), trail.account.as_ref().map(ToString::to_string).into());

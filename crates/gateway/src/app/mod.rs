@@ -12,24 +12,24 @@ mod observed;
 mod operations;
 mod orders;
 mod provider;
+mod question;
 mod quota;
 mod ready;
 mod stores;
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use mgmt_auth::Tenant;
-use token_broker::Broker;
-use token_keeper::BearerToken;
+use token_broker::{AccountSelector, Broker};
 use url::Url;
 
 pub use build::StartError;
 pub(crate) use context::{Attempt, RequestContext, Trail};
 pub(crate) use fleet::{Fleet as Orders, NAME as ORDERS};
 pub use provider::ProviderRuntime;
+pub(crate) use question::Question;
 pub use stores::Stores;
 
 use crate::api::Console;
@@ -128,21 +128,25 @@ impl App {
         challenge.values.into_iter().fold(problem, Problem::challenge)
     }
 
-    /// The caller token as a subject for Token Vault, where the provider uses it.
-    pub(crate) fn subject_token(
+    /// What the broker is asked for a verified caller: about one provider, or about all.
+    pub(crate) fn question<'a>(
         &self,
-        provider: Option<&ProviderRuntime>,
-        verified: &Verified,
-    ) -> Option<BearerToken> {
-        let wanted = provider.map_or(self.vault_audience.is_some(), |provider| provider.uses_vault);
-        if wanted { proxy::subject(verified) } else { None }
-    }
-
-    /// The caller's audiences, where the vault has to see them.
-    pub(crate) fn audience(&self, caller: &Caller) -> Cow<'static, [String]> {
-        match &self.vault_audience {
-            None => Cow::Borrowed(&[]),
-            Some(_) => caller.audience().map(str::to_owned).collect(),
+        verified: &'a Verified,
+        provider: Option<&'a ProviderRuntime>,
+        account: Option<AccountSelector>,
+    ) -> Question<'a> {
+        let to_exchange = provider.map_or(self.vault_audience.is_some(), |provider| provider.uses_vault);
+        let caller = &*verified.caller;
+        Question {
+            caller,
+            provider: provider.map_or("", |provider| &provider.name),
+            account,
+            subject: if to_exchange { proxy::subject(verified) } else { None },
+            // Nobody but the vault has to see them.
+            audience: match &self.vault_audience {
+                None => Vec::new(),
+                Some(_) => caller.audience().map(str::to_owned).collect(),
+            },
         }
     }
 

@@ -104,17 +104,8 @@ pub(crate) async fn proxy(
     app.admit(caller, Some(&provider.name))?;
     let body = search::search(&parts.headers, body, verified.token.as_ref().map(CallerToken::expose)).await?;
 
-    let subject = app.subject_token(Some(&provider), verified);
-    let audience = app.audience(caller);
-    let ask = Ask {
-        user_id: caller.subject(),
-        organization: caller.organization(),
-        audience: &audience,
-        subject_token: subject.as_ref(),
-        issued_at: caller.issued_at(),
-        provider: &provider.name,
-        account: selector.as_ref(),
-    };
+    let question = app.question(verified, Some(&provider), selector);
+    let ask = question.ask();
     let token = find_token(app, &ask, trail).await?;
     app.stores.fleet.check(caller.subject(), Some(&provider.name), Some(token.account().connection()))?;
 
