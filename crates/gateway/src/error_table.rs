@@ -154,13 +154,14 @@ pub(crate) fn reconnect(connect: ConnectTo<'_>, token: &IdpToken, classified: &C
         .connect(connect.connect(Some(token.account().connection()), token.source(), scope))
 }
 
-/// A provider's error answer as a problem (`Idp-Errors: problem`).
+/// A provider's error answer as a problem (`Idp-Errors: problem`). Unless `may_ask`, a missing scope is named but not asked
+/// for.
 pub(crate) fn provider_answer(
     connect: ConnectTo<'_>,
     token: &IdpToken,
-    status: StatusCode,
-    classified: &Classified,
+    (status, classified): (StatusCode, &Classified),
     guard: &LeakGuard,
+    may_ask: bool,
 ) -> Problem {
     let code = classified_code(classified.outcome);
     let mut problem = Problem::new(code)
@@ -172,13 +173,21 @@ pub(crate) fn provider_answer(
     if let Some(wait) = classified.retry_after {
         problem = problem.retry_after(wait);
     }
-    if classified.outcome == Outcome::ScopeMissing {
-        let scope = classified.connection_scope.clone();
-        problem = problem
-            .missing_scopes(classified.missing_scopes.clone())
-            .required_scopes(classified.required_scopes.clone())
-            .connection_scope(scope.clone())
-            .connect(connect.connect(Some(token.account().connection()), token.source(), scope));
+    if classified.outcome != Outcome::ScopeMissing {
+        return problem;
     }
-    problem
+    let problem = problem
+        .missing_scopes(classified.missing_scopes.clone())
+        .required_scopes(classified.required_scopes.clone());
+    if !may_ask {
+        return problem
+            .detail("the user logged in again since this scope was asked for, and the grant still lacks it")
+            .remedy("Do not send the user there again by yourself: say what is missing, and let the user start over.");
+    }
+    let scope = classified.connection_scope.clone();
+    problem.connection_scope(scope.clone()).connect(connect.connect(
+        Some(token.account().connection()),
+        token.source(),
+        scope,
+    ))
 }

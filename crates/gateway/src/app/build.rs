@@ -103,6 +103,7 @@ impl App {
             audit,
             stores,
             explained: super::ExplainRing::default(),
+            asked: super::asked::Asked::default(),
             replay_limit: settings.server.limits.replay.as_usize(),
             public_url: settings.server.public_url.clone(),
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),

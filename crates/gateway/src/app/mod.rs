@@ -1,5 +1,6 @@
 //! The application: everything the configuration describes, composed, behind one entrance ([`App::handle`]).
 
+mod asked;
 mod blocks;
 mod build;
 mod context;
@@ -21,8 +22,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use idp_adapters::{Classified, Outcome};
 use mgmt_auth::Tenant;
-use token_broker::{AccountSelector, Broker};
+use token_broker::{AccountSelector, Broker, IdpToken};
 use url::Url;
 
 pub use build::StartError;
@@ -53,6 +55,7 @@ pub struct App {
     pub(crate) audit: Audit,
     pub(crate) stores: Arc<Stores>,
     pub(crate) explained: ExplainRing,
+    pub(crate) asked: asked::Asked,
     pub(crate) replay_limit: usize,
     pub(crate) public_url: Option<Url>,
     pub(crate) hosts_are_validated: bool,
@@ -116,6 +119,11 @@ impl App {
             }
         }
         self.stores.fleet.check(caller.subject(), provider, None)
+    }
+
+    /// Whether an answer about a scope that `token` lacks may ask the user for it: not twice in a row.
+    pub(crate) fn may_ask(&self, user: &str, token: &IdpToken, classified: &Classified) -> bool {
+        classified.outcome == Outcome::ScopeMissing && self.asked.may_ask(user, token, classified)
     }
 
     /// Adds the RFC 6750 challenge to a missing scope.

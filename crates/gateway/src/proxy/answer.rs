@@ -50,7 +50,10 @@ impl Delivery<'_> {
         }
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
             let connect = self.app.connect_to(Some(self.provider));
-            return Err(error_table::provider_answer(connect, &token, head.status, &classified, &guard));
+            let user = trail.caller.as_ref().map_or("", |caller| caller.subject());
+            let may_ask = self.app.may_ask(user, &token, &classified);
+            let answer = (head.status, &classified);
+            return Err(error_table::provider_answer(connect, &token, answer, &guard, may_ask));
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Problem::new(Code::ProviderError).detail("the provider switched protocols unasked"));

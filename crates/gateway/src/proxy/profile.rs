@@ -48,16 +48,12 @@ pub(crate) async fn profile(
     let payload = Payload::Whole(bytes::Bytes::new());
     let received = sending.exchange(ask, token, payload, trail).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
-        let guard = LeakGuard::new(&[received.token.bearer().expose()], false);
-        let status = received.head.status;
+        let (token, classified) = (&received.token, &received.classified);
+        let guard = LeakGuard::new(&[token.bearer().expose()], false);
         let connect = app.connect_to(Some(provider));
-        return Err(error_table::provider_answer(
-            connect,
-            &received.token,
-            status,
-            &received.classified,
-            &guard,
-        ));
+        let may_ask = app.may_ask(ask.user_id, token, classified);
+        let answer = (received.head.status, classified);
+        return Err(error_table::provider_answer(connect, token, answer, &guard, may_ask));
     }
     let body = match received.body {
         AnswerBody::Straight(timed) => timed.boxed_unsync(),

@@ -10,6 +10,7 @@ mod cli_demo;
 mod cli_doctor;
 mod config;
 mod console;
+mod consent;
 mod docs;
 mod fleet_file;
 mod fleet_kill;

@@ -1,0 +1,48 @@
+//! Scopes that a grant lacks: what the user is asked for, and that it is not asked twice in a row.
+
+use reqwest::Method;
+use sandbox::{ProviderKind, Sandbox};
+
+use crate::harness::{Answer, BEN, Rig};
+
+/// The provider itself says what is missing and what is held.
+async fn pull_requests(rig: &Rig) -> Answer {
+    let request = rig.request(Method::GET, "/proxy/bitbucket/2.0/repositories/ben/anvil/pullrequests", BEN);
+    rig.send(request.header("idp-errors", "problem")).await
+}
+
+/// The user logs in again, and the grant has these scopes.
+fn back_with(rig: &Rig, scopes: &[&str]) {
+    let world = rig.sandbox.world();
+    // The old token dies, so that the gateway reads the record again at the next call.
+    assert!(world.revoke(BEN, "bitbucket") && world.sign_in_again(BEN, "bitbucket"));
+    assert!(world.set_scopes(BEN, "bitbucket", scopes));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_scope_is_not_asked_for_twice_in_a_row() {
+    let entry = |sandbox: &Sandbox| {
+        format!("[providers.bitbucket]\nbase_url = \"{}\"", sandbox.provider_url(ProviderKind::Bitbucket))
+    };
+    let rig = Rig::with(Sandbox::builder(), entry).await;
+    back_with(&rig, &["account"]);
+    for _ in 0..2 {
+        // Calls that were made before the user was back are one ask.
+        let answer = pull_requests(&rig).await;
+        assert_eq!(answer.outcome(), (403, "provider-scope-missing".into()));
+        let problem = answer.json();
+        assert_eq!(problem["missing_scopes"], serde_json::json!(["pullrequest"]));
+        assert_eq!(problem["connection_scope"], "account,pullrequest", "what is held and what is needed");
+        assert_eq!(problem["connect"]["connection_scope"], "account,pullrequest");
+    }
+    for _ in 0..2 {
+        back_with(&rig, &["account"]);
+        let answer = pull_requests(&rig).await;
+        assert_eq!(answer.outcome(), (403, "provider-scope-missing".into()));
+        let problem = answer.json();
+        assert_eq!(problem["missing_scopes"], serde_json::json!(["pullrequest"]));
+        assert!(problem.get("connection_scope").is_none() && problem.get("connect").is_none(), "{problem}");
+        assert!(problem["remedy"].as_str().unwrap().starts_with("Do not send the user there again"));
+    }
+    rig.finish();
+}
