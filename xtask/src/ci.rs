@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
-use crate::{api, chart, docs, lint, sh, supply, test, tidy};
+use crate::{api, chart, docs, lint, package, sh, supply, test, tidy};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
@@ -20,6 +20,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     api::run(root, &api::Options::default())?;
     test::run(root, &test::Options::default())?;
     chart::run(root, &chart::Options::default())?;
+    package::run(root, true)?;
     sh::say("ci: all green");
     Ok(())
 }

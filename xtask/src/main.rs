@@ -13,6 +13,7 @@ mod http;
 mod image;
 mod lint;
 mod monitoring;
+mod package;
 mod parts;
 mod release;
 mod sbom;
@@ -54,7 +55,7 @@ enum Command {
     Image(image::Options),
     /// The CycloneDX bill of materials alone.
     Sbom,
-    /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, chart.
+    /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, chart, package.
     Ci,
     /// Runs the fuzz targets for a while.
     Fuzz(fuzz::Options),
@@ -62,6 +63,8 @@ enum Command {
     Lint,
     /// Alert rules, their firing and quiet cases, their runbooks, the dashboard.
     Monitoring(monitoring::Options),
+    /// Packages the libraries as for the registry, and builds each on its own.
+    Package,
     /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
     Test(test::Options),
     /// Checks the repository itself: crate edges, sizes, words, links.
@@ -95,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Lint => lint::run(&root),
         Command::Monitoring(options) => monitoring::run(&root, &options),
+        Command::Package => package::run(&root, true),
         Command::Test(options) => test::run(&root, &options),
         Command::Tidy => tidy::run(&root),
     }

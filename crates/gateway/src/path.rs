@@ -165,7 +165,8 @@ pub fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
     if denied.is_empty() {
         return None;
     }
-    query.split('&').find_map(|member| names(member.split('=').next().unwrap_or_default(), denied))
+    // Some form parsers take `;` for a separator too.
+    query.split(['&', ';']).find_map(|member| names(member.split('=').next().unwrap_or_default(), denied))
 }
 
 /// The refused name a raw query name means: percent-decoded, and read as leniently as form parsers do (leading

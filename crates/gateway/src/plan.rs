@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::outcome::Code;
 use crate::path;
-use crate::policy::{Call, Permit, Policy};
+use crate::policy::{self, Call, Permit, Policy};
 use crate::problem::Problem;
 
 /// Where calls for one provider host really go.
@@ -273,7 +273,7 @@ impl ProviderPlan {
     /// Plans one request.
     ///
     /// # Errors
-    /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see),
+    /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see, a method in lower case),
     /// `policy-denied` or `caller-scope-missing`.
     pub fn plan(&self, asked: Asked<'_>, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
         let (host, upstream) = match asked.host {
@@ -283,6 +283,12 @@ impl ProviderPlan {
                 (host.to_ascii_lowercase().into(), upstream)
             }
         };
+        // Rules and deny list name methods in capitals; a provider may not mind how they are written.
+        if asked.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Problem::new(Code::BadRequest)
+                .detail("the method is not written in capitals")
+                .remedy("Write methods in capitals: `fetch` changes `get` and `post`, but sends `patch` as it is."));
+        }
         let path = if asked.path.is_empty() { "/" } else { asked.path };
         path::check(path, self.encoded_slash)
             .map_err(|reason| Problem::new(Code::BadPath).detail(reason.to_string()))?;
@@ -298,6 +304,10 @@ impl ProviderPlan {
         let call = Call { method: asked.method, host: &host, path };
         let permit = self.policy.judge(&*self.adapter, call, has_scope)?;
         let target = join(&upstream.base, path, asked.query).ok_or_else(|| Problem::new(Code::BadPath))?;
+        if !upstream.base.is_empty() {
+            // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
+            policy::closed(&*self.adapter, Call { path: target.path(), ..call })?;
+        }
         Ok(Plan { upstream, host, target, permit })
     }
 }

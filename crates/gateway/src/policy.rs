@@ -208,11 +208,7 @@ impl Policy {
         call: Call<'_>,
         has_scope: &dyn Fn(&str) -> bool,
     ) -> Result<Permit, Problem> {
-        if let Some(denied) = adapter.denies(call.method, call.host, call.path) {
-            return Err(Problem::new(Code::PolicyDenied)
-                .detail(format!("this path is closed at every access level: it {}", denied.reason))
-                .remedy("There is no setting that opens this path; do without it."));
-        }
+        closed(adapter, call)?;
         if !adapter.allows_path(call.host, call.path) {
             return Err(
                 Problem::new(Code::PolicyDenied).detail("this path is not open on that provider host")
@@ -250,6 +246,19 @@ impl Policy {
                 .detail("this path needs full access without rules, or a rule that names it")),
             _ => Err(Problem::new(Code::PolicyDenied).detail("no rule allows this method and path")),
         }
+    }
+}
+
+/// The adapter's deny list, which holds under every access level.
+///
+/// # Errors
+/// `policy-denied` where the list means the call.
+pub fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Problem> {
+    match adapter.denies(call.method, call.host, call.path) {
+        None => Ok(()),
+        Some(denied) => Err(Problem::new(Code::PolicyDenied)
+            .detail(format!("this path is closed at every access level: it {}", denied.reason))
+            .remedy("There is no setting that opens this path; do without it.")),
     }
 }
 

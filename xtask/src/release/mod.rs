@@ -7,7 +7,7 @@ mod git;
 mod publish;
 mod version;
 
-use crate::{api, build, chart, dist, sh};
+use crate::{api, build, chart, dist, package, sh};
 use anyhow::{Context as _, Result, ensure};
 use changes::{CHANGELOG, Fragment};
 use std::path::Path;
@@ -138,15 +138,8 @@ fn verify(root: &Path, full: bool) -> Result<()> {
         changes::section(&changelog, version).is_some() && changes::fragments(root)?.is_empty(),
         "{version} is not prepared; `release prepare --execute`"
     );
-    // No `--allow-dirty`: what is published is what is committed.
-    let mut package = sh::command(root, "cargo");
-    package
-        .args(["package", "--quiet", "--locked"])
-        .env("CARGO_TARGET_DIR", root.join("target/release-check"));
-    for library in api::LIBRARIES {
-        package.args(["--package", library]);
-    }
-    sh::run_command(&mut package)?;
+    // What is published is what is committed.
+    package::run(root, false)?;
     if full {
         chart::run(root, &chart::Options::default())?;
         let binary = reproducible(root)?;

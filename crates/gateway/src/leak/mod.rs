@@ -104,10 +104,11 @@ impl LeakGuard {
         Some((clean, found.ranges.len() as u64))
     }
 
-    /// Whether `token` members of a body with these headers will be removed: the adapter declares it, and it is JSON.
+    /// Whether `access_token` members of a body with these headers will be removed: the adapter declares it, and it is JSON,
+    /// or of a type that nobody told.
     #[must_use]
     pub fn strips(&self, headers: &HeaderMap) -> bool {
-        self.strip_members && headers.get(CONTENT_TYPE).is_some_and(is_json)
+        self.strip_members && headers.get(CONTENT_TYPE).is_none_or(is_json)
     }
 
     /// Makes the head of an answer fit what [`LeakGuard::body`] will do to its body, and scrubs its values.

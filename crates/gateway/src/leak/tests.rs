@@ -215,6 +215,7 @@ fn stripping_takes_length_and_digests_along() {
         guard.prepare(&mut headers);
         assert_eq!(headers.len(), if strips { 1 } else { 3 });
     }
+    assert!(LeakGuard::new(&[TOKEN], true).strips(&HeaderMap::new()), "nobody says that it is not JSON");
     assert!(!LeakGuard::new(&[TOKEN], false).strips(&HeaderMap::new()));
 }
 

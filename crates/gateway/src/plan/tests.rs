@@ -167,3 +167,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn tm_r06_a_base_that_is_part_of_the_api_hides_no_closed_path() {
+    let graph = provider(Kind::Microsoft, Some("https://graph.microsoft.com/v1.0"), &[], Access::Full);
+    assert_eq!(plan(&graph, None, "/me", None).as_deref(), Ok("https://graph.microsoft.com/v1.0/me"));
+    for path in ["/$batch", "/%24Batch//", "/$batch/x"] {
+        assert_eq!(plan(&graph, None, path, None), Err(Code::PolicyDenied), "{path}");
+    }
+    let google = provider(Kind::Google, Some("https://www.googleapis.com/oauth2"), &[], Access::Full);
+    assert_eq!(plan(&google, None, "/v3/tokeninfo", None), Err(Code::PolicyDenied));
+}
+
+#[test]
+fn tm_r06_methods_have_one_spelling() {
+    let facebook = provider(Kind::Facebook, None, &[], Access::Full);
+    for (method, refused) in
+        [("POST", Code::PolicyDenied), ("post", Code::BadRequest), ("Post", Code::BadRequest)]
+    {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let asked = Asked { method: &method, host: None, path: "/v22.0/", query: None };
+        assert_eq!(facebook.plan(asked, &|_| true).unwrap_err().code(), refused, "{method}");
+    }
+}
+
+#[test]
+fn tm_r08_googles_own_ways_around_methods_and_headers_are_refused() {
+    let google = provider(Kind::Google, None, &[], Access::Read);
+    for query in ["$httpMethod=DELETE", "%24httpmethod=DELETE", "a=1;$httpHeaders=X:y", "a=b&$Callback=f"] {
+        assert_eq!(plan(&google, None, "/drive/v3/files", Some(query)), Err(Code::BadRequest), "{query}");
+    }
+    assert!(plan(&google, None, "/drive/v3/files", Some("$.xgafv=2&alt=json")).is_ok());
+}

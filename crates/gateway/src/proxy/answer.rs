@@ -32,6 +32,7 @@ pub(super) struct Delivery<'a> {
     pub(super) parts: &'a Parts,
     pub(super) outbound: &'a Outbound,
     pub(super) mode: ErrorMode,
+    pub(super) guard: &'a LeakGuard,
 }
 
 impl Delivery<'_> {
@@ -43,8 +44,6 @@ impl Delivery<'_> {
         trail: &mut Trail,
     ) -> Result<Response<Body>, Problem> {
         let Received { head, body, classified, token } = received;
-        let adapter = self.provider.plan.adapter();
-        let guard = LeakGuard::new(&[token.bearer().expose()], adapter.strips_token_members());
         if classified.outcome == Outcome::RateLimited {
             self.app.metrics.upstream_rate_limited(&self.provider.label);
         }
@@ -53,7 +52,7 @@ impl Delivery<'_> {
             let user = trail.caller.as_ref().map_or("", |caller| caller.subject());
             let may_ask = self.app.may_ask(user, &token, &classified);
             let answer = (head.status, &classified);
-            return Err(error_table::provider_answer(connect, &token, answer, &guard, may_ask));
+            return Err(error_table::provider_answer(connect, &token, answer, self.guard, may_ask));
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Problem::new(Code::ProviderError).detail("the provider switched protocols unasked"));
@@ -78,9 +77,9 @@ impl Delivery<'_> {
                     _ => Outcome::Error,
                 });
                 let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
-                self.deliver(head, body, &classified, &guard, None, place, trail)
+                self.deliver(head, body, &classified, None, place, trail)
             }
-            Redirect::None => self.deliver(head, body, &classified, &guard, links, place, trail),
+            Redirect::None => self.deliver(head, body, &classified, links, place, trail),
         }
     }
 
@@ -90,7 +89,6 @@ impl Delivery<'_> {
         mut head: Head,
         body: AnswerBody,
         classified: &Classified,
-        guard: &LeakGuard,
         links: Option<Links>,
         place: Option<OwnedSemaphorePermit>,
         trail: &mut Trail,
@@ -109,8 +107,8 @@ impl Delivery<'_> {
         if let Some(links) = &links {
             links.rewrite_headers(&mut head.headers);
         }
-        let strip = guard.strips(&head.headers) && !encoded;
-        let hits = guard.prepare(&mut head.headers);
+        let strip = self.guard.strips(&head.headers) && !encoded;
+        let hits = self.guard.prepare(&mut head.headers);
         if hits > 0 {
             self.app.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
         }
@@ -121,7 +119,7 @@ impl Delivery<'_> {
         self.sign(&mut head.headers, classified);
         let code = classified_code(classified.outcome);
         trail.outcome = Some(code);
-        let body = if bodiless { body::empty() } else { self.guarded(body, json, guard, strip, place) };
+        let body = if bodiless { body::empty() } else { self.guarded(body, json, strip, place) };
         let mut response = Response::from_parts(head, body);
         // HTTP/2 and HTTP/1.1 are ours to choose on this side.
         *response.version_mut() = http::Version::default();
@@ -143,7 +141,6 @@ impl Delivery<'_> {
         &self,
         body: AnswerBody,
         json: Option<Rewriter>,
-        guard: &LeakGuard,
         strip: bool,
         place: Option<OwnedSemaphorePermit>,
     ) -> Body {
@@ -152,12 +149,12 @@ impl Delivery<'_> {
         match (body, json) {
             (AnswerBody::Straight(mut timed), None) => {
                 timed.hold(place);
-                body::boxed(guard.body(timed, strip, report))
+                body::boxed(self.guard.body(timed, strip, report))
             }
             (AnswerBody::Straight(mut timed), Some(json)) => {
                 timed.hold(place);
                 let inner = RewrittenBody::body(body::boxed(timed), json);
-                body::boxed(guard.body(inner, strip, report))
+                body::boxed(self.guard.body(inner, strip, report))
             }
             (AnswerBody::Read(read), json) => {
                 let held = body::boxed(Held { inner: read, _place: place });
@@ -165,7 +162,7 @@ impl Delivery<'_> {
                     Some(json) => RewrittenBody::body(held, json),
                     None => held,
                 };
-                body::boxed(guard.body(inner, strip, report))
+                body::boxed(self.guard.body(inner, strip, report))
             }
         }
     }

@@ -43,6 +43,7 @@ use crate::app::{App, Attempt, ProviderRuntime, RequestContext, Trail};
 use crate::body::{self, Body};
 use crate::caller::{CallerToken, Verified};
 use crate::error_table;
+use crate::leak::LeakGuard;
 use crate::outcome::Code;
 use crate::plan::Asked;
 use crate::problem::Problem;
@@ -75,6 +76,8 @@ struct Sending<'a> {
     outbound: Outbound,
     mode: ErrorMode,
     place: Option<OwnedSemaphorePermit>,
+    /// The token that was refused, when a second one is used.
+    refused: Option<BearerToken>,
 }
 
 /// Proxies one call of a verified caller.
@@ -113,9 +116,11 @@ pub(crate) async fn proxy(
     let adapter = provider.plan.adapter();
     let outbound = Outbound::new(&parts.method, plan, &parts.headers, &**adapter, context.id.as_str());
     let payload = Payload::prepare(body, app.replay_limit).await.map_err(error_table::request_body)?;
-    let mut sending = Sending { app, provider: &provider, outbound, mode, place: Some(place) };
+    let mut sending = Sending { app, provider: &provider, outbound, mode, place: Some(place), refused: None };
     let received = sending.exchange(&ask, token, payload, trail).await?;
+    let guard = sending.guard(&received.token);
     let delivery = answer::Delivery {
+        guard: &guard,
         app,
         context,
         provider: &provider,
@@ -159,6 +164,7 @@ impl Sending<'_> {
         }
         self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         trail.found(&fresh);
+        self.refused = Some(dead.bearer().clone());
         drop(received);
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
@@ -184,6 +190,15 @@ impl Sending<'_> {
             trail.failed(&error);
             error_table::broker(&error, self.app.connect_to(Some(self.provider)))
         })
+    }
+
+    /// Looks for every token this call was made with, in whatever the provider answers.
+    fn guard(&self, token: &IdpToken) -> LeakGuard {
+        let strips = self.provider.plan.adapter().strips_token_members();
+        match &self.refused {
+            None => LeakGuard::new(&[token.bearer().expose()], strips),
+            Some(refused) => LeakGuard::new(&[token.bearer().expose(), refused.expose()], strips),
+        }
     }
 
     fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
@@ -280,6 +295,9 @@ impl Sending<'_> {
                     }
                 };
                 let shown = first.get(..INSPECTED).unwrap_or(&first);
+                // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
+                let clean = self.guard(token).scrub(shown);
+                let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
                 let classified = adapter.classify_body(&seen, shown, now);
                 let body = match rest {
                     None => body::full(first),

@@ -12,7 +12,6 @@ use super::{AnswerBody, ErrorMode, Sending, find_token, place};
 use crate::app::{App, ProviderRuntime, RequestContext, Trail};
 use crate::body;
 use crate::error_table;
-use crate::leak::LeakGuard;
 use crate::outcome::Code;
 use crate::plan::{Plan, Upstream};
 use crate::policy::Permit;
@@ -44,12 +43,13 @@ pub(crate) async fn profile(
     let place = place(app, provider).await?;
     let adapter = provider.plan.adapter();
     let outbound = Outbound::new(&Method::GET, plan, &HeaderMap::new(), &**adapter, context.id.as_str());
-    let mut sending = Sending { app, provider, outbound, mode: ErrorMode::Problem, place: Some(place) };
+    let mut sending =
+        Sending { app, provider, outbound, mode: ErrorMode::Problem, place: Some(place), refused: None };
     let payload = Payload::Whole(bytes::Bytes::new());
     let received = sending.exchange(ask, token, payload, trail).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
         let (token, classified) = (&received.token, &received.classified);
-        let guard = LeakGuard::new(&[token.bearer().expose()], false);
+        let guard = sending.guard(token);
         let connect = app.connect_to(Some(provider));
         let may_ask = app.may_ask(ask.user_id, token, classified);
         let answer = (received.head.status, classified);

@@ -161,6 +161,37 @@ async fn tm_o01_echoed_tokens_are_overwritten_in_headers_and_bodies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_o06_a_detail_that_is_cut_holds_no_beginning_of_a_token() {
+    let rig = Rig::start("").await;
+    let idp_token = rig.sandbox.world().access_token(BEN, "github").unwrap();
+    for before in [1000, 1015, 1023] {
+        let message = format!("{}{idp_token} is not good enough", "x".repeat(before));
+        let answer = sandbox::Answer::json(403, &serde_json::json!({ "message": message }));
+        rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/user").times(1).answer(answer));
+        let request = rig.request(Method::GET, "/proxy/github/user", BEN).header("idp-errors", "problem");
+        let answer = rig.send(request).await;
+        assert_eq!(answer.outcome(), (403, "provider-denied".into()));
+        let detail = answer.json()["provider_detail"].as_str().unwrap().to_owned();
+        assert_eq!(detail, format!("{}{}", "x".repeat(before), "*".repeat(1024 - before)));
+    }
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_that_was_refused_is_guarded_beside_its_successor() {
+    let rig = Rig::start("").await;
+    let old = rig.sandbox.world().access_token(BEN, "github").unwrap();
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
+    rig.sandbox.world().revoke(BEN, "github");
+    rig.sandbox.world().sign_in_again(BEN, "github");
+    let answer = sandbox::Answer::json(200, &serde_json::json!({ "before": old }));
+    rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/user").skip(1).times(1).answer(answer));
+    let answer = rig.get("/proxy/github/user", BEN).await;
+    assert_eq!(answer.json()["before"], "*".repeat(old.len()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tm_r04_foreign_redirects_never_carry_the_token() {
     let rig = Rig::over(Sandbox::builder(), "", "").await;
     let elsewhere = rig.sandbox.tenant_url().join("/stolen").unwrap();

@@ -47,7 +47,8 @@ static DESCRIPTION: Description = Description {
             reason: "inspects tokens",
         },
     ],
-    denied_query: &["callback"],
+    // The parameters that start with a dollar sign are Google's own ways around a method and around headers.
+    denied_query: &["callback", "$callback", "$httpmethod", "$httpheaders"],
     encoded_slash: true,
     refresh_rule: RefreshRule::Harmless,
     token_url: Some("https://oauth2.googleapis.com/token"),

@@ -1,0 +1,134 @@
+//! `cargo xtask package`: each library as the registry would get it. Every package is built from its own archive, with those
+//! it depends on out of theirs, and must hold and say what somebody who finds it on the registry looks for.
+
+use crate::api::LIBRARIES;
+use crate::sh;
+use anyhow::{Context as _, Result, bail, ensure};
+use std::path::Path;
+
+/// Every package has these.
+const WANTED: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"];
+/// Keys of `[package]` that the registry shows.
+const SHOWN: [&str; 9] = [
+    "description",
+    "documentation",
+    "repository",
+    "license",
+    "readme",
+    "keywords",
+    "categories",
+    "rust-version",
+    "edition",
+];
+
+/// Packages and builds the libraries; with `dirty` also what is not committed yet.
+pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
+    let target = root.join("target/release-check");
+    // The default features, then none: whoever turns one off gets a crate that builds.
+    for features in [None, Some("--no-default-features")] {
+        let mut package = sh::command(root, "cargo");
+        package.args(["package", "--quiet", "--locked"]).env("CARGO_TARGET_DIR", &target);
+        package.args(dirty.then_some("--allow-dirty")).args(features);
+        for library in LIBRARIES {
+            package.args(["--package", library]);
+        }
+        sh::run_command(&mut package)?;
+    }
+    let version = crate::build::version(root)?;
+    let mut findings = Vec::new();
+    for library in LIBRARIES {
+        let folder = target.join("package").join(format!("{library}-{version}"));
+        let archive = folder.with_file_name(format!("{library}-{version}.crate"));
+        let list = sh::output(root, "tar", &["--list", "--gzip", "--file", &archive.to_string_lossy()])?;
+        let prefix = format!("{library}-{version}/");
+        let files: Vec<_> = list.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        let read = |name: &str| {
+            let file = folder.join(name);
+            std::fs::read_to_string(&file).with_context(|| file.display().to_string())
+        };
+        let found = examine(&files, &read("Cargo.toml")?, &read("README.md")?)?;
+        findings.extend(found.into_iter().map(|what| format!("{library}: {what}")));
+    }
+    for finding in &findings {
+        sh::say(finding);
+    }
+    if !findings.is_empty() {
+        bail!("package: {} findings", findings.len());
+    }
+    sh::say(&format!("package: {} libraries build on their own", LIBRARIES.len()));
+    Ok(())
+}
+
+/// What is wrong with one package.
+fn examine(files: &[&str], manifest: &str, readme: &str) -> Result<Vec<String>> {
+    let manifest: toml::Table = manifest.parse().context("the packaged manifest")?;
+    let package = manifest.get("package").and_then(toml::Value::as_table).context("no [package]")?;
+    let mut found = Vec::new();
+    for wanted in WANTED.iter().filter(|wanted| !files.contains(wanted)) {
+        found.push(format!("{wanted} is missing"));
+    }
+    for file in files.iter().filter(|file| !belongs(file)) {
+        found.push(format!("{file} has no place in the package"));
+    }
+    for key in SHOWN.iter().filter(|key| !package.contains_key(**key)) {
+        found.push(format!("Cargo.toml says no `{key}`"));
+    }
+    let many = |key: &str| package.get(key).and_then(toml::Value::as_array).map_or(0, Vec::len);
+    if many("keywords") > 5 || many("categories") > 5 {
+        found.push("the registry takes five keywords and five categories".to_owned());
+    }
+    ensure!(package.contains_key("metadata"), "no settings for docs.rs");
+    for section in ["## Behaviour", "## Features", "## Not in scope"] {
+        if !readme.lines().any(|line| line == section) {
+            found.push(format!("README.md has no `{section}`"));
+        }
+    }
+    for line in readme.lines().filter(|line| relative_link(line)) {
+        found.push(format!("README.md links into the workspace, which docs.rs does not have: {line}"));
+    }
+    Ok(found)
+}
+
+fn belongs(file: &str) -> bool {
+    let made = ["Cargo.lock", "Cargo.toml.orig", ".cargo_vcs_info.json"];
+    file.starts_with("src/")
+        || file.starts_with("examples/")
+        || made.contains(&file)
+        || WANTED.contains(&file)
+}
+
+fn relative_link(line: &str) -> bool {
+    line.split("](").skip(1).any(|rest| !rest.starts_with("https://") && !rest.starts_with('#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = "# x\n## Behaviour\n## Features\n## Not in scope\n[docs](https://docs.rs/x)\n";
+
+    fn manifest() -> String {
+        let keys: String = SHOWN.iter().map(|key| format!("{key} = \"x\"\n")).collect();
+        format!("[package]\n{keys}[package.metadata.docs.rs]\nall-features = true\n")
+    }
+
+    #[test]
+    fn a_good_package_passes() {
+        assert!(examine(&WANTED, &manifest(), README).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_named() {
+        let mut files = WANTED.to_vec();
+        files.retain(|file| *file != "LICENSE-MIT");
+        files.push("tests/it/main.rs");
+        let manifest = manifest().replace("keywords", "words");
+        let readme = README.replace("https://docs.rs/x", "../../docs/x.md").replace("## Features\n", "");
+        let found = examine(&files, &manifest, &readme).unwrap();
+        for part in ["LICENSE-MIT is missing", "tests/it/main.rs", "`keywords`", "`## Features`", "docs/x.md"]
+        {
+            assert!(found.iter().any(|line| line.contains(part)), "{part}: {found:?}");
+        }
+        assert_eq!(found.len(), 5, "{found:?}");
+    }
+}
