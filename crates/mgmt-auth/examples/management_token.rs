@@ -28,3 +28,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("good for      {} s", left.as_secs());
     Ok(())
 }
+
+#[cfg(test)]
+#[test]
+fn it_runs() {
+    main().unwrap();
+}

@@ -54,7 +54,7 @@ impl Broker {
             let last = at + 1 == provider.sources.len();
             let found = match source {
                 Source::Vault if !inner.vault.serves(ask) => Err(inner.skipped(provider)),
-                Source::Vault => inner.vault_token(ask, provider).await,
+                Source::Vault => inner.vault_token(ask, provider, !last).await,
                 Source::Identities => inner.identity_token(ask, provider, !last).await,
             };
             match found {

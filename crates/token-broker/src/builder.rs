@@ -6,14 +6,14 @@ use mgmt_auth::Tenant;
 use user_store::UserStore;
 
 use crate::{
-    Broker, Durability, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
+    Broker, Durability, Errands, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
     VaultSettings,
     broker::Inner,
     digest::DeadMarks,
     grants::Grants,
     refresh::Refresher,
     transport::Wire,
-    vault::{Exchange, Shared, Vault},
+    vault::{Ages, Exchange, Shared, Vault},
 };
 
 /// Builds a [`Broker`].
@@ -29,7 +29,9 @@ pub struct BrokerBuilder {
     vault: Option<VaultSettings>,
     shared_vault: Option<Arc<dyn SharedVaultStore>>,
     cache_ttl: Duration,
+    negative_ttl: Duration,
     capacity: u64,
+    errands: Errands,
 }
 
 /// Why a broker cannot be built. Names the provider and the remedy.
@@ -79,7 +81,9 @@ impl BrokerBuilder {
             vault: None,
             shared_vault: None,
             cache_ttl: Duration::from_secs(600),
+            negative_ttl: Duration::from_secs(5),
             capacity: 100_000,
+            errands: Errands::new(),
         }
     }
 
@@ -119,9 +123,22 @@ impl BrokerBuilder {
         self
     }
 
+    /// How long a vault that holds nothing for an account is not asked again, where another source serves it meanwhile
+    /// (`users.negative_ttl`, 5 s). A newer caller token asks at once.
+    pub fn negative_ttl(mut self, ttl: Duration) -> Self {
+        self.negative_ttl = ttl;
+        self
+    }
+
     /// How many vault results and how many grants are kept in memory (100,000).
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
+        self
+    }
+
+    /// Counts what an orderly end of the process has to wait for; its own count by default.
+    pub fn errands(mut self, errands: Errands) -> Self {
+        self.errands = errands;
         self
     }
 
@@ -149,15 +166,16 @@ impl BrokerBuilder {
             Some(transport) => transport,
             None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
         };
-        let grants = Arc::new(Grants::new(store, self.capacity));
+        let grants = Arc::new(Grants::new(store, self.capacity, self.errands));
         let marks = Arc::new(DeadMarks::default());
         let refresher = Refresher::new(grants.clone(), self.users.clone(), transport.clone(), marks.clone());
+        let (kept, absent) = (self.cache_ttl, self.negative_ttl);
         let shared = self.shared_vault.map(|store| Shared { store, tenant: self.tenant.clone() });
         let inner = Inner {
             tenant: self.tenant,
             users: self.users,
             providers,
-            vault: Vault::new(self.exchange, self.vault, self.cache_ttl, self.capacity, shared),
+            vault: Vault::new(self.exchange, self.vault, self.capacity, Ages { kept, absent }, shared),
             grants,
             refresher,
             transport,

@@ -251,7 +251,10 @@ impl Inner {
     pub(crate) async fn known(&self, key: &GrantKey) -> Result<Option<Arc<Known>>, Error> {
         match self.grants.known(key).await {
             Ok(known) => Ok(Some(known)),
-            Err(error) if error.is_damaged() => Err(error.into()),
+            Err(error) if error.is_damaged() => {
+                tracing::error!(event = "grant_unreadable", %error, "nothing is spent that may have a successor");
+                Err(error.into())
+            }
             Err(error) => {
                 tracing::warn!(event = "grant_store_unavailable", %error, "going on with Auth0's copy");
                 Ok(None)

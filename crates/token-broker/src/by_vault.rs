@@ -12,11 +12,12 @@ use crate::{
 
 impl Inner {
     /// The provider's connections are tried in order; the next one only when the vault holds nothing for the one
-    /// before.
+    /// before. With `more` another source comes after the vault: it is then not asked at every call in vain.
     pub(crate) async fn vault_token(
         &self,
         ask: &Ask<'_>,
         provider: &Arc<Provider>,
+        more: bool,
     ) -> Result<IdpToken, Error> {
         if self.users.peek(ask.user_id).is_some_and(|user| user.is_blocked()) {
             return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
@@ -24,7 +25,7 @@ impl Inner {
         let mut nothing = self.not_connected(provider, Source::Vault, ask.account);
         let named = |name: &String| ask.account.is_none_or(|selector| selector.connection == *name);
         for connection in provider.connections.iter().filter(|name| named(name)) {
-            match self.vault_connection(ask, provider, connection).await {
+            match self.vault_connection(ask, provider, connection, more).await {
                 Err(error) if falls_through(&error) => nothing = error,
                 other => return other,
             }
@@ -37,6 +38,7 @@ impl Inner {
         ask: &Ask<'_>,
         provider: &Arc<Provider>,
         connection: &str,
+        more: bool,
     ) -> Result<IdpToken, Error> {
         let hint = ask.account.and_then(|selector| selector.user_id.as_deref());
         let account = Account::new(connection, hint.map(str::to_owned));
@@ -47,6 +49,9 @@ impl Inner {
         let key = self.vault.key(ask, connection, hint);
         let (held, cached) = match self.vault.peek(&key) {
             Some(held) => (held, Cached::Hit),
+            None if more && self.vault.is_absent(&key, ask.issued_at) => {
+                return Err(self.not_connected(provider, Source::Vault, ask.account));
+            }
             None => {
                 // Whoever waits for the tenant anyway can learn that the user is blocked; who cannot be looked up is
                 // left to the tenant's own judgement.
@@ -55,6 +60,11 @@ impl Inner {
                         .await;
                 if user.is_ok_and(|lookup| lookup.user.is_blocked()) {
                     return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
+                }
+                if let Err(error) = &held
+                    && falls_through(error)
+                {
+                    self.vault.note_absent(key);
                 }
                 held?
             }

@@ -178,8 +178,12 @@ impl From<user_store::Error> for Error {
 }
 
 impl From<StoreError> for Error {
-    fn from(_: StoreError) -> Self {
-        Self::new(Reason::StoreUnavailable, "the grant store cannot be used just now")
-            .after(Some(Duration::from_secs(1)))
+    fn from(error: StoreError) -> Self {
+        let detail = if error.is_damaged() {
+            "the stored grant cannot be opened; the operator has to put the missing key back, or forget the grant"
+        } else {
+            "the grant store cannot be used just now"
+        };
+        Self::new(Reason::StoreUnavailable, detail).after(Some(Duration::from_secs(1)))
     }
 }

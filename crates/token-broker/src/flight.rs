@@ -78,6 +78,11 @@ where
         Boarding::Started(landing)
     }
 
+    /// The load of `key` that is under way.
+    pub(crate) fn under_way(&self, key: &K) -> Option<watch::Receiver<Option<T>>> {
+        lock(&self.table).under_way.get(key).map(|(_, landing)| landing.clone())
+    }
+
     /// Lets matching loads finish for those who wait for them, but keeps nothing of them.
     pub(crate) fn abandon_matching(&self, matches: impl Fn(&K) -> bool) {
         lock(&self.table).under_way.retain(|key, _| !matches(key));

@@ -87,6 +87,8 @@ pub enum GrantState {
         /// Its last refresh token was spent and the next one never stored.
         lost: bool,
     },
+    /// Its record cannot be opened, so nobody knows. Only lists say so; reading one is an error.
+    Unreadable,
 }
 
 /// A single-use refresh token was sent and the answer not yet stored.
@@ -212,6 +214,21 @@ impl fmt::Debug for GrantRecord {
     }
 }
 
+impl GrantSummary {
+    /// What may be told about a record that cannot be opened: whose it is, and that it can be deleted.
+    #[must_use]
+    pub fn unreadable(key: GrantKey) -> Self {
+        Self {
+            key,
+            state: GrantState::Unreadable,
+            expires_at: None,
+            refreshable: false,
+            unanswered: false,
+            updated_at: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
 /// What may be told about a stored grant: never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -226,7 +243,7 @@ pub struct GrantSummary {
     pub refreshable: bool,
     /// Whether a refresh was sent and its answer not stored.
     pub unanswered: bool,
-    /// When it was last written.
+    /// When it was last written; 1970 where the record cannot be opened.
     pub updated_at: SystemTime,
 }
 

@@ -1,9 +1,8 @@
 //! What this process knows of stored grants, and the writes that must not be lost.
 
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -11,8 +10,8 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use crate::{
-    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap,
-    Versioned,
+    Durability, Errands, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason,
+    StoreError, Swap, Versioned,
     flight::{Boarding, Flights, landed},
 };
 
@@ -40,19 +39,20 @@ pub(crate) struct Grants {
     pub(crate) store: Arc<dyn GrantStore>,
     known: Cache<GrantKey, Arc<Known>>,
     reads: Flights<GrantKey, Read>,
-    /// Refreshed grants the store would not take yet: used by nobody before it does.
-    unsaved: Mutex<HashMap<GrantKey, GrantRecord>>,
+    /// Refreshed grants on their way into the store: used by nobody before they are there.
+    writes: Flights<GrantKey, ()>,
+    pub(crate) errands: Errands,
 }
 
 /// How old knowledge of a shared store may get while in use.
 const RECHECK: Duration = Duration::from_secs(2);
-/// How long a write is tried before its caller is told.
+/// How long a write is waited for before its caller is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(8);
 
 impl Grants {
-    pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64) -> Self {
+    pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64, errands: Errands) -> Self {
         let known = Cache::builder().max_capacity(capacity).build();
-        Self { store, known, reads: Flights::new(), unsaved: Mutex::default() }
+        Self { store, known, reads: Flights::new(), writes: Flights::new(), errands }
     }
 
     /// What is known of a grant, read first if nothing is. Knowledge of a shared store is checked again behind.
@@ -76,24 +76,21 @@ impl Grants {
 
     /// Reads the grant anew.
     pub(crate) async fn read(&self, key: &GrantKey) -> Result<Arc<Known>, StoreError> {
-        let found = self.store.load(key).await?;
-        Ok(self.learn(key, found))
+        let known = look(&*self.store, &self.known, key).await?;
+        self.known.insert(key.clone(), known.clone());
+        Ok(known)
     }
 
     fn board(&self, key: &GrantKey, there: impl FnOnce(&Known) -> bool) -> Boarding<Read> {
-        let (store, known, load_key, commit_key) =
-            (self.store.clone(), self.known.clone(), key.clone(), key.clone());
-        let load = || async move {
-            let read_at = Instant::now();
-            let found = store.load(&load_key).await?;
-            Ok(Arc::new(Known { found, read_at }))
-        };
+        let (store, known, load_key) = (self.store.clone(), self.known.clone(), key.clone());
+        let (commit_known, commit_key) = (self.known.clone(), key.clone());
+        let load = || async move { look(&*store, &known, &load_key).await };
         let commit = move |read: &Read| {
             if let Ok(read) = read {
                 // A refresh may have learned something newer meanwhile.
                 let newer = |old: &Arc<Known>| old.version() > read.version() && old.read_at >= read.read_at;
-                if !known.get(&commit_key).is_some_and(|old| newer(&old)) {
-                    known.insert(commit_key, read.clone());
+                if !commit_known.get(&commit_key).is_some_and(|old| newer(&old)) {
+                    commit_known.insert(commit_key, read.clone());
                 }
             }
         };
@@ -125,54 +122,68 @@ impl Grants {
         Ok(swap)
     }
 
-    /// Writes what a refresh brought, and does not give up: the provider has spent the token before it. A record
-    /// written meanwhile gives way, unless its user revoked the grant or Auth0's copy changed.
-    pub(crate) async fn save(
+    /// Writes what a refresh brought. A record written meanwhile gives way, unless its user revoked the grant, deleted
+    /// it, or Auth0's copy changed.
+    ///
+    /// # Errors
+    /// The store does not take it just now.
+    pub(crate) async fn settle(
         &self,
+        key: &GrantKey,
+        mut seen: Option<u64>,
+        record: &GrantRecord,
+    ) -> Result<(), StoreError> {
+        loop {
+            if matches!(self.write(key, seen, record).await?, Swap::Done(_)) {
+                return Ok(());
+            }
+            let now = self.read(key).await?;
+            if !now.record().is_some_and(|now| gives_way(now, record)) {
+                return Ok(());
+            }
+            seen = now.version();
+        }
+    }
+
+    /// The same, and does not give up: the provider has spent the token before it. The caller is told when it takes too
+    /// long; a task goes on.
+    pub(crate) async fn save(
+        self: &Arc<Self>,
         key: &GrantKey,
         seen: Option<u64>,
         record: GrantRecord,
     ) -> Result<(), Error> {
-        let (until, mut seen, mut pause) = (Instant::now() + WRITE_PATIENCE, seen, Duration::from_millis(50));
-        loop {
-            let written = match self.write(key, seen, &record).await {
-                Ok(Swap::Done(_)) => return Ok(()),
-                Ok(Swap::Conflict) => self.read(key).await,
-                Err(error) => Err(error),
-            };
-            match written {
-                Ok(known) if known.record().is_some_and(|now| gives_way(now, &record)) => {
-                    seen = known.version();
-                    continue;
-                }
-                Ok(known) if known.found.is_some() => return Ok(()),
-                // Deleted meanwhile: the user asked for it.
-                Ok(_) => return Ok(()),
-                Err(error) => {
-                    tracing::error!(event = "grant_write_failed", %error, "a refreshed grant could not be stored yet");
-                }
+        let (this, own, errand) = (self.clone(), key.clone(), self.errands.begin());
+        let saving = || async move {
+            let _errand = errand;
+            let mut pause = Duration::from_millis(50);
+            while let Err(error) = this.settle(&own, seen, &record).await {
+                tracing::error!(event = "grant_write_failed", %error, "a refreshed grant could not be stored yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
             }
-            if Instant::now() >= until {
-                self.unsaved().insert(key.clone(), record);
-                return Err(StoreError::unavailable("a refreshed grant could not be stored").into());
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+        };
+        match self.writes.board(key, || None, saving, |()| ()) {
+            Boarding::There(()) => Ok(()),
+            Boarding::Started(landing) | Boarding::Joined(landing) => saved(landing).await,
         }
     }
 
-    /// Writes what an earlier refresh could not; before anything else is done with the grant.
+    /// Waits for what an earlier refresh could not store yet; before anything else is done with the grant.
     pub(crate) async fn save_leftover(&self, key: &GrantKey) -> Result<(), Error> {
-        let Some(record) = self.unsaved().get(key).cloned() else { return Ok(()) };
-        let seen = self.read(key).await?.version();
-        self.save(key, seen, record).await?;
-        self.unsaved().remove(key);
-        Ok(())
+        match self.writes.under_way(key) {
+            Some(landing) => saved(landing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a refreshed grant is on its way into the store.
+    pub(crate) fn is_saving(&self, key: &GrantKey) -> bool {
+        self.writes.under_way(key).is_some()
     }
 
     /// Writes a state that no version may stand against: the user's own revocation.
     pub(crate) async fn overwrite(&self, key: &GrantKey, record: &GrantRecord) -> Result<(), Error> {
-        self.unsaved().remove(key);
         for _ in 0..8 {
             let seen = self.read(key).await?.version();
             if matches!(self.write(key, seen, record).await?, Swap::Done(_)) {
@@ -184,7 +195,6 @@ impl Grants {
 
     /// Deletes one grant.
     pub(crate) async fn delete(&self, key: &GrantKey) -> Result<bool, StoreError> {
-        self.unsaved().remove(key);
         let was_there = self.store.delete(key).await?;
         self.known.invalidate(key);
         Ok(was_there)
@@ -207,10 +217,44 @@ impl Grants {
             self.known.invalidate(&*key);
         }
     }
+}
 
-    fn unsaved(&self) -> MutexGuard<'_, HashMap<GrantKey, GrantRecord>> {
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// One look into the store. A store that holds an older record than was read or written here has lost writes (a failover, a
+/// backup): it gets the newer one back, or its single-use tokens would be spent twice.
+async fn look(store: &dyn GrantStore, known: &Cache<GrantKey, Arc<Known>>, key: &GrantKey) -> Read {
+    let read_at = Instant::now();
+    let found = store.load(key).await?;
+    let ours = known.get(key).filter(|ours| has_gone_back(found.as_ref(), ours));
+    let Some(Versioned { record, .. }) = ours.as_ref().and_then(|ours| ours.found.as_ref()) else {
+        return Ok(Arc::new(Known { found, read_at }));
+    };
+    let found = match store.swap(key, found.map(|found| found.version), record).await? {
+        Swap::Done(version) => {
+            tracing::error!(
+                event = "store_went_back",
+                "the store held an older grant than it had taken before; it got the newer one back"
+            );
+            Some(Versioned::new(record.clone(), version))
+        }
+        // It was our own knowledge that grew between the two.
+        Swap::Conflict => store.load(key).await?,
+    };
+    Ok(Arc::new(Known { found, read_at: Instant::now() }))
+}
+
+/// Versions only grow, over deletions too: a lower one of the same grant is a state from before.
+fn has_gone_back(found: Option<&Versioned>, ours: &Known) -> bool {
+    let (Some(found), Some(ours)) = (found, &ours.found) else { return false };
+    found.version < ours.version
+        && found.record.origin == ours.record.origin
+        && found.record.updated_at <= ours.record.updated_at
+}
+
+/// Waits for a write, for a while.
+async fn saved(landing: tokio::sync::watch::Receiver<Option<()>>) -> Result<(), Error> {
+    let unsaved = || StoreError::unavailable("a refreshed grant could not be stored yet").into();
+    let landing = tokio::time::timeout(WRITE_PATIENCE, landed(landing)).await;
+    landing.ok().flatten().ok_or_else(unsaved)
 }
 
 /// Whether the stored record gives way to what a refresh brought.

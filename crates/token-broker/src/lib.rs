@@ -9,6 +9,7 @@ mod by_vault;
 mod call;
 mod choose;
 mod digest;
+mod errands;
 mod error;
 mod flight;
 mod grant;
@@ -27,6 +28,7 @@ pub use self::{
     ask::{Ask, Selector},
     broker::Broker,
     builder::{BrokerBuilder, BuildError},
+    errands::Errands,
     error::{Error, Reason},
     grant::{Fingerprint, GrantKey, GrantRecord, GrantState, GrantSummary, Intent},
     provider::{Provider, Source},

@@ -91,7 +91,8 @@ impl Broker {
             connections.as_ref().is_none_or(|names: &Vec<String>| names.iter().any(|name| name == connection))
         };
         let of_user = |user: &str| selector.user.as_deref().is_none_or(|wanted| wanted == user);
-        let filter = GrantFilter::new(selector.user.clone(), connections.clone());
+        let filter =
+            GrantFilter::new(selector.user.clone(), connections.clone()).of_tenant(inner.tenant.to_string());
         let users = match (&selector.user, &connections) {
             (None, None) => inner.users.invalidate_all(),
             (Some(user), None) => u64::from(inner.users.invalidate(user)),
@@ -220,7 +221,12 @@ impl Inner {
         let held = match ask.subject_token.filter(|_| self.vault.serves(ask)) {
             Some(subject) => {
                 let key = self.vault.key(ask, account.connection(), account.user_id());
-                Some(self.vault.get(&key, subject).await?.0)
+                match self.vault.get(&key, subject).await {
+                    Ok((held, _)) => Some(held),
+                    // The provider has refused the grant already: there is nothing to revoke, and much to forget.
+                    Err(error) if error.is_reconnect() => None,
+                    Err(error) => return Err(error),
+                }
             }
             None => None,
         };

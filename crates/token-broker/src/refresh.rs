@@ -1,6 +1,8 @@
 //! Refresh at the provider: by one party at a time, with nothing spent before it is written down and nothing used
 //! before it is stored.
 
+mod second_opinion;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -9,16 +11,14 @@ use std::{
 
 use idp_adapters::RefreshRule;
 use mgmt_auth::SecretReader;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::Instant;
 use tracing::Instrument;
 use user_store::{User, UserStore};
 
 use crate::{
-    Account, AccountSelector, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source,
-    Swap, Transport,
+    Account, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source, Swap, Transport,
     call::{CallError, refresh},
-    choose::{Choice, choose},
     digest::{DeadMarks, Digest},
     flight::{Boarding, Flights, landed},
     grant::{Intent, seconds},
@@ -110,7 +110,15 @@ impl Refresher {
         let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         let paused = || self.paused(&key).map(Err);
-        self.flights.board(&key, paused, move || async move { this.run(job).await }.instrument(span), |_| ())
+        let errand = job.provider.rotates().then(|| self.grants.errands.begin());
+        let run = move || {
+            async move {
+                let _errand = errand;
+                this.run(job).await
+            }
+            .instrument(span)
+        };
+        self.flights.board(&key, paused, run, |_| ())
     }
 
     fn paused(&self, key: &GrantKey) -> Option<Error> {
@@ -146,7 +154,8 @@ impl Refresher {
             Err(_) => None,
         };
         let outcome = self.with_lease(job, lease.as_ref()).await;
-        if let Some(lease) = &lease
+        // Nobody else may spend a token whose successor is on its way into the store: then the lease ends by itself.
+        if let Some(lease) = lease.as_ref().filter(|_| !self.grants.is_saving(&job.key))
             && self.grants.store.release(&job.key, lease).await.is_err()
         {
             tracing::debug!("a lease could not be given back; it ends by itself");
@@ -206,30 +215,23 @@ impl Refresher {
             let cut_off = record.intent.is_some();
             let mut version = found.and_then(Known::version);
             if rotates {
-                record.intent = Some(Intent { at: seconds(SystemTime::now()) });
-                record.updated_at = SystemTime::now();
-                match self.grants.write(&job.key, version, &record).await? {
-                    Swap::Done(written) => version = Some(written),
-                    Swap::Conflict => {
-                        known = Some(self.grants.read(&job.key).await?);
-                        continue;
-                    }
-                }
-            }
-            if lease.is_some_and(|lease| lease.left() < CALL_TIMEOUT) {
-                return Err(busy());
+                let Some(noted) = self.note(job, &mut record, version, lease).await? else {
+                    known = Some(self.grants.read(&job.key).await?);
+                    continue;
+                };
+                version = Some(noted);
             }
             let asked = SystemTime::now();
             match refresh(&job.provider, &*self.transport, &self.secrets, &spent).await {
                 Ok(refreshed) => {
                     let new = succeed(&record, &refreshed, asked);
-                    return match self.grants.save(&job.key, version, new.clone()).await {
-                        Err(_) if !rotates => {
-                            self.grants.keep_here(&job.key, new, version);
-                            Ok(())
-                        }
-                        other => other,
-                    };
+                    if rotates {
+                        return self.grants.save(&job.key, version, new).await;
+                    }
+                    if self.grants.settle(&job.key, version, &new).await.is_err() {
+                        self.grants.keep_here(&job.key, new, version);
+                    }
+                    return Ok(());
                 }
                 Err(CallError::Permanent) => {
                     match self.second_opinion(job, &record, &mut copy, version, cut_off).await? {
@@ -249,6 +251,31 @@ impl Refresher {
         Err(busy())
     }
 
+    /// Writes down that a single-use token is about to be sent, while there is lease enough for the answer. `None`:
+    /// somebody else has written first.
+    async fn note(
+        &self,
+        job: &Job,
+        record: &mut GrantRecord,
+        version: Option<u64>,
+        lease: Option<&Lease>,
+    ) -> Result<Option<u64>, Error> {
+        let short = || lease.is_some_and(|lease| lease.left() < CALL_TIMEOUT);
+        if short() {
+            return Err(busy());
+        }
+        let before = record.intent.replace(Intent { at: seconds(SystemTime::now()) });
+        record.updated_at = SystemTime::now();
+        let Swap::Done(noted) = self.grants.write(&job.key, version, record).await? else { return Ok(None) };
+        if short() {
+            // Nothing was sent: the note must not make a later refusal look like a loss.
+            record.intent = before;
+            self.put(job, record.clone(), Some(noted)).await;
+            return Err(busy());
+        }
+        Ok(Some(noted))
+    }
+
     async fn read(&self, job: &Job) -> Result<Arc<Known>, Error> {
         self.grants.save_leftover(&job.key).await?;
         Ok(self.grants.read(&job.key).await?)
@@ -260,7 +287,8 @@ impl Refresher {
         known
             .and_then(Known::record)
             .filter(|record| copy.is_origin_of(record, keys))
-            .cloned()
+            // Under the newest key, like the record itself: an old key can go once no record is sealed with it.
+            .map(|record| GrantRecord { origin: copy.fingerprint(keys), ..record.clone() })
             .unwrap_or_else(|| GrantRecord::starting(copy.fingerprint(keys), copy.refresh.clone()))
     }
 
@@ -294,80 +322,6 @@ impl Refresher {
             young.insert(key.clone(), full_at);
         }
         may
-    }
-
-    /// The provider says that the grant is dead. Before it is believed: somebody may have refreshed already, or the
-    /// user may have logged in anew. `Some` is the knowledge to go on with, `None` that there is something to serve.
-    async fn second_opinion(
-        &self,
-        job: &Job,
-        sent: &GrantRecord,
-        copy: &mut Copy,
-        version: Option<u64>,
-        cut_off: bool,
-    ) -> Result<Option<Option<Arc<Known>>>, Error> {
-        let secret =
-            |record: &GrantRecord| record.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
-        if let Ok(now) = self.grants.read(&job.key).await
-            && now.record().is_some_and(|now| secret(now) != secret(sent))
-        {
-            return Ok(Some(Some(now)));
-        }
-        match self.changed_copy(job, copy).await {
-            Ok(Some(new)) => {
-                let serves = new.bearer.as_ref().is_some_and(|token| job.avoid != Some(Digest::of(token)));
-                *copy = new;
-                if serves {
-                    return Ok(None);
-                }
-                return Ok(Some(self.grants.read(&job.key).await.ok()));
-            }
-            Ok(None) => {}
-            Err(error) => {
-                // Auth0 cannot be asked: nothing is concluded. The provider has answered, so nothing is open either.
-                self.put(job, GrantRecord { intent: None, ..sent.clone() }, version).await;
-                return Err(error);
-            }
-        }
-        let until = seconds(SystemTime::now() + DEAD_COOL_DOWN);
-        let state = GrantState::Dead { until, lost: cut_off };
-        self.put(
-            job,
-            GrantRecord { state, intent: None, updated_at: SystemTime::now(), ..sent.clone() },
-            version,
-        )
-        .await;
-        if let Some(token) = &copy.bearer {
-            self.marks.mark(Digest::of(token));
-        }
-        if cut_off {
-            tracing::error!(event = "refresh_lost", provider = %job.provider.name, "a spent refresh token's successor was lost");
-            return Err(Error::refresh_lost(&job.account));
-        }
-        Err(Error::reconnect(&job.account, Source::Identities, REFUSED))
-    }
-
-    /// Writes what is good to know but not needed.
-    async fn put(&self, job: &Job, record: GrantRecord, version: Option<u64>) {
-        match self.grants.write(&job.key, version, &record).await {
-            Ok(Swap::Done(_)) => {}
-            Ok(Swap::Conflict) => drop(self.grants.read(&job.key).await),
-            Err(_) => self.grants.keep_here(&job.key, record, version),
-        }
-    }
-
-    /// Auth0's copy as it is now, if it is another one.
-    async fn changed_copy(&self, job: &Job, copy: &Copy) -> Result<Option<Copy>, Error> {
-        let user = self.users.reread(&job.key.user, &job.user).await?.user;
-        if user.is_blocked() {
-            return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
-        }
-        let selector = AccountSelector::from(&job.account);
-        let Choice::One(identity) = choose(&user, &job.provider, Some(&selector)) else { return Ok(None) };
-        let new = Copy::of(identity);
-        let keys = self.grants.store.keys();
-        let changed = new.fingerprint(keys) != copy.fingerprint(keys);
-        Ok((changed && (new.bearer.is_some() || new.refresh.is_some())).then_some(new))
     }
 }
 

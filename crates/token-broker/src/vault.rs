@@ -146,13 +146,24 @@ pub(crate) struct Held {
 
 type Landed = Result<Held, Error>;
 
+/// How long what the vault said counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ages {
+    /// A result.
+    pub(crate) kept: Duration,
+    /// That it holds nothing.
+    pub(crate) absent: Duration,
+}
+
 /// The vault and what it gave lately.
 #[derive(Debug)]
 pub(crate) struct Vault {
     exchange: Arc<dyn Exchange>,
     settings: Option<VaultSettings>,
-    cache_ttl: Duration,
+    ages: Ages,
     held: Cache<VaultKey, Held>,
+    /// Where it held nothing, and when it said so by either clock.
+    absent: Cache<VaultKey, (Instant, SystemTime)>,
     flights: Flights<VaultKey, Landed>,
     shared: Option<Shared>,
     /// How often something was forgotten: what was asked before is not shared after.
@@ -163,17 +174,21 @@ impl Vault {
     pub(crate) fn new(
         exchange: Arc<dyn Exchange>,
         settings: Option<VaultSettings>,
-        cache_ttl: Duration,
         capacity: u64,
+        ages: Ages,
         shared: Option<Shared>,
     ) -> Self {
         // moka's clock is not Tokio's: its expiry only bounds memory.
         let held = Cache::builder()
             .max_capacity(capacity)
-            .time_to_live(cache_ttl.saturating_add(Duration::from_secs(60)))
+            .time_to_live(ages.kept.saturating_add(Duration::from_secs(60)))
+            .build();
+        let absent = Cache::builder()
+            .max_capacity(capacity)
+            .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
             .build();
         let (flights, forgotten) = (Flights::new(), Arc::default());
-        Self { exchange, settings, cache_ttl, held, flights, shared, forgotten }
+        Self { exchange, settings, ages, held, absent, flights, shared, forgotten }
     }
 
     /// Whether the vault can be asked for this caller at all.
@@ -196,6 +211,19 @@ impl Vault {
     /// A kept result that still holds.
     pub(crate) fn peek(&self, key: &VaultKey) -> Option<Held> {
         self.held.get(key).filter(|held| held.until > Instant::now())
+    }
+
+    /// Whether the vault has just said that it holds nothing there. A caller token issued since may mean that the user
+    /// has connected the account.
+    pub(crate) fn is_absent(&self, key: &VaultKey, issued_at: SystemTime) -> bool {
+        self.absent
+            .get(key)
+            .is_some_and(|(since, wall)| since.elapsed() < self.ages.absent && issued_at <= wall)
+    }
+
+    /// Notes that the vault holds nothing there.
+    pub(crate) fn note_absent(&self, key: VaultKey) {
+        self.absent.insert(key, (Instant::now(), SystemTime::now()));
     }
 
     /// A kept result, or that of an exchange with the caller's token.
@@ -256,7 +284,7 @@ impl Vault {
         subject: BearerToken,
         dead: Option<Digest>,
     ) -> impl Future<Output = Landed> + Send + 'static {
-        let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.cache_ttl);
+        let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.ages.kept);
         let (shared, forgotten) = (self.shared.clone(), self.forgotten.clone());
         let before = forgotten.load(Ordering::Acquire);
         let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection, outcome = tracing::field::Empty);
@@ -285,6 +313,8 @@ impl Vault {
     pub(crate) fn forget(&self, matches: impl Fn(&VaultKey) -> bool) -> u64 {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.flights.abandon_matching(&matches);
+        let absent: Vec<_> = self.absent.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
+        absent.iter().for_each(|key| self.absent.invalidate(&**key));
         let hits: Vec<_> = self.held.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
         hits.iter().map(|key| u64::from(self.held.remove(&**key).is_some())).sum()
     }

@@ -30,3 +30,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[test]
+fn it_runs() {
+    main().unwrap();
+}

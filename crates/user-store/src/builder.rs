@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use mgmt_auth::Priority;
 use moka::sync::Cache;
 
 use crate::{
@@ -23,6 +24,7 @@ pub struct UserStoreBuilder {
     ages: Ages,
     capacity: u64,
     shared: Option<Arc<dyn SharedUserStore>>,
+    priority: Priority,
 }
 
 impl UserStoreBuilder {
@@ -32,7 +34,7 @@ impl UserStoreBuilder {
             stale: Duration::from_secs(3600),
             negative: Duration::from_secs(5),
         };
-        Self { directory, tenant, ages, capacity: 100_000, shared: None }
+        Self { directory, tenant, ages, capacity: 100_000, shared: None, priority: Priority::Caller }
     }
 
     /// How long a record serves (10 min); renewed behind from 80 % of it while in use.
@@ -66,6 +68,13 @@ impl UserStoreBuilder {
         self
     }
 
+    /// How urgent look-ups are: for callers, unless this store belongs to a job that nobody waits for. Renewals behind are
+    /// always background work.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// The store. Nothing is looked up yet.
     pub fn build(self) -> UserStore {
         let ages = Ages { stale: self.ages.stale.max(self.ages.cache), ..self.ages };
@@ -81,6 +90,7 @@ impl UserStoreBuilder {
             directory: self.directory,
             shared: self.shared.map(|store| Shared { store, tenant }),
             ages,
+            priority: self.priority,
             records,
             missing: Cache::builder()
                 .max_capacity(missing)

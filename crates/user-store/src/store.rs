@@ -53,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) shared: Option<Shared>,
     pub(crate) ages: Ages,
+    pub(crate) priority: Priority,
     pub(crate) records: Cache<Arc<str>, Arc<Record>>,
     /// Users Auth0 does not know. A cache of its own, so that unknown ids cannot push out known users.
     pub(crate) missing: Cache<Arc<str>, Instant>,
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
 #[derive(Clone, Copy)]
 struct Errand {
     priority: Priority,
+    /// Nobody waits: only something better than what is there counts.
+    behind: bool,
     /// The caller token's time of issue.
     than: Option<SystemTime>,
     /// Shared copies count only when looked up after this.
@@ -73,7 +76,9 @@ struct Errand {
 }
 
 impl Errand {
-    const PLAIN: Errand = Errand { priority: Priority::Caller, than: None, after: None };
+    fn plain(priority: Priority) -> Self {
+        Self { priority, behind: false, than: None, after: None }
+    }
 }
 
 impl UserStore {
@@ -95,7 +100,7 @@ impl UserStore {
     pub async fn get(&self, user_id: &str) -> Result<Lookup, Error> {
         match self.hit(user_id)? {
             Some(record) => Ok(record.found(Found::Hit)),
-            None => self.wait(user_id, Errand::PLAIN).await,
+            None => self.wait(user_id, Errand::plain(self.inner.priority)).await,
         }
     }
 
@@ -105,7 +110,7 @@ impl UserStore {
     /// # Errors
     /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the record at hand.
     pub async fn get_newer(&self, user_id: &str, than: SystemTime) -> Result<Lookup, Error> {
-        let errand = Errand { than: Some(than), ..Errand::PLAIN };
+        let errand = Errand { than: Some(than), ..Errand::plain(self.inner.priority) };
         let Some(record) = self.hit(user_id)? else { return self.wait(user_id, errand).await };
         if than <= record.as_of || !record.take_newer_read(Instant::now()) {
             return Ok(record.found(Found::Hit));
@@ -123,7 +128,7 @@ impl UserStore {
     /// # Errors
     /// As [`UserStore::get`]; an old record is no answer here.
     pub async fn reread(&self, user_id: &str, seen: &Arc<User>) -> Result<Lookup, Error> {
-        let errand = Errand { after: Some(seen.fetched_at()), ..Errand::PLAIN };
+        let errand = Errand { after: Some(seen.fetched_at()), ..Errand::plain(self.inner.priority) };
         let seen = seen.clone();
         self.load(user_id, errand, move |now| {
             !Arc::ptr_eq(&now.user, &seen) && now.user.fetched_at() >= seen.fetched_at()
@@ -180,7 +185,7 @@ impl UserStore {
     /// Auth0 gave no answer, or an answer of refusal.
     pub async fn connected_accounts(&self, user_id: &str) -> Result<Vec<ConnectedAccount>, Error> {
         check_id(user_id)?;
-        self.inner.directory.connected_accounts(user_id, Priority::Caller).await
+        self.inner.directory.connected_accounts(user_id, self.inner.priority).await
     }
 
     /// A record that serves as it is; one that is due is renewed behind.
@@ -196,7 +201,7 @@ impl UserStore {
             Phase::Fresh => Ok(Some(record)),
             Phase::Renew => {
                 if record.may_reload(now) {
-                    let errand = Errand { priority: Priority::Background, ..Errand::PLAIN };
+                    let errand = Errand { behind: true, ..Errand::plain(Priority::Background) };
                     // Nobody waits for this one; its outcome is kept by its own task.
                     drop(self.board(user_id, errand, |_| false));
                 }
@@ -287,7 +292,7 @@ impl Inner {
             match record.phase(born, &self.ages) {
                 Phase::Fresh => return Ok(Arc::new(record)),
                 // Whoever waits takes it and has it renewed behind; a renewal wants better.
-                Phase::Renew if errand.priority == Priority::Caller => return Ok(Arc::new(record)),
+                Phase::Renew if !errand.behind => return Ok(Arc::new(record)),
                 Phase::Excused => copy = Some(record),
                 Phase::Renew | Phase::Over => {}
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mgmt_auth::Tenant;
 use token_broker::Broker;
@@ -18,6 +19,10 @@ use crate::plan::{PlanParts, ProviderPlan};
 use crate::proxy::{self, UpstreamClient, UpstreamTimeouts};
 use crate::route::VirtualHosts;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
+
+/// How long a call waits for its turn at the Management API: for a caller, and behind.
+const CALLER_WAIT: Duration = Duration::from_secs(10);
+const BACKGROUND_WAIT: Duration = Duration::from_secs(60);
 
 /// Why the application cannot be built. The settings were validated before, so most of these are surprises.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +56,7 @@ impl App {
     /// # Errors
     /// The store cannot be opened, or a part cannot be built from these settings.
     pub async fn new(settings: &Settings, metrics: Metrics, audit: Audit) -> Result<Self, StartError> {
-        Self::over(settings, Stores::open(&settings.store).await?, metrics, audit)
+        Self::over(settings, Stores::open(settings).await?, metrics, audit)
     }
 
     /// Composes the application over a store that is open already.
@@ -74,7 +79,9 @@ impl App {
         };
         let mut broker = Broker::builder(tenant.clone(), users)
             .store(Arc::clone(&stores.grants))
+            .errands(stores.errands.clone())
             .cache_ttl(settings.users.cache_ttl)
+            .negative_ttl(settings.users.negative_ttl)
             .capacity(settings.users.capacity);
         if let Some(redis) = &stores.redis {
             broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
@@ -155,6 +162,8 @@ fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
         .audience(own.audience.clone())
         .credentials(convert::credentials(credentials))
         .connect_timeout(settings.server.timeouts.connect)
+        // Nobody waits for the allowance longer than for a provider.
+        .longest_waits(settings.server.timeouts.response.min(CALLER_WAIT), BACKGROUND_WAIT)
         .keys(mgmt_auth::KeyPolicy { max_age: keys.max_age, cooldown: keys.cooldown, stale: keys.stale })
         .build()
         .map_err(|error| StartError::Tenant(error.to_string()))

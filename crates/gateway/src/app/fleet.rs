@@ -18,8 +18,11 @@ use crate::caller::LogoutMarks;
 use crate::problem::Problem;
 use crate::server::admin::{BlockEntry, BlockRequest, Reach, Selector};
 
-/// The record's name in the store.
-pub(crate) const NAME: &str = "orders/1";
+/// The record's name in the store. Two tenants in one store are two fleets.
+pub(crate) fn name(tenant: &str) -> String {
+    format!("orders/1/{tenant}")
+}
+
 /// How old a copy may get.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The same where nobody else writes.
@@ -30,6 +33,7 @@ const ATTEMPTS: usize = 16;
 /// The standing orders of this process, and of all that share its store. Outlives reloads.
 pub(crate) struct Fleet {
     record: Option<Arc<dyn RecordStore>>,
+    name: String,
     /// What is obeyed: the store's copy with our own unwritten orders carried out on it.
     standing: ArcSwap<Orders>,
     marks: LogoutMarks,
@@ -67,20 +71,21 @@ pub(crate) enum Standing {
 impl Fleet {
     /// Orders for this process alone, gone with it.
     pub(crate) fn alone() -> Self {
-        Self::new(None)
+        Self::new(None, String::new())
     }
 
-    /// Orders kept in a store.
-    pub(crate) fn kept(record: Arc<dyn RecordStore>) -> Self {
-        Self::new(Some(record))
+    /// A tenant's orders, kept in a store.
+    pub(crate) fn kept(record: Arc<dyn RecordStore>, tenant: &str) -> Self {
+        Self::new(Some(record), name(tenant))
     }
 
-    fn new(record: Option<Arc<dyn RecordStore>>) -> Self {
+    fn new(record: Option<Arc<dyn RecordStore>>, name: String) -> Self {
         let mut own = [0; 8];
         // Without randomness a replica at worst does again what it has done.
         let _ = getrandom::fill(&mut own);
         Self {
             record,
+            name,
             standing: ArcSwap::default(),
             marks: LogoutMarks::default(),
             state: Mutex::default(),
@@ -195,7 +200,7 @@ impl Fleet {
             for past in self.to_obey() {
                 obey(past).await;
             }
-            let _ = tokio::time::timeout(period, record.wait(NAME)).await;
+            let _ = tokio::time::timeout(period, record.wait(&self.name)).await;
         }
     }
 
@@ -214,7 +219,7 @@ impl Fleet {
     /// One look at the store, and its copy taken over.
     async fn look(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
         let seen = self.state().version;
-        match record.read(NAME, seen).await? {
+        match record.read(&self.name, seen).await? {
             Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
                 let copy = Orders::decode(&bytes)
                     .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
@@ -236,7 +241,7 @@ impl Fleet {
     async fn put_back(&self, record: &dyn RecordStore, there: Option<u64>) -> Result<(), StoreError> {
         let bytes = self.state().copy.encode();
         // On a conflict somebody else was faster; the next look tells.
-        if let Swap::Done(version) = record.write(NAME, there, &bytes).await? {
+        if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
             self.state().version = Some(version);
         }
         Ok(())
@@ -255,7 +260,7 @@ impl Fleet {
                 }
                 (self.carried_out(&state), state.version, state.pending.len())
             };
-            match record.write(NAME, seen, &next.encode()).await? {
+            match record.write(&self.name, seen, &next.encode()).await? {
                 Swap::Done(version) => {
                     let mut state = self.state();
                     (state.copy, state.version) = (next, Some(version));

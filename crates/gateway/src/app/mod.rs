@@ -29,7 +29,7 @@ use url::Url;
 
 pub use build::StartError;
 pub(crate) use context::{Attempt, RequestContext, Trail};
-pub(crate) use fleet::{Fleet as Orders, NAME as ORDERS};
+pub(crate) use fleet::{Fleet as Orders, name as orders_of};
 pub use provider::ProviderRuntime;
 pub(crate) use question::Question;
 pub use stores::Stores;

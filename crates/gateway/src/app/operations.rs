@@ -74,7 +74,11 @@ impl Operations for App {
 
     fn grants(&self) -> BoxFuture<'_, Result<Vec<GrantEntry>, Problem>> {
         Box::pin(async move {
-            let list = self.stores.grants.list(&token_broker::GrantFilter::default()).await;
+            let list = self
+                .stores
+                .grants
+                .list(&token_broker::GrantFilter::default().of_tenant(self.tenant.domain()))
+                .await;
             let list = list.map_err(|error| Problem::new(Code::StoreUnavailable).cause(error.to_string()))?;
             Ok(list.into_iter().map(GrantEntry::from).collect())
         })

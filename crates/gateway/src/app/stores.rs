@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use token_broker::{FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
+use token_broker::{Errands, FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
 
 use super::StartError;
 use super::fleet::{Fleet, Standing};
 use crate::caller::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
-use crate::config::{SecretSource, StoreKind, StoreSettings};
+use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
 
 /// Ids of proofs and logout tokens that one process remembers.
 const REPLAYS: usize = 1 << 20;
@@ -24,6 +24,8 @@ pub struct Stores {
     pub(crate) redis: Option<Arc<RedisStore>>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) replays: Arc<dyn ReplayStore>,
+    /// Refreshes that an orderly end waits for, over reloads.
+    pub(crate) errands: Errands,
     /// What every replica's DPoP nonces are made from.
     pub(crate) nonce_key: [u8; 32],
     /// What the store did not promise when it was asked last.
@@ -33,25 +35,27 @@ pub struct Stores {
 /// What a store was opened with: a reload that changes none of it keeps the store.
 #[derive(Clone, Default)]
 struct Origin {
+    tenant: String,
     kind: StoreKind,
     place: String,
     keys: Option<SecretString>,
 }
 
 impl Origin {
-    fn of(settings: &StoreSettings) -> Result<Self, StartError> {
+    fn of(settings: &Settings) -> Result<Self, StartError> {
+        let (tenant, settings) = (settings.tenant.domain.clone(), &settings.store);
         let keys = || {
             let path = settings.encryption_keys_file.as_deref();
             let path = path.ok_or_else(|| bad("store.encryption_keys_file is not set"))?;
             read(path).map(Some)
         };
         Ok(match settings.kind {
-            StoreKind::Memory => Self::default(),
+            StoreKind::Memory => Self { tenant, ..Self::default() },
             StoreKind::File => {
                 let path = settings.path.as_deref().ok_or_else(|| bad("store.path is not set"))?;
-                Self { kind: StoreKind::File, place: path.display().to_string(), keys: keys()? }
+                Self { tenant, kind: StoreKind::File, place: path.display().to_string(), keys: keys()? }
             }
-            StoreKind::Redis => Self { kind: StoreKind::Redis, place: url(settings)?, keys: keys()? },
+            StoreKind::Redis => Self { tenant, kind: StoreKind::Redis, place: url(settings)?, keys: keys()? },
         })
     }
 
@@ -64,9 +68,9 @@ impl Origin {
         self.kind == other.kind && self.place == other.place
     }
 
-    fn has_keys_of(&self, other: &Self) -> bool {
+    fn has_tenant_and_keys_of(&self, other: &Self) -> bool {
         let text = |origin: &Self| origin.keys.as_ref().map(|keys| keys.expose_secret().to_owned());
-        text(self) == text(other)
+        self.tenant == other.tenant && text(self) == text(other)
     }
 }
 
@@ -93,28 +97,37 @@ impl Stores {
     ///
     /// # Errors
     /// The store cannot be used as it is configured: a file that is torn or in use, keys that do not open what is there.
-    pub async fn open(settings: &StoreSettings) -> Result<Arc<Self>, StartError> {
+    pub async fn open(settings: &Settings) -> Result<Arc<Self>, StartError> {
+        Self::open_with(settings, Errands::new()).await
+    }
+
+    async fn open_with(settings: &Settings, errands: Errands) -> Result<Arc<Self>, StartError> {
         let origin = Origin::of(settings)?;
         let stores = match origin.kind {
             StoreKind::Memory => Self::memory(),
             StoreKind::File => {
-                let path = settings.path.clone().unwrap_or_default();
+                let path = settings.store.path.clone().unwrap_or_default();
                 let file = FileStore::open(path, origin.ring()?).await;
                 Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
             }
             StoreKind::Redis => Self::redis(origin)?,
         };
         stores.first_look().await?;
-        Ok(Arc::new(stores))
+        Ok(Arc::new(Self { errands, ..stores }))
+    }
+
+    /// Waits until no refreshed grant is on its way into a store: an end before that loses it.
+    pub(crate) async fn settled(&self) {
+        self.errands.finished().await;
     }
 
     /// The store under new settings: the same one where they say the same, with its orders carried over where not.
     ///
     /// # Errors
     /// As [`Stores::open`].
-    pub async fn reopened(self: &Arc<Self>, settings: &StoreSettings) -> Result<Arc<Self>, StartError> {
+    pub async fn reopened(self: &Arc<Self>, settings: &Settings) -> Result<Arc<Self>, StartError> {
         let origin = Origin::of(settings)?;
-        if origin.has_place_of(&self.origin) && origin.has_keys_of(&self.origin) {
+        if origin.has_place_of(&self.origin) && origin.has_tenant_and_keys_of(&self.origin) {
             return Ok(Arc::clone(self));
         }
         let stores = match (&self.file, origin.kind) {
@@ -124,11 +137,14 @@ impl Stores {
                 Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
             }
             (_, StoreKind::Redis) => Self::redis(origin)?,
-            _ => return Self::open(settings).await.inspect(|stores| stores.fleet.inherit(&self.fleet)),
+            _ => {
+                let stores = Self::open_with(settings, self.errands.clone()).await;
+                return stores.inspect(|stores| stores.fleet.inherit(&self.fleet));
+            }
         };
         stores.fleet.inherit(&self.fleet);
         stores.first_look().await?;
-        Ok(Arc::new(stores))
+        Ok(Arc::new(Self { errands: self.errands.clone(), ..stores }))
     }
 
     fn memory() -> Self {
@@ -141,6 +157,7 @@ impl Stores {
             redis: None,
             fleet: Arc::new(Fleet::alone()),
             replays: Arc::new(MemoryReplays::new(REPLAYS)),
+            errands: Errands::new(),
             nonce_key,
             broken_promises: Mutex::default(),
         }
@@ -148,9 +165,9 @@ impl Stores {
 
     fn file(origin: Origin, file: Arc<FileStore>) -> Self {
         Self {
+            fleet: Arc::new(Fleet::kept(file.clone(), &origin.tenant)),
             origin,
             grants: file.clone(),
-            fleet: Arc::new(Fleet::kept(file.clone())),
             nonce_key: file.keys().derive("dpop-nonce"),
             file: Some(file),
             ..Self::memory()
@@ -161,9 +178,9 @@ impl Stores {
         let redis = RedisStore::new(&origin.place, origin.ring()?).map_err(|error| bad(error.to_string()))?;
         let redis = Arc::new(redis);
         Ok(Self {
+            fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),
             origin,
             grants: redis.clone(),
-            fleet: Arc::new(Fleet::kept(redis.clone())),
             replays: Arc::new(SharedReplays(redis.clone())),
             nonce_key: GrantStore::keys(&*redis).derive("dpop-nonce"),
             redis: Some(redis),

@@ -148,7 +148,7 @@ fn filter(
         (Some(connection), None) => Some(vec![connection.to_owned()]),
         (None, own) => own,
     };
-    GrantFilter::new(user.map(str::to_owned), connections)
+    GrantFilter::new(user.map(str::to_owned), connections).of_tenant(&*settings.tenant.domain)
 }
 
 /// Deletes, and tells the replicas of a fleet to forget what they know.
@@ -170,7 +170,7 @@ async fn from_store(
         count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
     }
     if let Some(redis) = fleet {
-        Orders::kept(redis).forget(selector).await;
+        Orders::kept(redis, &settings.tenant.domain).forget(selector).await;
     }
     Ok(count)
 }

@@ -65,6 +65,10 @@ pub(super) async fn run(
             Some(tell) => Some(Box::new(move |at| tell(at.listen, at.admin_listen))),
             None => None,
         },
+        settle: {
+            let current = Arc::clone(&running.app);
+            Box::pin(async move { current.load().stores().settled().await })
+        },
         lifecycle: Lifecycle::default(),
     };
     match serve(parts).await {
@@ -112,7 +116,7 @@ impl Running {
         };
         let failed = |error: StartError| ReloadError(vec![error.to_string()]);
         // What was blocked stays blocked, what was used stays used, and the store's file stays open.
-        let stores = self.app.load().stores().reopened(&settings.store).await.map_err(failed)?;
+        let stores = self.app.load().stores().reopened(&settings).await.map_err(failed)?;
         let app = App::over(&settings, stores, telemetry.metrics().clone(), telemetry.audit().clone());
         let app = Arc::new(app.map_err(failed)?);
         app.warm().await;

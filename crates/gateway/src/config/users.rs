@@ -19,7 +19,7 @@ pub struct UserSettings {
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub stale_ttl: Duration,
-    /// How long the answer "no such user" is kept.
+    /// How long the answer "no such user" is kept, and "not in the vault" where another source follows.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub negative_ttl: Duration,

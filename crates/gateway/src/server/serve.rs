@@ -8,7 +8,7 @@ use super::{
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Validates the configuration anew and swaps it in; the server's own part comes back as new [`Options`] through
@@ -38,6 +38,9 @@ pub struct ServeParts<H> {
     pub telemetry: Telemetry,
     /// Called with the real addresses once both listeners are bound.
     pub on_listening: Option<Box<dyn FnOnce(Listening) + Send>>,
+    /// Ends when nothing is under way that must not be cut off: refreshed grants that are not stored yet. Waited for, within
+    /// bounds, after the last connection.
+    pub settle: BoxFuture<'static, ()>,
     /// For embedding: advance it to end the server without a signal.
     pub lifecycle: Lifecycle,
 }
@@ -56,7 +59,7 @@ pub struct Listening {
 /// # Errors
 /// When a listener cannot be bound, or the process cannot receive signals.
 pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
-    let ServeParts { options, handler, operations, load, telemetry, on_listening, lifecycle } = parts;
+    let ServeParts { options, handler, operations, load, telemetry, on_listening, settle, lifecycle } = parts;
     let metrics = telemetry.metrics().clone();
     let public = Server::bind(options.clone(), handler, metrics.clone(), lifecycle.clone()).await?;
     let reload = reloader(load, public.reconfigure(), telemetry.clone());
@@ -80,8 +83,11 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
     }
     let admin = tokio::spawn(admin.run());
     let hangups = tokio::spawn(hangups(reload));
-    let ender = tokio::spawn(end_on_signal(lifecycle.clone(), options.drain));
+    let mut ender = tokio::spawn(end_on_signal(lifecycle.clone(), options.drain));
     public.run().await;
+    if !(ender.is_finished() && matches!((&mut ender).await, Ok(true))) {
+        settled(settle).await;
+    }
     lifecycle.advance(Stage::Aborted);
     ender.abort();
     hangups.abort();
@@ -89,6 +95,28 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
     tracing::info!(event = "stopped", "all connections have ended");
     telemetry.shutdown().await;
     Ok(())
+}
+
+/// How long what must not be cut off is waited for: as long as a call to a token endpoint may take.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// Waits for what must not be cut off: a provider that has spent a single-use token names its successor only once. One
+/// more signal ends the wait.
+async fn settled(settle: BoxFuture<'static, ()>) {
+    let enough = async {
+        match Termination::install() {
+            Ok(mut termination) => drop(tokio::time::timeout(SETTLE, termination.next()).await),
+            Err(_) => tokio::time::sleep(SETTLE).await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = settle => {}
+        () = enough => tracing::error!(
+            event = "unsettled",
+            "a refreshed grant is not stored yet; its user may have to connect again"
+        ),
+    }
 }
 
 /// Each request needs two descriptors at most, one for each side.
@@ -115,13 +143,14 @@ fn announce(listening: Listening) {
     );
 }
 
-async fn end_on_signal(lifecycle: Lifecycle, timing: super::Drain) {
+/// Whether a second signal cut the drain short.
+async fn end_on_signal(lifecycle: Lifecycle, timing: super::Drain) -> bool {
     let Ok(mut termination) = Termination::install() else {
         tracing::error!(
             event = "no-signals",
             "the process cannot receive SIGTERM; it will end without a drain"
         );
-        return;
+        return false;
     };
     tokio::select! {
         name = termination.next() => tracing::info!(event = "signal", name),
@@ -130,7 +159,7 @@ async fn end_on_signal(lifecycle: Lifecycle, timing: super::Drain) {
     drain(&lifecycle, timing, async move {
         termination.next().await;
     })
-    .await;
+    .await
 }
 
 async fn hangups(reload: Reloader) {

@@ -27,8 +27,8 @@ impl Termination {
     }
 }
 
-/// Ends the server in the contract's order. `again` is the second signal; it cuts everything short.
-pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Future<Output = ()>) {
+/// Ends the server in the contract's order. `again` is the second signal; it cuts everything short, and then this is true.
+pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Future<Output = ()>) -> bool {
     let orderly = async {
         lifecycle.advance(Stage::Unready);
         tracing::info!(
@@ -42,11 +42,17 @@ pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Futur
         tracing::info!(event = "closing", "no new connections; requests in flight may end");
         sleep(drain.timeout).await;
     };
-    tokio::select! {
-        () = orderly => tracing::warn!(event = "drain-timeout", "requests still in flight are cut off"),
-        () = again => tracing::warn!(event = "aborting", "a second signal: requests in flight are cut off"),
+    let aborting = tokio::select! {
+        () = orderly => false,
+        () = again => true,
+    };
+    if aborting {
+        tracing::warn!(event = "aborting", "a second signal: requests in flight are cut off");
+    } else {
+        tracing::warn!(event = "drain-timeout", "requests still in flight are cut off");
     }
     lifecycle.advance(Stage::Aborted);
+    aborting
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

@@ -98,6 +98,40 @@ async fn the_one_window_ends_in_reconnect_required_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_end_waits_for_a_refresh_whose_caller_has_gone() {
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), STORE);
+    let world = fleet.sandbox.world();
+    let token = fleet.sandbox.caller_token(BEN);
+    let gateway = fleet.replica().await;
+    assert_eq!(gateway.get(USER, &token).await.status, 200);
+    world.expire(BEN, "bitbucket");
+    let hold = fleet.sandbox.hold("answer");
+    let held =
+        fleet.sandbox.faults().add(Fault::on(Server::Bitbucket).path("/site/oauth2").hold_answer(&hold));
+    {
+        let call = std::pin::pin!(gateway.try_get(USER, &token));
+        let spent = async {
+            while world.refreshes(BEN, "bitbucket") == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // The caller hangs up once the provider has spent the token.
+        futures_util::future::select(call, std::pin::pin!(spent)).await;
+    }
+    let ending = gateway.terminate();
+    let answered = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        hold.release();
+    };
+    let (ended, ()) = futures_util::future::join(ending, answered).await;
+    assert!(ended.success(), "{}", gateway.said());
+    fleet.sandbox.faults().remove(held);
+    let gateway = fleet.replica().await;
+    assert_eq!(gateway.get(USER, &token).await.status, 200, "{}", gateway.said());
+    assert_eq!((world.refreshes(BEN, "bitbucket"), world.family_revocations()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_keeps_blocks_and_has_one_owner() {
     let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), STORE);
     let token = fleet.sandbox.caller_token(BEN);

@@ -255,6 +255,19 @@ impl Replica {
         let _ = child.wait();
     }
 
+    /// An orderly end: SIGTERM. Waits for it, and says how the process ended.
+    pub(crate) async fn terminate(&self) -> std::process::ExitStatus {
+        let id = self.child.lock().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        for _ in 0..800 {
+            if let Some(ended) = self.child.lock().unwrap().try_wait().unwrap() {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("it does not end: {}", self.said());
+    }
+
     /// Everything it wrote so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()

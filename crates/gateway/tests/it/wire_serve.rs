@@ -79,6 +79,7 @@ async fn tm_l01_tm_l03_reload_swaps_or_keeps_and_the_drain_keeps_its_order() {
         }),
         telemetry: telemetry.clone(),
         on_listening: Some(Box::new(move |listening| tell.send(listening).unwrap())),
+        settle: Box::pin(std::future::ready(())),
         lifecycle: lifecycle.clone(),
     };
     let mut running = tokio::spawn(serve(parts));

@@ -63,7 +63,7 @@ impl FileStore {
         let shared = Shared { database: self.shared.database.clone(), keys, path: self.shared.path.clone() };
         let shared = Arc::new(shared);
         let store = Self { shared, leases: self.leases.clone() };
-        store.run(|shared| shared.walk(|_, _| ())).await?;
+        store.run(Shared::check).await?;
         Ok(store)
     }
 
@@ -107,18 +107,26 @@ impl Shared {
             _ => torn(&path),
         })?;
         let this = Self { database: Arc::new(database), keys, path };
-        this.walk(|_, _| ())?;
+        this.check()?;
         Ok(this)
     }
 
+    /// Whether every record can be opened.
+    fn check(&self) -> Result<(), StoreError> {
+        self.walk(|_, found| found.map(|_| ()))
+    }
+
     /// Opens every record.
-    fn walk(&self, mut each: impl FnMut(GrantKey, Versioned)) -> Result<(), StoreError> {
+    fn walk(
+        &self,
+        mut each: impl FnMut(GrantKey, Result<Versioned, StoreError>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let read = self.database.begin_read().map_err(|error| self.failed(&error))?;
         let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
         for entry in table.iter().map_err(|error| self.failed(&error))? {
             let (place, value) = entry.map_err(|error| self.failed(&error))?;
             let key = GrantKey::decode(place.value()).ok_or_else(|| torn(&self.path))?;
-            each(key, self.unseal(place.value(), value.value())?);
+            each(key, self.unseal(place.value(), value.value()))?;
         }
         Ok(())
     }
@@ -256,8 +264,13 @@ impl GrantStore for FileStore {
             let mut list = Vec::new();
             shared.walk(|key, found| {
                 if filter.matches(&key) {
-                    list.push(found.record.summary(key));
+                    // One that cannot be opened must not hide the others.
+                    list.push(match found {
+                        Ok(found) => found.record.summary(key),
+                        Err(_) => GrantSummary::unreadable(key),
+                    });
                 }
+                Ok(())
             })?;
             list.sort_by(|a, b| a.key.cmp(&b.key));
             Ok(list)
@@ -279,7 +292,7 @@ impl GrantStore for FileStore {
 
     fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
         Box::pin(self.run(|shared| {
-            shared.walk(|_, _| ())?;
+            shared.check()?;
             Ok(Vec::new())
         }))
     }

@@ -147,6 +147,8 @@ impl StoreError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantFilter {
+    /// Of this tenant.
+    pub tenant: Option<String>,
     /// Of this user.
     pub user: Option<String>,
     /// Of these connections.
@@ -154,16 +156,24 @@ pub struct GrantFilter {
 }
 
 impl GrantFilter {
-    /// The grants of a user, of some connections, or all.
+    /// The grants of a user, of some connections, or all; of any tenant.
     #[must_use]
     pub fn new(user: Option<String>, connections: Option<Vec<String>>) -> Self {
-        Self { user, connections }
+        Self { tenant: None, user, connections }
+    }
+
+    /// The same, of this tenant (its canonical domain) alone: a store may hold those of others.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
     }
 
     /// Whether the grant is meant.
     #[must_use]
     pub fn matches(&self, key: &GrantKey) -> bool {
-        self.user.as_ref().is_none_or(|user| *user == key.user)
+        self.tenant.as_ref().is_none_or(|tenant| *tenant == key.tenant)
+            && self.user.as_ref().is_none_or(|user| *user == key.user)
             && self.connections.as_ref().is_none_or(|names| names.contains(&key.connection))
     }
 }
@@ -197,7 +207,8 @@ pub trait GrantStore: Debug + Send + Sync + 'static {
     /// Deletes a grant; whether it was there.
     fn delete<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Lists grants, sorted by key.
+    /// Lists grants, sorted by key. A record that cannot be opened is listed as
+    /// [unreadable](crate::GrantState::Unreadable): it can still be deleted.
     fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>>;
 
     /// Takes the lease on a grant, unless somebody holds it.

@@ -195,8 +195,12 @@ impl GrantStore for RedisStore {
                     let Some(key) = GrantKey::decode(&place).filter(|key| filter.matches(key)) else {
                         continue;
                     };
-                    let found = self.unseal(&place, &version, &sealed)?;
-                    list.insert(key.clone(), found.record.summary(key));
+                    // One that cannot be opened must not hide the others, nor keep itself from being deleted.
+                    let summary = match self.unseal(&place, &version, &sealed) {
+                        Ok(found) => found.record.summary(key.clone()),
+                        Err(_) => GrantSummary::unreadable(key.clone()),
+                    };
+                    list.insert(key, summary);
                 }
                 if next == "0" {
                     return Ok(list.into_values().collect());
@@ -271,6 +275,13 @@ fn promises(info: &str) -> Vec<String> {
              again; set maxmemory-policy noeviction"
         ));
     }
+    if value("cluster_enabled") == "1" {
+        missing.push(
+            "Redis runs as a cluster, and keys of other nodes are out of reach; point store.url at a server without \
+             cluster mode"
+                .to_owned(),
+        );
+    }
     if value("role") == "slave" {
         missing.push("Redis is a replica and takes no writes; point store.url at the primary".to_owned());
     }
@@ -297,9 +308,11 @@ mod tests {
             promises("role:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n")
                 .is_empty()
         );
-        let bad =
-            promises("role:slave\r\naof_enabled:0\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n");
-        assert_eq!(bad.len(), 3);
+        let bad = promises(
+            "role:slave\r\naof_enabled:0\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\ncluster_enabled:1\r\n",
+        );
+        assert_eq!(bad.len(), 4);
+        assert!(bad.iter().all(|what| what.contains("; ")), "each with its remedy: {bad:?}");
     }
 
     #[test]

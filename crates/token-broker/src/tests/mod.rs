@@ -3,6 +3,7 @@
 mod identities;
 mod manage;
 mod refresh;
+mod resilience;
 mod rig;
 mod rotation;
 mod vault;

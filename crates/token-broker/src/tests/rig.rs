@@ -17,9 +17,9 @@ use token_keeper::BearerToken;
 use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 
 use crate::{
-    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, GrantFilter,
-    GrantKey, GrantRecord, GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider, Source,
-    StoreError, Swap, Transport, TransportError, VaultSettings, Versioned,
+    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, Errands,
+    GrantFilter, GrantKey, GrantRecord, GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider,
+    Source, StoreError, Swap, Transport, TransportError, VaultSettings, Versioned,
     vault::{Exchange, Exchanged, Refused},
 };
 
@@ -153,6 +153,9 @@ pub(super) struct Fleet {
     pub(super) inner: MemoryStore,
     pub(super) down: AtomicBool,
     pub(super) no_writes: AtomicBool,
+    pub(super) short_leases: AtomicBool,
+    /// What it has gone back to: shown until somebody writes over it.
+    pub(super) past: Mutex<Option<Versioned>>,
 }
 
 impl Fleet {
@@ -171,6 +174,9 @@ impl GrantStore for Fleet {
     fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
         Box::pin(async move {
             self.up()?;
+            if let Some(past) = self.past.lock().unwrap().clone() {
+                return Ok(Some(past));
+            }
             self.inner.load(key).await
         })
     }
@@ -185,6 +191,11 @@ impl GrantStore for Fleet {
             if self.no_writes.load(Ordering::SeqCst) && record.intent.is_none() {
                 return Err(StoreError::unavailable("seeded"));
             }
+            let past = self.past.lock().unwrap().take_if(|past| Some(past.version) == seen);
+            let seen = match past {
+                Some(_) => self.inner.load(key).await?.map(|found| found.version),
+                None => seen,
+            };
             self.inner.swap(key, seen, record).await
         })
     }
@@ -204,7 +215,8 @@ impl GrantStore for Fleet {
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
         Box::pin(async move {
             self.up()?;
-            self.inner.acquire(key, ttl).await
+            let short = self.short_leases.load(Ordering::SeqCst);
+            self.inner.acquire(key, if short { ttl / 4 } else { ttl }).await
         })
     }
     fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -261,6 +273,16 @@ impl Rig {
 
     /// One process of the fleet.
     pub(super) fn replica(&self, providers: impl IntoIterator<Item = Provider>) -> Broker {
+        self.replica_over(self.store.clone(), providers, Errands::new())
+    }
+
+    /// One process over another store.
+    pub(super) fn replica_over(
+        &self,
+        store: Arc<dyn GrantStore>,
+        providers: impl IntoIterator<Item = Provider>,
+        errands: Errands,
+    ) -> Broker {
         let users = UserStore::over(Face(self.tenant.clone()), "acme.test").build();
         let lacks = self.lacks.clone();
         let builder = BrokerBuilder::over(
@@ -273,7 +295,8 @@ impl Rig {
         builder
             .vault(VaultSettings::new(credentials(), API))
             .transport(self.provider.clone())
-            .store(self.store.clone())
+            .store(store)
+            .errands(errands)
             .build()
             .unwrap()
     }

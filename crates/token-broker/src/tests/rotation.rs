@@ -13,19 +13,19 @@ use crate::{
     IdpToken, MemoryStore, Reason, Source, TransportError,
 };
 
-fn key() -> GrantKey {
+pub(super) fn key() -> GrantKey {
     GrantKey::new("acme.test", USER, Source::Identities, &Account::new("bitbucket", Some("{b}".into())))
 }
 
-async fn stored(rig: &Rig) -> Option<GrantRecord> {
+pub(super) async fn stored(rig: &Rig) -> Option<GrantRecord> {
     rig.store.inner.load(&key()).await.unwrap().map(|found| found.record)
 }
 
-async fn token(broker: &Broker, rig: &Rig) -> IdpToken {
+pub(super) async fn token(broker: &Broker, rig: &Rig) -> IdpToken {
     broker.token(&rig.ask("bitbucket")).await.unwrap()
 }
 
-async fn reject(broker: &Broker, rig: &Rig, dead: &IdpToken) -> Result<String, Error> {
+pub(super) async fn reject(broker: &Broker, rig: &Rig, dead: &IdpToken) -> Result<String, Error> {
     Ok(broker.token_rejected(&rig.ask("bitbucket"), dead).await?.bearer().expose().to_owned())
 }
 

@@ -186,3 +186,49 @@ async fn a_dead_vault_token_is_exchanged_once() {
     let token = broker.token_rejected(&rig.ask("google"), &dead).await.unwrap();
     assert_eq!(token.bearer().expose(), "ya29.new");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_holds_nothing_is_not_asked_at_every_call_where_another_source_serves() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([
+        sources(Kind::Google, &[Source::Vault, Source::Identities]),
+        Provider { name: "vault".into(), ..sources(Kind::Google, &[Source::Vault]) },
+    ]);
+    let nothing = refused("federated_connection_refresh_token_not_found", 401);
+    *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(nothing.clone()));
+    let asked = || rig.vault.asked.lock().unwrap().len();
+    for _ in 0..5 {
+        assert_eq!(broker.token(&rig.ask("google")).await.unwrap().source(), Source::Identities);
+    }
+    assert_eq!(asked(), 1);
+    // Who has nothing else is told the truth of this moment.
+    assert!(broker.token(&rig.ask("vault")).await.unwrap_err().is_not_found());
+    assert_eq!(asked(), 2);
+    *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.v", Some(3600)));
+    let mut ask = rig.ask("google");
+    assert_eq!(broker.token(&ask).await.unwrap().source(), Source::Identities);
+    // A newer caller token may come from somebody who has just connected.
+    ask.issued_at = std::time::SystemTime::now() + Duration::from_secs(1);
+    assert_eq!(broker.token(&ask).await.unwrap().source(), Source::Vault);
+    assert_eq!(asked(), 3);
+    broker.forget(&crate::Selector { user: Some(USER.into()), ..Default::default() }).await.unwrap();
+    let nothing = refused("federated_connection_refresh_token_not_found", 401);
+    *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(nothing.clone()));
+    broker.token(&rig.ask("google")).await.unwrap();
+    tokio::time::advance(Duration::from_millis(5_100)).await;
+    broker.token(&rig.ask("google")).await.unwrap();
+    assert_eq!(asked(), 5, "and in time it is asked again anyway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_the_provider_refused_can_still_be_disconnected() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    let failed = refused("federated_connection_refresh_token_flow_failed", 401);
+    *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(failed.clone()));
+    let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_eq!(revoked.at_provider, crate::RevokedAtProvider::Unsupported);
+    *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.v", Some(3600)));
+    let error = broker.token(&rig.ask("google")).await.unwrap_err();
+    assert!(matches!(error.reason(), Reason::ReconnectRequired { .. }), "{error:?}");
+}

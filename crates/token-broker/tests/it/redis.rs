@@ -12,8 +12,8 @@ use std::{
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use token_broker::{
-    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantStore, KeyRing, Reading, RecordStore,
-    RedisStore, SharedVaultStore, Source, Swap,
+    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, KeyRing, Reading,
+    RecordStore, RedisStore, SharedVaultStore, Source, Swap,
 };
 use user_store::SharedUserStore;
 use zeroize::Zeroizing;
@@ -241,4 +241,22 @@ async fn ids_count_once_and_vault_results_go_with_their_user() {
     );
     SharedVaultStore::remove(&stores[2], "t", None).await;
     assert!(load("v", "a").await.is_none());
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_opened_hides_no_other_and_can_be_deleted() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    let url = format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port);
+    let foreign = RedisStore::new(&url, KeyRing::ephemeral()).unwrap();
+    foreign.swap(&key("v"), None, &record("r")).await.unwrap();
+    store.swap(&key("u"), None, &record("r")).await.unwrap();
+    assert!(GrantStore::load(&store, &key("v")).await.unwrap_err().is_damaged());
+    let list = store.list(&GrantFilter::default()).await.unwrap();
+    let states: Vec<_> = list.iter().map(|grant| (grant.key.user.as_str(), grant.state)).collect();
+    assert_eq!(states, [("u", GrantState::Live), ("v", GrantState::Unreadable)]);
+    assert!(store.delete(&key("v")).await.unwrap());
+    assert!(GrantStore::load(&store, &key("v")).await.unwrap().is_none());
+    let other = GrantFilter::default().of_tenant("other.test");
+    assert!(store.list(&other).await.unwrap().is_empty(), "another tenant's grants are not ours");
 }

@@ -52,7 +52,7 @@ async fn blocks_end() {
 #[tokio::test(start_paused = true)]
 async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
     let store = Arc::new(MemoryStore::new());
-    let (one, two) = (Fleet::kept(store.clone()), Arc::new(Fleet::kept(store)));
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
     one.read().await.unwrap();
     let forgotten = Arc::new(Mutex::new(Vec::new()));
     let following = {
@@ -130,7 +130,7 @@ impl RecordStore for Shaky {
 #[tokio::test]
 async fn a_store_that_is_down_keeps_the_last_copy_and_gets_what_it_missed() {
     let store = Arc::new(Shaky::default());
-    let (one, two) = (Fleet::kept(store.clone()), Fleet::kept(store.clone()));
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
     store.set_down(true);
     assert!(two.read().await.is_err());
     assert!(matches!(two.standing(), Standing::Unread(_)), "a replica that never read it is not ready");
@@ -157,7 +157,7 @@ async fn a_store_that_is_down_keeps_the_last_copy_and_gets_what_it_missed() {
 #[tokio::test]
 async fn a_store_that_lost_the_record_gets_it_back() {
     let store = Arc::new(Shaky::default());
-    let (one, two) = (Fleet::kept(store.clone()), Fleet::kept(store.clone()));
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
     one.block(request(&selector(Some("auth0|1"), None, None))).await;
     *store.store.lock().unwrap() = Arc::default();
     one.read().await.unwrap();
@@ -166,4 +166,13 @@ async fn a_store_that_lost_the_record_gets_it_back() {
     let heir = Fleet::alone();
     heir.inherit(&two);
     assert_eq!(code(&heir, "auth0|1", "github", None), Some(Code::UserBlocked));
+}
+
+#[tokio::test]
+async fn two_tenants_in_one_store_are_two_fleets() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, two) = (Fleet::kept(store.clone(), "one.test"), Fleet::kept(store, "two.test"));
+    one.block(request(&selector(Some("auth0|1"), None, None))).await;
+    two.read().await.unwrap();
+    assert_eq!(code(&two, "auth0|1", "github", None), None);
 }

@@ -3,12 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RecordStore, RedisStore, StoreError};
+use token_broker::{
+    FileStore, GrantFilter, GrantState, GrantStore, GrantSummary, KeyRing, RecordStore, RedisStore,
+    StoreError,
+};
 use tokio::time::timeout;
 
 use super::{super::ask, Report};
 use crate::{
-    app::ORDERS,
+    app::orders_of,
     config::{SecretSource, Settings, StoreKind},
 };
 
@@ -32,13 +35,13 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
     };
     if store.kind == StoreKind::File {
         return match &store.path {
-            Some(path) => file(path, ring, report).await,
+            Some(path) => file(path, ring, &settings.tenant.domain, report).await,
             None => report.skip("store", "there is no `store.path`"),
         };
     }
     let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
     match source.as_ref().map(ask::read) {
-        Some(Ok(url)) => redis(&url, ring, report).await,
+        Some(Ok(url)) => redis(&url, ring, &settings.tenant.domain, report).await,
         Some(Err(error)) => report.fail("store", error, "correct `store.url_file`"),
         None => report.skip("store", "there is no `store.url`"),
     }
@@ -50,7 +53,7 @@ fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
     KeyRing::parse(&SecretString::from(text)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-async fn file(path: &Path, ring: KeyRing, report: &mut Report) {
+async fn file(path: &Path, ring: KeyRing, tenant: &str, report: &mut Report) {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.permissions().readonly() => {
@@ -66,7 +69,7 @@ async fn file(path: &Path, ring: KeyRing, report: &mut Report) {
     match FileStore::open(path, ring).await {
         Ok(store) => {
             report.ok("store", format!("{shown} is whole"));
-            grants(&store, report).await;
+            grants(&store, tenant, report).await;
         }
         Err(error) if error.is_in_use() => {
             report.ok("store", format!("{shown} is in use by the gateway that runs"));
@@ -81,7 +84,7 @@ async fn file(path: &Path, ring: KeyRing, report: &mut Report) {
 const DAMAGED: &str =
     "put the missing key back into `store.encryption_keys_file`, or the file back from a backup";
 
-async fn redis(url: &SecretString, ring: KeyRing, report: &mut Report) {
+async fn redis(url: &SecretString, ring: KeyRing, tenant: &str, report: &mut Report) {
     let failed = |error: &StoreError| format!("Redis cannot be used: {error}");
     let correct =
         "correct `store.url` (scheme, host, port, user and password), and let this machine reach it";
@@ -103,20 +106,34 @@ async fn redis(url: &SecretString, ring: KeyRing, report: &mut Report) {
         }
         Err(error) => return report.fail("store", failed(&error), correct),
     }
-    grants(&store, report).await;
+    grants(&store, tenant, report).await;
 }
 
 /// Whether our keys open the record of blocks and logouts, and every grant.
-async fn grants<S: GrantStore + RecordStore>(store: &S, report: &mut Report) {
-    if let Err(error) = store.read(ORDERS, None).await
+async fn grants<S: GrantStore + RecordStore>(store: &S, tenant: &str, report: &mut Report) {
+    if let Err(error) = store.read(&orders_of(tenant), None).await
         && error.is_damaged()
     {
         return report.fail("store-keys", error.to_string(), DAMAGED);
     }
-    match timeout(PATIENCE, store.list(&GrantFilter::default())).await {
-        Ok(Ok(list)) => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
+    match timeout(PATIENCE, store.list(&GrantFilter::default().of_tenant(tenant))).await {
+        Ok(Ok(list)) => match unreadable(store, &list).await {
+            None => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
+            Some(finding) => report.fail("store-keys", finding, UNREADABLE),
+        },
         Ok(Err(error)) if error.is_damaged() => report.fail("store-keys", error.to_string(), DAMAGED),
         Ok(Err(error)) => report.warn("store-keys", error.to_string(), "try again"),
         Err(_) => report.skip("store-keys", "there are too many grants to look at all of them"),
     }
+}
+
+const UNREADABLE: &str = "put the missing key back into `store.encryption_keys_file`; where it is lost, or the record damaged, \
+                          `gateway grants forget --user ID`: the user then has to connect again";
+
+/// How many grants the keys do not open, and what is wrong with one of them.
+async fn unreadable<S: GrantStore>(store: &S, list: &[GrantSummary]) -> Option<String> {
+    let of_them = list.iter().filter(|grant| grant.state == GrantState::Unreadable);
+    let first = of_them.clone().next()?;
+    let cause = store.load(&first.key).await.err().map_or_else(String::new, |error| format!(": {error}"));
+    Some(format!("{} of {} grants cannot be opened{cause}", of_them.count(), list.len()))
 }

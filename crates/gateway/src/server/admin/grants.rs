@@ -14,7 +14,7 @@ pub struct GrantEntry {
     pub connection: String,
     /// `identities` or `vault`.
     pub source: String,
-    /// `live`, `revoked` or `dead`.
+    /// `live`, `revoked`, `dead`, or `unreadable` where no key opens it.
     pub state: String,
     /// When its IdP token ends (RFC 3339); `null`: not known.
     pub expires_at: Option<String>,
@@ -34,6 +34,7 @@ impl From<GrantSummary> for GrantEntry {
             state: match grant.state {
                 GrantState::Live => "live",
                 GrantState::Revoked => "revoked",
+                GrantState::Unreadable => "unreadable",
                 _ => "dead",
             }
             .to_owned(),
