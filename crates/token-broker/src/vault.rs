@@ -1,5 +1,6 @@
 //! Source `vault`: the caller's token exchanged for the provider's.
 
+mod refusal;
 mod shared;
 
 use std::{
@@ -19,13 +20,14 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::{
-    Account, Ask, BoxFuture, Cached, Error, Reason, Source,
+    Ask, BoxFuture, Cached, Error, Reason,
     digest::Digest,
     flight::{Boarding, Flights, landed},
 };
 
-pub(crate) use self::shared::Shared;
+use self::refusal::{judge, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
+pub(crate) use self::{refusal::falls_through, shared::Shared};
 
 const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const SUBJECT: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -35,9 +37,6 @@ const REQUESTED: &str = "http://auth0.com/oauth/token-type/federated-connection-
 const MARGIN: Duration = Duration::from_secs(5);
 /// What a token lives when the answer does not say.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3600);
-
-/// The detail of a 404, which is no proof that the vault holds nothing.
-const NO_SUCH_ACCOUNT: &str = "the tenant finds nothing to exchange for this account";
 
 /// How Token Vault is asked.
 #[derive(Clone, Debug)]
@@ -357,62 +356,4 @@ impl Vault {
             shared.store.remove(&shared.tenant, user).await;
         }
     }
-}
-
-fn not_connected(connection: &str) -> Error {
-    let reason =
-        Reason::AccountNotConnected { connection: Some(connection.to_owned()), source: Source::Vault };
-    Error::new(reason, "the user has not connected this account through Connected Accounts")
-}
-
-fn unavailable(retry_after: Option<Duration>) -> Error {
-    Error::new(Reason::TenantUnavailable, "the tenant's token endpoint gave no usable answer")
-        .after(retry_after)
-}
-
-/// Every refusal as its own outcome.
-fn judge(refused: &Refused, key: &VaultKey) -> Error {
-    let misconfigured = |detail: &'static str| Error::new(Reason::TenantMisconfigured, detail);
-    match refused.code.as_deref() {
-        _ if refused.rate_limited => {
-            Error::new(Reason::TenantRateLimited, "the tenant's token endpoint is over its limit")
-                .after(refused.retry_after)
-        }
-        _ if refused.transient => unavailable(refused.retry_after),
-        Some("federated_connection_refresh_token_not_found") => not_connected(&key.connection),
-        Some("federated_connection_refresh_token_flow_failed") => Error::reconnect(
-            &Account::new(&key.connection, key.account.clone()),
-            Source::Vault,
-            "the provider no longer accepts the grant that Token Vault holds",
-        ),
-        Some("invalid_grant" | "expired_token") => Error::new(
-            Reason::CallerTokenInvalid,
-            "the tenant does not accept the caller token for an exchange",
-        ),
-        Some("mfa_required") => misconfigured(
-            "the tenant's MFA policy makes Token Vault exchanges fail; set it to Never or drive it by Actions",
-        ),
-        Some("unauthorized_client") => misconfigured(
-            "the vault client may not exchange tokens: enable the Token Vault grant, link it to the API, enable the \
-             connection for it",
-        ),
-        Some("access_denied") if refused.status == Some(403) => misconfigured(
-            "the vault client may not exchange tokens: enable the Token Vault grant, link it to the API, enable the \
-             connection for it",
-        ),
-        Some("access_denied" | "invalid_client") => {
-            misconfigured("the tenant does not accept the vault client's credentials")
-        }
-        _ if refused.status == Some(404) => Error::new(
-            Reason::AccountNotConnected { connection: Some(key.connection.clone()), source: Source::Vault },
-            NO_SUCH_ACCOUNT,
-        ),
-        _ => misconfigured("the tenant refuses the Token Vault exchange; `gateway doctor` names the cause"),
-    }
-}
-
-/// Whether the next source may be tried: only when the vault holds nothing for this user.
-pub(crate) fn falls_through(error: &Error) -> bool {
-    matches!(error.reason(), Reason::AccountNotConnected { source: Source::Vault, .. })
-        && error.detail() != NO_SUCH_ACCOUNT
 }

@@ -104,7 +104,7 @@ impl Stores {
     async fn open_with(settings: &Settings, errands: Errands) -> Result<Arc<Self>, StartError> {
         let origin = Origin::of(settings)?;
         let stores = match origin.kind {
-            StoreKind::Memory => Self::memory(),
+            StoreKind::Memory => Self::memory(origin),
             StoreKind::File => {
                 let path = settings.store.path.clone().unwrap_or_default();
                 let file = FileStore::open(path, origin.ring()?).await;
@@ -147,11 +147,11 @@ impl Stores {
         Ok(Arc::new(Self { errands: self.errands.clone(), ..stores }))
     }
 
-    fn memory() -> Self {
+    fn memory(origin: Origin) -> Self {
         let grants = Arc::new(MemoryStore::new());
         let nonce_key = grants.keys().derive("dpop-nonce");
         Self {
-            origin: Origin::default(),
+            origin,
             file: None,
             grants,
             redis: None,
@@ -166,11 +166,10 @@ impl Stores {
     fn file(origin: Origin, file: Arc<FileStore>) -> Self {
         Self {
             fleet: Arc::new(Fleet::kept(file.clone(), &origin.tenant)),
-            origin,
             grants: file.clone(),
             nonce_key: file.keys().derive("dpop-nonce"),
             file: Some(file),
-            ..Self::memory()
+            ..Self::memory(origin)
         }
     }
 
@@ -179,12 +178,11 @@ impl Stores {
         let redis = Arc::new(redis);
         Ok(Self {
             fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),
-            origin,
             grants: redis.clone(),
             replays: Arc::new(SharedReplays(redis.clone())),
             nonce_key: GrantStore::keys(&*redis).derive("dpop-nonce"),
             redis: Some(redis),
-            ..Self::memory()
+            ..Self::memory(origin)
         })
     }
 
