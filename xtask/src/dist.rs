@@ -1,6 +1,6 @@
-//! What a release offers for download: static binary, completions, man pages, bill of materials, checksums.
+//! What a release offers for download: static binary, completions, man pages, chart, image, bill of materials, checksums.
 
-use crate::{build, sbom, sh};
+use crate::{build, chart, release, sbom, sh};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -34,16 +34,24 @@ pub(crate) fn stage(root: &Path, binary: &Path) -> Result<PathBuf> {
     sh::run(&folder, "bash", &["-n", "completions/gateway.bash"])?;
     manual(root, &program, &folder.join("man"))?;
     sbom::write(root, &dist)?;
-    let archive = format!("{name}.tar.gz");
-    // Names sorted, owners and times fixed: the same input makes the same archive.
-    let same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"];
-    let mut tar = sh::command(&dist, "tar");
-    tar.args(same).args(["--use-compress-program", "gzip -n", "-cf", &archive, &name]);
-    sh::run_command(&mut tar)?;
-    let sums = sh::output(&dist, "sha256sum", &[&archive, "idp-gateway.cdx.json"])?;
-    std::fs::write(dist.join("SHA256SUMS"), sums)?;
+    archive(&dist, &format!("{name}.tar.gz"), &dist, &name)?;
+    let oci = root.join("target/image/oci");
+    if oci.is_dir() {
+        let image = format!("idp-gateway-{}-{}.oci.tar.gz", build::version(root)?, std::env::consts::ARCH);
+        archive(&dist, &image, &oci, ".")?;
+    }
+    chart::package(root, &dist)?;
+    release::checksums(&dist)?;
     sh::run(&dist, "sha256sum", &["--check", "--quiet", "SHA256SUMS"])?;
     Ok(dist)
+}
+
+/// Names sorted, owners and times fixed: the same input makes the same archive.
+fn archive(dist: &Path, name: &str, folder: &Path, what: &str) -> Result<()> {
+    let same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"];
+    let mut tar = sh::command(dist, "tar");
+    tar.args(same).args(["--use-compress-program", "gzip -n", "-cf", name, "-C"]).arg(folder).arg(what);
+    sh::run_command(&mut tar)
 }
 
 /// `gateway man` prints one page; `mandoc`, where there is one, reads it over.

@@ -1,6 +1,7 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
 mod api;
+mod auditable;
 mod bench;
 mod build;
 mod chart;
@@ -11,6 +12,7 @@ mod docs;
 mod fuzz;
 mod http;
 mod image;
+mod linked;
 mod lint;
 mod monitoring;
 mod package;
@@ -49,6 +51,8 @@ enum Command {
     /// Releases, step by step; changes nothing without `--execute`.
     #[command(subcommand)]
     Release(release::Step),
+    /// The static release binary alone, with the list of its dependencies inside.
+    Binary(build::Options),
     /// Static binary, completions, manual page, bill of materials and checksums, in `target/dist`.
     Dist,
     /// Builds the container image with Buildah and runs it as the restricted profile would.
@@ -91,6 +95,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo => demo::run(&root),
         Command::Docs(options) => docs::run(&root, &options),
         Command::Release(step) => release::run(&root, &step),
+        Command::Binary(options) => build::run(&root, &options),
         Command::Dist => dist::run(&root),
         Command::Image(options) => image::run(&root, &options),
         Command::Sbom => sbom::run(&root),

@@ -194,6 +194,36 @@ mod tests {
     }
 
     #[test]
+    fn tm_p03_dependencies_are_locked_from_one_registry_and_none_is_banned() {
+        let root = crate::sh::root().unwrap();
+        let locked = lock(&std::fs::read_to_string(root.join("Cargo.lock")).unwrap()).unwrap();
+        assert_eq!(origins(&locked), Vec::<String>::new());
+        let policy = std::fs::read_to_string(root.join("deny.toml")).unwrap().parse().unwrap();
+        let built = built(&root).unwrap();
+        assert!(built.len() > 100, "cargo tree lists {} packages", built.len());
+        assert_eq!(bans(&built, &policy), Vec::<String>::new());
+        assert_eq!(licences(&built, &policy).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn tm_p03_no_crate_of_ours_has_unsafe_code_or_a_build_script() {
+        let root = crate::sh::root().unwrap();
+        let manifest = |folder: &Path| -> toml::Table {
+            std::fs::read_to_string(folder.join("Cargo.toml")).unwrap().parse().unwrap()
+        };
+        assert_eq!(manifest(&root)["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+        let crates = std::fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path());
+        let crates: Vec<_> = crates.chain([root.join("xtask")]).collect();
+        assert!(crates.len() >= 8);
+        for folder in crates {
+            let manifest = manifest(&folder);
+            assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{}", folder.display());
+            assert!(!folder.join("build.rs").exists(), "{} runs code while it is built", folder.display());
+            assert!(manifest.get("build-dependencies").is_none(), "{}", folder.display());
+        }
+    }
+
+    #[test]
     fn a_weakness_is_found_where_the_database_names_one() {
         let folder = std::env::temp_dir().join(format!("advisories-{}", std::process::id()));
         let place = folder.join("crates/openssl");

@@ -4,6 +4,8 @@
 
 #[path = "signals/collector.rs"]
 mod collector;
+#[path = "signals/hostile.rs"]
+mod hostile;
 #[path = "signals/table.rs"]
 mod table;
 
@@ -26,7 +28,7 @@ const CLEO: &str = "google-oauth2|100000000000000000003";
 const MANY: usize = 3000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scenario_leaves_what_the_tables_say_and_a_hanging_collector_delays_nobody() {
+async fn a_scenario_leaves_what_the_tables_say_and_neither_hostile_requests_nor_a_hanging_collector_matter() {
     let sandbox = Sandbox::builder().start().await.unwrap();
     let collector = Collector::start().await;
     let settings = Settings::from_toml(&configuration(&sandbox, &collector.url)).unwrap();
@@ -74,10 +76,29 @@ async fn a_scenario_leaves_what_the_tables_say_and_a_hanging_collector_delays_no
     // A load's span may end a moment after the answer that it was for.
     agrees("scrape.txt", || table::scrape(&metrics.render_prometheus())).await;
     agrees("spans.txt", || table::spans(&collector.spans())).await;
+    telemetry.flush().await;
+    agrees("metrics.txt", || table::metrics(&collector.metrics())).await;
     for secret in sandbox.secrets().iter().filter(|secret| secret.len() >= 8) {
         assert!(!collector.holds(secret.as_bytes()), "a secret of {} bytes was pushed", secret.len());
     }
 
+    let series = || metrics.render_prometheus().lines().filter(|line| !line.starts_with('#')).count();
+    let (before, after) = hostile::rounds(&client, &base, &sandbox, BEN, series).await;
+    assert_eq!(
+        before,
+        after,
+        "{} hostile requests add series:\n{}",
+        hostile::count(),
+        metrics.render_prometheus()
+    );
+    let text = metrics.render_prometheus();
+    assert!(!text.contains("example.com") && !text.contains("BREW") && !text.contains("kid-"), "{text}");
+
+    telemetry.flush().await;
+    let dropped = || {
+        table::value(&metrics.render_prometheus(), r#"idp_gateway_telemetry_dropped_total{signal="traces"}"#)
+    };
+    let dropped_before = dropped();
     collector.hang();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -90,8 +111,7 @@ async fn a_scenario_leaves_what_the_tables_say_and_a_hanging_collector_delays_no
         });
     }
     calls.join_all().await;
-    let text = metrics.render_prometheus();
-    assert!(table::value(&text, r#"idp_gateway_telemetry_dropped_total{signal="traces"}"#) > 0.0, "{text}");
+    assert!(dropped() > dropped_before, "{}", metrics.render_prometheus());
     lifecycle.advance(Stage::Aborted);
 }
 

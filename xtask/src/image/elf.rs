@@ -1,34 +1,98 @@
-//! What the binary's own headers promise: position independent, no interpreter, no executable stack, relocations read-only.
+//! What the binary's own headers promise: position independent, no interpreter and no library, no executable stack,
+//! relocations done before it starts and read-only from then on.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::ops::Range;
 use std::path::Path;
 
 const DYN: u16 = 3;
+const LOAD: u32 = 1;
+const DYNAMIC: u32 = 2;
 const INTERP: u32 = 3;
 const GNU_STACK: u32 = 0x6474_e551;
 const GNU_RELRO: u32 = 0x6474_e552;
 const EXECUTABLE: u32 = 1;
+const WRITABLE: u32 = 2;
+
+/// Entries of the dynamic section that a static, hardened program does not have.
+const UNWANTED: [(u64, &str); 4] = [
+    (1, "it needs a library"),
+    (15, "it looks for libraries where its builder had them"),
+    (22, "its code is changed while it is loaded"),
+    (29, "it looks for libraries where its builder had them"),
+];
+const FLAGS: u64 = 30;
+const BIND_NOW: u64 = 8;
 
 pub(super) fn check(binary: &Path) -> Result<()> {
     promises(&std::fs::read(binary)?).with_context(|| binary.display().to_string())
 }
 
-/// Reads a 64-bit little-endian ELF file.
+/// A part of the file that is mapped when the program starts.
+struct Segment {
+    kind: u32,
+    flags: u32,
+    place: Range<usize>,
+}
+
 fn promises(file: &[u8]) -> Result<()> {
-    ensure!(file.starts_with(b"\x7fELF\x02\x01"), "not a 64-bit little-endian ELF file");
+    let segments = segments(file)?;
+    let find = |kind| segments.iter().find(|segment| segment.kind == kind);
     ensure!(half(file, 16)? == DYN, "not position independent");
-    let (start, size, count) = (word(file, 32)?, half(file, 54)?, half(file, 56)?);
-    let segments = (0..count)
-        .map(|number| {
-            let at = usize::try_from(start)? + usize::from(size) * usize::from(number);
-            Ok((quad(file, at)?, quad(file, at + 4)?))
-        })
-        .collect::<Result<Vec<(u32, u32)>>>()?;
-    let find = |kind| segments.iter().find(|(found, _)| *found == kind).map(|(_, flags)| *flags);
     ensure!(find(INTERP).is_none(), "needs a dynamic loader, which an empty image does not have");
     ensure!(find(GNU_RELRO).is_some(), "relocations stay writable");
-    ensure!(find(GNU_STACK).is_some_and(|flags| flags & EXECUTABLE == 0), "the stack is executable");
+    ensure!(find(GNU_STACK).is_some_and(|stack| stack.flags & EXECUTABLE == 0), "the stack is executable");
+    let both = EXECUTABLE | WRITABLE;
+    ensure!(
+        segments.iter().all(|segment| segment.kind != LOAD || segment.flags & both != both),
+        "some memory is writable and executable"
+    );
+    let dynamic = find(DYNAMIC).context("no dynamic section: it cannot be moved to a random address")?;
+    let mut at_once = false;
+    for entry in dynamic.place.clone().step_by(16) {
+        let (tag, value) = (word(file, entry)?, word(file, entry + 8)?);
+        if let Some((_, why)) = UNWANTED.iter().find(|(unwanted, _)| *unwanted == tag) {
+            bail!("{why}");
+        }
+        at_once |= tag == FLAGS && value & BIND_NOW != 0;
+    }
+    ensure!(at_once, "relocations are not all done at the start");
     Ok(())
+}
+
+/// Reads a 64-bit little-endian ELF file.
+fn segments(file: &[u8]) -> Result<Vec<Segment>> {
+    ensure!(file.starts_with(b"\x7fELF\x02\x01"), "not a 64-bit little-endian ELF file");
+    let (start, size, count) = (word(file, 32)?, half(file, 54)?, half(file, 56)?);
+    (0..count)
+        .map(|number| {
+            let at = usize::try_from(start)? + usize::from(size) * usize::from(number);
+            let (offset, length) =
+                (usize::try_from(word(file, at + 8)?)?, usize::try_from(word(file, at + 32)?)?);
+            Ok(Segment { kind: quad(file, at)?, flags: quad(file, at + 4)?, place: offset..offset + length })
+        })
+        .collect()
+}
+
+/// The contents of a section, if there is one of this name.
+pub(crate) fn section<'a>(file: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
+    ensure!(file.starts_with(b"\x7fELF\x02\x01"), "not a 64-bit little-endian ELF file");
+    let (start, size, count, names) = (word(file, 40)?, half(file, 58)?, half(file, 60)?, half(file, 62)?);
+    let header = |number: u16| -> Result<(usize, Range<usize>)> {
+        let at = usize::try_from(start)? + usize::from(size) * usize::from(number);
+        let (offset, length) =
+            (usize::try_from(word(file, at + 24)?)?, usize::try_from(word(file, at + 32)?)?);
+        Ok((usize::try_from(quad(file, at)?)?, offset..offset + length))
+    };
+    let (_, names) = header(names)?;
+    for number in 0..count {
+        let (title, place) = header(number)?;
+        let title = file.get(names.start + title..names.end).unwrap_or_default();
+        if title.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0)) {
+            return Ok(Some(file.get(place).context("the file is cut short")?));
+        }
+    }
+    Ok(None)
 }
 
 fn bytes<const N: usize>(file: &[u8], at: usize) -> Result<[u8; N]> {
@@ -59,5 +123,13 @@ mod tests {
         assert!(promises(&own).unwrap_err().to_string().contains("loader"));
         assert!(promises(b"#!/bin/sh\n").is_err());
         assert!(promises(&own[..40]).is_err());
+    }
+
+    #[test]
+    fn sections_are_found_by_their_whole_name() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(section(&own, ".text").unwrap().is_some_and(|text| !text.is_empty()));
+        assert!(section(&own, ".tex").unwrap().is_none() && section(&own, ".dep-v0").unwrap().is_none());
+        assert!(section(b"no", ".text").is_err());
     }
 }

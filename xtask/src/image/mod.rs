@@ -1,23 +1,25 @@
 //! The container image, built with Buildah from the static release binary and the last stage of the Dockerfile, and then
 //! run as Kubernetes' restricted profile would run it.
 
-mod elf;
+pub(crate) mod elf;
 mod trial;
 
-use crate::{build, parts, sh};
+use crate::{auditable, build, parts, sh};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const DOCKERFILE: &str = "deploy/image/Dockerfile";
 /// The largest image anybody should have to pull, in bytes of the unpacked root.
-const CEILING: u64 = 15 * 1024 * 1024;
+const CEILING: u64 = 15_000_000;
+/// All that is in it, in the order of their names.
+const FILES: [&str; 2] = ["./etc/ssl/certs/ca-certificates.crt", "./gateway"];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Takes this static binary instead of building it.
     #[arg(long)]
-    binary: Option<PathBuf>,
+    pub(crate) binary: Option<PathBuf>,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
@@ -32,8 +34,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let image = bake(root, &binary)?;
     let (rootfs, config) = unpack(&image)?;
     contents(&rootfs, &config)?;
-    let size = std::fs::metadata(rootfs.join("gateway"))?.len();
-    ensure!(size <= CEILING, "the binary has {size} bytes; the ceiling is {CEILING}");
+    let mut size = 0;
+    for file in FILES {
+        size += std::fs::metadata(rootfs.join(file))?.len();
+    }
+    ensure!(size <= CEILING, "the image has {size} bytes; the ceiling is {CEILING}");
+    auditable::read(&rootfs.join("gateway"))?;
     let ready = trial::run(root, &rootfs, &config)?;
     sh::say(&format!("image: {:.1} MB, serves /livez {ready} ms after its start", size as f64 / 1e6));
     Ok(())
@@ -48,8 +54,7 @@ fn bake(root: &Path, binary: &Path) -> Result<PathBuf> {
     std::fs::copy(binary, context.join("gateway"))?;
     let roots = "etc/ssl/certs/ca-certificates.crt";
     std::fs::copy(Path::new("/").join(roots), context.join(roots)).context("install ca-certificates")?;
-    let dockerfile = std::fs::read_to_string(root.join(DOCKERFILE))?;
-    std::fs::write(place.join("Containerfile"), last_stage(&dockerfile)?)?;
+    std::fs::write(place.join("Containerfile"), last_stage_of(root)?)?;
     let storage = ["--root", "storage", "--runroot", "run", "--storage-driver", "vfs"];
     let tag = format!("idp-gateway:{}", build::version(root)?);
     let mut bud = sh::command(&place, "buildah");
@@ -60,6 +65,11 @@ fn bake(root: &Path, binary: &Path) -> Result<PathBuf> {
     push.args(storage).args(["push", "--quiet", &tag, "oci:oci"]);
     sh::run_command(&mut push)?;
     Ok(place.join("oci"))
+}
+
+/// The last stage of the Dockerfile.
+pub(crate) fn last_stage_of(root: &Path) -> Result<String> {
+    last_stage(&std::fs::read_to_string(root.join(DOCKERFILE))?)
 }
 
 /// The last stage, with files of the build stage taken from the context instead.
@@ -94,7 +104,7 @@ fn contents(rootfs: &Path, config: &Value) -> Result<()> {
     let files = sh::output(rootfs, "find", &[".", "-type", "f"])?;
     let mut files: Vec<_> = files.lines().collect();
     files.sort_unstable();
-    ensure!(files == ["./etc/ssl/certs/ca-certificates.crt", "./gateway"], "the image holds {files:?}");
+    ensure!(files == FILES, "the image holds {files:?}");
     ensure!(config["User"] == "65532:65532", "the image's user is {}", config["User"]);
     ensure!(config["Entrypoint"][0] == "/gateway", "the image starts {}", config["Entrypoint"]);
     Ok(())

@@ -5,13 +5,18 @@ mod changes;
 mod files;
 mod git;
 mod publish;
+mod sign;
 mod version;
 
-use crate::{api, build, chart, dist, package, sh};
+pub(crate) use sign::list as checksums;
+
+use crate::{api, build, chart, dist, image, package, sh};
 use anyhow::{Context as _, Result, ensure};
 use changes::{CHANGELOG, Fragment};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use version::{Bump, Version};
+
+const DIST: &str = "target/dist";
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Step {
@@ -25,7 +30,8 @@ pub(crate) enum Step {
     },
     /// Packages and builds each crate on its own; checks that everything agrees.
     Verify {
-        /// Also the chart, and two builds of the binary in different folders, which must be the same.
+        /// Also the chart, two builds of the binary in different folders, which must be the same, the image, and all that is
+        /// offered for download, signed with a key that nobody keeps.
         #[arg(long)]
         full: bool,
     },
@@ -34,6 +40,17 @@ pub(crate) enum Step {
         /// Does it; otherwise only says what would be done.
         #[arg(long)]
         execute: bool,
+    },
+    /// Lists and signs `target/dist`; the key is in `IDP_GATEWAY_RELEASE_KEY`.
+    Sign,
+    /// Checks a downloaded release: the signature of `SHA256SUMS`, and every file that it names.
+    Check {
+        /// The maintainers' public key, PEM.
+        #[arg(long)]
+        key: PathBuf,
+        /// Where the files are.
+        #[arg(default_value = "target/dist")]
+        folder: PathBuf,
     },
     /// Two builds of the binary in different folders, which must be the same.
     Reproduce,
@@ -47,6 +64,11 @@ pub(crate) fn run(root: &Path, step: &Step) -> Result<()> {
         Step::Prepare { execute } => prepare(root, *execute),
         Step::Verify { full } => verify(root, *full),
         Step::Publish { execute } => publish::run(root, *execute),
+        Step::Sign => {
+            sign::list(&root.join(DIST))?;
+            sign::run(&root.join(DIST))
+        }
+        Step::Check { key, folder } => sign::check(folder, &std::fs::read_to_string(key)?),
         Step::Reproduce => reproducible(root).map(|_| ()),
         Step::Rehearse => rehearse(root),
     }
@@ -143,14 +165,15 @@ fn verify(root: &Path, full: bool) -> Result<()> {
     if full {
         chart::run(root, &chart::Options::default())?;
         let binary = reproducible(root)?;
-        dist::stage(root, &binary)?;
+        image::run(root, &image::Options { binary: Some(binary.clone()) })?;
+        sign::rehearse(&dist::stage(root, &binary)?)?;
     }
     sh::say(&format!("release: {version} is ready; only `release publish --execute` is missing"));
     Ok(())
 }
 
 /// Two builds of the same commit in different folders give the same bytes.
-fn reproducible(root: &Path) -> Result<std::path::PathBuf> {
+fn reproducible(root: &Path) -> Result<PathBuf> {
     let here = build::release_binary(root)?;
     let elsewhere = git::clone(root, &root.join("target/second-build"))?;
     let there = build::release_binary(&elsewhere)?;

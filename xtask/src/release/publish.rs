@@ -1,6 +1,6 @@
 //! The steps that others see. Each is remembered once done, so that a run that was cut off goes on where it stopped.
 
-use super::{files, git, version::Version};
+use super::{DIST, files, git, version::Version};
 use crate::api::LIBRARIES;
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
@@ -8,16 +8,41 @@ use std::path::{Path, PathBuf};
 
 const REGISTRY: &str = "ghcr.io/idp-gateway";
 
-/// A command that publishes something.
+/// A command that publishes something, and one that tells whether it is there already.
 struct Publication {
     name: String,
-    program: &'static str,
-    args: Vec<String>,
+    publish: Command,
+    exists: Option<Command>,
+}
+
+type Command = Vec<String>;
+
+fn command(words: &[&str]) -> Command {
+    words.iter().map(|&word| word.to_owned()).collect()
 }
 
 impl Publication {
-    fn new(name: impl Into<String>, program: &'static str, args: &[&str]) -> Self {
-        Self { name: name.into(), program, args: args.iter().map(|&arg| arg.to_owned()).collect() }
+    fn new(name: impl Into<String>, publish: &[&str]) -> Self {
+        Self { name: name.into(), publish: command(publish), exists: None }
+    }
+
+    /// Succeeds where somebody, on whatever machine, has published it.
+    fn unless(mut self, exists: &[&str]) -> Self {
+        self.exists = Some(command(exists));
+        self
+    }
+
+    fn is_there(&self, root: &Path) -> bool {
+        let output = self.exists.as_deref().and_then(|words| {
+            let (program, args) = words.split_first()?;
+            sh::command(root, program).args(args).output().ok()
+        });
+        output.is_some_and(|output| output.status.success())
+    }
+
+    fn run(&self, root: &Path) -> Result<()> {
+        let (program, args) = self.publish.split_first().context("nothing to run")?;
+        sh::run(root, program, args)
     }
 }
 
@@ -25,16 +50,17 @@ pub(super) fn run(root: &Path, execute: bool) -> Result<()> {
     git::clean(root)?;
     let version = files::version(root)?;
     let done = Done::open(root, version)?;
+    let commit = sh::output(root, "git", &["rev-parse", "--short=12", "HEAD"])?;
     let mut open = 0;
-    for publication in publications(version) {
-        if done.has(&publication.name)? {
+    for publication in publications(version, commit.trim()) {
+        if done.has(&publication.name)? || (execute && publication.is_there(root)) {
             sh::say(&format!("release: {} is done", publication.name));
         } else if execute {
-            sh::run(root, publication.program, &publication.args)?;
+            publication.run(root)?;
             done.remember(&publication.name)?;
         } else {
             open += 1;
-            sh::say(&format!("would run: {} {}", publication.program, publication.args.join(" ")));
+            sh::say(&format!("would run: {}", publication.publish.join(" ")));
         }
     }
     if !execute {
@@ -45,26 +71,57 @@ pub(super) fn run(root: &Path, execute: bool) -> Result<()> {
     Ok(())
 }
 
-/// Crates come before what is made of them, the tag last: it is what people and the download job look at.
-fn publications(version: Version) -> Vec<Publication> {
+/// Crates come before what is made of them; tag and downloads, which people look at, last.
+fn publications(version: Version, commit: &str) -> Vec<Publication> {
     let mut all: Vec<_> = LIBRARIES
         .iter()
         .map(|library| {
-            Publication::new(*library, "cargo", &["publish", "--locked", "--no-verify", "--package", library])
+            let named = format!("{library}@{version}");
+            Publication::new(*library, &["cargo", "publish", "--locked", "--no-verify", "--package", library])
+                .unless(&["cargo", "info", "--registry", "crates-io", &named])
         })
         .collect();
-    let image = format!("docker://{REGISTRY}/idp-gateway:{version}");
-    all.push(Publication::new("image", "skopeo", &["copy", "oci:target/image/oci", &image]));
-    all.push(Publication::new(
-        "chart package",
+    let image = format!("{REGISTRY}/idp-gateway:{version}");
+    let built = format!("IDP_GATEWAY_COMMIT={commit}");
+    let platforms = ["--platform", "linux/amd64,linux/arm64", "--file", "deploy/image/Dockerfile"];
+    let more =
+        ["--build-arg", &built, "--provenance=mode=max", "--sbom=true", "--tag", &image, "--push", "."];
+    all.push(
+        Publication::new("image", &[&["docker", "buildx", "build"], platforms.as_slice(), &more].concat())
+            .unless(&["docker", "buildx", "imagetools", "inspect", &image]),
+    );
+    all.push(Publication::new("image signature", &["cosign", "sign", "--yes", "--recursive", &image]));
+    let chart = format!("{DIST}/idp-gateway-{version}.tgz");
+    let charts = format!("{REGISTRY}/charts");
+    all.push(Publication::new("chart", &["helm", "push", &chart, &format!("oci://{charts}")]).unless(&[
         "helm",
-        &["package", "deploy/helm/idp-gateway", "--destination", "target/dist"],
+        "show",
+        "chart",
+        &format!("oci://{charts}/idp-gateway"),
+        "--version",
+        &version.to_string(),
+    ]));
+    all.push(Publication::new(
+        "chart signature",
+        &["cosign", "sign", "--yes", &format!("{charts}/idp-gateway:{version}")],
     ));
-    let chart = format!("target/dist/idp-gateway-{version}.tgz");
-    all.push(Publication::new("chart", "helm", &["push", &chart, &format!("oci://{REGISTRY}/charts")]));
-    let message = format!("Release {version}");
-    all.push(Publication::new("tag", "git", &["tag", "--annotate", &version.tag(), "--message", &message]));
-    all.push(Publication::new("push", "git", &["push", "origin", "HEAD", &version.tag()]));
+    all.push(Publication::new("signed checksums", &["cargo", "xtask", "release", "sign"]));
+    let (tag, message) = (version.tag(), format!("Release {version}"));
+    all.push(Publication::new("tag", &["git", "tag", "--annotate", &tag, "--message", &message]).unless(&[
+        "git",
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        &format!("refs/tags/{tag}"),
+    ]));
+    all.push(Publication::new("push", &["git", "push", "origin", "HEAD", &tag]));
+    // A shell, for the list of files.
+    let downloads = format!(
+        "gh release create {tag} --verify-tag --title '{message}' --notes-file CHANGELOG.md $(find {DIST} -maxdepth 1 -type f)"
+    );
+    all.push(
+        Publication::new("downloads", &["sh", "-c", &downloads]).unless(&["gh", "release", "view", &tag]),
+    );
     all
 }
 
@@ -112,9 +169,11 @@ mod tests {
 
     #[test]
     fn crates_come_in_the_order_of_their_dependencies() {
-        let names: Vec<_> =
-            publications(Version(1, 0, 0)).into_iter().map(|publication| publication.name).collect();
+        let names: Vec<_> = publications(Version(1, 0, 0), "c0ffee")
+            .into_iter()
+            .map(|publication| publication.name)
+            .collect();
         assert_eq!(names[..5], LIBRARIES);
-        assert_eq!(names.last().unwrap(), "push");
+        assert_eq!(names[names.len() - 3..], ["tag", "push", "downloads"]);
     }
 }

@@ -1,5 +1,5 @@
 //! Every hazard id that `docs/security/threat-model.md` calls closed has a test named after it, and so has every id of the
-//! groups about wire, routing, tokens, keys, caches, secrets and answers, whatever the page says. Tests that the
+//! groups about wire, routing, tokens, keys, caches, secrets, answers and supply, whatever the page says. Tests that the
 //! pages about security name exist.
 
 use super::{Finding, Tracked};
@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 const THREAT_MODEL: &str = "docs/security/threat-model.md";
 
 /// Groups that must be closed, and how many ids each has.
-const REQUIRED: [(char, u8); 7] = [('F', 12), ('R', 9), ('J', 10), ('K', 4), ('C', 8), ('S', 8), ('O', 6)];
+const REQUIRED: [(char, u8); 8] =
+    [('F', 12), ('R', 9), ('J', 10), ('K', 4), ('C', 8), ('S', 8), ('O', 6), ('P', 4)];
 
 pub(super) fn check(files: &[Tracked]) -> Vec<Finding> {
     let Some(model) = files.iter().find(|file| file.name() == THREAT_MODEL) else {

@@ -295,6 +295,11 @@ impl Metrics {
         String::from_utf8(text).unwrap_or_default()
     }
 
+    /// Pushes what the instruments hold now.
+    pub(crate) fn flush(&self) {
+        let _ = self.0.provider.force_flush();
+    }
+
     /// Pushes what is pending and stops the readers.
     pub(crate) fn shutdown(&self) {
         let _ = self.0.provider.shutdown();

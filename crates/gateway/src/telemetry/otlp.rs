@@ -93,7 +93,7 @@ fn endpoint(base: &Url, path: &str) -> String {
     format!("{}{path}", base.as_str().trim_end_matches('/'))
 }
 
-/// Pushes metrics once a minute, and at the end.
+/// Pushes metrics every fifteen seconds, and at the end.
 pub(super) fn metrics_reader(
     base: &Url,
     client: Client,
@@ -244,47 +244,4 @@ impl ShouldSample for ErrorsToo {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-
-    fn sampled(share: f64, count: u32) -> usize {
-        let sampler = ErrorsToo(share);
-        let decide = |number: u32| {
-            let id = TraceId::from_bytes(
-                (u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)).to_be_bytes(),
-            );
-            sampler.should_sample(None, id, "", &SpanKind::Server, &[], &[]).decision
-        };
-        (0..count).filter(|number| decide(*number) == SamplingDecision::RecordAndSample).count()
-    }
-
-    #[test]
-    fn the_ratio_holds_roughly_and_its_ends_exactly() {
-        assert_eq!(sampled(0.0, 1000), 0);
-        assert_eq!(sampled(1.0, 1000), 1000);
-        assert!((50..200).contains(&sampled(0.1, 1000)), "{}", sampled(0.1, 1000));
-    }
-
-    #[test]
-    fn a_full_queue_drops_with_a_counter_and_errors_pass_the_sampler() {
-        let metrics = Metrics::new().expect("instruments");
-        let (spans, mut waiting) = mpsc::channel(2);
-        let provider = SdkTracerProvider::builder()
-            .with_span_processor(Queue { spans, metrics: metrics.clone() })
-            .with_sampler(ErrorsToo(0.0))
-            .build();
-        let tracer = provider.tracer("test");
-        tracer.start("fine").end();
-        for _ in 0..5 {
-            let mut span = tracer.start("broken");
-            span.set_status(Status::error(""));
-            span.end();
-        }
-        assert_eq!(waiting.len(), 2);
-        assert_eq!(waiting.try_recv().expect("an error span").name, "broken");
-        assert!(
-            metrics.render_prometheus().contains("idp_gateway_telemetry_dropped_total{signal=\"traces\"} 3")
-        );
-    }
-}
+mod tests;

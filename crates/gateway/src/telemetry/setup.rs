@@ -198,6 +198,16 @@ impl Telemetry {
         &self.audit
     }
 
+    /// Pushes to the collector what waits for it; bounded to a few seconds.
+    pub async fn flush(&self) {
+        if let Some((_, flush)) = &self.traces {
+            flush.now().await;
+        }
+        let metrics = self.metrics.clone();
+        // The reader's thread is waited for, which must not stop the runtime that it sends on.
+        let _ = tokio::task::spawn_blocking(move || metrics.flush()).await;
+    }
+
     /// Sends and writes what is pending; bounded to a few seconds.
     pub async fn shutdown(&self) {
         if let Some((_, flush)) = &self.traces {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use http_body_util::BodyExt as _;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -50,6 +52,15 @@ impl Collector {
     pub(crate) fn holds(&self, needle: &[u8]) -> bool {
         let pushed = self.state.pushed.lock().unwrap();
         pushed.iter().any(|(_, body)| memchr::memmem::find(body, needle).is_some())
+    }
+
+    /// All metrics of the last push.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
+        let pushed = self.state.pushed.lock().unwrap();
+        let last = pushed.iter().rfind(|(path, _)| path == "/v1/metrics");
+        let request = last.map(|(_, body)| ExportMetricsServiceRequest::decode(&body[..]).unwrap());
+        let resources = request.into_iter().flat_map(|request| request.resource_metrics);
+        resources.flat_map(|resource| resource.scope_metrics).flat_map(|scope| scope.metrics).collect()
     }
 
     /// All spans so far.

