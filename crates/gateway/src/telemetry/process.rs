@@ -15,7 +15,8 @@ const TICKS: f64 = 100.0;
 pub(super) fn register(meter: &Meter) {
     let start = start_time();
     meter
-        .f64_observable_gauge("process_start_time_seconds")
+        .f64_observable_gauge("process_start_time")
+        .with_unit("s")
         .with_description("Start of the process, in seconds since 1970")
         .with_callback(move |gauge| gauge.observe(start, &[]))
         .build();
@@ -38,7 +39,8 @@ pub(super) fn register(meter: &Meter) {
         })
         .build();
     meter
-        .u64_observable_gauge("process_resident_memory_bytes")
+        .u64_observable_gauge("process_resident_memory")
+        .with_unit("By")
         .with_description("Resident memory")
         .with_callback(|gauge| {
             if let Some(bytes) = resident_bytes() {
@@ -47,7 +49,8 @@ pub(super) fn register(meter: &Meter) {
         })
         .build();
     meter
-        .f64_observable_counter("process_cpu_seconds")
+        .f64_observable_counter("process_cpu")
+        .with_unit("s")
         .with_description("Processor time used")
         .with_callback(|counter| {
             if let Some(spent) = cpu_seconds() {

@@ -49,7 +49,8 @@ fn own(meter: &Meter, shared: &Arc<Shared>) {
         .build();
     let state = Arc::clone(shared);
     meter
-        .u64_observable_gauge("idp_gateway.config_last_reload_timestamp_seconds")
+        .u64_observable_gauge("idp_gateway.config_last_reload_timestamp")
+        .with_unit("s")
         .with_description("When the configuration in use was loaded")
         .with_callback(move |gauge| gauge.observe(state.reloaded_at.load(Ordering::Relaxed), &[]))
         .build();
@@ -79,7 +80,8 @@ fn own(meter: &Meter, shared: &Arc<Shared>) {
 fn tenant(meter: &Meter, shared: &Arc<Shared>) {
     let state = Arc::clone(shared);
     meter
-        .u64_observable_gauge("idp_gateway.token_expiry_timestamp_seconds")
+        .u64_observable_gauge("idp_gateway.token_expiry_timestamp")
+        .with_unit("s")
         .with_description("When the management token ends")
         .with_callback(move |gauge| {
             if let Some(at) = state.observed().management_token_expiry {
@@ -89,7 +91,8 @@ fn tenant(meter: &Meter, shared: &Arc<Shared>) {
         .build();
     let state = Arc::clone(shared);
     meter
-        .f64_observable_gauge("idp_gateway.token_age_seconds")
+        .f64_observable_gauge("idp_gateway.token_age")
+        .with_unit("s")
         .with_description("Age of each kept value")
         .with_callback(move |gauge| {
             for (keeper, age) in state.observed().ages {
