@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mgmt_auth::Tenant;
@@ -9,6 +10,7 @@ use token_broker::Broker;
 use user_store::UserStore;
 
 use super::keys::TenantKeys;
+use super::origin::Origin;
 use super::provider::SecretFile;
 use super::{App, ProviderRuntime, Stores, convert};
 use crate::api::Console;
@@ -69,15 +71,43 @@ impl App {
         metrics: Metrics,
         audit: Audit,
     ) -> Result<Self, StartError> {
-        let tenant = tenant(settings, &stores)?;
-        let users = users(settings, &tenant, &stores);
+        Self::compose(settings, stores, metrics, audit, None)
+    }
+
+    /// Composes the application that takes the place of this one. What is known of the tenant and its users stays, as far as
+    /// their settings do: a reload costs nobody a look-up, and does no harm while the tenant is down.
+    ///
+    /// # Errors
+    /// A part cannot be built from these settings.
+    pub fn successor(&self, settings: &Settings, stores: Arc<Stores>) -> Result<Self, StartError> {
+        Self::compose(settings, stores, self.metrics.clone(), self.audit.clone(), Some(self))
+    }
+
+    fn compose(
+        settings: &Settings,
+        stores: Arc<Stores>,
+        metrics: Metrics,
+        audit: Audit,
+        before: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        let origin = Origin::of(settings, &stores);
+        let known = before.filter(|before| before.origin.is_same_tenant(&origin));
+        let tenant = match known {
+            Some(known) => known.tenant.clone(),
+            None => tenant(settings, &stores)?,
+        };
+        let users = match known.filter(|known| known.origin == origin) {
+            Some(known) => known.users.clone(),
+            None => users(settings, &tenant, &stores),
+        };
+        stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let tls = proxy::tls_config()?;
         let timeouts = UpstreamTimeouts {
             connect: settings.server.timeouts.connect,
             response: settings.server.timeouts.response,
             idle: settings.server.timeouts.upstream_idle,
         };
-        let mut broker = Broker::builder(tenant.clone(), users)
+        let mut broker = Broker::builder(tenant.clone(), users.clone())
             .store(Arc::clone(&stores.grants))
             .errands(stores.errands.clone())
             .cache_ttl(settings.users.cache_ttl)
@@ -109,7 +139,7 @@ impl App {
             metrics,
             audit,
             stores,
-            explained: super::ExplainRing::default(),
+            explained: before.map(|before| Arc::clone(&before.explained)).unwrap_or_default(),
             asked: super::asked::Asked::default(),
             replay_limit: settings.server.limits.replay.as_usize(),
             public_url: settings.server.public_url.clone(),
@@ -122,7 +152,9 @@ impl App {
             quotas: super::Quotas::new(&settings.quotas),
             vault_audience: uses_vault(settings).then(|| vault_audience(settings)).flatten(),
             allow_excess_scopes: settings.tenant.allow_excess_scopes,
-            was_ready: std::sync::atomic::AtomicBool::new(false),
+            was_ready: known.map(|known| known.was_ready.load(Ordering::Relaxed)).unwrap_or_default().into(),
+            users,
+            origin,
         })
     }
 }

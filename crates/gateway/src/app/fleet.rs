@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +28,8 @@ pub(crate) fn name(tenant: &str) -> String {
 const PERIOD: Duration = Duration::from_secs(1);
 /// The same where nobody else writes.
 const LONG_PERIOD: Duration = Duration::from_secs(30);
+/// Seconds by which a token may outlive its allowed life: leeway, clocks that differ.
+const SLACK: u64 = 3600;
 /// Attempts at a write that others keep overtaking.
 const ATTEMPTS: usize = 16;
 
@@ -42,6 +45,8 @@ pub(crate) struct Fleet {
     talking: tokio::sync::Mutex<()>,
     /// Tells this process from the others.
     own: u64,
+    /// Seconds for which a logout is kept.
+    logout: AtomicU64,
 }
 
 #[derive(Default)]
@@ -91,7 +96,13 @@ impl Fleet {
             state: Mutex::default(),
             talking: tokio::sync::Mutex::default(),
             own: u64::from_ne_bytes(own),
+            logout: AtomicU64::new(crate::caller::MAX_LIFETIME.as_secs() + SLACK),
         }
+    }
+
+    /// Keeps logouts as long as a token can live (`callers.max_lifetime`) that was issued before them.
+    pub(crate) fn keep_logouts_for(&self, life: Duration) {
+        self.logout.store(life.as_secs().saturating_add(SLACK), Ordering::Relaxed);
     }
 
     /// Takes over what stood in another record.
@@ -285,7 +296,8 @@ impl Fleet {
     fn carried_out(&self, state: &State) -> Orders {
         let mut orders = state.copy.clone();
         let now = SystemTime::now();
-        state.pending.iter().for_each(|order| orders.carry_out(order, self.own, now));
+        let logout = Duration::from_secs(self.logout.load(Ordering::Relaxed));
+        state.pending.iter().for_each(|order| orders.carry_out(order, self.own, now, logout));
         orders
     }
 

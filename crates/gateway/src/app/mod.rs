@@ -12,6 +12,7 @@ mod keys;
 mod observed;
 mod operations;
 mod orders;
+mod origin;
 mod provider;
 mod question;
 mod quota;
@@ -26,6 +27,7 @@ use idp_adapters::{Classified, Outcome};
 use mgmt_auth::Tenant;
 use token_broker::{AccountSelector, Broker, IdpToken};
 use url::Url;
+use user_store::UserStore;
 
 pub use build::StartError;
 pub(crate) use context::{Attempt, RequestContext, Trail};
@@ -54,7 +56,7 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) audit: Audit,
     pub(crate) stores: Arc<Stores>,
-    pub(crate) explained: ExplainRing,
+    pub(crate) explained: Arc<ExplainRing>,
     pub(crate) asked: asked::Asked,
     pub(crate) replay_limit: usize,
     pub(crate) public_url: Option<Url>,
@@ -69,6 +71,8 @@ pub struct App {
     vault_audience: Option<String>,
     allow_excess_scopes: bool,
     was_ready: std::sync::atomic::AtomicBool,
+    users: UserStore,
+    origin: origin::Origin,
 }
 
 impl App {

@@ -11,8 +11,6 @@ use super::blocks::{Block, Target};
 const LATELY: Duration = Duration::from_secs(900);
 /// The most such entries.
 const MOST: usize = 1000;
-/// A logout matters while a token from before it could still be used: a day, and what clocks may differ.
-const LOGOUT: Duration = Duration::from_secs(25 * 3600);
 
 /// One order.
 #[derive(Clone, Debug)]
@@ -63,9 +61,10 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Carries an order out, for the replica `by`, and drops what has lost its meaning.
-    pub(super) fn carry_out(&mut self, order: &Order, by: u64, now: SystemTime) {
-        self.prune(now);
+    /// Carries an order out, for the replica `by`, and drops what has lost its meaning: a logout after `logout`, when no token
+    /// from before it can be used any more.
+    pub(super) fn carry_out(&mut self, order: &Order, by: u64, now: SystemTime, logout: Duration) {
+        self.prune(now, logout);
         match order {
             Order::Block(block) => {
                 self.blocks.retain(|known| known.target != block.target);
@@ -89,10 +88,10 @@ impl Orders {
         self.lately.drain(..excess);
     }
 
-    fn prune(&mut self, now: SystemTime) {
+    fn prune(&mut self, now: SystemTime, logout: Duration) {
         let since = |age: Duration| seconds(now).saturating_sub(age.as_secs());
         self.blocks.retain(|block| block.is_in_force(now));
-        self.logouts.retain(|_, until| *until >= since(LOGOUT));
+        self.logouts.retain(|_, until| *until >= since(logout));
         self.lately.retain(|past| past.at >= since(LATELY));
     }
 

@@ -116,9 +116,9 @@ impl Running {
         };
         let failed = |error: StartError| ReloadError(vec![error.to_string()]);
         // What was blocked stays blocked, what was used stays used, and the store's file stays open.
-        let stores = self.app.load().stores().reopened(&settings).await.map_err(failed)?;
-        let app = App::over(&settings, stores, telemetry.metrics().clone(), telemetry.audit().clone());
-        let app = Arc::new(app.map_err(failed)?);
+        let before = self.app.load_full();
+        let stores = before.stores().reopened(&settings).await.map_err(failed)?;
+        let app = Arc::new(before.successor(&settings, stores).map_err(failed)?);
         app.warm().await;
         let operations: Arc<dyn Operations> = Arc::<App>::clone(&app);
         let mut keeper = self.keeper.lock().await;

@@ -70,24 +70,23 @@ impl Service<Name> for CheckedResolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let allow_private = self.allow_private;
         Box::pin(async move {
-            let host = name.as_str();
-            let local = is_loopback(host);
-            let all: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let usable: Vec<SocketAddr> = all
-                .iter()
-                .copied()
-                .filter(|address| {
-                    let ip = address.ip();
-                    // `localhost` was configured as such; it must stay on this machine.
-                    if local { ip.is_loopback() } else { allow_private || !is_internal(ip) }
-                })
-                .collect();
-            if usable.is_empty() && !all.is_empty() {
-                return Err(ConnectRefusal::Internal.into());
-            }
+            let all: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let usable = usable(name.as_str(), &all, allow_private)?;
             Ok(usable.into_iter())
         })
     }
+}
+
+/// Those of a name's addresses that may be connected to.
+fn usable(host: &str, all: &[SocketAddr], allow_private: bool) -> Result<Vec<SocketAddr>, ConnectRefusal> {
+    let local = is_loopback(host);
+    let usable = all.iter().copied().filter(|address| {
+        let ip = address.ip();
+        // `localhost` was configured as such; it must stay on this machine.
+        if local { ip.is_loopback() } else { allow_private || !is_internal(ip) }
+    });
+    let usable: Vec<SocketAddr> = usable.collect();
+    if usable.is_empty() && !all.is_empty() { Err(ConnectRefusal::Internal) } else { Ok(usable) }
 }
 
 /// The connector of one provider.
@@ -182,13 +181,24 @@ mod tests {
 
     #[tokio::test]
     async fn tm_r05_names_are_checked_after_resolution() {
-        // `localhost.` is not the configured spelling of this machine, so what it resolves to is internal.
-        let mut resolver = CheckedResolver { allow_private: false };
-        if let Err(error) = resolver.call("localhost.".parse().unwrap()).await
-            && let Some(refusal) = error.downcast_ref::<ConnectRefusal>()
-        {
-            assert_eq!(*refusal, ConnectRefusal::Internal);
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| (text.parse::<IpAddr>().unwrap(), 0).into()).collect()
+        };
+        let internal = Err(ConnectRefusal::Internal);
+        // However the name is written, and whatever it said a moment ago: what it leads to now decides.
+        for host in ["api.github.com", "localhost.", "127.0.0.1.nip.io"] {
+            for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fd00::1"] {
+                assert_eq!(usable(host, &addresses(&[inside]), false), internal, "{host} at {inside}");
+                let mixed = addresses(&[inside, "140.82.121.6"]);
+                assert_eq!(usable(host, &mixed, false), Ok(addresses(&["140.82.121.6"])), "{host}");
+                assert_eq!(usable(host, &mixed, true), Ok(mixed.clone()), "{host}");
+            }
         }
+        for outside in ["140.82.121.6", "10.0.0.1"] {
+            assert_eq!(usable("localhost", &addresses(&[outside]), true), internal, "{outside}");
+        }
+        // The resolver itself goes through it.
+        let mut resolver = CheckedResolver { allow_private: false };
         let mut local = resolver.call("localhost".parse().unwrap()).await.unwrap();
         assert!(local.all(|address| address.ip().is_loopback()));
     }

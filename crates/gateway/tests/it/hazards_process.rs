@@ -105,6 +105,43 @@ async fn tm_c05_a_reload_forgets_no_block_and_no_logout() {
     assert!(list.send().await.unwrap().text().await.unwrap().contains("drill"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_l03_a_reload_keeps_what_its_change_does_not_touch() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let serving = Serving::start(&sandbox, "");
+    let ben = sandbox.caller_token(BEN);
+    let served = client().get(serving.url(USER)).bearer_auth(&ben).send().await.unwrap();
+    assert_eq!(served.status(), 200);
+    let id = served.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let asked = |path| sandbox.journal().count_of(Server::Tenant, path);
+    let counts = || (asked("/.well-known/jwks.json"), asked("/oauth/token"), asked("/api/v2/users/"));
+    assert_eq!(counts(), (1, 1, 1));
+
+    // Nothing is fetched anew, and so a reload does no harm while the tenant is down.
+    sandbox.faults().take_down(Server::Tenant);
+    serving.reload(&sandbox, "access = \"full\"");
+    serving.wait_for("config-reloaded");
+    assert_eq!(status(&serving, USER, &ben).await, 200);
+    assert_eq!(
+        status(&serving, &format!("/v1/explain/{id}"), &ben).await,
+        200,
+        "explanations were forgotten"
+    );
+    let ready = client().get(serving.admin_url("/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+    assert_eq!(counts(), (1, 1, 1));
+
+    // Other ages of records make other records; keys and management token are none of theirs.
+    sandbox.faults().bring_up(Server::Tenant);
+    serving.reload(&sandbox, "[users]\ncache_ttl = \"9m\"");
+    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while counts() == (1, 1, 1) {
+        assert!(tokio::time::Instant::now() < patience, "the second reload did not happen");
+        assert_eq!(status(&serving, USER, &ben).await, 200);
+    }
+    assert_eq!(counts(), (1, 1, 2));
+}
+
 /// How often each kind of secret may stand in the memory of a gateway that has served calls and was then told to forget.
 /// Every number is what was measured, rounded up; they may be lowered, never raised.
 const RESIDUE: [(&str, usize); 4] =

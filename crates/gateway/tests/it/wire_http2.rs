@@ -38,6 +38,16 @@ async fn prior_knowledge_is_spoken_and_hosts_arrive_in_host() {
 }
 
 #[tokio::test]
+async fn tm_f05_an_answers_trailers_are_dropped() {
+    let server = start(Options::default()).await;
+    let mut client = client(&server).await;
+    let request = Request::get("http://a/trailers").body(Empty::new()).unwrap();
+    let answer = client.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+    assert!(answer.trailers().is_none(), "{:?}", answer.trailers());
+    assert_eq!(answer.to_bytes(), "hi");
+}
+
+#[tokio::test]
 async fn tm_f08_authority_and_host_agree() {
     let server = start(Options::default()).await;
     let mut client = client(&server).await;

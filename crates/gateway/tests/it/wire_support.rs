@@ -30,7 +30,7 @@ impl Seen {
     }
 }
 
-/// Answers with what it saw. `/hold` waits for ever, `/panic` panics, `/slow` takes a moment, `/big` answers with 64 MiB.
+/// Answers with what it saw. `/trailers` has trailers, `/hold` waits for ever, `/panic` panics, `/slow` takes a moment, `/big` answers with 64 MiB.
 pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: Peer) -> Response<Body> {
     let (head, body) = request.into_parts();
     let host = head.headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
@@ -42,6 +42,7 @@ pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: Peer) -> 
             "slow".to_owned()
         }
         "/big" => return Response::new(endless()),
+        "/trailers" => return Response::new(trailing()),
         _ => match body.collect().await {
             Ok(body) => {
                 assert!(body.trailers().is_none(), "trailers reached the handler");
@@ -56,6 +57,17 @@ pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: Peer) -> 
     };
     seen.0.lock().unwrap().push(text.clone());
     Response::new(full(text))
+}
+
+fn trailing() -> Body {
+    use http_body::Frame;
+    let late = http::HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-late"),
+        http::HeaderValue::from_static("Bearer late"),
+    )]);
+    let frames =
+        [Ok::<_, gateway::body::BoxError>(Frame::data(Bytes::from("hi"))), Ok(Frame::trailers(late))];
+    gateway::body::boxed(http_body_util::StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 fn endless() -> Body {

@@ -100,6 +100,8 @@ pub(crate) const BODIES: &[(&str, &str)] = &[
 pub(crate) const CHUNKS: &[&str] = &[
     "5\nhello\r\n0\r\n\r\n",
     "5\r\nhello0\r\n\r\n",
+    "5\r\nhelloX\n0\r\n\r\n",
+    "5\r\nhello\rX0\r\n\r\n",
     "6\r\nhello\r\n0\r\n\r\n",
     "-5\r\nhello\r\n0\r\n\r\n",
     "0x5\r\nhello\r\n0\r\n\r\n",

@@ -48,7 +48,7 @@ fn tm_c02_the_place_in_the_list_decides_nothing() {
 }
 
 #[test]
-fn several_are_ambiguous_unless_named() {
+fn tm_c02_several_are_ambiguous_unless_named() {
     let two = user(json!([
         identity("github", "github", "1", Some("a")),
         identity("github", "github", "2", Some("b")),

@@ -176,3 +176,25 @@ async fn two_tenants_in_one_store_are_two_fleets() {
     two.read().await.unwrap();
     assert_eq!(code(&two, "auth0|1", "github", None), None);
 }
+
+#[tokio::test]
+async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
+    let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
+    for life in [crate::caller::MAX_LIFETIME, 7 * crate::caller::MAX_LIFETIME] {
+        let store = Arc::new(MemoryStore::new());
+        let first = Fleet::kept(store.clone(), "acme.test");
+        first.keep_logouts_for(life);
+        let (kept, gone) = (now - life, now - life - 2 * hour);
+        first.log_out("kept", kept).await;
+        first.log_out("gone", gone).await;
+        // Any order drops what is too old; a replica that starts later reads the rest.
+        first.log_out("other", now).await;
+        let second = Fleet::kept(store, "acme.test");
+        second.read().await.unwrap();
+        assert!(second.marks().refuses("kept", kept - Duration::from_secs(1)), "{life:?}");
+        assert!(
+            !second.marks().refuses("gone", gone - Duration::from_secs(1)),
+            "{life:?}: it grows for ever"
+        );
+    }
+}

@@ -250,6 +250,14 @@ async fn tm_j05_times_are_integers_near_now() {
     }
 }
 
+#[test]
+fn tm_j06_one_text_stands_for_one_value() {
+    assert_eq!(jose::decode("QQ").as_deref(), Some(b"A".as_slice()));
+    for slack in ["QQ=", "QQ==", "QR", " QQ", "QQ\n", "Q Q", "Q", "-_+", "/w", "QQ\u{e9}"] {
+        assert_eq!(jose::decode(slack), None, "{slack:?}");
+    }
+}
+
 #[tokio::test]
 async fn tm_j06_unclean_tokens_are_refused() {
     let good = token(json!({}), json!({}));

@@ -165,6 +165,22 @@ async fn tm_j09_proofs_are_checked_to_the_last_member() {
     }
     let foreign = other.proof(json!({}), json!({ "jti": "z", "htm": "GET", "htu": URL, "iat": NOW, "ath": jose::encode(&sha256(client.token.as_bytes())) }));
     assert_eq!(client.send(&verifier, &[&foreign]).await.unwrap_err().code, Code::DpopProofInvalid);
+    // Public keys are public: whoever saw a proof can name the key, and must not be able to do more.
+    let mut forged = Vec::new();
+    forged.push(other.proof(
+        json!({ "jwk": client.key.jwk() }),
+        json!({ "jti": "f", "htm": "GET", "htu": URL, "iat": NOW, "ath": jose::encode(&sha256(client.token.as_bytes())) }),
+    ));
+    let (seen, fresh) =
+        (client.proof(json!({}), json!({})), client.proof(json!({}), json!({ "jti": "other" })));
+    let (signed, _) = fresh.rsplit_once('.').unwrap();
+    let (_, signature) = seen.rsplit_once('.').unwrap();
+    forged.push(format!("{signed}.{signature}"));
+    forged.push(format!("{signed}.{}", jose::encode(&[0; 64])));
+    for forged in &forged {
+        let refusal = client.send(&verifier, &[forged]).await.unwrap_err();
+        assert_eq!((refusal.code, refusal.cause), (Code::DpopProofInvalid, "signature"));
+    }
     assert_eq!(client.send(&verifier, &[]).await.unwrap_err().code, Code::DpopProofInvalid);
     assert_eq!(client.send(&verifier, &["x.y.z"]).await.unwrap_err().code, Code::DpopProofInvalid);
     let proof = client.proof(json!({}), json!({ "jti": "twice" }));

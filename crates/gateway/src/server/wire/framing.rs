@@ -178,6 +178,8 @@ mod tests {
             "g\r\n",
             "1234567890abcdef0\r\n",
             "3\r\nabc0\r\n\r\n",
+            "3\r\nabcX\n0\r\n\r\n",
+            "3\r\nabc\rX0\r\n\r\n",
             "3;\nabc",
             "3;a\rb\r\nabc\r\n",
             "0\r\nA: b\n\r\n",
