@@ -92,14 +92,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let origin = Origin::of(settings, &stores);
         let known = before.filter(|before| before.origin.is_same_tenant(&origin));
-        let tenant = match known {
-            Some(known) => known.tenant.clone(),
-            None => tenant(settings, &stores)?,
-        };
-        let users = match known.filter(|known| known.origin == origin) {
-            Some(known) => known.users.clone(),
-            None => users(settings, &tenant, &stores),
-        };
+        let (tenant, users) = roots(settings, &stores, &origin, known)?;
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let tls = proxy::tls_config()?;
         let timeouts = UpstreamTimeouts {
@@ -157,6 +150,24 @@ impl App {
             origin,
         })
     }
+}
+
+/// The tenant and its users: those of the application before this one, as far as nothing about them is new.
+fn roots(
+    settings: &Settings,
+    stores: &Stores,
+    origin: &Origin,
+    known: Option<&App>,
+) -> Result<(Tenant, UserStore), StartError> {
+    let tenant = match known {
+        Some(known) => known.tenant.clone(),
+        None => tenant(settings, stores)?,
+    };
+    let users = match known.filter(|known| known.origin == *origin) {
+        Some(known) => known.users.clone(),
+        None => users(settings, &tenant, stores),
+    };
+    Ok((tenant, users))
 }
 
 /// User records, shared with whoever shares the store.

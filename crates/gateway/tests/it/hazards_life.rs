@@ -1,7 +1,7 @@
 //! Dead and slow providers, insecure conveniences, probes: what a gateway must not do when its surroundings fail it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,16 +170,18 @@ fn tm_l04_the_demo_stays_on_this_machine_and_touches_no_real_tenant() {
         demo(&[], &[("IDP_GATEWAY_TENANT__DOMAIN", "acme.eu.auth0.com")]),
         demo(&[], &[("IDP_GATEWAY_TENANT__BASE_URL", "https://acme.eu.auth0.com")]),
     ] {
-        let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{command:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("remedy"), "{command:?}");
+        let mut refusing = Killed(command.spawn().unwrap());
+        let mut said = String::new();
+        // A demo that ran would say something else on its first line, and never end.
+        BufReader::new(refusing.0.stderr.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.starts_with("error: the demo"), "{command:?}: {said}");
+        assert_eq!(refusing.0.wait().unwrap().code(), Some(2), "{command:?}");
     }
-    let mut running = demo(&["--json"], &[("IDP_GATEWAY_SERVER__LISTEN", "0.0.0.0:0")]).spawn().unwrap();
+    let mut running =
+        Killed(demo(&["--json"], &[("IDP_GATEWAY_SERVER__LISTEN", "0.0.0.0:0")]).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(running.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let open = listening(running.id());
-    running.kill().unwrap();
-    running.wait().unwrap();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let open = listening(running.0.id());
     let demo: Value = serde_json::from_str(&line).unwrap();
     for place in ["gateway", "admin", "app"] {
         let url: url::Url = demo[place].as_str().unwrap().parse().unwrap();
@@ -189,6 +191,16 @@ fn tm_l04_the_demo_stays_on_this_machine_and_touches_no_real_tenant() {
     for address in open {
         // Little-endian hexadecimal of 127.0.0.1.
         assert!(address.starts_with("0100007F:"), "the demo listens at {address}");
+    }
+}
+
+/// A process that ends with the test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -235,6 +247,7 @@ async fn tm_l05_liveness_hangs_on_nothing_and_readiness_on_the_first_keys_alone(
     assert!(!said["checks"]["keys"]["detail"].as_str().unwrap().is_empty(), "the cause is named: {said}");
     assert_eq!(call().await, 503);
 
+    sandbox.world().set_management_lifetime(3);
     sandbox.faults().bring_up(Server::Tenant);
     let patience = Instant::now() + Duration::from_secs(60);
     while probe("/readyz").await.0 != 200 {
@@ -245,6 +258,17 @@ async fn tm_l05_liveness_hangs_on_nothing_and_readiness_on_the_first_keys_alone(
 
     sandbox.faults().take_down(Server::Tenant);
     assert_eq!((probe("/livez").await.0, probe("/readyz").await.0, call().await), (200, 200, 200));
+    // Even when the management token ends and no other can be had: every replica would go, and cached users with them.
+    loop {
+        let (status, said) = probe("/readyz").await;
+        assert_eq!((status, said["status"].as_str()), (200, Some("ready")), "{said}");
+        if said["checks"]["management_token"]["status"] == "warn" {
+            break;
+        }
+        assert!(Instant::now() < patience, "the management token never ended");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!((probe("/livez").await.0, call().await), (200, 200));
     for server in [Server::GitHub, Server::Google] {
         sandbox.faults().take_down(server);
     }

@@ -80,7 +80,7 @@ async fn a_tenant_that_is_down_is_503_and_warm_users_notice_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn quotas_and_slow_providers_are_told_apart() {
+async fn tm_a05_quotas_and_slow_providers_are_told_apart() {
     let rig = Rig::over(
         sandbox::Sandbox::builder(),
         "timeouts = { response = \"300ms\" }",

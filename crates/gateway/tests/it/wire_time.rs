@@ -119,3 +119,32 @@ async fn tm_f10_an_idle_http2_connection_gets_goaway() {
     assert!(bytes.windows(2).any(|pair| pair == [7, 0]), "no GOAWAY in {}", bytes.escape_ascii());
     assert!((60..=120).contains(&after), "{after}");
 }
+
+const SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test(start_paused = true)]
+async fn tm_f10_an_http2_reader_that_stalls_is_cut_off() {
+    let mut stream = pipe(1024 * 1024).await;
+    let start = Instant::now();
+    stream.write_all(SETTINGS).await.unwrap();
+    // GET, http, a literal `:path: /big`, `:authority: a`; the window is never opened beyond its first 64 KiB.
+    stream.write_all(b"\0\0\x0b\x01\x05\0\0\0\x01\x82\x86\x04\x04/big\x41\x01a").await.unwrap();
+    let (bytes, after) = to_end(stream, start).await;
+    assert!((60_000..200_000).contains(&bytes.len()), "{} bytes", bytes.len());
+    assert!((30..=60).contains(&after), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_f10_an_http2_header_block_must_end() {
+    let mut stream = pipe(65_536).await;
+    let start = Instant::now();
+    stream.write_all(SETTINGS).await.unwrap();
+    // HEADERS without END_HEADERS. A CONTINUATION now and then does not extend the deadline; many would be a flood.
+    stream.write_all(b"\0\0\x01\x01\x01\0\0\0\x01\x82").await.unwrap();
+    for _ in 0..2 {
+        sleep(Duration::from_secs(4)).await;
+        stream.write_all(b"\0\0\x01\x09\0\0\0\0\x01\x86").await.unwrap();
+    }
+    let (_, after) = to_end(stream, start).await;
+    assert!((10..=12).contains(&after), "{after}");
+}

@@ -101,3 +101,33 @@ fn sets_without_keys_and_oversized_sets_are_failures() {
     assert_eq!(usable(&many(50)).len(), 50);
     assert!(usable(&many(51)).is_empty());
 }
+
+/// Wycheproof's key vectors, from the folder that `WYCHEPROOF_DIR` names. Of 26 sets two hold a key that may verify: the good one,
+/// and one of the ROCA generator, which the gateway tells by its modulus.
+#[test]
+fn tm_j03_wycheproofs_bad_keys_are_no_keys() {
+    let Some(folder) = std::env::var_os("WYCHEPROOF_DIR") else {
+        eprintln!("SKIPPED: set WYCHEPROOF_DIR to the folder with json_web_key_test.json");
+        return;
+    };
+    let text = std::fs::read_to_string(std::path::Path::new(&folder).join("json_web_key_test.json")).unwrap();
+    let vectors: Value = serde_json::from_str(&text).unwrap();
+    let mut tried = 0;
+    for group in vectors["testGroups"].as_array().unwrap() {
+        let key = if group["public"].is_object() { &group["public"] } else { &group["private"] };
+        let keys = key["keys"].as_array().cloned().unwrap_or_else(|| vec![key.clone()]);
+        for test in group["tests"].as_array().unwrap() {
+            tried += 1;
+            let roca = test["comment"] == "rejectsKeyWithRocaVulnerability";
+            let good = test["result"] == "valid" && keys.iter().all(|key| key["kty"] == "RSA");
+            assert_eq!(
+                usable(&keys).len(),
+                usize::from(good || roca),
+                "{} {}",
+                test["tcId"],
+                test["comment"]
+            );
+        }
+    }
+    assert!(tried >= 26, "{tried} vectors");
+}
