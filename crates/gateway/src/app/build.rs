@@ -95,11 +95,7 @@ impl App {
         let (tenant, users) = roots(settings, &stores, &origin, known)?;
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let tls = proxy::tls_config()?;
-        let timeouts = UpstreamTimeouts {
-            connect: settings.server.timeouts.connect,
-            response: settings.server.timeouts.response,
-            idle: settings.server.timeouts.upstream_idle,
-        };
+        let timeouts = upstream_timeouts(settings);
         let mut broker = Broker::builder(tenant.clone(), users.clone())
             .store(Arc::clone(&stores.grants))
             .errands(stores.errands.clone())
@@ -150,6 +146,11 @@ impl App {
             origin,
         })
     }
+}
+
+fn upstream_timeouts(settings: &Settings) -> UpstreamTimeouts {
+    let own = &settings.server.timeouts;
+    UpstreamTimeouts { connect: own.connect, response: own.response, idle: own.upstream_idle }
 }
 
 /// The tenant and its users: those of the application before this one, as far as nothing about them is new.
