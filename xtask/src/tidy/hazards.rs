@@ -114,7 +114,8 @@ mod tests {
             findings(&rows.replace("| F02 | a | b | closed |", "| F02 | a | b | open |"), &tests).len(),
             1
         );
-        assert_eq!(findings(&format!("{rows}| A01 | a | b | closed |\n"), &tests).len(), 1);
+        assert_eq!(findings(&rows, &tests.replace("l05_x", "other")).len(), 2);
+        assert_eq!(findings(&format!("{rows}| X01 | a | b | closed |\n"), &tests).len(), 1);
         assert_eq!(findings(&format!("{rows}see `tm_a01_gone`\n"), &tests).len(), 1);
     }
 
