@@ -7,12 +7,12 @@ use std::{
 };
 
 use moka::sync::Cache;
+use token_keeper::{Boarding, Flights, Landing};
 use tokio::time::Instant;
 
 use crate::{
     Durability, Errands, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason,
     StoreError, Swap, Versioned,
-    flight::{Boarding, Flights, landed},
 };
 
 /// A grant as last read: the record may be absent.
@@ -68,7 +68,8 @@ impl Grants {
         }
         match self.board(key, |_| true) {
             Boarding::There(known) => known,
-            Boarding::Started(landing) | Boarding::Joined(landing) => landed(landing)
+            Boarding::Started(landing) | Boarding::Joined(landing) => landing
+                .landed()
                 .await
                 .unwrap_or_else(|| Err(StoreError::unavailable("a read ended without an answer"))),
         }
@@ -251,9 +252,9 @@ fn has_gone_back(found: Option<&Versioned>, ours: &Known) -> bool {
 }
 
 /// Waits for a write, for a while.
-async fn saved(landing: tokio::sync::watch::Receiver<Option<()>>) -> Result<(), Error> {
+async fn saved(landing: Landing<()>) -> Result<(), Error> {
     let unsaved = || StoreError::unavailable("a refreshed grant could not be stored yet").into();
-    let landing = tokio::time::timeout(WRITE_PATIENCE, landed(landing)).await;
+    let landing = tokio::time::timeout(WRITE_PATIENCE, landing.landed()).await;
     landing.ok().flatten().ok_or_else(unsaved)
 }
 

@@ -11,7 +11,6 @@ mod choose;
 mod digest;
 mod errands;
 mod error;
-mod flight;
 mod grant;
 mod grants;
 mod judge;

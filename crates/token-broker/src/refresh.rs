@@ -12,6 +12,7 @@ use std::{
 use idp_adapters::RefreshRule;
 use mgmt_auth::SecretReader;
 use secrecy::SecretString;
+use token_keeper::{Boarding, Flights};
 use tokio::time::Instant;
 use tracing::Instrument;
 use user_store::{User, UserStore};
@@ -20,7 +21,6 @@ use crate::{
     Account, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source, Swap, Transport,
     call::{CallError, refresh},
     digest::{DeadMarks, Digest},
-    flight::{Boarding, Flights, landed},
     grant::{Intent, seconds},
     grants::{Grants, Known, busy, succeed},
     judge::{Copy, last_moment},
@@ -95,7 +95,7 @@ impl Refresher {
         match self.board(job) {
             Boarding::There(outcome) => outcome,
             Boarding::Started(landing) | Boarding::Joined(landing) => {
-                landed(landing).await.unwrap_or_else(|| Err(busy()))
+                landing.landed().await.unwrap_or_else(|| Err(busy()))
             }
         }
     }

@@ -15,15 +15,11 @@ use std::{
 use mgmt_auth::{ClientCredentials, Tenant};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
-use token_keeper::BearerToken;
+use token_keeper::{BearerToken, Boarding, Flights};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{
-    Ask, BoxFuture, Cached, Error, Reason,
-    digest::Digest,
-    flight::{Boarding, Flights, landed},
-};
+use crate::{Ask, BoxFuture, Cached, Error, Reason, digest::Digest};
 
 use self::refusal::{judge, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
@@ -267,7 +263,7 @@ impl Vault {
                 Boarding::Started(landing) => (landing, Cached::Loaded),
                 Boarding::Joined(landing) => (landing, Cached::Joined),
             };
-            match landed(landing).await.unwrap_or_else(|| Err(unavailable(None))) {
+            match landing.landed().await.unwrap_or_else(|| Err(unavailable(None))) {
                 Err(error)
                     if cached == Cached::Joined && !last && *error.reason() == Reason::CallerTokenInvalid => {
                 }

@@ -7,10 +7,9 @@ use std::{
 
 use mgmt_auth::Priority;
 use moka::sync::Cache;
+use token_keeper::Flights;
 
-use crate::{
-    Directory, SharedUserStore, UserStore, flight::Flights, record::Ages, shared::Shared, store::Inner,
-};
+use crate::{Directory, SharedUserStore, UserStore, record::Ages, shared::Shared, store::Inner};
 
 /// The most unknown ids remembered at a time.
 const MISSING: u64 = 10_000;

@@ -3,7 +3,6 @@
 mod builder;
 mod directory;
 mod error;
-mod flight;
 mod record;
 mod shared;
 mod store;

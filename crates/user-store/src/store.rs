@@ -8,12 +8,12 @@ use std::{
 
 use mgmt_auth::Priority;
 use moka::sync::Cache;
+use token_keeper::{Boarding, Flights};
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::{
     ConnectedAccount, Directory, Error, User, UserStoreBuilder,
-    flight::{Boarding, Flights, landed},
     record::{Ages, Phase, Record},
     shared::Shared,
 };
@@ -170,7 +170,7 @@ impl UserStore {
     /// Forgets everybody, and counts them.
     pub fn invalidate_all(&self) -> u64 {
         *self.inner.all_forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
-        self.inner.flights.abandon_all();
+        self.inner.flights.abandon_matching(|_| true);
         self.inner.missing.invalidate_all();
         let count = self.invalidate_matching(|_| true);
         if let Some(shared) = &self.inner.shared {
@@ -244,7 +244,7 @@ impl UserStore {
             Boarding::Started(landing) => (landing, Found::Loaded),
             Boarding::Joined(landing) => (landing, Found::Joined),
         };
-        let record = landed(landing).await.unwrap_or_else(|| Err(Error::lost()))?;
+        let record = landing.landed().await.unwrap_or_else(|| Err(Error::lost()))?;
         let excused = record.is_excused(Instant::now());
         Ok(record.found(if excused { Found::Stale } else { found }))
     }

@@ -9,26 +9,44 @@ use std::{
 use tokio::sync::watch;
 use tracing::Instrument;
 
-/// The loads under way, by key.
+/// The loads under way, by key. It keeps no values: where they go, and how long they hold, is the caller's business.
 #[derive(Debug)]
-pub(crate) struct Flights<K, T> {
+pub struct Flights<K, T> {
     table: Arc<Mutex<Table<K, T>>>,
 }
 
 #[derive(Debug)]
 struct Table<K, T> {
-    under_way: HashMap<K, (u64, watch::Receiver<Option<T>>)>,
+    under_way: HashMap<K, (u64, Landing<T>)>,
     serial: u64,
 }
 
-/// How a caller got its value.
-pub(crate) enum Boarding<T> {
+/// How a caller got its value, from [`Flights::board`].
+#[derive(Debug)]
+pub enum Boarding<T> {
     /// The value was there after all.
     There(T),
     /// The caller's load, just started.
-    Started(watch::Receiver<Option<T>>),
+    Started(Landing<T>),
     /// Somebody else's load.
-    Joined(watch::Receiver<Option<T>>),
+    Joined(Landing<T>),
+}
+
+/// The end of a load that is under way. Dropping it does not stop the load.
+#[derive(Clone, Debug)]
+pub struct Landing<T>(watch::Receiver<Option<T>>);
+
+impl<T: Clone> Landing<T> {
+    /// Waits for the load. `None`: its task died.
+    pub async fn landed(mut self) -> Option<T> {
+        self.0.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
+    }
+}
+
+impl<K, T> Default for Flights<K, T> {
+    fn default() -> Self {
+        Self { table: Arc::new(Mutex::new(Table { under_way: HashMap::new(), serial: 0 })) }
+    }
 }
 
 impl<K, T> Flights<K, T>
@@ -36,14 +54,18 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    pub(crate) fn new() -> Self {
-        Self { table: Arc::new(Mutex::new(Table { under_way: HashMap::new(), serial: 0 })) }
+    /// No load is under way.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Joins the load of `key`, or starts one. `there` is asked first, under the same lock under which finished
     /// loads are committed: nobody starts a load whose result has just arrived. `commit` keeps the value, unless
-    /// the load was [abandoned](Self::abandon) meanwhile.
-    pub(crate) fn board<F>(
+    /// the load was [abandoned](Self::abandon) meanwhile; it runs under the lock, so it must not block or come back here.
+    ///
+    /// The load runs in a spawned task, within the current span. Needs a Tokio runtime.
+    pub fn board<F>(
         &self,
         key: &K,
         there: impl FnOnce() -> Option<T>,
@@ -62,6 +84,7 @@ where
         }
         table.serial += 1;
         let (landed, landing) = watch::channel(None);
+        let landing = Landing(landing);
         let serial = table.serial;
         table.under_way.insert(key.clone(), (serial, landing.clone()));
         drop(table);
@@ -78,20 +101,21 @@ where
         Boarding::Started(landing)
     }
 
+    /// The load of `key`, if one is under way.
+    #[must_use]
+    pub fn under_way(&self, key: &K) -> Option<Landing<T>> {
+        lock(&self.table).under_way.get(key).map(|(_, landing)| landing.clone())
+    }
+
     /// Lets the load of `key` finish for those who wait for it, but keeps nothing of it.
-    pub(crate) fn abandon(&self, key: &K) {
+    pub fn abandon(&self, key: &K) {
         lock(&self.table).under_way.remove(key);
     }
 
-    /// The same for all loads.
-    pub(crate) fn abandon_all(&self) {
-        lock(&self.table).under_way.clear();
+    /// The same for all loads that match.
+    pub fn abandon_matching(&self, matches: impl Fn(&K) -> bool) {
+        lock(&self.table).under_way.retain(|key, _| !matches(key));
     }
-}
-
-/// Waits for a load. `None`: its task died.
-pub(crate) async fn landed<T: Clone>(mut landing: watch::Receiver<Option<T>>) -> Option<T> {
-    landing.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
 }
 
 /// A load's place in the table; given up when the task ends, however it ends.
