@@ -200,14 +200,19 @@ impl UserStore {
         match record.phase(now, &self.inner.ages) {
             Phase::Fresh => Ok(Some(record)),
             Phase::Renew => {
-                if record.may_reload(now) {
-                    let errand = Errand { behind: true, ..Errand::plain(Priority::Background) };
-                    // Nobody waits for this one; its outcome is kept by its own task.
-                    drop(self.board(user_id, errand, |_| false));
-                }
+                self.renew_if_due(user_id, &record);
                 Ok(Some(record))
             }
             Phase::Excused | Phase::Over => Ok(None),
+        }
+    }
+
+    fn renew_if_due(&self, user_id: &str, record: &Record) {
+        let now = Instant::now();
+        if record.phase(now, &self.inner.ages) == Phase::Renew && record.may_reload(now) {
+            let errand = Errand { behind: true, ..Errand::plain(Priority::Background) };
+            // Nobody waits for this one; its outcome is kept by its own task.
+            drop(self.board(user_id, errand, |_| false));
         }
     }
 
@@ -245,6 +250,7 @@ impl UserStore {
             Boarding::Joined(landing) => (landing, Found::Joined),
         };
         let record = landing.landed().await.unwrap_or_else(|| Err(Error::lost()))?;
+        self.renew_if_due(user_id, &record);
         let excused = record.is_excused(Instant::now());
         Ok(record.found(if excused { Found::Stale } else { found }))
     }

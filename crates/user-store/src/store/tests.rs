@@ -346,3 +346,20 @@ async fn a_rollout_costs_no_look_up_for_a_warm_user() {
     *redis.0.lock().unwrap() = stale;
     assert_eq!(token(&old.get(ID).await.unwrap()), "t4");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_copy_near_its_end_serves_once_and_is_renewed_behind_at_once() {
+    let (face, redis) = (Face::default(), Arc::new(Redis::default()));
+    let replica = || UserStore::over(face.clone(), "acme.test").shared(redis.clone()).build();
+    replica().get(ID).await.unwrap();
+    for bytes in redis.0.lock().unwrap().values_mut() {
+        let mut record: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        record["fetched_at"] = json!(record["fetched_at"].as_u64().unwrap() - 9 * 60 * 1000);
+        *bytes = Zeroizing::new(record.to_string().into_bytes());
+    }
+    let store = replica();
+    assert_eq!(token(&store.get(ID).await.unwrap()), "t1", "nobody waits for what will do");
+    tokio::time::sleep(LOOK_UP * 2).await;
+    assert_eq!((face.lookups(), face.0.background.load(Ordering::SeqCst)), (2, 1));
+    assert_eq!(token(&store.get(ID).await.unwrap()), "t2");
+}
