@@ -26,7 +26,7 @@ pub const NEEDED_SCOPES: [&str; 2] = ["read:users", "read:user_idp_tokens"];
 
 /// What a token that names no end is trusted for.
 const UNSAID_LIFETIME: Duration = Duration::from_secs(300);
-/// A token younger than this that never worked is not thrown away for another one like it.
+/// How often at most a token that never worked is thrown away for another one like it.
 const PROBATION: Duration = Duration::from_secs(30);
 /// Longer than a token request may take with all its timeouts.
 const LEASE: Duration = Duration::from_secs(30);
@@ -40,8 +40,7 @@ pub struct ManagementToken {
     scopes: Option<BTreeSet<String>>,
     issued_at: SystemTime,
     expires_at: SystemTime,
-    /// When this process got it, and whether from the tenant itself.
-    held_since: Instant,
+    /// Whether this process asked the tenant for it.
     asked: bool,
     worked: AtomicBool,
 }
@@ -71,8 +70,7 @@ impl ManagementToken {
         asked: bool,
     ) -> Self {
         let scopes = scope.map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect());
-        let (held_since, worked) = (Instant::now(), AtomicBool::new(false));
-        Self { bearer, scopes, issued_at, expires_at, held_since, asked, worked }
+        Self { bearer, scopes, issued_at, expires_at, asked, worked: AtomicBool::new(false) }
     }
 
     /// The token.
@@ -124,10 +122,9 @@ impl ManagementToken {
         self.worked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a 401 for this token is a reason to ask for another one. Not for one that just came from the tenant
-    /// and never worked: the next would fare no better, and each costs a token request.
-    pub(crate) fn may_be_replaced(&self) -> bool {
-        !self.asked || self.worked.load(Ordering::Relaxed) || self.held_since.elapsed() >= PROBATION
+    /// Whether it was good once: it worked here, or another process got it and shared it.
+    fn was_good(&self) -> bool {
+        !self.asked || self.worked.load(Ordering::Relaxed)
     }
 
     fn to_shared(&self) -> SharedToken {
@@ -162,19 +159,40 @@ pub(crate) struct ManagementLoad {
     pub(crate) name: TokenName,
     pub(crate) store: Option<Arc<dyn SharedTokenStore>>,
     /// The token the Management API refused last: not to be taken from the store again.
-    pub(crate) refused: Mutex<Option<Arc<ManagementToken>>>,
+    pub(crate) refused: Mutex<Option<Refused>>,
+}
+
+/// A token that was thrown away.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    token: Arc<ManagementToken>,
+    at: Instant,
+    was_good: bool,
 }
 
 type LoadedToken = Loaded<ManagementToken>;
 
 impl ManagementLoad {
-    pub(crate) fn refuse(&self, token: &Arc<ManagementToken>) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+    /// Remembers a refused token and says whether to ask for another one. Not when its predecessor fared no better
+    /// a moment ago: each costs a token request.
+    pub(crate) fn refuse(&self, token: &Arc<ManagementToken>) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let hopeless = refused.as_ref().is_some_and(|last| {
+            !last.was_good && last.at.elapsed() < PROBATION && !Arc::ptr_eq(&last.token, token)
+        });
+        let was_good = token.was_good();
+        if hopeless && !was_good {
+            return false;
+        }
+        *refused = Some(Refused { token: token.clone(), at: Instant::now(), was_good });
+        true
     }
 
     fn is_refused(&self, token: &SharedToken) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.as_ref().is_some_and(|refused| refused.bearer.expose() == token.access_token.expose_secret())
+        refused
+            .as_ref()
+            .is_some_and(|refused| refused.token.bearer.expose() == token.access_token.expose_secret())
     }
 
     async fn ask(&self) -> Result<LoadedToken, Error> {

@@ -211,9 +211,8 @@ impl Tenant {
                 Err(error) => error,
             };
             let fits = error.retry_after().is_some_and(|wait| Instant::now() + wait < deadline);
-            if error.is_unauthorized() && !replaced && token.may_be_replaced() {
+            if error.is_unauthorized() && !replaced && self.0.tokens.loader().refuse(&token) {
                 replaced = true;
-                self.0.tokens.loader().refuse(&token);
                 self.0.tokens.reject(&token);
             } else if error.is_rate_limited() && error.status().is_some() && !waited && fits {
                 waited = true;
