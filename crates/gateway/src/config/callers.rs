@@ -114,7 +114,7 @@ pub struct KeySettings {
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub cooldown: Duration,
-    /// Age up to which an old set serves while the tenant does not answer.
+    /// Age up to which an old set serves while the tenant does not answer; the default grows with a longer `max_age`.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub stale: Duration,

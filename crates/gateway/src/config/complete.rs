@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
+    Settings,
     adapter::AdapterKind,
     problems::{Collector, child},
     validate::is_loopback,
@@ -15,6 +16,25 @@ use super::{
 type Table = Map<String, Value>;
 
 const UNSET: &str = "unset.invalid";
+
+/// The members without a default of their own that [`complete`] sees to.
+const FILLED: [&str; 10] = [
+    "tenant",
+    "callers",
+    "domain",
+    "client_id",
+    "base_url",
+    "audience",
+    "issuers",
+    "adapter",
+    "connections",
+    "encoded_slash",
+];
+
+/// Whether a member that is not given is filled in, or reported, here.
+pub(super) fn fills(name: &str) -> bool {
+    FILLED.contains(&name)
+}
 
 pub(super) fn complete(tree: &mut Value, collector: &mut Collector) {
     if !tree.is_object() {
@@ -26,6 +46,41 @@ pub(super) fn complete(tree: &mut Value, collector: &mut Collector) {
     callers(section(root, "callers"), &tenant, collector);
     providers(section(root, "providers"), collector);
     vault(root, &tenant, collector);
+}
+
+/// Which of the defaults are in force that give way to another setting they would contradict.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unsaid {
+    replay: bool,
+    stale_user: bool,
+    stale_keys: bool,
+}
+
+impl Unsaid {
+    pub(super) fn of(tree: &Value) -> Self {
+        let unsaid = |pointer| tree.pointer(pointer).is_none();
+        Self {
+            replay: unsaid("/server/limits/replay"),
+            stale_user: unsaid("/users/stale_ttl"),
+            stale_keys: unsaid("/callers/keys/stale"),
+        }
+    }
+
+    pub(super) fn give_way(self, mut settings: Settings) -> Settings {
+        let limits = &mut settings.server.limits;
+        if self.replay {
+            limits.replay = limits.replay.min(limits.body);
+        }
+        let users = &mut settings.users;
+        if self.stale_user {
+            users.stale_ttl = users.stale_ttl.max(users.cache_ttl);
+        }
+        let keys = &mut settings.callers.keys;
+        if self.stale_keys {
+            keys.stale = keys.stale.max(keys.max_age);
+        }
+        settings
+    }
 }
 
 fn section<'a>(root: &'a mut Table, name: &str) -> &'a mut Table {

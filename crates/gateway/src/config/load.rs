@@ -10,9 +10,11 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::{
-    Settings, complete, environment, file,
+    Settings,
+    complete::{self, Unsaid},
+    environment, file,
     problems::{Collector, Origins, Problem, Problems},
-    schema::{Node, json_schema},
+    schema::{self, Node},
     validate,
     walk::walk,
 };
@@ -84,7 +86,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problems {
 }
 
 fn load(text: &str, path: Option<PathBuf>, variables: &[(String, String)]) -> Result<Loaded, Problems> {
-    let schema = json_schema();
+    let schema = schema::whole();
     let root = Node::root(&schema);
     let folder = path.as_deref().and_then(Path::parent).map(Path::to_owned);
     let mut origins = Origins::of_file(path);
@@ -96,8 +98,9 @@ fn load(text: &str, path: Option<PathBuf>, variables: &[(String, String)]) -> Re
     let mut tree = merge(from_file, from_environment).map_err(|error| internal(&error.to_string()))?;
     walk(&mut tree, "", root, &mut collector);
     complete::complete(&mut tree, &mut collector);
+    let unsaid = Unsaid::of(&tree);
     let mut settings = match Settings::deserialize(tree) {
-        Ok(settings) => settings,
+        Ok(settings) => unsaid.give_way(settings),
         Err(error) => {
             let (mut problems, _) = collector.finish();
             if problems.is_empty() {

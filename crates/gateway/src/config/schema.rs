@@ -8,10 +8,14 @@ use super::Settings;
 /// The JSON Schema (draft 2020-12) of the configuration file, units documented.
 #[must_use]
 pub fn json_schema() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Settings>().to_value();
+    let mut schema = whole();
     tidy(&mut schema);
     schema
+}
+
+/// The schema the loader walks along: it still knows which members a table cannot do without.
+pub(super) fn whole() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Settings>().to_value()
 }
 
 /// No key is required of a file, since the environment or another key may supply it; and each format is explained.
@@ -108,6 +112,12 @@ impl<'a> Node<'a> {
     pub(super) fn names(self) -> Vec<&'a str> {
         let properties = self.node.get("properties").and_then(Value::as_object);
         properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// The members without a default.
+    pub(super) fn required(self) -> impl Iterator<Item = &'a str> {
+        let required = self.node.get("required").and_then(Value::as_array);
+        required.into_iter().flatten().filter_map(Value::as_str)
     }
 
     pub(super) fn items(self) -> Option<Self> {

@@ -135,7 +135,8 @@ pub struct LimitSettings {
     pub in_flight: usize,
     /// Size of a request body.
     pub body: ByteSize,
-    /// Size up to which a request body is kept so that the call can be sent again after a dead token.
+    /// Size up to which a request body is kept so that the call can be sent again after a dead token; the
+    /// default shrinks with a smaller `body`.
     pub replay: ByteSize,
     /// Size of all request headers together.
     pub headers: ByteSize,

@@ -21,7 +21,7 @@ pub struct TelemetrySettings {
     /// Share of requests whose trace is recorded, 0 to 1; errors always are.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub trace_sample: f64,
-    /// Send `traceparent` to providers and the tenant.
+    /// Send `traceparent` and `tracestate` to providers, also where no collector takes the traces.
     pub send_trace_context: bool,
 }
 

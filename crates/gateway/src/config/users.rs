@@ -15,7 +15,8 @@ pub struct UserSettings {
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub cache_ttl: Duration,
-    /// Total age up to which a record serves while Auth0 answers 429, 5xx or not at all.
+    /// Total age up to which a record serves while Auth0 answers 429, 5xx or not at all; the default grows
+    /// with a longer `cache_ttl`.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub stale_ttl: Duration,

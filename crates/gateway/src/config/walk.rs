@@ -1,8 +1,9 @@
 //! The walk over the merged values along the schema: unknown keys, wrong types, bad formats, all of them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
+    complete,
     problems::{Collector, child},
     schema::{Node, Shape},
     unit::{check_format, format_remedy},
@@ -12,20 +13,7 @@ use super::{
 pub(super) fn walk(value: &mut Value, key: &str, node: Node<'_>, collector: &mut Collector) -> bool {
     let fits = match (node.shape(), &mut *value) {
         (Shape::Any, _) => return true,
-        (Shape::Table, Value::Object(members)) => {
-            let known = node.names();
-            members.retain(|name, value| {
-                let key = child(key, name);
-                match node.property(name) {
-                    Some(node) => walk(value, &key, node, collector),
-                    None => {
-                        collector.drop_value(&key, unknown(&key, name), hint(name, &known));
-                        false
-                    }
-                }
-            });
-            true
-        }
+        (Shape::Table, Value::Object(members)) => return table_fits(members, key, node, collector),
         (Shape::List, Value::Array(items)) => {
             if let Some(node) = node.items() {
                 let mut index = 0;
@@ -50,6 +38,36 @@ pub(super) fn walk(value: &mut Value, key: &str, node: Node<'_>, collector: &mut
         collector.drop_value(key, format!("{} where {} belongs", found(value), belongs(node)), remedy);
     }
     fits
+}
+
+/// A table that lacks what it cannot do without goes as a whole.
+fn table_fits(
+    members: &mut Map<String, Value>,
+    key: &str,
+    node: Node<'_>,
+    collector: &mut Collector,
+) -> bool {
+    let needed = || node.required().filter(|name| !complete::fills(name));
+    for name in needed().filter(|name| !members.contains_key(*name)) {
+        let at = child(key, name);
+        collector.drop_value(
+            &at,
+            format!("`{key}` needs `{name}`"),
+            format!("give `{name}`, or remove `{key}` altogether"),
+        );
+    }
+    let known = node.names();
+    members.retain(|name, value| {
+        let key = child(key, name);
+        match node.property(name) {
+            Some(node) => walk(value, &key, node, collector),
+            None => {
+                collector.drop_value(&key, unknown(&key, name), hint(name, &known));
+                false
+            }
+        }
+    });
+    needed().all(|name| members.contains_key(name))
 }
 
 fn unknown(key: &str, name: &str) -> String {

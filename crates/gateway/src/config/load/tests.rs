@@ -221,3 +221,33 @@ deny = [{ methods = ["POST"], path = "/batch/**" }]
     assert_eq!(adapter.refresh_rule(), idp_adapters::RefreshRule::Harmless);
     assert!(!provider.rotates());
 }
+
+#[test]
+fn a_table_that_lacks_a_member_is_named_beside_all_other_problems() {
+    let text = format!(
+        "{MINIMAL}rules = [{{ methods = [\"GET\"] }}]\n[server.tls]\ncert_file = \"/nowhere/cert.pem\"\n\
+         [quotas.per_caller]\nper_second = 5\nburst = \"many\"\n[store]\nkind = \"file\"\n"
+    );
+    let problems = problems(&text, &[]);
+    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    for key in
+        ["server.tls.key_file", "quotas.per_caller.burst", "providers.github.rules[0].paths", "store.path"]
+    {
+        assert_eq!(keys.iter().filter(|named| **named == key).count(), 1, "{key}: {keys:?}");
+    }
+    assert!(problems.iter().all(|problem| !problem.remedy.contains("defect")), "{problems:?}");
+}
+
+#[test]
+fn defaults_give_way_to_the_settings_they_would_contradict() {
+    let settings = Settings::from_toml(&format!(
+        "{MINIMAL}[server.limits]\nbody = \"1KiB\"\n[users]\ncache_ttl = \"2h\"\n[callers.keys]\nmax_age = \"24h\"\n\
+         [server.drain]\ndelay = \"0s\"\ntimeout = \"0s\"\n"
+    ))
+    .unwrap();
+    assert_eq!(settings.server.limits.replay, settings.server.limits.body);
+    assert_eq!(settings.users.stale_ttl, settings.users.cache_ttl);
+    assert_eq!(settings.callers.keys.stale, settings.callers.keys.max_age);
+    let given = problems(&format!("{MINIMAL}[server.limits]\nbody = \"1KiB\"\nreplay = \"2KiB\"\n"), &[]);
+    assert_eq!(given[0].key, "server.limits.replay");
+}

@@ -54,7 +54,6 @@ fn timeouts(server: &ServerSettings, collector: &mut Collector) {
         ("timeouts.response", timeouts.response),
         ("timeouts.upstream_idle", timeouts.upstream_idle),
         ("timeouts.connect", timeouts.connect),
-        ("drain.timeout", server.drain.timeout),
     ] {
         positive(&format!("server.{name}"), duration, collector);
     }
