@@ -3,7 +3,9 @@
 //! [`Outbound`] has no way to hold a credential of the caller: its headers are made by the one function that
 //! leaves them behind, and the only credential it ever gets is the IdP token, from the adapter, last.
 
-use http::{HeaderMap, Method, Request};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body::Body as _;
 use idp_adapters::Adapter;
 use secrecy::SecretString;
 use token_keeper::BearerToken;
@@ -55,10 +57,19 @@ impl Outbound {
     ) -> Option<Request<Body>> {
         let mut placed = idp_adapters::Outbound { headers: self.headers.clone(), query: Vec::new() };
         adapter.place_token(token, app_secret, &mut placed);
+        if expects_content(&self.method) && body.size_hint().exact() == Some(0) {
+            // The pooled client says nothing about a body that is not there, and some front ends answer that with 411.
+            placed.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+        }
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.plan.uri(&placed.query)?;
         *request.headers_mut() = placed.headers;
         Some(request)
     }
+}
+
+/// Methods that give content a meaning: with these the length is said even when it is zero (RFC 9110, section 8.6).
+fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }

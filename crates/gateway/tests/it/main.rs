@@ -16,6 +16,7 @@ mod fleet_file;
 mod fleet_kill;
 mod fleet_redis;
 mod fleet_support;
+mod framing;
 mod harness;
 mod hazards_callers;
 mod hazards_floods;
