@@ -73,6 +73,19 @@ impl Broker {
     /// # Errors
     /// [`Reason::ReconnectRequired`] when there is no other token, else why it could not be found out.
     pub async fn token_rejected(&self, ask: &Ask<'_>, dead: &IdpToken) -> Result<IdpToken, Error> {
+        self.replace(ask, dead, true).await
+    }
+
+    /// Like [`token_rejected`](Self::token_rejected) for a refusal that only the user can lift at the provider: no
+    /// refresh is spent on it, but the user may have logged in anew, so Auth0's copy is read again once.
+    ///
+    /// # Errors
+    /// As for [`token_rejected`](Self::token_rejected).
+    pub async fn login_required(&self, ask: &Ask<'_>, dead: &IdpToken) -> Result<IdpToken, Error> {
+        self.replace(ask, dead, false).await
+    }
+
+    async fn replace(&self, ask: &Ask<'_>, dead: &IdpToken, refresh: bool) -> Result<IdpToken, Error> {
         let inner = &self.inner;
         let provider = inner.provider(ask.provider)?;
         if inner.marks.holds(dead.digest()) {
@@ -80,7 +93,7 @@ impl Broker {
         }
         match dead.source {
             Source::Vault => inner.vault_rejected(ask, dead).await,
-            Source::Identities => inner.identity_rejected(ask, provider, dead).await,
+            Source::Identities => inner.identity_rejected(ask, provider, dead, refresh).await,
         }
     }
 }

@@ -31,6 +31,8 @@ struct Search<'a> {
     more: bool,
     user: Arc<User>,
     cached: Cached,
+    /// A refresh may be spent on it.
+    refresh: bool,
     /// The user was read again already.
     reread: bool,
 }
@@ -64,6 +66,7 @@ impl Inner {
             more,
             user,
             cached: Cached::from(found),
+            refresh: true,
             reread: false,
         };
         match self.search(search).await? {
@@ -72,12 +75,13 @@ impl Inner {
         }
     }
 
-    /// A refresh where there is one, else a re-read; the same token again is dead.
+    /// A refresh where there is one and it may be spent, else a re-read; the same token again is dead.
     pub(crate) async fn identity_rejected(
         &self,
         ask: &Ask<'_>,
         provider: &Arc<Provider>,
         dead: &IdpToken,
+        refresh: bool,
     ) -> Result<IdpToken, Error> {
         let selector = AccountSelector::from(&dead.account);
         let avoid = Some(dead.digest());
@@ -92,6 +96,7 @@ impl Inner {
             more: false,
             user: user.clone(),
             cached: Cached::Loaded,
+            refresh,
             reread: false,
         };
         let first = self.search(search(&user)).await;
@@ -167,7 +172,11 @@ impl Inner {
         let spendable = ours.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
         match judge(&copy, ours, means, SystemTime::now()) {
             Verdict::Serve(serving) if search.avoid == Some(Digest::of(&serving.bearer)) => {
-                if !means.able || !spendable || means.rule == idp_adapters::RefreshRule::Exchange {
+                if !search.refresh
+                    || !means.able
+                    || !spendable
+                    || means.rule == idp_adapters::RefreshRule::Exchange
+                {
                     return Ok(Step::Done(Found::Same));
                 }
                 self.refresher.refresh(job(search.avoid)).await?;

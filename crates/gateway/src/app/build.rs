@@ -131,6 +131,7 @@ impl App {
             explained: before.map(|before| Arc::clone(&before.explained)).unwrap_or_default(),
             asked: super::asked::Asked::default(),
             replay_limit: settings.server.limits.replay.as_usize(),
+            send_trace_context: settings.telemetry.send_trace_context,
             public_url: settings.server.public_url.clone(),
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
             scopes,

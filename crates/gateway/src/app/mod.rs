@@ -59,6 +59,7 @@ pub struct App {
     pub(crate) explained: Arc<ExplainRing>,
     pub(crate) asked: asked::Asked,
     pub(crate) replay_limit: usize,
+    pub(crate) send_trace_context: bool,
     pub(crate) public_url: Option<Url>,
     pub(crate) hosts_are_validated: bool,
     pub(crate) scopes: BTreeSet<String>,

@@ -22,7 +22,7 @@ use http::{Method, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
-use token_broker::{Ask, IdpToken};
+use token_broker::{Ask, IdpToken, Reason};
 use token_keeper::BearerToken;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ use crate::outcome::Code;
 use crate::plan::Asked;
 use crate::problem::Problem;
 use crate::route::ProxyRoute;
-use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels};
+use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels, trace_context};
 
 /// How much of an error's body a classifier may see.
 const INSPECTED: usize = 64 * 1024;
@@ -154,24 +154,20 @@ impl Sending<'_> {
         if received.classified.outcome != Outcome::TokenDead {
             return Ok(received);
         }
-        let dead = &received.token;
-        if !received.classified.refresh_helps {
-            return Err(self.reconnect(dead, &received.classified));
-        }
-        let fresh = self.replacement(ask, dead, trail).await?;
+        let fresh = self.replacement(ask, (&received.token, &received.classified), trail).await?;
         if !payload.is_replayable() {
             return Err(again("the provider refused the token and the request's body cannot be sent again"));
         }
         self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         trail.found(&fresh);
-        self.refused = Some(dead.bearer().clone());
+        self.refused = Some(received.token.bearer().clone());
         drop(received);
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
             let dead = &received.token;
             // An earlier refresh of another replica had come between: what follows it is for the next call.
             if dead.refreshed_at().is_some_and(|at| at < trail.started) {
-                self.replacement(ask, dead, trail).await?;
+                self.replacement(ask, (&received.token, &received.classified), trail).await?;
                 return Err(again("the provider refused a token that another replica had renewed"));
             }
             return Err(self.reconnect(dead, &received.classified));
@@ -182,12 +178,22 @@ impl Sending<'_> {
     async fn replacement(
         &self,
         ask: &Ask<'_>,
-        dead: &IdpToken,
+        (dead, classified): (&IdpToken, &Classified),
         trail: &mut Trail,
     ) -> Result<IdpToken, Problem> {
-        let span = spans::token();
-        self.app.broker.token_rejected(ask, dead).instrument(span).await.map_err(|error| {
+        let looking = async {
+            if classified.refresh_helps {
+                self.app.broker.token_rejected(ask, dead).await
+            } else {
+                self.app.broker.login_required(ask, dead).await
+            }
+        };
+        looking.instrument(spans::token()).await.map_err(|error| {
             trail.failed(&error);
+            if matches!(error.reason(), Reason::ReconnectRequired { .. }) && !classified.refresh_helps {
+                // The provider says what the user has to do there.
+                return self.reconnect(dead, classified);
+            }
             error_table::broker(&error, self.app.connect_to(Some(self.provider)))
         })
     }
@@ -239,7 +245,7 @@ impl Sending<'_> {
         let secret = self.provider.app_secret();
         let body = payload.body(&progress).unwrap_or_else(body::empty);
         let request = self.outbound.request(adapter, token.bearer(), secret.as_ref(), body);
-        let Some(request) = request else {
+        let Some(mut request) = request else {
             return Err(SendError::Unreachable { retry: false, refused: None });
         };
         let started = Instant::now();
@@ -247,6 +253,9 @@ impl Sending<'_> {
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
         let method = labels::method_label(self.outbound.method());
         let span = spans::upstream(method, &self.provider.label, trail.attempts.len());
+        if self.app.send_trace_context {
+            trace_context::send(&span, request.headers_mut());
+        }
         let result = self.provider.client.send(request, &progress).instrument(span.clone()).await;
         guard.result = match &result {
             Ok(response) => Ok(response.status().as_u16()),

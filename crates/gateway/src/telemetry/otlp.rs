@@ -17,8 +17,8 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     metrics::PeriodicReader,
     trace::{
-        SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanExporter as _,
-        SpanProcessor,
+        Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
+        SpanExporter as _, SpanProcessor,
     },
 };
 use std::{pin::Pin, sync::OnceLock, time::Duration};
@@ -133,6 +133,11 @@ pub(super) fn tracer(
         .with_resource(resource)
         .build();
     Ok((provider, Flush(flush)))
+}
+
+/// Spans that have ids and are recorded nowhere.
+pub(super) fn ids_only() -> SdkTracerProvider {
+    SdkTracerProvider::builder().with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build()
 }
 
 /// Asks for everything that waits to be sent now.

@@ -55,6 +55,8 @@ pub struct TelemetryOptions {
     pub log_level: String,
     /// Share of traces that are sent, 0 to 1.
     pub trace_sample: f64,
+    /// Whether providers are told the trace: spans then have ids without a collector too.
+    pub send_trace_context: bool,
     /// The audit log.
     pub audit: AuditTarget,
     /// Whether panics are logged by their place alone: a panic's message may hold anything. Tests want to see it.
@@ -68,6 +70,7 @@ impl Default for TelemetryOptions {
             log_format: LogFormat::Auto,
             log_level: "info".to_owned(),
             trace_sample: 0.01,
+            send_trace_context: false,
             audit: AuditTarget::Off,
             hide_panics: false,
         }
@@ -86,6 +89,7 @@ impl From<&Settings> for TelemetryOptions {
             },
             log_level: telemetry.log_level.clone(),
             trace_sample: telemetry.trace_sample,
+            send_trace_context: telemetry.send_trace_context,
             audit: match (audit.sink, &audit.path) {
                 (AuditSink::Stdout, _) => AuditTarget::Stdout,
                 (AuditSink::File, Some(path)) => AuditTarget::File(path.clone()),
@@ -127,7 +131,7 @@ pub struct Telemetry {
     metrics: Metrics,
     audit: Audit,
     log: Option<LineSink>,
-    traces: Option<(SdkTracerProvider, Flush)>,
+    traces: Option<(SdkTracerProvider, Option<Flush>)>,
 }
 
 /// Our crates: they may speak at any level, because they never log a value that came with a request.
@@ -166,9 +170,14 @@ impl Telemetry {
         let push = options.otlp_endpoint.as_ref().zip(client);
         let reader = push.clone().map(|(url, client)| otlp::metrics_reader(url, client)).transpose()?;
         let metrics = Metrics::with_reader(reader, resource.clone())?;
-        let traces = push
-            .map(|(url, client)| otlp::tracer(url, client, options.trace_sample, resource, metrics.clone()))
-            .transpose()?;
+        let traces = match push {
+            Some((url, client)) => {
+                let sample = options.trace_sample;
+                let (provider, flush) = otlp::tracer(url, client, sample, resource, metrics.clone())?;
+                Some((provider, Some(flush)))
+            }
+            None => options.send_trace_context.then(|| (otlp::ids_only(), None)),
+        };
         let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs))
             .map_err(TelemetryError::Log)?;
         let audit = audit(&options.audit, &metrics)?;
@@ -200,7 +209,7 @@ impl Telemetry {
 
     /// Pushes to the collector what waits for it; bounded to a few seconds.
     pub async fn flush(&self) {
-        if let Some((_, flush)) = &self.traces {
+        if let Some((_, Some(flush))) = &self.traces {
             flush.now().await;
         }
         let metrics = self.metrics.clone();
@@ -210,7 +219,7 @@ impl Telemetry {
 
     /// Sends and writes what is pending; bounded to a few seconds.
     pub async fn shutdown(&self) {
-        if let Some((_, flush)) = &self.traces {
+        if let Some((_, Some(flush))) = &self.traces {
             flush.now().await;
         }
         let this = self.clone();

@@ -387,6 +387,39 @@ async fn every_form_of_a_dead_token_is_reconnect_required() {
     }
 }
 
+/// A refusal that no refresh lifts: Auth0's copy is looked at once more, since the user may have logged in anew. The
+/// answer may quote the refused token as well as the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_login_answers_a_claims_challenge_and_both_tokens_stay_inside() {
+    let rig = all_providers().await;
+    let (world, path) = (rig.sandbox.world(), "/proxy/microsoft/v1.0/me/messages");
+    assert_eq!(rig.get(path, BEN).await.status, 200);
+    let challenge = || {
+        graph(401, "InvalidAuthenticationToken")
+            .header("www-authenticate", "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"e30=\"")
+    };
+    let refused = world.access_token(BEN, "windowslive").unwrap();
+    world.sign_in_again(BEN, "windowslive");
+    let new = world.access_token(BEN, "windowslive").unwrap();
+    assert_ne!(refused, new);
+    let faults = rig.sandbox.faults();
+    faults.add(Fault::on(Server::Microsoft).times(1).answer(challenge()));
+    let quoting = json!({ "value": [], "was": refused, "is": new });
+    faults.add(Fault::on(Server::Microsoft).times(1).answer(Answer::json(200, &quoting)));
+    let answer = rig.get(path, BEN).await;
+    assert_eq!(answer.outcome(), (200, "ok".into()));
+    let stars = |text: &str| Value::from("*".repeat(text.len()));
+    assert_eq!((&answer.json()["was"], &answer.json()["is"]), (&stars(&refused), &stars(&new)));
+    // The same copy again: dead for a minute.
+    faults.add(Fault::on(Server::Microsoft).answer(challenge()));
+    rig.sandbox.journal().clear();
+    for _ in 0..3 {
+        assert_eq!(rig.get(path, BEN).await.outcome(), (403, "reconnect-required".into()));
+    }
+    assert_eq!(rig.sandbox.journal().of(Server::Microsoft).len(), 1);
+    rig.finish();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_and_tokens_in_bodies_are_as_the_adapters_say() {
     let rig = all_providers().await;

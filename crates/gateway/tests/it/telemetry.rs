@@ -1,7 +1,10 @@
 //! Signals of whole requests.
 
+use crate::child::Serving;
+use crate::harness::BEN;
 use crate::wire_support::{converse, start};
 use gateway::server::Options;
+use sandbox::{Sandbox, Server};
 
 #[tokio::test]
 async fn hostile_requests_do_not_add_series() {
@@ -34,4 +37,35 @@ async fn refusals_of_the_wire_are_counted_like_any_request() {
     let text = server.metrics.render_prometheus();
     let wanted = "http_server_request_duration_seconds_count{error_type=\"method-not-allowed\",http_request_method=\"_OTHER\",http_response_status_code=\"405\",http_route=\"unmatched\"";
     assert!(text.contains(wanted), "{text}");
+}
+
+/// Providers are told the trace only on demand: a trusted peer's, else one of the gateway's own. `baggage` never.
+#[tokio::test(flavor = "multi_thread")]
+async fn trace_context_goes_to_providers_on_demand_alone() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let switched = [("IDP_GATEWAY_TELEMETRY__SEND_TRACE_CONTEXT", "true")];
+    for on in [false, true] {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        let server = "trusted_proxies = [\"127.0.0.0/8\"]";
+        let serving = Serving::within(&sandbox, server, "", if on { &switched } else { &[] });
+        for parent in [None, Some(PARENT)] {
+            let call =
+                reqwest::Client::builder().no_proxy().build().unwrap().get(serving.url("/proxy/github/user"));
+            let call = call.bearer_auth(sandbox.caller_token(BEN)).header("baggage", "who=ben");
+            let call = parent.into_iter().fold(call, |call, parent| call.header("traceparent", parent));
+            assert_eq!(call.send().await.unwrap().status(), 200);
+        }
+        let calls = sandbox.journal().of(Server::GitHub);
+        let seen: Vec<_> = calls.iter().map(|call| call.header("traceparent")).collect();
+        assert_eq!(seen.len(), 2);
+        assert!(calls.iter().all(|call| call.header("baggage").is_none()));
+        if on {
+            let [own, adopted] = [seen[0].unwrap(), seen[1].unwrap()];
+            assert!(own.len() == PARENT.len() && own[3..35] != PARENT[3..35], "{own}");
+            assert_eq!(adopted[..35], PARENT[..35]);
+            assert_ne!(adopted[36..52], PARENT[36..52], "the upstream call has a span of its own");
+        } else {
+            assert_eq!(seen, [None, None]);
+        }
+    }
 }

@@ -45,6 +45,24 @@ async fn a_dead_token_is_refreshed_without_asking_auth0() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_the_user_can_lift_costs_a_look_and_no_refresh() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    let dead = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(broker.login_required(&rig.ask("google"), &dead).await.unwrap_err().is_reconnect());
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect(), "for a minute");
+    assert_eq!((rig.provider.calls(), rig.tenant.lookups()), (0, 2));
+
+    let dead = {
+        tokio::time::advance(Duration::from_secs(61)).await;
+        broker.token(&rig.ask("google")).await.unwrap()
+    };
+    rig.tenant.put(google_identity("ya29.1", "1//s"));
+    let new = broker.login_required(&rig.ask("google"), &dead).await.unwrap();
+    assert_eq!((new.bearer().expose(), rig.provider.calls(), rig.tenant.lookups()), ("ya29.1", 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_is_about_to_end_is_refreshed_behind_and_one_that_has_ended_ahead() {
     let rig = Rig::new(google_identity("ya29.0", "1//r"));
     let mut serial = 0;
