@@ -4,7 +4,7 @@
 use crate::api::LIBRARIES;
 use crate::sh;
 use anyhow::{Context as _, Result, bail, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Every package has these.
 const WANTED: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"];
@@ -21,9 +21,33 @@ const SHOWN: [&str; 9] = [
     "edition",
 ];
 
+/// Cargo unpacks what it has just packaged below its home, and takes what is there for the same when the version is: of an
+/// earlier run, a crate would be built against the code of then.
+fn forget_earlier(version: &str) -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let Some(Ok(registries)) = home.map(|home| std::fs::read_dir(home.join("registry/src"))) else {
+        return Ok(());
+    };
+    for registry in registries {
+        let registry = registry?;
+        // The registries of `cargo package` have no host: their folders are named by a dash and a hash.
+        if registry.file_name().to_string_lossy().starts_with('-') {
+            for library in LIBRARIES {
+                let earlier = registry.path().join(format!("{library}-{version}"));
+                if earlier.is_dir() {
+                    std::fs::remove_dir_all(&earlier).with_context(|| earlier.display().to_string())?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Packages and builds the libraries; with `dirty` also what is not committed yet.
 pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
     let target = root.join("target/release-check");
+    forget_earlier(&crate::build::version(root)?)?;
     // The default features, then none: whoever turns one off gets a crate that builds.
     for features in [None, Some("--no-default-features")] {
         let mut package = sh::command(root, "cargo");

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: what needs nothing but cargo, then one pass with each real part.
 
-use crate::{parts, sh};
+use crate::{image, parts, sh};
 use anyhow::{Result, bail};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     only: Option<parts::Part>,
     /// The long rounds too: a hundred thousand hostile requests; a million asks of accounts that look alike; a hundred kills of a
-    /// gateway in a fleet, up to half a minute each.
+    /// gateway in a fleet, up to half a minute each; the image, built and run.
     #[arg(long)]
     full: bool,
 }
@@ -43,6 +43,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
                 failed.push(part.title());
             }
         }
+    }
+    if options.full && options.only.is_none() {
+        sh::say("== container image ==");
+        image::run(root, &image::Options::default())?;
     }
     sh::say(&format!("real parts: {passed} passed, {} failed", failed.len()));
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }

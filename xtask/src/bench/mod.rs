@@ -70,14 +70,21 @@ fn compete(load: &Load, options: &Options, [direct, base, ours]: [&Contestant<'_
     let first = load.run(ours, "/small", options.users as usize, 16, 0.0)?;
     let before = load.run(base, "/small", options.users as usize, 16, 0.0)?;
     report("first sight of a token, CPU over hyper-swap", first.cpu / before.cpu, 2.8, 2.2);
+    let mut cost = Vec::new();
     let warm = rounds(options.rounds, || {
         let (base, ours) = (
             load.run(base, "/small", options.requests, 16, 0.0)?,
             load.run(ours, "/small", options.requests, 16, 0.0)?,
         );
+        cost.push(ours.cpu / 1000.0);
         Ok(ours.cpu / base.cpu)
     })?;
     report("warm, CPU a request over hyper-swap", warm, 1.30, 1.08);
+    let cost = median(&mut cost);
+    sh::say(&format!(
+        "  on this machine: {cost:.0} µs a request, {:.0} requests a second and core",
+        1e6 / cost
+    ));
     let mut tails = Vec::new();
     let middle = rounds(options.rounds, || {
         let at = |who| load.run(who, "/small", 8_000, 16, 4000.0);

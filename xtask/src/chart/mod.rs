@@ -31,7 +31,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let helm = helm(root)?;
     sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
     let renders = render(root, &helm, options.bless)?;
-    refuses_unknown_values(root, &helm)?;
+    refuses_wrong_values(root, &helm)?;
     hardened(&renders)?;
     validate(root, &renders)?;
     configurations(root, &renders)?;
@@ -98,13 +98,21 @@ fn render(root: &Path, helm: &Path, bless: bool) -> Result<Vec<Render>> {
     Ok(renders)
 }
 
-/// The values schema must refuse what it does not know and what has the wrong type.
-fn refuses_unknown_values(root: &Path, helm: &Path) -> Result<()> {
-    for wrong in ["replicaCout=2", "replicaCount=two", "image.pullPolice=Always", "drain.delaySeconds=soon"] {
+/// What is unknown, of the wrong type, or would make a pod that cannot start is refused before anything is installed.
+fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
+    for wrong in [
+        "replicaCout=2",
+        "replicaCount=two",
+        "image.pullPolice=Always",
+        "drain.delaySeconds=soon",
+        "redis.urlSecretName=redis",
+        "ingress.enabled=true",
+        "httpRoute.enabled=true",
+    ] {
         let mut command = sh::command(root, &helm.to_string_lossy());
         command.args(["template", "gateway", CHART, "--set", wrong]);
         let output = command.output().context("helm template")?;
-        ensure!(!output.status.success(), "the values schema accepts `{wrong}`");
+        ensure!(!output.status.success(), "the chart accepts `{wrong}`");
     }
     Ok(())
 }
