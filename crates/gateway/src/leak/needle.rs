@@ -1,10 +1,7 @@
 //! The needles of a guard, and how one byte of a needle may be spelled.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-
-/// Bytes of a needle that the automaton sees. With fewer, its own fast search is often not to be had (measured).
-pub(super) const SEED: usize = 16;
+use memchr::memmem::Finder;
 
 /// Shortest base64 inner part that is looked for: shorter ones would be found in innocent text.
 const SHORTEST_BASE64: usize = 6;
@@ -14,11 +11,7 @@ pub(super) const LONGEST_SPELLING: usize = 6;
 
 /// What is searched for, prepared for searching.
 pub(super) struct Needles {
-    needles: Vec<Vec<u8>>,
-    /// Finds seeds; `None` when there is nothing to search for.
-    seeds: Option<AhoCorasick>,
-    /// For each pattern of `seeds`, the needles that begin with it.
-    by_seed: Vec<Vec<usize>>,
+    needles: Vec<Finder<'static>>,
     /// Which bytes occur in any needle: escapes that stand for another one are of no interest.
     occurs: [bool; 256],
 }
@@ -49,12 +42,12 @@ impl Needles {
                 }
             }
         }
-        let (seeds, by_seed) = seeds(&needles);
         let mut occurs = [false; 256];
         for byte in needles.iter().flatten() {
             occurs[usize::from(*byte)] = true;
         }
-        Self { needles, seeds, by_seed, occurs }
+        let needles = needles.iter().map(|needle| Finder::new(needle).into_owned()).collect();
+        Self { needles, occurs }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,29 +59,26 @@ impl Needles {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.needles.iter().map(Vec::as_slice)
+        self.needles.iter().map(Finder::needle)
     }
 
-    pub(super) fn automaton(&self) -> Option<&AhoCorasick> {
-        self.seeds.as_ref()
-    }
-
-    /// The needles that begin with the automaton's pattern `seed`.
-    pub(super) fn with_seed(&self, seed: usize) -> impl Iterator<Item = &[u8]> {
-        self.by_seed.get(seed).into_iter().flatten().map(|index| self.needles[*index].as_slice())
+    /// Each needle, ready to be searched for.
+    pub(super) fn finders(&self) -> impl Iterator<Item = &Finder<'static>> {
+        self.needles.iter()
     }
 
     /// All places where `byte` occurs in a needle: the needle and the position in it.
     pub(super) fn occurrences(&self, byte: u8) -> impl Iterator<Item = (&[u8], usize)> {
-        let needles: &[Vec<u8>] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
+        let needles: &[Finder<'static>] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
         needles
             .iter()
-            .flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle.as_slice(), at)))
+            .map(Finder::needle)
+            .flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle, at)))
     }
 
     /// The longest beginning of a spelling that is not yet a whole one.
     pub(super) fn longest_partial(&self) -> usize {
-        let longest = self.needles.iter().map(Vec::len).max().unwrap_or_default();
+        let longest = self.iter().map(<[u8]>::len).max().unwrap_or_default();
         (longest * LONGEST_SPELLING).saturating_sub(1)
     }
 }
@@ -97,33 +87,6 @@ fn push_new(needles: &mut Vec<Vec<u8>>, needle: Vec<u8>) {
     if !needles.contains(&needle) {
         needles.push(needle);
     }
-}
-
-/// The automaton over the distinct beginnings, and who begins with each.
-fn seeds(needles: &[Vec<u8>]) -> (Option<AhoCorasick>, Vec<Vec<usize>>) {
-    let mut seeds: Vec<&[u8]> = Vec::new();
-    let mut by_seed: Vec<Vec<usize>> = Vec::new();
-    for (index, needle) in needles.iter().enumerate() {
-        let seed = &needle[..needle.len().min(SEED)];
-        match seeds.iter().position(|known| *known == seed) {
-            Some(at) => by_seed[at].push(index),
-            None => {
-                seeds.push(seed);
-                by_seed.push(vec![index]);
-            }
-        }
-    }
-    if seeds.is_empty() {
-        return (None, by_seed);
-    }
-    // This kind is built in half the time of the default one, and searches as fast.
-    // A seed may begin with another, shorter one; the search reports overlapping matches, which `Standard` allows.
-    let automaton = AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .match_kind(MatchKind::Standard)
-        .build(&seeds)
-        .ok();
-    (automaton, by_seed)
 }
 
 /// What the base64 of any text has in common that holds `token` after `lead` bytes (modulo three).

@@ -3,12 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::Input;
-use aho_corasick::automaton::OverlappingState;
 use bytes::{Bytes, BytesMut};
 
 use super::join;
-use super::needle::{Needles, SEED, Unit, unit};
+use super::needle::{Needles, Unit, unit};
 
 /// What a search of one buffer found.
 #[derive(Debug, Default)]
@@ -44,32 +42,14 @@ pub(super) fn scan(needles: &Needles, data: &[u8], last: bool) -> Found {
     found
 }
 
-/// Step 1: spellings without an escape.
+/// Step 1: spellings without an escape, overlapping ones included.
 fn plain(needles: &Needles, data: &[u8], found: &mut Found) {
-    let Some(automaton) = needles.automaton() else { return plain_slowly(needles, data, found) };
-    // The first search is several times faster than the overlapping one, and clean bodies never get past it. It reports
-    // the seed that ends first; a longer one may have begun before that.
-    let Some(first) = automaton.find(data) else { return };
-    let mut state = OverlappingState::start();
-    let input = Input::new(data).span(first.start().saturating_sub(SEED)..data.len());
-    loop {
-        automaton.find_overlapping(input.clone(), &mut state);
-        let Some(hit) = state.get_match() else { return };
-        for needle in needles.with_seed(hit.pattern().as_usize()) {
-            if data[hit.start()..].starts_with(needle) {
-                found.ranges.push(hit.start()..hit.start() + needle.len());
-            }
-        }
-    }
-}
-
-/// The same without an automaton, should one not have been built: the guard never fails open.
-fn plain_slowly(needles: &Needles, data: &[u8], found: &mut Found) {
-    for needle in needles.iter() {
-        for start in memchr::memchr_iter(needle[0], data) {
-            if data[start..].starts_with(needle) {
-                found.ranges.push(start..start + needle.len());
-            }
+    for finder in needles.finders() {
+        let mut from = 0;
+        while let Some(at) = data.get(from..).and_then(|rest| finder.find(rest)) {
+            let start = from + at;
+            found.ranges.push(start..start + finder.needle().len());
+            from = start + 1;
         }
     }
 }

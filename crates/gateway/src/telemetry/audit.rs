@@ -179,7 +179,7 @@ impl Audit {
         let ts = jiff::Timestamp::now();
         if let Ok(mut line) = serde_json::to_string(&Line { ts: format!("{ts:.6}"), event }) {
             line.push('\n');
-            sink.write(line);
+            sink.write(&line);
         }
     }
 }

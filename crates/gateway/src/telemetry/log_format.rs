@@ -16,6 +16,9 @@ pub(super) struct LogLayer {
     pub(super) color: bool,
 }
 
+/// Room for a usual line.
+const USUAL: usize = 384;
+
 /// The request a span belongs to.
 struct OfRequest(String);
 
@@ -50,11 +53,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             });
         }
         let level = *event.metadata().level();
-        self.sink.write(if json {
-            fields.json_line(level, event)
-        } else {
-            fields.text_line(level, self.color)
-        });
+        let line = if json { fields.json_line(level, event) } else { fields.text_line(level, self.color) };
+        self.sink.write(&line);
     }
 }
 
@@ -70,11 +70,23 @@ struct Fields {
 
 impl Fields {
     fn put(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let _ = if self.json {
-            write!(self.rest, ",{}:{value}", quoted(name))
+        self.name(name);
+        let _ = self.rest.write_fmt(value);
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.rest.capacity() == 0 {
+            self.rest.reserve(USUAL);
+        }
+        if self.json {
+            self.rest.push(',');
+            quote(&mut self.rest, name);
+            self.rest.push(':');
         } else {
-            write!(self.rest, " {name}={value}")
-        };
+            self.rest.push(' ');
+            self.rest.push_str(name);
+            self.rest.push('=');
+        }
     }
 
     fn put_text(&mut self, name: &str, value: &str) {
@@ -83,25 +95,34 @@ impl Fields {
             "message" => self.message = Some(value.to_owned()),
             "request_id" => self.request = Some(value.to_owned()),
             _ if self.json || value.contains([' ', '"']) || value.chars().any(char::is_control) => {
-                self.put(name, format_args!("{}", quoted(value)));
+                self.name(name);
+                quote(&mut self.rest, value);
             }
-            _ => self.put(name, format_args!("{value}")),
+            _ => {
+                self.name(name);
+                self.rest.push_str(value);
+            }
         }
     }
 
     fn json_line(self, level: Level, event: &Event<'_>) -> String {
         let ts = jiff::Timestamp::now();
         let name = self.event.as_deref().unwrap_or("log");
-        let mut line =
-            format!("{{\"ts\":\"{ts:.6}\",\"level\":\"{}\",\"event\":{}", word(level), quoted(name));
+        let mut line = String::with_capacity(self.rest.len() + USUAL);
+        let _ = write!(line, "{{\"ts\":\"{ts:.6}\",\"level\":\"{}\",\"event\":", word(level));
+        quote(&mut line, name);
         if let Some(request) = &self.request {
-            let _ = write!(line, ",\"request_id\":{}", quoted(request));
+            line.push_str(",\"request_id\":");
+            quote(&mut line, request);
         }
         line.push_str(&self.rest);
         if let Some(message) = &self.message {
-            let _ = write!(line, ",\"message\":{}", quoted(message));
+            line.push_str(",\"message\":");
+            quote(&mut line, message);
         }
-        let _ = writeln!(line, ",\"target\":{}}}", quoted(event.metadata().target()));
+        line.push_str(",\"target\":");
+        quote(&mut line, event.metadata().target());
+        line.push_str("}\n");
         line
     }
 
@@ -160,8 +181,15 @@ impl Visit for Fields {
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+/// Appends `text` as a JSON string; most need no escape.
+fn quote(line: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        line.push_str(&serde_json::to_string(text).unwrap_or_default());
+    } else {
+        line.push('"');
+        line.push_str(text);
+        line.push('"');
+    }
 }
 
 fn word(level: Level) -> &'static str {
