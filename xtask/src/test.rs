@@ -12,8 +12,8 @@ pub(crate) struct Options {
     /// One real part alone, without the workspace's own tests.
     #[arg(long, value_enum)]
     only: Option<parts::Part>,
-    /// The long rounds too: a hundred thousand hostile requests; a million asks of accounts that look alike; a hundred kills of a
-    /// gateway in a fleet, up to half a minute each; the image, built and run.
+    /// The long rounds too: a hundred thousand hostile requests; a million asks of accounts that look alike; a million calls to
+    /// plan; a hundred kills of a gateway in a fleet, up to half a minute each; the image, built and run.
     #[arg(long)]
     full: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             tests.env("WYCHEPROOF_DIR", folder);
         }
         if options.full {
-            tests.env("PAIRS", "1000000").env("HOSTILE_REQUESTS", "100000");
+            tests.env("PAIRS", "1000000").env("PLANS", "1000000").env("HOSTILE_REQUESTS", "100000");
         }
         sh::run_command(&mut tests)?;
     }

@@ -17,13 +17,14 @@ pub(super) struct Found {
     pub(super) hold_from: usize,
 }
 
-/// What becomes of a needle when it is compared with the data from some place on.
-enum Fit {
+/// What becomes of a needle when it is compared with the data from some place on. Both can be true of a needle that holds
+/// what escapes are made of, and so can be read in two ways.
+#[derive(Default)]
+struct Fit {
     /// It stands there, up to this end.
-    Whole(usize),
+    whole: Option<usize>,
     /// The data ends before the needle does.
-    Part,
-    No,
+    part: bool,
 }
 
 /// Searches `data`; `last` says that nothing will follow, so that there is nothing to hold back.
@@ -66,10 +67,10 @@ fn escaped(needles: &Needles, data: &[u8], found: &mut Found) {
                     if data[start..at] != needle[..position] {
                         continue;
                     }
-                    match fit(&needle[position + 1..], data, at + length) {
-                        Fit::Whole(end) => found.ranges.push(start..end),
-                        Fit::Part => found.hold_from = found.hold_from.min(start),
-                        Fit::No => {}
+                    let fit = fit(&needle[position + 1..], data, at + length);
+                    found.ranges.extend(fit.whole.map(|end| start..end));
+                    if fit.part {
+                        found.hold_from = found.hold_from.min(start);
                     }
                 }
             }
@@ -91,20 +92,32 @@ fn cut_escape(needles: &Needles, data: &[u8], at: usize, found: &mut Found) {
 
 /// Compares what is left of a needle, in any spelling, with the data from `at` on.
 fn fit(needle: &[u8], data: &[u8], mut at: usize) -> Fit {
-    for expected in needle {
-        match data.get(at) {
-            None => return Fit::Part,
-            Some(b'%' | b'\\') => match unit(data, at) {
-                Unit::Escape(byte, length) if byte == *expected => at += length,
-                Unit::Cut if may_become(&data[at..], *expected) => return Fit::Part,
-                _ if data[at] == *expected => at += 1,
-                _ => return Fit::No,
+    for (position, expected) in needle.iter().enumerate() {
+        let Some(byte) = data.get(at) else { return Fit { whole: None, part: true } };
+        let plain = byte == expected;
+        let escaped = match byte {
+            b'%' | b'\\' => match unit(data, at) {
+                Unit::Escape(byte, length) if byte == *expected => Some(length),
+                Unit::Cut if may_become(&data[at..], *expected) && plain => {
+                    return Fit { part: true, ..fit(&needle[position + 1..], data, at + 1) };
+                }
+                Unit::Cut if may_become(&data[at..], *expected) => return Fit { whole: None, part: true },
+                _ => None,
             },
-            Some(byte) if byte == expected => at += 1,
-            Some(_) => return Fit::No,
-        }
+            _ => None,
+        };
+        at += match (plain, escaped) {
+            (false, None) => return Fit::default(),
+            (true, None) => 1,
+            (false, Some(length)) => length,
+            (true, Some(length)) => {
+                let rest = &needle[position + 1..];
+                let (one, other) = (fit(rest, data, at + 1), fit(rest, data, at + length));
+                return Fit { whole: one.whole.max(other.whole), part: one.part || other.part };
+            }
+        };
     }
-    Fit::Whole(at)
+    Fit { whole: Some(at), part: false }
 }
 
 /// Whether the unfinished escape `start` can still become one for `byte`.

@@ -8,73 +8,12 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use proptest::prelude::*;
 
 use super::{LeakGuard, is_encoded};
+use crate::properties::{in_chunks, naive};
 
 const TOKEN: &str = "ya29.a0/Af_H6-SM+BcD~e%f\\g\"hIJ";
 
-/// What the guard must do, written without cleverness: at every place, for every needle, try to read it there.
-fn naive(tokens: &[&str], data: &[u8]) -> Vec<u8> {
-    let mut needles: Vec<Vec<u8>> = Vec::new();
-    for token in tokens {
-        needles.push(token.as_bytes().to_vec());
-        for lead in 0..3 {
-            for engine in [&STANDARD, &URL_SAFE] {
-                // Twice with different neighbours: what stays the same belongs to the token alone.
-                let around = |fill: u8| {
-                    let text = [&vec![fill; lead][..], token.as_bytes(), &[fill; 3]].concat();
-                    engine.encode(text).into_bytes()
-                };
-                let (one, other) = (around(0), around(255));
-                let same: Vec<usize> =
-                    (0..one.len()).filter(|at| one[*at] == other[*at] && one[*at] != b'=').collect();
-                if same.len() >= 6 {
-                    needles.push(same.iter().map(|at| one[*at]).collect());
-                }
-            }
-        }
-    }
-    let mut clean = data.to_vec();
-    for start in 0..data.len() {
-        for needle in &needles {
-            if let Some(end) = read(needle, data, start) {
-                clean[start..end].fill(b'*');
-            }
-        }
-    }
-    clean
-}
-
-fn read(needle: &[u8], data: &[u8], mut at: usize) -> Option<usize> {
-    for expected in needle {
-        let percent = [format!("%{expected:02x}"), format!("%{expected:02X}")];
-        let json = [format!("\\u00{expected:02x}"), format!("\\u00{expected:02X}")];
-        let mut spellings: Vec<String> = percent.into_iter().chain(json).collect();
-        if matches!(expected, b'/' | b'\\' | b'"') {
-            spellings.push(format!("\\{}", char::from(*expected)));
-        }
-        spellings.push(char::from(*expected).to_string());
-        let rest = &data[at..];
-        let mixed = |spelling: &&String| {
-            rest.len() >= spelling.len()
-                && rest[..spelling.len()].eq_ignore_ascii_case(spelling.as_bytes())
-                // Only the hexadecimal digits come in either case.
-                && (rest[..spelling.len()] == *spelling.as_bytes()
-                    || (spelling.len() == 3)
-                    || (spelling.len() == 6 && rest[1] == b'u'))
-        };
-        at += spellings.iter().find(mixed)?.len();
-    }
-    Some(at)
-}
-
 fn streamed(guard: &LeakGuard, chunks: &[&[u8]]) -> Vec<u8> {
-    let mut scrubber = guard.scrubber();
-    let mut out = Vec::new();
-    for chunk in chunks {
-        out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(chunk)));
-        assert!(scrubber.held() <= scrubber.longest_hold());
-    }
-    out.extend_from_slice(&scrubber.finish());
-    out
+    in_chunks(guard, chunks.iter().copied())
 }
 
 fn percent(token: &str, upper: bool, all: bool) -> String {
