@@ -282,3 +282,16 @@ proptest! {
         prop_assert_eq!(streamed(&guard, &chunks), expected);
     }
 }
+
+#[test]
+fn what_could_be_an_escape_is_read_both_ways_at_the_end() {
+    for (token, body) in
+        [("ab%", "\\u0061b%"), ("ab\\", "%61b\\"), ("ab%25", "\\u0061b%25"), ("ab%2", "%61b%2")]
+    {
+        let guard = LeakGuard::new(&[token], false);
+        let stars = "*".repeat(body.len());
+        assert_eq!(guard.scrub_text(body), stars);
+        let chunks: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(streamed(&guard, &chunks), stars.as_bytes(), "{token}");
+    }
+}

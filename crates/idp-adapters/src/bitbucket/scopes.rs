@@ -34,12 +34,18 @@ const V2: Segment = Literal("2.0");
 const REPOS: Segment = Literal("repositories");
 const PULLS: Segment = Literal("pullrequests");
 
-/// What the most used calls need (facts, section 5.1).
+/// What the most used calls need (facts, section 5.1). What else lives below a repository has scopes of its own.
 pub(super) const CALLS: &[ScopeRule] = &[
     call("GET", &[V2, Literal("user")], &["account"]),
     call("GET", &[V2, Literal("user"), Literal("emails")], &["email"]),
     call("GET", &[V2, Literal("user"), Literal("workspaces"), Rest], &["account"]),
     call("GET", &[V2, REPOS, Any, Any, PULLS, Rest], &["pullrequest"]),
-    call("POST", &[V2, REPOS, Any, Any, PULLS, Rest], &["pullrequest:write"]),
-    call("GET", &[V2, REPOS, Rest], &["repository"]),
+    call("POST", &[V2, REPOS, Any, Any, PULLS], &["pullrequest:write"]),
+    call("GET", &[V2, REPOS, Any], &["repository"]),
+    call("GET", &[V2, REPOS, Any, Any], &["repository"]),
+    call("GET", &[V2, REPOS, Any, Any, Literal("commits"), Rest], &["repository"]),
+    call("GET", &[V2, REPOS, Any, Any, Literal("refs"), Rest], &["repository"]),
+    call("GET", &[V2, REPOS, Any, Any, Literal("src"), Rest], &["repository"]),
+    call("GET", &[V2, REPOS, Any, Any, Literal("issues"), Rest], &["issue"]),
+    call("GET", &[V2, REPOS, Any, Any, Literal("pipelines"), Rest], &["pipeline"]),
 ];

@@ -1,6 +1,6 @@
 //! What all typed clients do: one call to one provider with one token.
 
-use std::{collections::BTreeMap, fmt, time::SystemTime};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
@@ -23,7 +23,7 @@ const MAX_HOPS: usize = 3;
 
 /// A provider, a token, and how to get there.
 pub(crate) struct Api {
-    pub(crate) adapter: &'static dyn Adapter,
+    pub(crate) adapter: Arc<dyn Adapter>,
     /// In place of all of the provider's hosts.
     pub(crate) base: Option<Url>,
     /// In place of single hosts; goes before `base`.

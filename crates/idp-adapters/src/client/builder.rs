@@ -7,9 +7,9 @@ use token_keeper::BearerToken;
 use url::Url;
 
 use super::{Error, HttpClient, api::Api, http::is_safe};
-use crate::adapter;
+use crate::{Kind, OAuth2Settings};
 
-/// A typed client of one provider; the five of this module are all there are.
+/// A typed client of one provider; those of this module are all there are.
 pub trait Provider: sealed::Provider {}
 
 pub(crate) mod sealed {
@@ -50,6 +50,7 @@ pub struct Builder<C> {
     pub(crate) version: Option<String>,
     granted: Option<Vec<String>>,
     http: Option<HttpClient>,
+    settings: Option<OAuth2Settings>,
     client: PhantomData<fn() -> C>,
 }
 
@@ -63,8 +64,14 @@ impl<C: Provider> Builder<C> {
             version: None,
             granted: None,
             http: None,
+            settings: None,
             client: PhantomData,
         }
+    }
+
+    /// The same for the client that settings describe.
+    pub(crate) fn generic(token: BearerToken, settings: OAuth2Settings) -> Self {
+        Self { settings: Some(settings), ..Self::new(token) }
     }
 
     /// Calls go here instead of to the provider's own hosts: an origin with an optional path, which is put before
@@ -97,7 +104,15 @@ impl<C: Provider> Builder<C> {
     /// A base URL is neither `https` nor on loopback, or holds more than origin and path; or TLS cannot be set up.
     pub fn build(self) -> Result<C, Error> {
         let kind = <C as sealed::Provider>::KIND;
-        let (http, adapter) = (self.http.unwrap_or_default(), adapter(kind));
+        let http = self.http.unwrap_or_default();
+        let adapter = match self.settings {
+            Some(settings) => crate::OAuth2::new(settings),
+            None => crate::shared(kind),
+        };
+        if kind == Kind::OAuth2 && self.base.is_none() {
+            return Err(super::oauth2::no_base());
+        }
+        let own = adapter.default_origin().unwrap_or_default().trim_start_matches("https://");
         for url in self.upstreams.values().chain(&self.base) {
             if !is_safe(url) || url.query().is_some() || url.fragment().is_some() {
                 return Err(Error::setup(
@@ -117,7 +132,7 @@ impl<C: Provider> Builder<C> {
             headers: <C as sealed::Provider>::headers(),
             http,
         };
-        let own = api.base(adapter.default_origin().unwrap_or_default().trim_start_matches("https://"))?;
+        let own = api.base(own)?;
         api.http.pool(&own).ok_or_else(|| {
             Error::setup(kind, "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?")
         })?;

@@ -37,6 +37,7 @@ mod lenient;
 mod links;
 mod listing;
 pub mod microsoft;
+mod oauth2;
 mod request;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub use self::{
     items::Items,
     listing::{Cursor, Listing, Page},
     microsoft::Microsoft,
+    oauth2::OAuth2,
 };
 
 /// A call of the profile, read by the adapter.

@@ -3,39 +3,58 @@
 use crate::{
     ScopeRule, Segment,
     Segment::{Any, Literal, Rest},
-    scopes::Lattice,
+    scopes::{Lattice, Table},
 };
 
 const PREFIX: &str = "https://www.googleapis.com/auth/";
 
-/// `scope` includes `scope.anything` (`drive`, `drive.readonly`), and the mail scope everything of Gmail.
+/// `(wide, narrow)` below [`PREFIX`]; chains are followed. What looks alike and is none: `drive` does not include
+/// `drive.appdata`, and `contacts` not `contacts.other.readonly`.
+const INCLUDES: Table = Table(&[
+    ("drive", "drive.file"),
+    ("drive", "drive.readonly"),
+    ("drive", "drive.metadata"),
+    ("drive.readonly", "drive.metadata.readonly"),
+    ("drive.readonly", "drive.photos.readonly"),
+    ("calendar", "calendar.readonly"),
+    ("calendar", "calendar.events"),
+    ("calendar", "calendar.calendarlist"),
+    ("calendar", "calendar.calendars"),
+    ("calendar", "calendar.acls"),
+    ("calendar", "calendar.freebusy"),
+    ("calendar.readonly", "calendar.events.readonly"),
+    ("calendar.readonly", "calendar.calendarlist.readonly"),
+    ("calendar.readonly", "calendar.calendars.readonly"),
+    ("calendar.readonly", "calendar.settings.readonly"),
+    ("calendar.events", "calendar.events.owned"),
+    ("gmail.modify", "gmail.readonly"),
+    ("gmail.modify", "gmail.compose"),
+    ("gmail.modify", "gmail.labels"),
+    ("gmail.compose", "gmail.send"),
+    ("gmail.readonly", "gmail.metadata"),
+]);
+
+/// By the table; `scope` includes `scope.readonly`, and the mail scope everything of Gmail.
 pub(super) struct Scopes;
 
 impl Lattice for Scopes {
     fn implies(&self, held: &str, wanted: &str) -> bool {
-        if held == "https://mail.google.com/" {
-            return wanted.strip_prefix(PREFIX).is_some_and(|name| name.starts_with("gmail."));
-        }
-        let below = |wide: &str| wanted.strip_prefix(wide).is_some_and(|rest| rest.starts_with('.'));
-        match held {
+        match (held, wanted) {
             // The short OpenID Connect scopes have long names too.
-            "email" => wanted == "https://www.googleapis.com/auth/userinfo.email",
-            "profile" => wanted == "https://www.googleapis.com/auth/userinfo.profile",
-            "https://www.googleapis.com/auth/userinfo.email" => wanted == "email",
-            "https://www.googleapis.com/auth/userinfo.profile" => wanted == "profile",
-            _ => held.starts_with(PREFIX) && (below(held) || readonly_below(held, wanted)),
+            ("email", "https://www.googleapis.com/auth/userinfo.email")
+            | ("profile", "https://www.googleapis.com/auth/userinfo.profile")
+            | ("https://www.googleapis.com/auth/userinfo.email", "email")
+            | ("https://www.googleapis.com/auth/userinfo.profile", "profile") => return true,
+            _ => {}
         }
+        let Some(narrow) = wanted.strip_prefix(PREFIX) else { return false };
+        if held == "https://mail.google.com/" {
+            return narrow.starts_with("gmail.");
+        }
+        let Some(wide) = held.strip_prefix(PREFIX) else { return false };
+        let below = |scope: &str| scope == wide || INCLUDES.implies(wide, scope);
+        INCLUDES.implies(wide, narrow) || narrow.strip_suffix(".readonly").is_some_and(below)
     }
-}
-
-/// `drive.readonly` includes `drive.metadata.readonly`; `calendar.events` includes `calendar.events.readonly`.
-fn readonly_below(held: &str, wanted: &str) -> bool {
-    held == "https://www.googleapis.com/auth/drive.readonly"
-        && wanted == "https://www.googleapis.com/auth/drive.metadata.readonly"
-        || held == "https://www.googleapis.com/auth/calendar.readonly"
-            && wanted
-                .strip_prefix("https://www.googleapis.com/auth/calendar.")
-                .is_some_and(|s| s.ends_with("readonly"))
 }
 
 const fn call(

@@ -1,6 +1,9 @@
 //! What holds for every typed call.
 
+use std::collections::BTreeSet;
+
 use idp_adapters::{Kind, Outcome};
+use serde_json::{Value, json};
 
 use crate::{
     TOKEN,
@@ -101,5 +104,79 @@ async fn failing_provider() {
         let (got, _) = run(&case, reply(503, "<html>down</html>")).await;
         let error = got.expect_err(case.name);
         assert_eq!((error.outcome(), error.is_transient()), (Outcome::Error, true), "{}", case.name);
+    }
+}
+
+/// The calls of a client, read from its source: public methods that give a `Call` or a `Listing`.
+fn calls(kind: Kind) -> BTreeSet<String> {
+    let source = match kind {
+        Kind::GitHub => include_str!("../../src/client/github/mod.rs"),
+        Kind::Google => include_str!("../../src/client/google/mod.rs"),
+        Kind::Facebook => include_str!("../../src/client/facebook/mod.rs"),
+        Kind::Bitbucket => include_str!("../../src/client/bitbucket/mod.rs"),
+        Kind::Microsoft => include_str!("../../src/client/microsoft/mod.rs"),
+        _ => "",
+    };
+    let signatures = source.split("pub fn ").skip(1).filter_map(|rest| rest.split_once('{'));
+    let calls = signatures.filter(|(line, _)| line.contains("-> Call<") || line.contains("-> Listing<"));
+    calls.filter_map(|(line, _)| Some(line.split_once('(')?.0.to_owned())).collect()
+}
+
+#[test]
+fn every_call_is_a_case_and_every_listing_a_list() {
+    let mut count = 0;
+    for kind in Kind::ALL {
+        let cases: Vec<Case> = all().into_iter().filter(|case| case.kind == kind).collect();
+        let first = |case: &Case| case.name.split(' ').next().unwrap().to_owned();
+        let named: BTreeSet<String> = cases.iter().map(first).collect();
+        assert_eq!(
+            calls(kind),
+            named,
+            "{kind}: what a client can do, and what is tried with every kind of answer"
+        );
+        count += named.len();
+    }
+    assert!(count >= 25, "the sources are read: {count} calls");
+}
+
+/// The good answer as a first page, with the way to the next one that its provider uses.
+fn with_next(case: &Case, seen: &Seen) -> Reply {
+    let next = format!("http://{}{}?{}", seen.header("host").unwrap(), seen.path(), "page=opaque");
+    if case.kind == Kind::GitHub {
+        return reply(200, case.good.clone()).header("link", format!("<{next}>; rel=\"next\""));
+    }
+    let mut page: Value = serde_json::from_str(&case.good).unwrap();
+    match case.kind {
+        Kind::Google => page["nextPageToken"] = json!("opaque"),
+        Kind::Facebook => page["paging"] = json!({ "next": format!("{next}&access_token={TOKEN}") }),
+        Kind::Bitbucket => page["next"] = json!(next),
+        _ => page["@odata.nextLink"] = json!(next),
+    }
+    reply(200, page.to_string())
+}
+
+#[tokio::test]
+async fn every_list_ends_with_the_page_that_names_no_other() {
+    for case in all() {
+        let Some(list) = case.list else {
+            assert!(!case.shows.contains(&"next: None"), "{} is a list", case.name);
+            continue;
+        };
+        let pages = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (kind, name, server) = (case.kind, case.name, {
+            let (pages, case) = (pages.clone(), case);
+            Server::start(move |seen| match pages.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0 => with_next(&case, seen),
+                _ => reply(200, case.good.clone()),
+            })
+            .await
+        });
+        let items = list(server.url.clone()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        let seen = server.seen();
+        assert_eq!(seen.len(), 2, "{kind} {name}: one page after the other, and none after the last");
+        assert!(items >= 2 && items % 2 == 0, "{kind} {name}: {items} items on two alike pages");
+        let param = if kind == Kind::Google { "pageToken" } else { "page" };
+        assert_eq!(seen[1].param(param).as_deref(), Some("opaque"), "{kind} {name}");
+        assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "{kind} {name}");
     }
 }

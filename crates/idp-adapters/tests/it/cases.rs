@@ -23,14 +23,27 @@ pub(crate) struct Case {
     /// A scope that the call can lack.
     pub(crate) scope: &'static str,
     /// Calls the server at this URL and returns the value's `Debug`.
-    pub(crate) call: fn(Url) -> Calling,
+    pub(crate) call: fn(Url) -> Calling<String>,
+    /// Reads a list to its end; the number of its items.
+    pub(crate) list: Option<fn(Url) -> Calling<usize>>,
 }
 
-pub(crate) type Calling = Pin<Box<dyn Future<Output = Result<String, Error>> + Send>>;
+pub(crate) type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// A case: a name, the client, the call, and what is expected of it.
+/// A case: a name that begins with the call's, the client, the call or the list, and what is expected of it.
 macro_rules! case {
-    ($name:literal, $client:ident, |$c:ident| $call:expr, $target:expr, $good:expr, $scope:literal, $shows:expr) => {
+    ($name:literal, $client:ident, |$c:ident| list $list:expr, $($rest:expr),+ $(,)?) => {
+        Case {
+            list: Some(|url| {
+                Box::pin(async move {
+                    let $c = $client::builder(token()).base_url(url).build()?;
+                    Ok($list.all(usize::MAX).await?.len())
+                })
+            }),
+            ..case!($name, $client, |$c| $list.page(), $($rest),+)
+        }
+    };
+    ($name:literal, $client:ident, |$c:ident| $call:expr, $target:expr, $good:expr, $scope:expr, $shows:expr) => {
         Case {
             name: $name,
             kind: Kind::$client,
@@ -44,6 +57,7 @@ macro_rules! case {
                     Ok(format!("{:?}", $call.await?))
                 })
             },
+            list: None,
         }
     };
 }
@@ -72,7 +86,7 @@ fn github() -> Vec<Case> {
         case!(
             "repositories",
             GitHub,
-            |c| c.repositories().page_size(1000).param("sort", "pushed").page(),
+            |c| list c.repositories().page_size(1000).param("sort", "pushed"),
             "/user/repos?per_page=100&sort=pushed",
             format!("[{}]", fixture!("github/repository")),
             "repo",
@@ -90,7 +104,7 @@ fn github() -> Vec<Case> {
         case!(
             "issues",
             GitHub,
-            |c| c.issues("ana", "atlas").page(),
+            |c| list c.issues("ana", "atlas"),
             "/repos/ana/atlas/issues",
             format!("[{}]", fixture!("github/issue")),
             "repo",
@@ -149,7 +163,7 @@ fn google() -> Vec<Case> {
         case!(
             "calendars",
             Google,
-            |c| c.calendars().page_size(500).page(),
+            |c| list c.calendars().page_size(500),
             "/calendar/v3/users/me/calendarList?maxResults=250",
             fixture!("google/calendars"),
             "https://www.googleapis.com/auth/calendar.readonly",
@@ -158,7 +172,7 @@ fn google() -> Vec<Case> {
         case!(
             "events",
             Google,
-            |c| c.events("ana@example.test").param("q", "stand up").page(),
+            |c| list c.events("ana@example.test").param("q", "stand up"),
             "/calendar/v3/calendars/ana%40example.test/events?q=stand+up",
             format!("{{\"items\":[{}]}}", fixture!("google/event")),
             "https://www.googleapis.com/auth/calendar.events.readonly",
@@ -181,7 +195,7 @@ fn google() -> Vec<Case> {
         case!(
             "files",
             Google,
-            |c| c.files().page(),
+            |c| list c.files(),
             "/drive/v3/files?fields=nextPageToken%2Cfiles(id%2Cname%2CmimeType%2Cdescription%2Csize%2Ctrashed%2Cstarred%2Cparents%2CwebViewLink%2CcreatedTime%2CmodifiedTime%2Cmd5Checksum)",
             format!("{{\"files\":[{}]}}", fixture!("google/file")),
             "https://www.googleapis.com/auth/drive.metadata.readonly",
@@ -199,7 +213,7 @@ fn google() -> Vec<Case> {
         case!(
             "contacts",
             Google,
-            |c| c.contacts().page_size(0).page(),
+            |c| list c.contacts().page_size(0),
             "/v1/people/me/connections?personFields=names%2CemailAddresses%2CphoneNumbers&pageSize=1",
             fixture!("google/contacts"),
             "https://www.googleapis.com/auth/contacts.readonly",
@@ -222,7 +236,7 @@ fn facebook() -> Vec<Case> {
         case!(
             "permissions",
             Facebook,
-            |c| c.permissions().page(),
+            |c| list c.permissions(),
             "/v22.0/me/permissions",
             fixture!("facebook/permissions"),
             "user_link",
@@ -231,7 +245,7 @@ fn facebook() -> Vec<Case> {
         case!(
             "photos",
             Facebook,
-            |c| c.photos().page_size(25).param("type", "uploaded").page(),
+            |c| list c.photos().page_size(25).param("type", "uploaded"),
             "/v22.0/me/photos?fields=id%2Cname%2Ccreated_time%2Clink%2Cimages&limit=25&type=uploaded",
             fixture!("facebook/photos"),
             "user_photos",
@@ -254,7 +268,7 @@ fn bitbucket() -> Vec<Case> {
         case!(
             "workspaces",
             Bitbucket,
-            |c| c.workspaces().page(),
+            |c| list c.workspaces(),
             "/2.0/user/workspaces",
             fixture!("bitbucket/workspaces"),
             "account",
@@ -263,7 +277,7 @@ fn bitbucket() -> Vec<Case> {
         case!(
             "repositories",
             Bitbucket,
-            |c| c.repositories("{aaaa}").page_size(500).param("role", "member").page(),
+            |c| list c.repositories("{aaaa}").page_size(500).param("role", "member"),
             "/2.0/repositories/%7Baaaa%7D?pagelen=100&role=member",
             format!("{{\"values\":[{}]}}", fixture!("bitbucket/repository")),
             "repository",
@@ -281,7 +295,7 @@ fn bitbucket() -> Vec<Case> {
         case!(
             "pull_requests",
             Bitbucket,
-            |c| c.pull_requests("acme", "atlas").page_size(500).page(),
+            |c| list c.pull_requests("acme", "atlas").page_size(500),
             "/2.0/repositories/acme/atlas/pullrequests?pagelen=50",
             format!("{{\"size\":1,\"page\":1,\"values\":[{}]}}", fixture!("bitbucket/pull_request")),
             "pullrequest",
@@ -313,7 +327,7 @@ fn microsoft() -> Vec<Case> {
         case!(
             "messages",
             Microsoft,
-            |c| c.messages().page_size(5).param("$filter", "isRead eq false").page(),
+            |c| list c.messages().page_size(5).param("$filter", "isRead eq false"),
             "/v1.0/me/messages?%24top=5&%24filter=isRead+eq+false",
             format!("{{\"value\":[{}]}}", fixture!("microsoft/message")),
             "Mail.Read",
@@ -336,7 +350,7 @@ fn microsoft() -> Vec<Case> {
         case!(
             "events",
             Microsoft,
-            |c| c.events().page(),
+            |c| list c.events(),
             "/v1.0/me/events",
             format!("{{\"value\":[{}]}}", fixture!("microsoft/event")),
             "Calendars.Read",
@@ -350,7 +364,7 @@ fn microsoft() -> Vec<Case> {
         case!(
             "drive_children",
             Microsoft,
-            |c| c.drive_children().page(),
+            |c| list c.drive_children(),
             concat!("/v1.0/me/drive/ro", "ot/children"),
             fixture!("microsoft/children"),
             "Files.Read",
@@ -359,7 +373,7 @@ fn microsoft() -> Vec<Case> {
         case!(
             "folder_children",
             Microsoft,
-            |c| c.folder_children("01BYE5RZ7").page(),
+            |c| list c.folder_children("01BYE5RZ7"),
             "/v1.0/me/drive/items/01BYE5RZ7/children",
             fixture!("microsoft/children"),
             "Files.Read",

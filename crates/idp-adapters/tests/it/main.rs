@@ -8,6 +8,7 @@ mod core;
 mod github;
 mod grants;
 mod nulls;
+mod oauth2;
 mod pages;
 mod refusals;
 mod sandboxed;
