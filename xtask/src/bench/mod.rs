@@ -62,6 +62,17 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     report("resident memory when idle, MiB", idle / 1_048_576.0, 25.0, 12.0);
     let cached = (served.resident()? - idle) / f64::from(options.users);
     sh::say(&format!("  resident growth a user, buffers of the load included: {cached:.0} bytes"));
+    leak_guard(root)
+}
+
+/// The leak guard alone: nanoseconds per KiB by kind of body, and clean bodies beside copying them.
+fn leak_guard(root: &Path) -> Result<()> {
+    let said = sh::output(root, "cargo", &["bench", "--package", "gateway", "--bench", "leak", "--locked"])?;
+    said.lines().for_each(|line| sh::say(&format!("  {line}")));
+    let ratio = said.lines().find_map(|line| line.strip_prefix("clean bodies over copying: "));
+    let ratio =
+        ratio.and_then(|text| text.parse().ok()).context("the leak guard's benchmark names no ratio")?;
+    report("leak guard on clean bodies, over copying them", ratio, 4.0, 2.0);
     Ok(())
 }
 

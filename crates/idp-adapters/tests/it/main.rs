@@ -5,6 +5,7 @@
 mod calls;
 mod cases;
 mod core;
+mod facts;
 mod github;
 mod grants;
 mod nulls;
