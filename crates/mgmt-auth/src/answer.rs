@@ -17,7 +17,7 @@ pub(crate) enum Place {
     Document,
 }
 
-/// What a limit without any hint means.
+/// What a limit means at the least, whatever the hint: a reset that has just passed has let nobody through.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// The members of an error body that matter; empty for HTML and other surprises.
@@ -62,7 +62,7 @@ pub(crate) fn decode(answer: &Response<Bytes>, place: Place) -> Error {
     if status == StatusCode::TOO_MANY_REQUESTS || body.is_limit(code) {
         let message =
             "the tenant's rate limit is reached; wait, cache longer, or ask Auth0 for a higher limit";
-        return Error::limited(message, hint.unwrap_or(SHORT)).answered(status, code);
+        return Error::limited(message, hint.unwrap_or(SHORT).max(SHORT)).answered(status, code);
     }
     let error = match place {
         _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {

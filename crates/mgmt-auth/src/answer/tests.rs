@@ -118,3 +118,12 @@ fn nothing_of_the_answers_prose_gets_into_an_error() {
         }
     }
 }
+
+#[test]
+fn a_limit_is_never_over_at_once() {
+    for (name, value) in [("x-ratelimit-reset", "1500000000"), ("retry-after", "0"), ("x-other", "")] {
+        let limited = Response::builder().status(429).header(name, value).body(Bytes::new()).unwrap();
+        let error = decode(&limited, Place::ManagementApi);
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "{name}: {value}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Grants of one process in one file that survives it.
 
 mod records;
+mod shelf;
 
 use std::{
     fs,
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use self::shelf::Shelf;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::{
@@ -33,9 +35,8 @@ pub struct FileStore {
 
 #[derive(Debug)]
 struct Shared {
-    database: Arc<Database>,
+    shelf: Arc<Shelf>,
     keys: KeyRing,
-    path: PathBuf,
 }
 
 impl FileStore {
@@ -60,8 +61,7 @@ impl FileStore {
     /// # Errors
     /// The ring does not open every record.
     pub async fn with_keys(&self, keys: KeyRing) -> Result<Self, StoreError> {
-        let shared = Shared { database: self.shared.database.clone(), keys, path: self.shared.path.clone() };
-        let shared = Arc::new(shared);
+        let shared = Arc::new(Shared { shelf: self.shared.shelf.clone(), keys });
         let store = Self { shared, leases: self.leases.clone() };
         store.run(Shared::check).await?;
         Ok(store)
@@ -73,7 +73,7 @@ impl FileStore {
     ) -> Result<T, StoreError> {
         let shared = self.shared.clone();
         let done = tokio::task::spawn_blocking(move || work(&shared)).await;
-        done.unwrap_or_else(|_| Err(torn(&self.shared.path)))
+        done.unwrap_or_else(|_| Err(torn(self.shared.path())))
     }
 }
 
@@ -93,22 +93,13 @@ impl Shared {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path)?,
             Err(error) => return Err(unusable(&path, &error)),
         }
-        let database = Database::open(&path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::in_use(format!(
-                "{} is in use by another process; one gateway has a file to itself, a fleet shares a Redis",
-                path.display()
-            )),
-            redb::DatabaseError::Storage(redb::StorageError::Io(error))
-                if error.kind() != std::io::ErrorKind::InvalidData
-                    && error.kind() != std::io::ErrorKind::UnexpectedEof =>
-            {
-                unusable(&path, &error)
-            }
-            _ => torn(&path),
-        })?;
-        let this = Self { database: Arc::new(database), keys, path };
+        let this = Self { shelf: Arc::new(Shelf::open(path)?), keys };
         this.check()?;
         Ok(this)
+    }
+
+    fn path(&self) -> &Path {
+        self.shelf.path()
     }
 
     /// Whether every record can be opened.
@@ -121,18 +112,18 @@ impl Shared {
         &self,
         mut each: impl FnMut(GrantKey, Result<Versioned, StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let read = self.database.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
         for entry in table.iter().map_err(|error| self.failed(&error))? {
             let (place, value) = entry.map_err(|error| self.failed(&error))?;
-            let key = GrantKey::decode(place.value()).ok_or_else(|| torn(&self.path))?;
+            let key = GrantKey::decode(place.value()).ok_or_else(|| torn(self.path()))?;
             each(key, self.unseal(place.value(), value.value()))?;
         }
         Ok(())
     }
 
     fn load(&self, place: &str) -> Result<Option<Versioned>, StoreError> {
-        let read = self.database.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
         let value = table.get(place).map_err(|error| self.failed(&error))?;
         value.map(|value| self.unseal(place, value.value())).transpose()
@@ -140,13 +131,13 @@ impl Shared {
 
     /// Writes if the version still is `seen`; on disk when it returns.
     fn swap(&self, place: &str, seen: Option<u64>, record: &GrantRecord) -> Result<Swap, StoreError> {
-        let write = self.database.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
         let version;
         {
             let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
             let mut meta = write.open_table(META).map_err(|error| self.failed(&error))?;
             let now = match grants.get(place).map_err(|error| self.failed(&error))? {
-                Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(&self.path))?),
+                Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(self.path()))?),
                 None => None,
             };
             if now != seen {
@@ -166,7 +157,7 @@ impl Shared {
     }
 
     fn delete(&self, place: &str) -> Result<bool, StoreError> {
-        let write = self.database.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
         let was_there = {
             let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
             grants.remove(place).map_err(|error| self.failed(&error))?.is_some()
@@ -176,21 +167,22 @@ impl Shared {
     }
 
     fn unseal(&self, place: &str, value: &[u8]) -> Result<Versioned, StoreError> {
-        let version = version_of(value).ok_or_else(|| torn(&self.path))?;
+        let version = version_of(value).ok_or_else(|| torn(self.path()))?;
         let sealed = value.get(8..).unwrap_or_default();
         let plain = self.keys.open(place.as_bytes(), sealed).map_err(|error| self.sealed(&error))?;
-        let record = GrantRecord::decode(&plain).ok_or_else(|| torn(&self.path))?;
+        let record = GrantRecord::decode(&plain).ok_or_else(|| torn(self.path()))?;
         Ok(Versioned::new(record, version))
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> StoreError {
-        StoreError::unavailable(format!("{}: {error}", self.path.display()))
+        self.shelf.is_suspect();
+        StoreError::unavailable(format!("{}: {error}", self.path().display()))
     }
 
     fn sealed(&self, error: &Unsealable) -> StoreError {
         StoreError::damaged(format!(
             "{}: {error}; put the missing key back into store.encryption_keys_file",
-            self.path.display()
+            self.path().display()
         ))
     }
 }

@@ -16,7 +16,7 @@ fn place(name: &str) -> String {
 
 impl Shared {
     fn read(&self, name: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
-        let read = self.database.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = match read.open_table(RECORDS) {
             Ok(table) => table,
             // Written by a version that had no records yet.
@@ -26,7 +26,7 @@ impl Shared {
         let Some(value) = table.get(name).map_err(|error| self.failed(&error))? else {
             return Ok(Reading::Absent);
         };
-        let version = version_of(value.value()).ok_or_else(|| torn(&self.path))?;
+        let version = version_of(value.value()).ok_or_else(|| torn(self.path()))?;
         if seen == Some(version) {
             return Ok(Reading::Unchanged);
         }
@@ -36,13 +36,13 @@ impl Shared {
     }
 
     fn write(&self, name: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
-        let write = self.database.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
         let version;
         {
             let mut records = write.open_table(RECORDS).map_err(|error| self.failed(&error))?;
             let mut meta = write.open_table(META).map_err(|error| self.failed(&error))?;
             let now = match records.get(name).map_err(|error| self.failed(&error))? {
-                Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(&self.path))?),
+                Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(self.path()))?),
                 None => None,
             };
             if now != seen {

@@ -113,3 +113,69 @@ async fn a_leftover_of_a_cut_off_start_is_no_obstacle() {
     fs::write(folder.path().join("grants.redb.new"), b"half made").unwrap();
     assert!(FileStore::open(&path, ring("k", 1)).await.is_ok());
 }
+
+/// A disk that can be full.
+#[derive(Debug)]
+struct Disk {
+    file: redb::backends::FileBackend,
+    full: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Disk {
+    fn room(&self) -> std::io::Result<()> {
+        let full = self.full.load(std::sync::atomic::Ordering::SeqCst);
+        if full { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl redb::StorageBackend for Disk {
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.file.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.room()?;
+        self.file.set_len(len)
+    }
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.room()?;
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.room()?;
+        self.file.write(offset, data)
+    }
+    fn close(&self) -> std::io::Result<()> {
+        self.file.close()
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_was_full_serves_again_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    drop(FileStore::open(&path, ring("k", 1)).await.unwrap());
+    let full = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let disk = full.clone();
+    let open = move |path: &Path| {
+        let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let backend = Disk { file: redb::backends::FileBackend::new(file)?, full: disk.clone() };
+        Database::builder().create_with_backend(backend)
+    };
+    let shelf = Shelf::open_by(path, Box::new(open)).unwrap();
+    let shared = Arc::new(Shared { shelf: Arc::new(shelf), keys: ring("k", 1) });
+    let store = FileStore { shared, leases: Arc::default() };
+    assert_eq!(store.swap(&key("u"), None, &record("r0")).await.unwrap(), Swap::Done(1));
+    full.store(true, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..3 {
+        let error = store.swap(&key("u"), Some(1), &record("r1")).await.unwrap_err();
+        assert!(!error.is_damaged(), "{error}");
+    }
+    full.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r0"), "nothing half written");
+    let seen = store.load(&key("u")).await.unwrap().map(|found| found.version);
+    assert!(matches!(store.swap(&key("u"), seen, &record("r1")).await.unwrap(), Swap::Done(_)));
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r1"));
+}

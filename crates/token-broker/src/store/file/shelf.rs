@@ -1,0 +1,95 @@
+//! The open database, opened again when the disk has failed it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use redb::{Database, DatabaseError, StorageError};
+
+use super::{torn, unusable};
+use crate::StoreError;
+
+/// How the database is opened.
+type Open = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// After one failed write the database refuses everything until it is opened again, and a disk that is full now has room
+/// later: so it is opened again.
+pub(super) struct Shelf {
+    path: PathBuf,
+    open: Open,
+    /// `None` while it cannot be opened.
+    database: RwLock<Option<Arc<Database>>>,
+    broken: AtomicBool,
+}
+
+impl Shelf {
+    /// Opens what is there; makes nothing.
+    pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
+        Self::open_by(path, Box::new(|path| Database::open(path)))
+    }
+
+    pub(super) fn open_by(path: PathBuf, open: Open) -> Result<Self, StoreError> {
+        let database = open(&path).map_err(|error| refused(&path, &error))?;
+        let database = RwLock::new(Some(Arc::new(database)));
+        Ok(Self { path, open, database, broken: AtomicBool::new(false) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Something failed that never should.
+    pub(super) fn is_suspect(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
+    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
+        if self.broken.load(Ordering::Acquire) {
+            return self.open_again();
+        }
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.clone().ok_or_else(|| unusable(&self.path, &"it is being opened again"))
+    }
+
+    fn open_again(&self) -> Result<Arc<Database>, StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = database.as_ref().filter(|_| !self.broken.load(Ordering::Acquire)) {
+            return Ok(database.clone());
+        }
+        // Closed first: the file is locked by whoever has it open.
+        *database = None;
+        let opened = (self.open)(&self.path).map_err(|error| refused(&self.path, &error))?;
+        let opened = Arc::new(opened);
+        *database = Some(opened.clone());
+        self.broken.store(false, Ordering::Release);
+        tracing::warn!(event = "store_opened_again", "the store's file had failed and was opened again");
+        Ok(opened)
+    }
+}
+
+fn refused(path: &Path, error: &DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::in_use(format!(
+            "{} is in use by another process; one gateway has a file to itself, a fleet shares a Redis",
+            path.display()
+        )),
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() != std::io::ErrorKind::InvalidData
+                && error.kind() != std::io::ErrorKind::UnexpectedEof =>
+        {
+            unusable(path, error)
+        }
+        _ => torn(path),
+    }
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf").field("path", &self.path).finish_non_exhaustive()
+    }
+}
