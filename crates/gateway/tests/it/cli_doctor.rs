@@ -474,3 +474,25 @@ async fn every_seeded_misconfiguration_is_found_with_its_remedy() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facebooks_app_is_proved_by_an_exchange() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let (app, secret) = sandbox.provider_client(ProviderKind::Facebook);
+    for (given, status, says) in
+        [(secret.as_str(), "ok", "known there"), ("wrong-secret-1", "fail", "code 1")]
+    {
+        let facebook = format!(
+            "[providers.facebook]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{app}\"\n\
+             client_secret = \"{given}\"\n",
+            sandbox.provider_url(ProviderKind::Facebook),
+            sandbox.provider_token_url(ProviderKind::Facebook),
+        );
+        let setup = Setup { store: facebook, ..Setup::good(&sandbox) };
+        let (checks, _) = doctor(&sandbox, &setup).await;
+        let check = checks.iter().find(|check| check["id"] == "credentials:facebook").unwrap();
+        assert_eq!(check["status"], status, "{check}");
+        assert!(check["finding"].as_str().unwrap().contains(says), "{check}");
+        assert!(!check.to_string().contains(given), "the secret is not repeated");
+    }
+}
