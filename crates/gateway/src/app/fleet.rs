@@ -234,11 +234,16 @@ impl Fleet {
             Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
                 let copy = Orders::decode(&bytes)
                     .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
-                let mut state = self.state();
-                if seen.is_none() {
-                    state.obeyed = copy.serial();
+                {
+                    let mut state = self.state();
+                    if seen.is_none() {
+                        state.obeyed = copy.serial();
+                    }
+                    (state.copy, state.version) = (copy, Some(version));
                 }
-                (state.copy, state.version) = (copy, Some(version));
+                if seen.is_none() {
+                    self.seal_anew(record, version).await;
+                }
             }
             // The store has lost the record or an older one has come back: it gets ours.
             Reading::Found { version, .. } => self.put_back(record, Some(version)).await?,
@@ -247,6 +252,13 @@ impl Fleet {
         }
         self.show();
         Ok(())
+    }
+
+    /// Writes the record once as it was read: under the newest key, so that an old one can go although nobody gives orders.
+    async fn seal_anew(&self, record: &dyn RecordStore, version: u64) {
+        if let Err(error) = self.put_back(record, Some(version)).await {
+            tracing::debug!(%error, "the record of blocks and logouts was not sealed anew");
+        }
     }
 
     async fn put_back(&self, record: &dyn RecordStore, there: Option<u64>) -> Result<(), StoreError> {

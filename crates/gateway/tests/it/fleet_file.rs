@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
-    fleet_support::{Fleet, nothing_leaked},
+    fleet_support::{Fleet, Replica, nothing_leaked},
     harness::BEN,
 };
 
@@ -176,6 +176,38 @@ async fn grants_are_listed_and_forgotten_with_and_without_a_gateway() {
     assert!(one.contains("\"forgotten\": 1"), "{one}");
     let (_, stopped, _) = fleet.command(&list).await;
     assert!(!stopped.contains(BEN), "{stopped}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_rotate_by_reload_and_the_old_one_can_go() {
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), STORE);
+    let world = fleet.sandbox.world();
+    let token = fleet.sandbox.caller_token(BEN);
+    let gateway = fleet.replica().await;
+    let refreshed = async |gateway: &Replica| {
+        world.expire(BEN, "bitbucket");
+        let answer = gateway.get(USER, &token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    refreshed(&gateway).await;
+    let blocked = json!({ "provider": "github" });
+    gateway.admin(Method::POST, "/admin/block", &blocked).await;
+    let keys = fleet.folder.path().join("keys");
+    let (old, new) = (std::fs::read_to_string(&keys).unwrap(), format!("k2:{}E=\n", "A".repeat(42)));
+    let reload = async |text: &str| {
+        std::fs::write(&keys, text).unwrap();
+        gateway.admin(Method::POST, "/admin/reload", &json!({})).await.status
+    };
+    assert_eq!(reload(&new).await, 409, "what the old key sealed is still there");
+    refreshed(&gateway).await;
+    assert_eq!(reload(&format!("{new}{old}")).await, 200);
+    refreshed(&gateway).await;
+    assert_eq!(reload(&new).await, 200, "grants and orders are sealed anew: {}", gateway.said());
+    gateway.kill();
+    let gateway = fleet.replica().await;
+    refreshed(&gateway).await;
+    assert_eq!(gateway.get("/proxy/github/user", &token).await.outcome, "policy-denied");
+    assert_eq!((world.refreshes(BEN, "bitbucket"), world.family_revocations()), (4, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

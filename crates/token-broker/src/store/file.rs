@@ -1,5 +1,6 @@
 //! Grants of one process in one file that survives it.
 
+mod draft;
 mod records;
 mod shelf;
 

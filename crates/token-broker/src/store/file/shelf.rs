@@ -9,9 +9,9 @@ use std::{
     },
 };
 
-use redb::{Database, DatabaseError, StorageError};
+use redb::{Database, DatabaseError, StorageError, backends::FileBackend};
 
-use super::{torn, unusable};
+use super::{draft::Draft, torn, unusable};
 use crate::StoreError;
 
 /// How the database is opened.
@@ -30,6 +30,7 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Opens what is there; makes nothing.
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
+        look_at(&path).map_err(|error| refused(&path, &error))?;
         Self::open_by(path, Box::new(|path| Database::open(path)))
     }
 
@@ -69,6 +70,17 @@ impl Shelf {
         self.broken.store(false, Ordering::Release);
         tracing::warn!(event = "store_opened_again", "the store's file had failed and was opened again");
         Ok(opened)
+    }
+}
+
+/// Opens the file without changing it, and reads all of it.
+fn look_at(path: &Path) -> Result<(), DatabaseError> {
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::from)?;
+    let draft = Draft::new(FileBackend::new(file)?).map_err(StorageError::from)?;
+    let mut database = Database::builder().create_with_backend(draft)?;
+    match database.check_integrity() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

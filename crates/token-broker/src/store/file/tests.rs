@@ -179,3 +179,63 @@ async fn a_disk_that_was_full_serves_again_without_a_restart() {
     assert!(matches!(store.swap(&key("u"), seen, &record("r1")).await.unwrap(), Swap::Done(_)));
     assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r1"));
 }
+
+#[tokio::test]
+async fn whatever_is_cut_off_a_refused_file_is_left_as_it_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    for n in 0..40 {
+        store.swap(&key(&format!("u{n}")), None, &record("r")).await.unwrap();
+    }
+    // As a kill leaves it: open, and nothing tidied up.
+    let whole = fs::read(&path).unwrap();
+    drop(store);
+    let mut refused = 0;
+    for part in 0..60 {
+        let torn = &whole[..whole.len() * part / 60];
+        fs::write(&path, torn).unwrap();
+        if let Err(error) = FileStore::open(&path, ring("k", 1)).await {
+            refused += 1;
+            assert!(error.is_damaged(), "{part}: {error}");
+            assert!(fs::read(&path).unwrap() == torn, "{part} of 60 was changed");
+        }
+    }
+    assert!(refused > 30, "{refused} refused");
+    fs::write(&path, &whole).unwrap();
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    assert_eq!(store.list(&GrantFilter::default()).await.unwrap().len(), 40);
+}
+
+#[test]
+fn a_draft_reads_what_was_written_and_changes_no_file() {
+    use redb::StorageBackend as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut model: Vec<u8> = (0..20_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    fs::write(&path, &model).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let draft = draft::Draft::new(redb::backends::FileBackend::new(file).unwrap()).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..300 {
+        let (at, len) = (random.usize(..30_000), random.usize(..9_000));
+        match random.u8(..3) {
+            0 => {
+                model.resize(at, 0);
+                draft.set_len(at as u64).unwrap();
+            }
+            1 if at <= model.len() => {
+                let data: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
+                model.resize(model.len().max(at + len), 0);
+                model[at..at + len].copy_from_slice(&data);
+                draft.write(at as u64, &data).unwrap();
+            }
+            _ => {}
+        }
+        let mut seen = vec![0; model.len()];
+        draft.read(0, &mut seen).unwrap();
+        assert!(seen == model && draft.len().unwrap() == model.len() as u64);
+        assert!(draft.read(model.len() as u64, &mut [0]).is_err());
+    }
+    assert_eq!(fs::metadata(&path).unwrap().len(), 20_000);
+}
