@@ -89,6 +89,10 @@ impl StorageBackend for Draft {
         state.len = len;
         let kept = len.div_ceil(PAGE);
         state.pages.retain(|number, _| *number < kept);
+        // What is cut off is zero when the file grows again.
+        if let Some(page) = state.pages.get_mut(&(len / PAGE)) {
+            page[(len % PAGE) as usize..].fill(0);
+        }
         Ok(())
     }
 
