@@ -1,6 +1,7 @@
 //! What changes in the tenant besides its users.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -119,10 +120,11 @@ impl Limit {
         let seconds = self.refilled.elapsed().as_secs();
         if seconds > 0 {
             self.left = self.burst.min(self.left.saturating_add(seconds.saturating_mul(self.per_second)));
-            self.refilled += std::time::Duration::from_secs(seconds);
+            self.refilled += Duration::from_secs(seconds);
         }
         let allowed = self.left > 0;
         self.left = self.left.saturating_sub(1);
-        Spent { allowed, limit: self.burst, remaining: self.left, reset: text::epoch() + 1 }
+        let refill = Duration::from_secs(1).saturating_sub(self.refilled.elapsed());
+        Spent { allowed, limit: self.burst, remaining: self.left, reset: text::epoch_after(refill) }
     }
 }
