@@ -179,7 +179,11 @@ where
             lower.strip_suffix(".googleapis.com").is_some_and(|label| {
                 let inside = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                 let closed = ["", "oauth2", "sts", "iamcredentials", "storage"];
-                inside && !closed.contains(&label) && !label.starts_with('-') && !label.ends_with('-')
+                inside
+                    && label.len() <= 63
+                    && !closed.contains(&label)
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
             })
         }
         _ => false,
