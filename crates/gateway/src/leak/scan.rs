@@ -91,33 +91,54 @@ fn cut_escape(needles: &Needles, data: &[u8], at: usize, found: &mut Found) {
 }
 
 /// Compares what is left of a needle, in any spelling, with the data from `at` on.
-fn fit(needle: &[u8], data: &[u8], mut at: usize) -> Fit {
-    for (position, expected) in needle.iter().enumerate() {
-        let Some(byte) = data.get(at) else { return Fit { whole: None, part: true } };
-        let plain = byte == expected;
-        let escaped = match byte {
-            b'%' | b'\\' => match unit(data, at) {
-                Unit::Escape(byte, length) if byte == *expected => Some(length),
-                Unit::Cut if may_become(&data[at..], *expected) && plain => {
-                    return Fit { part: true, ..fit(&needle[position + 1..], data, at + 1) };
-                }
-                Unit::Cut if may_become(&data[at..], *expected) => return Fit { whole: None, part: true },
-                _ => None,
-            },
-            _ => None,
-        };
-        at += match (plain, escaped) {
-            (false, None) => return Fit::default(),
-            (true, None) => 1,
-            (false, Some(length)) => length,
-            (true, Some(length)) => {
-                let rest = &needle[position + 1..];
-                let (one, other) = (fit(rest, data, at + 1), fit(rest, data, at + length));
-                return Fit { whole: one.whole.max(other.whole), part: one.part || other.part };
-            }
-        };
+fn fit(needle: &[u8], data: &[u8], at: usize) -> Fit {
+    let mut fit = Fit::default();
+    let mut places = Places { here: vec![at], next: Vec::new() };
+    for expected in needle {
+        for at in std::mem::take(&mut places.here) {
+            places.step(*expected, data, at, &mut fit);
+        }
+        places.turn();
+        if places.here.is_empty() {
+            return fit;
+        }
     }
-    Fit { whole: Some(at), part: false }
+    fit.whole = places.here.into_iter().max();
+    fit
+}
+
+/// How far the data may have been read: one place, but for needles that hold what escapes are made of. Each place is kept
+/// once, so that two readings a byte do not become two to the power of all bytes.
+struct Places {
+    here: Vec<usize>,
+    next: Vec<usize>,
+}
+
+impl Places {
+    /// Reads `expected` at `at`, plain and escaped.
+    fn step(&mut self, expected: u8, data: &[u8], at: usize, fit: &mut Fit) {
+        let Some(byte) = data.get(at) else {
+            fit.part = true;
+            return;
+        };
+        if *byte == expected {
+            self.next.push(at + 1);
+        }
+        if let b'%' | b'\\' = byte {
+            match unit(data, at) {
+                Unit::Escape(byte, length) if byte == expected => self.next.push(at + length),
+                Unit::Cut if may_become(&data[at..], expected) => fit.part = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        self.next.sort_unstable();
+        self.next.dedup();
+        std::mem::swap(&mut self.here, &mut self.next);
+        self.next.clear();
+    }
 }
 
 /// Whether the unfinished escape `start` can still become one for `byte`.

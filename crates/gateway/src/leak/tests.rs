@@ -43,6 +43,18 @@ fn spellings(token: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_token_of_nothing_but_backslashes_has_as_many_readings_as_places_and_no_more() {
+    let token = "\\".repeat(64);
+    let guard = LeakGuard::new(&[&token], false);
+    let body = "\\".repeat(4096);
+    let (clean, _) = guard.scrub(body.as_bytes()).expect("it is there");
+    assert_eq!(clean.len(), body.len());
+    assert!(clean.iter().all(|byte| *byte == b'*'));
+    let short = "\\".repeat(63);
+    assert!(guard.scrub(short.as_bytes()).is_none(), "one is missing");
+}
+
+#[test]
 fn every_spelling_is_found_at_every_two_chunk_split() {
     for token in [TOKEN, "gho_16C7e42F292c6912E7710c838347Ae178B4a"] {
         let guard = LeakGuard::new(&[token], false);
