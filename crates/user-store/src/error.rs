@@ -2,35 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-/// Whose fault a failed look-up is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The tenant is down, unreachable, or answers what it must not answer.
-    Tenant,
-    /// The tenant's rate limit, or our own budget of it.
-    RateLimited,
-    /// The operator's set-up: client, grant, scopes.
-    Operator,
-    /// Auth0 has no such user.
-    NotFound,
-    /// What was asked with, such as a malformed user id.
-    Request,
-}
-
-impl Fault {
-    /// One word for spans and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tenant => "unavailable",
-            Self::RateLimited => "rate_limited",
-            Self::Operator => "misconfigured",
-            Self::NotFound => "not_found",
-            Self::Request => "rejected",
-        }
-    }
-}
+use mgmt_auth::Fault;
 
 /// Why a look-up failed. Opaque; cheap to clone. Its text names no user and holds nothing secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -110,15 +82,8 @@ impl Error {
 
 impl From<mgmt_auth::Error> for Error {
     fn from(error: mgmt_auth::Error) -> Self {
-        let fault = match error.fault() {
-            mgmt_auth::Fault::RateLimited => Fault::RateLimited,
-            mgmt_auth::Fault::Operator => Fault::Operator,
-            mgmt_auth::Fault::NotFound => Fault::NotFound,
-            mgmt_auth::Fault::Request => Fault::Request,
-            _ => Fault::Tenant,
-        };
         Self {
-            fault,
+            fault: error.fault(),
             retry_after: error.retry_after(),
             message: "the Management API look-up failed".into(),
             mismatch: false,

@@ -12,9 +12,9 @@ mod wire;
 pub use self::{
     builder::UserStoreBuilder,
     directory::{BoxFuture, Directory},
-    error::{Error, Fault},
+    error::Error,
     shared::SharedUserStore,
     store::{Found, Lookup, UserStore},
     user::{ConnectedAccount, Identity, User},
 };
-pub use mgmt_auth::Priority;
+pub use mgmt_auth::{Fault, Priority};
