@@ -37,7 +37,8 @@ pub struct Stores {
 struct Origin {
     tenant: String,
     kind: StoreKind,
-    place: String,
+    /// A path, or a URL that may hold a password.
+    place: SecretString,
     keys: Option<SecretString>,
 }
 
@@ -53,7 +54,12 @@ impl Origin {
             StoreKind::Memory => Self { tenant, ..Self::default() },
             StoreKind::File => {
                 let path = settings.path.as_deref().ok_or_else(|| bad("store.path is not set"))?;
-                Self { tenant, kind: StoreKind::File, place: path.display().to_string(), keys: keys()? }
+                Self {
+                    tenant,
+                    kind: StoreKind::File,
+                    place: path.display().to_string().into(),
+                    keys: keys()?,
+                }
             }
             StoreKind::Redis => Self { tenant, kind: StoreKind::Redis, place: url(settings)?, keys: keys()? },
         })
@@ -65,12 +71,15 @@ impl Origin {
     }
 
     fn has_place_of(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.place == other.place
+        self.kind == other.kind && self.place.expose_secret() == other.place.expose_secret()
     }
 
     fn has_tenant_and_keys_of(&self, other: &Self) -> bool {
-        let text = |origin: &Self| origin.keys.as_ref().map(|keys| keys.expose_secret().to_owned());
-        self.tenant == other.tenant && text(self) == text(other)
+        let same_keys = match (&self.keys, &other.keys) {
+            (Some(ours), Some(theirs)) => ours.expose_secret() == theirs.expose_secret(),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        self.tenant == other.tenant && same_keys
     }
 }
 
@@ -83,10 +92,10 @@ fn read(path: &std::path::Path) -> Result<SecretString, StartError> {
     text.map(SecretString::from).map_err(|error| bad(format!("{} cannot be read: {error}", path.display())))
 }
 
-fn url(settings: &StoreSettings) -> Result<String, StartError> {
+fn url(settings: &StoreSettings) -> Result<SecretString, StartError> {
     match SecretSource::from_pair(settings.url.as_ref(), settings.url_file.as_deref()) {
-        Some(SecretSource::Inline(url)) => Ok(url.expose_secret().trim().to_owned()),
-        Some(SecretSource::File(path)) => Ok(read(&path)?.expose_secret().trim().to_owned()),
+        Some(SecretSource::Inline(url)) => Ok(url.expose_secret().trim().into()),
+        Some(SecretSource::File(path)) => Ok(read(&path)?.expose_secret().trim().into()),
         None => Err(bad("store.url is not set")),
     }
 }
@@ -174,7 +183,8 @@ impl Stores {
     }
 
     fn redis(origin: Origin) -> Result<Self, StartError> {
-        let redis = RedisStore::new(&origin.place, origin.ring()?).map_err(|error| bad(error.to_string()))?;
+        let redis = RedisStore::new(origin.place.expose_secret(), origin.ring()?)
+            .map_err(|error| bad(error.to_string()))?;
         let redis = Arc::new(redis);
         Ok(Self {
             fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),

@@ -25,8 +25,9 @@ impl Refresher {
         version: Option<u64>,
         cut_off: bool,
     ) -> Result<Option<Option<Arc<Known>>>, Error> {
-        let secret =
-            |record: &GrantRecord| record.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
+        let secret = |record: &GrantRecord| {
+            record.refresh_token.as_ref().map(|token| Digest::of_text(token.expose_secret()))
+        };
         match self.grants.read(&job.key).await {
             Ok(now) if now.record().is_some_and(|now| secret(now) != secret(sent)) => {
                 return Ok(Some(Some(now)));
