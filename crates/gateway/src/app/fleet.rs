@@ -211,6 +211,8 @@ impl Fleet {
             for past in self.to_obey() {
                 obey(past).await;
             }
+            // Marks that came with the record end here too, where no logout may ever arrive.
+            self.marks.prune(SystemTime::now(), self.logout_age());
             let _ = tokio::time::timeout(period, record.wait(&self.name)).await;
         }
     }
@@ -308,9 +310,13 @@ impl Fleet {
     fn carried_out(&self, state: &State) -> Orders {
         let mut orders = state.copy.clone();
         let now = SystemTime::now();
-        let logout = Duration::from_secs(self.logout.load(Ordering::Relaxed));
+        let logout = self.logout_age();
         state.pending.iter().for_each(|order| orders.carry_out(order, self.own, now, logout));
         orders
+    }
+
+    fn logout_age(&self) -> Duration {
+        Duration::from_secs(self.logout.load(Ordering::Relaxed))
     }
 
     /// Lets requests see what is known by now.

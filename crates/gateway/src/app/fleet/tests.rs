@@ -198,3 +198,20 @@ async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn marks_that_only_came_with_the_record_end_too() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
+    let hour = Duration::from_secs(3600);
+    one.log_out("auth0|1", SystemTime::now() - 10 * hour).await;
+    two.keep_logouts_for(hour);
+    let following = {
+        let two = two.clone();
+        tokio::spawn(async move { two.follow(|_| Box::pin(std::future::ready(()))).await })
+    };
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(matches!(two.standing(), Standing::Current));
+    assert_eq!(two.marks().all(), []);
+    following.abort();
+}
