@@ -14,7 +14,7 @@ use url::Url;
 use crate::body::{self, Body};
 use crate::config::{Dpop, Settings};
 use crate::outcome::Code;
-use crate::problem::Problem;
+use crate::problem::{IDP_OUTCOME, Problem};
 
 const PAGE: &str = include_str!("../../assets/console/index.html");
 const STYLE: &str = include_str!("../../assets/console/console.css");
@@ -87,5 +87,6 @@ fn to_folder() -> Response<Body> {
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("console/"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
     response
 }
