@@ -3,6 +3,7 @@
 //! It is deliberately not the gateway's own machinery: what it finds does not depend on a cache, a retry or a
 //! budget.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{
@@ -12,6 +13,7 @@ use base64::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use token_broker::KeyRing;
 use url::{Url, form_urlencoded};
 
 use crate::config::{AssertionAlgorithm, ClientAuth, ClientCredentials, SecretSource, Settings};
@@ -221,4 +223,10 @@ pub(super) fn tenant_url(settings: &Settings, segments: &[&str]) -> String {
 pub(super) fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+/// The store's keys, from their file.
+pub(super) fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
+    let path = path.ok_or("there is no `store.encryption_keys_file`")?;
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    KeyRing::parse(&SecretString::from(text)).map_err(|error| format!("{}: {error}", path.display()))
 }

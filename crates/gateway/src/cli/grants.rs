@@ -3,11 +3,11 @@
 //! Redis is asked directly. A memory store, and a file that a running gateway holds, are its own: then it is asked through
 //! its admin listener.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing, RedisStore};
+use token_broker::{FileStore, GrantFilter, GrantStore, RedisStore};
 
 use super::{
     Exit,
@@ -100,14 +100,14 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
     if store.kind == StoreKind::Memory {
         return Ok(Place::Gateway);
     }
-    let ring = ring(store.encryption_keys_file.as_deref())?;
+    let ring = ask::ring(store.encryption_keys_file.as_deref()).map_err(|error| (error, CORRECT_STORE))?;
     match store.kind {
         StoreKind::Redis => {
             let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
             let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
             let url = ask::read(&source).map_err(|error| (error, CORRECT_STORE))?;
-            let url = secrecy::ExposeSecret::expose_secret(&url).trim().to_owned();
-            let redis = RedisStore::new(&url, ring).map_err(|error| (error.to_string(), CORRECT_STORE))?;
+            let redis = RedisStore::new(url.expose_secret().trim(), ring)
+                .map_err(|error| (error.to_string(), CORRECT_STORE))?;
             let redis = Arc::new(redis);
             Ok(Place::Store(redis.clone(), Some(redis)))
         }
@@ -123,14 +123,6 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
             }
         }
     }
-}
-
-fn ring(path: Option<&Path>) -> Result<KeyRing, Failure> {
-    let path = path.ok_or_else(|| ("there is no `store.encryption_keys_file`".to_owned(), CORRECT_STORE))?;
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| (format!("{} cannot be read: {error}", path.display()), CORRECT_STORE))?;
-    KeyRing::parse(&SecretString::from(text))
-        .map_err(|error| (format!("{}: {error}", path.display()), CORRECT_STORE))
 }
 
 /// The grants that are meant. A provider means its connections.

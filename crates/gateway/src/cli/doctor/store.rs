@@ -23,7 +23,7 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
     if store.kind == StoreKind::Memory {
         return report.skip("store", "grants live in memory");
     }
-    let ring = match ring(store.encryption_keys_file.as_deref()) {
+    let ring = match ask::ring(store.encryption_keys_file.as_deref()) {
         Ok(ring) => ring,
         Err(error) => {
             return report.fail(
@@ -45,12 +45,6 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
         Some(Err(error)) => report.fail("store", error, "correct `store.url_file`"),
         None => report.skip("store", "there is no `store.url`"),
     }
-}
-
-fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
-    let path = path.ok_or("there is no `store.encryption_keys_file`")?;
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    KeyRing::parse(&SecretString::from(text)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 async fn file(path: &Path, ring: KeyRing, tenant: &str, report: &mut Report) {
