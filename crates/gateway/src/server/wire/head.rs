@@ -113,16 +113,13 @@ impl Scanner {
             return self.check_fields(bytes.len(), limits);
         }
         let line = &bytes[self.line..];
-        match line.iter().position(|byte| *byte == b' ') {
-            None if line.len() > MAX_METHOD => {
-                return Err(Fault::Framing("the request line does not begin with a method"));
-            }
-            _ if line.len() > limits.uri + LINE_EXTRA => return Err(Fault::UriTooLong),
-            _ => {}
-        }
+        // However much of the line has come, its beginning is judged alike.
+        let too_long = line.get(..=MAX_METHOD).is_some_and(|start| !start.contains(&b' '));
         let first_is_wrong = line.first().is_some_and(|byte| !is_token(*byte) && *byte != b'\r');
-        if first_is_wrong {
+        if too_long || first_is_wrong {
             Err(Fault::Framing("the request line does not begin with a method"))
+        } else if line.len() > limits.uri + LINE_EXTRA {
+            Err(Fault::UriTooLong)
         } else {
             Ok(())
         }
