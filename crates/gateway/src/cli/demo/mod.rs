@@ -120,7 +120,11 @@ fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {
     }
     match kind {
         ProviderKind::OAuth2 => {
-            let _ = writeln!(toml, "adapter = \"oauth2\"\nconnections = [\"acme-crm\"]");
+            let origin = base.origin().ascii_serialization();
+            let _ = writeln!(
+                toml,
+                "adapter = \"oauth2\"\nconnections = [\"acme-crm\"]\nprofile_url = \"{origin}/userinfo\""
+            );
         }
         ProviderKind::Google => {
             let origin = base.origin().ascii_serialization();
