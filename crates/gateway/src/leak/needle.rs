@@ -9,9 +9,46 @@ const SHORTEST_BASE64: usize = 6;
 /// Length of the longest spelling of one byte, `\u002F`.
 pub(super) const LONGEST_SPELLING: usize = 6;
 
+/// Bytes that the vectorised search looks for. Preparing it takes time that grows with them, and they are rare enough.
+const END: usize = 16;
+
+/// One text that is searched for.
+pub(super) struct Needle {
+    bytes: Vec<u8>,
+    /// Finds its end. Tokens of one kind begin alike, and in a JWT much of the beginning is nothing special.
+    end: Finder<'static>,
+}
+
+impl Needle {
+    fn new(bytes: Vec<u8>) -> Self {
+        let end = Finder::new(&bytes[bytes.len().saturating_sub(END)..]).into_owned();
+        Self { bytes, end }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Where it stands in `data`, every place, without any escape.
+    pub(super) fn find<'a>(&'a self, data: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let before = self.bytes.len() - self.end.needle().len();
+        let mut from = before;
+        std::iter::from_fn(move || {
+            loop {
+                let end = from + self.end.find(data.get(from..)?)?;
+                from = end + 1;
+                let start = end - before;
+                if data[start..].starts_with(&self.bytes) {
+                    return Some(start);
+                }
+            }
+        })
+    }
+}
+
 /// What is searched for, prepared for searching.
 pub(super) struct Needles {
-    needles: Vec<Finder<'static>>,
+    needles: Vec<Needle>,
     /// Which bytes occur in any needle: escapes that stand for another one are of no interest.
     occurs: [bool; 256],
 }
@@ -46,8 +83,7 @@ impl Needles {
         for byte in needles.iter().flatten() {
             occurs[usize::from(*byte)] = true;
         }
-        let needles = needles.iter().map(|needle| Finder::new(needle).into_owned()).collect();
-        Self { needles, occurs }
+        Self { needles: needles.into_iter().map(Needle::new).collect(), occurs }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,20 +95,20 @@ impl Needles {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.needles.iter().map(Finder::needle)
+        self.needles.iter().map(|needle| &*needle.bytes)
     }
 
     /// Each needle, ready to be searched for.
-    pub(super) fn finders(&self) -> impl Iterator<Item = &Finder<'static>> {
-        self.needles.iter()
+    pub(super) fn needles(&self) -> &[Needle] {
+        &self.needles
     }
 
     /// All places where `byte` occurs in a needle: the needle and the position in it.
     pub(super) fn occurrences(&self, byte: u8) -> impl Iterator<Item = (&[u8], usize)> {
-        let needles: &[Finder<'static>] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
+        let needles: &[Needle] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
         needles
             .iter()
-            .map(Finder::needle)
+            .map(|needle| &*needle.bytes)
             .flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle, at)))
     }
 

@@ -45,13 +45,8 @@ pub(super) fn scan(needles: &Needles, data: &[u8], last: bool) -> Found {
 
 /// Step 1: spellings without an escape, overlapping ones included.
 fn plain(needles: &Needles, data: &[u8], found: &mut Found) {
-    for finder in needles.finders() {
-        let mut from = 0;
-        while let Some(at) = data.get(from..).and_then(|rest| finder.find(rest)) {
-            let start = from + at;
-            found.ranges.push(start..start + finder.needle().len());
-            from = start + 1;
-        }
+    for needle in needles.needles() {
+        found.ranges.extend(needle.find(data).map(|start| start..start + needle.len()));
     }
 }
 
