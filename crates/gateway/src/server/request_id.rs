@@ -1,7 +1,15 @@
 //! The id of a request.
 
 use http::HeaderValue;
-use std::fmt;
+use std::{cell::RefCell, fmt};
+
+/// Random bytes fetched at once: a call of the generator costs as much for one id as for many.
+const POOL: usize = 1024;
+
+thread_local! {
+    /// What is left of them, and how many.
+    static LEFT: RefCell<([u8; POOL], usize)> = const { RefCell::new(([0; POOL], 0)) };
+}
 
 /// 128 random bits in hexadecimal. Always ours: what the client sends under this name is ignored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,13 +19,21 @@ impl RequestId {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        let mut bits = [0_u8; 16];
-        if aws_lc_rs::rand::fill(&mut bits).is_err() {
-            // The system's generator cannot fail once it is seeded; an id must still be had.
-            bits = std::array::from_fn(|_| {
-                std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0]
-            });
-        }
+        let bits = LEFT.with_borrow_mut(|(pool, left)| {
+            if *left == 0 {
+                if aws_lc_rs::rand::fill(pool).is_err() {
+                    // The system's generator cannot fail once it is seeded; ids must still be had.
+                    pool.fill_with(|| {
+                        std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0]
+                    });
+                }
+                *left = POOL;
+            }
+            *left -= 16;
+            let mut bits = [0_u8; 16];
+            bits.copy_from_slice(&pool[*left..][..16]);
+            bits
+        });
         let mut text = [0_u8; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(bits) {
             pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
@@ -57,8 +73,10 @@ mod tests {
 
     #[test]
     fn ids_are_32_hexadecimal_digits_and_differ() {
-        let (one, two) = (RequestId::random(), RequestId::random());
-        assert_ne!(one, two);
+        // More than one pool of random bytes holds.
+        let ids: std::collections::HashSet<_> = (0..200).map(|_| RequestId::random()).collect();
+        assert_eq!(ids.len(), 200);
+        let one = RequestId::random();
         assert!(one.as_str().len() == 32 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert_eq!(one.header(), one.as_str());
     }
