@@ -1,10 +1,10 @@
 //! The audit log: a stream of its own, one JSON object a line. It names the user; it never holds a token.
 
-use super::sink::LineSink;
+use super::{json::Object, sink::LineSink};
 use crate::server::{RequestId, admin::Selector};
 use http::Method;
 use serde::Serialize;
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 /// Writes audit lines; does nothing when `audit.sink` is `off`. Cheap to clone.
 #[derive(Clone, Default)]
@@ -26,44 +26,43 @@ pub enum Decision {
     Deny,
 }
 
+impl Decision {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// One call of a caller, or of the operator in their name.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct CallEvent<'a> {
     /// `call`, `me`, `profile`, `revoke`, `logout`, `operator-call`, `refresh-lost`, ...
     pub event: &'static str,
     /// The request's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'a str>,
     /// `sub` of the caller token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<&'a str>,
     /// `azp` or `client_id` of the caller token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<&'a str>,
     /// `org_id` of the caller token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<&'a str>,
     /// The account acted for: `connection|id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<&'a str>,
     /// The provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'a str>,
     /// The request's method.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<&'a str>,
     /// The route template.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'static str>,
     /// The rule that decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'a str>,
     /// What the gateway decided.
     pub decision: Decision,
     /// The outcome word.
     pub outcome: &'static str,
     /// Status of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
 
@@ -86,6 +85,26 @@ impl CallEvent<'_> {
             outcome,
             status: None,
         }
+    }
+
+    fn write(&self, line: &mut String) {
+        let mut object = Object::stamped(line);
+        object.text("event", self.event);
+        object.maybe("request_id", self.request_id);
+        object.maybe("caller", self.caller);
+        object.maybe("client", self.client);
+        object.maybe("organization", self.organization);
+        object.maybe("account", self.account);
+        object.maybe("provider", self.provider);
+        object.maybe("method", self.method);
+        object.maybe("route", self.route);
+        object.maybe("rule", self.rule);
+        object.text("decision", self.decision.as_str());
+        object.text("outcome", self.outcome);
+        if let Some(status) = self.status {
+            object.plain("status", status);
+        }
+        object.end();
     }
 }
 
@@ -147,12 +166,32 @@ impl Audit {
 
     /// Writes a caller's (or the operator's) call.
     pub fn call(&self, event: &CallEvent<'_>) {
-        self.write(event);
+        thread_local! {
+            /// The line under construction: the next one needs no memory of its own.
+            static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+        }
+        let Some(sink) = &self.0 else { return };
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            event.write(line);
+            sink.write(line);
+        });
     }
 
     /// Writes an admin call.
     pub fn admin(&self, event: &AdminEvent) {
-        self.write(event);
+        #[derive(Serialize)]
+        struct Line<'a> {
+            ts: String,
+            #[serde(flatten)]
+            event: &'a AdminEvent,
+        }
+        let Some(sink) = &self.0 else { return };
+        let ts = jiff::Timestamp::now();
+        if let Ok(mut line) = serde_json::to_string(&Line { ts: format!("{ts:.6}"), event }) {
+            line.push('\n');
+            sink.write(&line);
+        }
     }
 
     /// Opens the file anew after a rotation.
@@ -165,21 +204,6 @@ impl Audit {
     pub(crate) fn flush(&self) {
         if let Some(sink) = &self.0 {
             sink.flush();
-        }
-    }
-
-    fn write(&self, event: &impl Serialize) {
-        #[derive(Serialize)]
-        struct Line<'a, E> {
-            ts: String,
-            #[serde(flatten)]
-            event: &'a E,
-        }
-        let Some(sink) = &self.0 else { return };
-        let ts = jiff::Timestamp::now();
-        if let Ok(mut line) = serde_json::to_string(&Line { ts: format!("{ts:.6}"), event }) {
-            line.push('\n');
-            sink.write(&line);
         }
     }
 }

@@ -176,8 +176,8 @@ pub struct ProviderLabel(Arc<Inner>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Inner {
-    name: Box<str>,
-    address: Box<str>,
+    name: Arc<str>,
+    address: Arc<str>,
     port: u16,
 }
 
@@ -190,6 +190,11 @@ impl ProviderLabel {
             address: base_url.host_str().unwrap_or_default().into(),
             port: base_url.port_or_known_default().unwrap_or(443),
         }))
+    }
+
+    /// Name and address as values of an attribute, without a copy.
+    pub(super) fn shared(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.0.name), Arc::clone(&self.0.address))
     }
 
     /// The provider's name.

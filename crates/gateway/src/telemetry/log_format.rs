@@ -1,13 +1,19 @@
 //! Log lines: JSON for machines, text for people. Values of headers, queries and bodies are never fields of an event.
 
-use super::sink::LineSink;
-use std::fmt::{self, Write as _};
+use super::{
+    current,
+    json::{Object, quote},
+    sink::LineSink,
+};
+use std::{
+    cell::RefCell,
+    fmt::{self, Write as _},
+};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
-    span::{Attributes, Id},
 };
-use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+use tracing_subscriber::{Layer, layer::Context};
 
 /// Formats events and hands them to the sink.
 pub(super) struct LogLayer {
@@ -17,141 +23,137 @@ pub(super) struct LogLayer {
 }
 
 /// Room for a usual line.
-const USUAL: usize = 384;
+const USUAL: usize = 512;
 
-/// The request a span belongs to.
-struct OfRequest(String);
+thread_local! {
+    /// The line under construction: the next one needs no memory of its own.
+    static LINE: RefCell<String> = RefCell::new(String::with_capacity(USUAL));
+}
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        struct Find(Option<String>);
-        impl Visit for Find {
-            fn record_str(&mut self, field: &Field, value: &str) {
-                if field.name() == "request_id" {
-                    self.0 = Some(value.to_owned());
-                }
-            }
-            fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
-        }
-        let mut find = Find(None);
-        attributes.record(&mut find);
-        if let (Some(request), Some(span)) = (find.0, context.span(id)) {
-            span.extensions_mut().insert(OfRequest(request));
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+impl<S: Subscriber> Layer<S> for LogLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         // The `listening` line is for programs; it is JSON on a terminal too.
         let json = self.json || event.metadata().target() == super::ALWAYS;
-        let mut fields = Fields { json, ..Fields::default() };
-        event.record(&mut fields);
-        if fields.request.is_none() {
-            fields.request = context.event_scope(event).and_then(|mut scope| {
-                scope.find_map(|span| {
-                    span.extensions().get::<OfRequest>().map(|OfRequest(request)| request.clone())
-                })
-            });
+        // Something that formats itself may log while it does so; its line is another one.
+        let mut line = LINE.take();
+        line.clear();
+        if json {
+            json_line(&mut line, event);
+        } else {
+            text_line(&mut line, event, self.color);
         }
-        let level = *event.metadata().level();
-        let line = if json { fields.json_line(level, event) } else { fields.text_line(level, self.color) };
         self.sink.write(&line);
+        LINE.set(line);
     }
 }
 
-/// An event's fields, taken apart.
+fn json_line(line: &mut String, event: &Event<'_>) {
+    let mut members = Members { object: Object::stamped(line), has_event: false, has_request: false };
+    members.object.text("level", word(*event.metadata().level()));
+    event.record(&mut members);
+    let Members { mut object, has_event, has_request } = members;
+    if !has_event {
+        object.text("event", "log");
+    }
+    if !has_request && let Some(request) = current::request() {
+        object.text("request_id", request.as_str());
+    }
+    object.text("target", event.metadata().target());
+    object.end();
+}
+
+/// An event's fields as members of an object, as they come.
+struct Members<'a> {
+    object: Object<'a>,
+    has_event: bool,
+    has_request: bool,
+}
+
+impl Visit for Members<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.has_event |= field.name() == "event";
+        self.has_request |= field.name() == "request_id";
+        self.object.text(field.name(), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.object.plain(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.object.plain(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.object.plain(field.name(), value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.object.number(field.name(), value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.record_str(field, &value.to_string());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+fn text_line(line: &mut String, event: &Event<'_>, color: bool) {
+    let mut words = Words::default();
+    event.record(&mut words);
+    let level = *event.metadata().level();
+    let (on, off) = match (color, level) {
+        (false, _) => ("", ""),
+        (true, Level::ERROR) => ("\x1b[31m", "\x1b[0m"),
+        (true, Level::WARN) => ("\x1b[33m", "\x1b[0m"),
+        (true, Level::INFO) => ("\x1b[32m", "\x1b[0m"),
+        (true, _) => ("\x1b[2m", "\x1b[0m"),
+    };
+    let now = jiff::Timestamp::now();
+    let name = words.event.as_deref().unwrap_or("log");
+    let _ = write!(line, "{now:.3} {on}{:<5}{off} {name}", word(level));
+    if let Some(message) = &words.message {
+        let _ = write!(line, ": {}", message.replace(['\n', '\r'], " "));
+    }
+    line.push_str(&words.rest);
+    match (words.request, current::request()) {
+        (Some(request), _) => drop(write!(line, " request_id={request}")),
+        (None, Some(request)) => drop(write!(line, " request_id={request}")),
+        (None, None) => {}
+    }
+    line.push('\n');
+}
+
+/// An event's fields for people: the most telling ones go first, whatever their order.
 #[derive(Default)]
-struct Fields {
-    json: bool,
+struct Words {
     event: Option<String>,
     message: Option<String>,
     request: Option<String>,
     rest: String,
 }
 
-impl Fields {
+impl Words {
     fn put(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        self.name(name);
-        let _ = self.rest.write_fmt(value);
-    }
-
-    fn name(&mut self, name: &str) {
-        if self.rest.capacity() == 0 {
-            self.rest.reserve(USUAL);
-        }
-        if self.json {
-            self.rest.push(',');
-            quote(&mut self.rest, name);
-            self.rest.push(':');
-        } else {
-            self.rest.push(' ');
-            self.rest.push_str(name);
-            self.rest.push('=');
-        }
-    }
-
-    fn put_text(&mut self, name: &str, value: &str) {
-        match name {
-            "event" => self.event = Some(value.to_owned()),
-            "message" => self.message = Some(value.to_owned()),
-            "request_id" => self.request = Some(value.to_owned()),
-            _ if self.json || value.contains([' ', '"']) || value.chars().any(char::is_control) => {
-                self.name(name);
-                quote(&mut self.rest, value);
-            }
-            _ => {
-                self.name(name);
-                self.rest.push_str(value);
-            }
-        }
-    }
-
-    fn json_line(self, level: Level, event: &Event<'_>) -> String {
-        let ts = jiff::Timestamp::now();
-        let name = self.event.as_deref().unwrap_or("log");
-        let mut line = String::with_capacity(self.rest.len() + USUAL);
-        let _ = write!(line, "{{\"ts\":\"{ts:.6}\",\"level\":\"{}\",\"event\":", word(level));
-        quote(&mut line, name);
-        if let Some(request) = &self.request {
-            line.push_str(",\"request_id\":");
-            quote(&mut line, request);
-        }
-        line.push_str(&self.rest);
-        if let Some(message) = &self.message {
-            line.push_str(",\"message\":");
-            quote(&mut line, message);
-        }
-        line.push_str(",\"target\":");
-        quote(&mut line, event.metadata().target());
-        line.push_str("}\n");
-        line
-    }
-
-    fn text_line(self, level: Level, color: bool) -> String {
-        let now = jiff::Timestamp::now();
-        let (on, off) = match (color, level) {
-            (false, _) => ("", ""),
-            (true, Level::ERROR) => ("\x1b[31m", "\x1b[0m"),
-            (true, Level::WARN) => ("\x1b[33m", "\x1b[0m"),
-            (true, Level::INFO) => ("\x1b[32m", "\x1b[0m"),
-            (true, _) => ("\x1b[2m", "\x1b[0m"),
-        };
-        let mut line =
-            format!("{now:.3} {on}{:<5}{off} {}", word(level), self.event.as_deref().unwrap_or("log"));
-        if let Some(message) = &self.message {
-            let _ = write!(line, ": {}", message.replace(['\n', '\r'], " "));
-        }
-        line.push_str(&self.rest);
-        if let Some(request) = &self.request {
-            let _ = write!(line, " request_id={request}");
-        }
-        line.push('\n');
-        line
+        let _ = write!(self.rest, " {name}={value}");
     }
 }
 
-impl Visit for Fields {
+impl Visit for Words {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put_text(field.name(), value);
+        match field.name() {
+            "event" => self.event = Some(value.to_owned()),
+            "message" => self.message = Some(value.to_owned()),
+            "request_id" => self.request = Some(value.to_owned()),
+            name if value.contains([' ', '"']) || value.chars().any(char::is_control) => {
+                self.put(name, format_args!(""));
+                quote(&mut self.rest, value);
+            }
+            name => self.put(name, format_args!("{value}")),
+        }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -168,27 +170,16 @@ impl Visit for Fields {
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         if value.is_finite() {
-            self.put(field.name(), format_args!("{:.3}", value));
+            self.put(field.name(), format_args!("{value:.3}"));
         }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.put_text(field.name(), &value.to_string());
+        self.record_str(field, &value.to_string());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put_text(field.name(), &format!("{value:?}"));
-    }
-}
-
-/// Appends `text` as a JSON string; most need no escape.
-fn quote(line: &mut String, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        line.push_str(&serde_json::to_string(text).unwrap_or_default());
-    } else {
-        line.push('"');
-        line.push_str(text);
-        line.push('"');
+        self.record_str(field, &format!("{value:?}"));
     }
 }
 
@@ -205,7 +196,7 @@ fn word(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::sink::Target;
+    use crate::{server::RequestId, telemetry::sink::Target};
     use std::sync::Arc;
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -219,24 +210,33 @@ mod tests {
         std::fs::read_to_string(path).expect("written")
     }
 
+    fn current_thread<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(work)
+    }
+
     #[test]
-    fn json_lines_have_the_members_and_the_spans_request_id() {
+    fn json_lines_have_the_members_and_the_running_requests_id() {
+        let id = RequestId::random();
         let text = written(true, || {
-            let span = tracing::info_span!("request", request_id = "r1", other = "x");
-            span.in_scope(|| {
-                tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso")
-            });
+            let _ = tracing::info_span!("other", request_id = "r0").entered();
+            current_thread(current::within(id, async {
+                tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso");
+                tracing::info!(event = "own", request_id = "r1", share = 0.25, on = true);
+            }));
             tracing::info!("plain");
         });
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!(lines.len(), 2, "one line an event: {text}");
+        assert_eq!(lines.len(), 3, "one line an event: {text}");
         assert_eq!((&lines[0]["level"], &lines[0]["event"]), (&"warn".into(), &"oops".into()));
-        assert_eq!((&lines[0]["request_id"], &lines[0]["count"]), (&"r1".into(), &3.into()));
+        assert_eq!((&lines[0]["request_id"], &lines[0]["count"]), (&id.as_str().into(), &3.into()));
         assert_eq!(lines[0]["message"], "said\nso");
         assert!(lines[0].get("none").is_none());
-        assert_eq!((&lines[1]["event"], &lines[1]["message"]), (&"log".into(), &"plain".into()));
-        assert!(lines[1].get("request_id").is_none());
+        assert_eq!((&lines[0]["what"], &lines[0]["target"]), (&"a \"b\"\n".into(), &module_path!().into()));
+        assert_eq!((&lines[1]["request_id"], &lines[1]["share"]), (&"r1".into(), &0.25.into()));
+        assert_eq!(lines[1]["on"], true);
+        assert_eq!((&lines[2]["event"], &lines[2]["message"]), (&"log".into(), &"plain".into()));
+        assert!(lines[2].get("request_id").is_none());
     }
 
     #[test]

@@ -151,14 +151,15 @@ impl Metrics {
     /// Records one attempt at a provider.
     pub fn upstream_request(&self, request: &UpstreamRequest<'_>) {
         let label = request.provider;
+        let (name, address) = label.shared();
         let last = match request.result {
             Ok(status) => KeyValue::new("http.response.status_code", i64::from(status)),
             Err(fault) => KeyValue::new("error.type", fault.as_str()),
         };
         let labels = [
             KeyValue::new("http.request.method", request.method),
-            KeyValue::new("provider", label.name().to_owned()),
-            KeyValue::new("server.address", label.address().to_owned()),
+            KeyValue::new("provider", name),
+            KeyValue::new("server.address", address),
             KeyValue::new("server.port", i64::from(label.port())),
             last,
         ];
@@ -167,8 +168,7 @@ impl Metrics {
 
     /// Counts what became of a proxied call, in the words of design section 8.
     pub fn outcome(&self, provider: &ProviderLabel, outcome: &'static str) {
-        let labels =
-            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("outcome", outcome)];
+        let labels = [KeyValue::new("provider", provider.shared().0), KeyValue::new("outcome", outcome)];
         self.0.calls.outcomes.add(1, &labels);
     }
 
@@ -214,20 +214,19 @@ impl Metrics {
 
     /// Counts a provider's throttling answer.
     pub fn upstream_rate_limited(&self, provider: &ProviderLabel) {
-        self.0.calls.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.name().to_owned())]);
+        self.0.calls.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.shared().0)]);
     }
 
     /// Counts a proxied call that is sent again.
     pub fn retry(&self, provider: &ProviderLabel, reason: RetryReason) {
         let labels =
-            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("reason", reason.as_str())];
+            [KeyValue::new("provider", provider.shared().0), KeyValue::new("reason", reason.as_str())];
         self.0.calls.retries.add(1, &labels);
     }
 
     /// Counts tokens that the leak guard replaced.
     pub fn leak_scrub(&self, provider: &ProviderLabel, place: ScrubPlace, hits: u64) {
-        let labels =
-            [KeyValue::new("provider", provider.name().to_owned()), KeyValue::new("place", place.as_str())];
+        let labels = [KeyValue::new("provider", provider.shared().0), KeyValue::new("place", place.as_str())];
         self.0.calls.leak_scrubs.add(hits, &labels);
     }
 

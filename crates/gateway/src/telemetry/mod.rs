@@ -8,6 +8,8 @@
 //! (`idp_gateway_telemetry_dropped_total`) when the other side is slow.
 
 pub mod audit;
+pub(crate) mod current;
+mod json;
 pub mod labels;
 mod loads;
 mod log_format;
@@ -30,7 +32,7 @@ pub(crate) use process::max_fds;
 pub use setup::{AuditTarget, LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use summary::Summary;
 
-/// Target of the spans inside a request, which are for the collector alone: the log knows the request's own.
+/// Target of a request's spans, which are for the collector alone: without one they do not exist.
 pub(crate) const SPANS: &str = "gateway::spans";
 
 /// Target of the few log lines that are written whatever the level is.

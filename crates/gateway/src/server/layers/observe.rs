@@ -9,7 +9,7 @@ use crate::{
         tracked::Tracked,
     },
     telemetry::{
-        Metrics, ServerRequest, Summary,
+        Metrics, SPANS, ServerRequest, Summary, current,
         labels::{method_label, version_label},
         metrics::ActiveRequest,
         trace_context,
@@ -83,7 +83,7 @@ where
         let span = record.span.clone();
         request.extensions_mut().insert(exchange.id);
         request.extensions_mut().insert(Arc::clone(&exchange));
-        let answer = self.inner.call(request).instrument(span);
+        let answer = current::within(exchange.id, self.inner.call(request).instrument(span));
         Box::pin(async move {
             // Held across the wait: a client that leaves drops it, and the request is still accounted for.
             let mut record = record;
@@ -107,7 +107,7 @@ impl<S> Observe<S> {
         let method = if origin.fault.is_some() { "_OTHER" } else { method_label(request.method()) };
         let span = if self.public {
             let span = tracing::info_span!(
-                target: "gateway::request",
+                target: SPANS,
                 "request",
                 otel.name = method,
                 otel.kind = "server",
