@@ -194,32 +194,39 @@ impl DeniedPath {
     pub fn matches(&self, method: &Method, host: &str, path: &str, ignore_case: bool) -> bool {
         (self.methods.is_empty() || self.methods.contains(&method.as_str()))
             && self.host.is_none_or(|only| host.eq_ignore_ascii_case(only))
-            && (matches_segments(self.pattern, &decoded_segments(path), ignore_case)
-                || matches_segments(self.pattern, &split_encoded(path), ignore_case))
+            && (fits(self.pattern, decoded_segments(path), ignore_case)
+                || (path.contains('%') && fits_split(self.pattern, path, ignore_case)))
     }
 }
 
-/// Whether `segments` (decoded) fit `pattern`.
-fn matches_segments(pattern: &[Segment], segments: &[Vec<u8>], ignore_case: bool) -> bool {
-    match (pattern, segments) {
-        ([Segment::Rest, ..], _) => true,
-        ([first, pattern @ ..], [segment, segments @ ..]) => {
-            first.matches(segment, ignore_case) && matches_segments(pattern, segments, ignore_case)
+/// Whether `segments` (decoded) fit `pattern`. Looks no further than the first that does not: almost every call is none of
+/// those on a list.
+fn fits<'a>(
+    pattern: &[Segment],
+    mut segments: impl Iterator<Item = Cow<'a, [u8]>>,
+    ignore_case: bool,
+) -> bool {
+    for element in pattern {
+        if *element == Segment::Rest {
+            return true;
         }
-        ([], []) => true,
-        _ => false,
+        if !segments.next().is_some_and(|segment| element.matches(&segment, ignore_case)) {
+            return false;
+        }
     }
+    segments.next().is_none()
 }
 
 /// The segments of a raw path, each percent-decoded once, empty ones left out.
-fn decoded_segments(path: &str) -> Vec<Vec<u8>> {
-    path.split('/').filter(|s| !s.is_empty()).map(|s| percent_decode_str(s).collect()).collect()
+fn decoded_segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    path.split('/').filter(|s| !s.is_empty()).map(|s| Cow::from(percent_decode_str(s)))
 }
 
-/// The same with encoded slashes read as separators.
-fn split_encoded(path: &str) -> Vec<Vec<u8>> {
-    let whole: Vec<u8> = percent_decode_str(path).collect();
-    whole.split(|b| *b == b'/').filter(|s| !s.is_empty()).map(<[u8]>::to_vec).collect()
+/// Whether the path fits when its encoded slashes are read as separators.
+fn fits_split(pattern: &[Segment], path: &str, ignore_case: bool) -> bool {
+    let whole = Cow::from(percent_decode_str(path));
+    let segments = whole.split(|b| *b == b'/').filter(|s| !s.is_empty()).map(Cow::Borrowed);
+    fits(pattern, segments, ignore_case)
 }
 
 /// A JSON member whose value is a URL at the provider: the path of member names from the top.
@@ -282,6 +289,6 @@ impl ScopeRule {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.method == method.as_str()
             && self.host.is_none_or(|only| host.eq_ignore_ascii_case(only))
-            && matches_segments(self.pattern, &decoded_segments(path), ignore_case)
+            && fits(self.pattern, decoded_segments(path), ignore_case)
     }
 }
