@@ -149,10 +149,11 @@ impl Inner {
 
     async fn step(&self, search: &mut Search<'_>, identity: &Identity) -> Result<Step, Error> {
         let account = account(identity);
-        let key = GrantKey::new(&self.tenant, search.user.user_id(), Source::Identities, &account);
         let copy = Copy::of(identity);
         let means = means(search.provider);
-        let known = self.known(&key).await?;
+        let user = search.user.clone();
+        let key = || GrantKey::new(&self.tenant, user.user_id(), Source::Identities, &account);
+        let known = if self.grants.store.is_surely_empty() { None } else { self.known(&key()).await? };
         let record = known.as_deref().and_then(Known::record);
         let ours = record.filter(|record| copy.is_origin_of(record, self.grants.store.keys()));
         if ours.is_none()
@@ -163,7 +164,7 @@ impl Inner {
         }
         let job = |avoid| Job {
             provider: search.provider.clone(),
-            key: key.clone(),
+            key: key(),
             account: account.clone(),
             user: search.user.clone(),
             copy: copy.clone(),

@@ -1,6 +1,6 @@
 //! The needles of a guard, and how one byte of a needle may be spelled.
 
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use memchr::memmem::Finder;
 
 /// Shortest base64 inner part that is looked for: shorter ones would be found in innocent text.
@@ -69,14 +69,17 @@ impl Needles {
         let mut needles: Vec<Vec<u8>> = Vec::with_capacity(tokens.len() * 7);
         for token in tokens.iter().filter(|token| !token.is_empty()) {
             push_new(&mut needles, token.as_bytes().to_vec());
+            // As many bytes in front as the largest lead has.
+            let led = [&[0, 0], token.as_bytes()].concat();
             for lead in 0..3 {
-                for part in
-                    [base64_inner(&STANDARD_NO_PAD, token, lead), base64_inner(&URL_SAFE_NO_PAD, token, lead)]
-                {
-                    if part.len() >= SHORTEST_BASE64 {
-                        push_new(&mut needles, part);
-                    }
+                let part = base64_inner(&led[2 - lead..], lead);
+                if part.len() < SHORTEST_BASE64 {
+                    continue;
                 }
+                if part.iter().any(|byte| matches!(byte, b'+' | b'/')) {
+                    push_new(&mut needles, part.iter().copied().map(url_safe).collect());
+                }
+                push_new(&mut needles, part);
             }
         }
         let mut occurs = [false; 256];
@@ -125,15 +128,22 @@ fn push_new(needles: &mut Vec<Vec<u8>>, needle: Vec<u8>) {
     }
 }
 
-/// What the base64 of any text has in common that holds `token` after `lead` bytes (modulo three).
-fn base64_inner(engine: &impl base64::Engine, token: &str, lead: usize) -> Vec<u8> {
-    let mut data = vec![0; lead];
-    data.extend_from_slice(token.as_bytes());
-    let encoded = engine.encode(&data).into_bytes();
-    // Characters that hold a bit of what stands before, and of what follows.
-    let first = (lead * 8).div_ceil(6);
-    let last = data.len() * 8 / 6;
-    encoded.get(first..last).unwrap_or_default().to_vec()
+/// What the base64 of any text has in common that holds a token after `lead` bytes (modulo three), which `data` begins with.
+fn base64_inner(data: &[u8], lead: usize) -> Vec<u8> {
+    let mut encoded = STANDARD_NO_PAD.encode(data).into_bytes();
+    // Characters that hold a bit of what follows, and of what stands before.
+    encoded.truncate(data.len() * 8 / 6);
+    encoded.drain(..(lead * 8).div_ceil(6).min(encoded.len()));
+    encoded
+}
+
+/// The URL alphabet's character for the standard one's.
+fn url_safe(byte: u8) -> u8 {
+    match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => other,
+    }
 }
 
 /// Reads the escape that begins at `at`, where a `%` or a `\` stands.
