@@ -48,11 +48,19 @@ pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
 
 /// Static, position independent, without the paths of this machine, and small.
 fn flags(root: &Path, triple: &str) -> Vec<String> {
-    let home =
-        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let home = std::env::var("CARGO_HOME")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))
+        .unwrap_or_default();
     let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned(), "-Crelocation-model=pie".to_owned()];
     flags.push(format!("--remap-path-prefix={}=/src", root.display()));
-    flags.push(format!("--remap-path-prefix={}=/cargo", home.unwrap_or_default()));
+    flags.push(format!("--remap-path-prefix={home}=/cargo"));
+    // The folder of each registry is named by a hash of its address, which a mirror changes; the last that fits counts. In
+    // some eight hundred places where code can panic, a short name is also less to carry.
+    let sources = std::fs::read_dir(Path::new(&home).join("registry/src")).into_iter().flatten().flatten();
+    let mut sources: Vec<_> = sources.map(|source| source.path()).collect();
+    // Same flags, same order: cargo builds anew when they change.
+    sources.sort();
+    flags.extend(sources.iter().map(|source| format!("--remap-path-prefix={}=/dep", source.display())));
     // There rustc links with LLD, which keeps one of each set of functions that are the same byte for byte.
     if triple == "x86_64-unknown-linux-gnu" {
         flags.extend(["-Clink-arg=-Wl,--icf=all".to_owned(), "-Clink-arg=-Wl,-O2".to_owned()]);

@@ -13,12 +13,15 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Writes the generated pages anew instead of comparing.
+    /// Writes the schemas and the generated pages anew instead of comparing.
     #[arg(long)]
     bless: bool,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    if options.bless {
+        schemas(root)?;
+    }
     check(root, options.bless)?;
     if sh::found("mdbook") {
         return sh::run(root, "mdbook", &["build", "docs", "--dest-dir", "../target/book"]);
@@ -26,6 +29,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     sh::say(
         "docs: mdbook is not installed (`cargo install mdbook`); the pages were checked, the book not built",
     );
+    Ok(())
+}
+
+/// The schema that the loader walks along, from the settings' types, and the one for people, from the gateway itself.
+fn schemas(root: &Path) -> Result<()> {
+    let mut cargo = sh::command(root, "cargo");
+    cargo.args(["test", "--quiet", "--locked", "--package", "gateway", "--lib", "config::schema"]);
+    sh::run_command(cargo.env("BLESS", "1"))?;
+    let print = ["run", "--quiet", "--locked", "--package", "gateway", "--", "config", "schema"];
+    std::fs::write(root.join(SCHEMA), sh::output(root, "cargo", &print)?)?;
     Ok(())
 }
 

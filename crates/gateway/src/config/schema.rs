@@ -1,9 +1,9 @@
 //! The JSON Schema of the configuration, and how the loader reads it.
 
-use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use super::Settings;
+/// What the settings' types say, written down: the code that makes it, a fortieth of the binary, is needed by its test alone.
+const WHOLE: &str = include_str!("settings.schema.json");
 
 /// The JSON Schema (draft 2020-12) of the configuration file, units documented.
 #[must_use]
@@ -14,8 +14,9 @@ pub fn json_schema() -> Value {
 }
 
 /// The schema the loader walks along: it still knows which members a table cannot do without.
+#[expect(clippy::expect_used, reason = "a part of the program, which its test reads")]
 pub(super) fn whole() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Settings>().to_value()
+    serde_json::from_str(WHOLE).expect("the settings' schema")
 }
 
 /// No key is required of a file, since the environment or another key may supply it; and each format is explained.
@@ -168,5 +169,33 @@ impl<'a> Node<'a> {
             Some("boolean") => Shape::Boolean,
             _ => Shape::Any,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::generate::SchemaSettings;
+    use serde::Serialize as _;
+    use serde_json::ser::{PrettyFormatter, Serializer};
+
+    use super::{WHOLE, whole};
+    use crate::config::Settings;
+
+    #[test]
+    fn what_is_written_down_is_what_the_types_say() {
+        let said = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Settings>();
+        // A line each and no indentation: differences can be read, and the binary carries no blanks.
+        let mut text = Vec::new();
+        let mut lines = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b""));
+        said.to_value().serialize(&mut lines).unwrap();
+        text.push(b'\n');
+        let text = String::from_utf8(text).unwrap();
+        if std::env::var_os("BLESS").is_some() {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/settings.schema.json");
+            std::fs::write(file, text).unwrap();
+            return;
+        }
+        assert!(text == WHOLE, "settings.schema.json is out of date: `cargo xtask docs --bless`");
+        assert!(whole()["properties"]["server"].is_object());
     }
 }

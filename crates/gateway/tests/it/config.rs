@@ -325,6 +325,6 @@ fn the_committed_schema_is_current() {
     let committed = fs::read_to_string(committed).unwrap_or_default();
     assert!(
         committed == printed.stdout,
-        "docs/reference/config.schema.json is out of date: `gateway config schema > docs/reference/config.schema.json`"
+        "docs/reference/config.schema.json is out of date: `cargo xtask docs --bless`"
     );
 }
