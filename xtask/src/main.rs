@@ -46,7 +46,7 @@ enum Command {
     Bench(bench::Options),
     /// Runs `gateway demo` from the sources.
     Demo,
-    /// The configuration reference, the table of contents, and the book where mdBook is installed.
+    /// The configuration reference and the table of contents; the book where mdBook is installed or asked for.
     Docs(docs::Options),
     /// Releases, step by step; changes nothing without `--execute`.
     #[command(subcommand)]

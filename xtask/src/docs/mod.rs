@@ -1,6 +1,7 @@
 //! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook
 //! where there is one.
 
+mod book;
 mod reference;
 
 use crate::sh;
@@ -16,6 +17,9 @@ pub(crate) struct Options {
     /// Writes the schemas and the generated pages anew instead of comparing.
     #[arg(long)]
     bless: bool,
+    /// Builds the book, with an mdBook of its own where there is none, and follows its links.
+    #[arg(long)]
+    book: bool,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
@@ -23,12 +27,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         schemas(root)?;
     }
     check(root, options.bless)?;
-    if sh::found("mdbook") {
-        return sh::run(root, "mdbook", &["build", "docs", "--dest-dir", "../target/book"]);
+    if options.book || sh::found("mdbook") {
+        return book::build(root);
     }
-    sh::say(
-        "docs: mdbook is not installed (`cargo install mdbook`); the pages were checked, the book not built",
-    );
+    sh::say("docs: the pages were checked, the book not built; `--book` does");
     Ok(())
 }
 

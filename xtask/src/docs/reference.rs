@@ -8,7 +8,7 @@ pub(super) fn page(schema: &Value) -> String {
     let mut page = String::from(
         "# Configuration\n\nMade from `config.schema.json`, which `gateway config schema` prints. Each key can also be set by \
          the environment:\n`IDP_GATEWAY_SERVER__LISTEN` is `server.listen`. Durations and sizes are strings with units. What \
-         the keys mean together is in\n[the guides](../README.md) and [HTTP](http.md).\n",
+         the keys mean together is in\n[the guides](../) and [HTTP](http.md).\n",
     );
     let sections = schema["properties"].as_object().into_iter().flatten();
     for (name, section) in sections {

@@ -152,14 +152,7 @@ fn prepare(root: &Path, execute: bool) -> Result<()> {
 }
 
 fn verify(root: &Path, full: bool) -> Result<()> {
-    git::clean(root)?;
-    files::agree(root)?;
-    let version = files::version(root)?;
-    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
-    ensure!(
-        changes::section(&changelog, version).is_some() && changes::fragments(root)?.is_empty(),
-        "{version} is not prepared; `release prepare --execute`"
-    );
+    let version = prepared(root)?;
     // What is published is what is committed.
     package::run(root, false)?;
     if full {
@@ -170,6 +163,19 @@ fn verify(root: &Path, full: bool) -> Result<()> {
     }
     sh::say(&format!("release: {version} is ready; only `release publish --execute` is missing"));
     Ok(())
+}
+
+/// The version of a tree that is clean, agrees with itself, and has its section in the changelog and no fragment left.
+fn prepared(root: &Path) -> Result<Version> {
+    git::clean(root)?;
+    files::agree(root)?;
+    let version = files::version(root)?;
+    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
+    ensure!(
+        changes::section(&changelog, version).is_some() && changes::fragments(root)?.is_empty(),
+        "{version} is not prepared; `release prepare --execute`"
+    );
+    Ok(version)
 }
 
 /// Two builds of the same commit in different folders give the same bytes.
@@ -200,6 +206,7 @@ fn rehearse(root: &Path) -> Result<()> {
     std::fs::write(copy.join(".changes/rehearsal.md"), "bump: breaking\n\n- A rehearsal.\n")?;
     sh::run(&copy, "git", &["add", "--all"])?;
     sh::run(&copy, "git", &["commit", "--quiet", "--message", "A change"])?;
+    ensure!(publish::run(&copy, false).is_err(), "publish accepts what is not prepared");
     prepare(&copy, false)?;
     ensure!(files::version(&copy)? == old, "a dry run changed the version");
     prepare(&copy, true)?;

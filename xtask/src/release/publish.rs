@@ -1,6 +1,6 @@
 //! The steps that others see. Each is remembered once done, so that a run that was cut off goes on where it stopped.
 
-use super::{DIST, files, git, version::Version};
+use super::{DIST, prepared, version::Version};
 use crate::api::LIBRARIES;
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
@@ -47,8 +47,7 @@ impl Publication {
 }
 
 pub(super) fn run(root: &Path, execute: bool) -> Result<()> {
-    git::clean(root)?;
-    let version = files::version(root)?;
+    let version = prepared(root)?;
     let done = Done::open(root, version)?;
     let commit = sh::output(root, "git", &["rev-parse", "--short=12", "HEAD"])?;
     let mut open = 0;
