@@ -60,21 +60,21 @@ struct ExplainedAttempt {
 pub(crate) struct ExplainRing(Mutex<VecDeque<Explained>>);
 
 impl ExplainRing {
-    /// Keeps one call of a known caller.
-    pub(crate) fn keep(&self, id: RequestId, trail: &mut Trail, outcome: Code) {
-        let Some(caller) = &trail.caller else { return };
+    /// Keeps one call of a known caller. What the trail held is in here afterwards.
+    pub(crate) fn keep(&self, id: RequestId, trail: Trail, outcome: Code) {
+        let Some(caller) = trail.caller else { return };
         let now = Instant::now();
         let entry = Explained {
             id,
             at: now,
             time: trail.started,
-            caller: Arc::clone(caller),
-            provider: trail.provider.clone(),
-            account: trail.account.clone(),
+            caller,
+            provider: trail.provider,
+            account: trail.account,
             source: trail.source,
             cache: trail.cache,
             permit: trail.permit,
-            attempts: trail.attempts.clone(),
+            attempts: trail.attempts,
             outcome,
         };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

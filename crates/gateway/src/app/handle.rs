@@ -60,7 +60,7 @@ impl App {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
         self.cors.decorate(context.origin.as_ref(), response.headers_mut());
-        self.account(&context, &parts.method, &mut trail, &mut response);
+        self.account(&context, &parts.method, trail, &mut response);
         response
     }
 
@@ -88,7 +88,7 @@ impl App {
             trail.outcome = Some(problem.code());
             problem.respond(rendering)
         });
-        self.account(&context, &parts.method, &mut trail, &mut response);
+        self.account(&context, &parts.method, trail, &mut response);
         response
     }
 
@@ -112,7 +112,7 @@ impl App {
         &self,
         context: &RequestContext<'_>,
         method: &Method,
-        trail: &mut Trail,
+        trail: Trail,
         response: &mut Response<Body>,
     ) {
         let outcome = trail.outcome.unwrap_or(Code::Ok);
@@ -122,11 +122,11 @@ impl App {
                 self.metrics.token_cache(source_label(source), cache_label(cache));
             }
         }
-        if let Some(result) = observed::user_lookup(trail, outcome) {
+        if let Some(result) = observed::user_lookup(&trail, outcome) {
             self.metrics.user_lookup(result);
         }
         if self.audit.is_on() {
-            self.audit(context, method, trail, outcome, response.status().as_u16());
+            self.audit(context, method, &trail, outcome, response.status().as_u16());
         }
         response.extensions_mut().insert(Summary {
             route: trail.route,

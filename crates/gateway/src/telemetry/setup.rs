@@ -260,15 +260,17 @@ fn resource() -> Resource {
         .build()
 }
 
-/// The layer that turns our spans into OpenTelemetry's; other crates' spans and all events stay out.
+/// The layer that turns our spans into OpenTelemetry's; other crates' spans and all events stay out. Without a provider it
+/// still has its filter: a layer without one would have every span kept, for nobody.
 fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(
     provider: Option<&SdkTracerProvider>,
-) -> Option<impl Layer<S>> {
-    let ours = |meta: &Metadata<'_>| {
+) -> impl Layer<S> {
+    let on = provider.is_some();
+    let ours = move |meta: &Metadata<'_>| {
         let name = meta.target().split("::").next().unwrap_or_default();
-        meta.is_span() && *meta.level() <= tracing::Level::INFO && OWN.contains(&name)
+        on && meta.is_span() && *meta.level() <= tracing::Level::INFO && OWN.contains(&name)
     };
-    provider.map(|provider| {
+    let layer = provider.map(|provider| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("idp-gateway"))
             .with_location(false)
@@ -276,8 +278,8 @@ fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(
             .with_level(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            .with_filter(filter_fn(ours))
-    })
+    });
+    layer.with_filter(filter_fn(ours))
 }
 
 /// A plain level goes for our crates; others never get below `info`.
@@ -332,6 +334,24 @@ fn hide_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_collector_no_span_of_a_request_is_kept() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+        let enabled = |provider: Option<&SdkTracerProvider>| {
+            let lines =
+                tracing_subscriber::layer::Identity::new().with_filter(filter("info").expect("a level"));
+            let loads = loads::layer(Metrics::new().expect("instruments"));
+            let subscriber = Registry::default().with(spans(provider)).with(loads).with(lines);
+            tracing::subscriber::with_default(subscriber, || {
+                let request = tracing::info_span!(target: super::super::SPANS, "request");
+                let load = tracing::info_span!(target: "user_store", "user.load", outcome = "ok");
+                (!request.is_disabled(), !load.is_disabled())
+            })
+        };
+        assert_eq!(enabled(None), (false, true));
+        assert_eq!(enabled(Some(&otlp::ids_only())), (true, true));
+    }
 
     #[test]
     fn tm_s02_foreign_crates_stay_quiet_at_every_level() {
