@@ -64,13 +64,6 @@ pub(crate) fn epoch() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(0))
 }
 
-/// The first whole second of the epoch at which `wait` is over.
-pub(crate) fn epoch_after(wait: Duration) -> i64 {
-    let then = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + wait;
-    let begun = u64::from(then.subsec_nanos() > 0);
-    i64::try_from(then.as_secs() + begun).unwrap_or(0)
-}
-
 /// `2026-01-02T03:04:05.678Z`, `ago` before now.
 pub(crate) fn rfc3339(ago: Duration) -> String {
     let then = SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH);

@@ -1,10 +1,8 @@
 //! What changes in the tenant besides its users.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::text;
 
@@ -86,19 +84,21 @@ impl Default for TenantState {
     }
 }
 
-/// The Management API's bucket: `burst` big, refilled at the top of each second.
+/// The Management API's bucket: `burst` big, refilled at the top of each second of the clock that its answers speak of, so
+/// that what they promise is kept whatever that clock does.
 #[derive(Debug)]
 pub(crate) struct Limit {
     burst: u64,
     per_second: u64,
     left: u64,
-    refilled: Instant,
+    /// Seconds since 1970.
+    refilled: i64,
 }
 
 impl Default for Limit {
     fn default() -> Self {
         // Wide enough that only tests which ask for it meet the limit.
-        Self { burst: 1_000_000, per_second: 1_000_000, left: 1_000_000, refilled: Instant::now() }
+        Self { burst: 1_000_000, per_second: 1_000_000, left: 1_000_000, refilled: text::epoch() }
     }
 }
 
@@ -113,18 +113,17 @@ pub(crate) struct Spent {
 
 impl Limit {
     pub(crate) fn set(&mut self, burst: u64, per_second: u64) {
-        *self = Self { burst, per_second, left: burst, refilled: Instant::now() };
+        *self = Self { burst, per_second, left: burst, refilled: text::epoch() };
     }
 
     pub(crate) fn spend(&mut self) -> Spent {
-        let seconds = self.refilled.elapsed().as_secs();
-        if seconds > 0 {
+        let now = text::epoch();
+        if let Ok(seconds @ 1..) = u64::try_from(now.saturating_sub(self.refilled)) {
             self.left = self.burst.min(self.left.saturating_add(seconds.saturating_mul(self.per_second)));
-            self.refilled += Duration::from_secs(seconds);
+            self.refilled = now;
         }
         let allowed = self.left > 0;
         self.left = self.left.saturating_sub(1);
-        let refill = Duration::from_secs(1).saturating_sub(self.refilled.elapsed());
-        Spent { allowed, limit: self.burst, remaining: self.left, reset: text::epoch_after(refill) }
+        Spent { allowed, limit: self.burst, remaining: self.left, reset: self.refilled.saturating_add(1) }
     }
 }
