@@ -48,6 +48,12 @@ impl Publication {
 
 pub(super) fn run(root: &Path, execute: bool) -> Result<()> {
     let version = prepared(root)?;
+    let chart = root.join(DIST).join(format!("idp-gateway-{version}.tgz"));
+    ensure!(
+        !execute || chart.is_file(),
+        "there is no {}: `release verify --full` makes what is offered for download",
+        chart.display()
+    );
     let done = Done::open(root, version)?;
     let commit = sh::output(root, "git", &["rev-parse", "--short=12", "HEAD"])?;
     let mut open = 0;
