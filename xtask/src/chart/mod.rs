@@ -32,6 +32,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
     let renders = render(root, &helm, options.bless)?;
     refuses_wrong_values(root, &helm)?;
+    takes_odd_values(root, &helm)?;
     hardened(&renders)?;
     validate(root, &renders)?;
     configurations(root, &renders)?;
@@ -113,6 +114,22 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
         command.args(["template", "gateway", CHART, "--set", wrong]);
         let output = command.output().context("helm template")?;
         ensure!(!output.status.success(), "the chart accepts `{wrong}`");
+    }
+    Ok(())
+}
+
+/// The longest release name makes names that Kubernetes takes, and a fraction in `env` stays what it is.
+fn takes_odd_values(root: &Path, helm: &Path) -> Result<()> {
+    let release = "r".repeat(53);
+    let env = r#"env={"IDP_GATEWAY_TELEMETRY__TRACE_SAMPLE":0.25,"IDP_GATEWAY_USERS__CAPACITY":10000000}"#;
+    let args = ["template", &release, CHART, "--set-json", env];
+    let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+    for value in ["\"0.25\"", "\"10000000\""] {
+        ensure!(text.contains(&format!("value: {value}")), "`env` does not hold {value}");
+    }
+    for document in manifests::read(&text)? {
+        let name = document["metadata"]["name"].as_str().unwrap_or_default();
+        ensure!(name.len() <= 63, "{} {name}: more than 63 characters", document["kind"]);
     }
     Ok(())
 }

@@ -106,6 +106,7 @@ pub(crate) struct Trail {
     pub(crate) cache: Option<token_broker::Cached>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) outcome: Option<Code>,
+    /// Time spent until a token was there that was not at hand.
     pub(crate) tenant: Option<Duration>,
     /// `call`, `me`, `profile`, `revoke`, `logout`.
     pub(crate) event: &'static str,
@@ -148,6 +149,11 @@ impl Trail {
                 self.event = "refresh-lost";
             }
         }
+    }
+
+    /// The token was not at hand.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        *self.tenant.get_or_insert_default() += time;
     }
 
     /// The provider was asked.

@@ -22,7 +22,7 @@ use http::{Method, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
-use token_broker::{Ask, IdpToken, Reason};
+use token_broker::{Ask, Cached, IdpToken, Reason};
 use token_keeper::BearerToken;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -188,7 +188,10 @@ impl Sending<'_> {
                 self.app.broker.login_required(ask, dead).await
             }
         };
-        looking.instrument(spans::token()).await.map_err(|error| {
+        let started = Instant::now();
+        let found = looking.instrument(spans::token()).await;
+        trail.waited(started.elapsed());
+        found.map_err(|error| {
             trail.failed(&error);
             if matches!(error.reason(), Reason::ReconnectRequired { .. }) && !classified.refresh_helps {
                 // The provider says what the user has to do there.
@@ -346,13 +349,18 @@ async fn place(app: &App, provider: &ProviderRuntime) -> Result<OwnedSemaphorePe
 
 async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpToken, Problem> {
     let span = spans::token();
+    let started = Instant::now();
     match app.broker.token(ask).instrument(span.clone()).await {
         Ok(token) => {
             spans::found(&span, &token);
             trail.found(&token);
+            if token.cache() != Cached::Hit {
+                trail.waited(started.elapsed());
+            }
             Ok(token)
         }
         Err(error) => {
+            trail.waited(started.elapsed());
             trail.failed(&error);
             let provider = app.provider(ask.provider);
             Err(error_table::broker(&error, app.connect_to(provider.as_deref())))

@@ -22,24 +22,39 @@ pub(super) fn upstream(method: &'static str, provider: &ProviderLabel, resends: 
         target: SPANS,
         "upstream",
         otel.kind = "client",
+        otel.status_code = Empty,
         http.request.method = method,
         http.request.resend_count = Empty,
         http.response.status_code = Empty,
         error.type = Empty,
         server.address = provider.address(),
-        server.port = provider.port(),
+        server.port = i64::from(provider.port()),
         provider = provider.name(),
     );
     if resends > 0 {
-        span.record("http.request.resend_count", resends);
+        span.record("http.request.resend_count", i64::try_from(resends).unwrap_or(i64::MAX));
     }
     span
 }
 
-/// How it ended.
+/// How it ended. OpenTelemetry wants numbers as numbers (only `i64` stays one), and a client's span to be in error from 400 on.
 pub(super) fn ended(span: &Span, result: Result<u16, UpstreamFault>) {
+    if span.is_disabled() {
+        return;
+    }
     match result {
-        Ok(status) => span.record("http.response.status_code", status),
-        Err(fault) => span.record("error.type", fault.as_str()),
-    };
+        Ok(status) => {
+            span.record("http.response.status_code", i64::from(status));
+            if status >= 400 {
+                span.record("error.type", status.to_string());
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Err(fault) => {
+            span.record("error.type", fault.as_str());
+            if fault != UpstreamFault::Cancelled {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+    }
 }

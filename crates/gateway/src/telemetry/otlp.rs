@@ -21,10 +21,14 @@ use opentelemetry_sdk::{
         SpanExporter as _, SpanProcessor,
     },
 };
-use std::{pin::Pin, sync::OnceLock, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 use url::Url;
@@ -32,7 +36,7 @@ use url::Url;
 /// Spans waiting for the collector.
 const QUEUE: usize = 4096;
 const BATCH: usize = 512;
-/// A batch is sent at least this often.
+/// A batch that is not full is sent this often.
 const EVERY: Duration = Duration::from_secs(2);
 /// One push may take this long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -126,9 +130,10 @@ pub(super) fn tracer(
     exporter.set_resource(&resource);
     let (spans, waiting) = mpsc::channel(QUEUE);
     let (flush, flushes) = mpsc::channel(1);
-    client.runtime.spawn(export(exporter, waiting, flushes, metrics.clone()));
+    let full = Arc::new(Notify::new());
+    client.runtime.spawn(export(exporter, waiting, flushes, Arc::clone(&full), metrics.clone()));
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(Queue { spans, metrics })
+        .with_span_processor(Queue { spans, full, metrics })
         .with_sampler(ErrorsToo(sample))
         .with_resource(resource)
         .build();
@@ -157,12 +162,16 @@ async fn export(
     exporter: SpanExporter,
     mut waiting: mpsc::Receiver<SpanData>,
     mut flushes: mpsc::Receiver<oneshot::Sender<()>>,
+    full: Arc<Notify>,
     metrics: Metrics,
 ) {
     let mut tick = tokio::time::interval(EVERY);
+    // A collector that refuses is asked again at the next tick only, however much comes in.
+    let mut takes = true;
     loop {
         let done = tokio::select! {
             _ = tick.tick() => None,
+            () = full.notified(), if takes => None,
             flush = flushes.recv() => match flush {
                 Some(done) => Some(done),
                 None => return,
@@ -177,8 +186,10 @@ async fn export(
             let count = batch.len() as u64;
             if !matches!(timeout(PATIENCE, exporter.export(batch)).await, Ok(Ok(()))) {
                 metrics.telemetry_dropped(Signal::Traces, count);
+                takes = false;
                 break;
             }
+            takes = true;
         }
         if let Some(done) = done {
             let _ = done.send(());
@@ -190,6 +201,8 @@ async fn export(
 #[derive(Debug)]
 struct Queue {
     spans: mpsc::Sender<SpanData>,
+    /// A batch is together.
+    full: Arc<Notify>,
     metrics: Metrics,
 }
 
@@ -198,8 +211,14 @@ impl SpanProcessor for Queue {
 
     fn on_end(&self, span: SpanData) {
         let wanted = span.span_context.is_sampled() || matches!(span.status, Status::Error { .. });
-        if wanted && self.spans.try_send(span).is_err() {
+        if !wanted {
+            return;
+        }
+        if self.spans.try_send(span).is_err() {
             self.metrics.telemetry_dropped(Signal::Traces, 1);
+        }
+        if self.spans.max_capacity() - self.spans.capacity() >= BATCH {
+            self.full.notify_one();
         }
     }
 

@@ -9,8 +9,11 @@ use super::{
     otlp::{self, Flush, OtlpError},
     sink::{LineSink, Target},
 };
-use crate::config::{self, AuditSink, Settings};
-use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use crate::{
+    config::{self, AuditSink, Settings},
+    server::RequestId,
+};
+use opentelemetry::{Key, KeyValue, trace::TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use std::{io, io::IsTerminal as _, path::PathBuf, sync::Arc, sync::OnceLock};
 use tracing::{Metadata, Subscriber, level_filters::LevelFilter};
@@ -254,8 +257,13 @@ fn dropped(metrics: &Metrics, signal: Signal) -> Arc<dyn Fn() + Send + Sync> {
 }
 
 fn resource() -> Resource {
+    // Replicas that push the same series would be taken for one that counts up and down.
+    let instance = Key::from_static_str("service.instance.id");
+    let told = Resource::builder().build().get(&instance);
+    let instance = KeyValue::new(instance, told.unwrap_or_else(|| RequestId::random().to_string().into()));
     Resource::builder()
         .with_service_name("idp-gateway")
+        .with_attribute(instance)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build()
 }

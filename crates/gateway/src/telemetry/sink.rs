@@ -79,12 +79,14 @@ pub(crate) struct LineSink {
 }
 
 impl LineSink {
-    /// Opens the target and starts the thread. `dropped` is called for each line that finds the queue full.
+    /// Opens the target and starts the thread. `dropped` is called for each line that finds the queue full or cannot be written.
     pub(crate) fn open(target: Target, name: &str, dropped: Arc<dyn Fn() + Send + Sync>) -> io::Result<Self> {
         let out = writer(&target)?;
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
-        thread::Builder::new().name(name.to_owned()).spawn(move || write_all(&of_thread, &target, out))?;
+        let lost = Arc::clone(&dropped);
+        let lines = Lines { out, torn: false, lost };
+        thread::Builder::new().name(name.to_owned()).spawn(move || write_all(&of_thread, &target, lines))?;
         Ok(Self { owner: Arc::new(Owner(shared)), dropped })
     }
 
@@ -140,7 +142,7 @@ fn writer(target: &Target) -> io::Result<Box<dyn Write + Send>> {
     })
 }
 
-fn write_all(shared: &Shared, target: &Target, mut out: Box<dyn Write + Send>) {
+fn write_all(shared: &Shared, target: &Target, mut lines: Lines) {
     let mut batch = String::new();
     loop {
         let idle =
@@ -156,13 +158,14 @@ fn write_all(shared: &Shared, target: &Target, mut out: Box<dyn Write + Send>) {
         waiting.writing = true;
         drop(waiting);
         let (before, after) = batch.split_at(reopen_at.unwrap_or(batch.len()));
-        put(&mut out, before);
+        lines.put(before);
         if reopen_at.is_some()
             && let Ok(fresh) = writer(target)
         {
-            out = fresh;
+            lines.out = fresh;
+            lines.torn = false;
         }
-        put(&mut out, after);
+        lines.put(after);
         batch.clear();
         batch.shrink_to(KEPT);
         let mut waiting = shared.lock();
@@ -176,63 +179,44 @@ fn write_all(shared: &Shared, target: &Target, mut out: Box<dyn Write + Send>) {
     }
 }
 
-fn put(out: &mut Box<dyn Write + Send>, text: &str) {
-    // There is nobody to tell: this is where errors are told.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Writes whole lines, and counts those that could not be written: the disk is full, the reader is gone.
+struct Lines {
+    out: Box<dyn Write + Send>,
+    /// The last thing written is the beginning of a line.
+    torn: bool,
+    lost: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Lines {
+    fn put(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.torn && self.write(b"\n") == 1 {
+            self.torn = false;
+        }
+        let written = if self.torn { 0 } else { self.write(text.as_bytes()) };
+        let rest = text.as_bytes().get(written..).unwrap_or_default();
+        self.torn |= written > 0 && !rest.is_empty() && text.as_bytes().get(written - 1) != Some(&b'\n');
+        // There is nobody to tell but the counter: this is where errors are told.
+        rest.iter().filter(|byte| **byte == b'\n').for_each(|_| (self.lost)());
+    }
+
+    /// How many bytes arrived.
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.out.write(rest) {
+                Ok(0) => break,
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let _ = self.out.flush();
+        written
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    #[test]
-    fn lines_arrive_in_order_and_a_rotated_file_is_opened_anew() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("audit.log");
-        let sink = LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened");
-        for number in 0..100 {
-            sink.write(&format!("{number}\n"));
-        }
-        let moved = dir.path().join("audit.log.1");
-        std::fs::rename(&path, &moved).expect("rotated");
-        sink.reopen();
-        sink.write("next\n");
-        sink.flush();
-        let old = std::fs::read_to_string(moved).expect("old file");
-        assert_eq!(old.lines().count(), 100);
-        assert_eq!(old.lines().last(), Some("99"));
-        assert_eq!(std::fs::read_to_string(path).expect("new file"), "next\n");
-    }
-
-    #[test]
-    fn what_waits_is_written_when_the_last_handle_goes() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("log");
-        let sink = LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened");
-        let shared = Arc::clone(&sink.owner.0);
-        sink.clone().write("last\n");
-        drop(sink);
-        let waiting = shared.lock();
-        let _waiting = shared.done.wait_while(waiting, |waiting| waiting.written < 1).expect("written");
-        assert_eq!(std::fs::read_to_string(path).expect("file"), "last\n");
-    }
-
-    #[test]
-    fn a_writer_that_is_stuck_costs_lines_and_no_time() {
-        let count = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&count);
-        // No thread at all is as stuck as one can be.
-        let sink = LineSink {
-            owner: Arc::new(Owner(Arc::default())),
-            dropped: Arc::new(move || {
-                counted.fetch_add(1, Ordering::SeqCst);
-            }),
-        };
-        for _ in 0..QUEUE + 7 {
-            sink.write("line\n");
-        }
-        assert_eq!(count.load(Ordering::SeqCst), 7);
-        assert_eq!(sink.owner.0.lock().text.len(), QUEUE * "line\n".len());
-    }
-}
+mod tests;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 
 use crate::collector::table_kind;
 
@@ -97,7 +97,14 @@ pub(crate) fn metrics(metrics: &[Metric]) -> BTreeSet<String> {
     lines.collect()
 }
 
-/// `parent > name (kind) attribute …; linked`, each shape once.
+/// An attribute's name, and that it is a number where it is one.
+fn typed(attribute: &KeyValue) -> String {
+    let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
+    let kind = if matches!(value, Some(Value::IntValue(_))) { ":int" } else { "" };
+    format!("{}{kind}", attribute.key)
+}
+
+/// `parent > name (kind) attribute[:int] …; error; linked`, each shape once.
 pub(crate) fn spans(spans: &[Span]) -> BTreeSet<String> {
     let names: BTreeMap<_, _> = spans.iter().map(|span| (&span.span_id[..], span.name.as_str())).collect();
     spans
@@ -107,11 +114,14 @@ pub(crate) fn spans(spans: &[Span]) -> BTreeSet<String> {
                 true => "",
                 false => names.get(&span.parent_span_id[..]).copied().unwrap_or("?"),
             };
-            let attributes: BTreeSet<_> =
-                span.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+            let attributes: BTreeSet<_> = span.attributes.iter().map(typed).collect();
+            let error = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
+            let error = if error { "; error" } else { "" };
             let linked = if span.links.is_empty() { "" } else { "; linked" };
             let attributes = attributes.into_iter().collect::<Vec<_>>().join(" ");
-            format!("{parent} > {} ({}) {attributes}{linked}", span.name, table_kind(span)).trim().to_owned()
+            format!("{parent} > {} ({}) {attributes}{error}{linked}", span.name, table_kind(span))
+                .trim()
+                .to_owned()
         })
         .collect()
 }

@@ -2,13 +2,14 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{- /* A name of a Service has 63 characters at most, and the longest suffix (`-admin`) has six. */ -}}
 {{- define "idp-gateway.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 57 | trimSuffix "-" }}
 {{- else if contains (include "idp-gateway.name" .) .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- .Release.Name | trunc 57 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "idp-gateway.name" .) | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "idp-gateway.name" .) | trunc 57 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -19,7 +20,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- /* Not the selector's labels: the test is neither an endpoint nor under the gateway's network policy. */ -}}
 {{- define "idp-gateway.testLabels" -}}
-app.kubernetes.io/name: {{ include "idp-gateway.name" . }}-test
+app.kubernetes.io/name: {{ include "idp-gateway.name" . | trunc 58 | trimSuffix "-" }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -43,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- /* Numbers of a values file are floating point: 10000000 would read 1e+07. */ -}}
 {{- define "idp-gateway.text" -}}
-{{- if kindIs "float64" . }}{{ printf "%d" (int64 .) }}{{ else }}{{ . }}{{ end }}
+{{- if not (kindIs "float64" .) }}{{ . }}{{ else if eq (floor .) . }}{{ printf "%d" (int64 .) }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
 {{- define "idp-gateway.image" -}}

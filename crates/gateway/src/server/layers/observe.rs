@@ -28,6 +28,9 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
 
+/// The page with a section for each outcome: what it means and what to do.
+const REMEDIES: &str = "https://idp-gateway.github.io/idp-gateway/reference/outcomes.html";
+
 pub(crate) struct ObserveLayer {
     context: Arc<Context>,
     public: bool,
@@ -216,9 +219,11 @@ impl Record {
         if span.is_disabled() {
             return;
         }
-        trace_context::rename(span, format!("{} {route}", self.method));
+        // OpenTelemetry's word in a name for a method nobody knows.
+        let method = if self.method == "_OTHER" { "HTTP" } else { self.method };
+        trace_context::rename(span, format!("{method} {route}"));
         span.record("http.route", route);
-        span.record("http.response.status_code", status);
+        span.record("http.response.status_code", i64::from(status));
         if let Some(error) = error {
             span.record("error.type", error);
         }
@@ -237,6 +242,8 @@ impl Record {
     fn log(&self, route: &'static str, status: u16, error: Option<&'static str>, duration: Duration) {
         let ids = trace_context::ids(&self.span);
         let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        let coded = self.summary.outcome.filter(|outcome| *outcome != "ok");
+        let remedy = coded.map(|code| format!("{REMEDIES}#{code}"));
         tracing::info!(
             target: "gateway::access",
             parent: &self.span,
@@ -252,6 +259,7 @@ impl Record {
             auth0_ms = self.summary.tenant.map(millis),
             cache = self.summary.cache.map(crate::telemetry::CacheResult::as_str),
             error_code = error,
+            remedy_url = remedy.as_deref(),
             bytes = self.bytes,
             client = %self.exchange.peer.client(),
             trace_id = ids.as_ref().map(|(trace, _)| trace.as_str()),
