@@ -65,15 +65,21 @@ impl Serving {
 
     /// The log line with this event, waited for.
     pub(crate) fn wait_for(&self, event: &str) -> Value {
+        self.wait_where(&[("event", event)])
+    }
+
+    /// The first log line with these members, waited for.
+    pub(crate) fn wait_where(&self, members: &[(&str, &str)]) -> Value {
+        let fits = |line: &Value| members.iter().all(|(member, value)| line[member] == *value);
         let mut lines = self.log.lines.lock().unwrap();
         for _ in 0..200 {
             let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(found) = parsed.into_iter().find(|line| line["event"] == event) {
+            if let Some(found) = parsed.into_iter().find(&fits) {
                 return found;
             }
             (lines, _) = self.log.grown.wait_timeout(lines, Duration::from_millis(100)).unwrap();
         }
-        panic!("no {event} in {lines:#?}");
+        panic!("no {members:?} in {lines:#?}");
     }
 
     /// Everything logged so far.

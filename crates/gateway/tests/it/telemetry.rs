@@ -39,6 +39,47 @@ async fn refusals_of_the_wire_are_counted_like_any_request() {
     assert!(text.contains(wanted), "{text}");
 }
 
+/// One line a request, found by the id that the answer names.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_line_says_where_the_time_went_and_what_mends_a_refusal() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let serving = Serving::start(&sandbox, "");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = sandbox.caller_token(BEN);
+    let line = async |token: Option<&str>| {
+        let call = client.get(serving.url("/proxy/github/user?secret=word"));
+        let answer =
+            token.into_iter().fold(call, |call, token| call.bearer_auth(token)).send().await.unwrap();
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        answer.bytes().await.unwrap();
+        serving.wait_where(&[("event", "request"), ("request_id", &id)])
+    };
+    let first = line(Some(&token)).await;
+    assert_eq!(
+        (&first["status"], &first["cache"], &first["outcome"]),
+        (&200.into(), &"loaded".into(), &"ok".into())
+    );
+    for member in ["duration_ms", "upstream_ms", "auth0_ms"] {
+        assert!(first[member].as_f64().is_some_and(|millis| millis > 0.0), "{member} in {first}");
+    }
+    assert!(first.get("remedy_url").is_none() && first.get("error_code").is_none(), "{first}");
+    let second = line(Some(&token)).await;
+    assert_eq!(second["cache"], "hit");
+    assert!(second.get("auth0_ms").is_none(), "nothing was asked of Auth0: {second}");
+    let refused = line(None).await;
+    assert_eq!(refused["error_code"], "caller-token-missing", "{refused}");
+    let remedy = refused["remedy_url"].as_str().unwrap();
+    assert!(
+        remedy.starts_with("https://") && remedy.ends_with("/outcomes.html#caller-token-missing"),
+        "{remedy}"
+    );
+    // Other lines of the same request name it too.
+    let id = refused["request_id"].as_str().unwrap();
+    assert_eq!(serving.wait_where(&[("event", "caller-refused"), ("request_id", id)])["level"], "debug");
+    let log = serving.logged();
+    assert!(!log.contains("word") && !log.contains(BEN) && !log.contains(&token), "{log}");
+}
+
 /// Providers are told the trace only on demand: a trusted peer's, else one of the gateway's own. `baggage` never.
 #[tokio::test(flavor = "multi_thread")]
 async fn trace_context_goes_to_providers_on_demand_alone() {
