@@ -51,10 +51,12 @@ fn promises(file: &[u8]) -> Result<()> {
         segments.iter().all(|segment| segment.kind != LOAD || segment.flags & both != both),
         "some memory is writable and executable"
     );
-    if fixed {
-        return Ok(());
-    }
-    let dynamic = find(DYNAMIC).context("no dynamic section: it cannot be moved to a random address")?;
+    let dynamic = match find(DYNAMIC) {
+        Some(dynamic) => dynamic,
+        // What stays where it was linked to has nothing to relocate.
+        None if fixed => return Ok(()),
+        None => bail!("no dynamic section: it cannot be moved to a random address"),
+    };
     let mut at_once = false;
     for entry in dynamic.place.clone().step_by(16) {
         let (tag, value) = (word(file, entry)?, word(file, entry + 8)?);
@@ -130,6 +132,44 @@ mod tests {
         assert!(promises(&own).unwrap_err().to_string().contains("loader"));
         assert!(promises(b"#!/bin/sh\n").is_err());
         assert!(promises(&own[..40]).is_err());
+    }
+
+    /// A file of headers alone, and a dynamic section with these flags.
+    fn program(machine: u16, kind: u16, flags: Option<u64>) -> Vec<u8> {
+        let mut segments = vec![(GNU_RELRO, 4), (GNU_STACK, 6), (LOAD, 5)];
+        segments.extend(flags.map(|_| (DYNAMIC, 6)));
+        let end = 64 + 56 * segments.len();
+        let mut file = vec![0; end];
+        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        let halves = [(16, kind), (18, machine), (54, 56), (56, u16::try_from(segments.len()).unwrap())];
+        for (at, value) in halves {
+            file[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        }
+        file[32..40].copy_from_slice(&64_u64.to_le_bytes());
+        for (number, (kind, access)) in segments.into_iter().enumerate() {
+            let at = 64 + 56 * number;
+            file[at..at + 4].copy_from_slice(&u32::to_le_bytes(kind));
+            file[at + 4..at + 8].copy_from_slice(&u32::to_le_bytes(access));
+            if kind == DYNAMIC {
+                file[at + 8..at + 16].copy_from_slice(&u64::to_le_bytes(end as u64));
+                file[at + 32..at + 40].copy_from_slice(&16_u64.to_le_bytes());
+            }
+        }
+        for value in flags.into_iter().flat_map(|flags| [FLAGS, flags]) {
+            file.extend_from_slice(&value.to_le_bytes());
+        }
+        file
+    }
+
+    #[test]
+    fn a_fixed_address_is_for_arm64_alone_and_excuses_nothing_else() {
+        const AMD64: u16 = 62;
+        let why = |file: Vec<u8>| promises(&file).map_err(|error| error.to_string());
+        assert_eq!(why(program(AMD64, DYN, Some(BIND_NOW))), Ok(()));
+        assert_eq!(why(program(AARCH64, EXEC, None)), Ok(()));
+        assert!(why(program(AMD64, EXEC, None)).unwrap_err().contains("position independent"));
+        assert!(why(program(AARCH64, DYN, None)).unwrap_err().contains("no dynamic section"));
+        assert!(why(program(AARCH64, EXEC, Some(0))).unwrap_err().contains("not all done at the start"));
     }
 
     #[test]
