@@ -224,6 +224,7 @@ pub(super) fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
+
 /// The store's keys, from their file.
 pub(super) fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
     let path = path.ok_or("there is no `store.encryption_keys_file`")?;

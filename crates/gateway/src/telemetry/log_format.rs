@@ -218,7 +218,7 @@ mod tests {
     fn json_lines_have_the_members_and_the_running_requests_id() {
         let id = RequestId::random();
         let text = written(true, || {
-            let _ = tracing::info_span!("other", request_id = "r0").entered();
+            let _other = tracing::info_span!("other", request_id = "r0").entered();
             current_thread(current::within(id, async {
                 tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso");
                 tracing::info!(event = "own", request_id = "r1", share = 0.25, on = true);
