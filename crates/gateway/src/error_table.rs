@@ -11,10 +11,10 @@ use url::Url;
 use crate::app::ProviderRuntime;
 use crate::body::RequestBodyFault;
 use crate::caller::{LogoutRefusal, Refusal};
-use crate::leak::LeakGuard;
 use crate::outcome::Code;
 use crate::problem::{AccountRef, Connect, Problem};
 use crate::proxy::{SendError, classified_code};
+use leak_guard::LeakGuard;
 
 /// What a problem needs to say how an account is connected.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,6 @@ pub mod config;
 pub mod cors;
 pub mod error_table;
 pub mod hardening;
-pub mod leak;
 pub mod outcome;
 pub mod path;
 pub mod plan;

@@ -67,7 +67,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
 
 /// The leak guard alone: nanoseconds per KiB by kind of body, and clean bodies beside copying them.
 fn leak_guard(root: &Path) -> Result<()> {
-    let said = sh::output(root, "cargo", &["bench", "--package", "gateway", "--bench", "leak", "--locked"])?;
+    let said =
+        sh::output(root, "cargo", &["bench", "--package", "leak-guard", "--bench", "scrub", "--locked"])?;
     said.lines().for_each(|line| sh::say(&format!("  {line}")));
     let ratio = said.lines().find_map(|line| line.strip_prefix("clean bodies over copying: "));
     let ratio =

@@ -1,12 +1,11 @@
 //! The leak guard against a search without any cleverness over the whole body.
 
-use std::collections::BTreeSet;
+use leak_guard::LeakGuard;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use bytes::Bytes;
+#[path = "../../../leak-guard/src/naive.rs"]
+mod naive;
 
-use crate::leak::LeakGuard;
+use naive::{in_chunks, naive};
 
 /// Tokens of one request: one; several that begin and end alike; short ones; ones that hold what escapes are made of.
 const TOKENS: [&[&str]; 4] = [
@@ -38,87 +37,4 @@ pub fn leak(data: &[u8]) {
         let streamed = in_chunks(&guard, body.chunks(length));
         assert_eq!(streamed.escape_ascii().to_string(), clean.escape_ascii().to_string(), "in {length}s");
     }
-}
-
-/// What the guard passes on of a body that comes in these chunks.
-pub(crate) fn in_chunks<'a>(guard: &LeakGuard, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut scrubber = guard.scrubber();
-    let mut out = Vec::new();
-    for chunk in chunks {
-        out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(chunk)));
-        assert!(scrubber.held() <= scrubber.longest_hold());
-    }
-    out.extend_from_slice(&scrubber.finish());
-    out
-}
-
-/// What the guard must do: at every place, for every needle, try to read it there in every spelling.
-pub(crate) fn naive(tokens: &[&str], data: &[u8]) -> Vec<u8> {
-    let needles: Vec<Vec<u8>> = tokens.iter().flat_map(|token| needles(token)).collect();
-    let mut clean = data.to_vec();
-    for start in 0..data.len() {
-        for needle in &needles {
-            if let Some(end) = read(needle, data, start) {
-                clean[start..end].fill(b'*');
-            }
-        }
-    }
-    clean
-}
-
-/// The token, and what its base64 has in common whatever stands around it.
-fn needles(token: &str) -> Vec<Vec<u8>> {
-    let mut needles = vec![token.as_bytes().to_vec()];
-    for lead in 0..3 {
-        for engine in [&STANDARD, &URL_SAFE] {
-            // Twice with different neighbours: what stays the same belongs to the token alone.
-            let around = |fill: u8| {
-                let text = [&vec![fill; lead][..], token.as_bytes(), &[fill; 3]].concat();
-                engine.encode(text).into_bytes()
-            };
-            let (one, other) = (around(0), around(255));
-            let same = one.iter().zip(&other).filter(|(a, b)| a == b && **a != b'=');
-            let same: Vec<u8> = same.map(|(byte, _)| *byte).collect();
-            if same.len() >= 6 {
-                needles.push(same);
-            }
-        }
-    }
-    needles
-}
-
-/// The last end of any spelling of `needle` that starts here.
-fn read(needle: &[u8], data: &[u8], start: usize) -> Option<usize> {
-    let mut ends = BTreeSet::from([start]);
-    for expected in needle {
-        ends = ends.into_iter().flat_map(|at| spelled(*expected, data, at)).collect();
-        if ends.is_empty() {
-            return None;
-        }
-    }
-    ends.last().copied()
-}
-
-/// Where a spelling of one byte ends that starts here.
-fn spelled(byte: u8, data: &[u8], at: usize) -> Vec<usize> {
-    let rest = data.get(at..).unwrap_or_default();
-    let hex = |digits: Option<&[u8]>| {
-        let digits = std::str::from_utf8(digits?).ok()?;
-        let digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(digits)?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    let mut ends = Vec::new();
-    if rest.first() == Some(&byte) {
-        ends.push(at + 1);
-    }
-    if rest.starts_with(b"\\") && rest.get(1) == Some(&byte) && matches!(byte, b'/' | b'\\' | b'"') {
-        ends.push(at + 2);
-    }
-    if rest.starts_with(b"%") && hex(rest.get(1..3)) == Some(byte) {
-        ends.push(at + 3);
-    }
-    if rest.starts_with(b"\\u00") && hex(rest.get(4..6)) == Some(byte) {
-        ends.push(at + 6);
-    }
-    ends
 }

@@ -11,8 +11,6 @@ mod planning;
 pub use bodies::{provider_body, tenant_body};
 pub use http1::http1;
 pub use leaking::leak;
-#[cfg(test)]
-pub(crate) use leaking::{in_chunks, naive};
 pub use planning::{Case, METHODS, Planned, judge, plan};
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -17,11 +17,11 @@ use super::{AnswerBody, ErrorMode, Received, classified_code, hygiene};
 use crate::app::{App, ProviderRuntime, RequestContext, Trail};
 use crate::body::{self, Body};
 use crate::error_table;
-use crate::leak::{self, LeakGuard};
 use crate::outcome::Code;
 use crate::problem::{IDP_OUTCOME, Problem, seconds};
 use crate::route::ProxyRoute;
 use crate::telemetry::ScrubPlace;
+use leak_guard::LeakGuard;
 
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
@@ -95,7 +95,7 @@ impl Delivery<'_> {
     ) -> Result<Response<Body>, Problem> {
         let bodiless = super::is_head(self.outbound.method())
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let encoded = leak::is_encoded(&head.headers);
+        let encoded = leak_guard::is_encoded(&head.headers);
         if encoded && !bodiless && self.provider.plan.adapter().echo_prone() {
             return Err(Problem::new(Code::ResponseUninspectable));
         }
@@ -114,7 +114,7 @@ impl Delivery<'_> {
         }
         if json.is_some() {
             head.headers.remove(CONTENT_LENGTH);
-            leak::remove_digests(&mut head.headers);
+            leak_guard::remove_digests(&mut head.headers);
         }
         self.sign(&mut head.headers, classified);
         let code = classified_code(classified.outcome);

@@ -43,12 +43,12 @@ use crate::app::{App, Attempt, ProviderRuntime, RequestContext, Trail};
 use crate::body::{self, Body};
 use crate::caller::{CallerToken, Verified};
 use crate::error_table;
-use crate::leak::LeakGuard;
 use crate::outcome::Code;
 use crate::plan::Asked;
 use crate::problem::Problem;
 use crate::route::ProxyRoute;
 use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels, trace_context};
+use leak_guard::LeakGuard;
 
 /// How much of an error's body a classifier may see.
 const INSPECTED: usize = 64 * 1024;

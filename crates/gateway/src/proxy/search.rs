@@ -13,10 +13,10 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
+use leak_guard::{LeakGuard, Scrubber};
 
 use super::bodies::{Prefixed, Read, read_ahead};
 use crate::body::{self, Body, BoxError, RequestBodyFault};
-use crate::leak::{LeakGuard, Scrubber};
 use crate::outcome::Code;
 use crate::problem::Problem;
 

@@ -209,4 +209,6 @@ fn join(held: &mut BytesMut, chunk: Bytes) -> Bytes {
 }
 
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod tests;

@@ -1,14 +1,14 @@
 //! What the leak guard costs: nanoseconds per KiB of clean body, beside copying the body once, and microseconds to prepare it
 //! for a token. The last bodies are what somebody would write to make it slow.
 //!
-//! `cargo bench -p gateway --bench leak`
+//! `cargo bench -p leak-guard`
 #![expect(clippy::print_stdout, reason = "a benchmark reports on the terminal")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::leak::{LeakGuard, MemberStripper};
+use leak_guard::{LeakGuard, MemberStripper};
 use tokio::time::Instant;
 
 const CHUNK: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use proptest::prelude::*;
 
 use super::{LeakGuard, is_encoded};
-use crate::properties::{in_chunks, naive};
+use crate::naive::{in_chunks, naive};
 
 const TOKEN: &str = "ya29.a0/Af_H6-SM+BcD~e%f\\g\"hIJ";
 

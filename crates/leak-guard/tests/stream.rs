@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use gateway::leak::LeakGuard;
+use leak_guard::LeakGuard;
 
 const MIB: usize = 1024 * 1024;
 
