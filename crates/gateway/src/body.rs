@@ -27,6 +27,11 @@ pub enum RequestBodyFault {
     Broken,
 }
 
+/// The caller token stood in a body that was already being sent.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the caller token stands in the body")]
+pub struct TokenInBody;
+
 impl RequestBodyFault {
     /// Finds the fault in an error's chain of sources.
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<RequestBodyFault> {

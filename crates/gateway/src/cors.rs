@@ -10,7 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::{self, Body};
-use crate::proxy::extend_vary;
+use crate::headers::extend_vary;
 
 /// Always exposed, by name.
 const EXPOSED: &str = "Idp-Outcome, X-Request-Id, Retry-After, Link, Location, ETag, Proxy-Status";

@@ -5,16 +5,16 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use idp_adapters::{Classified, Kind, Outcome};
+use leak_guard::LeakGuard;
 use token_broker::{Account, IdpToken, Reason, Source};
 use url::Url;
 
-use crate::app::ProviderRuntime;
 use crate::body::RequestBodyFault;
 use crate::caller::{LogoutRefusal, Refusal};
 use crate::outcome::Code;
 use crate::problem::{AccountRef, Connect, Problem};
-use crate::proxy::{SendError, classified_code};
-use leak_guard::LeakGuard;
+use crate::provider::ProviderRuntime;
+use crate::upstream::SendError;
 
 /// What a problem needs to say how an account is connected.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,20 @@ impl ConnectTo<'_> {
             user_id: account.user_id().unwrap_or_default().to_owned(),
             provider: self.provider.map(|provider| provider.name.to_string()).unwrap_or_default(),
         }
+    }
+}
+
+/// The outcome word of a provider's answer.
+pub(crate) fn classified_code(outcome: Outcome) -> Code {
+    match outcome {
+        Outcome::Ok => Code::Ok,
+        Outcome::TokenDead => Code::ReconnectRequired,
+        Outcome::ScopeMissing => Code::ProviderScopeMissing,
+        Outcome::Denied => Code::ProviderDenied,
+        Outcome::RateLimited => Code::ProviderRateLimited,
+        Outcome::Misconfigured => Code::ProviderMisconfigured,
+        Outcome::Rejected => Code::ProviderRejected,
+        _ => Code::ProviderError,
     }
 }
 

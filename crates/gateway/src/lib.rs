@@ -1,23 +1,37 @@
 //! The gateway as a library: what `main` composes, what the integration tests and fuzz targets call.
 //! Caller -> route -> policy -> broker -> adapter -> provider, one way.
 
-pub mod api;
-pub mod app;
+pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod cli;
+pub mod compose;
 pub mod config;
-pub mod cors;
-pub mod error_table;
+mod console;
+mod cors;
+mod documents;
+mod error_table;
+mod fleet;
 pub mod hardening;
+mod headers;
+mod logout;
 pub mod outcome;
-pub mod path;
-pub mod plan;
-pub mod policy;
+mod peer;
 pub mod problem;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
-pub mod proxy;
-pub mod route;
+mod provider;
+mod proxy;
+mod reply;
+mod request_id;
+mod route;
+mod router;
+mod selector;
+pub mod serve;
 pub mod server;
+pub mod state;
+mod stores;
 pub mod telemetry;
+mod time;
+mod upstream;
+mod v1;

@@ -8,14 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::{self, Body};
+use crate::headers::{IDP_OUTCOME, PROXY_STATUS, X_REQUEST_ID};
 use crate::outcome::Code;
-
-/// `Idp-Outcome`.
-pub const IDP_OUTCOME: HeaderName = HeaderName::from_static("idp-outcome");
-/// `X-Request-Id`.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// `Proxy-Status` (RFC 9209).
-pub const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+use crate::time::seconds_rounded_up as seconds;
 
 /// Which part of the public surface answers: it decides the content type of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,11 +372,6 @@ impl From<Code> for Problem {
     fn from(code: Code) -> Self {
         Problem::new(code)
     }
-}
-
-/// Whole seconds, rounded up, as `Retry-After` wants them.
-pub fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The `Proxy-Status` member for a code, where the gateway has something to say.

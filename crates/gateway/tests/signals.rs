@@ -12,9 +12,9 @@ mod table;
 use std::sync::Arc;
 
 use collector::Collector;
-use gateway::app::App;
 use gateway::config::Settings;
 use gateway::server::{Lifecycle, Options, Server, Stage};
+use gateway::state::App;
 use gateway::telemetry::{Telemetry, TelemetryOptions};
 use reqwest::StatusCode;
 use sandbox::{ProviderKind, Sandbox};

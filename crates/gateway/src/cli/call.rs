@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Exit, output::Output};
 use crate::{
-    app::App,
     body,
     config::{Access, Settings},
+    state::App,
     telemetry::{Telemetry, TelemetryOptions},
 };
 

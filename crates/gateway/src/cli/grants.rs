@@ -17,9 +17,10 @@ use super::{
     output::{Output, Tone},
 };
 use crate::{
-    app::Orders,
+    admin::GrantEntry,
     config::{SecretSource, Settings, StoreKind},
-    server::admin::{GrantEntry, Selector},
+    fleet::Fleet,
+    selector::Selector,
 };
 
 /// Where the grants are found.
@@ -162,7 +163,7 @@ async fn from_store(
         count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
     }
     if let Some(redis) = fleet {
-        Orders::kept(redis, &settings.tenant.domain).forget(selector).await;
+        Fleet::kept(redis, &settings.tenant.domain).forget(selector).await;
     }
     Ok(count)
 }

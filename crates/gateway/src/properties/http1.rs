@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 
-use crate::server::connection::ConnState;
+use crate::server::connection_state::ConnState;
 use crate::server::wire::framing::{Framing, Tracker};
 use crate::server::wire::head::{HeadLimits, Scanner};
 use crate::server::wire::http1::{Guard, GuardOptions};

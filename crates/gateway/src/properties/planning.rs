@@ -9,8 +9,8 @@ use idp_adapters::Kind;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::plan::{Asked, PlanParts, ProviderPlan};
-use crate::policy::{Access, Policy, Rule};
+use crate::provider::plan::{Asked, PlanParts, ProviderPlan};
+use crate::provider::policy::{Access, Policy, Rule};
 
 /// Methods of the cases; the last ones are spellings that a provider could take for one.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "DELETE", "PATCH", "post", "Delete"];

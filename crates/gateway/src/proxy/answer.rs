@@ -1,27 +1,34 @@
 //! From a provider's classified answer to the one the caller gets.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
 use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use idp_adapters::{Classified, Outcome};
+use leak_guard::LeakGuard;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::bodies::Timed;
+use super::hygiene;
+use super::instructions::ErrorMode;
 use super::json::{JsonRules, Rewriter, RewrittenBody};
-use super::links::Links;
+use super::links::{LinkBase, Links};
 use super::outbound::Outbound;
 use super::redirect::{self, Redirect};
-use super::{AnswerBody, ErrorMode, Received, classified_code, hygiene};
-use crate::app::{App, ProviderRuntime, RequestContext, Trail};
+use super::send::{AnswerBody, Received};
 use crate::body::{self, Body};
-use crate::error_table;
+use crate::error_table::{self, classified_code};
+use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
-use crate::problem::{IDP_OUTCOME, Problem, seconds};
-use crate::route::ProxyRoute;
+use crate::problem::Problem;
+use crate::provider::ProviderRuntime;
+use crate::route::{ProxyRoute, host_of};
+use crate::state::{App, RequestContext, Trail};
 use crate::telemetry::ScrubPlace;
-use leak_guard::LeakGuard;
+use crate::time::seconds_rounded_up;
 
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
@@ -93,7 +100,7 @@ impl Delivery<'_> {
         place: Option<OwnedSemaphorePermit>,
         trail: &mut Trail,
     ) -> Result<Response<Body>, Problem> {
-        let bodiless = super::is_head(self.outbound.method())
+        let bodiless = *self.outbound.method() == http::Method::HEAD
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let encoded = leak_guard::is_encoded(&head.headers);
         if encoded && !bodiless && self.provider.plan.adapter().echo_prone() {
@@ -132,7 +139,7 @@ impl Delivery<'_> {
         let code = classified_code(classified.outcome);
         headers.insert(IDP_OUTCOME, HeaderValue::from_static(code.as_str()));
         if let Some(wait) = classified.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds_rounded_up(wait)));
         }
         hygiene::protect_answer(headers, self.context.origin.is_some());
     }
@@ -167,8 +174,35 @@ impl Delivery<'_> {
         }
     }
 
+    /// How links of the provider's answer are rewritten.
     fn links(&self) -> Links {
-        self.context.links(self.app, self.provider, self.route, self.outbound.plan())
+        let (app, context, provider, route) = (self.app, self.context, self.provider, self.route);
+        let public = app.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        let scheme = match &app.public_url {
+            Some(url) if url.scheme() == "http" => "http",
+            Some(_) => "https",
+            None => context.peer.scheme(),
+        };
+        let base = match (route.virtual_host, &public, context.authority) {
+            (Some(name), _, authority) => LinkBase::Virtual {
+                scheme,
+                port: authority.and_then(port_of).unwrap_or_default().to_owned(),
+                host: (name.to_owned(), route.host.unwrap_or_default().to_owned()),
+            },
+            (None, Some(public), _) => LinkBase::Origin(public.clone()),
+            (None, None, Some(authority)) if app.hosts_are_validated => {
+                LinkBase::Origin(format!("{scheme}://{authority}"))
+            }
+            _ => LinkBase::Path,
+        };
+        Links::new(
+            Arc::clone(&provider.plan),
+            Arc::clone(&provider.name),
+            base,
+            public,
+            Arc::clone(&provider.virtual_hosts),
+            self.outbound.plan(),
+        )
     }
 
     /// Whether a body of this type may hold members to rewrite.
@@ -189,6 +223,11 @@ impl Delivery<'_> {
             if self.provider.drop_capabilities { adapter.capability_members().to_vec() } else { Vec::new() };
         JsonRules { links: links.collect(), dropped }
     }
+}
+
+/// `:8443`, where the authority names a port.
+fn port_of(authority: &str) -> Option<&str> {
+    authority.get(host_of(authority).len()..)
 }
 
 /// Whole answers only: a part of a document has no top.

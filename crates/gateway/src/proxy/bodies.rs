@@ -12,8 +12,8 @@ use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use super::upstream::Progress;
 use crate::body::{self, Body, BoxError, RequestBodyFault};
+use crate::upstream::Progress;
 
 /// The request's body, as often as it may be sent.
 pub(super) enum Payload {

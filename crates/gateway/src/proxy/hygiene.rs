@@ -2,10 +2,10 @@
 
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap,
-    HeaderName, HeaderValue, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+    HeaderName, HeaderValue, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 
-use crate::problem::X_REQUEST_ID;
+use crate::headers::{X_REQUEST_ID, extend_vary};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -180,30 +180,6 @@ fn is_private(headers: &HeaderMap) -> bool {
             (name.eq_ignore_ascii_case("private") && whole) || name.eq_ignore_ascii_case("no-store")
         })
     })
-}
-
-/// Adds names to `Vary` that are not there yet, in one line.
-pub(crate) fn extend_vary(headers: &mut HeaderMap, names: &[&str]) {
-    let mut members: Vec<String> = headers
-        .get_all(VARY)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
-    if members.is_empty() && names == ["Authorization", "Idp-Account", "Origin"] {
-        headers.insert(VARY, HeaderValue::from_static("Authorization, Idp-Account, Origin"));
-        return;
-    }
-    for name in names {
-        if !members.iter().any(|member| member.eq_ignore_ascii_case(name)) {
-            members.push((*name).to_owned());
-        }
-    }
-    if let Ok(value) = HeaderValue::try_from(members.join(", ")) {
-        headers.insert(VARY, value);
-    }
 }
 
 #[cfg(test)]

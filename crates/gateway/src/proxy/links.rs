@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::header::{HeaderMap, HeaderValue, LINK, LOCATION};
 use url::Url;
 
-use crate::path;
-use crate::plan::{Plan, ProviderPlan};
+use crate::provider::path;
+use crate::provider::plan::{Plan, ProviderPlan};
 
 /// Where the gateway's own links begin.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,7 @@
-//! The way of a proxied request: plan, token, provider, classification, hygiene. One straight function.
+//! A proxied request: plan, token, provider, classification, hygiene. One straight function.
 
-mod address;
 mod answer;
 mod bodies;
-mod connect;
 pub(crate) mod hygiene;
 mod instructions;
 mod json;
@@ -12,73 +10,26 @@ mod outbound;
 mod profile;
 mod redirect;
 mod search;
+mod send;
 mod spans;
-mod upstream;
 
-use std::time::SystemTime;
-
+use http::Response;
 use http::request::Parts;
-use http::{Method, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use idp_adapters::{Classified, Head, Outcome, Verdict};
-use token_broker::{Ask, Cached, IdpToken, Reason};
-use token_keeper::BearerToken;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
-use tracing::Instrument as _;
 
-pub use connect::tls_config;
-pub(crate) use hygiene::extend_vary;
-pub(crate) use instructions::{ErrorMode, account_selector};
-pub(crate) use links::{LinkBase, Links};
-pub(crate) use profile::profile;
-pub use redirect::Redirects;
-pub use upstream::UpstreamTimeouts;
-pub(crate) use upstream::{Progress, SendError, UpstreamClient};
+pub(crate) use self::instructions::account_selector;
+pub(crate) use self::profile::profile;
 
-use self::bodies::{Payload, Timed};
+use self::bodies::Payload;
 use self::outbound::Outbound;
-use crate::app::{App, Attempt, ProviderRuntime, RequestContext, Trail};
-use crate::body::{self, Body};
+use self::send::{Sending, find_token, place};
+use crate::body::Body;
 use crate::caller::{CallerToken, Verified};
 use crate::error_table;
 use crate::outcome::Code;
-use crate::plan::Asked;
 use crate::problem::Problem;
+use crate::provider::plan::Asked;
 use crate::route::ProxyRoute;
-use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels, trace_context};
-use leak_guard::LeakGuard;
-
-/// How much of an error's body a classifier may see.
-const INSPECTED: usize = 64 * 1024;
-
-/// A provider's answer, classified; its body not yet touched, but for what the classifier had to see.
-struct Received {
-    head: http::response::Parts,
-    body: AnswerBody,
-    classified: Classified,
-    token: IdpToken,
-}
-
-/// The rest of an answer's body.
-enum AnswerBody {
-    /// Straight from the connection.
-    Straight(Timed<Incoming>),
-    /// Some of it was read ahead and stands in front again.
-    Read(Body),
-}
-
-/// Everything that stays the same over the attempts of one call.
-struct Sending<'a> {
-    app: &'a App,
-    provider: &'a ProviderRuntime,
-    outbound: Outbound,
-    mode: ErrorMode,
-    place: Option<OwnedSemaphorePermit>,
-    /// The token that was refused, when a second one is used.
-    refused: Option<BearerToken>,
-}
+use crate::state::{App, RequestContext, Trail};
 
 /// Proxies one call of a verified caller.
 ///
@@ -130,265 +81,4 @@ pub(crate) async fn proxy(
         mode,
     };
     delivery.answer(received, sending.place.take(), trail).await
-}
-
-/// A fresh token is ready; only this call cannot have it.
-fn again(detail: &'static str) -> Problem {
-    Problem::new(Code::ProviderError)
-        .status(http::StatusCode::SERVICE_UNAVAILABLE)
-        .detail(detail)
-        .remedy("Repeat the call now; a fresh token is ready.")
-        .retry_after(std::time::Duration::ZERO)
-}
-
-impl Sending<'_> {
-    /// Sends, and after a dead token once more with a new one.
-    async fn exchange(
-        &mut self,
-        ask: &Ask<'_>,
-        token: IdpToken,
-        mut payload: Payload,
-        trail: &mut Trail,
-    ) -> Result<Received, Problem> {
-        let received = self.attempt(token, &mut payload, trail).await?;
-        if received.classified.outcome != Outcome::TokenDead {
-            return Ok(received);
-        }
-        let fresh = self.replacement(ask, (&received.token, &received.classified), trail).await?;
-        if !payload.is_replayable() {
-            return Err(again("the provider refused the token and the request's body cannot be sent again"));
-        }
-        self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
-        trail.found(&fresh);
-        self.refused = Some(received.token.bearer().clone());
-        drop(received);
-        let received = self.attempt(fresh, &mut payload, trail).await?;
-        if received.classified.outcome == Outcome::TokenDead {
-            let dead = &received.token;
-            // An earlier refresh of another replica had come between: what follows it is for the next call.
-            if dead.refreshed_at().is_some_and(|at| at < trail.started) {
-                self.replacement(ask, (&received.token, &received.classified), trail).await?;
-                return Err(again("the provider refused a token that another replica had renewed"));
-            }
-            return Err(self.reconnect(dead, &received.classified));
-        }
-        Ok(received)
-    }
-
-    async fn replacement(
-        &self,
-        ask: &Ask<'_>,
-        (dead, classified): (&IdpToken, &Classified),
-        trail: &mut Trail,
-    ) -> Result<IdpToken, Problem> {
-        let looking = async {
-            if classified.refresh_helps {
-                self.app.broker.token_rejected(ask, dead).await
-            } else {
-                self.app.broker.login_required(ask, dead).await
-            }
-        };
-        let started = Instant::now();
-        let found = looking.instrument(spans::token()).await;
-        trail.waited(started.elapsed());
-        found.map_err(|error| {
-            trail.failed(&error);
-            if matches!(error.reason(), Reason::ReconnectRequired { .. }) && !classified.refresh_helps {
-                // The provider says what the user has to do there.
-                return self.reconnect(dead, classified);
-            }
-            error_table::broker(&error, self.app.connect_to(Some(self.provider)))
-        })
-    }
-
-    /// Looks for every token this call was made with, in whatever the provider answers.
-    fn guard(&self, token: &IdpToken) -> LeakGuard {
-        let strips = self.provider.plan.adapter().strips_token_members();
-        match &self.refused {
-            None => LeakGuard::new(&[token.bearer().expose()], strips),
-            Some(refused) => LeakGuard::new(&[token.bearer().expose(), refused.expose()], strips),
-        }
-    }
-
-    fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
-        error_table::reconnect(self.app.connect_to(Some(self.provider)), token, classified)
-    }
-
-    /// One attempt; a connection that fails before any response byte is tried once more where that is safe.
-    async fn attempt(
-        &mut self,
-        token: IdpToken,
-        payload: &mut Payload,
-        trail: &mut Trail,
-    ) -> Result<Received, Problem> {
-        let response = match self.send(&token, payload, trail).await {
-            Err(SendError::Unreachable { retry: true, .. })
-                if self.outbound.method().is_idempotent() && payload.is_replayable() =>
-            {
-                self.app.metrics.retry(&self.provider.label, RetryReason::Connection);
-                self.send(&token, payload, trail).await
-            }
-            other => other,
-        }?;
-        let (head, incoming) = response.into_parts();
-        let body = Timed::new(incoming, self.provider.client.idle());
-        let (body, classified) = self.classify(&head, body, &token).await?;
-        trail.classified(classified_code(classified.outcome));
-        Ok(Received { head, body, classified, token })
-    }
-
-    async fn send(
-        &self,
-        token: &IdpToken,
-        payload: &mut Payload,
-        trail: &mut Trail,
-    ) -> Result<Response<Incoming>, SendError> {
-        let progress = Progress::new();
-        let adapter = &**self.provider.plan.adapter();
-        let secret = self.provider.app_secret();
-        let body = payload.body(&progress).unwrap_or_else(body::empty);
-        let request = self.outbound.request(adapter, token.bearer(), secret.as_ref(), body);
-        let Some(mut request) = request else {
-            return Err(SendError::Unreachable { retry: false, refused: None });
-        };
-        let started = Instant::now();
-        // Counts as cancelled unless it comes to an end.
-        let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
-        let method = labels::method_label(self.outbound.method());
-        let span = spans::upstream(method, &self.provider.label, trail.attempts.len());
-        if self.app.send_trace_context {
-            trace_context::send(&span, request.headers_mut());
-        }
-        let result = self.provider.client.send(request, &progress).instrument(span.clone()).await;
-        guard.result = match &result {
-            Ok(response) => Ok(response.status().as_u16()),
-            Err(SendError::Timeout) => Err(UpstreamFault::Timeout),
-            Err(SendError::RequestBody(_) | SendError::TokenInBody) => Err(UpstreamFault::Cancelled),
-            Err(_) => Err(UpstreamFault::Unreachable),
-        };
-        spans::ended(&span, guard.result);
-        let status = guard.result.ok();
-        drop(guard);
-        trail.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
-        result
-    }
-
-    /// Classifies by the head, and where the adapter asks for it by the first 64 KiB of the body, which then
-    /// stand in front of the rest again.
-    async fn classify(
-        &self,
-        head: &http::response::Parts,
-        body: Timed<Incoming>,
-        token: &IdpToken,
-    ) -> Result<(AnswerBody, Classified), Problem> {
-        let adapter = self.provider.plan.adapter();
-        let now = SystemTime::now();
-        let plan = self.outbound.plan();
-        let mut seen =
-            Head::new(self.outbound.method(), head.status, &head.headers).target(&plan.host, plan.path());
-        if let Some(scopes) = token.scopes() {
-            seen = seen.granted(scopes);
-        }
-        let verdict = adapter.classify(&seen, now);
-        let wants_detail = self.mode == ErrorMode::Problem && head.status.as_u16() >= 400;
-        match verdict {
-            Verdict::Known(classified) if !wants_detail || classified.outcome == Outcome::TokenDead => {
-                Ok((AnswerBody::Straight(body), classified))
-            }
-            _ => {
-                let boxed = body.boxed_unsync();
-                let (first, rest) = match bodies::read_ahead(boxed, INSPECTED).await {
-                    Ok(bodies::Read::Whole(first)) => (first, None),
-                    Ok(bodies::Read::Partial(first, rest)) => (first, Some(rest)),
-                    Err(_) => {
-                        return Err(
-                            Problem::new(Code::ProviderError).detail("the provider's answer broke off")
-                        );
-                    }
-                };
-                let shown = first.get(..INSPECTED).unwrap_or(&first);
-                // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
-                let clean = self.guard(token).scrub(shown);
-                let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
-                let classified = adapter.classify_body(&seen, shown, now);
-                let body = match rest {
-                    None => body::full(first),
-                    Some(rest) => bodies::Prefixed::body(first, rest),
-                };
-                Ok((AnswerBody::Read(body), classified))
-            }
-        }
-    }
-}
-
-/// Records one attempt's metric, also when the caller leaves in the middle of it.
-struct Attempted<'a, 'b> {
-    sending: &'a Sending<'b>,
-    started: Instant,
-    result: Result<u16, UpstreamFault>,
-}
-
-impl Drop for Attempted<'_, '_> {
-    fn drop(&mut self) {
-        self.sending.app.metrics.upstream_request(&UpstreamRequest {
-            method: labels::method_label(self.sending.outbound.method()),
-            provider: &self.sending.provider.label,
-            result: self.result,
-            duration: self.started.elapsed(),
-        });
-    }
-}
-
-/// A place among the calls to this provider: waited for briefly, so that a burst is smoothed and an outage sheds.
-async fn place(app: &App, provider: &ProviderRuntime) -> Result<OwnedSemaphorePermit, Problem> {
-    provider.client.enter().await.ok_or_else(|| {
-        app.metrics.shed(Shed::Provider);
-        Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
-    })
-}
-
-async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpToken, Problem> {
-    let span = spans::token();
-    let started = Instant::now();
-    match app.broker.token(ask).instrument(span.clone()).await {
-        Ok(token) => {
-            spans::found(&span, &token);
-            trail.found(&token);
-            if token.cache() != Cached::Hit {
-                trail.waited(started.elapsed());
-            }
-            Ok(token)
-        }
-        Err(error) => {
-            trail.waited(started.elapsed());
-            trail.failed(&error);
-            let provider = app.provider(ask.provider);
-            Err(error_table::broker(&error, app.connect_to(provider.as_deref())))
-        }
-    }
-}
-
-/// The outcome word of a provider's answer.
-pub(crate) fn classified_code(outcome: Outcome) -> Code {
-    match outcome {
-        Outcome::Ok => Code::Ok,
-        Outcome::TokenDead => Code::ReconnectRequired,
-        Outcome::ScopeMissing => Code::ProviderScopeMissing,
-        Outcome::Denied => Code::ProviderDenied,
-        Outcome::RateLimited => Code::ProviderRateLimited,
-        Outcome::Misconfigured => Code::ProviderMisconfigured,
-        Outcome::Rejected => Code::ProviderRejected,
-        _ => Code::ProviderError,
-    }
-}
-
-/// A bearer token out of the caller's own, for Token Vault alone.
-pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {
-    let token = verified.token.as_ref().filter(|_| !verified.caller.is_bound())?;
-    BearerToken::new(token.expose()).ok()
-}
-
-/// Whether the method reads.
-pub(crate) fn is_head(method: &Method) -> bool {
-    *method == Method::HEAD
 }

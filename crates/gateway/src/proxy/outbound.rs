@@ -12,7 +12,7 @@ use token_keeper::BearerToken;
 
 use super::hygiene;
 use crate::body::Body;
-use crate::plan::Plan;
+use crate::provider::plan::Plan;
 
 /// A request without credentials, ready to be sent any number of times.
 #[derive(Debug)]

@@ -7,15 +7,17 @@ use token_broker::Ask;
 use url::Url;
 
 use super::bodies::Payload;
+use super::instructions::ErrorMode;
 use super::outbound::Outbound;
-use super::{AnswerBody, ErrorMode, Sending, find_token, place};
-use crate::app::{App, ProviderRuntime, RequestContext, Trail};
+use super::send::{AnswerBody, Sending, find_token, place};
 use crate::body;
 use crate::error_table;
 use crate::outcome::Code;
-use crate::plan::{Plan, Upstream};
-use crate::policy::Permit;
 use crate::problem::Problem;
+use crate::provider::ProviderRuntime;
+use crate::provider::plan::{Plan, Upstream};
+use crate::provider::policy::Permit;
+use crate::state::{App, RequestContext, Trail};
 
 /// No profile is longer.
 const LONGEST: usize = 256 * 1024;

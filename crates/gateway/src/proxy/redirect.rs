@@ -7,23 +7,12 @@ use url::Url;
 
 use super::hygiene;
 use super::links::Links;
-use super::upstream::{Progress, SendError};
-use crate::app::ProviderRuntime;
+
 use crate::body;
 use crate::outcome::Code;
 use crate::problem::Problem;
-
-/// `redirects`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Redirects {
-    /// Downloads from declared hosts are fetched without any credential; the rest is refused.
-    #[default]
-    Follow,
-    /// Everything foreign is refused.
-    Block,
-    /// `Location` goes to the caller.
-    Pass,
-}
+use crate::provider::{ProviderRuntime, Redirects};
+use crate::upstream::{Progress, SendError};
 
 /// At most this many hops are fetched.
 const MAX_HOPS: usize = 3;

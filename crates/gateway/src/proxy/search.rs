@@ -16,17 +16,12 @@ use http_body_util::BodyExt;
 use leak_guard::{LeakGuard, Scrubber};
 
 use super::bodies::{Prefixed, Read, read_ahead};
-use crate::body::{self, Body, BoxError, RequestBodyFault};
+use crate::body::{self, Body, BoxError, RequestBodyFault, TokenInBody};
 use crate::outcome::Code;
 use crate::problem::Problem;
 
 /// How much of a body is read before the first byte goes out.
 const AHEAD: usize = 1024 * 1024;
-
-/// The caller token stood in a body that was already being sent.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the caller token stands in the body")]
-pub(crate) struct TokenInBody;
 
 /// Whether bodies of this type are searched.
 fn is_searched(headers: &HeaderMap) -> bool {

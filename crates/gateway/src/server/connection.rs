@@ -1,7 +1,8 @@
 //! One connection, from its first byte to its last.
 
 use super::{
-    Lifecycle, Options, Peer, Stage, Timeouts,
+    Lifecycle, Options, Stage, Timeouts,
+    connection_state::ConnState,
     wire::{
         Fault,
         head::HeadLimits,
@@ -12,26 +13,17 @@ use super::{
 };
 use crate::{
     body::Body,
+    peer::Peer,
     telemetry::{Metrics, Shed},
 };
 use bytes::BytesMut;
-use futures_util::{future::BoxFuture, task::AtomicWaker};
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-    task::Waker,
-    time::Duration,
-};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Notify,
     time::{Instant, Interval, interval, sleep_until},
 };
 
@@ -46,100 +38,6 @@ pub(crate) struct Origin {
     pub(crate) state: Arc<ConnState>,
     /// The refusal this request stands in for.
     pub(crate) fault: Option<Fault>,
-}
-
-/// What the guard, the driver and the requests of one connection tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct ConnState {
-    active: AtomicUsize,
-    quiet: AtomicWaker,
-    served: AtomicU64,
-    refused: OnceLock<(u64, Fault)>,
-    flooded: AtomicBool,
-    flood: Notify,
-    streams: Mutex<Vec<Weak<Progress>>>,
-}
-
-/// A running request; dropping it ends it.
-#[derive(Debug)]
-pub(crate) struct Active(Arc<ConnState>);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        if self.0.active.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // From now on the connection is idle, and the guard has to start its clock.
-            self.0.quiet.wake();
-        }
-    }
-}
-
-impl ConnState {
-    /// Running requests.
-    pub(crate) fn active(&self) -> usize {
-        self.active.load(Ordering::Relaxed)
-    }
-
-    /// Whether no request is running; when one is, the waker is woken at its end.
-    pub(crate) fn is_quiet(&self, waker: &Waker) -> bool {
-        self.quiet.register(waker);
-        self.active.load(Ordering::Acquire) == 0
-    }
-
-    /// Starts a request.
-    pub(crate) fn enter(self: &Arc<Self>) -> Active {
-        self.active.fetch_add(1, Ordering::Relaxed);
-        Active(Arc::clone(self))
-    }
-
-    /// The head with that number is refused; it is the connection's last.
-    pub(crate) fn refuse(&self, number: u64, fault: Fault) {
-        let _ = self.refused.set((number, fault));
-    }
-
-    /// The next request's number, and the refusal it stands in for.
-    fn next(&self) -> Option<Fault> {
-        let number = self.served.fetch_add(1, Ordering::Relaxed);
-        self.refused.get().filter(|(refused, _)| *refused == number).map(|(_, fault)| *fault)
-    }
-
-    /// The peer floods us with control frames.
-    pub(crate) fn flooded(&self) {
-        if !self.flooded.swap(true, Ordering::Relaxed) {
-            self.flood.notify_one();
-        }
-    }
-
-    /// Watches an answer's body for a reader that stalls.
-    pub(crate) fn watch(&self) -> Arc<Progress> {
-        let progress = Arc::new(Progress(Mutex::new(None)));
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if streams.len() >= 64 {
-            streams.retain(|stream| stream.strong_count() > 0);
-        }
-        streams.push(Arc::downgrade(&progress));
-        progress
-    }
-
-    fn longest_stall(&self) -> Duration {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.retain(|stream| stream.strong_count() > 0);
-        streams.iter().filter_map(Weak::upgrade).map(|stream| stream.stalled_for()).max().unwrap_or_default()
-    }
-}
-
-/// When an HTTP/2 answer's body last handed a frame out without having been asked again.
-#[derive(Debug)]
-pub(crate) struct Progress(Mutex<Option<Instant>>);
-
-impl Progress {
-    /// The body was polled; `handed` says whether it gave a frame.
-    pub(crate) fn mark(&self, handed: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = handed.then(Instant::now);
-    }
-
-    fn stalled_for(&self) -> Duration {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).map_or(Duration::ZERO, |since| since.elapsed())
-    }
 }
 
 /// What all connections of a listener share.
@@ -239,7 +137,7 @@ async fn http2<IO>(
     let served = Arc::clone(&state);
     let service = service_fn(move |request| {
         let origin = Origin { peer, fault: None, state: Arc::clone(&served) };
-        served.served.fetch_add(1, Ordering::Relaxed);
+        served.count_request();
         let answer = stack(request, origin);
         async move { Ok::<_, Infallible>(answer.await) }
     });
@@ -252,7 +150,7 @@ async fn http2<IO>(
             _ = connection.as_mut() => return,
             () = closing.as_mut(), if !clocks.closing => true,
             () = aborted.as_mut() => return,
-            () = state.flood.notified() => {
+            () = state.flood_reported() => {
                 common.metrics.shed(Shed::Http2Flood);
                 clocks.cut_after(Duration::from_secs(1));
                 false
@@ -307,7 +205,7 @@ impl Clocks {
         if state.longest_stall() >= self.write_idle {
             return Tick::Cut;
         }
-        let served = state.served.load(Ordering::Relaxed);
+        let served = state.served();
         if state.active() > 0 || served != self.quiet_since.1 {
             self.quiet_since = (Instant::now(), served);
         } else if self.quiet_since.0.elapsed() >= self.idle && !self.closing {

@@ -1,15 +1,16 @@
 //! Accepting connections, up to a limit, until told to stop.
 
 use super::{
-    Handler, Lifecycle, Options, Peer, Stage,
+    Handler, Lifecycle, Options, Stage,
     connection::{self, Common},
     layers::{self, Context},
     tls::{ServerTls, TlsError},
 };
 use crate::{
     outcome::Code,
+    peer::Peer,
     problem::Problem,
-    server::RequestId,
+    request_id::RequestId,
     telemetry::{Metrics, Shed},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -6,27 +6,21 @@
 //!
 //! The server runs in-process too: [`Server::bind`] with any closure as handler, which is how the tests drive it.
 
-pub mod admin;
 pub(crate) mod connection;
+pub(crate) mod connection_state;
 mod handler;
 pub mod layers;
 mod lifecycle;
 mod listener;
 mod options;
-mod peer;
 mod request_body;
-mod request_id;
-pub mod serve;
-mod settings;
-mod signals;
 mod tls;
 mod tracked;
 pub(crate) mod wire;
 
+pub use crate::peer::Peer;
 pub use handler::Handler;
 pub use lifecycle::{Lifecycle, Stage};
+pub(crate) use listener::Reconfigure;
 pub use listener::{Server, StartError};
 pub use options::{AllowedHost, Drain, Limits, Options, Timeouts, TlsFiles};
-pub use peer::Peer;
-pub use request_id::RequestId;
-pub use serve::{ReloadError, Reloader, ServeParts, serve};

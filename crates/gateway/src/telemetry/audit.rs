@@ -1,7 +1,7 @@
 //! The audit log: a stream of its own, one JSON object a line. It names the user; it never holds a token.
 
 use super::{json::Object, sink::LineSink};
-use crate::server::{RequestId, admin::Selector};
+use crate::{request_id::RequestId, selector::Selector};
 use http::Method;
 use serde::Serialize;
 use std::{cell::RefCell, fmt};

@@ -2,7 +2,7 @@
 //!
 //! Not a span: without a collector spans would be kept for nothing but this.
 
-use crate::server::RequestId;
+use crate::request_id::RequestId;
 
 tokio::task_local! {
     static CURRENT: RequestId;

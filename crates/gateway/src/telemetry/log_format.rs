@@ -196,7 +196,7 @@ fn word(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{server::RequestId, telemetry::sink::Target};
+    use crate::{request_id::RequestId, telemetry::sink::Target};
     use std::sync::Arc;
     use tracing_subscriber::layer::SubscriberExt as _;
 

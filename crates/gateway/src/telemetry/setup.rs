@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{self, AuditSink, Settings},
-    server::RequestId,
+    request_id::RequestId,
 };
 use opentelemetry::{Key, KeyValue, trace::TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};

@@ -3,15 +3,13 @@
 use crate::wire_support::{Answer, converse};
 use futures_util::future::BoxFuture;
 use gateway::{
+    admin::{
+        Admin, AdminParts, BlockEntry, BlockRequest, Check, CheckStatus, Operations, Reach, Readiness,
+        ReloadError, Selector,
+    },
     outcome::Code,
     problem::Problem,
-    server::{
-        Lifecycle, Options, ReloadError, Server, Stage,
-        admin::{
-            Admin, AdminParts, BlockEntry, BlockRequest, Check, CheckStatus, Operations, Reach, Readiness,
-            Selector,
-        },
-    },
+    server::{Lifecycle, Options, Server, Stage},
     telemetry::{Audit, Metrics},
 };
 use std::{

@@ -1,6 +1,6 @@
 //! The gateway's own routes.
 
-use gateway::server::admin::{BlockRequest, Operations, Selector};
+use gateway::admin::{BlockRequest, Operations, Selector};
 use reqwest::Method;
 use sandbox::Server;
 

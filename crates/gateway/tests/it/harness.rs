@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
-use gateway::app::App;
 use gateway::config::Settings;
 use gateway::server::{Lifecycle, Server, Stage};
+use gateway::state::App;
 use gateway::telemetry::{Audit, Metrics};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Method, RequestBuilder};

@@ -262,8 +262,8 @@ async fn tm_s08_a_management_token_that_can_do_more_is_said_at_start_and_in_read
 #[tokio::test]
 async fn tm_s01_nothing_that_can_be_printed_of_the_settings_shows_a_secret() {
     use gateway::{
-        app::App,
         config::Settings,
+        state::App,
         telemetry::{Audit, Metrics},
     };
     let text = r#"

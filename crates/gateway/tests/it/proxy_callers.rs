@@ -64,18 +64,18 @@ async fn a_tenant_that_is_down_is_503_and_warm_users_notice_nothing() {
     let cold = rig.get("/proxy/github/user", BEN).await;
     assert_eq!(cold.outcome(), (503, "tenant-unavailable".into()), "{:?}", cold.json());
     assert!(!cold.header("retry-after").is_empty());
-    assert_eq!(rig.app.readiness().status, gateway::server::admin::ReadyStatus::NotReady);
+    assert_eq!(rig.app.readiness().status, gateway::admin::ReadyStatus::NotReady);
     rig.sandbox.faults().bring_up(Server::Tenant);
     let rig = {
         rig.finish();
         Rig::start("").await
     };
     rig.app.warm().await;
-    assert_eq!(rig.app.readiness().status, gateway::server::admin::ReadyStatus::Ready);
+    assert_eq!(rig.app.readiness().status, gateway::admin::ReadyStatus::Ready);
     assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
     rig.sandbox.faults().take_down(Server::Tenant);
     assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
-    assert_eq!(rig.app.readiness().status, gateway::server::admin::ReadyStatus::Ready);
+    assert_eq!(rig.app.readiness().status, gateway::admin::ReadyStatus::Ready);
     rig.finish();
 }
 

@@ -4,13 +4,10 @@ use crate::wire_support::{Answer, Seen, converse, echo};
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use gateway::{
+    admin::{BlockEntry, BlockRequest, Operations, Reach, Readiness, ReloadError, Selector},
     problem::Problem,
-    server::{
-        AllowedHost, Drain, Lifecycle, Options, ReloadError, ServeParts, Stage,
-        admin::{BlockEntry, BlockRequest, Operations, Reach, Readiness, Selector},
-        serve,
-        serve::Listening,
-    },
+    serve::{Listening, ServeParts, serve},
+    server::{AllowedHost, Drain, Lifecycle, Options, Stage},
     telemetry::Telemetry,
 };
 use std::{

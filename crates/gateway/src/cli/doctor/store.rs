@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::{super::ask, Report};
 use crate::{
-    app::orders_of,
     config::{SecretSource, Settings, StoreKind},
+    fleet::record_name,
 };
 
 /// The longest the doctor looks through a store.
@@ -105,7 +105,7 @@ async fn redis(url: &SecretString, ring: KeyRing, tenant: &str, report: &mut Rep
 
 /// Whether our keys open the record of blocks and logouts, and every grant.
 async fn grants<S: GrantStore + RecordStore>(store: &S, tenant: &str, report: &mut Report) {
-    if let Err(error) = store.read(&orders_of(tenant), None).await
+    if let Err(error) = store.read(&record_name(tenant), None).await
         && error.is_damaged()
     {
         return report.fail("store-keys", error.to_string(), DAMAGED);

@@ -6,8 +6,8 @@ use idp_adapters::Kind;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Asked, PlanParts, ProviderPlan};
-use crate::policy::Policy;
+use crate::provider::plan::{Asked, PlanParts, ProviderPlan};
+use crate::provider::policy::Policy;
 use crate::proxy::links::LinkBase;
 
 fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {

@@ -4,8 +4,8 @@ use http::Method;
 use idp_adapters::Kind;
 
 use super::*;
-use crate::plan::{Asked, PlanParts};
-use crate::policy::{Access, Policy};
+use crate::provider::plan::{Asked, PlanParts};
+use crate::provider::policy::{Access, Policy};
 
 fn links(
     kind: Kind,

@@ -2,8 +2,10 @@
 
 use crate::{
     body::{Body, RequestBodyFault},
+    peer::Peer,
     problem::{Problem, Rendering, Surface},
-    server::{Options, Peer, RequestId},
+    request_id::RequestId,
+    server::Options,
 };
 use http::{HeaderMap, Response, Uri, Version, header};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

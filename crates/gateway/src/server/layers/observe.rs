@@ -3,11 +3,8 @@
 use super::{Context, exchange::Exchange};
 use crate::{
     body::{Body, boxed},
-    server::{
-        Peer,
-        connection::{Active, Origin},
-        tracked::Tracked,
-    },
+    peer::Peer,
+    server::{connection::Origin, connection_state::Active, tracked::Tracked},
     telemetry::{
         Metrics, SPANS, ServerRequest, Summary, current,
         labels::{method_label, version_label},
@@ -91,7 +88,7 @@ where
             // Held across the wait: a client that leaves drops it, and the request is still accounted for.
             let mut record = record;
             let Ok(mut response) = answer.await;
-            response.headers_mut().insert(crate::problem::X_REQUEST_ID, exchange.id.header());
+            response.headers_mut().insert(crate::headers::X_REQUEST_ID, exchange.id.header());
             record.answered(&mut response);
             Ok(response.map(|body| boxed(Tracked::new(body, record, progress))))
         })

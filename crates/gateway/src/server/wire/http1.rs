@@ -10,7 +10,7 @@ use super::{
     head::{HeadLimits, Scanner},
     timer::Deadline,
 };
-use crate::server::connection::ConnState;
+use crate::server::connection_state::ConnState;
 use bytes::{Buf as _, BytesMut};
 use std::{
     io,

@@ -4,7 +4,7 @@ use super::{
     frames::{Meter, Verdict, calm_down},
     timer::Deadline,
 };
-use crate::server::connection::ConnState;
+use crate::server::connection_state::ConnState;
 use bytes::{Buf as _, BytesMut};
 use std::{
     io,

@@ -1,0 +1,255 @@
+//! From settings to a running application.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mgmt_auth::Tenant;
+use token_broker::Broker;
+use user_store::UserStore;
+
+use super::convert;
+use super::keys::TenantKeys;
+use super::start_error::StartError;
+use crate::caller::{Rules, Verifier};
+use crate::config::{ProviderSettings, Settings, Source};
+use crate::console::Console;
+use crate::cors::Cors;
+use crate::provider::plan::{PlanParts, ProviderPlan};
+use crate::provider::{ProviderRuntime, SecretFile};
+use crate::route::VirtualHosts;
+use crate::state::{App, Asked, Fingerprint, Quotas};
+use crate::stores::Stores;
+use crate::telemetry::{Audit, Metrics, ProviderLabel};
+use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
+
+/// How long a call waits for its turn at the Management API: for a caller, and behind.
+const CALLER_WAIT: Duration = Duration::from_secs(10);
+const BACKGROUND_WAIT: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Opens the configured store and composes the application. Nothing else is asked yet; [`App::warm`] does that.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or a part cannot be built from these settings.
+    pub async fn new(settings: &Settings, metrics: Metrics, audit: Audit) -> Result<Self, StartError> {
+        Self::over(settings, Stores::open(settings).await?, metrics, audit)
+    }
+
+    /// Composes the application over a store that is open already.
+    ///
+    /// # Errors
+    /// A part cannot be built from these settings.
+    pub fn over(
+        settings: &Settings,
+        stores: Arc<Stores>,
+        metrics: Metrics,
+        audit: Audit,
+    ) -> Result<Self, StartError> {
+        Self::compose(settings, stores, metrics, audit, None)
+    }
+
+    /// Composes the application that takes the place of this one. What is known of the tenant and its users stays, as far as
+    /// their settings do: a reload costs nobody a look-up, and does no harm while the tenant is down.
+    ///
+    /// # Errors
+    /// A part cannot be built from these settings.
+    pub fn successor(&self, settings: &Settings, stores: Arc<Stores>) -> Result<Self, StartError> {
+        Self::compose(settings, stores, self.metrics.clone(), self.audit.clone(), Some(self))
+    }
+
+    fn compose(
+        settings: &Settings,
+        stores: Arc<Stores>,
+        metrics: Metrics,
+        audit: Audit,
+        before: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        let origin = Fingerprint::of(settings, &stores);
+        let known = before.filter(|before| before.origin.is_same_tenant(&origin));
+        let (tenant, users) = roots(settings, &stores, &origin, known)?;
+        stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
+        let tls = upstream::tls_config()?;
+        let timeouts = upstream_timeouts(settings);
+        let mut broker = Broker::builder(tenant.clone(), users.clone())
+            .store(Arc::clone(&stores.grants))
+            .errands(stores.errands.clone())
+            .cache_ttl(settings.users.cache_ttl)
+            .negative_ttl(settings.users.negative_ttl)
+            .capacity(settings.users.capacity);
+        if let Some(redis) = &stores.redis {
+            broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
+        }
+        if let Some(vault) = vault(settings) {
+            broker = broker.vault(vault);
+        }
+        let mut providers = HashMap::new();
+        let mut hosts = VirtualHosts::default();
+        for (name, entry) in &settings.providers {
+            let runtime = provider(name, entry, tls.clone(), timeouts)?;
+            metrics.provider(&runtime.label);
+            broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
+            for (public, host) in &entry.hosts {
+                hosts.insert(public, Arc::clone(&runtime.name), host);
+            }
+            providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
+        }
+        let scopes = convert::scopes(settings);
+        Ok(Self {
+            console: Console::new(settings, &scopes),
+            verifier: verifier(settings, &tenant, &stores),
+            broker: broker.build()?,
+            tenant,
+            metrics,
+            audit,
+            stores,
+            explained: before.map(|before| Arc::clone(&before.explained)).unwrap_or_default(),
+            asked: Asked::default(),
+            replay_limit: settings.server.limits.replay.as_usize(),
+            send_trace_context: settings.telemetry.send_trace_context,
+            public_url: settings.server.public_url.clone(),
+            hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
+            scopes,
+            logout_enabled: !settings.logout.client_ids.is_empty(),
+            providers,
+            hosts,
+            cors: Cors::new(&settings.cors.origins, settings.cors.max_age),
+            quotas: Quotas::new(&settings.quotas),
+            vault_audience: uses_vault(settings).then(|| vault_audience(settings)).flatten(),
+            allow_excess_scopes: settings.tenant.allow_excess_scopes,
+            was_ready: known.map(|known| known.was_ready.load(Ordering::Relaxed)).unwrap_or_default().into(),
+            users,
+            origin,
+        })
+    }
+}
+
+fn upstream_timeouts(settings: &Settings) -> UpstreamTimeouts {
+    let own = &settings.server.timeouts;
+    UpstreamTimeouts { connect: own.connect, response: own.response, idle: own.upstream_idle }
+}
+
+/// The tenant and its users: those of the application before this one, as far as nothing about them is new.
+fn roots(
+    settings: &Settings,
+    stores: &Stores,
+    origin: &Fingerprint,
+    known: Option<&App>,
+) -> Result<(Tenant, UserStore), StartError> {
+    let tenant = match known {
+        Some(known) => known.tenant.clone(),
+        None => tenant(settings, stores)?,
+    };
+    let users = match known.filter(|known| known.origin == *origin) {
+        Some(known) => known.users.clone(),
+        None => users(settings, &tenant, stores),
+    };
+    Ok((tenant, users))
+}
+
+/// User records, shared with whoever shares the store.
+fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
+    let mut users = UserStore::builder(tenant.clone());
+    if let Some(redis) = &stores.redis {
+        users = users.shared(Arc::clone(redis) as Arc<dyn user_store::SharedUserStore>);
+    }
+    users
+        .cache_ttl(settings.users.cache_ttl)
+        .stale_ttl(settings.users.stale_ttl)
+        .negative_ttl(settings.users.negative_ttl)
+        .capacity(settings.users.capacity)
+        .build()
+}
+
+/// Verification that shares used ids and logout marks with whoever shares the store.
+fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
+    let rules = Rules { nonce_key: Some(stores.nonce_key), ..convert::rules(settings) };
+    let keys = Arc::new(TenantKeys(tenant.clone()));
+    Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
+}
+
+fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
+    let own = &settings.tenant;
+    let credentials =
+        own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
+    let keys = &settings.callers.keys;
+    let mut builder = Tenant::builder(&own.domain);
+    if let Some(redis) = &stores.redis {
+        builder = builder.token_store(Arc::clone(redis) as Arc<dyn mgmt_auth::SharedTokenStore>);
+    }
+    builder
+        .base_url(own.base_url.clone())
+        .audience(own.audience.clone())
+        .credentials(convert::credentials(credentials))
+        .connect_timeout(settings.server.timeouts.connect)
+        // Nobody waits for the allowance longer than for a provider.
+        .longest_waits(settings.server.timeouts.response.min(CALLER_WAIT), BACKGROUND_WAIT)
+        .keys(mgmt_auth::KeyPolicy { max_age: keys.max_age, cooldown: keys.cooldown, stale: keys.stale })
+        .build()
+        .map_err(|error| StartError::Tenant(error.to_string()))
+}
+
+fn uses_vault(settings: &Settings) -> bool {
+    settings.providers.values().any(|provider| provider.source.contains(&Source::Vault))
+}
+
+fn vault_audience(settings: &Settings) -> Option<String> {
+    settings.vault.as_ref().map(|vault| vault.audience.clone())
+}
+
+fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {
+    let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
+    let credentials = own.credentials().or_else(|| settings.tenant.credentials())?;
+    Some(token_broker::VaultSettings::new(convert::credentials(credentials), own.audience.clone()))
+}
+
+fn provider(
+    name: &str,
+    entry: &ProviderSettings,
+    tls: rustls::ClientConfig,
+    timeouts: UpstreamTimeouts,
+) -> Result<ProviderRuntime, StartError> {
+    let adapter = convert::adapter(entry)?;
+    let endpoints = adapter.endpoints(Some(&entry.base_url));
+    let profile_url = entry.profile_url.clone().or_else(|| endpoints.profile_url?.parse().ok());
+    let plan = ProviderPlan::new(PlanParts {
+        adapter,
+        base_url: Some(&entry.base_url),
+        upstreams: &entry.upstreams,
+        encoded_slash: Some(entry.encoded_slash),
+        policy: convert::policy(entry)?,
+    });
+    let plan = plan.ok_or_else(|| StartError::Provider {
+        name: name.to_owned(),
+        detail: "base_url or upstreams is no http(s) origin".to_owned(),
+    })?;
+    let secret = config_secret(entry);
+    Ok(ProviderRuntime {
+        name: name.into(),
+        label: ProviderLabel::configured(name, &entry.base_url),
+        plan: Arc::new(plan),
+        client: UpstreamClient::new(tls, timeouts, entry.max_in_flight, entry.allow_private_network),
+        redirects: convert::redirects(entry.redirects),
+        drop_capabilities: entry.capability_urls == crate::config::CapabilityUrls::Drop,
+        virtual_hosts: entry
+            .hosts
+            .iter()
+            .map(|(public, host)| (public.to_ascii_lowercase(), host.to_ascii_lowercase()))
+            .collect(),
+        disconnect_scope: entry.disconnect_scope.clone(),
+        profile_url,
+        connections: entry.connections.clone(),
+        uses_vault: entry.source.contains(&Source::Vault),
+        secret,
+    })
+}
+
+fn config_secret(entry: &ProviderSettings) -> Option<SecretFile> {
+    let source = crate::config::SecretSource::from_pair(
+        entry.client_secret.as_ref(),
+        entry.client_secret_file.as_deref(),
+    )?;
+    // Only Facebook wants a proof of the secret with every call; for the others it is never read here.
+    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| SecretFile::new(source))
+}

@@ -1,0 +1,150 @@
+//! From settings to the parts' own types. One function per part, no rules of its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use idp_adapters::Adapter;
+use mgmt_auth as tenant;
+use token_broker as broker;
+
+use super::start_error::StartError;
+use crate::caller::{Algorithm, Authorization, Dpop, Rules};
+use crate::config::{self, ProviderSettings, Settings};
+use crate::provider::Redirects;
+use crate::provider::policy::{Access, Policy, Rule};
+
+/// A secret's source.
+pub(super) fn secret(source: config::SecretSource) -> tenant::SecretSource {
+    match source {
+        config::SecretSource::Inline(secret) => tenant::SecretSource::Inline(secret),
+        config::SecretSource::File(path) => tenant::SecretSource::File(path),
+    }
+}
+
+/// A client's credentials.
+pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCredentials {
+    let auth = match own.auth {
+        config::ClientAuth::SecretPost(source) => tenant::ClientAuth::SecretPost(secret(source)),
+        config::ClientAuth::SecretBasic(source) => tenant::ClientAuth::SecretBasic(secret(source)),
+        config::ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => tenant::ClientAuth::PrivateKeyJwt {
+            key: secret(key),
+            key_id,
+            algorithm: match algorithm {
+                config::AssertionAlgorithm::RS256 => tenant::AssertionAlgorithm::RS256,
+                config::AssertionAlgorithm::RS384 => tenant::AssertionAlgorithm::RS384,
+                config::AssertionAlgorithm::PS256 => tenant::AssertionAlgorithm::PS256,
+            },
+        },
+    };
+    tenant::ClientCredentials { client_id: own.client_id, auth }
+}
+
+/// What caller tokens must look like.
+pub(super) fn rules(settings: &Settings) -> Rules {
+    let callers = &settings.callers;
+    let hosts = settings.providers.values().flat_map(|provider| provider.hosts.keys());
+    let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+    Rules {
+        audience: callers.audience.iter().map(|text| text.as_str().into()).collect(),
+        issuers: callers.issuers.iter().map(|text| text.as_str().into()).collect(),
+        algorithms: callers
+            .algorithms
+            .iter()
+            .map(|algorithm| match algorithm {
+                config::CallerAlgorithm::RS256 => Algorithm::Rs256,
+                config::CallerAlgorithm::PS256 => Algorithm::Ps256,
+            })
+            .collect(),
+        leeway: callers.leeway,
+        max_lifetime: callers.max_lifetime,
+        authorization: match callers.authorization {
+            config::Authorization::Scope => Authorization::Scope,
+            config::Authorization::Permissions => Authorization::Permissions,
+        },
+        clients: callers.clients.iter().cloned().collect(),
+        organizations: callers.organizations.iter().cloned().collect(),
+        dpop: match callers.dpop {
+            config::Dpop::Off => Dpop::Off,
+            config::Dpop::Allow => Dpop::Allow,
+            config::Dpop::Require => Dpop::Require,
+        },
+        dpop_nonce: callers.dpop_nonce,
+        public_url: settings.server.public_url.clone(),
+        virtual_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
+        logout_clients: settings.logout.client_ids.clone(),
+        ..Rules::new(&first(&callers.audience), &first(&callers.issuers))
+    }
+}
+
+/// An entry's adapter.
+pub(super) fn adapter(settings: &ProviderSettings) -> Result<Arc<dyn Adapter>, StartError> {
+    let bad = |error: serde_json::Error| StartError::Provider {
+        name: settings.name.clone(),
+        detail: error.to_string(),
+    };
+    settings.make_adapter().map_err(bad)
+}
+
+/// An entry's access and rules; the generic adapter's deny list comes first.
+pub(super) fn policy(settings: &ProviderSettings) -> Result<Policy, StartError> {
+    let bad = |error: crate::provider::policy::BadRule| StartError::Provider {
+        name: settings.name.clone(),
+        detail: error.to_string(),
+    };
+    let denied = settings
+        .oauth2
+        .deny
+        .iter()
+        .map(|deny| Rule::new(&deny.methods, std::slice::from_ref(&deny.path), false, None).map_err(bad));
+    let ruled = settings.rules.iter().map(|rule| {
+        Rule::new(&rule.methods, &rule.paths, rule.allow, rule.require_scope.clone()).map_err(bad)
+    });
+    Ok(Policy {
+        access: match settings.access {
+            config::Access::Read => Access::Read,
+            config::Access::Full => Access::Full,
+            config::Access::Rules => Access::Rules,
+        },
+        denied: denied.collect::<Result<_, _>>()?,
+        rules: ruled.collect::<Result<_, _>>()?,
+    })
+}
+
+/// An entry as the broker sees it.
+pub(super) fn broker_provider(settings: &ProviderSettings, adapter: Arc<dyn Adapter>) -> broker::Provider {
+    let mut provider = broker::Provider::new(&*settings.name, adapter);
+    provider.connections.clone_from(&settings.connections);
+    provider.sources = settings
+        .source
+        .iter()
+        .map(|source| match source {
+            config::Source::Identities => broker::Source::Identities,
+            config::Source::Vault => broker::Source::Vault,
+        })
+        .collect();
+    provider.credentials = settings.credentials().map(credentials);
+    provider.refresh = settings.refresh;
+    provider.base_url = Some(settings.base_url.clone());
+    provider.token_url.clone_from(&settings.token_url);
+    provider.revoke_url.clone_from(&settings.revoke_url);
+    provider.allow_rotation_in_memory = settings.allow_rotation_in_memory;
+    provider
+}
+
+/// `redirects`.
+pub(super) fn redirects(own: config::Redirects) -> Redirects {
+    match own {
+        config::Redirects::Follow => Redirects::Follow,
+        config::Redirects::Block => Redirects::Block,
+        config::Redirects::Pass => Redirects::Pass,
+    }
+}
+
+/// Every scope that some rule asks for.
+pub(super) fn scopes(settings: &Settings) -> BTreeSet<String> {
+    let of_provider = |provider: &ProviderSettings| {
+        let ruled = provider.rules.iter().filter_map(|rule| rule.require_scope.clone());
+        ruled.chain(provider.disconnect_scope.clone()).collect::<Vec<_>>()
+    };
+    settings.providers.values().flat_map(of_provider).collect()
+}

@@ -1,0 +1,11 @@
+//! Composition: from settings to the running application, and its replacement on a reload.
+
+mod build;
+mod convert;
+mod keys;
+mod options;
+mod reload;
+mod start_error;
+
+pub(crate) use self::reload::{Running, digest};
+pub use self::start_error::StartError;

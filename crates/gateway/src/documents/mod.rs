@@ -1,0 +1,32 @@
+//! What the gateway says about itself: RFC 9728 metadata, OpenAPI, a page to read.
+
+mod openapi;
+
+use http::header::CONTENT_SECURITY_POLICY;
+use http::{HeaderValue, Response};
+
+use crate::body::Body;
+use crate::caller;
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::{App, RequestContext};
+
+/// `GET /.well-known/oauth-protected-resource`.
+pub(crate) fn resource_metadata(app: &App, context: &RequestContext<'_>) -> Result<Response<Body>, Problem> {
+    let resource = context.public_address(app);
+    reply::json(&caller::resource_metadata(app.verifier.rules(), &resource, &app.scopes))
+}
+
+/// `GET /openapi.json`.
+pub(crate) fn openapi(app: &App, context: &RequestContext<'_>) -> Result<Response<Body>, Problem> {
+    reply::json(&openapi::document(&context.public_address(app)))
+}
+
+/// `GET /docs`: the same for reading, without scripts.
+pub(crate) fn docs() -> Result<Response<Body>, Problem> {
+    let mut response = reply::document("text/html; charset=utf-8", openapi::page().into_bytes());
+    let policy =
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}

@@ -1,0 +1,355 @@
+//! The record of standing orders, kept whole in every replica: read again on a message and every second.
+//!
+//! A message only says 'read again'. While the store is down the last copy serves, and orders given here count here at
+//! once and for the others when it is back. A store that has lost the record, or gone back to an older one, gets it back.
+
+mod blocks;
+mod record;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use token_broker::{Durability, Reading, RecordStore, StoreError, Swap};
+
+use self::blocks::Block;
+pub use self::blocks::{BlockEntry, Reach};
+pub(crate) use self::record::{Forget, Past};
+use self::record::{Order, Orders};
+use crate::caller::LogoutMarks;
+use crate::problem::Problem;
+use crate::selector::{BlockRequest, Selector};
+
+/// The record's name in the store. Two tenants in one store are two fleets.
+pub(crate) fn record_name(tenant: &str) -> String {
+    format!("orders/1/{tenant}")
+}
+
+/// How old a copy may get.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The same where nobody else writes.
+const LONG_PERIOD: Duration = Duration::from_secs(30);
+/// Seconds by which a token may outlive its allowed life: leeway, clocks that differ.
+const SLACK: u64 = 3600;
+/// Attempts at a write that others keep overtaking.
+const ATTEMPTS: usize = 16;
+
+/// The standing orders of this process, and of all that share its store. Outlives reloads.
+pub(crate) struct Fleet {
+    record: Option<Arc<dyn RecordStore>>,
+    name: String,
+    /// What is obeyed: the store's copy with our own unwritten orders carried out on it.
+    standing: ArcSwap<Orders>,
+    marks: LogoutMarks,
+    state: Mutex<State>,
+    /// One conversation with the store at a time.
+    talking: tokio::sync::Mutex<()>,
+    /// Tells this process from the others.
+    own: u64,
+    /// Seconds for which a logout is kept.
+    logout: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// The store's copy and its version.
+    copy: Orders,
+    version: Option<u64>,
+    /// Orders that the store has not taken yet.
+    pending: Vec<Order>,
+    /// Up to which entry this process has forgotten what was to be forgotten.
+    obeyed: u64,
+    /// Why the last conversation failed.
+    failure: Option<String>,
+}
+
+/// What can be said about the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The copy is at most a second or two old.
+    Current,
+    /// The store does not answer; the last copy serves.
+    Old(String),
+    /// It was never read.
+    Unread(String),
+}
+
+impl Fleet {
+    /// Orders for this process alone, gone with it.
+    pub(crate) fn alone() -> Self {
+        Self::new(None, String::new())
+    }
+
+    /// A tenant's orders, kept in a store.
+    pub(crate) fn kept(record: Arc<dyn RecordStore>, tenant: &str) -> Self {
+        Self::new(Some(record), record_name(tenant))
+    }
+
+    fn new(record: Option<Arc<dyn RecordStore>>, name: String) -> Self {
+        let mut own = [0; 8];
+        // Without randomness a replica at worst does again what it has done.
+        let _ = getrandom::fill(&mut own);
+        Self {
+            record,
+            name,
+            standing: ArcSwap::default(),
+            marks: LogoutMarks::default(),
+            state: Mutex::default(),
+            talking: tokio::sync::Mutex::default(),
+            own: u64::from_ne_bytes(own),
+            logout: AtomicU64::new(crate::caller::MAX_LIFETIME.as_secs() + SLACK),
+        }
+    }
+
+    /// Keeps logouts as long as a token can live (`callers.max_lifetime`) that was issued before them.
+    pub(crate) fn keep_logouts_for(&self, life: Duration) {
+        self.logout.store(life.as_secs().saturating_add(SLACK), Ordering::Relaxed);
+    }
+
+    /// Takes over what stood in another record.
+    pub(crate) fn inherit(&self, other: &Self) {
+        self.state().pending.extend(other.standing.load().standing());
+        self.show();
+    }
+
+    /// The logout marks that verification obeys.
+    pub(crate) fn marks(&self) -> &LogoutMarks {
+        &self.marks
+    }
+
+    /// Refuses what is blocked. Looked at on every request, after caches.
+    pub(crate) fn check(
+        &self,
+        user: &str,
+        provider: Option<&str>,
+        connection: Option<&str>,
+    ) -> Result<(), Problem> {
+        blocks::check(&self.standing.load().blocks, user, provider, connection)
+    }
+
+    /// The blocks in force.
+    pub(crate) fn entries(&self) -> Vec<BlockEntry> {
+        let now = SystemTime::now();
+        let standing = self.standing.load();
+        standing.blocks.iter().filter(|block| block.is_in_force(now)).map(Block::entry).collect()
+    }
+
+    /// Adds a block; the same selector again replaces it.
+    pub(crate) async fn block(&self, request: BlockRequest) -> Reach {
+        self.give(Order::Block(Block::new(request, SystemTime::now()))).await
+    }
+
+    /// Lifts the block with exactly this selector.
+    pub(crate) async fn lift(&self, selector: Selector) -> Reach {
+        self.give(Order::Lift(selector.into())).await
+    }
+
+    /// Refuses the user's older tokens everywhere, and makes the others forget the user.
+    pub(crate) async fn log_out(&self, user: &str, until: SystemTime) -> Reach {
+        self.give(Order::LogOut(user.to_owned(), until)).await
+    }
+
+    /// Makes the others forget what is cached.
+    pub(crate) async fn forget(&self, selector: Selector) -> Reach {
+        self.give(Order::Forget(selector.into())).await
+    }
+
+    /// Makes the others read a user's grants again.
+    pub(crate) async fn doubt(&self, user: &str) -> Reach {
+        self.give(Order::Doubt(user.to_owned())).await
+    }
+
+    /// Gives an order: obeyed here when this returns, and by the fleet where it says so.
+    async fn give(&self, order: Order) -> Reach {
+        self.state().pending.push(order);
+        self.show();
+        let Some(record) = &self.record else {
+            // There is no store to wait for.
+            self.settle_alone();
+            return Reach::Replica;
+        };
+        let _talking = self.talking.lock().await;
+        match self.flush(&**record).await {
+            Ok(()) if record.durability() == Durability::Fleet => Reach::Fleet,
+            Ok(()) => Reach::Replica,
+            Err(error) => {
+                tracing::error!(event = "order_not_shared", %error, "obeyed here; the store gets it when it answers");
+                self.state().failure = Some(error.to_string());
+                Reach::Replica
+            }
+        }
+    }
+
+    /// Reads the record. The first time whatever was to be forgotten is of no interest: nothing is cached yet.
+    ///
+    /// # Errors
+    /// The store does not answer, or the record cannot be opened.
+    pub(crate) async fn read(&self) -> Result<(), StoreError> {
+        let Some(record) = &self.record else { return Ok(()) };
+        let _talking = self.talking.lock().await;
+        let read = async {
+            self.look(&**record).await?;
+            if self.state().pending.is_empty() { Ok(()) } else { self.flush(&**record).await }
+        }
+        .await;
+        self.state().failure = read.as_ref().err().map(ToString::to_string);
+        read
+    }
+
+    /// Reads again for ever, and has `obey` forget what other replicas were told to forget.
+    pub(crate) async fn follow<'a>(&self, obey: impl Fn(Past) -> BoxFuture<'a, ()> + Send) -> Infallible {
+        let Some(record) = &self.record else { return std::future::pending().await };
+        let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
+        loop {
+            let was_down = self.state().failure.is_some();
+            match self.read().await {
+                Ok(()) if was_down => tracing::info!(event = "store_back", "the store answers again"),
+                Err(error) if !was_down => {
+                    tracing::error!(event = "store_unavailable", %error, "the last copy of blocks and logouts serves");
+                }
+                _ => {}
+            }
+            for past in self.to_obey() {
+                obey(past).await;
+            }
+            // Marks that came with the record end here too, where no logout may ever arrive.
+            self.marks.prune(SystemTime::now(), self.logout_age());
+            let _ = tokio::time::timeout(period, record.wait(&self.name)).await;
+        }
+    }
+
+    /// What can be said about the record.
+    pub(crate) fn standing(&self) -> Standing {
+        let state = self.state();
+        match (&self.record, &state.failure, state.version) {
+            (None, ..) | (_, None, Some(_)) => Standing::Current,
+            (_, Some(failure), Some(_)) => Standing::Old(failure.clone()),
+            (_, failure, None) => {
+                Standing::Unread(failure.clone().unwrap_or_else(|| "not asked yet".to_owned()))
+            }
+        }
+    }
+
+    /// One look at the store, and its copy taken over.
+    async fn look(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
+        let seen = self.state().version;
+        match record.read(&self.name, seen).await? {
+            Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
+                let copy = Orders::decode(&bytes)
+                    .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
+                {
+                    let mut state = self.state();
+                    if seen.is_none() {
+                        state.obeyed = copy.serial();
+                    }
+                    (state.copy, state.version) = (copy, Some(version));
+                }
+                if seen.is_none() {
+                    self.seal_anew(record, version).await;
+                }
+            }
+            // The store has lost the record or an older one has come back: it gets ours.
+            Reading::Found { version, .. } => self.put_back(record, Some(version)).await?,
+            Reading::Absent => self.put_back(record, None).await?,
+            _ => {}
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// Writes the record once as it was read: under the newest key, so that an old one can go although nobody gives orders.
+    async fn seal_anew(&self, record: &dyn RecordStore, version: u64) {
+        if let Err(error) = self.put_back(record, Some(version)).await {
+            tracing::debug!(%error, "the record of blocks and logouts was not sealed anew");
+        }
+    }
+
+    async fn put_back(&self, record: &dyn RecordStore, there: Option<u64>) -> Result<(), StoreError> {
+        let bytes = self.state().copy.encode();
+        // On a conflict somebody else was faster; the next look tells.
+        if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
+            self.state().version = Some(version);
+        }
+        Ok(())
+    }
+
+    /// Writes our orders onto the newest copy.
+    async fn flush(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            if self.state().version.is_none() {
+                self.look(record).await?;
+            }
+            let (next, seen, count) = {
+                let state = self.state();
+                if state.pending.is_empty() {
+                    return Ok(());
+                }
+                (self.carried_out(&state), state.version, state.pending.len())
+            };
+            match record.write(&self.name, seen, &next.encode()).await? {
+                Swap::Done(version) => {
+                    let mut state = self.state();
+                    (state.copy, state.version) = (next, Some(version));
+                    state.pending.drain(..count);
+                    drop(state);
+                    self.show();
+                    return Ok(());
+                }
+                Swap::Conflict => self.look(record).await?,
+            }
+        }
+        Err(StoreError::unavailable("the record of blocks and logouts is written over and over"))
+    }
+
+    fn settle_alone(&self) {
+        let mut state = self.state();
+        state.copy = self.carried_out(&state);
+        state.pending.clear();
+        state.obeyed = state.copy.serial();
+    }
+
+    fn carried_out(&self, state: &State) -> Orders {
+        let mut orders = state.copy.clone();
+        let now = SystemTime::now();
+        let logout = self.logout_age();
+        state.pending.iter().for_each(|order| orders.carry_out(order, self.own, now, logout));
+        orders
+    }
+
+    fn logout_age(&self) -> Duration {
+        Duration::from_secs(self.logout.load(Ordering::Relaxed))
+    }
+
+    /// Lets requests see what is known by now.
+    fn show(&self) {
+        let state = self.state();
+        let orders = self.carried_out(&state);
+        self.marks.merge(orders.logouts());
+        self.standing.store(Arc::new(orders));
+    }
+
+    fn to_obey(&self) -> Vec<Past> {
+        let mut state = self.state();
+        let past = state.copy.to_obey(state.obeyed, self.own);
+        // A store that was emptied begins again at one.
+        state.obeyed = state.copy.serial();
+        past
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet").field("record", &self.record).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

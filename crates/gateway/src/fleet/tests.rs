@@ -1,0 +1,217 @@
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use token_broker::MemoryStore;
+
+use super::Forget;
+use super::*;
+use crate::outcome::Code;
+
+fn selector(user: Option<&str>, connection: Option<&str>, provider: Option<&str>) -> Selector {
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    Selector { user: own(user), connection: own(connection), provider: own(provider), ..Selector::default() }
+}
+
+fn request(selector: &Selector) -> BlockRequest {
+    BlockRequest { selector: selector.clone(), reason: None, duration: None }
+}
+
+fn code(fleet: &Fleet, user: &str, provider: &str, connection: Option<&str>) -> Option<Code> {
+    fleet.check(user, Some(provider), connection).err().map(|problem| problem.code())
+}
+
+#[tokio::test]
+async fn blocks_hit_what_they_name_and_nothing_else() {
+    let fleet = Fleet::alone();
+    let user = selector(Some("auth0|1"), None, None);
+    assert_eq!(fleet.block(request(&user)).await, Reach::Replica);
+    assert_eq!(code(&fleet, "auth0|1", "github", None), Some(Code::UserBlocked));
+    assert_eq!(code(&fleet, "auth0|2", "github", None), None);
+    fleet.lift(user).await;
+    assert_eq!(code(&fleet, "auth0|1", "github", None), None);
+    fleet.block(request(&selector(None, Some("github"), None))).await;
+    assert_eq!(code(&fleet, "auth0|1", "github", None), None, "the connection is not known yet");
+    assert_eq!(code(&fleet, "auth0|1", "github", Some("github")), Some(Code::PolicyDenied));
+    fleet.block(request(&selector(Some("auth0|3"), None, Some("google")))).await;
+    assert_eq!(code(&fleet, "auth0|3", "google", None), Some(Code::PolicyDenied));
+    assert_eq!(code(&fleet, "auth0|3", "github", None), None);
+    assert_eq!(fleet.entries().len(), 2);
+}
+
+#[tokio::test]
+async fn blocks_end() {
+    let fleet = Fleet::alone();
+    let selector = Selector { all: true, ..Selector::default() };
+    let drill = BlockRequest { selector, reason: Some("drill".into()), duration: Some(Duration::ZERO) };
+    fleet.block(drill).await;
+    assert_eq!(code(&fleet, "auth0|1", "github", None), None);
+    assert!(fleet.entries().is_empty());
+}
+
+/// Two replicas over one store; the second one notes what it was to forget.
+#[tokio::test(start_paused = true)]
+async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
+    one.read().await.unwrap();
+    let forgotten = Arc::new(Mutex::new(Vec::new()));
+    let following = {
+        let (two, forgotten) = (two.clone(), forgotten.clone());
+        tokio::spawn(async move {
+            let note = |past: Past| -> BoxFuture<'static, ()> {
+                forgotten.lock().unwrap().push(past.what);
+                Box::pin(std::future::ready(()))
+            };
+            two.follow(note).await;
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let moment = SystemTime::now();
+    one.block(request(&selector(Some("auth0|1"), None, None))).await;
+    one.log_out("auth0|2", moment).await;
+    one.doubt("auth0|3").await;
+    tokio::time::sleep(Duration::from_millis(1900)).await;
+    assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked));
+    assert!(two.marks().refuses("auth0|2", moment - Duration::from_secs(1)));
+    assert!(!two.marks().refuses("auth0|2", moment + Duration::from_secs(2)));
+    let expected = [Forget::Cached(blocks::Target::user("auth0|2")), Forget::Doubted("auth0|3".into())];
+    assert_eq!(*forgotten.lock().unwrap(), expected);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(forgotten.lock().unwrap().len(), 2, "once is enough");
+    two.lift(selector(Some("auth0|1"), None, None)).await;
+    one.read().await.unwrap();
+    assert_eq!(code(&one, "auth0|1", "github", None), None);
+    following.abort();
+}
+
+/// A store that can be down, and can lose everything.
+#[derive(Debug, Default)]
+struct Shaky {
+    store: Mutex<Arc<MemoryStore>>,
+    down: std::sync::atomic::AtomicBool,
+}
+
+impl Shaky {
+    fn current(&self) -> Result<Arc<MemoryStore>, StoreError> {
+        if self.down.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(StoreError::unavailable("down"));
+        }
+        Ok(self.store.lock().unwrap().clone())
+    }
+
+    fn set_down(&self, down: bool) {
+        self.down.store(down, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl RecordStore for Shaky {
+    fn durability(&self) -> Durability {
+        Durability::Fleet
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a str,
+        seen: Option<u64>,
+    ) -> token_broker::BoxFuture<'a, Result<Reading, StoreError>> {
+        Box::pin(async move { self.current()?.read(name, seen).await })
+    }
+
+    fn write<'a>(
+        &'a self,
+        name: &'a str,
+        seen: Option<u64>,
+        bytes: &'a [u8],
+    ) -> token_broker::BoxFuture<'a, Result<Swap, StoreError>> {
+        Box::pin(async move { self.current()?.write(name, seen, bytes).await })
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_keeps_the_last_copy_and_gets_what_it_missed() {
+    let store = Arc::new(Shaky::default());
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
+    store.set_down(true);
+    assert!(two.read().await.is_err());
+    assert!(matches!(two.standing(), Standing::Unread(_)), "a replica that never read it is not ready");
+    store.set_down(false);
+    assert_eq!(one.block(request(&selector(Some("auth0|1"), None, None))).await, Reach::Fleet);
+    two.read().await.unwrap();
+    assert_eq!(two.standing(), Standing::Current);
+    store.set_down(true);
+    assert_eq!(one.block(request(&selector(Some("auth0|2"), None, None))).await, Reach::Replica);
+    assert_eq!(code(&one, "auth0|2", "github", None), Some(Code::UserBlocked), "obeyed here at once");
+    assert!(two.read().await.is_err());
+    assert!(matches!(two.standing(), Standing::Old(_)));
+    assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked), "the last copy serves");
+    store.set_down(false);
+    one.read().await.unwrap();
+    two.read().await.unwrap();
+    assert_eq!(
+        code(&two, "auth0|2", "github", None),
+        Some(Code::UserBlocked),
+        "the store got what it missed"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_lost_the_record_gets_it_back() {
+    let store = Arc::new(Shaky::default());
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
+    one.block(request(&selector(Some("auth0|1"), None, None))).await;
+    *store.store.lock().unwrap() = Arc::default();
+    one.read().await.unwrap();
+    two.read().await.unwrap();
+    assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked));
+    let heir = Fleet::alone();
+    heir.inherit(&two);
+    assert_eq!(code(&heir, "auth0|1", "github", None), Some(Code::UserBlocked));
+}
+
+#[tokio::test]
+async fn two_tenants_in_one_store_are_two_fleets() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, two) = (Fleet::kept(store.clone(), "one.test"), Fleet::kept(store, "two.test"));
+    one.block(request(&selector(Some("auth0|1"), None, None))).await;
+    two.read().await.unwrap();
+    assert_eq!(code(&two, "auth0|1", "github", None), None);
+}
+
+#[tokio::test]
+async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
+    let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
+    for life in [crate::caller::MAX_LIFETIME, 7 * crate::caller::MAX_LIFETIME] {
+        let store = Arc::new(MemoryStore::new());
+        let first = Fleet::kept(store.clone(), "acme.test");
+        first.keep_logouts_for(life);
+        let (kept, gone) = (now - life, now - life - 2 * hour);
+        first.log_out("kept", kept).await;
+        first.log_out("gone", gone).await;
+        // Any order drops what is too old; a replica that starts later reads the rest.
+        first.log_out("other", now).await;
+        let second = Fleet::kept(store, "acme.test");
+        second.read().await.unwrap();
+        assert!(second.marks().refuses("kept", kept - Duration::from_secs(1)), "{life:?}");
+        assert!(
+            !second.marks().refuses("gone", gone - Duration::from_secs(1)),
+            "{life:?}: it grows for ever"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn marks_that_only_came_with_the_record_end_too() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
+    let hour = Duration::from_secs(3600);
+    one.log_out("auth0|1", SystemTime::now() - 10 * hour).await;
+    two.keep_logouts_for(hour);
+    let following = {
+        let two = two.clone();
+        tokio::spawn(async move { two.follow(|_| Box::pin(std::future::ready(()))).await })
+    };
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(matches!(two.standing(), Standing::Current));
+    assert_eq!(two.marks().all(), []);
+    following.abort();
+}

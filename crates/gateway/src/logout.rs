@@ -1,0 +1,56 @@
+//! `POST /hooks/backchannel-logout` (OpenID Connect Back-Channel Logout 1.0).
+
+use std::time::SystemTime;
+
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{Method, Response};
+
+use crate::body::{self, Body, ReadError};
+use crate::error_table;
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::reply;
+use crate::selector::Selector;
+use crate::state::App;
+
+/// Longest form.
+const LONGEST: usize = 16 * 1024;
+
+/// Verifies the logout token, then drops what is cached for that user.
+pub(crate) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response<Body>, Problem> {
+    if !app.logout_enabled {
+        return Err(Problem::new(Code::NotFound));
+    }
+    if parts.method != Method::POST {
+        return Err(Problem::new(Code::MethodNotAllowed).allow("POST"));
+    }
+    let form = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !form
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    {
+        return Err(bad("send the token as 'logout_token' in application/x-www-form-urlencoded"));
+    }
+    let bytes = body::read(body, LONGEST).await.map_err(|error| match error {
+        ReadError::TooLong => Problem::new(Code::BodyTooLarge).detail("a logout token has at most 16 KiB"),
+        ReadError::Broken(_) => bad("the body could not be read"),
+    })?;
+    let mut tokens = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name == "logout_token");
+    let (Some((_, token)), None) = (tokens.next(), tokens.next()) else {
+        return Err(bad("exactly one 'logout_token' is expected"));
+    };
+    let logout = app.verifier.log_out(&token, SystemTime::now()).await.map_err(error_table::logout)?;
+    let selector = Selector { user: Some(logout.subject.clone()), ..Selector::default() };
+    // Refused first: an older token that comes between the two fills no cache again.
+    app.stores.fleet.log_out(&logout.subject, logout.issued_at).await;
+    app.forget_here(&selector).await?;
+    Ok(reply::done())
+}
+
+fn bad(detail: &'static str) -> Problem {
+    Problem::new(Code::BadRequest).detail(detail)
+}

@@ -1,0 +1,336 @@
+//! Request planning: from a caller's method, path and query to the one request that may be sent, or a refusal.
+//!
+//! [`ProviderPlan::plan`] is pure: no I/O, no clock, no state. What it guarantees (threats R01 to R09):
+//! the connected authority is one the configuration allows, the path sent is the path that was judged byte for
+//! byte, and no spelling of a denied path passes.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use http::Method;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use idp_adapters::{Adapter, Kind};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::path;
+use super::policy::{self, Call, Permit, Policy};
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::upstream::is_loopback;
+
+/// Where calls for one provider host really go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    scheme: Scheme,
+    authority: Authority,
+    base: Box<str>,
+    loopback: bool,
+}
+
+impl Upstream {
+    /// An origin with an optional path, from a validated URL.
+    pub fn from_url(url: &Url) -> Option<Self> {
+        let scheme = match url.scheme() {
+            "https" => Scheme::HTTPS,
+            "http" => Scheme::HTTP,
+            _ => return None,
+        };
+        let host = url.host_str()?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}").parse().ok()?,
+            None => host.parse().ok()?,
+        };
+        let base = url.path().trim_end_matches('/').into();
+        Some(Self { scheme, authority, base, loopback: is_loopback(host) })
+    }
+
+    fn https(host: &str) -> Option<Self> {
+        let authority = host.parse().ok()?;
+        Some(Self { scheme: Scheme::HTTPS, authority, base: "".into(), loopback: false })
+    }
+
+    /// `https`, or `http` on loopback.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Host and port.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The path put before the caller's, without trailing slash.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether the configured URL names this machine, so that a loopback address is what was meant.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// Whether a URL's origin is this one, ports made explicit.
+    pub fn is_origin_of(&self, url: &Url) -> bool {
+        let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        url.scheme() == self.scheme.as_str()
+            && url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
+            && url.port_or_known_default() == Some(self.authority.port_u16().unwrap_or(default))
+    }
+}
+
+/// Everything about one configured provider that planning needs.
+#[derive(Clone, Debug)]
+pub struct ProviderPlan {
+    adapter: Arc<dyn Adapter>,
+    default_host: Box<str>,
+    base: Arc<Upstream>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+    own_hosts: bool,
+    encoded_slash: bool,
+    policy: Policy,
+}
+
+/// What a [`ProviderPlan`] is made of.
+#[derive(Debug)]
+pub struct PlanParts<'a> {
+    /// The adapter.
+    pub adapter: Arc<dyn Adapter>,
+    /// `base_url`, where set.
+    pub base_url: Option<&'a Url>,
+    /// `upstreams`.
+    pub upstreams: &'a BTreeMap<String, Url>,
+    /// `encoded_slash`, where set.
+    pub encoded_slash: Option<bool>,
+    /// `access` and `rules`.
+    pub policy: Policy,
+}
+
+/// A permitted request: where it goes and what it asks for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where to connect.
+    pub upstream: Arc<Upstream>,
+    /// The provider host that is meant, also where an upstream stands in for it.
+    pub host: Box<str>,
+    /// Base path, caller's path and caller's query, as they will be sent.
+    pub target: PathAndQuery,
+    /// Why it is permitted.
+    pub permit: Permit,
+}
+
+impl Plan {
+    /// The absolute URI to send, with query members the adapter adds.
+    pub fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
+        let target = if extra.is_empty() {
+            self.target.clone()
+        } else {
+            let mut text = self.target.as_str().to_owned();
+            let mut separator = if self.target.query().is_some() { '&' } else { '?' };
+            for (name, value) in extra {
+                text.push(separator);
+                text.push_str(name);
+                text.push('=');
+                text.extend(url::form_urlencoded::byte_serialize(value.expose_secret().as_bytes()));
+                separator = '&';
+            }
+            PathAndQuery::try_from(text).ok()?
+        };
+        Uri::builder()
+            .scheme(self.upstream.scheme.clone())
+            .authority(self.upstream.authority.clone())
+            .path_and_query(target)
+            .build()
+            .ok()
+    }
+
+    /// The caller's path, without the configured base.
+    pub fn path(&self) -> &str {
+        let path = self.target.path();
+        path.strip_prefix(self.upstream.base()).unwrap_or(path)
+    }
+}
+
+/// What the caller asks of a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// `~host`, or the virtual host's provider host.
+    pub host: Option<&'a str>,
+    /// The raw path under the host; empty means `/`.
+    pub path: &'a str,
+    /// The raw query.
+    pub query: Option<&'a str>,
+}
+
+impl ProviderPlan {
+    /// Prepares planning. `None` when neither the settings nor the adapter name a base URL.
+    pub fn new(parts: PlanParts<'_>) -> Option<Self> {
+        let adapter = parts.adapter;
+        let own = adapter.default_origin().and_then(|origin| Url::parse(origin).ok());
+        let base_url = parts.base_url.or(own.as_ref())?;
+        let base = Arc::new(Upstream::from_url(base_url)?);
+        let base_host = base.authority.host().to_ascii_lowercase();
+        let own_hosts = adapter.kind() == Kind::OAuth2 || adapter.allows_host(&base_host);
+        let default_host = match &own {
+            Some(own) if !adapter.allows_host(&base_host) => own.host_str()?.to_owned(),
+            _ => base_host,
+        };
+        let upstreams = parts
+            .upstreams
+            .iter()
+            .map(|(host, url)| Some((host.to_ascii_lowercase(), Arc::new(Upstream::from_url(url)?))))
+            .collect::<Option<_>>()?;
+        let encoded_slash = parts.encoded_slash.unwrap_or_else(|| adapter.encoded_slash());
+        Some(Self {
+            default_host: default_host.into(),
+            base,
+            upstreams,
+            own_hosts,
+            encoded_slash,
+            policy: parts.policy,
+            adapter,
+        })
+    }
+
+    /// The adapter.
+    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.adapter
+    }
+
+    /// Where calls without `~host` go.
+    pub fn base(&self) -> &Arc<Upstream> {
+        &self.base
+    }
+
+    /// Where a provider host is really reached, or `None` when it may not be called.
+    pub fn upstream(&self, host: &str) -> Option<Arc<Upstream>> {
+        let host = host.to_ascii_lowercase();
+        if self.is_download_host(&host) {
+            return None;
+        }
+        if let Some(upstream) = self.upstreams.get(&host) {
+            return Some(Arc::clone(upstream));
+        }
+        if *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority.host()) {
+            return Some(Arc::clone(&self.base));
+        }
+        // Under a changed base URL the adapter's other hosts are somebody else's: only `upstreams` opens them.
+        if self.own_hosts && is_host_name(&host) && self.adapter.allows_host(&host) {
+            return Upstream::https(&host).map(Arc::new);
+        }
+        None
+    }
+
+    /// The upstream configured for a host by `upstreams` (where followed downloads go).
+    pub fn mirror(&self, host: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(&host.to_ascii_lowercase())
+    }
+
+    /// Whether a host only serves downloads, which are fetched without the token and never called with it.
+    fn is_download_host(&self, host: &str) -> bool {
+        self.adapter.download_host(host) && !self.adapter.allows_host(host) && *host != *self.default_host
+    }
+
+    /// Whether a URL is at the configured mirror of a download host.
+    pub fn is_download_mirror(&self, url: &Url) -> bool {
+        self.upstreams
+            .iter()
+            .any(|(host, upstream)| self.is_download_host(host) && upstream.is_origin_of(url))
+    }
+
+    /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
+    /// when the URL is not one of this provider.
+    pub fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
+        let mut called = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
+        if let Some((host, upstream)) = called.find(|(_, upstream)| upstream.is_origin_of(url)) {
+            return Some((host.as_str().into(), Arc::clone(upstream)));
+        }
+        if self.base.is_origin_of(url) {
+            return Some((self.default_host.clone(), Arc::clone(&self.base)));
+        }
+        if url.scheme() != "https" || url.port().is_some() {
+            return None;
+        }
+        let host = url.host_str()?;
+        self.upstream(host).map(|upstream| (host.to_ascii_lowercase().into(), upstream))
+    }
+
+    /// The provider host meant when none is named.
+    pub fn default_host(&self) -> &str {
+        &self.default_host
+    }
+
+    /// Plans one request.
+    ///
+    /// # Errors
+    /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see, a method in lower case),
+    /// `policy-denied` or `caller-scope-missing`.
+    pub fn plan(&self, asked: Asked<'_>, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
+        let (host, upstream) = match asked.host {
+            None => (self.default_host.clone(), Arc::clone(&self.base)),
+            Some(host) => {
+                let upstream = self.upstream(host).ok_or_else(|| Problem::new(Code::HostNotAllowed))?;
+                (host.to_ascii_lowercase().into(), upstream)
+            }
+        };
+        // Rules and deny list name methods in capitals; a provider may not mind how they are written.
+        if asked.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Problem::new(Code::BadRequest)
+                .detail("the method is not written in capitals")
+                .remedy("Write methods in capitals: `fetch` changes `get` and `post`, but sends `patch` as it is."));
+        }
+        let path = if asked.path.is_empty() { "/" } else { asked.path };
+        path::check(path, self.encoded_slash)
+            .map_err(|reason| Problem::new(Code::BadPath).detail(reason.to_string()))?;
+        if let Some(name) =
+            asked.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
+        {
+            return Err(Problem::new(Code::BadRequest)
+                .detail(format!("the query member '{name}' is not passed to this provider"))
+                .remedy(format!(
+                    "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
+                )));
+        }
+        let call = Call { method: asked.method, host: &host, path };
+        let permit = self.policy.judge(&*self.adapter, call, has_scope)?;
+        let target = join(&upstream.base, path, asked.query).ok_or_else(|| Problem::new(Code::BadPath))?;
+        if !upstream.base.is_empty() {
+            // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
+            policy::closed(&*self.adapter, Call { path: target.path(), ..call })?;
+        }
+        Ok(Plan { upstream, host, target, permit })
+    }
+}
+
+/// Base, path and query in one, unchanged.
+fn join(base: &str, path: &str, query: Option<&str>) -> Option<PathAndQuery> {
+    let mut text = String::with_capacity(base.len() + path.len() + query.map_or(0, |query| query.len() + 1));
+    text.push_str(base);
+    text.push_str(path);
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    let target = PathAndQuery::try_from(text.clone()).ok()?;
+    // The `http` crate cuts at `#`; anything that is not kept byte for byte is not sent.
+    (target.as_str() == text).then_some(target)
+}
+
+/// Dot-separated labels of letters, digits and hyphens; no port, no userinfo, no trailing dot, no address.
+fn is_host_name(host: &str) -> bool {
+    host.len() <= 253
+        && host.parse::<Ipv4Addr>().is_err()
+        && host.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! What a caller may do at a provider: access level, rules, and the adapter's deny list.
+
+use http::Method;
+use idp_adapters::Adapter;
+
+use super::path;
+use crate::outcome::Code;
+use crate::problem::Problem;
+
+/// `providers.NAME.access`: what holds where no rule decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// GET and HEAD.
+    #[default]
+    Read,
+    /// Everything but the deny list.
+    Full,
+    /// Nothing.
+    Rules,
+}
+
+/// One rule of `providers.NAME.rules`, parsed.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    methods: Vec<Method>,
+    patterns: Vec<Pattern>,
+    allow: bool,
+    require_scope: Option<String>,
+}
+
+/// A rule that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRule {
+    /// A method that is none.
+    #[error("`{0}` is not an HTTP method")]
+    Method(String),
+    /// A pattern without leading slash, with `**` before its end, or with a malformed placeholder.
+    #[error("`{0}` is not a path pattern: write `/a/{{name}}/**`, `**` last")]
+    Pattern(String),
+}
+
+impl Rule {
+    /// Parses a rule. No methods means every method; GET covers HEAD.
+    ///
+    /// # Errors
+    /// A method or pattern that is none.
+    pub fn new(
+        methods: &[String],
+        paths: &[String],
+        allow: bool,
+        require_scope: Option<String>,
+    ) -> Result<Self, BadRule> {
+        let methods = methods
+            .iter()
+            .filter(|method| method.as_str() != "*")
+            .map(|method| {
+                let upper = method.to_ascii_uppercase();
+                Method::from_bytes(upper.as_bytes()).map_err(|_| BadRule::Method(method.clone()))
+            })
+            .collect::<Result<_, _>>()?;
+        let patterns = paths.iter().map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?;
+        Ok(Self { methods, patterns, allow, require_scope })
+    }
+
+    fn covers(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    fn matching(
+        &self,
+        method: &Method,
+        segments: &[std::borrow::Cow<'_, [u8]>],
+        fold: bool,
+    ) -> Option<&Pattern> {
+        if !self.covers(method) {
+            return None;
+        }
+        self.patterns.iter().find(|pattern| pattern.matches(segments, fold))
+    }
+}
+
+/// A path pattern: literals, `{name}` for one segment, a final `**` for any number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    segments: Vec<Element>,
+    rest: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Element {
+    Literal(Vec<u8>),
+    One,
+}
+
+impl Pattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// No leading slash, `**` before the end, or a brace that does not enclose a whole segment.
+    pub fn parse(text: &str) -> Result<Self, BadRule> {
+        let bad = || BadRule::Pattern(text.to_owned());
+        let mut parts: Vec<&str> = text.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
+        parts.retain(|part| !part.is_empty());
+        let rest = parts.last() == Some(&"**");
+        if rest {
+            parts.pop();
+        }
+        let segments =
+            parts.iter().map(|part| Element::parse(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
+        Ok(Self { segments, rest })
+    }
+
+    /// Whether decoded segments fit.
+    pub fn matches(&self, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> bool {
+        let long_enough = if self.rest {
+            segments.len() >= self.segments.len()
+        } else {
+            segments.len() == self.segments.len()
+        };
+        long_enough
+            && self.segments.iter().zip(segments).all(|(element, segment)| element.matches(segment, fold))
+    }
+
+    /// Whether the first element is a literal, so that the pattern names what it opens.
+    fn names(&self, first: &[u8], fold: bool) -> bool {
+        matches!(self.segments.first(), Some(element @ Element::Literal(_)) if element.matches(first, fold))
+    }
+}
+
+impl Element {
+    fn parse(part: &str) -> Option<Self> {
+        if part == "**" {
+            return None;
+        }
+        if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            return (!name.is_empty() && !name.contains(['{', '}'])).then_some(Self::One);
+        }
+        // A brace elsewhere is a literal: Bitbucket's UUIDs are written in braces, percent-encoded.
+        if part.contains(['{', '}']) {
+            return None;
+        }
+        Some(Self::Literal(percent_encoding::percent_decode_str(part).collect()))
+    }
+
+    fn matches(&self, segment: &[u8], fold: bool) -> bool {
+        match self {
+            Self::One => true,
+            Self::Literal(text) if fold => text.eq_ignore_ascii_case(segment),
+            Self::Literal(text) => text.as_slice() == segment,
+        }
+    }
+}
+
+/// Access level and rules of one provider.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// What holds where no rule decides.
+    pub access: Access,
+    /// Refused under every access level, like the adapter's own deny list (generic adapter).
+    pub denied: Vec<Rule>,
+    /// In order; the first that matches method and path decides.
+    pub rules: Vec<Rule>,
+}
+
+/// Why a call is permitted: the rule's position, or the access level. Shown by `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// The rule at this position (from 0).
+    Rule(usize),
+    /// `access = "read"`.
+    Read,
+    /// `access = "full"`.
+    Full,
+}
+
+impl std::fmt::Display for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Permit::Rule(index) => write!(f, "rules[{index}]"),
+            Permit::Read => f.write_str("access=read"),
+            Permit::Full => f.write_str("access=full"),
+        }
+    }
+}
+
+/// A call to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The provider host it is for.
+    pub host: &'a str,
+    /// The raw path, as it would be sent (without the configured base).
+    pub path: &'a str,
+}
+
+impl Policy {
+    /// Judges a call. The adapter's deny list holds under every access level; what an adapter guards needs full
+    /// access without rules or a rule that names it.
+    ///
+    /// # Errors
+    /// `policy-denied`, or `caller-scope-missing` where a rule asks for a scope the caller lacks.
+    pub fn judge(
+        &self,
+        adapter: &dyn Adapter,
+        call: Call<'_>,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) -> Result<Permit, Problem> {
+        closed(adapter, call)?;
+        if !adapter.allows_path(call.host, call.path) {
+            return Err(
+                Problem::new(Code::PolicyDenied).detail("this path is not open on that provider host")
+            );
+        }
+        let guarded = adapter.guards(call.method, call.host, call.path).is_some();
+        if self.rules.is_empty() && self.denied.is_empty() {
+            return self.by_access(call.method, guarded);
+        }
+        let segments: Vec<_> = path::segments(call.path).collect();
+        let fold = adapter.ignores_case();
+        if self.denied.iter().any(|rule| rule.matching(call.method, &segments, fold).is_some()) {
+            return Err(Problem::new(Code::PolicyDenied).detail("the deny list closes this path"));
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            let Some(pattern) = rule.matching(call.method, &segments, fold) else { continue };
+            let named = segments.first().is_some_and(|first| pattern.names(first, fold));
+            if guarded && rule.allow && !named {
+                continue;
+            }
+            return decide(index, rule, has_scope);
+        }
+        self.by_access(call.method, guarded)
+    }
+
+    fn by_access(&self, method: &Method, guarded: bool) -> Result<Permit, Problem> {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match self.access {
+            Access::Full if !guarded || self.rules.is_empty() => Ok(Permit::Full),
+            Access::Read if reads && !guarded => Ok(Permit::Read),
+            Access::Read if !guarded => {
+                Err(Problem::new(Code::PolicyDenied).detail("this provider is open for GET and HEAD only"))
+            }
+            _ if guarded => Err(Problem::new(Code::PolicyDenied)
+                .detail("this path needs full access without rules, or a rule that names it")),
+            _ => Err(Problem::new(Code::PolicyDenied).detail("no rule allows this method and path")),
+        }
+    }
+}
+
+/// The adapter's deny list, which holds under every access level.
+///
+/// # Errors
+/// `policy-denied` where the list means the call.
+pub fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Problem> {
+    match adapter.denies(call.method, call.host, call.path) {
+        None => Ok(()),
+        Some(denied) => Err(Problem::new(Code::PolicyDenied)
+            .detail(format!("this path is closed at every access level: it {}", denied.reason))
+            .remedy("There is no setting that opens this path; do without it.")),
+    }
+}
+
+fn decide(index: usize, rule: &Rule, has_scope: &dyn Fn(&str) -> bool) -> Result<Permit, Problem> {
+    if !rule.allow {
+        return Err(Problem::new(Code::PolicyDenied).detail("a rule denies this method and path"));
+    }
+    match &rule.require_scope {
+        Some(scope) if !has_scope(scope) => Err(Problem::new(Code::CallerScopeMissing)
+            .detail(format!("this call needs the scope '{scope}' in the access token"))
+            .required_scopes(vec![scope.clone()])
+            .missing_scopes(vec![scope.clone()])),
+        _ => Ok(Permit::Rule(index)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Answers of the gateway's own routes.
+
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::{self, Body};
+use crate::headers::IDP_OUTCOME;
+use crate::outcome::Code;
+use crate::problem::Problem;
+
+/// A JSON answer of ours: private, not cached, not sniffed.
+pub(crate) fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
+    let bytes = serde_json::to_vec(value).map_err(|_| Problem::new(Code::InternalError))?;
+    Ok(document("application/json", bytes))
+}
+
+/// A document of ours, with the headers of every such answer.
+pub(crate) fn document(kind: &'static str, bytes: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(body::full(bytes));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    headers.insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
+    response
+}
+
+/// An empty 200.
+pub(crate) fn done() -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
+    response
+}

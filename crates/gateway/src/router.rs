@@ -1,0 +1,264 @@
+//! The entrance: one request in, one answer out.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{Method, Request, Response};
+
+use crate::body::{Body, RequestBody};
+use crate::caller::{Caller, Schemes, Verified};
+use crate::outcome::Code;
+use crate::peer::Peer;
+use crate::problem::{Problem, Rendering, Surface};
+use crate::proxy;
+use crate::request_id::RequestId;
+use crate::route::{ProxyRoute, Route, route};
+use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
+use crate::telemetry::{Summary, audit};
+use crate::{documents, logout, v1};
+
+/// The route label of proxied calls.
+const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
+
+impl App {
+    /// Answers one request of the public listener. Dropping the future cancels whatever it waits for.
+    pub async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        if let Some(mut preflight) = self.cors.preflight(&request) {
+            preflight.extensions_mut().insert(Summary { route: Some("preflight"), ..Summary::default() });
+            return preflight;
+        }
+        let (parts, body) = request.into_parts();
+        let context = RequestContext {
+            id: parts.extensions.get::<RequestId>().copied().unwrap_or_else(RequestId::random),
+            peer,
+            authority: parts.headers.get(HOST).and_then(|value| value.to_str().ok()),
+            origin: self.cors.origin(&parts.headers),
+        };
+        let mut trail = Trail::new();
+        let (surface, result) = match route(&self.hosts, context.authority, parts.uri.path()) {
+            Route::Proxy(route) => {
+                trail.route = Some(PROXY_ROUTE);
+                let answer = self.proxied(&context, route, (&parts, body), &mut trail).await;
+                (Surface::Proxied, answer)
+            }
+            Route::Own(path) => {
+                (Surface::Own, answer_own(self, &context, path, (&parts, body), &mut trail).await)
+            }
+        };
+        let rendering =
+            Rendering { request_id: context.id.as_str(), surface, request_headers: Some(&parts.headers) };
+        let mut response = match result {
+            Ok(response) => response,
+            Err(problem) => {
+                trail.outcome = Some(problem.code());
+                report(&problem, &context);
+                problem.respond(rendering)
+            }
+        };
+        if let Some(nonce) = trail.nonce.take() {
+            response.headers_mut().insert("dpop-nonce", nonce);
+        }
+        self.cors.decorate(context.origin.as_ref(), response.headers_mut());
+        self.account(&context, &parts.method, trail, &mut response);
+        response
+    }
+
+    /// One call of an operator for a user, who is the caller's `sub`. The deny list and blocks hold; rules and quotas are
+    /// for callers. The caller gives the method, the headers and `/proxy/{provider}/{path}`.
+    pub async fn operate(&self, request: Request<RequestBody>, user_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
+        let context = RequestContext { id: RequestId::random(), peer, authority: None, origin: None };
+        let caller = Arc::new(Caller::operator(user_id));
+        let mut trail = Trail::new();
+        trail.event = "operator-call";
+        trail.caller = Some(Arc::clone(&caller));
+        trail.route = Some(PROXY_ROUTE);
+        let verified = Verified { caller, token: None, next_nonce: None };
+        let result = match route(&self.hosts, None, parts.uri.path()) {
+            Route::Proxy(route) => {
+                proxy::proxy(self, &context, &verified, route, (&parts, body), &mut trail).await
+            }
+            Route::Own(_) => Err(Problem::new(Code::NotFound)),
+        };
+        let rendering =
+            Rendering { request_id: context.id.as_str(), surface: Surface::Own, request_headers: None };
+        let mut response = result.unwrap_or_else(|problem| {
+            trail.outcome = Some(problem.code());
+            problem.respond(rendering)
+        });
+        self.account(&context, &parts.method, trail, &mut response);
+        response
+    }
+
+    async fn proxied(
+        &self,
+        context: &RequestContext<'_>,
+        route: ProxyRoute<'_>,
+        (parts, body): (&Parts, Body),
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, Problem> {
+        let with_token = |name| {
+            self.providers.get(name).is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
+        };
+        let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
+        let verified = self.verify(parts, schemes, trail).await?;
+        proxy::proxy(self, context, &verified, route, (parts, body), trail).await
+    }
+
+    /// Summary, explanation, audit line and metrics of one answered request.
+    fn account(
+        &self,
+        context: &RequestContext<'_>,
+        method: &Method,
+        trail: Trail,
+        response: &mut Response<Body>,
+    ) {
+        let outcome = trail.outcome.unwrap_or(Code::Ok);
+        if let Some(provider) = &trail.provider {
+            self.metrics.outcome(provider, outcome.as_str());
+            if let (Some(source), Some(cache)) = (trail.source, trail.cache) {
+                self.metrics.token_cache(source_label(source), cache_label(cache));
+            }
+        }
+        if let Some(result) = user_lookup(&trail, outcome) {
+            self.metrics.user_lookup(result);
+        }
+        if self.audit.is_on() {
+            self.audit(context, method, &trail, outcome, response.status().as_u16());
+        }
+        response.extensions_mut().insert(Summary {
+            route: trail.route,
+            provider: trail.provider.clone(),
+            outcome: Some(outcome.as_str()),
+            upstream: trail.upstream(),
+            tenant: trail.tenant,
+            cache: trail.cache.map(cache_label),
+        });
+        if trail.provider.is_some() {
+            self.explained.keep(context.id, trail, outcome);
+        }
+    }
+
+    fn audit(
+        &self,
+        context: &RequestContext<'_>,
+        method: &Method,
+        trail: &Trail,
+        outcome: Code,
+        status: u16,
+    ) {
+        let Some(caller) = &trail.caller else { return };
+        let reached = !trail.attempts.is_empty() || outcome == Code::Ok;
+        let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
+        let account = trail.account.as_ref().map(ToString::to_string);
+        let rule = trail.permit.map(|permit| permit.to_string());
+        self.audit.call(&audit::CallEvent {
+            request_id: Some(context.id.as_str()),
+            caller: Some(caller.subject()),
+            client: caller.client(),
+            organization: caller.organization(),
+            account: account.as_deref(),
+            provider: trail.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
+            method: Some(method.as_str()),
+            route: trail.route,
+            rule: rule.as_deref(),
+            status: Some(status),
+            ..audit::CallEvent::new(trail.event, decision, outcome.as_str())
+        });
+    }
+}
+
+/// What only operators can mend is said in the log, with the remedy.
+fn report(problem: &Problem, context: &RequestContext<'_>) {
+    match problem.code() {
+        Code::TenantMisconfigured
+        | Code::ProviderMisconfigured
+        | Code::StoreUnavailable
+        | Code::InternalError => {
+            tracing::error!(
+                event = problem.code().as_str(),
+                request_id = context.id.as_str(),
+                cause = problem.log_text(),
+                remedy = problem.remedy_text(),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Answers a request that is not for a provider.
+///
+/// # Errors
+/// The problem to answer with.
+async fn answer_own(
+    app: &App,
+    context: &RequestContext<'_>,
+    path: &str,
+    (parts, body): (&Parts, Body),
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    match path {
+        "/hooks/backchannel-logout" => {
+            trail.route = Some("/hooks/backchannel-logout");
+            trail.event = "logout";
+            return logout::answer(app, parts, body).await;
+        }
+        "/openapi.json" => {
+            trail.route = Some("/openapi.json");
+            return read_only(parts).and_then(|()| documents::openapi(app, context));
+        }
+        "/docs" | "/docs/" => {
+            trail.route = Some("/docs");
+            return read_only(parts).and_then(|()| documents::docs());
+        }
+        _ => {}
+    }
+    if let Some(console) = &app.console
+        && let Some(file) = path.strip_prefix("/console")
+        && (file.is_empty() || file.starts_with('/'))
+    {
+        trail.route = Some("/console/");
+        return read_only(parts).and_then(|()| console.file(file));
+    }
+    if is_metadata(path) {
+        trail.route = Some("/.well-known/oauth-protected-resource");
+        return read_only(parts).and_then(|()| documents::resource_metadata(app, context));
+    }
+    let guarded = ["/v1", "/proxy"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    if !guarded {
+        return Err(Problem::new(Code::NotFound));
+    }
+    trail.route = Some("/v1");
+    let verified = app.verify(parts, Schemes::Standard, trail).await?;
+    v1::answer(app, context, path, parts, &verified, trail).await
+}
+
+/// RFC 9728 puts a resource's own path behind the well-known part.
+fn is_metadata(path: &str) -> bool {
+    path.strip_prefix("/.well-known/oauth-protected-resource")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn read_only(parts: &Parts) -> Result<(), Problem> {
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::MethodNotAllowed).allow("GET, HEAD"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_of_a_resource_may_name_its_path() {
+        assert!(is_metadata("/.well-known/oauth-protected-resource/base"));
+        assert!(!is_metadata("/.well-known/oauth-protected-resources"));
+    }
+}

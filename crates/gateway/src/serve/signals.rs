@@ -1,0 +1,60 @@
+//! The process's signals.
+
+use crate::server::{Drain, Lifecycle, Stage};
+use std::io;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
+};
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Termination {
+    term: Signal,
+    int: Signal,
+}
+
+impl Termination {
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next of either.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Ends the server in the contract's order. `again` is the second signal; it cuts everything short, and then this is true.
+pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Future<Output = ()>) -> bool {
+    let orderly = async {
+        lifecycle.advance(Stage::Unready);
+        tracing::info!(
+            event = "draining",
+            delay_ms = millis(drain.delay),
+            timeout_ms = millis(drain.timeout),
+            "unready from now on"
+        );
+        sleep(drain.delay).await;
+        lifecycle.advance(Stage::Closing);
+        tracing::info!(event = "closing", "no new connections; requests in flight may end");
+        sleep(drain.timeout).await;
+    };
+    let aborting = tokio::select! {
+        () = orderly => false,
+        () = again => true,
+    };
+    if aborting {
+        tracing::warn!(event = "aborting", "a second signal: requests in flight are cut off");
+    } else {
+        tracing::warn!(event = "drain-timeout", "requests still in flight are cut off");
+    }
+    lifecycle.advance(Stage::Aborted);
+    aborting
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

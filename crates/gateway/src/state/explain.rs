@@ -1,0 +1,122 @@
+//! Why a call ended as it did: the last 10,000 for 10 minutes, for whoever made them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::record::{Attempt, Trail};
+use crate::caller::Caller;
+use crate::outcome::Code;
+use crate::provider::policy::Permit;
+use crate::request_id::RequestId;
+
+/// Calls that are kept.
+const CAPACITY: usize = 10_000;
+/// How long they are kept.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// One call, as it is kept. No secrets, no paths.
+#[derive(Clone, Debug)]
+pub(crate) struct Explained {
+    id: RequestId,
+    at: Instant,
+    time: SystemTime,
+    caller: Arc<Caller>,
+    provider: Option<crate::telemetry::ProviderLabel>,
+    account: Option<token_broker::Account>,
+    source: Option<token_broker::Source>,
+    cache: Option<token_broker::Cached>,
+    permit: Option<Permit>,
+    attempts: Vec<Attempt>,
+    outcome: Code,
+}
+
+/// One call, as `GET /v1/explain/{request-id}` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Explanation {
+    request_id: String,
+    time: String,
+    provider: Option<String>,
+    account: Option<String>,
+    source: Option<&'static str>,
+    cache: Option<&'static str>,
+    rule: Option<String>,
+    attempts: Vec<ExplainedAttempt>,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ExplainedAttempt {
+    status: Option<u16>,
+    outcome: &'static str,
+    millis: u64,
+}
+
+/// The calls that are kept, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct ExplainRing(Mutex<VecDeque<Explained>>);
+
+impl ExplainRing {
+    /// Keeps one call of a known caller. What the trail held is in here afterwards.
+    pub(crate) fn keep(&self, id: RequestId, trail: Trail, outcome: Code) {
+        let Some(caller) = trail.caller else { return };
+        let now = Instant::now();
+        let entry = Explained {
+            id,
+            at: now,
+            time: trail.started,
+            caller,
+            provider: trail.provider,
+            account: trail.account,
+            source: trail.source,
+            cache: trail.cache,
+            permit: trail.permit,
+            attempts: trail.attempts,
+            outcome,
+        };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while kept.len() >= CAPACITY
+            || kept.front().is_some_and(|oldest| now.duration_since(oldest.at) >= KEPT)
+        {
+            kept.pop_front();
+        }
+        kept.push_back(entry);
+    }
+
+    /// The call with this id, if this caller (same user, same client) made it.
+    pub(crate) fn find(&self, id: &str, caller: &Caller) -> Option<Explanation> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = kept.iter().rev().find(|entry| entry.id.as_str() == id)?;
+        let own = entry.caller.subject() == caller.subject()
+            && entry.caller.client() == caller.client()
+            && entry.caller.issuer() == caller.issuer();
+        (own && entry.at.elapsed() < KEPT).then(|| entry.explain())
+    }
+}
+
+impl Explained {
+    fn explain(&self) -> Explanation {
+        Explanation {
+            request_id: self.id.to_string(),
+            time: crate::time::rfc3339(self.time),
+            provider: self.provider.as_ref().map(|label| label.name().to_owned()),
+            account: self.account.as_ref().map(ToString::to_string),
+            source: self.source.map(token_broker::Source::as_str),
+            cache: self.cache.map(token_broker::Cached::as_str),
+            rule: self.permit.map(|permit| permit.to_string()),
+            attempts: self
+                .attempts
+                .iter()
+                .map(|attempt| ExplainedAttempt {
+                    status: attempt.status,
+                    outcome: attempt.outcome.as_str(),
+                    millis: u64::try_from(attempt.elapsed.as_millis()).unwrap_or(u64::MAX),
+                })
+                .collect(),
+            outcome: self.outcome.as_str(),
+        }
+    }
+}

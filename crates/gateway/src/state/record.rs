@@ -1,0 +1,162 @@
+//! What is known about one request, and what becomes known on its way.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use token_broker::{Account, IdpToken};
+
+use super::App;
+use crate::caller::Caller;
+use crate::cors::AllowedOrigin;
+use crate::outcome::Code;
+use crate::peer::Peer;
+use crate::provider::policy::Permit;
+use crate::request_id::RequestId;
+use crate::telemetry::{CacheResult, ProviderLabel, TokenSource};
+
+/// What is known when a request comes in.
+#[derive(Debug)]
+pub(crate) struct RequestContext<'a> {
+    /// Its id.
+    pub(crate) id: RequestId,
+    /// Who is on the other side.
+    pub(crate) peer: Peer,
+    /// `Host`, valid and served here.
+    pub(crate) authority: Option<&'a str>,
+    /// The page's origin, where it may read the answer.
+    pub(crate) origin: Option<AllowedOrigin>,
+}
+
+impl RequestContext<'_> {
+    /// The address clients reach the gateway at, as far as it is known.
+    pub(crate) fn public_address(&self, app: &App) -> Cow<'_, str> {
+        match &app.public_url {
+            Some(url) => Cow::Owned(url.as_str().trim_end_matches('/').to_owned()),
+            None => Cow::Owned(format!("{}://{}", self.peer.scheme(), self.authority.unwrap_or("localhost"))),
+        }
+    }
+}
+
+/// One attempt at the provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    /// The provider's status, if it answered.
+    pub(crate) status: Option<u16>,
+    /// What became of it.
+    pub(crate) outcome: Code,
+    /// Until the response head.
+    pub(crate) elapsed: Duration,
+}
+
+/// What became known about a request on its way; feeds the summary, `explain` and the audit log.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    pub(crate) started: SystemTime,
+    pub(crate) caller: Option<Arc<Caller>>,
+    pub(crate) nonce: Option<HeaderValue>,
+    pub(crate) provider: Option<ProviderLabel>,
+    pub(crate) permit: Option<Permit>,
+    pub(crate) account: Option<Account>,
+    pub(crate) source: Option<token_broker::Source>,
+    pub(crate) cache: Option<token_broker::Cached>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) outcome: Option<Code>,
+    /// Time spent until a token was there that was not at hand.
+    pub(crate) tenant: Option<Duration>,
+    /// `call`, `me`, `profile`, `revoke`, `logout`.
+    pub(crate) event: &'static str,
+    pub(crate) route: Option<&'static str>,
+}
+
+impl Trail {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: SystemTime::now(),
+            caller: None,
+            nonce: None,
+            provider: None,
+            permit: None,
+            account: None,
+            source: None,
+            cache: None,
+            attempts: Vec::new(),
+            outcome: None,
+            tenant: None,
+            event: "call",
+            route: None,
+        }
+    }
+
+    /// A token was found.
+    pub(crate) fn found(&mut self, token: &IdpToken) {
+        if self.account.as_ref() != Some(token.account()) {
+            self.account = Some(token.account().clone());
+        }
+        self.source = Some(token.source());
+        self.cache = Some(token.cache());
+    }
+
+    /// No token was found; a refresh token's lost successor is an event of its own in the audit log.
+    pub(crate) fn failed(&mut self, error: &token_broker::Error) {
+        if let token_broker::Reason::ReconnectRequired { account, refresh_lost, .. } = error.reason() {
+            self.account = Some(account.clone());
+            if *refresh_lost {
+                self.event = "refresh-lost";
+            }
+        }
+    }
+
+    /// The token was not at hand.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        *self.tenant.get_or_insert_default() += time;
+    }
+
+    /// The provider was asked.
+    pub(crate) fn attempt(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+    }
+
+    /// The last attempt was classified.
+    pub(crate) fn classified(&mut self, code: Code) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.outcome = code;
+        }
+    }
+
+    /// Time until the provider's response heads, all attempts together.
+    pub(crate) fn upstream(&self) -> Option<Duration> {
+        (!self.attempts.is_empty()).then(|| self.attempts.iter().map(|attempt| attempt.elapsed).sum())
+    }
+}
+
+/// How the user record behind a request was found, as far as one was needed.
+pub(crate) fn user_lookup(trail: &Trail, outcome: Code) -> Option<CacheResult> {
+    match outcome {
+        Code::UserUnknown => Some(CacheResult::Missing),
+        Code::TenantRateLimited | Code::TenantUnavailable | Code::TenantMisconfigured => {
+            Some(CacheResult::Failed)
+        }
+        _ if trail.source == Some(token_broker::Source::Identities) => trail.cache.map(cache_label),
+        _ => None,
+    }
+}
+
+/// The metrics' word for a source.
+pub(crate) fn source_label(source: token_broker::Source) -> TokenSource {
+    match source {
+        token_broker::Source::Vault => TokenSource::Vault,
+        _ => TokenSource::Identities,
+    }
+}
+
+/// The metrics' word for what a token cost.
+pub(crate) fn cache_label(cached: token_broker::Cached) -> CacheResult {
+    match cached {
+        token_broker::Cached::Joined => CacheResult::Joined,
+        token_broker::Cached::Loaded => CacheResult::Loaded,
+        token_broker::Cached::Stale => CacheResult::Stale,
+        _ => CacheResult::Hit,
+    }
+}

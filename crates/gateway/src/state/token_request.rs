@@ -1,0 +1,35 @@
+//! What the broker is asked for a verified caller.
+
+use token_broker::{AccountSelector, Ask};
+use token_keeper::BearerToken;
+
+use crate::caller::{Caller, Verified};
+
+/// A bearer token out of the caller's own, for Token Vault alone.
+pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {
+    let token = verified.token.as_ref().filter(|_| !verified.caller.is_bound())?;
+    BearerToken::new(token.expose()).ok()
+}
+
+/// Holds what an [`Ask`] borrows.
+pub(crate) struct Question<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) provider: &'a str,
+    pub(crate) account: Option<AccountSelector>,
+    pub(crate) subject: Option<BearerToken>,
+    pub(crate) audience: Vec<String>,
+}
+
+impl Question<'_> {
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        Ask {
+            user_id: self.caller.subject(),
+            organization: self.caller.organization(),
+            audience: &self.audience,
+            subject_token: self.subject.as_ref(),
+            issued_at: self.caller.issued_at(),
+            provider: self.provider,
+            account: self.account.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The configured store, opened once per process and kept over reloads: grants, standing orders, ids that were used.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use token_broker::{Errands, FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
+
+use crate::caller::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
+use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
+use crate::fleet::{Fleet, Standing};
+
+/// Ids of proofs and logout tokens that one process remembers.
+const REPLAYS: usize = 1 << 20;
+/// How often the store is asked what it promises.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Why the configured store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the store cannot be opened: {0}")]
+pub struct OpenError(String);
+
+/// What the application keeps beyond one configuration.
+pub struct Stores {
+    origin: Origin,
+    file: Option<Arc<FileStore>>,
+    pub(crate) grants: Arc<dyn GrantStore>,
+    pub(crate) redis: Option<Arc<RedisStore>>,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) replays: Arc<dyn ReplayStore>,
+    /// Refreshes that an orderly end waits for, over reloads.
+    pub(crate) errands: Errands,
+    /// What every replica's DPoP nonces are made from.
+    pub(crate) nonce_key: [u8; 32],
+    /// What the store did not promise when it was asked last.
+    broken_promises: Mutex<Vec<String>>,
+}
+
+/// What a store was opened with: a reload that changes none of it keeps the store.
+#[derive(Clone, Default)]
+struct Origin {
+    tenant: String,
+    kind: StoreKind,
+    /// A path, or a URL that may hold a password.
+    place: SecretString,
+    keys: Option<SecretString>,
+}
+
+impl Origin {
+    fn of(settings: &Settings) -> Result<Self, OpenError> {
+        let (tenant, settings) = (settings.tenant.domain.clone(), &settings.store);
+        let keys = || {
+            let path = settings.encryption_keys_file.as_deref();
+            let path = path.ok_or_else(|| bad("store.encryption_keys_file is not set"))?;
+            read(path).map(Some)
+        };
+        Ok(match settings.kind {
+            StoreKind::Memory => Self { tenant, ..Self::default() },
+            StoreKind::File => {
+                let path = settings.path.as_deref().ok_or_else(|| bad("store.path is not set"))?;
+                Self {
+                    tenant,
+                    kind: StoreKind::File,
+                    place: path.display().to_string().into(),
+                    keys: keys()?,
+                }
+            }
+            StoreKind::Redis => Self { tenant, kind: StoreKind::Redis, place: url(settings)?, keys: keys()? },
+        })
+    }
+
+    fn ring(&self) -> Result<KeyRing, OpenError> {
+        let text = self.keys.clone().unwrap_or_default();
+        KeyRing::parse(&text).map_err(|error| bad(format!("store.encryption_keys_file: {error}")))
+    }
+
+    fn has_place_of(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.place.expose_secret() == other.place.expose_secret()
+    }
+
+    fn has_tenant_and_keys_of(&self, other: &Self) -> bool {
+        let same_keys = match (&self.keys, &other.keys) {
+            (Some(ours), Some(theirs)) => ours.expose_secret() == theirs.expose_secret(),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        self.tenant == other.tenant && same_keys
+    }
+}
+
+fn bad(detail: impl Into<String>) -> OpenError {
+    OpenError(detail.into())
+}
+
+fn read(path: &std::path::Path) -> Result<SecretString, OpenError> {
+    let text = std::fs::read_to_string(path);
+    text.map(SecretString::from).map_err(|error| bad(format!("{} cannot be read: {error}", path.display())))
+}
+
+fn url(settings: &StoreSettings) -> Result<SecretString, OpenError> {
+    match SecretSource::from_pair(settings.url.as_ref(), settings.url_file.as_deref()) {
+        Some(SecretSource::Inline(url)) => Ok(url.expose_secret().trim().into()),
+        Some(SecretSource::File(path)) => Ok(read(&path)?.expose_secret().trim().into()),
+        None => Err(bad("store.url is not set")),
+    }
+}
+
+impl Stores {
+    /// Opens the configured store. A file is opened for good, and every record in it once; Redis may be down, and then the
+    /// gateway starts without being ready.
+    ///
+    /// # Errors
+    /// The store cannot be used as it is configured: a file that is torn or in use, keys that do not open what is there.
+    pub async fn open(settings: &Settings) -> Result<Arc<Self>, OpenError> {
+        Self::open_with(settings, Errands::new()).await
+    }
+
+    async fn open_with(settings: &Settings, errands: Errands) -> Result<Arc<Self>, OpenError> {
+        let origin = Origin::of(settings)?;
+        let stores = match origin.kind {
+            StoreKind::Memory => Self::memory(origin),
+            StoreKind::File => {
+                let path = settings.store.path.clone().unwrap_or_default();
+                let file = FileStore::open(path, origin.ring()?).await;
+                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
+            }
+            StoreKind::Redis => Self::redis(origin)?,
+        };
+        stores.first_look().await?;
+        Ok(Arc::new(Self { errands, ..stores }))
+    }
+
+    /// Waits until no refreshed grant is on its way into a store: an end before that loses it.
+    pub(crate) async fn settled(&self) {
+        self.errands.finished().await;
+    }
+
+    /// The store under new settings: the same one where they say the same, with its orders carried over where not.
+    ///
+    /// # Errors
+    /// As [`Stores::open`].
+    pub async fn reopened(self: &Arc<Self>, settings: &Settings) -> Result<Arc<Self>, OpenError> {
+        let origin = Origin::of(settings)?;
+        if origin.has_place_of(&self.origin) && origin.has_tenant_and_keys_of(&self.origin) {
+            return Ok(Arc::clone(self));
+        }
+        let stores = match (&self.file, origin.kind) {
+            // The file is locked by ourselves: only its keys can be others.
+            (Some(file), StoreKind::File) if origin.has_place_of(&self.origin) => {
+                let file = file.with_keys(origin.ring()?).await;
+                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
+            }
+            (_, StoreKind::Redis) => Self::redis(origin)?,
+            _ => {
+                let stores = Self::open_with(settings, self.errands.clone()).await;
+                return stores.inspect(|stores| stores.fleet.inherit(&self.fleet));
+            }
+        };
+        stores.fleet.inherit(&self.fleet);
+        stores.first_look().await?;
+        Ok(Arc::new(Self { errands: self.errands.clone(), ..stores }))
+    }
+
+    fn memory(origin: Origin) -> Self {
+        let grants = Arc::new(MemoryStore::new());
+        let nonce_key = grants.keys().derive("dpop-nonce");
+        Self {
+            origin,
+            file: None,
+            grants,
+            redis: None,
+            fleet: Arc::new(Fleet::alone()),
+            replays: Arc::new(MemoryReplays::new(REPLAYS)),
+            errands: Errands::new(),
+            nonce_key,
+            broken_promises: Mutex::default(),
+        }
+    }
+
+    fn file(origin: Origin, file: Arc<FileStore>) -> Self {
+        Self {
+            fleet: Arc::new(Fleet::kept(file.clone(), &origin.tenant)),
+            grants: file.clone(),
+            nonce_key: file.keys().derive("dpop-nonce"),
+            file: Some(file),
+            ..Self::memory(origin)
+        }
+    }
+
+    fn redis(origin: Origin) -> Result<Self, OpenError> {
+        let redis = RedisStore::new(origin.place.expose_secret(), origin.ring()?)
+            .map_err(|error| bad(error.to_string()))?;
+        let redis = Arc::new(redis);
+        Ok(Self {
+            fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),
+            grants: redis.clone(),
+            replays: Arc::new(SharedReplays(redis.clone())),
+            nonce_key: GrantStore::keys(&*redis).derive("dpop-nonce"),
+            redis: Some(redis),
+            ..Self::memory(origin)
+        })
+    }
+
+    /// The record of orders also tells whether our keys are the fleet's.
+    async fn first_look(&self) -> Result<(), OpenError> {
+        match self.fleet.read().await {
+            Err(error) if error.is_damaged() => Err(bad(error.to_string())),
+            Err(error) => {
+                tracing::error!(event = "store_unavailable", %error, "the gateway is not ready before it answers");
+                Ok(())
+            }
+            Ok(()) => {
+                self.ask_for_promises().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks the store what it promises, and says what that means when it is something new.
+    async fn ask_for_promises(&self) {
+        let Ok(broken) = self.grants.check().await else { return };
+        let mut known = self.broken_promises.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != broken {
+            for what in &broken {
+                tracing::warn!(event = "store_promises_too_little", "{what}");
+            }
+            *known = broken;
+        }
+    }
+
+    /// Keeps asking. Never returns.
+    pub(crate) async fn keep_asking(&self) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            // A file is walked through once, when it is opened.
+            if self.redis.is_some() {
+                self.ask_for_promises().await;
+            }
+        }
+    }
+
+    /// Whether the store serves, and what somebody should look at.
+    pub(crate) fn state(&self) -> State {
+        match self.fleet.standing() {
+            Standing::Unread(cause) => State::Unusable(format!(
+                "the store was never read ({cause}): blocks and logouts are not known; check store.url, or run \
+                 `gateway doctor`"
+            )),
+            Standing::Old(cause) => State::Doubtful(format!(
+                "the store does not answer ({cause}); the last copy of blocks and logouts serves"
+            )),
+            Standing::Current => {
+                let broken = self.broken_promises.lock().unwrap_or_else(PoisonError::into_inner);
+                if broken.is_empty() { State::Fine } else { State::Doubtful(broken.join("; ")) }
+            }
+        }
+    }
+}
+
+/// How the store does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Fine,
+    Doubtful(String),
+    Unusable(String),
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores").field("kind", &self.origin.kind).finish_non_exhaustive()
+    }
+}
+
+/// Ids that the whole fleet remembers.
+struct SharedReplays(Arc<RedisStore>);
+
+impl ReplayStore for SharedReplays {
+    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_> {
+        Box::pin(async move { self.0.first_use(&id, keep).await.map_err(|_| ReplayError::Unavailable) })
+    }
+}

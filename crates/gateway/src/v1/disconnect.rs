@@ -1,0 +1,52 @@
+//! `DELETE /v1/me/{provider}`: revoke at the provider where it can be done, and forget the grant.
+
+use http::Response;
+use http::request::Parts;
+use serde::Serialize;
+
+use crate::body::Body;
+use crate::caller::Verified;
+use crate::error_table;
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::proxy;
+use crate::reply;
+use crate::state::{App, Trail};
+
+#[derive(Serialize)]
+struct Disconnected {
+    revoked_at_provider: &'static str,
+    forgotten: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// Says honestly which of the two happened.
+pub(crate) async fn answer(
+    app: &App,
+    parts: &Parts,
+    verified: &Verified,
+    name: &str,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let provider = super::named(app, name, trail)?;
+    let caller = &*verified.caller;
+    if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
+        let problem = Problem::new(Code::CallerScopeMissing)
+            .detail(format!("disconnecting needs the scope '{scope}' in the access token"))
+            .required_scopes(vec![scope.to_owned()])
+            .missing_scopes(vec![scope.to_owned()]);
+        return Err(app.challenge_scope(caller, problem));
+    }
+    let selector = proxy::account_selector(&parts.headers)?;
+    app.admit(caller, Some(&provider.name))?;
+    let revoked = app.broker.revoke(&app.question(verified, Some(&provider), selector).ask()).await;
+    let revoked = revoked.map_err(|error| error_table::broker(&error, app.connect_to(Some(&provider))))?;
+    trail.account = Some(revoked.account);
+    app.stores.fleet.doubt(caller.subject()).await;
+    reply::json(&Disconnected {
+        revoked_at_provider: revoked.at_provider.as_str(),
+        forgotten: true,
+        detail: revoked.detail,
+    })
+}

@@ -1,0 +1,19 @@
+//! `GET /v1/explain/{request-id}`: why that call of this caller ended as it did.
+
+use http::Response;
+
+use crate::body::Body;
+use crate::caller::Verified;
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::App;
+
+pub(crate) fn answer(app: &App, verified: &Verified, id: &str) -> Result<Response<Body>, Problem> {
+    match app.explained.find(id, &verified.caller) {
+        Some(explanation) => reply::json(&explanation),
+        None => Err(Problem::new(Code::NotFound)
+            .detail("this replica knows no such call of yours")
+            .remedy("Ask the replica that served the call, within 10 minutes, as the same user and client.")),
+    }
+}

@@ -1,0 +1,103 @@
+//! `/v1`: the caller's own view.
+
+mod disconnect;
+mod explain;
+mod me;
+
+use http::Response;
+use http::request::Parts;
+
+use crate::body::Body;
+use crate::caller::Verified;
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::provider::ProviderRuntime;
+use crate::state::{App, RequestContext, Trail};
+
+/// One of our own routes.
+enum Own<'a> {
+    Me,
+    Disconnect(&'a str),
+    Profile(&'a str),
+    Explain(&'a str),
+}
+
+/// Answers a verified caller.
+///
+/// # Errors
+/// The problem to answer with.
+pub(crate) async fn answer(
+    app: &App,
+    context: &RequestContext<'_>,
+    path: &str,
+    parts: &Parts,
+    verified: &Verified,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let route = own_route(path).ok_or_else(|| Problem::new(Code::NotFound))?;
+    let (name, event, allowed): (_, _, &'static str) = match &route {
+        Own::Me => ("/v1/me", "me", "GET, HEAD"),
+        Own::Disconnect(_) => ("/v1/me/{provider}", "revoke", "DELETE"),
+        Own::Profile(_) => ("/v1/me/{provider}/profile", "profile", "GET, HEAD"),
+        Own::Explain(_) => ("/v1/explain/{request-id}", "explain", "GET, HEAD"),
+    };
+    (trail.route, trail.event) = (Some(name), event);
+    if !allowed.split(", ").any(|method| method == parts.method.as_str()) {
+        return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
+    }
+    match route {
+        Own::Me => me::accounts(app, verified).await,
+        Own::Profile(provider) => me::profile(app, context, parts, verified, provider, trail).await,
+        Own::Disconnect(provider) => disconnect::answer(app, parts, verified, provider, trail).await,
+        Own::Explain(id) => explain::answer(app, verified, id),
+    }
+}
+
+fn own_route(path: &str) -> Option<Own<'_>> {
+    let rest = path.strip_prefix("/v1/")?;
+    let mut segments = rest.split('/');
+    let route = match (segments.next()?, segments.next(), segments.next()) {
+        ("me", None, _) => Own::Me,
+        ("me", Some(provider), None) if !provider.is_empty() => Own::Disconnect(provider),
+        ("me", Some(provider), Some("profile")) if !provider.is_empty() => Own::Profile(provider),
+        ("explain", Some(id), None) if !id.is_empty() => Own::Explain(id),
+        _ => return None,
+    };
+    segments.next().is_none().then_some(route)
+}
+
+/// The provider a route names.
+fn named(app: &App, name: &str, trail: &mut Trail) -> Result<std::sync::Arc<ProviderRuntime>, Problem> {
+    let provider = app.provider(name).ok_or_else(|| Problem::new(Code::UnknownProvider))?;
+    trail.provider = Some(provider.label.clone());
+    Ok(provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_routes_exist() {
+        let name = |path| match own_route(path) {
+            Some(Own::Me) => "me",
+            Some(Own::Disconnect(_)) => "disconnect",
+            Some(Own::Profile(_)) => "profile",
+            Some(Own::Explain(_)) => "explain",
+            None => "none",
+        };
+        for (path, want) in [
+            ("/v1/me", "me"),
+            ("/v1/me/", "none"),
+            ("/v1/me/github", "disconnect"),
+            ("/v1/me/github/profile", "profile"),
+            ("/v1/me/github/profile/x", "none"),
+            ("/v1/me//profile", "none"),
+            ("/v1/explain/0af", "explain"),
+            ("/v1/explain", "none"),
+            ("/v1", "none"),
+        ] {
+            assert_eq!(name(path), want, "{path}");
+        }
+    }
+}
