@@ -10,11 +10,11 @@ use token_broker::{Account, IdpToken, Reason, Source};
 use url::Url;
 
 use crate::body::RequestBodyFault;
-use crate::caller::{LogoutRefusal, Refusal};
 use crate::outcome::Code;
 use crate::problem::{AccountRef, Connect, Problem};
 use crate::provider::ProviderRuntime;
 use crate::upstream::SendError;
+use caller_auth::{LogoutRefusal, Refusal};
 
 /// What a problem needs to say how an account is connected.
 #[derive(Clone, Copy, Debug)]
@@ -70,10 +70,31 @@ pub(crate) fn classified_code(outcome: Outcome) -> Code {
     }
 }
 
+fn refusal_code(reason: caller_auth::Reason) -> Code {
+    use caller_auth::Reason;
+    match reason {
+        Reason::BadRequest => Code::BadRequest,
+        Reason::TokenInQuery => Code::CallerTokenInQuery,
+        Reason::TokenMissing => Code::CallerTokenMissing,
+        Reason::TokenOpaque => Code::CallerTokenOpaque,
+        Reason::TokenExpired => Code::CallerTokenExpired,
+        Reason::TokenInvalid => Code::CallerTokenInvalid,
+        Reason::ProofInvalid => Code::DpopProofInvalid,
+        Reason::NotAllowed => Code::CallerNotAllowed,
+        Reason::NotAUser => Code::CallerNotAUser,
+        Reason::KeysUnavailable => Code::TenantUnavailable,
+        Reason::KeysRateLimited => Code::TenantRateLimited,
+        Reason::ReplayMemoryFull => Code::Overloaded,
+        Reason::ReplayStoreUnavailable => Code::StoreUnavailable,
+        // A reason that a later version of the crate adds refuses too.
+        _ => Code::InternalError,
+    }
+}
+
 /// A caller that was refused.
 pub(crate) fn refusal(refusal: Refusal) -> Problem {
     const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-    let mut problem = Problem::new(refusal.code).detail(refusal.detail);
+    let mut problem = Problem::new(refusal_code(refusal.reason)).detail(refusal.detail);
     if let Some(wait) = refusal.retry_after {
         problem = problem.retry_after(wait);
     }

@@ -3,7 +3,6 @@
 
 pub mod admin;
 pub mod body;
-pub mod caller;
 pub mod cli;
 pub mod compose;
 pub mod config;

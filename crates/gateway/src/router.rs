@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
-use crate::caller::{Caller, Schemes, Verified};
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{Problem, Rendering, Surface};
@@ -18,6 +17,7 @@ use crate::route::{ProxyRoute, Route, route};
 use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
 use crate::telemetry::{Summary, audit};
 use crate::{documents, logout, v1};
+use caller_auth::{Caller, Schemes, Verified};
 
 /// The route label of proxied calls.
 const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
@@ -71,12 +71,11 @@ impl App {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
         let context = RequestContext { id: RequestId::random(), peer, authority: None, origin: None };
-        let caller = Arc::new(Caller::operator(user_id));
+        let verified = Verified::vouched(Caller::vouched(user_id, "gateway call"));
         let mut trail = Trail::new();
         trail.event = "operator-call";
-        trail.caller = Some(Arc::clone(&caller));
+        trail.caller = Some(Arc::clone(&verified.caller));
         trail.route = Some(PROXY_ROUTE);
-        let verified = Verified { caller, token: None, next_nonce: None };
         let result = match route(&self.hosts, None, parts.uri.path()) {
             Route::Proxy(route) => {
                 proxy::proxy(self, &context, &verified, route, (&parts, body), &mut trail).await

@@ -6,9 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use token_broker::{Errands, FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
 
-use crate::caller::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
 use crate::fleet::{Fleet, Standing};
+use caller_auth::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 
 /// Ids of proofs and logout tokens that one process remembers.
 const REPLAYS: usize = 1 << 20;

@@ -10,9 +10,7 @@ use token_broker::Broker;
 use user_store::UserStore;
 
 use super::convert;
-use super::keys::TenantKeys;
 use super::start_error::StartError;
-use crate::caller::{Rules, Verifier};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::cors::Cors;
@@ -23,6 +21,7 @@ use crate::state::{App, Asked, Fingerprint, Quotas};
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
+use caller_auth::{Rules, Verifier};
 
 /// How long a call waits for its turn at the Management API: for a caller, and behind.
 const CALLER_WAIT: Duration = Duration::from_secs(10);
@@ -165,7 +164,7 @@ fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
 /// Verification that shares used ids and logout marks with whoever shares the store.
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let rules = Rules { nonce_key: Some(stores.nonce_key), ..convert::rules(settings) };
-    let keys = Arc::new(TenantKeys(tenant.clone()));
+    let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
 }
 

@@ -8,10 +8,10 @@ use mgmt_auth as tenant;
 use token_broker as broker;
 
 use super::start_error::StartError;
-use crate::caller::{Algorithm, Authorization, Dpop, Rules};
 use crate::config::{self, ProviderSettings, Settings};
 use crate::provider::Redirects;
 use crate::provider::policy::{Access, Policy, Rule};
+use caller_auth::{Algorithm, Authorization, Dpop, Rules};
 
 /// A secret's source.
 pub(super) fn secret(source: config::SecretSource) -> tenant::SecretSource {
@@ -71,6 +71,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
         dpop_nonce: callers.dpop_nonce,
         public_url: settings.server.public_url.clone(),
         virtual_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
+        realm: "idp-gateway".into(),
         logout_clients: settings.logout.client_ids.clone(),
         ..Rules::new(&first(&callers.audience), &first(&callers.issuers))
     }

@@ -2,7 +2,6 @@
 
 mod build;
 mod convert;
-mod keys;
 mod options;
 mod reload;
 mod start_error;

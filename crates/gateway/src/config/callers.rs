@@ -55,7 +55,7 @@ fn default_leeway() -> Duration {
 }
 
 fn default_max_lifetime() -> Duration {
-    crate::caller::MAX_LIFETIME
+    caller_auth::MAX_LIFETIME
 }
 
 /// A signature algorithm of caller tokens.

@@ -6,7 +6,6 @@ use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, Response};
 
 use crate::body::Body;
-use crate::caller;
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::{App, RequestContext};
@@ -14,7 +13,7 @@ use crate::state::{App, RequestContext};
 /// `GET /.well-known/oauth-protected-resource`.
 pub(crate) fn resource_metadata(app: &App, context: &RequestContext<'_>) -> Result<Response<Body>, Problem> {
     let resource = context.public_address(app);
-    reply::json(&caller::resource_metadata(app.verifier.rules(), &resource, &app.scopes))
+    reply::json(&caller_auth::resource_metadata(app.verifier.rules(), &resource, &app.scopes))
 }
 
 /// `GET /openapi.json`.

@@ -20,9 +20,9 @@ use self::blocks::Block;
 pub use self::blocks::{BlockEntry, Reach};
 pub(crate) use self::record::{Forget, Past};
 use self::record::{Order, Orders};
-use crate::caller::LogoutMarks;
 use crate::problem::Problem;
 use crate::selector::{BlockRequest, Selector};
+use caller_auth::LogoutMarks;
 
 /// The record's name in the store. Two tenants in one store are two fleets.
 pub(crate) fn record_name(tenant: &str) -> String {
@@ -101,7 +101,7 @@ impl Fleet {
             state: Mutex::default(),
             talking: tokio::sync::Mutex::default(),
             own: u64::from_ne_bytes(own),
-            logout: AtomicU64::new(crate::caller::MAX_LIFETIME.as_secs() + SLACK),
+            logout: AtomicU64::new(caller_auth::MAX_LIFETIME.as_secs() + SLACK),
         }
     }
 

@@ -180,7 +180,7 @@ async fn two_tenants_in_one_store_are_two_fleets() {
 #[tokio::test]
 async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
     let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
-    for life in [crate::caller::MAX_LIFETIME, 7 * crate::caller::MAX_LIFETIME] {
+    for life in [caller_auth::MAX_LIFETIME, 7 * caller_auth::MAX_LIFETIME] {
         let store = Arc::new(MemoryStore::new());
         let first = Fleet::kept(store.clone(), "acme.test");
         first.keep_logouts_for(life);

@@ -15,8 +15,8 @@ pub use planning::{Case, METHODS, Planned, judge, plan};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::caller::properties as caller;
 use crate::proxy::hygiene;
+use caller_auth::properties as caller;
 
 /// Takes any bytes; panics when what must hold does not.
 pub type Property = fn(&[u8]);

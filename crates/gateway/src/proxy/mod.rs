@@ -23,13 +23,13 @@ use self::bodies::Payload;
 use self::outbound::Outbound;
 use self::send::{Sending, find_token, place};
 use crate::body::Body;
-use crate::caller::{CallerToken, Verified};
 use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::plan::Asked;
 use crate::route::ProxyRoute;
 use crate::state::{App, RequestContext, Trail};
+use caller_auth::{CallerToken, Verified};
 
 /// Proxies one call of a verified caller.
 ///

@@ -8,10 +8,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::record::{Attempt, Trail};
-use crate::caller::Caller;
 use crate::outcome::Code;
 use crate::provider::policy::Permit;
 use crate::request_id::RequestId;
+use caller_auth::Caller;
 
 /// Calls that are kept.
 const CAPACITY: usize = 10_000;

@@ -24,7 +24,6 @@ pub(crate) use quota::Quotas;
 pub(crate) use record::{Attempt, RequestContext, Trail, cache_label, source_label, user_lookup};
 pub(crate) use token_request::Question;
 
-use crate::caller::{Caller, Schemes, Verified, Verifier};
 use crate::console::Console;
 use crate::cors::Cors;
 use crate::error_table::{self, ConnectTo};
@@ -34,6 +33,7 @@ use crate::provider::ProviderRuntime;
 use crate::route::VirtualHosts;
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, Shed};
+use caller_auth::{Caller, Schemes, Verified, Verifier};
 use quota::Admission;
 
 /// The gateway's domain side: shared by all listeners and replaced as a whole by a reload.
@@ -95,8 +95,9 @@ impl App {
                 Ok(verified)
             }
             Err(refusal) => {
-                self.metrics.auth_failure(refusal.code.as_str());
-                Err(error_table::refusal(refusal))
+                let problem = error_table::refusal(refusal);
+                self.metrics.auth_failure(problem.code().as_str());
+                Err(problem)
             }
         }
     }

@@ -9,8 +9,8 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use crate::caller::Caller;
 use crate::config::{QuotaMode, QuotaSettings};
+use caller_auth::Caller;
 
 /// Callers whose bucket is kept; a forgotten one starts full.
 const CALLERS: usize = 100_000;

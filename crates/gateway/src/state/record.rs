@@ -8,13 +8,13 @@ use http::HeaderValue;
 use token_broker::{Account, IdpToken};
 
 use super::App;
-use crate::caller::Caller;
 use crate::cors::AllowedOrigin;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::provider::policy::Permit;
 use crate::request_id::RequestId;
 use crate::telemetry::{CacheResult, ProviderLabel, TokenSource};
+use caller_auth::Caller;
 
 /// What is known when a request comes in.
 #[derive(Debug)]

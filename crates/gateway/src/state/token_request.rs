@@ -3,7 +3,7 @@
 use token_broker::{AccountSelector, Ask};
 use token_keeper::BearerToken;
 
-use crate::caller::{Caller, Verified};
+use caller_auth::{Caller, Verified};
 
 /// A bearer token out of the caller's own, for Token Vault alone.
 pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {

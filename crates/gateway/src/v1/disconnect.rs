@@ -5,13 +5,13 @@ use http::request::Parts;
 use serde::Serialize;
 
 use crate::body::Body;
-use crate::caller::Verified;
 use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
 use crate::state::{App, Trail};
+use caller_auth::Verified;
 
 #[derive(Serialize)]
 struct Disconnected {

@@ -3,11 +3,11 @@
 use http::Response;
 
 use crate::body::Body;
-use crate::caller::Verified;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::App;
+use caller_auth::Verified;
 
 pub(crate) fn answer(app: &App, verified: &Verified, id: &str) -> Result<Response<Body>, Problem> {
     match app.explained.find(id, &verified.caller) {

@@ -6,13 +6,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::body::Body;
-use crate::caller::Verified;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
 use crate::state::{App, RequestContext, Trail};
 use crate::time::rfc3339;
+use caller_auth::Verified;
 
 #[derive(Serialize)]
 struct Me<'a> {

@@ -8,11 +8,11 @@ use http::Response;
 use http::request::Parts;
 
 use crate::body::Body;
-use crate::caller::Verified;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{App, RequestContext, Trail};
+use caller_auth::Verified;
 
 /// One of our own routes.
 enum Own<'a> {

@@ -1,0 +1,144 @@
+//! The caller's credentials, out of `Authorization` and from nowhere else.
+
+use std::fmt;
+
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use crate::Reason;
+use crate::challenge::Error;
+use crate::refusal::Refusal;
+
+/// Query members that SDKs put tokens into.
+const QUERY_MEMBERS: [&str; 3] = ["access_token", "oauth_token", "bearer_token"];
+
+/// Which words before the token are understood on a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Schemes {
+    /// `Bearer` and `DPoP`.
+    #[default]
+    Standard,
+    /// Also `token`, as GitHub's SDKs say instead of `Bearer`.
+    WithToken,
+}
+
+/// The word before the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// The caller's own access token: for the vault exchange, and for finding it in a body. Never for a provider.
+#[derive(Clone)]
+pub struct CallerToken {
+    header: HeaderValue,
+    start: usize,
+}
+
+impl CallerToken {
+    /// The token itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        // Checked to be visible ASCII when it was taken out of the request.
+        std::str::from_utf8(&self.header.as_bytes()[self.start..]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for CallerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallerToken(***)")
+    }
+}
+
+/// What a request brought along.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) scheme: Scheme,
+    pub(crate) token: CallerToken,
+}
+
+/// Takes the credentials out of a request.
+pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Refusal> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(Refusal::bad_request(
+            "several Authorization headers",
+            "Send exactly one 'Authorization' header.",
+        ));
+    }
+    if parts.uri.query().is_some_and(has_token_member) {
+        return Err(Refusal::new(
+            Reason::TokenInQuery,
+            Error::InvalidRequest,
+            "token in the query",
+            "Access tokens in the query end up in logs and histories; send it as 'Authorization: Bearer ...' instead.",
+        ));
+    }
+    let value = value.ok_or_else(|| Refusal::missing("no Authorization"))?;
+    read(value, schemes)
+}
+
+fn read(value: &HeaderValue, schemes: Schemes) -> Result<Credentials, Refusal> {
+    let bytes = value.as_bytes();
+    let word = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
+    let scheme = scheme(&bytes[..word], schemes).ok_or_else(|| Refusal::missing("unknown scheme"))?;
+    let rest = &bytes[word..];
+    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let token = rest[blanks..].trim_ascii_end();
+    if token.is_empty() {
+        return Err(Refusal::missing("blank credentials"));
+    }
+    if lists_two(token) {
+        return Err(Refusal::bad_request("two credentials in one header", "Send exactly one access token."));
+    }
+    // Every byte is looked at even after a wrong one: so the compiler looks at many at once.
+    if !token.iter().fold(true, |good, byte| good & byte.is_ascii_graphic()) {
+        return Err(Refusal::not_valid("characters that no token has"));
+    }
+    let start = word + blanks;
+    let header = if start + token.len() == bytes.len() {
+        value.clone()
+    } else {
+        HeaderValue::from_bytes(&bytes[..start + token.len()])
+            .map_err(|_| Refusal::not_valid("characters"))?
+    };
+    Ok(Credentials { scheme, token: CallerToken { header, start } })
+}
+
+fn scheme(word: &[u8], schemes: Schemes) -> Option<Scheme> {
+    if word.eq_ignore_ascii_case(b"bearer") {
+        Some(Scheme::Bearer)
+    } else if word.eq_ignore_ascii_case(b"dpop") {
+        Some(Scheme::Dpop)
+    } else if schemes == Schemes::WithToken && word.eq_ignore_ascii_case(b"token") {
+        Some(Scheme::Bearer)
+    } else {
+        None
+    }
+}
+
+/// `TOKEN, Bearer TOKEN`: what becomes of two headers that a proxy has joined.
+fn lists_two(token: &[u8]) -> bool {
+    memchr::memchr(b',', token).is_some_and(|_| lists(token))
+}
+
+fn lists(token: &[u8]) -> bool {
+    token.split(|byte| *byte == b',').skip(1).any(|part| {
+        let part = part.trim_ascii_start();
+        let word = part.split(|byte| *byte == b' ').next().unwrap_or_default();
+        word.len() < part.len() && !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic)
+    })
+}
+
+/// Whether a member of the query, its name percent-decoded, is one that holds tokens.
+fn has_token_member(query: &str) -> bool {
+    query.split('&').any(|member| {
+        let name = member.split('=').next().unwrap_or_default();
+        // Names without escapes are the rule, and cost no more than a comparison.
+        let is_one = |name: &str| QUERY_MEMBERS.contains(&name);
+        is_one(name) || (name.contains('%') && is_one(&percent_decode_str(name).decode_utf8_lossy()))
+    })
+}

@@ -1,0 +1,123 @@
+//! The caller, as everything behind verification sees it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::rules::Authorization;
+
+/// The user, and the app, that a verified access token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub(crate) subject: Box<str>,
+    pub(crate) client: Option<Box<str>>,
+    pub(crate) organization: Option<Box<str>>,
+    pub(crate) organization_name: Option<Box<str>>,
+    pub(crate) issuer: Arc<str>,
+    pub(crate) audience: Box<[Arc<str>]>,
+    pub(crate) scope: Box<str>,
+    pub(crate) permissions: Box<[Box<str>]>,
+    pub(crate) authorization: Authorization,
+    pub(crate) issued_at: SystemTime,
+    pub(crate) expires_at: SystemTime,
+    /// The thumbprint of the key the token is bound to.
+    pub(crate) thumbprint: Option<[u8; 32]>,
+}
+
+impl Caller {
+    /// A caller that the program vouches for itself, without any token: an operator at a command line who acts for a user.
+    #[must_use]
+    pub fn vouched(subject: &str, client: &str) -> Self {
+        Self {
+            subject: subject.into(),
+            client: Some(client.into()),
+            organization: None,
+            organization_name: None,
+            issuer: "operator".into(),
+            audience: Box::default(),
+            scope: Box::default(),
+            permissions: Box::default(),
+            authorization: Authorization::Scope,
+            issued_at: SystemTime::UNIX_EPOCH,
+            expires_at: SystemTime::UNIX_EPOCH,
+            thumbprint: None,
+        }
+    }
+
+    /// The user's id in Auth0 (`sub`).
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The app's client id (`azp` or `client_id`).
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// The id of the organisation the user logged in to (`org_id`).
+    #[must_use]
+    pub fn organization(&self) -> Option<&str> {
+        self.organization.as_deref()
+    }
+
+    /// The organisation's name, where the tenant puts it into tokens (`org_name`).
+    #[must_use]
+    pub fn organization_name(&self) -> Option<&str> {
+        self.organization_name.as_deref()
+    }
+
+    /// The issuer, one of the configured ones (`iss`).
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// All audiences of the token (`aud`).
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        self.audience.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether the token is meant for `audience`, among others.
+    #[must_use]
+    pub fn is_for(&self, audience: &str) -> bool {
+        self.audience().any(|one| one == audience)
+    }
+
+    /// What the user granted to the app (`scope`).
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.split_ascii_whitespace()
+    }
+
+    /// What the user's roles allow (`permissions`).
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether the caller holds `scope`, by the claim that `callers.authorization` names.
+    #[must_use]
+    pub fn has(&self, scope: &str) -> bool {
+        match self.authorization {
+            Authorization::Scope => self.scopes().any(|held| held == scope),
+            Authorization::Permissions => self.permissions().any(|held| held == scope),
+        }
+    }
+
+    /// When the token was issued (`iat`).
+    #[must_use]
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
+    }
+
+    /// When the token ends (`exp`).
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+
+    /// Whether the token is bound to a key. Such a token cannot be exchanged at the vault.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.thumbprint.is_some()
+    }
+}

@@ -1,0 +1,85 @@
+//! Where the tenant's public keys come from.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A public RSA key of the tenant. Only keys that may verify signatures get this far.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifyingKey {
+    algorithm: Option<String>,
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// A key by its big-endian modulus and exponent, and the algorithm it is bound to, if any.
+    #[must_use]
+    pub fn new(algorithm: Option<&str>, modulus: &[u8], exponent: &[u8]) -> Self {
+        Self { algorithm: algorithm.map(Into::into), modulus: modulus.to_vec(), exponent: exponent.to_vec() }
+    }
+
+    pub(crate) fn algorithm(&self) -> Option<&str> {
+        self.algorithm.as_deref()
+    }
+
+    pub(crate) fn modulus(&self) -> &[u8] {
+        &self.modulus
+    }
+
+    pub(crate) fn exponent(&self) -> &[u8] {
+        &self.exponent
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+impl KeySource for mgmt_auth::Tenant {
+    fn find<'a>(&'a self, kid: &'a str) -> Finding<'a> {
+        Box::pin(async move {
+            match self.keys().find(kid).await {
+                Ok(key) => {
+                    Ok(key.map(|key| VerifyingKey::new(key.algorithm(), key.modulus(), key.exponent())))
+                }
+                Err(error) => Err(KeysUnavailable {
+                    retry_after: error.retry_after(),
+                    rate_limited: error.is_rate_limited(),
+                }),
+            }
+        })
+    }
+
+    fn generation(&self) -> u64 {
+        self.keys().generation()
+    }
+}
+
+/// No key set could be had, so that nothing can be said about any token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysUnavailable {
+    /// When it may be worth asking again.
+    pub retry_after: Option<Duration>,
+    /// Whether the tenant answered that too much was asked of it.
+    pub rate_limited: bool,
+}
+
+/// The answer of [`KeySource::find`].
+pub type Finding<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<VerifyingKey>, KeysUnavailable>> + Send + 'a>>;
+
+/// A set of keys by their ids; the boundary to the tenant's key endpoint.
+pub trait KeySource: Send + Sync {
+    /// The key `kid`; `None` when there are keys but not this one.
+    ///
+    /// # Errors
+    /// When there is no key set at all.
+    fn find<'a>(&'a self, kid: &'a str) -> Finding<'a>;
+
+    /// A number that is another one after every change of the set.
+    fn generation(&self) -> u64;
+}

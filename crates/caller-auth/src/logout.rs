@@ -1,0 +1,128 @@
+//! Back-channel logout (OpenID Connect Back-Channel Logout 1.0): the logout token, and what it leaves behind.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use crate::claims;
+use crate::jose::Compact;
+use crate::json::Json;
+use crate::refusal::Refusal;
+use crate::rules::Rules;
+
+/// Longest logout token.
+pub(crate) const MAX_LOGOUT_TOKEN: usize = 16 * 1024;
+
+/// The member of `events` that makes a token a logout token.
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// Longest `jti`.
+const MAX_JTI: usize = 512;
+
+/// A verified logout token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logout {
+    /// The user who logged out.
+    pub subject: String,
+    /// Tokens of that user issued up to this moment are refused from now on.
+    pub issued_at: SystemTime,
+}
+
+/// Why a logout token was not accepted. Neither text holds any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoutRefusal {
+    /// The token is wrong: 400. The word is for the log.
+    Invalid(&'static str),
+    /// It could not be checked at the moment: 503.
+    Unavailable(&'static str),
+}
+
+/// The claims of a logout token whose signature is good: subject, id, times.
+pub(crate) fn check<'a>(
+    token: &'a Compact<'_>,
+    rules: &Rules,
+    now: i64,
+) -> Result<(&'a str, &'a str, i64), &'static str> {
+    let claims = &token.claims;
+    if claims.contains_key("nonce") {
+        return Err("has a nonce");
+    }
+    let events = claims.get("events").and_then(Json::as_object).ok_or("no events")?;
+    if events.get(EVENT).and_then(Json::as_object).is_none() {
+        return Err("not a logout event");
+    }
+    let audience = claims::audiences(claims).unwrap_or_default();
+    if !audience.iter().any(|name| rules.logout_clients.iter().any(|client| client == name)) {
+        return Err("audience is not in logout.client_ids");
+    }
+    let times = claims::times(claims, rules, now).map_err(|refusal: Refusal| refusal.cause)?;
+    let id = token.text("jti").filter(|jti| (1..=MAX_JTI).contains(&jti.len())).ok_or("no jti")?;
+    let subject = token.text("sub").filter(|sub| !sub.is_empty()).ok_or("no sub")?;
+    Ok((subject, id, times.issued_at))
+}
+
+/// Whether `typ` is one of a logout token.
+pub(crate) fn is_logout_typ(typ: Option<&str>) -> bool {
+    let typ = typ.unwrap_or_default();
+    ["logout+jwt", "application/logout+jwt", "JWT"].iter().any(|known| typ.eq_ignore_ascii_case(known))
+}
+
+/// For each user who logged out, the moment up to which tokens are refused. Cheap to clone; clones share the marks.
+///
+/// A mark is kept as long as a token issued before it could still be used.
+#[derive(Clone, Default)]
+pub struct LogoutMarks(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// So that nobody takes the lock where nobody has logged out.
+    any: AtomicBool,
+    marks: RwLock<HashMap<String, SystemTime>>,
+}
+
+impl LogoutMarks {
+    /// Refuses tokens of `subject` issued at or before `until`. A later mark is never replaced by an earlier one.
+    pub fn add(&self, subject: &str, until: SystemTime) {
+        let mut marks = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
+        let mark = marks.entry(subject.to_owned()).or_insert(until);
+        *mark = until.max(*mark);
+        self.0.any.store(true, Ordering::Release);
+    }
+
+    /// Puts the marks of the fleet beside our own.
+    pub fn merge<'a>(&self, marks: impl IntoIterator<Item = (&'a str, SystemTime)>) {
+        for (subject, until) in marks {
+            self.add(subject, until);
+        }
+    }
+
+    /// Drops marks older than `age` (the longest life of a token): nothing they could refuse is valid any more.
+    pub fn prune(&self, now: SystemTime, age: Duration) {
+        let mut marks = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
+        marks.retain(|_, until| until.checked_add(age).is_none_or(|end| end > now));
+        self.0.any.store(!marks.is_empty(), Ordering::Release);
+    }
+
+    /// All marks, for sharing them.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, SystemTime)> {
+        let marks = self.0.marks.read().unwrap_or_else(PoisonError::into_inner);
+        marks.iter().map(|(subject, until)| (subject.clone(), *until)).collect()
+    }
+
+    /// Whether a token of `subject` issued at `issued_at` is refused.
+    #[must_use]
+    pub fn refuses(&self, subject: &str, issued_at: SystemTime) -> bool {
+        self.0.any.load(Ordering::Acquire) && {
+            let marks = self.0.marks.read().unwrap_or_else(PoisonError::into_inner);
+            marks.get(subject).is_some_and(|until| issued_at <= *until)
+        }
+    }
+}
+
+impl fmt::Debug for LogoutMarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogoutMarks").field("any", &self.0.any).finish_non_exhaustive()
+    }
+}

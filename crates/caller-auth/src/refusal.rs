@@ -1,0 +1,151 @@
+//! Why a request was refused.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::challenge::{Challenge, Error};
+
+/// What every token that fails before its signature is checked is told.
+const NOT_VALID: &str = "The access token is not a valid token of this tenant.";
+
+/// Why a request was refused, in the words of the domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The request is malformed: two credentials, or a proof beside a Bearer token.
+    BadRequest,
+    /// A member of the query would carry an access token.
+    TokenInQuery,
+    /// There is no access token, or its scheme is unknown.
+    TokenMissing,
+    /// The token is not a JWT of this tenant: an opaque token, or one encrypted for somebody else.
+    TokenOpaque,
+    /// The token has expired.
+    TokenExpired,
+    /// The token is wrong in any other way.
+    TokenInvalid,
+    /// The DPoP proof is missing or wrong, or lacks the nonce.
+    ProofInvalid,
+    /// The token's client or organisation is not accepted.
+    NotAllowed,
+    /// The token speaks for no user.
+    NotAUser,
+    /// There are no keys to verify with.
+    KeysUnavailable,
+    /// There are no keys to verify with, because the key endpoint limits the rate.
+    KeysRateLimited,
+    /// The memory of used ids is full.
+    ReplayMemoryFull,
+    /// The store of used ids does not answer.
+    ReplayStoreUnavailable,
+}
+
+impl Reason {
+    /// A stable word for logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::TokenInQuery => "token-in-query",
+            Self::TokenMissing => "token-missing",
+            Self::TokenOpaque => "token-opaque",
+            Self::TokenExpired => "token-expired",
+            Self::TokenInvalid => "token-invalid",
+            Self::ProofInvalid => "proof-invalid",
+            Self::NotAllowed => "not-allowed",
+            Self::NotAUser => "not-a-user",
+            Self::KeysUnavailable => "keys-unavailable",
+            Self::KeysRateLimited => "keys-rate-limited",
+            Self::ReplayMemoryFull => "replay-memory-full",
+            Self::ReplayStoreUnavailable => "replay-store-unavailable",
+        }
+    }
+
+    /// The status of an answer (RFC 6750 section 3.1, RFC 9110).
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest | Self::TokenInQuery => StatusCode::BAD_REQUEST,
+            Self::TokenMissing
+            | Self::TokenOpaque
+            | Self::TokenExpired
+            | Self::TokenInvalid
+            | Self::ProofInvalid => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed | Self::NotAUser => StatusCode::FORBIDDEN,
+            Self::KeysUnavailable
+            | Self::KeysRateLimited
+            | Self::ReplayMemoryFull
+            | Self::ReplayStoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// A refused request: the reason, a sentence for the caller, and the challenge of RFC 6750.
+///
+/// Neither holds the token or any part of it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// A sentence for the caller. It never says which check before the signature failed.
+    pub detail: &'static str,
+    /// `WWW-Authenticate` values, and a DPoP nonce, for the answer.
+    pub challenge: Challenge,
+    /// When to come back, for refusals that are not the caller's fault.
+    pub retry_after: Option<Duration>,
+    /// What exactly was wrong, for the log alone.
+    pub cause: &'static str,
+    pub(crate) error: Error,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, error: Error, cause: &'static str, detail: &'static str) -> Self {
+        Self { reason, detail, challenge: Challenge::default(), retry_after: None, cause, error }
+    }
+
+    pub(crate) fn bad_request(cause: &'static str, detail: &'static str) -> Self {
+        Self::new(Reason::BadRequest, Error::InvalidRequest, cause, detail)
+    }
+
+    pub(crate) fn missing(cause: &'static str) -> Self {
+        let detail = "Send the app's access token as 'Authorization: Bearer ...'.";
+        Self::new(Reason::TokenMissing, Error::None, cause, detail)
+    }
+
+    /// A token that fails before, or at, its signature.
+    pub(crate) fn not_valid(cause: &'static str) -> Self {
+        Self::invalid(cause, NOT_VALID)
+    }
+
+    /// A genuine token that is not for us; or something so far from a token that it may be said.
+    pub(crate) fn invalid(cause: &'static str, detail: &'static str) -> Self {
+        Self::new(Reason::TokenInvalid, Error::InvalidToken, cause, detail)
+    }
+
+    pub(crate) fn proof(cause: &'static str, detail: &'static str) -> Self {
+        Self::new(Reason::ProofInvalid, Error::InvalidProof, cause, detail)
+    }
+
+    pub(crate) fn forbidden(reason: Reason, cause: &'static str, detail: &'static str) -> Self {
+        Self::new(reason, Error::None, cause, detail)
+    }
+
+    pub(crate) fn later(
+        reason: Reason,
+        cause: &'static str,
+        detail: &'static str,
+        wait: Option<Duration>,
+    ) -> Self {
+        Self { retry_after: wait, ..Self::new(reason, Error::None, cause, detail) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,347 @@
+//! The steps of verification, in their order.
+//!
+//! 1. *Credentials*: from `Authorization` alone; two of them, or a token in the query, end here.
+//! 2. *Cache*: a token seen before, by its SHA-256, unless it has expired or the tenant's keys have changed since.
+//! 3. *Form*: three strict base64url parts of bounded length, JSON without duplicate members, no `crit`, `b64`, `zip`.
+//! 4. *Algorithm* against the accepted ones, then `typ`, then *issuer* to the letter. Up to here nothing was asked of anybody.
+//! 5. *Key* by `kid` from the tenant's key set (never from the token), its own `alg` if it has one, *signature*.
+//! 6. *Claims*: `events` and `nonce` absent, audience, times, then client and organisation lists, then that it is a user's.
+//! 7. On every request, cached or not: the logout marks, and the proof of possession where the token is bound to a key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::header::HeaderValue;
+use http::request::Parts;
+
+use crate::Reason;
+use crate::cache::{Digest, TokenCache, sha256};
+use crate::challenge::{Challenge, Challenger};
+use crate::claims::{self, Genuine};
+use crate::credentials::{self, CallerToken, Credentials, Scheme, Schemes};
+use crate::dpop::{DPOP, Proofs};
+use crate::identity::Caller;
+use crate::jose::{self, Compact, MAX_TOKEN, Malformed};
+use crate::keys::{KeySource, KeysUnavailable};
+use crate::logout::{self, Logout, LogoutMarks, LogoutRefusal, MAX_LOGOUT_TOKEN};
+use crate::refusal::Refusal;
+use crate::replay::{MemoryReplays, ReplayStore};
+use crate::rules::{Dpop, Rules};
+use crate::{signature, time};
+
+/// Ids of proofs and logout tokens that one process remembers.
+const REPLAYS: usize = 1 << 20;
+
+/// `typ` of access tokens.
+const ACCESS_TOKEN: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
+
+/// A request whose caller is known.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// The caller's own token: only for the vault exchange, and for finding it in a body. Operators have none.
+    pub token: Option<CallerToken>,
+    /// A newer DPoP nonce for the answer's `DPoP-Nonce`, if the client should use one from now on.
+    pub next_nonce: Option<HeaderValue>,
+}
+
+/// Verifies callers under one configuration.
+pub struct Verifier {
+    rules: Rules,
+    keys: Arc<dyn KeySource>,
+    cache: TokenCache,
+    marks: LogoutMarks,
+    proofs: Proofs,
+    replays: Arc<dyn ReplayStore>,
+    challenger: Challenger,
+}
+
+impl Verified {
+    /// A caller that the program vouches for itself, without any token: an operator at a command line.
+    #[must_use]
+    pub fn vouched(caller: Caller) -> Self {
+        Self { caller: Arc::new(caller), token: None, next_nonce: None }
+    }
+}
+
+impl Verifier {
+    /// A verifier that remembers ids and logouts in this process alone.
+    #[must_use]
+    pub fn with_rules(rules: Rules, keys: Arc<dyn KeySource>) -> Self {
+        let replays: Arc<dyn ReplayStore> = Arc::new(MemoryReplays::new(REPLAYS));
+        Self::shared(rules, keys, replays, LogoutMarks::default())
+    }
+
+    /// A verifier with a memory for ids, and logout marks, that others share.
+    #[must_use]
+    pub fn shared(
+        rules: Rules,
+        keys: Arc<dyn KeySource>,
+        replays: Arc<dyn ReplayStore>,
+        marks: LogoutMarks,
+    ) -> Self {
+        Self {
+            cache: TokenCache::new(rules.cache_capacity),
+            proofs: Proofs::new(&rules, Arc::clone(&replays)),
+            challenger: Challenger::new(&rules),
+            rules,
+            keys,
+            marks,
+            replays,
+        }
+    }
+
+    /// Verifies the caller of a request by its head alone.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the code, a sentence and the challenge for the answer.
+    pub async fn verify(
+        &self,
+        parts: &Parts,
+        schemes: Schemes,
+        now: SystemTime,
+    ) -> Result<Verified, Refusal> {
+        match self.check(parts, schemes, now).await {
+            Ok(verified) => Ok(verified),
+            Err(refusal) => {
+                tracing::debug!(
+                    event = "caller-refused",
+                    code = refusal.reason.as_str(),
+                    cause = refusal.cause
+                );
+                Err(self.challenged(refusal))
+            }
+        }
+    }
+
+    /// The challenge for a 403 because `caller` lacks `scope`.
+    #[must_use]
+    pub fn insufficient_scope(&self, caller: &Caller, scope: &str) -> Challenge {
+        self.challenger.insufficient_scope(scope, caller.is_bound())
+    }
+
+    /// Drops the verified tokens of one user (`sub`); how many.
+    pub fn forget(&self, subject: &str) -> u64 {
+        self.cache.forget(subject)
+    }
+
+    /// Drops all verified tokens; how many.
+    pub fn forget_all(&self) -> u64 {
+        self.cache.clear()
+    }
+
+    /// Verified tokens kept at the moment.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// The logout marks this verifier obeys.
+    #[must_use]
+    pub fn marks(&self) -> &LogoutMarks {
+        &self.marks
+    }
+
+    /// The rules this verifier was made with.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Verifies a logout token (OpenID Connect Back-Channel Logout), each only once, and refuses the user's older tokens
+    /// from now on. What else is cached for the user is for the caller of this function to drop.
+    ///
+    /// # Errors
+    /// [`LogoutRefusal::Invalid`] for a token that is wrong in any way, or was used before.
+    pub async fn log_out(&self, token: &str, now: SystemTime) -> Result<Logout, LogoutRefusal> {
+        let seconds = time::seconds(now);
+        let invalid = LogoutRefusal::Invalid;
+        let token = jose::parse(token.trim(), MAX_LOGOUT_TOKEN).map_err(|_| invalid("form"))?;
+        let typ = token.typ().map_err(|_| invalid("typ"))?;
+        if !logout::is_logout_typ(typ) {
+            return Err(invalid("typ"));
+        }
+        let signed = self.signed(&token).await;
+        signed.map_err(|refusal| match refusal.reason {
+            Reason::TokenInvalid => invalid(refusal.cause),
+            _ => LogoutRefusal::Unavailable(refusal.cause),
+        })?;
+        let (subject, id, issued_at) = logout::check(&token, &self.rules, seconds).map_err(invalid)?;
+        let issued_at = time::system(issued_at).ok_or(invalid("iat"))?;
+        let issuer = token.text("iss").unwrap_or_default();
+        let id = sha256(&[b"logout\0", issuer.as_bytes(), b"\0", id.as_bytes()].concat());
+        match self.replays.first_use(id, self.rules.max_lifetime + 2 * self.rules.leeway).await {
+            Ok(true) => {}
+            Ok(false) => return Err(invalid("jti was used before")),
+            Err(_) => return Err(LogoutRefusal::Unavailable("replay store")),
+        }
+        self.marks.prune(now, self.rules.max_lifetime + 2 * self.rules.leeway);
+        self.marks.add(subject, issued_at);
+        self.cache.forget(subject);
+        Ok(Logout { subject: subject.to_owned(), issued_at })
+    }
+
+    async fn check(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Verified, Refusal> {
+        let Credentials { scheme, token } = credentials::extract(parts, schemes)?;
+        self.fits(scheme, parts)?;
+        let digest = sha256(token.expose().as_bytes());
+        // Read before the check, so that a set that changes meanwhile makes the entry too old rather than too new.
+        let generation = self.keys.generation();
+        let known = self.cache.get(&digest, generation, now);
+        let (thumbprint, caller) = match known {
+            Some(caller) => (caller.thumbprint, Ok(caller)),
+            None => {
+                let Genuine { thumbprint, caller } = self.token(token.expose(), time::seconds(now)).await?;
+                let caller = caller.map(Arc::new);
+                if let Ok(caller) = &caller {
+                    self.cache.insert(digest, generation, caller, now);
+                }
+                (thumbprint, caller)
+            }
+        };
+        let next_nonce = self.possession(scheme, thumbprint.as_ref(), parts, &digest, now).await?;
+        let caller = caller?;
+        if self.marks.refuses(&caller.subject, caller.issued_at) {
+            return Err(Refusal::invalid(
+                "issued before a logout",
+                "The user has logged out; get a new access token.",
+            ));
+        }
+        Ok(Verified { caller, token: Some(token), next_nonce })
+    }
+
+    /// What can be said about scheme and proof before anything is computed.
+    fn fits(&self, scheme: Scheme, parts: &Parts) -> Result<(), Refusal> {
+        match (self.rules.dpop, scheme) {
+            (Dpop::Off, Scheme::Dpop) => Err(Refusal::invalid(
+                "callers.dpop is off",
+                "DPoP is not in use here; send an unbound access token as Bearer.",
+            )),
+            (Dpop::Allow | Dpop::Require, Scheme::Bearer) if parts.headers.contains_key(DPOP) => {
+                let detail = "A DPoP proof belongs to 'Authorization: DPoP ...', not to a Bearer token.";
+                Err(Refusal::bad_request("proof beside Bearer", detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A token is used in the way it is bound, never in a weaker one.
+    async fn possession(
+        &self,
+        scheme: Scheme,
+        thumbprint: Option<&[u8; 32]>,
+        parts: &Parts,
+        digest: &Digest,
+        now: SystemTime,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        match (scheme, thumbprint) {
+            (Scheme::Bearer, None) if self.rules.dpop == Dpop::Require => Err(Refusal::invalid(
+                "not bound",
+                "Only access tokens bound to a key (DPoP) are accepted here.",
+            )),
+            (Scheme::Bearer, None) => Ok(None),
+            (Scheme::Bearer, Some(_)) => {
+                let detail =
+                    "The access token is bound to a key and must come as 'Authorization: DPoP' with a proof.";
+                Err(Refusal::invalid("bound token as Bearer", detail))
+            }
+            (Scheme::Dpop, None) => Err(Refusal::invalid(
+                "unbound token as DPoP",
+                "The access token is not bound to a key; send it as Bearer.",
+            )),
+            (Scheme::Dpop, Some(thumbprint)) => {
+                self.proofs.check(parts, digest, thumbprint, time::seconds(now)).await
+            }
+        }
+    }
+
+    /// Verifies a token that is not in the cache.
+    async fn token(&self, token: &str, now: i64) -> Result<Genuine, Refusal> {
+        let token = jose::parse(token, MAX_TOKEN).map_err(malformed)?;
+        // The algorithm comes before anything else that the token says about itself.
+        self.algorithm(&token)?;
+        if token
+            .typ()
+            .map_err(malformed)?
+            .is_some_and(|typ| !ACCESS_TOKEN.iter().any(|known| typ.eq_ignore_ascii_case(known)))
+        {
+            return Err(Refusal::not_valid("typ"));
+        }
+        let issuer = self.signed(&token).await?;
+        claims::check(&token, issuer, &self.rules, now)
+    }
+
+    fn algorithm(&self, token: &Compact<'_>) -> Result<crate::rules::Algorithm, Refusal> {
+        let name = token.algorithm().ok_or_else(|| Refusal::not_valid("no alg"))?;
+        self.rules.algorithm(name).ok_or_else(|| Refusal::not_valid("alg is not in callers.algorithms"))
+    }
+
+    /// Algorithm, issuer, key, signature. Gives the issuer; asks the tenant at most for its keys.
+    async fn signed(&self, token: &Compact<'_>) -> Result<Arc<str>, Refusal> {
+        let algorithm = self.algorithm(token)?;
+        let issuer = token.text("iss").and_then(|iss| self.rules.issuer(iss));
+        let issuer = issuer.ok_or_else(|| Refusal::not_valid("issuer is not in callers.issuers"))?;
+        let kid = token.kid().ok_or_else(|| Refusal::not_valid("kid"))?;
+        let key =
+            self.keys.find(kid).await.map_err(no_keys)?.ok_or_else(|| Refusal::not_valid("unknown kid"))?;
+        if signature::by_tenant(algorithm, &key, token.signed, token.signature) {
+            Ok(issuer)
+        } else {
+            Err(Refusal::not_valid("signature"))
+        }
+    }
+
+    /// Adds the challenge that a 401, or a malformed request, carries.
+    fn challenged(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.reason.status() == http::StatusCode::UNAUTHORIZED {
+            let nonce = refusal.challenge.nonce.take();
+            refusal.challenge = self.challenger.unauthorized(refusal.error, refusal.detail);
+            refusal.challenge.nonce = nonce;
+        }
+        refusal
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("rules", &self.rules)
+            .field("cached", &self.cache.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn malformed(malformed: Malformed) -> Refusal {
+    match malformed {
+        Malformed::Opaque => Refusal::new(
+            Reason::TokenOpaque,
+            crate::challenge::Error::InvalidToken,
+            "opaque token",
+            "The token is not a JWT; the app must ask Auth0 for this API's audience.",
+        ),
+        Malformed::Encrypted => {
+            tracing::info!(
+                event = "caller-token-encrypted",
+                "an encrypted token (five parts) was sent; turn off token encryption for this API in Auth0, \
+                 or make the app ask for the API's audience"
+            );
+            Refusal::invalid(
+                "five parts",
+                "The token is encrypted; the app must ask for this API's audience, and the API must not encrypt its tokens.",
+            )
+        }
+        Malformed::Unclean(cause) => Refusal::not_valid(cause),
+    }
+}
+
+fn no_keys(error: KeysUnavailable) -> Refusal {
+    let (code, cause) = if error.rate_limited {
+        (Reason::KeysRateLimited, "the key endpoint says too many requests")
+    } else {
+        (Reason::KeysUnavailable, "the tenant's keys could not be had")
+    };
+    Refusal::later(code, cause, "Access tokens cannot be verified at the moment.", error.retry_after)
+}
