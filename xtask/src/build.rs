@@ -1,6 +1,6 @@
 //! The static release binary, which image and archives are made of.
 
-use crate::{auditable, sh};
+use crate::{sh, tools};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -26,9 +26,18 @@ pub(crate) fn release_binary(root: &Path) -> Result<PathBuf> {
 /// The same into another target folder.
 pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
     let triple = host(root)?;
-    let mut cargo = sh::command(root, "cargo");
+    // The list of dependencies goes into the section `.dep-v0`, which `cargo audit bin`, Trivy, Grype and Syft read.
+    let mut cargo = tools::AUDITABLE.command(root, root)?;
     cargo
-        .args(["build", "--release", "--locked", "--package", "gateway", "--no-default-features"])
+        .args([
+            "auditable",
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "gateway",
+            "--no-default-features",
+        ])
         .args(["--target", &triple])
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root, &triple).join("\u{1f}"))
@@ -39,11 +48,7 @@ pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
     sh::run_command(&mut cargo)?;
     let binary = target.join(&triple).join("release/gateway");
     ensure!(binary.is_file(), "cargo left no {}", binary.display());
-    // A copy: cargo takes a file that was changed after it for its own.
-    let finished = target.join("gateway");
-    std::fs::copy(&binary, &finished)?;
-    auditable::embed(root, &finished)?;
-    Ok(finished)
+    Ok(binary)
 }
 
 /// Static, position independent, without the paths of this machine, and small.
@@ -67,6 +72,12 @@ fn flags(root: &Path, triple: &str) -> Vec<String> {
         flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned());
     }
     flags
+}
+
+/// The gateway as `cargo test --workspace` builds it: with the same features, so that nothing is built twice.
+pub(crate) fn debug_binary(root: &Path) -> Result<PathBuf> {
+    sh::run(root, "cargo", &["test", "--workspace", "--locked", "--no-run", "--quiet"])?;
+    Ok(root.join("target/debug/gateway"))
 }
 
 /// `x86_64-unknown-linux-gnu` and the like.

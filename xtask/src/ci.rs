@@ -13,7 +13,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         readme.lines().any(|line| line.trim() == TEST_COMMAND),
         "README.md no longer gives `{TEST_COMMAND}` as the test command; CI runs what the README says"
     );
-    tidy::run(root)?;
+    tidy::run(root, &tidy::Options::default())?;
     supply::run(root)?;
     docs::check(root, false)?;
     lint::run(root)?;

@@ -1,9 +1,11 @@
 //! What a release offers for download: static binary, completions, man pages, chart, image, bill of materials, checksums.
 
-use crate::{build, chart, release, sbom, sh};
+use crate::release::checksums;
+use crate::{build, chart, sh, tools};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
+const BILL: &str = "idp-gateway.cdx";
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -33,7 +35,7 @@ pub(crate) fn stage(root: &Path, binary: &Path) -> Result<PathBuf> {
     }
     sh::run(&folder, "bash", &["-n", "completions/gateway.bash"])?;
     manual(root, &program, &folder.join("man"))?;
-    sbom::write(root, &dist)?;
+    bill_of_materials(root, &dist)?;
     archive(&dist, &format!("{name}.tar.gz"), &dist, &name)?;
     let oci = root.join("target/image/oci");
     if oci.is_dir() {
@@ -41,7 +43,7 @@ pub(crate) fn stage(root: &Path, binary: &Path) -> Result<PathBuf> {
         archive(&dist, &image, &oci, ".")?;
     }
     chart::package(root, &dist)?;
-    release::checksums(&dist)?;
+    checksums(&dist)?;
     sh::run(&dist, "sha256sum", &["--check", "--quiet", "SHA256SUMS"])?;
     Ok(dist)
 }
@@ -64,4 +66,25 @@ fn manual(root: &Path, program: &str, folder: &Path) -> Result<()> {
         sh::run(root, "mandoc", &["-T", "lint", "-W", "error", &page.to_string_lossy()])?;
     }
     Ok(())
+}
+
+/// The CycloneDX bill of materials of the release binary.
+fn bill_of_materials(root: &Path, dist: &Path) -> Result<()> {
+    let mut cyclonedx = tools::CYCLONEDX.command(root, root)?;
+    cyclonedx.args([
+        "cyclonedx",
+        "--format",
+        "json",
+        "--spec-version",
+        "1.5",
+        "--no-build-deps",
+        "--no-default-features",
+    ]);
+    cyclonedx.args(["--manifest-path", "crates/gateway/Cargo.toml", "--target", &build::host(root)?]);
+    cyclonedx.args(["--override-filename", BILL]).env("SOURCE_DATE_EPOCH", "0");
+    sh::run_command(&mut cyclonedx)?;
+    let bill = format!("{BILL}.json");
+    std::fs::copy(root.join("crates/gateway").join(&bill), dist.join(&bill))?;
+    // It writes one for each member of the workspace, into the sources.
+    sh::run(root, "find", &["crates", "xtask", "-name", &bill, "-delete"])
 }

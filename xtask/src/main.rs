@@ -1,7 +1,6 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
 mod api;
-mod auditable;
 mod bench;
 mod build;
 mod chart;
@@ -12,17 +11,17 @@ mod docs;
 mod fuzz;
 mod http;
 mod image;
-mod linked;
+mod install;
 mod lint;
 mod monitoring;
 mod package;
 mod parts;
 mod release;
-mod sbom;
 mod sh;
 mod supply;
 mod test;
 mod tidy;
+mod tools;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,7 +35,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Looks the locked dependencies up in a copy of the RustSec database; checks licences, sources and bans.
+    /// Checks the dependencies: advisories, licences, sources, bans (cargo-deny), and unused ones (cargo-machete).
     Advisories,
     /// Renders every scenario of the Helm chart, compares, validates, and lets `gateway check` read the configurations.
     Chart(chart::Options),
@@ -46,7 +45,7 @@ enum Command {
     Bench(bench::Options),
     /// Runs `gateway demo` from the sources.
     Demo,
-    /// The configuration reference and the table of contents; the book where mdBook is installed or asked for.
+    /// The configuration reference and the table of contents; the book when it is asked for.
     Docs(docs::Options),
     /// Releases, step by step; changes nothing without `--execute`.
     #[command(subcommand)]
@@ -57,8 +56,6 @@ enum Command {
     Dist,
     /// Builds the container image with Buildah and runs it as the restricted profile would.
     Image(image::Options),
-    /// The CycloneDX bill of materials alone.
-    Sbom,
     /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, chart, package.
     Ci,
     /// Runs the fuzz targets for a while.
@@ -71,8 +68,8 @@ enum Command {
     Package,
     /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
     Test(test::Options),
-    /// Checks the repository itself: crate edges, sizes, words, links.
-    Tidy,
+    /// Checks the repository itself: crate edges, imports, sizes, words, links.
+    Tidy(tidy::Options),
 }
 
 fn main() -> ExitCode {
@@ -98,13 +95,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Binary(options) => build::run(&root, &options),
         Command::Dist => dist::run(&root),
         Command::Image(options) => image::run(&root, &options),
-        Command::Sbom => sbom::run(&root),
         Command::Ci => ci::run(&root),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Lint => lint::run(&root),
         Command::Monitoring(options) => monitoring::run(&root, &options),
         Command::Package => package::run(&root, true),
         Command::Test(options) => test::run(&root, &options),
-        Command::Tidy => tidy::run(&root),
+        Command::Tidy(options) => tidy::run(&root, &options),
     }
 }

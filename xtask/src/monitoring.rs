@@ -1,6 +1,6 @@
 //! Alert rules and dashboard: every alert has a firing case, a quiet one and a runbook; every metric name exists in a scrape.
 
-use crate::{parts, sh};
+use crate::{install, sh};
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             "{copy} is not {original}; run `cargo xtask monitoring --bless`"
         );
     }
-    parts::ensure_program(root, "promtool", "prometheus")?;
+    install::ensure_program(root, "promtool", "prometheus")?;
     sh::run(root, "promtool", &["check", "rules", RULES])?;
     sh::run(root, "promtool", &["test", "rules", TESTS])?;
     let rules = read(root, RULES)?;

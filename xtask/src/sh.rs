@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -43,6 +44,25 @@ pub(crate) fn run_command(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Like [`run_command`]; counts the lines on stderr that begin with `word`.
+pub(crate) fn run_counting(command: &mut Command, word: &str) -> Result<usize> {
+    let line = line(command);
+    say(&format!("$ {line}"));
+    let mut child =
+        command.stderr(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+    let mut count = 0;
+    for said in BufReader::new(child.stderr.take().context("no stderr")?).split(b'\n') {
+        let said = said?;
+        say(&String::from_utf8_lossy(&said));
+        count += usize::from(said.starts_with(word.as_bytes()));
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(count)
+}
+
 /// What `program args…` prints on stdout.
 pub(crate) fn output<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> Result<String> {
     let mut command = command(dir, program);
@@ -75,7 +95,7 @@ pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> 
             bail!("{name} is not set, and DATA_REQUIRED is: {what} would be skipped")
         }
         Err(_) => {
-            say(&format!("SKIPPED: {what}; set {name}"));
+            say(&format!("skipped: {what}; set {name}"));
             Ok(None)
         }
     }

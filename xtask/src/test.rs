@@ -1,53 +1,101 @@
-//! `cargo xtask test`: what needs nothing but cargo, then one pass with each real part.
+//! `cargo xtask test`: all tests of the workspace in one build, with the servers they need; then one pass with each other real part.
 
-use crate::{image, parts, sh};
+use crate::{image, install, parts, sh};
 use anyhow::{Result, bail};
 use std::path::Path;
+use std::process::Command;
 
-/// Where Wycheproof's JOSE vectors are when nobody says.
+/// Where Wycheproof's JOSE vectors are when the variable is not set.
 const WYCHEPROOF: &str = "../shared/data/wycheproof";
+
+/// Programs that tests of the workspace start themselves: the variable that names the program, and its package. A part of the
+/// tests' names is the part's name.
+const SERVERS: [(parts::Part, &str, &str, &str); 2] = [
+    (parts::Part::Redis, "redis", "REDIS_SERVER", "redis-server"),
+    (parts::Part::Haproxy, "haproxy", "HAPROXY", "haproxy"),
+];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
-    /// One real part alone, without the workspace's own tests.
+    /// The tests of one real part alone.
     #[arg(long, value_enum)]
     only: Option<parts::Part>,
-    /// The long rounds too: a hundred thousand hostile requests; a million asks of accounts that look alike; a million calls to
-    /// plan; a hundred kills of a gateway in a fleet, up to half a minute each; the image, built and run.
+    /// The long rounds too: a hundred thousand hostile requests; a million requests for tokens of accounts that look alike; a
+    /// million calls to plan; a hundred kills of a gateway in a fleet, up to half a minute each; the image, built and run.
     #[arg(long)]
     full: bool,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    if options.only.is_none() {
-        let mut tests = sh::command(root, "cargo");
-        tests.args(["test", "--workspace", "--locked"]);
-        let what = "Wycheproof's JOSE vectors are not tried";
-        if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
-            tests.env("WYCHEPROOF_DIR", folder);
-        }
-        if options.full {
-            tests.env("PAIRS", "1000000").env("PLANS", "1000000").env("HOSTILE_REQUESTS", "100000");
-        }
-        sh::run_command(&mut tests)?;
-    }
-    let mut failed = Vec::new();
-    let wanted = parts::Part::ALL.into_iter().filter(|part| options.only.is_none_or(|only| only == *part));
-    let mut passed = 0;
-    for part in wanted {
-        sh::say(&format!("== {} ==", part.title()));
-        match part.run(root, options.full) {
-            Ok(()) => passed += 1,
+/// How the parts did.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: Vec<&'static str>,
+    /// Tests that had nothing to run against.
+    skipped: usize,
+}
+
+impl Tally {
+    fn count(&mut self, title: &'static str, result: Result<()>) {
+        match result {
+            Ok(()) => self.passed += 1,
             Err(error) => {
-                sh::say(&format!("{}: {error:#}", part.title()));
-                failed.push(part.title());
+                sh::say(&format!("{title}: {error:#}"));
+                self.failed.push(title);
             }
         }
+    }
+}
+
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    let mut tally = Tally::default();
+    let is_server = |part| SERVERS.iter().any(|(server, ..)| *server == part);
+    if options.only.is_none_or(is_server) {
+        workspace(root, options, &mut tally)?;
+    }
+    for part in parts::Part::ALL.into_iter().filter(|part| wanted(*part) && !is_server(*part)) {
+        sh::say(&format!("== {} ==", part.title()));
+        tally.count(part.title(), part.run(root));
     }
     if options.full && options.only.is_none() {
         sh::say("== container image ==");
         image::run(root, &image::Options::default())?;
     }
-    sh::say(&format!("real parts: {passed} passed, {} failed", failed.len()));
+    let Tally { passed, failed, skipped } = tally;
+    sh::say(&format!("tests skipped because a program or data is missing: {skipped}"));
+    sh::say(&format!("parts: {passed} passed, {} failed", failed.len()));
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+/// The tests of the workspace. A selection of packages would select other features, and build the dependencies once more.
+fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<()> {
+    let mut tests = sh::command(root, "cargo");
+    tests.args(["test", "--workspace", "--locked"]);
+    for (part, name, variable, program) in SERVERS {
+        if options.only.is_none_or(|only| only == part) {
+            let installed = install::ensure_program(root, program, program);
+            if installed.is_ok() {
+                tests.env(variable, program);
+            }
+            tally.count(part.title(), installed);
+        }
+        if options.only == Some(part) {
+            tests.arg(name);
+        }
+    }
+    let what = "Wycheproof's JOSE vectors are not tried";
+    if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
+        tests.env("WYCHEPROOF_DIR", folder);
+    }
+    if options.full {
+        long_rounds(&mut tests);
+    }
+    tally.skipped += sh::run_counting(&mut tests, "skipped: ")?;
+    Ok(())
+}
+
+fn long_rounds(tests: &mut Command) {
+    tests.env("PAIRS", "1000000").env("PLANS", "1000000");
+    tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
 }

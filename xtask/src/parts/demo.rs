@@ -1,6 +1,6 @@
 //! A running `gateway demo`, and a second gateway that serves the same sandbox over TLS.
 
-use crate::sh;
+use crate::{build, sh};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -16,7 +16,6 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn start(root: &Path) -> Result<Self> {
-        sh::run(root, "cargo", &["build", "--package", "gateway", "--locked"])?;
         let mut process = Process::start(root, &["demo", "--json"])?;
         let line = first_line(process.0.stdout.take().context("the demo has no stdout")?)?;
         drain(process.0.stderr.take().context("the demo has no stderr")?);
@@ -74,9 +73,9 @@ struct Process(Child);
 
 impl Process {
     fn start(root: &Path, args: &[&str]) -> Result<Self> {
-        let mut command = sh::command(root, &root.join("target/debug/gateway").to_string_lossy());
+        let mut command = sh::command(root, &build::debug_binary(root)?.to_string_lossy());
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Ok(Self(command.spawn().context("target/debug/gateway")?))
+        Ok(Self(command.spawn().context("starting the gateway")?))
     }
 }
 

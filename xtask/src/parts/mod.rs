@@ -2,14 +2,11 @@
 
 mod browser;
 mod demo;
-mod haproxy;
 mod prometheus;
-mod redis;
 mod sdk;
 
-use crate::sh;
-use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::path::Path;
 
 /// A real part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -41,40 +38,14 @@ impl Part {
         }
     }
 
-    /// Runs the pass; `full` with its long rounds.
-    pub(crate) fn run(self, root: &Path, full: bool) -> Result<()> {
+    /// Runs the pass.
+    pub(crate) fn run(self, root: &Path) -> Result<()> {
         match self {
-            Self::Redis => redis::run(root, full),
             Self::Prometheus => prometheus::run(root),
-            Self::Haproxy => haproxy::run(root),
+            // Tests of the workspace start these themselves.
+            Self::Redis | Self::Haproxy => Ok(()),
             Self::Sdk => sdk::run(root),
             Self::Browser => browser::run(root),
         }
     }
-}
-
-/// Makes sure that a program of the distribution is there: installs the package as root, else says what to install.
-pub(crate) fn ensure_program(root: &Path, program: &str, package: &str) -> Result<()> {
-    if sh::found(program) {
-        return Ok(());
-    }
-    if !sh::found("apt-get") || !sh::is_root() {
-        bail!(
-            "`{program}` is missing: install the package `{package}` of your distribution and run this again"
-        );
-    }
-    sh::run(root, "apt-get", &["update", "-qq"])?;
-    sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
-}
-
-/// A Python virtual environment with pinned packages, kept below `target` between runs.
-pub(crate) fn virtual_environment(root: &Path, name: &str, requirements: &Path) -> Result<PathBuf> {
-    let place = root.join("target").join(name);
-    let python = place.join("bin/python");
-    if !python.exists() {
-        sh::run(root, "python3", &["-m", "venv", &place.to_string_lossy()])?;
-    }
-    let pip = ["-m", "pip", "install", "--quiet", "--requirement", &requirements.to_string_lossy()];
-    sh::run(root, &python.to_string_lossy(), &pip)?;
-    Ok(python)
 }

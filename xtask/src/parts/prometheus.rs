@@ -2,7 +2,7 @@
 //! fault fires exactly its alert.
 
 use super::demo::Demo;
-use super::ensure_program;
+use crate::install::ensure_program;
 use crate::{http, monitoring, sh};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Provider SDKs, pinned, as clients of `gateway demo`.
 
 use super::demo::{Demo, TlsFront};
-use super::{ensure_program, virtual_environment};
+use crate::install::{ensure_program, virtual_environment};
 use crate::sh;
 use anyhow::Result;
 use std::path::Path;

@@ -178,7 +178,7 @@ mod tests {
             .into_iter()
             .map(|publication| publication.name)
             .collect();
-        assert_eq!(names[..5], LIBRARIES);
+        assert_eq!(names[..LIBRARIES.len()], LIBRARIES);
         assert_eq!(names[names.len() - 3..], ["tag", "push", "downloads"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Dependencies point one way: the edges that `docs/architecture.md` allows, and no others.
 
-use super::Finding;
+use super::files::Finding;
 use crate::sh;
 use anyhow::{Context as _, Result};
 use serde_json::Value;

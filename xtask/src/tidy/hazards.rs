@@ -1,7 +1,7 @@
 //! Every hazard id that `docs/security/threat-model.md` calls closed has a test named after it, and so has every id of every
 //! group, whatever the page says. Tests that the pages about security name exist.
 
-use super::{Finding, Tracked};
+use super::files::{Finding, Tracked};
 use std::collections::BTreeSet;
 
 const THREAT_MODEL: &str = "docs/security/threat-model.md";

@@ -1,6 +1,6 @@
 //! Links of Markdown files into the repository point at files that exist.
 
-use super::{Finding, Tracked};
+use super::files::{Finding, Tracked};
 use std::path::Path;
 
 /// How pages of the book, which holds nothing but `docs`, link to the rest.

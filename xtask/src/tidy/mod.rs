@@ -1,47 +1,34 @@
 //! Checks the repository itself. Every finding names the file and what to do about it.
 
 mod edges;
+mod files;
 mod hazards;
+mod imports;
 mod links;
 mod sizes;
 mod words;
 
 use crate::sh;
 use anyhow::{Result, bail};
+use files::Tracked;
 use std::path::{Path, PathBuf};
 
-/// One thing that is not as it should be.
-pub(crate) struct Finding {
-    place: String,
-    what: String,
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Prints the drawing of the gateway's modules that the code asks for, and checks nothing.
+    #[arg(long)]
+    modules: bool,
 }
 
-impl Finding {
-    fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into() }
-    }
-}
-
-/// A file that git tracks (or would track), with its text.
-pub(crate) struct Tracked {
-    path: PathBuf,
-    text: String,
-}
-
-impl Tracked {
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn is(&self, extension: &str) -> bool {
-        self.path.extension().is_some_and(|found| found == extension)
-    }
-}
-
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let files = tracked(root)?;
+    if options.modules {
+        sh::say(&imports::draw(&files)?);
+        return Ok(());
+    }
     let mut findings = edges::check(root)?;
     findings.extend(sizes::check(&files)?);
+    findings.extend(imports::check(&files)?);
     findings.extend(words::check(&files));
     findings.extend(links::check(root, &files));
     findings.extend(hazards::check(&files));

@@ -1,6 +1,6 @@
 //! Ceilings: 400 lines a file, 60 lines a function, about 80 lines of tests inside a file.
 
-use super::{Finding, Tracked};
+use super::files::{Finding, Tracked, is_test};
 use anyhow::{Context as _, Result};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
@@ -29,13 +29,6 @@ pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
         visitor.visit_file(&syntax);
     }
     Ok(findings)
-}
-
-fn is_test(path: &str) -> bool {
-    path.contains("/tests/")
-        || path.contains("/benches/")
-        || path.ends_with("/tests.rs")
-        || path.ends_with("_tests.rs")
 }
 
 struct Sizes<'a> {

@@ -1,6 +1,6 @@
 //! Words that do not belong into the tree: leftovers, folders of one machine, and second words for one thing.
 
-use super::{Finding, Tracked};
+use super::files::{Finding, Tracked};
 
 struct Rule {
     word: &'static str,

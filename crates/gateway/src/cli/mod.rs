@@ -9,6 +9,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod exit;
 mod grants;
 mod healthcheck;
 mod keygen;
@@ -25,30 +26,10 @@ use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
 use self::{
     args::{Args, Command, ConfigCommand, GrantsCommand, StoreCommand},
+    exit::Exit,
     output::Output,
 };
 use crate::config::{Settings, Sources};
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// 0.
-    Fine,
-    /// 1: the answer is no.
-    No,
-    /// 2: usage or configuration.
-    Usage,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Fine => Self::SUCCESS,
-            Exit::No => Self::from(1),
-            Exit::Usage => Self::from(2),
-        }
-    }
-}
 
 /// Runs the process's own command line.
 #[must_use]

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -30,14 +30,13 @@ fn client() -> reqwest::Client {
 
 /// A Redis or Valkey server of its own, gone with the test.
 pub(crate) struct Redis {
+    program: String,
     child: Mutex<Child>,
     port: u16,
     folder: TempDir,
     arguments: Vec<String>,
     url: String,
 }
-
-static PROGRAM: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("REDIS_SERVER").ok());
 
 impl Redis {
     /// Starts the program that `REDIS_SERVER` names. Without it the test has nothing to run against.
@@ -56,21 +55,18 @@ impl Redis {
         test: &str,
         arguments: impl FnOnce(&Path, u16) -> (Vec<String>, String),
     ) -> Option<Self> {
-        if PROGRAM.is_none() {
-            say(format_args!("skipped: {test} needs a Redis server; name the program in REDIS_SERVER"));
-            return None;
-        }
+        let program = crate::parts::part("REDIS_SERVER", test)?;
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (arguments, url) = arguments(folder.path(), port);
-        let child = Mutex::new(Self::spawn(&arguments, folder.path()));
-        let redis = Self { child, port, folder, arguments, url };
+        let child = Mutex::new(Self::spawn(&program, &arguments, folder.path()));
+        let redis = Self { program, child, port, folder, arguments, url };
         redis.wait().await;
         Some(redis)
     }
 
-    fn spawn(arguments: &[String], folder: &Path) -> Child {
-        Command::new(PROGRAM.as_deref().unwrap())
+    fn spawn(program: &str, arguments: &[String], folder: &Path) -> Child {
+        Command::new(program)
             .args(["--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(folder)
             .args(arguments)
@@ -97,7 +93,7 @@ impl Redis {
     }
 
     pub(crate) async fn start_again(&self) {
-        *self.child.lock().unwrap() = Self::spawn(&self.arguments, self.folder.path());
+        *self.child.lock().unwrap() = Self::spawn(&self.program, &self.arguments, self.folder.path());
         self.wait().await;
     }
 

@@ -1,6 +1,6 @@
 //! The table of raw payloads through the whole gateway, alone and with HAProxy on either side: nobody ever reads two
-//! requests where somebody else reads one. Without an `haproxy` in the path those two tests say that they were skipped;
-//! `cargo xtask test` gets one and names it in `HAPROXY`, and then they cannot be.
+//! requests where somebody else reads one. The two tests with HAProxy need its program in `HAPROXY`, which
+//! `cargo xtask test` installs and names; without it they are skipped.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -149,8 +149,8 @@ struct Haproxy {
 }
 
 impl Haproxy {
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     async fn start(target: SocketAddr, lenient: bool) -> Option<Self> {
+        let program = crate::parts::part("HAPROXY", "HAProxy on either side")?;
         let folder = tempfile::tempdir().unwrap();
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let lenient = if lenient { "option accept-invalid-http-request" } else { "" };
@@ -162,21 +162,13 @@ impl Haproxy {
         );
         let file = folder.path().join("haproxy.cfg");
         std::fs::write(&file, config).unwrap();
-        let required = std::env::var_os("HAPROXY");
-        let child = Command::new(required.clone().unwrap_or_else(|| "haproxy".into()))
+        let child = Command::new(program)
             .args(["-db", "-f"])
             .arg(&file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        let child = match child {
-            Ok(child) => child,
-            Err(error) => {
-                assert!(required.is_none(), "HAPROXY is set but cannot be started: {error}");
-                eprintln!("SKIPPED: no haproxy in the path");
-                return None;
-            }
-        };
+            .spawn()
+            .expect("the program that HAPROXY names can be started");
         let proxy = Self { child, at, _folder: folder };
         for _ in 0..200 {
             if TcpStream::connect(at).await.is_ok() {

@@ -25,6 +25,7 @@ mod hazards_process;
 mod hazards_proxy;
 mod hazards_wire;
 mod outcomes;
+mod parts;
 mod providers;
 mod proxy;
 mod proxy_callers;

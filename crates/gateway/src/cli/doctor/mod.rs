@@ -3,67 +3,22 @@
 mod accounts;
 mod explain;
 mod providers;
+mod report;
 mod store;
 mod tenant;
 mod vault;
 
 pub(super) use explain::{look_up as explain_look_up, refusal as explain_refusal};
 
-use serde::Serialize;
 use serde_json::json;
 
+use self::report::{Check, Report, Status};
 use super::{
     Exit,
     ask::Asker,
     output::{Output, Tone},
 };
 use crate::config::Settings;
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ok,
-    Warn,
-    Fail,
-    Skip,
-}
-
-/// One check.
-#[derive(Clone, Debug, Serialize)]
-struct Check {
-    id: String,
-    status: Status,
-    finding: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-}
-
-/// Collects checks in the order in which they were made.
-#[derive(Debug, Default)]
-struct Report(Vec<Check>);
-
-impl Report {
-    fn add(&mut self, id: &str, status: Status, finding: impl Into<String>, remedy: Option<String>) {
-        self.0.push(Check { id: id.to_owned(), status, finding: finding.into(), remedy });
-    }
-
-    fn ok(&mut self, id: &str, finding: impl Into<String>) {
-        self.add(id, Status::Ok, finding, None);
-    }
-
-    fn skip(&mut self, id: &str, finding: impl Into<String>) {
-        self.add(id, Status::Skip, finding, None);
-    }
-
-    fn warn(&mut self, id: &str, finding: impl Into<String>, remedy: impl Into<String>) {
-        self.add(id, Status::Warn, finding, Some(remedy.into()));
-    }
-
-    fn fail(&mut self, id: &str, finding: impl Into<String>, remedy: impl Into<String>) {
-        self.add(id, Status::Fail, finding, Some(remedy.into()));
-    }
-}
 
 pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, output: &Output) -> Exit {
     let asker = match Asker::new(settings) {

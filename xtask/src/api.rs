@@ -1,14 +1,10 @@
-//! Snapshots of what the libraries promise: every public item, read from rustdoc's JSON, one a line in `crates/*/api.txt`.
+//! Snapshots of what the libraries promise: every public item, as the crate `public-api` lists it, in `crates/*/api.txt`.
 //!
 //! A change shows in review as a change of that file. A line that goes breaks somebody who uses the crate, and asks for
 //! a breaking version; `release plan` looks at that.
 
-mod list;
-mod types;
-
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -25,6 +21,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let mut changed = Vec::new();
+    document(root)?;
     for library in LIBRARIES {
         let now = snapshot(root, library)?;
         let file = root.join("crates").join(library).join("api.txt");
@@ -60,7 +57,8 @@ pub(crate) fn difference<'a>(then: &'a str, now: &'a str) -> (Vec<&'a str>, Vec<
     (old.difference(&new).copied().collect(), new.difference(&old).copied().collect())
 }
 
-fn snapshot(root: &Path, library: &str) -> Result<String> {
+/// Lets rustdoc write the JSON of all libraries, in one build.
+fn document(root: &Path) -> Result<()> {
     let target = root.join("target/api");
     std::fs::create_dir_all(&target)?;
     // Only rustdoc itself is let near unstable options: with the variable set for cargo, every dependency would be built anew.
@@ -68,14 +66,22 @@ fn snapshot(root: &Path, library: &str) -> Result<String> {
     std::fs::write(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"${REAL_RUSTDOC:-rustdoc}\" \"$@\"\n")?;
     sh::run(root, "chmod", &["+x", &wrapper.to_string_lossy()])?;
     let mut cargo = sh::command(root, "cargo");
-    cargo.args(["rustdoc", "--quiet", "--lib", "--locked", "--all-features", "--package", library]);
-    cargo.args(["--", "-Zunstable-options", "--output-format", "json"]);
-    cargo.env("RUSTDOC", &wrapper).env("CARGO_TARGET_DIR", &target);
-    sh::run_command(&mut cargo)?;
-    let file = target.join("doc").join(format!("{}.json", library.replace('-', "_")));
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(&file)?).context("rustdoc's JSON")?;
-    let lines = list::public(&document).with_context(|| format!("the public API of {library}"))?;
-    Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
+    cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--locked", "--all-features"]);
+    cargo.args(LIBRARIES.into_iter().flat_map(|library| ["--package", library]));
+    cargo.env("RUSTDOCFLAGS", "-Zunstable-options --output-format json --cap-lints allow");
+    cargo.env("RUSTDOC", &wrapper);
+    sh::run_command(&mut cargo)
+}
+
+fn snapshot(root: &Path, library: &str) -> Result<String> {
+    let file = root.join("target/doc").join(format!("{}.json", library.replace('-', "_")));
+    // What every type has by a blanket implementation, and what is derived, would hide what somebody wrote.
+    let api = public_api::Builder::from_rustdoc_json(file)
+        .omit_blanket_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .with_context(|| format!("the public API of {library}"))?;
+    Ok(api.items().map(|item| format!("{item}\n")).collect())
 }
 
 #[cfg(test)]

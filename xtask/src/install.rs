@@ -1,0 +1,31 @@
+//! Programs of the distribution and Python packages, installed where they are missing.
+
+use crate::sh;
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Makes sure that a program of the distribution is there: installs the package as root, else says what to install.
+pub(crate) fn ensure_program(root: &Path, program: &str, package: &str) -> Result<()> {
+    if sh::found(program) {
+        return Ok(());
+    }
+    if !sh::found("apt-get") || !sh::is_root() {
+        bail!(
+            "`{program}` is missing: install the package `{package}` of your distribution and run this again"
+        );
+    }
+    sh::run(root, "apt-get", &["update", "-qq"])?;
+    sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
+}
+
+/// A Python virtual environment with pinned packages, kept below `target` between runs.
+pub(crate) fn virtual_environment(root: &Path, name: &str, requirements: &Path) -> Result<PathBuf> {
+    let place = root.join("target").join(name);
+    let python = place.join("bin/python");
+    if !python.exists() {
+        sh::run(root, "python3", &["-m", "venv", &place.to_string_lossy()])?;
+    }
+    let pip = ["-m", "pip", "install", "--quiet", "--requirement", &requirements.to_string_lossy()];
+    sh::run(root, &python.to_string_lossy(), &pip)?;
+    Ok(python)
+}

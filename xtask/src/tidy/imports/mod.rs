@@ -1,0 +1,149 @@
+//! No circles of imports: in no crate do more than two files lead to each other. And the gateway's modules import what the
+//! drawing in `docs/architecture.md` allows, no more and no less.
+//!
+//! The drawing is the fenced block whose first line is `modules of gateway`. Each other line names a module at the top of the
+//! crate and, after an arrow, the modules it imports, parted by white space; a line that begins with white space goes on with
+//! the list of the line before:
+//!
+//! ```text
+//! modules of gateway
+//! proxy     -> provider upstream
+//!              problem
+//! upstream  -> problem
+//! problem   ->
+//! ```
+//!
+//! `lib.rs` and `main.rs` are not drawn. `cargo xtask tidy --modules` prints the drawing that the code asks for.
+
+mod graph;
+#[cfg(test)]
+mod tests;
+
+use super::files::{Finding, Tracked};
+use anyhow::Result;
+use graph::Graph;
+use std::collections::{BTreeMap, BTreeSet};
+
+const DRAWING: &str = "docs/architecture.md";
+const DRAWN: &str = "crates/gateway/src/";
+const FIRST_LINE: &str = "modules of gateway";
+
+/// Circles that are still to be dissolved: the folder that all files of the circle are in, and how many files it may have. No
+/// entry is added, and none grows.
+const TO_DISSOLVE: [(&str, usize); 7] = [
+    ("crates/gateway/src/cli/", 21),
+    ("crates/gateway/src/server/", 9),
+    ("crates/gateway/src/telemetry/", 3),
+    ("crates/gateway/src/v1/", 3),
+    ("crates/idp-adapters/src/", 11),
+    ("crates/mgmt-auth/src/", 3),
+    ("crates/sandbox/src/", 60),
+];
+
+pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for folder in sources(files) {
+        let graph = Graph::read(&folder, files)?;
+        for circle in graph.circles().iter().filter(|circle| !is_known(circle, &TO_DISSOLVE)) {
+            findings.push(Finding::new(
+                folder.as_str(),
+                format!("{} files import each other: {}", circle.len(), describe(&graph, circle)),
+            ));
+        }
+    }
+    if let Some(drawing) = drawing(files) {
+        findings.extend(differences(&drawing, &modules(&Graph::read(DRAWN, files)?)));
+    }
+    Ok(findings)
+}
+
+/// The drawing that the code asks for.
+pub(super) fn draw(files: &[Tracked]) -> Result<String> {
+    let modules = modules(&Graph::read(DRAWN, files)?);
+    let width = modules.keys().map(|name| name.len()).max().unwrap_or_default();
+    let lines = modules.into_iter().map(|(name, uses)| {
+        let uses = uses.into_iter().collect::<Vec<_>>().join(" ");
+        format!("{name:width$} -> {uses}").trim_end().to_owned() + "\n"
+    });
+    Ok(format!("{FIRST_LINE}\n{}", lines.collect::<String>()))
+}
+
+/// The source folders of all crates.
+fn sources(files: &[Tracked]) -> BTreeSet<String> {
+    let roots = files.iter().map(Tracked::name).filter(|name| {
+        (name.starts_with("crates/") || name.starts_with("xtask/"))
+            && (name.ends_with("/src/lib.rs") || name.ends_with("/src/main.rs"))
+    });
+    roots.filter_map(|name| name.rsplit_once('/').map(|(folder, _)| format!("{folder}/"))).collect()
+}
+
+fn is_known(circle: &BTreeSet<&str>, known: &[(&str, usize)]) -> bool {
+    known
+        .iter()
+        .any(|(folder, most)| circle.len() <= *most && circle.iter().all(|file| file.starts_with(folder)))
+}
+
+/// Each file of the circle with the files of the circle that it imports.
+fn describe(graph: &Graph, circle: &BTreeSet<&str>) -> String {
+    let lines = circle.iter().map(|file| {
+        let used = graph.uses[*file].iter().filter(|used| circle.contains(used.as_str()));
+        format!("\n    {file} -> {}", used.cloned().collect::<Vec<_>>().join(" "))
+    });
+    lines.collect()
+}
+
+type Modules = BTreeMap<String, BTreeSet<String>>;
+
+/// What the modules at the top of a crate import of each other.
+fn modules(graph: &Graph) -> Modules {
+    let top = |file: &str| graph.files.get(file).and_then(|module| module.first()).cloned();
+    let mut modules = Modules::new();
+    for (file, used) in &graph.uses {
+        if let Some(module) = top(file) {
+            let other = used.iter().filter_map(|used| top(used)).filter(|used| *used != module);
+            modules.entry(module.clone()).or_default().extend(other);
+        }
+    }
+    modules
+}
+
+/// The drawing of the page, if it has one.
+fn drawing(files: &[Tracked]) -> Option<Modules> {
+    let page = files.iter().find(|file| file.name() == DRAWING)?;
+    let (_, rest) = page.text.split_once(&format!("\n{FIRST_LINE}\n"))?;
+    let mut modules = Modules::new();
+    let mut current = String::new();
+    for line in rest.lines().take_while(|line| !line.starts_with("```")) {
+        let list = match line.split_once("->") {
+            Some((name, list)) => {
+                current = name.trim().to_owned();
+                list
+            }
+            None => line,
+        };
+        modules.entry(current.clone()).or_default().extend(list.split_whitespace().map(str::to_owned));
+    }
+    Some(modules)
+}
+
+fn differences(drawn: &Modules, found: &Modules) -> Vec<Finding> {
+    let edges = |modules: &Modules| -> BTreeSet<(String, String)> {
+        let pairs =
+            modules.iter().flat_map(|(name, uses)| uses.iter().map(|used| (name.clone(), used.clone())));
+        pairs.collect()
+    };
+    let mut all = Vec::new();
+    for name in found.keys().filter(|name| !drawn.contains_key(*name)) {
+        all.push(format!("the module {name} is not drawn"));
+    }
+    for name in drawn.keys().filter(|name| !found.contains_key(*name)) {
+        all.push(format!("{name} is drawn but is no module"));
+    }
+    for (name, used) in edges(found).difference(&edges(drawn)) {
+        all.push(format!("{name} imports {used}, which is not drawn"));
+    }
+    for (name, used) in edges(drawn).difference(&edges(found)) {
+        all.push(format!("{name} -> {used} is drawn, but {name} does not import it"));
+    }
+    all.into_iter().map(|what| Finding::new(DRAWING, what)).collect()
+}
