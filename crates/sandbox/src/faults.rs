@@ -7,9 +7,10 @@ use ::http::Method;
 use ::http::header::{HeaderName, HeaderValue};
 use tokio::sync::watch;
 
-use crate::Server;
 use crate::http::Answer;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::kinds::Server;
+use crate::refusals::trouble::Trouble;
 
 /// A barrier: whoever meets it waits until it is opened. Clones share one state.
 #[derive(Clone, Debug)]
@@ -175,7 +176,7 @@ impl Fault {
     /// text that says so when the fault's server knows none of that name.
     #[must_use]
     pub fn trouble(self, name: &str) -> Self {
-        let known = self.server.provider().and_then(|kind| crate::Trouble::named(kind, name));
+        let known = self.server.provider().and_then(|kind| Trouble::named(kind, name));
         let answer = known.map_or_else(
             || Answer::text(500, format!("the sandbox knows no trouble named {name}")),
             |trouble| trouble.answer().clone(),

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
 use crate::faults::{Faults, Hold};
-use crate::journal::Journal;
+use crate::journal::log::Journal;
 use crate::keys::RsaKey;
+use crate::kinds::{ProviderKind, Server};
 use crate::world::state::State;
-use crate::{ProviderKind, Server};
 
 /// What is fixed from the start.
 #[derive(Clone, Debug)]

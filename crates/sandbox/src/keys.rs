@@ -13,6 +13,7 @@ use aws_lc_rs::signature::{
 };
 use serde_json::{Value, json};
 
+use crate::json::merge;
 use crate::text;
 
 /// The crypto library refused to make or use a key.
@@ -241,12 +242,9 @@ impl DpopKey {
             "jti": text::random(text::URL64, 24), "htm": method, "htu": url, "iat": text::epoch(),
         });
         if let Some(token) = access_token {
-            crate::mint::merge(
-                &mut claims,
-                json!({ "ath": text::base64url(text::sha256(token.as_bytes())) }),
-            );
+            merge(&mut claims, json!({ "ath": text::base64url(text::sha256(token.as_bytes())) }));
         }
-        crate::mint::merge(&mut claims, with);
+        merge(&mut claims, with);
         self.sign(&header, &claims)
     }
 

@@ -42,9 +42,12 @@ mod faults;
 mod http;
 mod inner;
 mod journal;
+mod json;
 mod keys;
+mod kinds;
 mod mint;
 mod providers;
+mod refusals;
 mod sandbox;
 mod server;
 mod tenant;
@@ -53,12 +56,14 @@ mod world;
 
 pub use faults::{Fault, FaultId, Faults, Hold};
 pub use http::Answer;
-pub use journal::{Ended, Entry, Journal, NotSeen};
+pub use journal::entry::{Ended, Entry};
+pub use journal::log::{Journal, NotSeen};
 pub use keys::{DpopKey, KeyError, RsaKey};
+pub use kinds::{ProviderKind, Server};
 pub use mint::{Signer, TokenMint};
-pub use providers::troubles::Trouble;
-pub use sandbox::{
-    ASSERTION_CLIENT, MACHINE_CLIENT, SPA_CLIENT, Sandbox, SandboxBuilder, StartError, VAULT_CLIENT,
-};
-pub use server::{ProviderKind, Server};
-pub use world::{Client, ClientMethod, Condition, Identity, LiveWorld, User, World};
+pub use refusals::trouble::Trouble;
+pub use sandbox::{Sandbox, SandboxBuilder, StartError};
+pub use world::client::{ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT};
+pub use world::live::LiveWorld;
+pub use world::people::{Condition, Identity, User};
+pub use world::start::World;

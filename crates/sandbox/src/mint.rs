@@ -6,8 +6,10 @@ use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
 use crate::inner::Inner;
+use crate::json::merge;
 use crate::keys::{DpopKey, KeyError, RsaKey};
 use crate::text;
+use crate::world::client::SPA_CLIENT;
 
 /// Which key signs a minted token.
 #[derive(Clone, Debug)]
@@ -42,18 +44,6 @@ pub struct TokenMint {
     signer: Signer,
 }
 
-/// Lays `with` over `base`; a `null` removes the member.
-pub(crate) fn merge(base: &mut Value, with: Value) {
-    let (Some(base), Value::Object(with)) = (base.as_object_mut(), with) else { return };
-    for (name, value) in with {
-        if value.is_null() {
-            base.remove(&name);
-        } else {
-            base.insert(name, value);
-        }
-    }
-}
-
 impl TokenMint {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         let now = text::epoch();
@@ -61,7 +51,7 @@ impl TokenMint {
         let kid = inner.state().current_key().kid().to_owned();
         let claims = json!({
             "iss": inner.issuer(), "sub": user, "aud": [inner.settings.api_audience, format!("{}userinfo", inner.issuer())],
-            "iat": now, "exp": now + 86400, "scope": "openid profile email", "azp": crate::SPA_CLIENT,
+            "iat": now, "exp": now + 86400, "scope": "openid profile email", "azp": SPA_CLIENT,
         });
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
         Self { inner, header, claims, raw_header: None, raw_claims: None, signer: Signer::Current }
@@ -141,7 +131,7 @@ impl TokenMint {
     /// An ID token of the SPA client.
     #[must_use]
     pub fn id_token(self, nonce: &str) -> Self {
-        self.claims(json!({ "aud": crate::SPA_CLIENT, "nonce": nonce, "scope": null, "azp": null }))
+        self.claims(json!({ "aud": SPA_CLIENT, "nonce": nonce, "scope": null, "azp": null }))
     }
 
     /// An OpenID Connect Back-Channel Logout token for `client_id`.

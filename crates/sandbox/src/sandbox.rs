@@ -11,24 +11,19 @@ use url::Url;
 
 use crate::faults::{Fault, Faults, Hold};
 use crate::inner::{Inner, Settings};
-use crate::journal::Journal;
+use crate::journal::log::Journal;
 use crate::keys::{self, KeyError, RsaKey};
+use crate::kinds::{ProviderKind, Server};
 use crate::mint::TokenMint;
 use crate::server;
-use crate::tenant::state::TenantState;
 use crate::text::{self, ALNUM};
+use crate::world::client::{
+    ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT,
+};
+use crate::world::live::LiveWorld;
+use crate::world::start::World;
 use crate::world::state::State;
-use crate::world::{Client, ClientMethod, LiveWorld, World};
-use crate::{ProviderKind, Server};
-
-/// The machine-to-machine application with a grant for the Management API.
-pub const MACHINE_CLIENT: &str = "m2mSandboxClient0000000000000001";
-/// The same, authenticated by `private_key_jwt`.
-pub const ASSERTION_CLIENT: &str = "jwtSandboxClient0000000000000002";
-/// The Custom API Client that exchanges callers' tokens at Token Vault.
-pub const VAULT_CLIENT: &str = "vltSandboxClient0000000000000003";
-/// The single-page application.
-pub const SPA_CLIENT: &str = "spaSandboxClient0000000000000004";
+use crate::world::tenant::TenantState;
 
 /// Why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
@@ -289,10 +284,7 @@ impl Sandbox {
     /// Client id and secret of the connection's own OAuth client at a provider.
     #[must_use]
     pub fn provider_client(&self, kind: ProviderKind) -> (String, String) {
-        (
-            provider_client_id(kind),
-            self.inner.settings.provider_secrets.get(&kind).cloned().unwrap_or_default(),
-        )
+        (kind.client_id(), self.inner.settings.provider_secrets.get(&kind).cloned().unwrap_or_default())
     }
 
     /// The canonical tenant domain, which the Management API's audience is made of.
@@ -372,13 +364,6 @@ impl Sandbox {
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.inner.state().secrets.iter().cloned().collect()
-    }
-}
-
-pub(crate) fn provider_client_id(kind: ProviderKind) -> String {
-    match kind {
-        ProviderKind::Facebook => "1234567890".to_owned(),
-        _ => format!("sandbox-{}-client", kind.name()),
     }
 }
 

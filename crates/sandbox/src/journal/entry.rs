@@ -8,7 +8,7 @@ use ::http::{HeaderMap, Method, StatusCode, Version};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::Server;
+use crate::kinds::Server;
 use crate::text;
 
 /// How an exchange ended, seen from the server.

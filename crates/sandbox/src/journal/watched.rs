@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{Ended, Entry, Journal};
+use super::entry::{Ended, Entry};
+use super::log::Journal;
 use crate::http::{Body, Interrupted};
 
 /// Notes in the journal how an exchange ends, at the latest when it is dropped.

@@ -8,11 +8,12 @@ use ::http::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::troubles::Trouble;
-use super::{Session, number};
+use super::query::number;
+use super::session::Session;
 use crate::http::{Answer, Body, streamed};
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::refusals::trouble::Trouble;
 use crate::text;
 
 /// | path under `/sandbox/` | answer |

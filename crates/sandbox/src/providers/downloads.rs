@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ::http::Response;
 use serde_json::json;
 
-use crate::Server;
 use crate::http::{Answer, Body};
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::kinds::Server;
 use crate::text::{self, ALNUM};
 
 /// A new capability link to `path` on the real host, or on the loopback server if the sandbox is set so.

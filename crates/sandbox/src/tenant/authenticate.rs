@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
 use crate::text;
-use crate::world::{Client, ClientMethod};
+use crate::world::client::{Client, ClientMethod};
 
-use super::oauth_error;
+use super::answers::oauth_error;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 

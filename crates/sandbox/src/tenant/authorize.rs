@@ -7,12 +7,12 @@ use url::Url;
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
 use crate::text::{self, URL64};
-use crate::world::{Client, ClientMethod, LiveWorld};
+use crate::world::client::{Client, ClientMethod};
 
 use super::pages;
-use super::state::Login;
+use crate::world::tenant::Login;
 
 const COOKIE: &str = "auth0";
 
@@ -199,7 +199,7 @@ fn renew(inner: &Arc<Inner>, entry: &Entry, user: &str) {
             }
         }
     }
-    LiveWorld::new(Arc::clone(inner)).sign_in_again(user, &connection);
+    inner.state().sign_in_again(user, &connection);
 }
 
 fn finish(inner: &Inner, entry: &Entry, ask: &Ask, user: &str) -> Answer {

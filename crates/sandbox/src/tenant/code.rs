@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::mint::TokenMint;
 use crate::text::{self, URL64};
-use crate::world::Client;
+use crate::world::client::Client;
 
+use super::answers::{expires_in, oauth_error};
 use super::authorize::knows_audience;
-use super::state::Login;
-use super::{expires_in, oauth_error, profile, verify};
+use super::{profile, verify};
+use crate::world::tenant::Login;
 
 const LIFETIME: u64 = 86400;
 
@@ -43,7 +45,7 @@ pub(super) fn code(inner: &Arc<Inner>, entry: &Entry, client: &Client, key: Opti
     if has(&login, "offline_access") && client.grant_types.iter().any(|grant| grant == "refresh_token") {
         let token = format!("v1.{}", text::random(URL64, 60));
         inner.state().tenant.refresh_tokens.insert(token.clone(), login);
-        crate::mint::merge(&mut body, json!({ "refresh_token": token }));
+        merge(&mut body, json!({ "refresh_token": token }));
     }
     Answer::json(200, &body).header("cache-control", "no-store")
 }
@@ -93,7 +95,7 @@ fn tokens(inner: &Arc<Inner>, login: &Login) -> Value {
         "token_type": if login.dpop.is_some() { "DPoP" } else { "Bearer" },
     });
     if has(login, "openid") {
-        crate::mint::merge(&mut body, json!({ "id_token": id_token(inner, login) }));
+        merge(&mut body, json!({ "id_token": id_token(inner, login) }));
     }
     body
 }
@@ -127,7 +129,7 @@ fn access_token(inner: &Arc<Inner>, login: &Login) -> String {
 fn id_token(inner: &Arc<Inner>, login: &Login) -> String {
     let record = inner.state().users.get(&login.user_id).cloned();
     let mut claims = record.map_or_else(|| json!({}), |record| profile::claims(&record, &login.scope));
-    crate::mint::merge(
+    merge(
         &mut claims,
         json!({
             "sub": login.user_id, "aud": login.client_id, "sid": text::random(URL64, 32),

@@ -4,7 +4,8 @@ use url::Url;
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::world::client::Client;
 
 /// The endpoints that a single-page app calls by itself.
 fn is_open(segments: &[&str]) -> bool {
@@ -15,7 +16,7 @@ fn is_open(segments: &[&str]) -> bool {
 fn allowed(inner: &Inner, origin: &str) -> bool {
     let host = Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
     let loopback = host.is_some_and(|host| matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]"));
-    let named = |client: &crate::Client| client.origins.iter().any(|known| known == origin);
+    let named = |client: &Client| client.origins.iter().any(|known| known == origin);
     loopback || inner.state().clients.values().any(named)
 }
 

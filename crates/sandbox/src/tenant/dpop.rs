@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
 use crate::keys;
 use crate::text;
-use crate::world::{Client, ClientMethod};
+use crate::world::client::{Client, ClientMethod};
 
-use super::oauth_error;
+use super::answers::oauth_error;
 
 fn bad(why: &str) -> Answer {
     oauth_error(400, "invalid_dpop_proof", why)

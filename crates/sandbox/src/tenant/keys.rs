@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::Server;
 use crate::http::Answer;
 use crate::inner::Inner;
+use crate::kinds::Server;
 
 pub(super) fn discovery(inner: &Inner) -> Answer {
     let base = inner.origin(Server::Tenant);

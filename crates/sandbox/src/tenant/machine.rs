@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::mint::TokenMint;
 use crate::text::{self, URL64};
-use crate::world::Client;
+use crate::world::client::Client;
 
-use super::{expires_in, oauth_error};
+use super::answers::{expires_in, oauth_error};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client, key: Option<String>) -> Answer {
     let malformed =
@@ -87,7 +88,7 @@ fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry, key
     let mut body =
         json!({ "access_token": token, "expires_in": expires_in(inner, lifetime), "token_type": token_type });
     if !scopes.is_empty() {
-        crate::mint::merge(&mut body, json!({ "scope": scope }));
+        merge(&mut body, json!({ "scope": scope }));
     }
     Answer::json(200, &body)
 }

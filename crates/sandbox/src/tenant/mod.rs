@@ -1,5 +1,6 @@
 //! The Auth0-compatible tenant.
 
+mod answers;
 mod authenticate;
 mod authorize;
 mod code;
@@ -10,7 +11,6 @@ mod machine;
 mod my_account;
 mod pages;
 mod profile;
-pub(crate) mod state;
 mod token;
 mod users;
 mod vault;
@@ -19,33 +19,11 @@ mod verify;
 use std::sync::Arc;
 
 use ::http::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::{Answer, Body};
 use crate::inner::Inner;
-use crate::journal::Entry;
-
-/// An OAuth error answer.
-pub(crate) fn oauth_error(status: u16, error: &str, description: &str) -> Answer {
-    Answer::json(status, &json!({ "error": error, "error_description": description }))
-}
-
-/// A hapi/boom error answer, as the Management API gives it.
-pub(crate) fn boom(status: u16, reason: &str, message: &str, code: Option<&str>) -> Answer {
-    let mut body = json!({ "statusCode": status, "error": reason, "message": message });
-    if let Some(code) = code {
-        crate::mint::merge(&mut body, json!({ "errorCode": code }));
-    }
-    if status == 401 {
-        crate::mint::merge(&mut body, json!({ "attributes": { "error": message } }));
-    }
-    Answer::json(status, &body)
-}
-
-/// `expires_in` as this tenant writes it.
-pub(crate) fn expires_in(inner: &Inner, seconds: u64) -> Value {
-    if inner.state().tenant.expires_in_text { seconds.to_string().into() } else { seconds.into() }
-}
+use crate::journal::entry::Entry;
 
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     let segments = entry.segments();

@@ -2,17 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::ProviderKind;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
 use crate::text::{self, URL64};
-use crate::world::Identity;
+use crate::world::people::{Condition, Identity};
 use crate::world::state::{Held, Record};
 
-use super::state::Connect;
 use super::users::connected_account;
 use super::{pages, verify};
+use crate::world::tenant::Connect;
 
 fn problem(status: u16, title: &str, detail: &str) -> Answer {
     let kind = format!("https://auth0.com/api-errors/A0E-{status}-0001");
@@ -93,7 +94,7 @@ fn accounts(inner: &Inner, entry: &Entry, user: &str) -> Result<Answer, Answer> 
     let shown: Vec<Value> = all.iter().skip(start).take(take).cloned().collect();
     let mut body = json!({ "accounts": shown });
     if start + take < all.len() {
-        crate::mint::merge(&mut body, json!({ "next": (start + take).to_string() }));
+        merge(&mut body, json!({ "next": (start + take).to_string() }));
     }
     Ok(Answer::json(200, &body))
 }
@@ -130,7 +131,7 @@ fn connect(inner: &Inner, entry: &Entry, user_id: String) -> Result<Answer, Answ
         code: None,
     };
     inner.state().tenant.connects.insert(session.clone(), flow);
-    let base = inner.origin(crate::Server::Tenant);
+    let base = inner.origin(crate::kinds::Server::Tenant);
     let body = json!({
         "auth_session": session, "connect_uri": format!("{base}/connected-accounts/connect"),
         "connect_params": { "ticket": ticket }, "expires_in": 300,
@@ -218,5 +219,5 @@ fn identity(inner: &Inner, user_id: &str, connection: &str) -> Option<Identity> 
             }
         }
     };
-    Some(identity.condition(crate::Condition::Live).in_vault())
+    Some(identity.condition(Condition::Live).in_vault())
 }

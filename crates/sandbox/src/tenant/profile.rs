@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::text;
 use crate::world::state::Record;
 
@@ -17,7 +18,7 @@ pub(super) fn claims(record: &Record, scope: &str) -> Value {
     let mut body = json!({ "sub": user.user_id });
     if has("profile") {
         let (given, family) = user.name.split_once(' ').unwrap_or((&user.name, ""));
-        crate::mint::merge(
+        merge(
             &mut body,
             json!({
                 "name": user.name, "given_name": given, "family_name": family,
@@ -28,7 +29,7 @@ pub(super) fn claims(record: &Record, scope: &str) -> Value {
         );
     }
     if has("email") {
-        crate::mint::merge(&mut body, json!({ "email": user.email, "email_verified": true }));
+        merge(&mut body, json!({ "email": user.email, "email_verified": true }));
     }
     body
 }

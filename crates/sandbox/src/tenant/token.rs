@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
 
-use super::{authenticate, code, dpop, machine, oauth_error, vault};
+use super::answers::oauth_error;
+use super::{authenticate, code, dpop, machine, vault};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
     let Some(grant) = entry.field("grant_type") else {
         return oauth_error(400, "invalid_request", "Missing required parameter: grant_type");
     };
-    let known = ["client_credentials", "authorization_code", "refresh_token", crate::world::VAULT_GRANT];
+    let known =
+        ["client_credentials", "authorization_code", "refresh_token", crate::world::client::VAULT_GRANT];
     if !known.contains(&grant.as_str()) {
         return oauth_error(400, "unsupported_grant_type", &format!("Grant type not supported: {grant}"));
     }

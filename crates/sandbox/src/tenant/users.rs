@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::text;
 use crate::world::state::{Held, Record};
 
-use super::boom;
+use super::answers::boom;
 use super::verify::{self, Bad};
 
 pub(super) fn answer(inner: &Inner, entry: &Entry, rest: &[&str]) -> Answer {
@@ -125,9 +126,9 @@ fn document(record: &Record, tokens: bool) -> Value {
         "last_ip": "203.0.113.9", "logins_count": 12,
     });
     if user.blocked {
-        crate::mint::merge(&mut body, json!({ "blocked": true }));
+        merge(&mut body, json!({ "blocked": true }));
     }
-    crate::mint::merge(&mut body, user.extra.clone());
+    merge(&mut body, user.extra.clone());
     body
 }
 
@@ -147,14 +148,14 @@ fn identity(record: &Record, held: &Held, secondary: bool, tokens: bool) -> Valu
             }
         }
         if let (Some(_), Some(seconds)) = (&held.access_token, identity.expires_in) {
-            crate::mint::merge(&mut body, json!({ "expires_in": seconds }));
+            merge(&mut body, json!({ "expires_in": seconds }));
         }
     }
     if secondary {
         let profile = json!({
             "email": record.user.email, "email_verified": true, "name": record.user.name, "nickname": identity.login,
         });
-        crate::mint::merge(&mut body, json!({ "profileData": profile }));
+        merge(&mut body, json!({ "profileData": profile }));
     }
     body
 }

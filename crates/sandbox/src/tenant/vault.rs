@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::text::{self, URL64};
-use crate::world::Client;
+use crate::world::client::Client;
 use crate::world::state::Held;
 
+use super::answers::{expires_in, oauth_error};
 use super::verify::{self, Bad};
-use super::{expires_in, oauth_error};
 
 const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 const REFRESH: &str = "urn:ietf:params:oauth:token-type:refresh_token";
@@ -143,7 +144,7 @@ fn token(inner: &Inner, held: &Held) -> Result<Answer, Answer> {
         "access_token": token, "scope": scopes, "issued_token_type": ISSUED, "token_type": "Bearer",
     });
     if let Some(left) = left {
-        crate::mint::merge(&mut body, json!({ "expires_in": expires_in(inner, left) }));
+        merge(&mut body, json!({ "expires_in": expires_in(inner, left) }));
     }
     Ok(Answer::json(200, &body).header("cache-control", "no-store"))
 }

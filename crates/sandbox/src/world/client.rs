@@ -1,5 +1,14 @@
 //! Applications of the tenant as a test describes them.
 
+/// The machine-to-machine application with a grant for the Management API.
+pub const MACHINE_CLIENT: &str = "m2mSandboxClient0000000000000001";
+/// The same, authenticated by `private_key_jwt`.
+pub const ASSERTION_CLIENT: &str = "jwtSandboxClient0000000000000002";
+/// The Custom API Client that exchanges callers' tokens at Token Vault.
+pub const VAULT_CLIENT: &str = "vltSandboxClient0000000000000003";
+/// The single-page application.
+pub const SPA_CLIENT: &str = "spaSandboxClient0000000000000004";
+
 /// How an application may prove who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -106,6 +115,7 @@ impl Client {
         self.vault_connections = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
+
     /// The exact addresses that a sign-in may return to; any by default.
     #[must_use]
     pub fn callbacks(mut self, addresses: &[&str]) -> Self {

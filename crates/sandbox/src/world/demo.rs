@@ -1,6 +1,7 @@
 //! The three users of `gateway demo`.
 
-use super::{Condition, Identity, User, World};
+use super::people::{Condition, Identity, User};
+use super::start::World;
 
 impl World {
     /// Three users. Ana signs in with Google and has nothing else; Ben has Google, GitHub, Bitbucket,

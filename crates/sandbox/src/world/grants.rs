@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::people::Identity;
-use crate::ProviderKind;
+use crate::kinds::ProviderKind;
 use crate::text::{self, ALNUM, BASE64, URL64};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,6 @@
 //! Changing the world while the servers run.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -9,9 +8,10 @@ use super::client::Client;
 use super::grants::{GrantId, Grants};
 use super::people::{Identity, User};
 use super::state::{Held, Record};
-use crate::ProviderKind;
 use crate::inner::Inner;
+use crate::json::merge;
 use crate::keys::KeyError;
+use crate::kinds::ProviderKind;
 
 /// A cheap handle on the running world. Changes are seen by the next request.
 ///
@@ -57,7 +57,7 @@ impl LiveWorld {
 
     /// Lays an object over the root members of a user record; a `null` removes.
     pub fn set_user_members(&self, user_id: &str, members: Value) -> bool {
-        self.change(user_id, |record| crate::mint::merge(&mut record.user.extra, members)).is_some()
+        self.change(user_id, |record| merge(&mut record.user.extra, members)).is_some()
     }
 
     /// Links an account to a user, with a new grant.
@@ -109,27 +109,7 @@ impl LiveWorld {
     /// The user signs in with this connection again: Auth0's copy gets the tokens of a new grant. The
     /// old grant's tokens stay as they are.
     pub fn sign_in_again(&self, user_id: &str, connection: &str) -> bool {
-        let mut state = self.inner.state();
-        let Some(record) = state.users.get(user_id) else { return false };
-        let Some(index) = record.identities.iter().position(|held| held.identity.connection == connection)
-        else {
-            return false;
-        };
-        let user = record.user.clone();
-        let Some(mut identity) = record.identities.get(index).map(|held| held.identity.clone()) else {
-            return false;
-        };
-        identity.condition = super::Condition::Live;
-        let vault = record.identities.get(index).and_then(|held| held.vault);
-        let mut held = state.hold(&user, &Identity { vaulted: false, ..identity });
-        held.vault = vault;
-        if let Some(record) = state.users.get_mut(user_id) {
-            record.last_login = SystemTime::now();
-            if let Some(slot) = record.identities.get_mut(index) {
-                *slot = held;
-            }
-        }
-        true
+        self.inner.state().sign_in_again(user_id, connection)
     }
 
     /// The user revokes the grant at the provider: access and refresh tokens are dead, in the vault too.

@@ -1,64 +1,10 @@
-//! The world a sandbox starts with: users, their identities, and what the providers know of them.
+//! The world of a sandbox: users, their identities, the tenant's applications, and what the providers know.
 
-mod client;
+pub(crate) mod client;
 mod demo;
 pub(crate) mod grants;
-mod live;
-mod people;
+pub(crate) mod live;
+pub(crate) mod people;
+pub(crate) mod start;
 pub(crate) mod state;
-
-pub(crate) use client::VAULT_GRANT;
-pub use client::{Client, ClientMethod};
-pub use live::LiveWorld;
-pub use people::{Condition, Identity, User};
-
-/// Users and clients to start with. The default is [`World::demo`].
-#[derive(Clone, Debug)]
-pub struct World {
-    pub(crate) users: Vec<User>,
-    pub(crate) clients: Vec<Client>,
-}
-
-impl Default for World {
-    fn default() -> Self {
-        Self::demo()
-    }
-}
-
-impl World {
-    /// Nobody, and only the sandbox's own clients.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self { users: Vec::new(), clients: Vec::new() }
-    }
-
-    /// Adds a user.
-    #[must_use]
-    pub fn with(mut self, user: User) -> Self {
-        self.users.push(user);
-        self
-    }
-
-    /// Adds an application of the tenant.
-    #[must_use]
-    pub fn with_client(mut self, client: Client) -> Self {
-        self.clients.push(client);
-        self
-    }
-
-    /// `count` users `github|1000000`, `github|1000001`, ... with one GitHub account each, for load tests.
-    #[must_use]
-    pub fn many_users(count: u32) -> Self {
-        let mut world = Self::empty();
-        for number in 0..count {
-            let id = (1_000_000 + number).to_string();
-            let login = format!("user{number}");
-            world = world.with(
-                User::new(format!("github|{id}"))
-                    .named(&format!("User {number}"), &format!("{login}@example.test"))
-                    .identity(Identity::github(&id, &login)),
-            );
-        }
-        world
-    }
-}
+pub(crate) mod tenant;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::ProviderKind;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
 
 /// In what state an identity's grant is when the sandbox starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -277,7 +278,7 @@ impl User {
     /// Lays an object over the user record's root members.
     #[must_use]
     pub fn extra(mut self, members: Value) -> Self {
-        crate::mint::merge(&mut self.extra, members);
+        merge(&mut self.extra, members);
         self
     }
 }

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::World;
 use super::client::Client;
 use super::grants::{GrantId, Grants, Issued};
 use super::people::{Condition, Identity, User};
-use crate::ProviderKind;
+use super::start::World;
+use super::tenant::TenantState;
 use crate::keys::{KeyError, RsaKey, SPARE};
-use crate::tenant::state::TenantState;
+use crate::kinds::ProviderKind;
 use crate::text::{self, ALNUM};
 
 /// Everything mutable, behind one lock that is never held across an await.
@@ -151,6 +151,30 @@ impl State {
             held.vault = Some(id);
         }
         held
+    }
+
+    /// The user signs in with this connection again: Auth0's copy gets the tokens of a new grant.
+    pub(crate) fn sign_in_again(&mut self, user_id: &str, connection: &str) -> bool {
+        let Some(record) = self.users.get(user_id) else { return false };
+        let Some(index) = record.identities.iter().position(|held| held.identity.connection == connection)
+        else {
+            return false;
+        };
+        let user = record.user.clone();
+        let Some(mut identity) = record.identities.get(index).map(|held| held.identity.clone()) else {
+            return false;
+        };
+        identity.condition = Condition::Live;
+        let vault = record.identities.get(index).and_then(|held| held.vault);
+        let mut held = self.hold(&user, &Identity { vaulted: false, ..identity });
+        held.vault = vault;
+        if let Some(record) = self.users.get_mut(user_id) {
+            record.last_login = SystemTime::now();
+            if let Some(slot) = record.identities.get_mut(index) {
+                *slot = held;
+            }
+        }
+        true
     }
 
     /// Remembers what must never be seen outside.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
 use crate::text;
 use crate::world::state::Account;
 
@@ -57,7 +58,7 @@ pub(super) fn user(account: &Account, entry: &Entry, whole: bool) -> Value {
         },
     });
     if whole {
-        crate::mint::merge(
+        merge(
             &mut body,
             json!({
                 "created_on": "2016-05-04T03:02:01.000000+00:00", "account_status": "active", "is_staff": false,

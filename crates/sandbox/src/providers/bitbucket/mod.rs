@@ -1,101 +1,23 @@
 //! `api.bitbucket.org` (facts 5): who may ask, scopes, the user and their workspaces.
 
 mod data;
+mod pages;
 mod repositories;
 
 use std::sync::Arc;
 
 use ::http::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::troubles::Trouble;
-use super::{NoSession, Session, common, number, session};
-use crate::ProviderKind;
+use super::common;
+use super::session::{Session, session};
 use crate::http::{Answer, Body};
 use crate::inner::Inner;
-use crate::journal::Entry;
-use crate::text;
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
+use crate::refusals::bitbucket::{dead, error};
 
-fn error(status: u16, message: &str) -> Answer {
-    Answer::json(status, &json!({ "type": "error", "error": { "message": message } }))
-}
-
-fn not_found(what: &str) -> Answer {
-    error(404, &format!("{what} not found"))
-}
-
-fn dead(why: NoSession) -> Answer {
-    let text = match why {
-        NoSession::Expired => "Access token expired. Use your refresh token to obtain a new access token.",
-        _ => "Token is invalid, expired, or not supported for this endpoint.",
-    };
-    error(401, text).header("www-authenticate", "Bearer realm=\"Bitbucket.org HTTP\"")
-}
-
-fn lacks(required: &[&str], granted: &[String]) -> Answer {
-    let message = "Your credentials lack one or more required privilege scopes.";
-    let detail = json!({ "required": required, "granted": granted });
-    let body = json!({ "type": "error", "error": { "message": message, "detail": detail } });
-    Answer::json(403, &body)
-        .header("x-oauth-scopes", granted.join(", "))
-        .header("x-accepted-oauth-scopes", required.join(", "))
-}
-
-const LIMIT: &str = "Rate limit for this resource has been exceeded";
-
-/// The refusals that no request brings about by itself.
-pub(super) fn troubles() -> Vec<Trouble> {
-    let sampled = error(429, LIMIT)
-        .header("x-ratelimit-limit", "60, 60;w=3600")
-        .header("x-ratelimit-remaining", "0")
-        .header("x-ratelimit-reset", "745");
-    let scaled = error(429, LIMIT)
-        .header("x-ratelimit-limit", "1000")
-        .header("x-ratelimit-resource", "api")
-        .header("x-ratelimit-nearlimit", "true");
-    vec![
-        Trouble::new("token-expired", dead(NoSession::Expired)),
-        Trouble::new("token-dead", dead(NoSession::Revoked)),
-        Trouble::new("scope-missing", lacks(&["pullrequest:write"], &["account".to_owned()])),
-        Trouble::new("rate-limit", error(429, LIMIT)),
-        Trouble::new("rate-limit-text", Answer::text(429, LIMIT)),
-        Trouble::new("rate-limit-seconds", sampled),
-        Trouble::new("rate-limit-scaled", scaled),
-        Trouble::new("denied", error(403, "You do not have access to this workspace.")),
-        Trouble::new("not-found", not_found("Repository ben/none")),
-        Trouble::new("server-error", Answer::html(503, "<html><body>Service unavailable</body></html>")),
-    ]
-}
-
-/// Passes when the user consented to `scope`; `repository:write` holds `repository` as well.
-fn consented(session: &Session, scope: &str) -> Result<(), Answer> {
-    let holds = |held: &String| {
-        held == scope || held.strip_prefix(scope).is_some_and(|rest| matches!(rest, ":write" | ":admin"))
-    };
-    if session.grant.scopes.iter().any(holds) { Ok(()) } else { Err(lacks(&[scope], &session.grant.scopes)) }
-}
-
-/// One page: `next` and `previous` are whole addresses with the request's other parameters repeated.
-fn paged(entry: &Entry, all: &[Value], max: usize) -> Answer {
-    let size = number(entry, "pagelen", 10, max).max(1);
-    let page = number(entry, "page", 1, usize::MAX).max(1);
-    let (values, more) = super::page(all, page - 1, size);
-    let others: String = entry
-        .params()
-        .iter()
-        .filter(|(name, _)| name != "page")
-        .map(|(name, value)| format!("{}={}&", text::encode(name), text::encode(value)))
-        .collect();
-    let link = |page: usize| format!("{}{}?{others}page={page}", entry.origin(), entry.path());
-    let mut body = json!({ "pagelen": size, "values": values, "page": page, "size": all.len() });
-    if more {
-        crate::mint::merge(&mut body, json!({ "next": link(page + 1) }));
-    }
-    if page > 1 {
-        crate::mint::merge(&mut body, json!({ "previous": link(page - 1) }));
-    }
-    Answer::json(200, &body)
-}
+use pages::{consented, paged};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     let segments = entry.segments();

@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::super::downloads;
-use super::{Session, consented, data, error, not_found, paged};
-use crate::ProviderKind;
+use super::data;
+use super::pages::{consented, paged};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::downloads;
+use crate::providers::session::Session;
+use crate::refusals::bitbucket::{error, not_found};
 
 pub(super) fn answer(
     inner: &Inner,
@@ -121,7 +125,7 @@ fn pull_requests(
             let created = state.created.entry(key.clone()).or_default();
             let number = 28 + created.len();
             let mut request = data::pull_request(account, entry, name, number, title);
-            crate::mint::merge(&mut request, json!({ "state": "OPEN" }));
+            merge(&mut request, json!({ "state": "OPEN" }));
             created.push(request.clone());
             let location = request.pointer("/links/self/href").and_then(Value::as_str).unwrap_or_default();
             Ok(Answer::json(201, &request).header("location", location))

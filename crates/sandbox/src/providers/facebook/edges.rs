@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::refusals::permission;
-use super::{Call, data, error, paging, unknown_path};
-use crate::ProviderKind;
+use super::call::{Call, data};
+use super::paging;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::refusals::facebook::{error, permission, unknown_path};
 use crate::text;
 use crate::world::state::Account;
 
@@ -91,7 +93,7 @@ fn me(entry: &Entry, call: &Call<'_>) -> Result<Answer, Answer> {
             "permissions" => json!({ "data": permissions(call) }),
             _ => continue,
         };
-        crate::mint::merge(&mut body, json!({ field: member }));
+        merge(&mut body, json!({ field: member }));
     }
     Ok(Answer::json(200, &body))
 }
@@ -146,11 +148,11 @@ fn photo(entry: &Entry, account: &Account, number: usize) -> Value {
     let mut body =
         json!({ "created_time": format!("2026-01-{:02}T08:00:00+0000", 1 + number % 28), "id": id });
     let name = json!({ "name": format!("Photo {number}") });
-    crate::mint::merge(&mut body, name);
+    merge(&mut body, name);
     if entry.param("fields").is_some_and(|fields| fields.contains("source")) {
         let source =
             format!("https://scontent.xx.fbcdn.net/v/{id}.jpg?oh={}&oe=69A1B2C3", text::hex(id.as_bytes()));
-        crate::mint::merge(&mut body, json!({ "source": source }));
+        merge(&mut body, json!({ "source": source }));
     }
     body
 }

@@ -1,40 +1,26 @@
 //! `graph.facebook.com` (facts 4): with and without a version in the path.
 
+pub(super) mod call;
 mod edges;
 mod paging;
-mod refusals;
 
 use std::sync::Arc;
 
 use ::http::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
-pub(super) use refusals::troubles;
-use refusals::unknown_path;
-pub(super) use refusals::{dead, error};
-
-use super::{NoSession, Session, common, session_of};
-use crate::ProviderKind;
+use super::common;
+use super::session::session_of;
 use crate::http::{Answer, Body};
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::refusals::facebook::{dead, error};
+use crate::refusals::trouble::NoSession;
 use crate::text;
 
-/// What a path without a version means.
-const VERSION: &str = "v22.0";
-
-/// Splits `v22.0` off a path.
-pub(super) fn versioned<'a>(segments: &'a [&'a str]) -> (&'a str, &'a [&'a str]) {
-    match segments.split_first() {
-        Some((first, rest)) if is_version(first) => (first, rest),
-        _ => (VERSION, segments),
-    }
-}
-
-fn is_version(segment: &str) -> bool {
-    let number = segment.strip_prefix(['v', 'V']).and_then(|rest| rest.split_once('.'));
-    number.is_some_and(|(major, minor)| major.parse::<u8>().is_ok() && minor.parse::<u8>().is_ok())
-}
+use call::{Call, versioned};
 
 /// The one token of a request: header, query or form. The header wins.
 fn token(entry: &Entry) -> Option<String> {
@@ -55,17 +41,6 @@ fn check_proof(inner: &Inner, entry: &Entry, token: &str) -> Result<Option<Strin
         }
         _ => Ok(given),
     }
-}
-
-/// One call with a good token.
-#[derive(Clone, Debug)]
-pub(super) struct Call<'a> {
-    pub(super) session: &'a Session,
-    /// The page whose token was presented, instead of the user's.
-    pub(super) page: Option<&'a str>,
-    pub(super) version: &'a str,
-    pub(super) token: &'a str,
-    pub(super) proof: Option<&'a str>,
 }
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
@@ -125,7 +100,7 @@ fn mark(inner: &Inner, answer: Answer, version: &str) -> Answer {
 
 /// What a token is, asked with the app's own token (`APPID|SECRET`).
 fn debug_token(inner: &Inner, entry: &Entry, token: &str) -> Answer {
-    let app = crate::sandbox::provider_client_id(ProviderKind::Facebook);
+    let app = ProviderKind::Facebook.client_id();
     let secret = inner.settings.provider_secrets.get(&ProviderKind::Facebook).cloned().unwrap_or_default();
     if token != format!("{app}|{secret}") {
         return error(
@@ -145,11 +120,6 @@ fn debug_token(inner: &Inner, entry: &Entry, token: &str) -> Answer {
             json!({ "is_valid": false, "scopes": [], "error": { "code": 190, "message": "Invalid OAuth access token." } })
         }
     };
-    crate::mint::merge(&mut data, more);
+    merge(&mut data, more);
     Answer::json(200, &json!({ "data": data }))
-}
-
-/// Facebook's answer where an edge yields a list.
-fn data(items: Vec<Value>) -> Answer {
-    Answer::json(200, &json!({ "data": items }))
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Call;
+use super::call::{Call, data};
 use crate::http::Answer;
-use crate::journal::Entry;
-use crate::providers::number;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::providers::query::number;
 use crate::text;
 
 /// A link to another page of an edge: the request's parameters but for those of `with`, and the token.
@@ -45,7 +46,7 @@ pub(super) fn by_cursor(entry: &Entry, call: &Call<'_>, path: &str, all: &[Value
     let start = after.or(before).unwrap_or(0);
     let items: Vec<Value> = all.iter().skip(start).take(limit).cloned().collect();
     if items.is_empty() {
-        return super::data(items);
+        return data(items);
     }
     let last = start + items.len() - 1;
     let (first_cursor, last_cursor) = (cursor(start), cursor(last));
@@ -53,11 +54,11 @@ pub(super) fn by_cursor(entry: &Entry, call: &Call<'_>, path: &str, all: &[Value
     let size = ("limit", limit.to_string());
     if last + 1 < all.len() {
         let next = link(entry, call, path, &[size.clone(), ("after", last_cursor)]);
-        crate::mint::merge(&mut paging, json!({ "next": next }));
+        merge(&mut paging, json!({ "next": next }));
     }
     if start > 0 {
         let previous = link(entry, call, path, &[size, ("before", first_cursor)]);
-        crate::mint::merge(&mut paging, json!({ "previous": previous }));
+        merge(&mut paging, json!({ "previous": previous }));
     }
     Answer::json(200, &json!({ "data": items, "paging": paging }))
 }
@@ -72,10 +73,10 @@ pub(super) fn by_offset(entry: &Entry, call: &Call<'_>, path: &str, all: &[Value
         link(entry, call, path, &[("limit", limit.to_string()), ("offset", offset.to_string())])
     };
     if offset.saturating_add(limit) < all.len() {
-        crate::mint::merge(&mut paging, json!({ "next": at(offset + limit) }));
+        merge(&mut paging, json!({ "next": at(offset + limit) }));
     }
     if offset > 0 {
-        crate::mint::merge(&mut paging, json!({ "previous": at(offset.saturating_sub(limit)) }));
+        merge(&mut paging, json!({ "previous": at(offset.saturating_sub(limit)) }));
     }
     Answer::json(200, &json!({ "data": items, "paging": paging }))
 }
@@ -86,7 +87,7 @@ pub(super) fn by_time(entry: &Entry, call: &Call<'_>, path: &str, all: &[(i64, V
     let moment = |name: &str| entry.param(name).and_then(|text| text.parse::<i64>().ok());
     let (since, until) = (moment("since").unwrap_or(0), moment("until").unwrap_or(i64::MAX));
     let mut shown = all.iter().filter(|(time, _)| (since..=until).contains(time)).take(limit).peekable();
-    let Some((newest, _)) = shown.peek() else { return super::data(Vec::new()) };
+    let Some((newest, _)) = shown.peek() else { return data(Vec::new()) };
     let newest = *newest;
     let mut oldest = newest;
     let items: Vec<Value> = shown

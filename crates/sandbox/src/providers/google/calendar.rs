@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::consent::consented;
 use super::paging::Paging;
-use super::refusals::{error, invalid, not_found};
-use super::{Session, consented};
-use crate::ProviderKind;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::session::Session;
+use crate::refusals::google::{error, invalid, not_found};
 use crate::text;
 
 const LISTS: [&str; 4] =
@@ -80,7 +82,7 @@ fn list(inner: &Inner, entry: &Entry, session: &Session) -> Result<Answer, Answe
             })?,
     };
     let mut body = paging(250).page(entry, all.get(since..).unwrap_or_default())?;
-    crate::mint::merge(
+    merge(
         &mut body,
         json!({
             "kind": "calendar#events", "etag": "\"p33g\"", "summary": session.account.email,
@@ -89,7 +91,7 @@ fn list(inner: &Inner, entry: &Entry, session: &Session) -> Result<Answer, Answe
         }),
     );
     if body.get("nextPageToken").is_none() {
-        crate::mint::merge(&mut body, json!({ "nextSyncToken": sync_token(&all) }));
+        merge(&mut body, json!({ "nextSyncToken": sync_token(&all) }));
     }
     Ok(Answer::json(200, &body))
 }
@@ -119,7 +121,7 @@ pub(super) fn answer(
     if let ("GET" | "HEAD", ["users", "me", "calendarList"]) = (method, rest) {
         consented(session, &LISTS)?;
         let mut body = paging(100).page(entry, &calendars(session))?;
-        crate::mint::merge(&mut body, json!({ "kind": "calendar#calendarList", "etag": "\"p32o\"" }));
+        merge(&mut body, json!({ "kind": "calendar#calendarList", "etag": "\"p32o\"" }));
         return Ok(Answer::json(200, &body));
     }
     let ["calendars", calendar, "events", rest @ ..] = rest else {

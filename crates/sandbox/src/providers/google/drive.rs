@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::consent::consented;
 use super::mask::Mask;
 use super::paging::Paging;
-use super::refusals::{invalid, not_found};
-use super::{Session, consented};
-use crate::ProviderKind;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::session::Session;
+use crate::refusals::google::{invalid, not_found};
 use crate::text;
 
 const READ: [&str; 5] =
@@ -85,7 +87,7 @@ pub(super) fn answer(
             let files: Vec<Value> =
                 all(inner, session).into_iter().filter(|file| wanted(&query, file)).collect();
             let mut body = FILES.page(entry, &files)?;
-            crate::mint::merge(&mut body, json!({ "kind": "drive#fileList", "incompleteSearch": false }));
+            merge(&mut body, json!({ "kind": "drive#fileList", "incompleteSearch": false }));
             masked(entry, &format!("kind,incompleteSearch,nextPageToken,files({USUAL})"), &body)
         }
         ("GET" | "HEAD", ["files", id]) => {

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::consent::consented;
 use super::paging::Paging;
-use super::refusals::{invalid, not_found};
-use super::{Session, consented};
-use crate::ProviderKind;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::session::Session;
+use crate::refusals::google::{invalid, not_found};
 use crate::text;
 
 const FULL: &str = "gmail.readonly";
@@ -29,7 +31,7 @@ fn message(session: &Session, number: usize, body: bool) -> Value {
     let mut payload = json!({ "partId": "", "mimeType": "text/plain", "filename": "", "headers": headers });
     if body {
         let data = text::base64url(format!("Dear {},\n\nthis is letter {number}.\n", session.account.name));
-        crate::mint::merge(&mut payload, json!({ "body": { "size": data.len(), "data": data } }));
+        merge(&mut payload, json!({ "body": { "size": data.len(), "data": data } }));
     }
     json!({
         "id": id(number), "threadId": id(number), "labelIds": ["INBOX"], "snippet": format!("this is letter {number}."),
@@ -54,7 +56,7 @@ pub(super) fn answer(
             let all: Vec<Value> =
                 (1..=COUNT).rev().map(|number| json!({ "id": id(number), "threadId": id(number) })).collect();
             let mut body = MESSAGES.page(entry, &all)?;
-            crate::mint::merge(&mut body, json!({ "resultSizeEstimate": COUNT }));
+            merge(&mut body, json!({ "resultSizeEstimate": COUNT }));
             Ok(Answer::json(200, &body))
         }
         ("GET" | "HEAD", ["messages", wanted]) => {

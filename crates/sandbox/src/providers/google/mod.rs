@@ -1,34 +1,25 @@
 //! Google's APIs (facts 2): one port for all hosts, told apart by path and, where it is sent, by `Host`.
 
 mod calendar;
+mod consent;
 mod drive;
 mod gmail;
 mod mask;
 mod paging;
 mod people;
-mod refusals;
 mod userinfo;
 
 use std::sync::Arc;
 
 use ::http::Response;
 
-pub(super) use refusals::troubles;
-use refusals::{credentials, not_found, oauth_credentials, scope_missing};
-
-use super::{NoSession, Session, common, session};
-use crate::ProviderKind;
+use super::common;
+use super::session::{Session, session};
 use crate::http::{Answer, Body};
 use crate::inner::Inner;
-use crate::journal::Entry;
-
-const PREFIX: &str = "https://www.googleapis.com/auth/";
-
-/// Passes when the user consented to one of `scopes` (without their common prefix).
-fn consented(session: &Session, scopes: &[&str]) -> Result<(), Answer> {
-    let full: Vec<String> = scopes.iter().map(|scope| format!("{PREFIX}{scope}")).collect();
-    if full.iter().any(|scope| session.has(scope)) { Ok(()) } else { Err(scope_missing(&full)) }
-}
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
+use crate::refusals::google::{credentials, error, not_found, oauth_credentials};
 
 /// The hosts under `googleapis.com` that serve a path.
 fn labels(segments: &[&str]) -> &'static [&'static str] {
@@ -84,7 +75,7 @@ fn api(inner: &Inner, entry: &Entry, session: &Session, segments: &[&str]) -> Re
         ["gmail", "v1", "users", user, rest @ ..] => {
             if *user != "me" && *user != session.account.email {
                 let why = format!("Delegation denied for {}", session.account.email);
-                return Err(refusals::error(403, &why, "forbidden", "global"));
+                return Err(error(403, &why, "forbidden", "global"));
             }
             gmail::answer(inner, entry, session, rest)
         }

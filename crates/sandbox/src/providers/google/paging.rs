@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::refusals::invalid;
 use crate::http::Answer;
-use crate::journal::Entry;
-use crate::providers::number;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::providers::query::number;
+use crate::refusals::google::invalid;
 use crate::text;
 
 /// Names of the parameters, and how many items a page has by default and at most.
@@ -42,7 +43,7 @@ impl Paging {
         let mut body = json!({ self.items: items });
         if end < all.len() {
             let token = text::base64url(format!("{end}:{}", fingerprint(entry)));
-            crate::mint::merge(&mut body, json!({ "nextPageToken": token }));
+            merge(&mut body, json!({ "nextPageToken": token }));
         }
         Ok(body)
     }

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::consent::consented;
 use super::paging::Paging;
-use super::refusals::{invalid, not_found};
-use super::{Session, consented};
 use crate::http::Answer;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::providers::session::Session;
+use crate::refusals::google::{invalid, not_found};
 
 const CONNECTIONS: Paging = Paging { items: "connections", size: "pageSize", default: 100, max: 1000 };
 const PEOPLE: usize = 23;
@@ -23,7 +25,7 @@ fn person(id: &str, given: &str, family: &str, email: &str, fields: &[&str]) -> 
             "phoneNumbers" => json!([{ "metadata": metadata, "value": "+44 20 7946 0000" }]),
             _ => continue,
         };
-        crate::mint::merge(&mut body, json!({ *field: member }));
+        merge(&mut body, json!({ *field: member }));
     }
     body
 }
@@ -55,7 +57,7 @@ pub(super) fn answer(entry: &Entry, session: &Session, rest: &[&str]) -> Result<
                 })
                 .collect();
             let mut body = CONNECTIONS.page(entry, &all)?;
-            crate::mint::merge(&mut body, json!({ "totalPeople": PEOPLE, "totalItems": PEOPLE }));
+            merge(&mut body, json!({ "totalPeople": PEOPLE, "totalItems": PEOPLE }));
             Ok(Answer::json(200, &body))
         }
         _ => Err(not_found("the requested entity")),

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, Session, scope_missing};
 use crate::http::Answer;
+use crate::json::merge;
+use crate::providers::session::Session;
+use crate::refusals::google::{PREFIX, scope_missing};
 
 pub(super) fn answer(session: &Session, version: &str) -> Result<Answer, Answer> {
     let profile = ["profile".to_owned(), format!("{PREFIX}userinfo.profile")];
@@ -18,14 +20,14 @@ pub(super) fn answer(session: &Session, version: &str) -> Result<Answer, Answer>
     if has(&profile) {
         let (given, family) = account.name.split_once(' ').unwrap_or((&account.name, ""));
         let picture = format!("https://lh3.googleusercontent.com/a/{}=s96-c", account.login);
-        crate::mint::merge(
+        merge(
             &mut body,
             json!({ "name": account.name, "given_name": given, "family_name": family, "picture": picture }),
         );
     }
     if has(&email) {
         let verified = if old { "verified_email" } else { "email_verified" };
-        crate::mint::merge(&mut body, json!({ "email": account.email, verified: Value::Bool(true) }));
+        merge(&mut body, json!({ "email": account.email, verified: Value::Bool(true) }));
     }
     Ok(Answer::json(200, &body))
 }

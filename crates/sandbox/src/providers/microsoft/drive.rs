@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::downloads;
-use super::{Session, at, consented, error, paged, selected};
+use super::odata::{at, consented, paged, selected};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::providers::downloads;
+use crate::providers::session::Session;
+use crate::refusals::microsoft::error;
 
 const READ: [&str; 4] = ["Files.Read", "Files.ReadWrite", "Files.Read.All", "Files.ReadWrite.All"];
 const ITEMS: usize = 12;
@@ -30,7 +33,7 @@ fn item(inner: &Inner, number: usize, link: bool) -> Value {
     });
     if link {
         let url = downloads::link(inner, HOST, &format!("/_layouts/15/download/{number}"));
-        crate::mint::merge(&mut body, json!({ "@microsoft.graph.downloadUrl": url }));
+        merge(&mut body, json!({ "@microsoft.graph.downloadUrl": url }));
     }
     body
 }

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Session, at, consented, error, next_link, not_found, paged, selected};
-use crate::ProviderKind;
+use super::odata::{at, consented, next_link, paged, selected};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::query::number;
+use crate::providers::session::Session;
+use crate::refusals::microsoft::{error, not_found};
 use crate::text;
 
 const MAIL: [&str; 3] = ["Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic"];
@@ -58,7 +62,7 @@ fn key(session: &Session) -> (ProviderKind, String) {
 
 /// Events page by `$skiptoken`, and the second page is empty although more follow: clients must go on.
 fn event_pages(entry: &Entry, context: &str, all: &[Value]) -> Answer {
-    let size = super::number(entry, "$top", 10, 1000).max(1);
+    let size = number(entry, "$top", 10, 1000).max(1);
     let token = entry.param("$skiptoken").unwrap_or_default();
     let (start, gap) = match token.split_once('.') {
         Some((start, "gap")) => (start.parse().unwrap_or(0), true),
@@ -72,7 +76,7 @@ fn event_pages(entry: &Entry, context: &str, all: &[Value]) -> Answer {
     let mut body = json!({ "@odata.context": context, "value": shown });
     if end < all.len() {
         let token = if start == 0 && !gap { format!("{end}.gap") } else { end.to_string() };
-        crate::mint::merge(&mut body, json!({ "@odata.nextLink": next_link(entry, "$skiptoken", &token) }));
+        merge(&mut body, json!({ "@odata.nextLink": next_link(entry, "$skiptoken", &token) }));
     }
     Answer::json(200, &body)
 }

@@ -1,10 +1,11 @@
 //! `bitbucket.org`: each refresh token works once; one that comes again ends the whole family.
 
-use super::{client, issued, no_store, oauth_error, parameter, redeem};
-use crate::ProviderKind;
+use super::client::{client, issued, no_store, oauth_error, parameter, redeem};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
 
 pub(super) fn answer(inner: &Inner, entry: &Entry, segments: &[&str]) -> Option<Answer> {
     match (entry.method().as_str(), segments) {
@@ -24,7 +25,7 @@ fn token(inner: &Inner, entry: &Entry) -> Answer {
     match redeem(inner, ProviderKind::Bitbucket, &token) {
         Ok(new) => {
             let mut body = issued(&new, "bearer", " ");
-            crate::mint::merge(&mut body, serde_json::json!({ "state": "refresh_token" }));
+            merge(&mut body, serde_json::json!({ "state": "refresh_token" }));
             no_store(Answer::json(200, &body))
         }
         Err(_) => oauth_error(400, "invalid_grant", "Invalid refresh_token"),

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{BadClient, client, issued, no_store, parameter, redeem};
-use crate::ProviderKind;
+use super::client::{BadClient, client, issued, no_store, parameter, redeem};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::refusals::entra::refused;
 use crate::text;
 use crate::world::grants::RefreshRefused;
 
@@ -19,20 +21,6 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, segments: &[&str]) -> Option<
         ("POST", [_, "oauth2", "token"]) => Some(token(inner, entry, true)),
         _ => None,
     }
-}
-
-fn refused(status: u16, error: &str, number: u32, description: &str) -> Answer {
-    let id = "4f9b3e1c-5d1b-4a57-9f3a-6a1e0f5b7c11";
-    let stamp = "2026-01-02 03:04:05Z";
-    let text =
-        format!("AADSTS{number}: {description} Trace ID: {id} Correlation ID: {id} Timestamp: {stamp}");
-    no_store(Answer::json(
-        status,
-        &json!({
-            "error": error, "error_description": text, "error_codes": [number], "timestamp": stamp, "trace_id": id,
-            "correlation_id": id, "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
-        }),
-    ))
 }
 
 /// The resource a scope belongs to, and its name there.
@@ -61,7 +49,7 @@ fn check(asked: &str, consented: &[String]) -> Result<(), Answer> {
             let text = "The user or administrator has not consented to use the application.";
             let mut answer = refused(400, "invalid_grant", 65_001, text);
             if let Ok(mut body) = serde_json::from_slice::<Value>(answer.bytes()) {
-                crate::mint::merge(&mut body, json!({ "suberror": "consent_required" }));
+                merge(&mut body, json!({ "suberror": "consent_required" }));
                 answer = answer.body(body.to_string());
             }
             Err(answer)
@@ -108,7 +96,7 @@ fn token(inner: &Inner, entry: &Entry, old: bool) -> Answer {
         Ok(new) => {
             let mut body = issued(&new, "Bearer", " ");
             if !new.scopes.iter().any(|scope| scope == "offline_access") {
-                crate::mint::merge(&mut body, json!({ "refresh_token": null }));
+                merge(&mut body, json!({ "refresh_token": null }));
             }
             let seconds = new.expires_in.unwrap_or(3600);
             let more = if old {
@@ -117,7 +105,7 @@ fn token(inner: &Inner, entry: &Entry, old: bool) -> Answer {
             } else {
                 json!({ "ext_expires_in": seconds })
             };
-            crate::mint::merge(&mut body, more);
+            merge(&mut body, more);
             no_store(Answer::json(200, &body))
         }
         Err(RefreshRefused::Unknown) => {

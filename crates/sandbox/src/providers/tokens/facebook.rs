@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::super::facebook::{dead, error, versioned};
-use super::{BadClient, client, no_store, parameter};
-use crate::ProviderKind;
+use super::client::{BadClient, client, no_store, parameter};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
-use crate::providers::session_of;
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
+use crate::providers::facebook::call::versioned;
+use crate::providers::session::session_of;
+use crate::refusals::facebook::{dead, error};
 
 const KIND: ProviderKind = ProviderKind::Facebook;
 /// What a long-lived token lives, in seconds.

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::github::error;
-use super::{BadClient, client, end, no_store, parameter, redeem};
-use crate::ProviderKind;
+use super::client::{BadClient, client, end, no_store, parameter, redeem};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
-use crate::providers::session_of;
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
+use crate::providers::session::session_of;
+use crate::refusals::github::error;
 
 const KIND: ProviderKind = ProviderKind::GitHub;
 

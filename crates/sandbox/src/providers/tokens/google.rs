@@ -1,10 +1,10 @@
 //! `oauth2.googleapis.com`: refresh tokens stay, and revoking either token ends the grant.
 
-use super::{BadClient, client, end, issued, no_store, oauth_error, parameter, redeem};
-use crate::ProviderKind;
+use super::client::{BadClient, client, end, issued, no_store, oauth_error, parameter, redeem};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
 use crate::world::grants::RefreshRefused;
 
 const KIND: ProviderKind = ProviderKind::Google;

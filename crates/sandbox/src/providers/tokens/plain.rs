@@ -1,10 +1,10 @@
 //! Plain RFC 6749 section 6, with refresh tokens that rotate, and RFC 7009.
 
-use super::{BadClient, client, end, issued, no_store, oauth_error, parameter, redeem};
-use crate::ProviderKind;
+use super::client::{BadClient, client, end, issued, no_store, oauth_error, parameter, redeem};
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::kinds::ProviderKind;
 
 const KIND: ProviderKind = ProviderKind::OAuth2;
 

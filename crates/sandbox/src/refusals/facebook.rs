@@ -3,20 +3,21 @@
 use serde_json::json;
 
 use crate::http::Answer;
-use crate::providers::NoSession;
-use crate::providers::troubles::Trouble;
+use crate::json::merge;
 
-pub(in crate::providers) fn error(status: u16, code: u64, message: &str) -> Answer {
+use super::trouble::{NoSession, Trouble};
+
+pub(crate) fn error(status: u16, code: u64, message: &str) -> Answer {
     full(status, "OAuthException", code, None, message, false)
 }
 
 fn full(status: u16, kind: &str, code: u64, subcode: Option<u64>, message: &str, transient: bool) -> Answer {
     let mut error = json!({ "message": message, "type": kind, "code": code, "fbtrace_id": "AbCdEf1234" });
     if let Some(subcode) = subcode {
-        crate::mint::merge(&mut error, json!({ "error_subcode": subcode }));
+        merge(&mut error, json!({ "error_subcode": subcode }));
     }
     if transient {
-        crate::mint::merge(&mut error, json!({ "is_transient": true }));
+        merge(&mut error, json!({ "is_transient": true }));
     }
     Answer::json(status, &json!({ "error": error })).header("cache-control", "no-store")
 }
@@ -31,7 +32,7 @@ const EXPIRED: &str = "Error validating access token: Session has expired on Tue
                        The current time is Tuesday, 03-Feb-26 05:06:07 PST.";
 
 /// No, or no good, token. A token that Facebook cannot make sense of comes back in the message.
-pub(in crate::providers) fn dead(why: NoSession, token: &str) -> Answer {
+pub(crate) fn dead(why: NoSession, token: &str) -> Answer {
     match why {
         NoSession::Missing => error(
             400,
@@ -47,11 +48,11 @@ pub(in crate::providers) fn dead(why: NoSession, token: &str) -> Answer {
     }
 }
 
-pub(super) fn permission(name: &str) -> Answer {
+pub(crate) fn permission(name: &str) -> Answer {
     error(400, 200, &format!("(#200) Requires {name} permission to manage the object"))
 }
 
-pub(super) fn unknown_path(path: &str) -> Answer {
+pub(crate) fn unknown_path(path: &str) -> Answer {
     full(
         400,
         "GraphMethodException",
@@ -91,7 +92,7 @@ const ERRORS: [(&str, u16, u64, &str); 13] = [
 ];
 
 /// The refusals that no request brings about by itself.
-pub(in crate::providers) fn troubles() -> Vec<Trouble> {
+pub(crate) fn troubles() -> Vec<Trouble> {
     let usage = r#"{"call_count":100,"total_time":25,"total_cputime":25}"#;
     let business = r#"{"1789":[{"type":"pages","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#;
     let mut all: Vec<Trouble> = OVER

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::github::{error, owner};
-use super::{Session, downloads, number};
-use crate::ProviderKind;
+use super::users::owner;
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::journal::Entry;
+use crate::journal::entry::Entry;
+use crate::json::merge;
+use crate::kinds::ProviderKind;
+use crate::providers::downloads;
+use crate::providers::query::{number, page as page_of};
+use crate::providers::session::Session;
+use crate::refusals::github::error;
 use crate::text;
 
 /// Name and whether it is private; the same seven for every account.
@@ -33,7 +37,7 @@ const FILES: [(&str, &str); 3] = [
 fn paged(entry: &Entry, all: &[Value]) -> Answer {
     let size = number(entry, "per_page", 30, 100).max(1);
     let page = number(entry, "page", 1, usize::MAX).max(1);
-    let (items, more) = super::page(all, page - 1, size);
+    let (items, more) = page_of(all, page - 1, size);
     let answer = Answer::json(200, &Value::Array(items));
     let last = all.len().div_ceil(size).max(1);
     let others: String = entry
@@ -182,10 +186,7 @@ fn contents(session: &Session, entry: &Entry, name: &str, private: bool, path: &
                 .header("content-type", "application/vnd.github.raw+json; charset=utf-8");
         }
         let mut body = describe(path, content);
-        crate::mint::merge(
-            &mut body,
-            json!({ "encoding": "base64", "content": format!("{}\n", text::base64(content)) }),
-        );
+        merge(&mut body, json!({ "encoding": "base64", "content": format!("{}\n", text::base64(content)) }));
         return Answer::json(200, &body);
     }
     let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use crate::http::Answer;
-use crate::providers::NoSession;
-use crate::providers::troubles::Trouble;
 use crate::text;
+
+use super::trouble::{NoSession, Trouble};
 
 const CHALLENGE: &str = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
                          client_id=\"00000003-0000-0000-c000-000000000000\"";
 
-pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Answer {
     let inner = json!({
         "date": "2026-01-02T03:04:05", "request-id": "4f9b3e1c-5d1b-4a57-9f3a-6a1e0f5b7c11",
         "client-request-id": "4f9b3e1c-5d1b-4a57-9f3a-6a1e0f5b7c11",
@@ -18,7 +18,7 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": { "code": code, "message": message, "innerError": inner } }))
 }
 
-pub(super) fn dead(why: NoSession) -> Answer {
+pub(crate) fn dead(why: NoSession) -> Answer {
     let text = match why {
         NoSession::Missing => "Access token is empty.",
         NoSession::Expired => "Lifetime validation failed, the token is expired.",
@@ -39,7 +39,7 @@ fn claims_challenge() -> Answer {
 }
 
 /// Each part of Graph has its own word for a missing permission.
-pub(super) fn lacks(area: &str) -> Answer {
+pub(crate) fn lacks(area: &str) -> Answer {
     match area {
         "messages" | "mailfolders" | "sendmail" | "events" | "calendarview" | "calendar" => {
             error(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
@@ -49,12 +49,12 @@ pub(super) fn lacks(area: &str) -> Answer {
     }
 }
 
-pub(super) fn not_found() -> Answer {
+pub(crate) fn not_found() -> Answer {
     error(404, "ResourceNotFound", "Resource could not be discovered.")
 }
 
 /// The refusals that no request brings about by itself.
-pub(in crate::providers) fn troubles() -> Vec<Trouble> {
+pub(crate) fn troubles() -> Vec<Trouble> {
     let wait = |status, code: &str, text: &str, seconds: &str| {
         error(status, code, text).header("retry-after", seconds)
     };

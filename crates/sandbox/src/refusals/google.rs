@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::NoSession;
 use crate::http::Answer;
-use crate::providers::troubles::Trouble;
+use crate::json::merge;
 use crate::text;
 
+use super::trouble::{NoSession, Trouble};
+
+/// The common start of Google's scope names.
+pub(crate) const PREFIX: &str = "https://www.googleapis.com/auth/";
 const REALM: &str = "Bearer realm=\"https://accounts.google.com/\"";
 
 fn word(status: u16) -> &'static str {
@@ -33,7 +36,7 @@ fn envelope(status: u16, message: &str, reason: &str, domain: &str) -> Value {
 }
 
 /// An error in both envelopes at once.
-pub(super) fn error(status: u16, message: &str, reason: &str, domain: &str) -> Answer {
+pub(crate) fn error(status: u16, message: &str, reason: &str, domain: &str) -> Answer {
     Answer::json(status, &envelope(status, message, reason, domain))
 }
 
@@ -46,21 +49,21 @@ fn explained(status: u16, message: &str, reason: &str, domain: &str, info: (&str
             "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": why, "domain": "googleapis.com",
             "metadata": metadata,
         });
-        crate::mint::merge(members, json!({ "details": [info] }));
+        merge(members, json!({ "details": [info] }));
     }
     Answer::json(status, &body)
 }
 
-pub(super) fn not_found(what: &str) -> Answer {
+pub(crate) fn not_found(what: &str) -> Answer {
     error(404, &format!("Not Found: {what}."), "notFound", "global")
 }
 
-pub(super) fn invalid(message: &str) -> Answer {
+pub(crate) fn invalid(message: &str) -> Answer {
     error(400, message, "invalid", "global")
 }
 
 /// No, or no good, token: expired and revoked cannot be told apart.
-pub(super) fn credentials(why: NoSession) -> Answer {
+pub(crate) fn credentials(why: NoSession) -> Answer {
     if why == NoSession::Missing {
         let text = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or \
                     other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
@@ -84,14 +87,14 @@ pub(super) fn credentials(why: NoSession) -> Answer {
 }
 
 /// The user-info endpoints speak OAuth's envelope instead.
-pub(super) fn oauth_credentials(why: NoSession) -> Answer {
+pub(crate) fn oauth_credentials(why: NoSession) -> Answer {
     let description = if why == NoSession::Missing { "Missing credentials." } else { "Invalid Credentials" };
     Answer::json(401, &json!({ "error": "invalid_request", "error_description": description }))
         .header("www-authenticate", format!("{REALM}, error=\"invalid_token\""))
 }
 
 /// The user consented to none of `scopes`.
-pub(super) fn scope_missing(scopes: &[String]) -> Answer {
+pub(crate) fn scope_missing(scopes: &[String]) -> Answer {
     let info = ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", json!({ "service": "www.googleapis.com" }));
     let text = "Request had insufficient authentication scopes.";
     let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
@@ -99,7 +102,7 @@ pub(super) fn scope_missing(scopes: &[String]) -> Answer {
 }
 
 /// The refusals that no request brings about by itself.
-pub(in crate::providers) fn troubles() -> Vec<Trouble> {
+pub(crate) fn troubles() -> Vec<Trouble> {
     let limit = |status, reason: &str| error(status, "User Rate Limit Exceeded", reason, "usageLimits");
     let later = text::rfc3339_in(Duration::from_secs(90));
     let gmail = error(
@@ -115,7 +118,7 @@ pub(in crate::providers) fn troubles() -> Vec<Trouble> {
     vec![
         Trouble::new("token-dead", credentials(NoSession::Expired)),
         Trouble::new("token-dead-oauth", oauth_credentials(NoSession::Expired)),
-        Trouble::new("scope-missing", scope_missing(&[format!("{}drive.readonly", super::PREFIX)])),
+        Trouble::new("scope-missing", scope_missing(&[format!("{}drive.readonly", PREFIX)])),
         Trouble::new("user-limit", limit(403, "userRateLimitExceeded")),
         Trouble::new("rate-limit", limit(429, "rateLimitExceeded")),
         Trouble::new("gmail-limit", gmail),
