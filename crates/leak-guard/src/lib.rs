@@ -1,61 +1,24 @@
-//! Leak guard: no byte of a token that was used for a request reaches the caller (threats O01, rule 1).
-//!
-//! The guard knows the exact secrets of one request and looks for every spelling of them in the answer's headers and in
-//! its body while that streams by. What it finds it overwrites with as many `*`, so that `Content-Length` stays true.
-//! For adapters that declare it, a second filter replaces the value of JSON members named `access_token`, because those
-//! hold tokens that the gateway has never seen.
-//!
-//! # What counts as a spelling
-//!
-//! A *needle* is a secret as it is, or the part of its base64 (standard and URL alphabet) that does not depend on what
-//! stands before or after the secret, for each of the three alignments. A *spelling* of a needle writes each of its
-//! bytes in one of these ways, in any mixture:
-//!
-//! * the byte itself,
-//! * percent-encoded, `%2F` or `%2f`,
-//! * JSON-escaped: `\u002F` or `\u002f` for any byte, `\/`, `\\` and `\"` for those three.
-//!
-//! So it makes no difference which characters an encoder chose to escape, and a base64 text inside a JSON string (`\/`)
-//! or a URL (`%2B`) is found as well. Two layers of the *same* escape (`%252F`) are not looked for.
-//!
-//! # The algorithm
-//!
-//! 1. Spellings without any escape: one vectorised search for the end of each needle, of which there are seven at most for
-//!    a token; a comparison decides. Preparing them and going over a usual body seven times costs a tenth of building one
-//!    automaton for all of them (measured), and it must be done for each request: kept beside each cached token it would be
-//!    larger than all the rest.
-//! 2. Spellings with an escape have a *first* escape, before which everything is plain. `memchr` finds the escapes. For
-//!    each that stands for a byte of some needle, every position of that byte in a needle is tried: backwards against
-//!    the plain bytes before the escape, then forwards through whatever follows. This finds every spelling, wherever
-//!    it starts, and costs nothing where there are no escapes.
-//! 3. At the end of the data, the earliest place from which the rest could still become a spelling is found the same way.
-//!    From there on bytes are held back until the next chunk decides; everything before is passed on at once. Held back are
-//!    at most six bytes for each byte of the longest needle, less one, and only when they really look like a beginning.
-//!
-//! All occurrences are overwritten, overlapping ones included; the result is the same however the body is cut into chunks.
-//!
-//! # What it costs
-//!
-//! `cargo bench -p gateway --bench leak` says it, beside copying the same bytes once, which `cargo xtask bench` holds against a
-//! goal. A body without escapes costs next to nothing, JSON full of escapes more, and most of all what somebody writes for the
-//! purpose: nothing but escapes of the letters of a long token. A token that comes back one byte a chunk is compared anew with
-//! each.
+#![doc = include_str!("../README.md")]
 
 mod body;
+mod decode;
+mod escape;
 mod member;
 mod needle;
-mod scan;
+mod scrub;
+mod search;
 
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, header};
 
 pub use body::GuardedBody;
 pub use member::MemberStripper;
-pub use scan::Scrubber;
+pub use needle::PreparedToken;
+pub use scrub::Scrubber;
 
 use needle::Needles;
 
@@ -72,7 +35,13 @@ impl LeakGuard {
     /// Empty tokens are ignored. Without any token, and without stripping, everything passes at no cost.
     #[must_use]
     pub fn new(tokens: &[&str], strip_members: bool) -> Self {
-        Self { needles: Arc::new(Needles::new(tokens)), strip_members }
+        Self::from_prepared(tokens.iter().map(|token| PreparedToken::new(token)), strip_members)
+    }
+
+    /// As [`LeakGuard::new`], for any number of tokens that were prepared before.
+    #[must_use]
+    pub fn from_prepared(tokens: impl IntoIterator<Item = PreparedToken>, strip_members: bool) -> Self {
+        Self { needles: Arc::new(Needles::new(tokens.into_iter().collect())), strip_members }
     }
 
     /// Overwrites the tokens in one header value. True if there was something to overwrite.
@@ -104,13 +73,7 @@ impl LeakGuard {
     /// A scrubbed copy of `data` and the number of occurrences, or `None` if `data` is clean.
     #[must_use]
     pub fn scrub(&self, data: &[u8]) -> Option<(Vec<u8>, u64)> {
-        let found = scan::scan(&self.needles, data, true);
-        if found.ranges.is_empty() {
-            return None;
-        }
-        let mut clean = data.to_vec();
-        scan::overwrite(&mut clean, &found.ranges);
-        Some((clean, found.ranges.len() as u64))
+        scrub::whole(&self.needles, data)
     }
 
     /// Whether `access_token` members of a body with these headers will be removed: the adapter declares it, and it is JSON,
@@ -152,7 +115,7 @@ impl LeakGuard {
 impl fmt::Debug for LeakGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeakGuard")
-            .field("needles", &self.needles.len())
+            .field("needles", &self.needles.iter().count())
             .field("strip_members", &self.strip_members)
             .finish()
     }
@@ -198,16 +161,8 @@ fn is_json(content_type: &HeaderValue) -> bool {
     ) || media.ends_with("+json")
 }
 
-/// One buffer out of two, without copying when the first is empty.
-fn join(held: &mut BytesMut, chunk: Bytes) -> Bytes {
-    if held.is_empty() {
-        return chunk;
-    }
-    let mut joined = std::mem::take(held);
-    joined.extend_from_slice(&chunk);
-    joined.freeze()
-}
-
+#[cfg(test)]
+mod cost;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]

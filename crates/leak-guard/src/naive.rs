@@ -88,5 +88,45 @@ fn spelled(byte: u8, data: &[u8], at: usize) -> Vec<usize> {
     if rest.starts_with(b"\\u00") && hex(rest.get(4..6)) == Some(byte) {
         ends.push(at + 6);
     }
+    // JSON inside JSON.
+    if rest.starts_with(br"\\u00") && hex(rest.get(5..7)) == Some(byte) {
+        ends.push(at + 7);
+    }
+    if rest.starts_with(br"\\/") && byte == b'/' {
+        ends.push(at + 3);
+    }
+    if rest.starts_with(br"\\\") && rest.get(3) == Some(&byte) && matches!(byte, b'/' | b'\\' | b'"') {
+        ends.push(at + 4);
+    }
+    ends.extend(entity(rest).filter(|(meant, _)| *meant == byte).map(|(_, length)| at + length));
     ends
+}
+
+/// The HTML entity that stands here, and its length.
+fn entity(rest: &[u8]) -> Option<(u8, usize)> {
+    let end = rest.iter().take(8).position(|byte| *byte == b';')?;
+    let name = std::str::from_utf8(&rest[..end]).ok()?.strip_prefix('&')?;
+    let number = |digits: &str, radix: u32| {
+        let fits =
+            (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
+        u8::from_str_radix(digits, radix).ok().filter(|byte| fits && byte.is_ascii())
+    };
+    let byte = match name {
+        "amp" => b'&',
+        "lt" => b'<',
+        "gt" => b'>',
+        "quot" => b'"',
+        "apos" => b'\'',
+        "sol" => b'/',
+        "plus" => b'+',
+        "equals" => b'=',
+        "period" => b'.',
+        "lowbar" => b'_',
+        "hyphen" => b'-',
+        _ => match name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
+            Some(digits) => number(digits, 16)?,
+            None => number(name.strip_prefix('#')?, 10)?,
+        },
+    };
+    Some((byte, end + 1))
 }

@@ -1,73 +1,38 @@
-//! The needles of a guard, and how one byte of a needle may be spelled.
+//! What is searched for, prepared for searching.
+
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use memchr::memmem::Finder;
 
+use crate::escape::{LONGEST_SPELLING, is_lead};
+
 /// Shortest base64 inner part that is looked for: shorter ones would be found in innocent text.
 const SHORTEST_BASE64: usize = 6;
 
-/// Length of the longest spelling of one byte, `\u002F`.
-pub(super) const LONGEST_SPELLING: usize = 6;
+/// Bytes before the anchor. An occurrence that begins inside an escape reads at most so many bytes differently from
+/// [`Decoded`](crate::decode::Decoded).
+pub(crate) const LEAD_IN: usize = LONGEST_SPELLING - 1;
 
-/// Bytes that the vectorised search looks for. Preparing it takes time that grows with them, and they are rare enough.
-const END: usize = 16;
+/// Most bytes of an anchor: the vectorised search takes no more.
+const LONGEST_ANCHOR: usize = 32;
 
-/// One text that is searched for.
-pub(super) struct Needle {
-    bytes: Vec<u8>,
-    /// Finds its end. Tokens of one kind begin alike, and in a JWT much of the beginning is nothing special.
-    end: Finder<'static>,
-}
+/// Fewest bytes of an anchor: shorter ones are found too often.
+const SHORTEST_ANCHOR: usize = 8;
 
-impl Needle {
-    fn new(bytes: Vec<u8>) -> Self {
-        let end = Finder::new(&bytes[bytes.len().saturating_sub(END)..]).into_owned();
-        Self { bytes, end }
-    }
+/// Decoded bytes from which on a beginning could lack a whole anchor.
+pub(crate) const TAIL: usize = LEAD_IN + LONGEST_ANCHOR + LONGEST_SPELLING;
 
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
+/// A secret prepared for searching, in all its encodings. Cheap to clone: worth keeping beside the token it was made of.
+#[derive(Clone)]
+pub struct PreparedToken(pub(crate) Arc<[Needle]>);
 
-    /// Where it stands in `data`, every place, without any escape.
-    pub(super) fn find<'a>(&'a self, data: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let before = self.bytes.len() - self.end.needle().len();
-        let mut from = before;
-        std::iter::from_fn(move || {
-            loop {
-                let end = from + self.end.find(data.get(from..)?)?;
-                from = end + 1;
-                let start = end - before;
-                if data[start..].starts_with(&self.bytes) {
-                    return Some(start);
-                }
-            }
-        })
-    }
-}
-
-/// What is searched for, prepared for searching.
-pub(super) struct Needles {
-    needles: Vec<Needle>,
-    /// Which bytes occur in any needle: escapes that stand for another one are of no interest.
-    occurs: [bool; 256],
-}
-
-/// How a byte is spelled at some place of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
-    /// As an escape of this many bytes, standing for this byte.
-    Escape(u8, usize),
-    /// Not an escape, or not one that stands for a byte of interest.
-    Plain,
-    /// The data ends inside what could become an escape.
-    Cut,
-}
-
-impl Needles {
-    pub(super) fn new(tokens: &[&str]) -> Self {
-        let mut needles: Vec<Vec<u8>> = Vec::with_capacity(tokens.len() * 7);
-        for token in tokens.iter().filter(|token| !token.is_empty()) {
+impl PreparedToken {
+    /// Prepares `token`; an empty one is found nowhere.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        let mut needles = Vec::with_capacity(7);
+        if !token.is_empty() {
             push_new(&mut needles, token.as_bytes().to_vec());
             // As many bytes in front as the largest lead has.
             let led = [&[0, 0], token.as_bytes()].concat();
@@ -82,44 +47,92 @@ impl Needles {
                 push_new(&mut needles, part);
             }
         }
-        let mut occurs = [false; 256];
-        for byte in needles.iter().flatten() {
-            occurs[usize::from(*byte)] = true;
+        Self(needles.into_iter().map(Needle::new).collect())
+    }
+}
+
+impl std::fmt::Debug for PreparedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PreparedToken")
+    }
+}
+
+/// One text that is searched for.
+pub(crate) struct Needle {
+    pub(crate) bytes: Vec<u8>,
+    /// Finds what stands after the first [`LEAD_IN`] bytes; `None` for a needle that is too short for that, or holds a
+    /// character that begins escapes and so can be read in more than one way.
+    pub(crate) anchor: Option<Finder<'static>>,
+}
+
+impl Needle {
+    fn new(bytes: Vec<u8>) -> Self {
+        let long = bytes.len() >= LEAD_IN + SHORTEST_ANCHOR;
+        let anchor = (long && !bytes.iter().copied().any(is_lead)).then(|| {
+            let end = bytes.len().min(LEAD_IN + LONGEST_ANCHOR);
+            Finder::new(&bytes[LEAD_IN..end]).into_owned()
+        });
+        Self { bytes, anchor }
+    }
+}
+
+/// All needles of a guard.
+pub(crate) struct Needles {
+    tokens: Vec<PreparedToken>,
+    /// The bytes that needles begin with.
+    first: [bool; 256],
+    /// Whether there is one without an anchor.
+    pub(crate) unanchored: bool,
+}
+
+impl Needles {
+    pub(crate) fn new(tokens: Vec<PreparedToken>) -> Self {
+        let (mut first, mut unanchored) = ([false; 256], false);
+        for needle in tokens.iter().flat_map(|token| token.0.iter()) {
+            unanchored |= needle.anchor.is_none();
+            if let Some(byte) = needle.bytes.first() {
+                first[usize::from(*byte)] = true;
+            }
         }
-        Self { needles: needles.into_iter().map(Needle::new).collect(), occurs }
+        Self { tokens, first, unanchored }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.needles.len()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Needle> {
+        self.tokens.iter().flat_map(|token| token.0.iter())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+    /// The needles, each with its place among them.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (Id, &Needle)> {
+        self.tokens.iter().enumerate().flat_map(|(token, prepared)| {
+            prepared.0.iter().enumerate().map(move |(encoding, needle)| (Id { token, encoding }, needle))
+        })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.needles.iter().map(|needle| &*needle.bytes)
+    pub(crate) fn get(&self, id: Id) -> Option<&Needle> {
+        self.tokens.get(id.token)?.0.get(id.encoding)
     }
 
-    /// Each needle, ready to be searched for.
-    pub(super) fn needles(&self) -> &[Needle] {
-        &self.needles
+    pub(crate) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
     }
 
-    /// All places where `byte` occurs in a needle: the needle and the position in it.
-    pub(super) fn occurrences(&self, byte: u8) -> impl Iterator<Item = (&[u8], usize)> {
-        let needles: &[Needle] = if self.occurs[usize::from(byte)] { &self.needles } else { &[] };
-        needles
-            .iter()
-            .map(|needle| &*needle.bytes)
-            .flat_map(move |needle| memchr::memchr_iter(byte, needle).map(move |at| (needle, at)))
+    /// Whether a needle begins with `byte`.
+    pub(crate) fn begins(&self, byte: u8) -> bool {
+        self.first[usize::from(byte)]
     }
 
-    /// The longest beginning of a spelling that is not yet a whole one.
-    pub(super) fn longest_partial(&self) -> usize {
-        let longest = self.iter().map(<[u8]>::len).max().unwrap_or_default();
+    /// The most bytes that can be undecided.
+    pub(crate) fn longest_partial(&self) -> usize {
+        let longest = self.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
         (longest * LONGEST_SPELLING).saturating_sub(1)
     }
+}
+
+/// Which needle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id {
+    token: usize,
+    encoding: usize,
 }
 
 fn push_new(needles: &mut Vec<Vec<u8>>, needle: Vec<u8>) {
@@ -143,32 +156,5 @@ fn url_safe(byte: u8) -> u8 {
         b'+' => b'-',
         b'/' => b'_',
         other => other,
-    }
-}
-
-/// Reads the escape that begins at `at`, where a `%` or a `\` stands.
-pub(super) fn unit(data: &[u8], at: usize) -> Unit {
-    let rest = &data[at..];
-    match rest {
-        [b'%', more @ ..] => hex(more, 2, 1),
-        [b'\\'] => Unit::Cut,
-        [b'\\', byte @ (b'/' | b'\\' | b'"'), ..] => Unit::Escape(*byte, 2),
-        [b'\\', b'u', more @ ..] => hex(more, 4, 2),
-        _ => Unit::Plain,
-    }
-}
-
-/// A number of `digits` hexadecimal digits after `skipped` bytes, as an escape for one byte.
-fn hex(rest: &[u8], digits: usize, skipped: usize) -> Unit {
-    let mut value = 0_u32;
-    for at in 0..digits {
-        let Some(byte) = rest.get(at) else { return Unit::Cut };
-        let Some(digit) = char::from(*byte).to_digit(16) else { return Unit::Plain };
-        value = value * 16 + digit;
-    }
-    match u8::try_from(value) {
-        // Above ASCII a JSON escape is a character, not a byte, and tokens are ASCII.
-        Ok(byte) if digits == 2 || byte.is_ascii() => Unit::Escape(byte, skipped + digits),
-        _ => Unit::Plain,
     }
 }

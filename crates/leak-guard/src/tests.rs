@@ -29,6 +29,25 @@ fn percent(token: &str, upper: bool, all: bool) -> String {
         .collect()
 }
 
+/// As an HTML entity by name, where there is one.
+fn named(byte: u8) -> String {
+    let name = match byte {
+        b'&' => "amp",
+        b'<' => "lt",
+        b'>' => "gt",
+        b'"' => "quot",
+        b'\'' => "apos",
+        b'/' => "sol",
+        b'+' => "plus",
+        b'=' => "equals",
+        b'.' => "period",
+        b'_' => "lowbar",
+        b'-' => "hyphen",
+        other => return char::from(other).to_string(),
+    };
+    format!("&{name};")
+}
+
 /// Everything the contract names, and more.
 fn spellings(token: &str) -> Vec<String> {
     let mut all = vec![token.to_owned()];
@@ -37,6 +56,13 @@ fn spellings(token: &str) -> Vec<String> {
         all.push(percent(token, upper, true));
     }
     all.push(serde_json::to_string(token).unwrap().trim_matches('"').replace('/', "\\/"));
+    all.push(all[all.len() - 1].replace('\\', "\\\\").replace('"', "\\\""));
+    all.push(token.replace('/', "\\\\/").replace('"', "\\\\\\\""));
+    all.push(token.bytes().map(|byte| format!("\\\\u{byte:04x}")).collect());
+    all.push(token.bytes().map(|byte| format!("&#{byte};")).collect());
+    all.push(token.bytes().map(|byte| format!("&#x{byte:04x};")).collect());
+    all.push(token.bytes().map(|byte| format!("&#X{byte:X};")).collect());
+    all.push(token.bytes().map(named).collect());
     all.push(token.bytes().map(|byte| format!("\\u{byte:04x}")).collect());
     all.push(token.bytes().map(|byte| format!("\\u{byte:04X}")).collect());
     all
@@ -256,8 +282,8 @@ proptest! {
     /// A small alphabet, so that near misses, overlaps and escapes that run into each other are the rule.
     #[test]
     fn any_body_any_chunks_equals_the_naive_search(
-        tokens in prop::collection::vec("[a2f/]{2,7}", 1..3),
-        parts in prop::collection::vec((0_usize..12, any::<prop::sample::Index>()), 0..12),
+        tokens in prop::collection::vec(prop_oneof!["[a2f/]{2,7}", "[a2f/&%;\\\\]{1,7}", "[a2f/_]{15,30}"], 1..3),
+        parts in prop::collection::vec((0_usize..20, any::<prop::sample::Index>()), 0..12),
         cuts in prop::collection::vec(1_usize..9, 1..6),
     ) {
         let names: Vec<&str> = tokens.iter().map(String::as_str).collect();
@@ -270,6 +296,9 @@ proptest! {
                 1 => body.push('\\'),
                 2 => body.push_str("\\u00"),
                 3 => body.push_str("%2"),
+                7 => body.push_str("&#x"),
+                8 => body.push_str("&lowbar"),
+                9 => body.push_str("\\\\"),
                 4 => body.push_str(&STANDARD.encode(token)),
                 5 => body.push_str(&token[..index.index(token.len())]),
                 6 => body.push_str(&STANDARD.encode(format!("a{token}"))),
