@@ -6,7 +6,8 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
-use leak_guard::LeakGuard;
+use leak_guard::{LeakGuard, PreparedToken};
+use secrecy::ExposeSecret as _;
 use token_broker::{Ask, Cached, IdpToken, Reason};
 use token_keeper::BearerToken;
 use tokio::sync::OwnedSemaphorePermit;
@@ -125,13 +126,23 @@ impl Sending<'_> {
         })
     }
 
-    /// Looks for every token this call was made with, in whatever the provider answers.
+    /// Looks for every secret that this call was made with, in whatever the provider answers: the tokens, and what the adapter
+    /// derived of them (Facebook's `appsecret_proof`).
     pub(super) fn guard(&self, token: &IdpToken) -> LeakGuard {
-        let strips = self.provider.plan.adapter().strips_token_members();
-        match &self.refused {
-            None => LeakGuard::new(&[token.bearer().expose()], strips),
-            Some(refused) => LeakGuard::new(&[token.bearer().expose(), refused.expose()], strips),
+        let adapter = self.provider.plan.adapter();
+        let app_secret = self.provider.app_secret();
+        let mut prepared = Vec::with_capacity(2);
+        for token in [Some(token.bearer()), self.refused.as_ref()].into_iter().flatten() {
+            prepared.push(PreparedToken::new(token.expose()));
+            if app_secret.is_some() {
+                let mut placed = idp_adapters::Outbound::default();
+                adapter.place_token(token, app_secret.as_ref(), &mut placed);
+                let derived =
+                    placed.query.iter().map(|(_, secret)| PreparedToken::new(secret.expose_secret()));
+                prepared.extend(derived);
+            }
         }
+        LeakGuard::from_prepared(prepared, adapter.strips_token_members())
     }
 
     fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
