@@ -31,8 +31,8 @@ pub use self::{
     claims::{MalformedProfile, Profile},
     description::{DeniedPath, Description, HostRule, LinkMember, RefreshRule, ScopeRule, Segment},
     exchange::{
-        ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, RefreshError, RefreshInput, Refreshed,
-        Reply, RevokeError, RevokeInput, Revoked, fill_client_id,
+        Actor, Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, REFUSALS, RefreshError,
+        RefreshInput, Refreshed, Refusal, Reply, RevokeError, RevokeInput, Revoked, Sign, fill_client_id,
     },
     hints::LimitUnit,
     kind::{Kind, UnknownKind},

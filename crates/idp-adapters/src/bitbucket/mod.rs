@@ -10,12 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
 use crate::{
-    Adapter, Classified, Description, Failure, Head, HostRule, HttpRequest, Kind, LinkMember,
-    MalformedProfile, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked, Verdict,
-    claims::Document,
-    exchange::{self, Words},
-    scopes::Lattice,
+    Adapter, Cause, Classified, Description, Head, HostRule, HttpRequest, Kind, LinkMember, MalformedProfile,
+    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
+    Revoked, Verdict, claims::Document, exchange, scopes::Lattice,
 };
 
 /// The adapter.
@@ -67,7 +64,7 @@ impl Adapter for Bitbucket {
     }
 
     fn refresh_response(&self, reply: &Reply<'_>) -> Result<Refreshed, RefreshError> {
-        exchange::refreshed(reply, &Words::default())
+        exchange::refreshed(reply, Kind::Bitbucket)
     }
 
     /// Bitbucket documents no revocation.
@@ -76,7 +73,7 @@ impl Adapter for Bitbucket {
     }
 
     fn revoke_response(&self, _reply: &Reply<'_>) -> Result<Revoked, RevokeError> {
-        Err(RevokeError(RefreshError::new(Failure::Misconfigured, Some("unsupported"), None)))
+        Err(RevokeError(RefreshError::new(Cause::Unsupported, Some("unsupported"), None)))
     }
 
     /// The id is the uuid, braces included: names change hands.

@@ -10,7 +10,7 @@ use super::{
     http::{Answer, Sending, is_safe},
 };
 use crate::{
-    Adapter, Failure, HttpRequest, RefreshError, RefreshInput, Refreshed, Reply, RevokeError, RevokeInput,
+    Adapter, Cause, HttpRequest, RefreshError, RefreshInput, Refreshed, Reply, RevokeError, RevokeInput,
     Revoked,
 };
 
@@ -49,7 +49,7 @@ impl HttpClient {
 
     async fn carry(&self, request: HttpRequest) -> Result<Answer, RefreshError> {
         if !is_safe(&request.url) {
-            return Err(RefreshError::new(Failure::Misconfigured, Some("insecure_url"), None));
+            return Err(RefreshError::new(Cause::TokenEndpointInsecure, Some("insecure_url"), None));
         }
         let body = (!request.body_bytes().is_empty()).then(|| Bytes::copy_from_slice(request.body_bytes()));
         let HttpRequest { method, url, headers, .. } = request;
@@ -60,7 +60,7 @@ impl HttpClient {
                 Transport::Timeout => "timeout",
                 Transport::TooLarge | Transport::Broken => "broken_answer",
             };
-            RefreshError::new(Failure::Transient, Some(code), None)
+            RefreshError::new(Cause::Unavailable, Some(code), None)
         })
     }
 }
@@ -70,5 +70,5 @@ fn reply(answer: &Answer) -> Reply<'_> {
 }
 
 fn unsupported() -> RefreshError {
-    RefreshError::new(Failure::Misconfigured, Some("unsupported"), None)
+    RefreshError::new(Cause::Unsupported, Some("unsupported"), None)
 }

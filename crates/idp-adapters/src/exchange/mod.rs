@@ -1,11 +1,14 @@
 //! Refresh and revocation without I/O: an adapter writes the request, whoever owns the network sends it, the
 //! adapter reads the answer.
 
+mod cause;
 mod reply;
 mod request;
+mod table;
 
+pub use self::cause::{Actor, Cause, REFUSALS, Refusal, Sign};
 pub(crate) use self::{
-    reply::{Words, error_word, members, refreshed, revoke_refused},
+    reply::{error_word, members, refreshed, revoke_refused},
     request::{bare, basic, get, post_form, segment, set_form},
 };
 
@@ -163,7 +166,7 @@ pub struct Refreshed {
     pub scopes: Option<Vec<String>>,
 }
 
-/// Whose fault a failed exchange is, and whether it can ever succeed.
+/// What a refusal means for the grant. [`Cause`] is finer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {
@@ -171,52 +174,70 @@ pub enum Failure {
     Permanent,
     /// Try again later. The grant may well be alive.
     Transient,
-    /// The OAuth client is set up wrongly: the operator's to mend. The grant may well be alive.
+    /// The OAuth client is set up wrongly, which the operator has to correct. The grant may well be alive.
     Misconfigured,
 }
 
-/// Why a refresh did not succeed. Holds the provider's error word, never its prose.
+/// Why a refresh did not succeed. Holds the provider's error word and number, never its prose.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the provider refused the refresh: {} ({failure:?})", code.as_deref().unwrap_or("no reason given"))]
+#[error("the provider refused the refresh: {} ({cause})", code.as_deref().unwrap_or("no reason given"))]
 pub struct RefreshError {
-    failure: Failure,
+    cause: Cause,
     code: Option<String>,
+    number: Option<u32>,
     retry_after: Option<Duration>,
 }
 
 impl RefreshError {
-    pub(crate) fn new(failure: Failure, code: Option<&str>, retry_after: Option<Duration>) -> Self {
-        Self { failure, code: code.and_then(word), retry_after }
+    pub(crate) fn new(cause: Cause, code: Option<&str>, retry_after: Option<Duration>) -> Self {
+        Self { cause, code: code.and_then(word), number: None, retry_after }
     }
 
-    /// Whose fault it is.
+    pub(crate) fn numbered(mut self, number: Option<u32>) -> Self {
+        self.number = number;
+        self
+    }
+
+    /// Why, who has to act, and both in plain words.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What that means for the grant.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        self.failure
+        self.cause.failure()
     }
 
     /// The grant is dead.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        self.failure == Failure::Permanent
+        self.failure() == Failure::Permanent
     }
 
     /// Worth another try later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        self.failure == Failure::Transient
+        self.failure() == Failure::Transient
     }
 
-    /// The operator's to mend.
+    /// The operator has to correct the OAuth client's set-up.
     #[must_use]
     pub fn is_misconfigured(&self) -> bool {
-        self.failure == Failure::Misconfigured
+        self.failure() == Failure::Misconfigured
     }
 
     /// The provider's error word (`invalid_grant`), if it is one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
+    }
+
+    /// The provider's number for it (AADSTS numbers without the letters), if it gave one.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        self.number
     }
 
     /// When to try again, if the provider said so.
@@ -238,11 +259,17 @@ pub enum Revoked {
 
 /// Why a revocation did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the provider refused the revocation: {} ({:?})", .0.code().unwrap_or("no reason given"), .0.failure())]
+#[error("the provider refused the revocation: {} ({})", .0.code().unwrap_or("no reason given"), .0.cause())]
 pub struct RevokeError(pub(crate) RefreshError);
 
 impl RevokeError {
-    /// Whose fault it is.
+    /// Why, who has to act, and both in plain words.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.0.cause()
+    }
+
+    /// What that means for the grant.
     #[must_use]
     pub fn failure(&self) -> Failure {
         self.0.failure()

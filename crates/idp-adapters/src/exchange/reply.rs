@@ -8,67 +8,64 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use token_keeper::BearerToken;
 
-use super::{Failure, RefreshError, Refreshed, Reply, RevokeError};
-use crate::{hints, scopes};
-
-/// Error words of one provider beyond those of the RFCs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Words {
-    /// The grant is dead.
-    pub(crate) permanent: &'static [&'static str],
-    /// Try later.
-    pub(crate) transient: &'static [&'static str],
-}
-
-const PERMANENT: &[&str] = &[
-    "invalid_grant",
-    "interaction_required",
-    "consent_required",
-    "login_required",
-    "access_denied",
-    "expired_token",
-];
-const TRANSIENT: &[&str] = &["temporarily_unavailable", "server_error", "internal_failure", "slow_down"];
+use super::{Cause, RefreshError, Refreshed, Reply, RevokeError};
+use crate::{Kind, hints, scopes};
 
 /// Reads a refresh answer.
-pub(crate) fn refreshed(reply: &Reply<'_>, words: &Words) -> Result<Refreshed, RefreshError> {
+pub(crate) fn refreshed(reply: &Reply<'_>, kind: Kind) -> Result<Refreshed, RefreshError> {
     let members = members(reply.body);
-    let error = members.as_ref().and_then(error_word);
-    if reply.status.is_success() && error.is_none() {
-        return members.as_ref().and_then(tokens).ok_or(RefreshError::new(
-            Failure::Transient,
-            Some("malformed_answer"),
-            None,
-        ));
+    if reply.status.is_success() && members.as_ref().and_then(error_word).is_none() {
+        return members
+            .as_ref()
+            .and_then(tokens)
+            .ok_or_else(|| RefreshError::new(Cause::MalformedAnswer, Some("malformed_answer"), None));
     }
-    Err(refused(reply, error.as_deref(), words))
+    Err(refused(reply, kind, members.as_ref()))
 }
 
 /// What a refusal means. A 5xx or 429 never means that the grant is dead, whatever its body says.
-fn refused(reply: &Reply<'_>, error: Option<&str>, words: &Words) -> RefreshError {
+fn refused(reply: &Reply<'_>, kind: Kind, members: Option<&Map<String, Value>>) -> RefreshError {
     let retry_after = hints::retry_after(reply.headers, reply.at);
-    let failure = match error {
-        _ if reply.proves_nothing() => Failure::Transient,
-        Some(word) if TRANSIENT.contains(&word) || words.transient.contains(&word) => Failure::Transient,
-        Some(word) if PERMANENT.contains(&word) || words.permanent.contains(&word) => Failure::Permanent,
-        // A word nobody documented: certainly no proof that the user has to connect again.
-        Some(_) => Failure::Misconfigured,
-        // No OAuth answer at all: something in between.
-        None => Failure::Transient,
+    let Some((members, word)) = members.and_then(|members| Some((members, error_word(members)?))) else {
+        // No OAuth answer at all: something between us and the provider answered.
+        return RefreshError::new(no_answer(reply), None, retry_after);
     };
-    RefreshError::new(failure, error, retry_after)
+    let numbers = numbers(members);
+    let subtype = members.get("error_subtype").and_then(Value::as_str);
+    let cause =
+        if reply.proves_nothing() { no_answer(reply) } else { Cause::of(kind, &word, subtype, &numbers) };
+    RefreshError::new(cause, Some(&word), retry_after).numbered(numbers.first().copied())
 }
 
-/// A revocation that was refused. Credentials that are not accepted are the operator's to mend.
-pub(crate) fn revoke_refused(reply: &Reply<'_>) -> RevokeError {
-    let error = members(reply.body).as_ref().and_then(error_word);
-    let refused = refused(reply, error.as_deref(), &Words::default());
+fn no_answer(reply: &Reply<'_>) -> Cause {
+    if reply.status == StatusCode::TOO_MANY_REQUESTS { Cause::Throttled } else { Cause::Unavailable }
+}
+
+/// Entra's numbers: `error_codes`, else the one at the start of the description (`AADSTS700082: ...`).
+fn numbers(members: &Map<String, Value>) -> Vec<u32> {
+    let listed = members.get("error_codes").and_then(Value::as_array).into_iter().flatten();
+    let mut numbers: Vec<u32> = listed
+        .filter_map(|number| number.as_u64().or_else(|| number.as_str()?.parse().ok()))
+        .filter_map(|number| u32::try_from(number).ok())
+        .collect();
+    if numbers.is_empty() {
+        let described = members.get("error_description").and_then(Value::as_str).unwrap_or_default();
+        let digits = described
+            .strip_prefix("AADSTS")
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        numbers.extend(digits.and_then(|digits| digits.parse::<u32>().ok()));
+    }
+    numbers
+}
+
+/// A revocation that was refused. Credentials that are not accepted are the operator's to correct.
+pub(crate) fn revoke_refused(reply: &Reply<'_>, kind: Kind) -> RevokeError {
+    let refused = refused(reply, kind, members(reply.body).as_ref());
     let unauthorized = matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    RevokeError(match refused.failure() {
-        Failure::Transient if unauthorized => {
-            RefreshError::new(Failure::Misconfigured, error.as_deref(), refused.retry_after())
-        }
-        _ => refused,
+    RevokeError(if refused.is_transient() && unauthorized {
+        RefreshError { cause: Cause::ClientRejected, ..refused }
+    } else {
+        refused
     })
 }
 

@@ -26,3 +26,96 @@ fn debug_shows_no_secret() {
     };
     assert!(!format!("{request:?} {reply:?}").contains("hush"));
 }
+
+use crate::{Kind, adapter, testing::*};
+
+fn entra(word: &str, number: u32) -> RefreshError {
+    let body = format!(
+        r#"{{"error":"{word}","error_description":"AADSTS{number}: words.","error_codes":[{number}],"trace_id":"t"}}"#
+    );
+    refresh_response(adapter(Kind::Microsoft), 400, &[], &body).unwrap_err()
+}
+
+#[test]
+fn entra_numbers_go_before_the_word() {
+    for (word, number, cause, failure) in [
+        // A single-tenant application at /common, and a tenant that does not exist: token_url.
+        ("invalid_request", 50_194, Cause::TokenEndpointWrong, Failure::Misconfigured),
+        ("invalid_request", 90_002, Cause::TokenEndpointWrong, Failure::Misconfigured),
+        ("invalid_grant", 7_000_012, Cause::TokenEndpointWrong, Failure::Misconfigured),
+        // Throttling in the clothes of a dead grant.
+        ("invalid_grant", 50_196, Cause::Throttled, Failure::Transient),
+        ("invalid_grant", 90_024, Cause::Unavailable, Failure::Transient),
+        // Another client's grant: dead for this user alone.
+        ("invalid_grant", 700_007, Cause::OtherClient, Failure::Permanent),
+        ("unauthorized_client", 700_007, Cause::OtherClient, Failure::Permanent),
+        ("invalid_grant", 65_001, Cause::ConsentMissing, Failure::Permanent),
+        ("invalid_grant", 700_082, Cause::GrantExpired, Failure::Permanent),
+        ("invalid_grant", 70_000, Cause::GrantInvalid, Failure::Permanent),
+        ("invalid_grant", 50_173, Cause::GrantRevoked, Failure::Permanent),
+        ("invalid_grant", 50_076, Cause::InteractionRequired, Failure::Permanent),
+        ("interaction_required", 50_079, Cause::InteractionRequired, Failure::Permanent),
+        ("access_denied", 53_003, Cause::PolicyBlocked, Failure::Permanent),
+        ("invalid_client", 7_000_215, Cause::ClientRejected, Failure::Misconfigured),
+        ("invalid_client", 7_000_222, Cause::ClientSecretExpired, Failure::Misconfigured),
+        ("unauthorized_client", 700_016, Cause::ClientUnknown, Failure::Misconfigured),
+        // Numbers that nobody knows leave the word to decide.
+        ("invalid_grant", 999, Cause::GrantInvalid, Failure::Permanent),
+        ("odd_word", 999, Cause::Unknown, Failure::Misconfigured),
+    ] {
+        let error = entra(word, number);
+        assert_eq!((error.cause(), error.failure()), (cause, failure), "{word} {number}");
+        assert_eq!((error.code(), error.number()), (Some(word), Some(number)));
+    }
+}
+
+#[test]
+fn an_entra_number_may_stand_in_the_description_alone() {
+    let body =
+        r#"{"error":"invalid_grant","error_description":"AADSTS50196: The server terminated an operation"}"#;
+    let error = refresh_response(adapter(Kind::Microsoft), 400, &[], body).unwrap_err();
+    assert_eq!((error.cause(), error.number()), (Cause::Throttled, Some(50_196)));
+    // Other providers have no such numbers, whatever their description says.
+    let error = refresh_response(adapter(Kind::Bitbucket), 400, &[], body).unwrap_err();
+    assert_eq!(error.cause(), Cause::GrantInvalid);
+}
+
+#[test]
+fn one_word_means_different_things_at_different_providers() {
+    let body = r#"{"error":"unauthorized_client","error_description":"Unauthorized"}"#;
+    let cause = |kind| refresh_response(adapter(kind), 401, &[], body).unwrap_err().cause();
+    assert_eq!(cause(Kind::Google), Cause::OtherClient);
+    assert_eq!(cause(Kind::Bitbucket), Cause::ClientRejected);
+    let rapt = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_subtype":"invalid_rapt"}"#;
+    let error = refresh_response(adapter(Kind::Google), 400, &[], rapt).unwrap_err();
+    assert_eq!(error.cause(), Cause::InteractionRequired);
+}
+
+#[test]
+fn a_failing_server_is_the_cause_whatever_its_body_says() {
+    let body = r#"{"error":"invalid_grant","error_codes":[700082]}"#;
+    let cause = |status| refresh_response(adapter(Kind::Microsoft), status, &[], body).unwrap_err().cause();
+    assert_eq!((cause(503), cause(429)), (Cause::Unavailable, Cause::Throttled));
+}
+
+#[test]
+fn every_cause_says_who_acts_and_what_to_do() {
+    let mut names = std::collections::BTreeSet::new();
+    for cause in Cause::ALL {
+        assert!(names.insert(cause.as_str()), "{cause}");
+        assert!(cause.text().ends_with('.') && cause.text().len() > 20, "{cause}");
+        let operator = cause.actor() == Actor::Operator;
+        assert_eq!(operator, cause.failure() == Failure::Misconfigured, "{cause}");
+        assert_eq!(cause.actor() == Actor::Nobody, cause.failure() == Failure::Transient, "{cause}");
+    }
+    assert!(Cause::TokenEndpointWrong.text().contains("token_url"));
+}
+
+#[test]
+fn no_sign_of_a_provider_stands_in_the_table_twice() {
+    for (at, row) in REFUSALS.iter().enumerate() {
+        let twin =
+            REFUSALS.iter().skip(at + 1).find(|other| other.kind == row.kind && other.sign == row.sign);
+        assert_eq!(twin, None);
+    }
+}

@@ -11,13 +11,13 @@ use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
 use crate::{
-    Adapter, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, LinkMember,
+    Adapter, Cause, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, LinkMember,
     MalformedProfile, Outbound, Outcome, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
     RevokeError, RevokeInput, Revoked,
     Segment::{Literal, Rest, Version},
     Verdict,
     claims::Document,
-    exchange::{self, Failure, Words},
+    exchange,
 };
 
 /// The adapter.
@@ -105,7 +105,7 @@ impl Adapter for Facebook {
         if let Some(error) = graph_failure(reply) {
             return Err(error);
         }
-        exchange::refreshed(reply, &Words::default())
+        exchange::refreshed(reply, Kind::Facebook)
     }
 
     /// Takes back every permission the user gave the app.
@@ -124,7 +124,7 @@ impl Adapter for Facebook {
             Some(error) if error.is_permanent() => Ok(Revoked::Before),
             Some(error) => Err(RevokeError(error)),
             None if reply.status.is_success() && !says_false(reply.body) => Ok(Revoked::Now),
-            None => Err(exchange::revoke_refused(reply)),
+            None => Err(exchange::revoke_refused(reply, Kind::Facebook)),
         }
     }
 
@@ -156,16 +156,18 @@ fn graph_failure(reply: &Reply<'_>) -> Option<RefreshError> {
     let (method, graph) = (Method::GET, classify::GraphError::read(reply.body)?);
     let head = Head::new(&method, reply.status.max(StatusCode::BAD_REQUEST), reply.headers);
     let classified = classify::body(&head, reply.body, reply.at);
-    let failure = match classified.outcome {
+    let cause = match classified.outcome {
         // The code is read whatever the status, but a failing server proves nothing about the grant.
-        _ if reply.proves_nothing() => Failure::Transient,
-        Outcome::TokenDead => Failure::Permanent,
-        Outcome::RateLimited => Failure::Transient,
-        _ if graph.blames_client() => Failure::Misconfigured,
-        Outcome::Error => Failure::Transient,
-        _ => Failure::Misconfigured,
+        _ if reply.proves_nothing() => Cause::Unavailable,
+        Outcome::TokenDead if classified.refresh_helps => Cause::GrantInvalid,
+        Outcome::TokenDead => Cause::InteractionRequired,
+        Outcome::RateLimited => Cause::Throttled,
+        _ if graph.blames_client() => Cause::ClientRejected,
+        Outcome::Error => Cause::Unavailable,
+        Outcome::Misconfigured => Cause::ClientUnknown,
+        _ => Cause::Unknown,
     };
-    Some(RefreshError::new(failure, classified.code.as_deref(), classified.retry_after))
+    Some(RefreshError::new(cause, classified.code.as_deref(), classified.retry_after))
 }
 
 fn says_false(body: &[u8]) -> bool {

@@ -21,7 +21,7 @@ use crate::{
     Segment::{Literal, Rest},
     Verdict,
     claims::Document,
-    exchange::{self, Words},
+    exchange,
     scopes::Lattice,
 };
 
@@ -66,12 +66,6 @@ static DESCRIPTION: Description = Description {
     ..Description::empty(Kind::GitHub)
 };
 
-/// Errors of the token endpoint, which come with status 200 (facts, section 3.5).
-const WORDS: Words = Words {
-    permanent: &["bad_refresh_token", "bad_verification_code", "unverified_user_email"],
-    transient: &[],
-};
-
 impl Adapter for GitHub {
     fn description(&self) -> &Description {
         &DESCRIPTION
@@ -103,7 +97,7 @@ impl Adapter for GitHub {
     }
 
     fn refresh_response(&self, reply: &Reply<'_>) -> Result<Refreshed, RefreshError> {
-        exchange::refreshed(reply, &WORDS)
+        exchange::refreshed(reply, Kind::GitHub)
     }
 
     /// Deletes the whole grant of the user for the OAuth app, with the app's own credentials.
@@ -121,7 +115,7 @@ impl Adapter for GitHub {
         match reply.status {
             status if status.is_success() => Ok(Revoked::Now),
             StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Ok(Revoked::Before),
-            _ => Err(exchange::revoke_refused(reply)),
+            _ => Err(exchange::revoke_refused(reply, Kind::GitHub)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     Segment::{Any, Literal, Prefix, Rest},
     Verdict,
     claims::Document,
-    exchange::{self, Words},
+    exchange,
     scopes::Lattice,
 };
 
@@ -58,8 +58,6 @@ static DESCRIPTION: Description = Description {
     ..Description::empty(Kind::Google)
 };
 
-const WORDS: Words = Words { permanent: &["admin_policy_enforced"], transient: &[] };
-
 impl Adapter for Google {
     fn description(&self) -> &Description {
         &DESCRIPTION
@@ -87,7 +85,7 @@ impl Adapter for Google {
     }
 
     fn refresh_response(&self, reply: &Reply<'_>) -> Result<Refreshed, RefreshError> {
-        exchange::refreshed(reply, &WORDS)
+        exchange::refreshed(reply, Kind::Google)
     }
 
     /// Revoking either token ends the grant; the refresh token outlives the access token, so it goes first.
@@ -103,7 +101,7 @@ impl Adapter for Google {
         match (reply.status, error.as_deref()) {
             (status, _) if status.is_success() => Ok(Revoked::Now),
             (StatusCode::BAD_REQUEST, Some("invalid_token")) => Ok(Revoked::Before),
-            _ => Err(exchange::revoke_refused(reply)),
+            _ => Err(exchange::revoke_refused(reply, Kind::Google)),
         }
     }
 

@@ -13,13 +13,13 @@ use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
 use crate::{
-    Adapter, Classified, DeniedPath, Description, Failure, Head, HostRule, HttpRequest, Kind, LinkMember,
+    Adapter, Cause, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, LinkMember,
     MalformedProfile, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
     RevokeError, RevokeInput, Revoked,
     Segment::{Any, Literal, Rest},
     Verdict,
     claims::Document,
-    exchange::{self, Words},
+    exchange,
     scopes::Lattice,
 };
 
@@ -96,7 +96,7 @@ impl Adapter for Microsoft {
     }
 
     fn refresh_response(&self, reply: &Reply<'_>) -> Result<Refreshed, RefreshError> {
-        exchange::refreshed(reply, &Words::default())
+        exchange::refreshed(reply, Kind::Microsoft)
     }
 
     /// There is no RFC 7009 endpoint, and ending all of the user's sessions is not what was asked for.
@@ -105,7 +105,7 @@ impl Adapter for Microsoft {
     }
 
     fn revoke_response(&self, _reply: &Reply<'_>) -> Result<Revoked, RevokeError> {
-        Err(RevokeError(RefreshError::new(Failure::Misconfigured, Some("unsupported"), None)))
+        Err(RevokeError(RefreshError::new(Cause::Unsupported, Some("unsupported"), None)))
     }
 
     fn profile(&self, body: &[u8]) -> Result<Profile, MalformedProfile> {

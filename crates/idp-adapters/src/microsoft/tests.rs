@@ -124,7 +124,7 @@ fn refresh_asks_for_scopes_only_when_told() {
 }
 
 #[test]
-fn entra_errors() {
+fn entra_words_without_a_number() {
     for (status, word, failure) in [
         (400, "invalid_grant", Failure::Permanent),
         (400, "interaction_required", Failure::Permanent),
@@ -136,9 +136,7 @@ fn entra_errors() {
         (400, "invalid_request", Failure::Misconfigured),
         (400, "temporarily_unavailable", Failure::Transient),
     ] {
-        let body = format!(
-            r#"{{"error":"{word}","error_description":"AADSTS700082: words","error_codes":[700082],"suberror":"x"}}"#
-        );
+        let body = format!(r#"{{"error":"{word}","error_description":"words","suberror":"x"}}"#);
         let error = refresh_response(&Microsoft, status, &[], &body).unwrap_err();
         assert_eq!((error.failure(), error.code()), (failure, Some(word)));
     }

@@ -20,9 +20,7 @@ pub use self::settings::{
 use crate::{
     Adapter, Classified, Description, Endpoints, Head, HttpRequest, Kind, LinkMember, MalformedProfile,
     Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
-    Revoked, Verdict,
-    claims::Document,
-    exchange::{self, Words},
+    Revoked, Verdict, claims::Document, exchange,
 };
 
 /// The generic adapter.
@@ -125,7 +123,7 @@ impl Adapter for OAuth2 {
     }
 
     fn refresh_response(&self, reply: &Reply<'_>) -> Result<Refreshed, RefreshError> {
-        exchange::refreshed(reply, &Words::default())
+        exchange::refreshed(reply, Kind::OAuth2)
     }
 
     /// RFC 7009.
@@ -148,7 +146,7 @@ impl Adapter for OAuth2 {
         match (reply.status, error.as_deref()) {
             (status, None) if status.is_success() => Ok(Revoked::Now),
             (StatusCode::BAD_REQUEST, Some("invalid_token")) => Ok(Revoked::Before),
-            _ => Err(exchange::revoke_refused(reply)),
+            _ => Err(exchange::revoke_refused(reply, Kind::OAuth2)),
         }
     }
 
