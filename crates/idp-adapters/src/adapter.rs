@@ -1,16 +1,16 @@
 //! The interface every provider's knowledge is behind.
 
-use std::{fmt::Debug, time::SystemTime};
+use std::{borrow::Cow, fmt::Debug, time::SystemTime};
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::SecretString;
 use token_keeper::BearerToken;
 use url::Url;
 
 use crate::{
-    Classified, DeniedPath, Description, Endpoints, Head, HttpRequest, Kind, LinkMember, MalformedProfile,
-    Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput, Revoked,
-    Verdict,
+    Alias, Classified, DeniedPath, DeniedValue, Description, Endpoints, Head, HttpRequest, Kind, LinkMember,
+    MalformedProfile, MethodOverride, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
+    RevokeError, RevokeInput, Revoked, Verdict, description::folds,
 };
 
 /// What an adapter adds to an outbound request.
@@ -118,16 +118,18 @@ pub trait Adapter: Debug + Send + Sync {
         self.description().denied
     }
 
-    /// The entry of the deny list that means this request; `path` is the raw path.
+    /// The entry of the deny list that means this request; `path` is the raw path. Holds under every root of the API
+    /// ([`Description::api_roots`]), so that neither a base URL with a path nor one without hides a denied path.
     fn denies(&self, method: &Method, host: &str, path: &str) -> Option<&'static DeniedPath> {
-        let ignore_case = self.ignores_case();
-        self.denied().iter().find(|entry| entry.matches(method, host, path, ignore_case))
+        let reading = self.description().reading();
+        self.denied().iter().find(|entry| entry.matches(method, host, path, reading))
     }
 
-    /// The entry that makes this request need full access or a rule that names it (GitHub's `/graphql`).
+    /// The entry that makes this request need full access or a rule that names it (GitHub's `/graphql`). Holds under
+    /// every root of the API.
     fn guards(&self, method: &Method, host: &str, path: &str) -> Option<&'static DeniedPath> {
-        let ignore_case = self.ignores_case();
-        self.description().guarded.iter().find(|entry| entry.matches(method, host, path, ignore_case))
+        let own = self.description();
+        own.guarded.iter().find(|entry| entry.matches(method, host, path, own.reading()))
     }
 
     /// Names of refused query members, percent-decoded.
@@ -135,9 +137,32 @@ pub trait Adapter: Debug + Send + Sync {
         self.description().denied_query
     }
 
+    /// The entry that refuses a value in this raw query (Facebook's `fields=access_token`, whose answer would lose that
+    /// member anyway).
+    fn denied_value(&self, query: &str) -> Option<&'static DeniedValue> {
+        self.description().denied_values.iter().find(|denied| denied.is_in(query))
+    }
+
+    /// What becomes of a request with one of [`METHOD_OVERRIDE_HEADERS`](crate::METHOD_OVERRIDE_HEADERS).
+    fn method_override(&self) -> MethodOverride {
+        self.description().method_override
+    }
+
     /// Whether the provider ignores ASCII case in paths.
     fn ignores_case(&self) -> bool {
         self.description().ignores_case
+    }
+
+    /// Whether the provider ignores ASCII case in one segment of a raw path: `index` counts the segments that are not
+    /// empty, from 0.
+    fn ignores_case_at(&self, path: &str, index: usize) -> bool {
+        let own = self.description();
+        own.ignores_case || folds(own.folded, own.api_roots, path, index)
+    }
+
+    /// Paths that the provider writes by name and by id, for a warning where a rule opens only one of the two.
+    fn aliases(&self) -> &'static [Alias] {
+        self.description().aliases
     }
 
     /// Whether `%2F` passes by default.
@@ -175,13 +200,11 @@ pub trait Adapter: Debug + Send + Sync {
         self.description().refresh_rule
     }
 
-    /// The scopes of which one is enough for this call, when the call is a well-known one.
-    fn scopes_for(&self, method: &Method, host: &str, path: &str) -> Option<&'static [&'static str]> {
+    /// The scopes of which one is enough for this call, narrowest first. `None` when the call is not a well-known one:
+    /// nothing is known then. Empty when the call needs none. `path` is the raw path under the host.
+    fn required_scopes(&self, method: &Method, host: &str, path: &str) -> Option<&'static [&'static str]> {
         let own = self.description();
-        own.scopes
-            .iter()
-            .find(|rule| rule.matches(method, host, path, own.ignores_case))
-            .map(|rule| rule.any_of)
+        own.scopes.iter().find(|rule| rule.matches(method, host, path, own.reading())).map(|rule| rule.any_of)
     }
 
     /// The check before sending: what the answer would be if `granted` is all the token holds. `None` when the
@@ -193,7 +216,7 @@ pub trait Adapter: Debug + Send + Sync {
         path: &str,
         granted: &[String],
     ) -> Option<Classified> {
-        let any_of = self.scopes_for(method, host, path).filter(|scopes| !scopes.is_empty())?;
+        let any_of = self.required_scopes(method, host, path).filter(|scopes| !scopes.is_empty())?;
         let accepted = any_of.iter().map(|scope| (*scope).to_owned()).collect();
         crate::scopes::missing_any(
             &crate::scopes::Of(|held: &str, wanted: &str| self.includes_scope(held, wanted)),
@@ -201,6 +224,38 @@ pub trait Adapter: Debug + Send + Sync {
             Some(granted),
         )
     }
+
+    /// The path of the base URL for a call. `base` is the path of the configured base URL without trailing slash,
+    /// `host` the provider host that is meant, `path` the raw path under it. A GitHub Enterprise Server with the base
+    /// `/api/v3` has GraphQL at `/api/graphql` and uploads at `/api/uploads`; everywhere else this is `base`.
+    fn base_path<'a>(&self, base: &'a str, _host: &str, _path: &str) -> Cow<'a, str> {
+        Cow::Borrowed(base)
+    }
+
+    /// Whether calls for `host` go to the configured base URL, besides those of the adapter's default host (uploads of
+    /// a GitHub Enterprise Server).
+    fn served_by_base(&self, _base_url: &Url, _host: &str) -> bool {
+        false
+    }
+
+    /// Whether a redirect may be followed to `url`, without any credential, when calls go to `base_url` (`None`: the
+    /// adapter's own hosts).
+    fn is_download(&self, url: &Url, _base_url: Option<&Url>) -> bool {
+        is_public_https(url) && url.host_str().is_some_and(|host| self.download_host(host))
+    }
+
+    /// The header that selects the version of the API and the value to send where the caller names none; `None` where
+    /// the provider has no such header, and for servers under a base URL of their own that choose the version
+    /// themselves (GitHub Enterprise Server). An operator may set another value or switch it off.
+    fn version_header(&self, _base_url: Option<&Url>) -> Option<(HeaderName, HeaderValue)> {
+        let (name, value) = self.description().version_header?;
+        Some((HeaderName::from_static(name), HeaderValue::from_static(value)))
+    }
+}
+
+/// `https` on the usual port.
+pub(crate) fn is_public_https(url: &Url) -> bool {
+    url.scheme() == "https" && url.port().is_none() && url.username().is_empty() && url.password().is_none()
 }
 
 pub(crate) fn default_endpoints(own: &Description, base_url: Option<&Url>) -> Endpoints {

@@ -1,6 +1,14 @@
 //! `WWW-Authenticate`: RFC 9110 challenges, and what some providers send instead.
 
+use base64::{
+    Engine,
+    engine::{
+        GeneralPurpose,
+        general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+    },
+};
 use http::{HeaderMap, header::WWW_AUTHENTICATE};
+use serde_json::Value;
 
 /// The parameters of the bearer challenges an answer carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,9 +17,13 @@ pub(crate) struct Challenge {
     pub(crate) error: Option<String>,
     /// RFC 6750 `scope`.
     pub(crate) scope: Option<String>,
-    /// A claims challenge: the user has to satisfy a condition interactively.
-    pub(crate) claims: bool,
+    /// The claims of a claims challenge, as sent: the user has to satisfy a condition interactively. Empty when the
+    /// challenge names none.
+    pub(crate) claims: Option<String>,
 }
+
+/// Longest claims that are passed on.
+const MAX_CLAIMS: usize = 4096;
 
 impl Challenge {
     /// Reads all challenges of all header lines; the first value of a parameter wins. Never fails: what is not
@@ -24,13 +36,30 @@ impl Challenge {
                 match name.to_ascii_lowercase().as_str() {
                     "error" => challenge.error = challenge.error.or(Some(value)),
                     "scope" => challenge.scope = challenge.scope.or(Some(value)),
-                    "claims" => challenge.claims = true,
+                    "claims" => challenge.claims = challenge.claims.or(Some(value)),
                     _ => {}
                 }
             }
         }
-        challenge.claims |= challenge.is("insufficient_claims");
+        if challenge.is("insufficient_claims") {
+            challenge.claims.get_or_insert_default();
+        }
         challenge
+    }
+
+    /// The claims as JSON text (Microsoft sends them in base64), when they are a JSON object.
+    pub(crate) fn claims_json(&self) -> Option<String> {
+        let sent = self.claims.as_deref()?.trim().trim_end_matches('=');
+        let decode = |engine: &GeneralPurpose| {
+            engine.decode(sent).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        };
+        let text = if sent.starts_with('{') {
+            sent.to_owned()
+        } else {
+            decode(&STANDARD_NO_PAD).or_else(|| decode(&URL_SAFE_NO_PAD))?
+        };
+        let object = serde_json::from_str::<Value>(&text).is_ok_and(|claims| claims.is_object());
+        (object && text.len() <= MAX_CLAIMS).then_some(text)
     }
 
     pub(crate) fn is(&self, error: &str) -> bool {

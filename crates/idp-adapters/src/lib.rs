@@ -14,6 +14,7 @@ mod github;
 mod google;
 mod hints;
 mod kind;
+pub mod link_header;
 mod message;
 mod microsoft;
 mod oauth2;
@@ -29,7 +30,11 @@ use std::sync::Arc;
 pub use self::{
     adapter::{Adapter, Outbound},
     claims::{MalformedProfile, Profile},
-    description::{DeniedPath, Description, HostRule, LinkMember, RefreshRule, ScopeRule, Segment},
+    description::{
+        ADDRESS_HEADERS, Alias, BadHostPattern, DeniedPath, DeniedValue, Depth, Description, HostPattern,
+        HostRule, LinkMember, LinkPurpose, METHOD_OVERRIDE_HEADERS, MemberName, MethodOverride, RefreshRule,
+        ScopeRule, Segment,
+    },
     exchange::{
         Actor, Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, REFUSALS, RefreshError,
         RefreshInput, Refreshed, Refusal, Reply, RevokeError, RevokeInput, Revoked, Sign, fill_client_id,

@@ -36,7 +36,7 @@ pub(crate) fn list(value: &Value, pointer: &str) -> Vec<String> {
     }
 }
 
-/// A plain-text body as message; markup is none.
+/// A plain-text body as message; markup is not one.
 pub(crate) fn plain(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     (!text.is_empty() && !text.starts_with(['<', '{', '['])).then(|| text.to_owned())

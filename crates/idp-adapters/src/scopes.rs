@@ -103,7 +103,7 @@ pub(crate) fn from_table(
     lattice: &(impl Lattice + ?Sized),
     head: &Head<'_>,
 ) -> Classified {
-    let known = head.target.and_then(|(host, path)| adapter.scopes_for(head.method, host, path));
+    let known = head.target.and_then(|(host, path)| adapter.required_scopes(head.method, host, path));
     let Some(any_of) = known.filter(|scopes| !scopes.is_empty()) else {
         return Classified::new(Outcome::ScopeMissing);
     };

@@ -53,6 +53,12 @@ pub(crate) fn classify_call(
     whole
 }
 
+/// Whether a paging link at this place, given from the outside in, is rewritten.
+pub(crate) fn rewrites(adapter: &dyn Adapter, place: &[Option<&str>]) -> bool {
+    let paging = |link: &&crate::LinkMember| link.purpose == crate::LinkPurpose::Paging;
+    adapter.links().iter().filter(paging).any(|link| link.matches(place.iter().rev().copied()))
+}
+
 pub(crate) fn secs(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
 use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use idp_adapters::{Classified, Outcome};
+use idp_adapters::{Classified, LinkMember, LinkPurpose, Outcome};
 use leak_guard::LeakGuard;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -110,6 +110,10 @@ impl Delivery<'_> {
             let rules = self.json_rules(&head.headers);
             (!rules.is_empty()).then(|| Rewriter::new(rules, links.clone()))
         });
+        if head.status == StatusCode::UNAUTHORIZED {
+            // About the request, or it would not have come here: an app takes a 401 for the end of its own login.
+            head.status = StatusCode::FORBIDDEN;
+        }
         hygiene::clean_answer(&mut head.headers, bodiless);
         if let Some(links) = &links {
             links.rewrite_headers(&mut head.headers);
@@ -209,7 +213,7 @@ impl Delivery<'_> {
     fn wants_json(&self, headers: &HeaderMap) -> bool {
         let adapter = self.provider.plan.adapter();
         let drops = self.provider.drop_capabilities && !adapter.capability_members().is_empty();
-        (!adapter.links().is_empty() || drops) && headers.get(CONTENT_TYPE).is_some_and(is_json)
+        (adapter.links().iter().any(is_rewritten) || drops) && headers.get(CONTENT_TYPE).is_some_and(is_json)
     }
 
     fn json_rules(&self, headers: &HeaderMap) -> JsonRules {
@@ -217,17 +221,21 @@ impl Delivery<'_> {
         if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
             return JsonRules { links: Vec::new(), dropped: Vec::new() };
         }
-        let links =
-            adapter.links().iter().map(|link| link.path.iter().map(|name| name.to_string()).collect());
+        let links = adapter.links().iter().filter(|link| is_rewritten(link));
         let dropped =
             if self.provider.drop_capabilities { adapter.capability_members().to_vec() } else { Vec::new() };
-        JsonRules { links: links.collect(), dropped }
+        JsonRules { links: links.cloned().collect(), dropped }
     }
 }
 
 /// `:8443`, where the authority names a port.
 fn port_of(authority: &str) -> Option<&str> {
     authority.get(host_of(authority).len()..)
+}
+
+/// Ways to other pages always are; addresses of resources pass as they are.
+fn is_rewritten(link: &LinkMember) -> bool {
+    link.purpose == LinkPurpose::Paging
 }
 
 /// Whole answers only: a part of a document has no top.

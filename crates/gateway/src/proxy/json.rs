@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use idp_adapters::LinkMember;
 
 use super::links::Links;
 use crate::body::{Body, BoxError};
@@ -24,8 +25,8 @@ const MAX_DEPTH: usize = 512;
 /// What is to be rewritten.
 #[derive(Debug)]
 pub(super) struct JsonRules {
-    /// Members by their path from the top, whose URL is rewritten.
-    pub(super) links: Vec<Vec<String>>,
+    /// Members whose URL is rewritten.
+    pub(super) links: Vec<LinkMember>,
     /// Members at any depth whose string becomes `null`.
     pub(super) dropped: Vec<&'static str>,
 }
@@ -34,6 +35,10 @@ impl JsonRules {
     /// Whether there is anything to do.
     pub(super) fn is_empty(&self) -> bool {
         self.links.is_empty() && self.dropped.is_empty()
+    }
+
+    fn know(&self, name: &str) -> bool {
+        self.dropped.contains(&name) || self.links.iter().any(|link| link.holds(name))
     }
 }
 
@@ -68,12 +73,10 @@ pub(super) struct Rewriter {
     expects_name: bool,
     name: Vec<u8>,
     value: Vec<u8>,
-    longest_path: usize,
 }
 
 impl Rewriter {
     pub(super) fn new(rules: JsonRules, links: Links) -> Self {
-        let longest_path = rules.links.iter().map(Vec::len).max().unwrap_or(0);
         Self {
             rules,
             links,
@@ -83,7 +86,6 @@ impl Rewriter {
             expects_name: false,
             name: Vec::new(),
             value: Vec::new(),
-            longest_path,
         }
     }
 
@@ -182,7 +184,7 @@ impl Rewriter {
     fn in_name(&mut self, byte: u8, escaped: bool) {
         if byte == b'"' && !escaped {
             self.place = Place::Between;
-            let name = self.decoded_name();
+            let name = self.known_name();
             if let Some(level) = self.levels.last_mut() {
                 level.name = name;
             }
@@ -194,15 +196,18 @@ impl Rewriter {
         self.place = Place::Name { escaped: byte == b'\\' && !escaped };
     }
 
-    /// The name just read, if anybody could ask for it.
-    fn decoded_name(&self) -> Option<String> {
-        if self.name.len() > MAX_NAME
-            || (self.levels.len() > self.longest_path && self.rules.dropped.is_empty())
-        {
+    /// The name just read, if a rule knows it.
+    fn known_name(&self) -> Option<String> {
+        if self.name.len() > MAX_NAME {
             return None;
         }
+        // Almost no name holds an escape, and almost none is known: those cost no allocation.
+        if !self.name.contains(&b'\\') {
+            let name = std::str::from_utf8(&self.name).ok()?;
+            return self.rules.know(name).then(|| name.to_owned());
+        }
         let quoted = [b"\"", &self.name[..], b"\""].concat();
-        serde_json::from_slice(&quoted).ok()
+        serde_json::from_slice(&quoted).ok().filter(|name: &String| self.rules.know(name))
     }
 
     /// Whether the string that begins here is to be collected, and dropped.
@@ -212,14 +217,8 @@ impl Rewriter {
         if self.rules.dropped.contains(&name) {
             return Some(true);
         }
-        let here = |path: &Vec<String>| {
-            path.len() == self.levels.len()
-                && path
-                    .iter()
-                    .zip(&self.levels)
-                    .all(|(want, level)| level.object && level.name.as_ref() == Some(want))
-        };
-        self.rules.links.iter().any(here).then_some(false)
+        let place = || self.levels.iter().rev().map(|level| level.name.as_deref().filter(|_| level.object));
+        self.rules.links.iter().any(|link| link.matches(place())).then_some(false)
     }
 
     /// What stands in the place of the collected string.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderValue, LINK, LOCATION};
+use idp_adapters::link_header;
 use url::Url;
 
 use crate::provider::path;
@@ -149,34 +150,19 @@ impl Links {
         changed
     }
 
-    /// Rewrites every `<...>` of one `Link` line.
+    /// Rewrites the target of every link of one `Link` line.
     fn rewrite_line(&self, line: &HeaderValue) -> HeaderValue {
-        let Ok(text) = line.to_str() else { return line.clone() };
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        let mut quoted = false;
-        while let Some(at) = rest.find(['<', '"']) {
-            let (before, from) = rest.split_at(at);
-            out.push_str(before);
-            if from.starts_with('"') {
-                quoted = !quoted;
-                out.push('"');
-                rest = from.get(1..).unwrap_or_default();
-                continue;
-            }
-            let Some(end) = from.find('>').filter(|_| !quoted) else {
-                out.push('<');
-                rest = from.get(1..).unwrap_or_default();
-                continue;
-            };
-            let link = from.get(1..end).unwrap_or_default();
-            out.push('<');
-            out.push_str(self.rewrite(link).as_deref().unwrap_or(link));
-            out.push('>');
-            rest = from.get(end + 1..).unwrap_or_default();
+        let bytes = line.as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut from = 0;
+        for link in link_header::links(bytes) {
+            let Some(new) = link.target_text().and_then(|target| self.rewrite(target)) else { continue };
+            out.extend_from_slice(bytes.get(from..link.span.start).unwrap_or_default());
+            out.extend_from_slice(new.as_bytes());
+            from = link.span.end;
         }
-        out.push_str(rest);
-        HeaderValue::try_from(out).unwrap_or_else(|_| line.clone())
+        out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        HeaderValue::from_bytes(&out).unwrap_or_else(|_| line.clone())
     }
 }
 

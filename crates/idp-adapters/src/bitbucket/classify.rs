@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
     match head.status {
-        StatusCode::FORBIDDEN => Verdict::NeedsBody,
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Verdict::NeedsBody,
         status => Verdict::Known(outcome::by_status(status, hint(head, status, now), LIMIT)),
     }
 }
@@ -27,6 +27,7 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
     let words = message::text(&json, "/error/message").or_else(|| message::plain(body));
     let classified = match self::head(head, now) {
         Verdict::Known(classified) => classified,
+        Verdict::NeedsBody if head.status == StatusCode::UNAUTHORIZED => unauthorized(words.as_deref()),
         Verdict::NeedsBody => forbidden(head, &json, words.as_deref()),
     };
     let detail = message::text(&json, "/error/detail");
@@ -42,6 +43,19 @@ fn hint(head: &Head<'_>, status: StatusCode, now: SystemTime) -> Option<Duration
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
     hints::retry_after(head.headers, now)
         .or_else(|| limited.then(|| hints::reset(head.text("x-ratelimit-reset")?, now)).flatten())
+}
+
+/// One sentence serves three causes: "Token is invalid, expired, or not supported for this endpoint."
+fn unauthorized(words: Option<&str>) -> Classified {
+    let endpoint = ["not supported for this endpoint", "endpoint does not support"]
+        .iter()
+        .any(|part| mentions(words, part));
+    let token = mentions(words, "invalid") || mentions(words, "expired");
+    match (endpoint, token) {
+        (true, false) => Classified::new(Outcome::Denied),
+        (true, true) => Classified::new(Outcome::TokenDead).ambiguous(),
+        (false, _) => Classified::new(Outcome::TokenDead),
+    }
 }
 
 fn forbidden(head: &Head<'_>, json: &Value, words: Option<&str>) -> Classified {

@@ -3,7 +3,7 @@
 mod classify;
 mod scopes;
 
-use std::{borrow::Cow, time::SystemTime};
+use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,8 +11,8 @@ use token_keeper::BearerToken;
 
 use crate::{
     Adapter, Cause, Classified, Description, Head, HostRule, HttpRequest, Kind, LinkMember, MalformedProfile,
-    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
-    Revoked, Verdict, claims::Document, exchange, scopes::Lattice,
+    MemberName::Is, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
+    RevokeError, RevokeInput, Revoked, Verdict, claims::Document, exchange, scopes::Lattice,
 };
 
 /// The adapter.
@@ -29,7 +29,7 @@ static DESCRIPTION: Description = Description {
         HostRule::Exact("bbuseruploads.s3.amazonaws.com"),
     ],
     encoded_slash: true,
-    links: &[LinkMember::at(&[Cow::Borrowed("next")]), LinkMember::at(&[Cow::Borrowed("previous")])],
+    links: &[LinkMember::paging(&[Is("next")]), LinkMember::paging(&[Is("previous")])],
     refresh_rule: RefreshRule::Rotating,
     token_url: Some("https://bitbucket.org/site/oauth2/access_token"),
     profile_url: Some("https://api.bitbucket.org/2.0/user"),

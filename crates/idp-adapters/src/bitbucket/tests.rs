@@ -14,8 +14,18 @@ fn expired_token_is_a_401() {
 #[test]
 fn revoked_or_invalid_token_is_a_401() {
     let body = r#"{"type":"error","error":{"message":"Token is invalid, expired, or not supported for this endpoint."}}"#;
-    assert_eq!(classify(&Bitbucket, 401, &[], body).outcome, Outcome::TokenDead);
-    assert_eq!(classify(&Bitbucket, 401, &[], "").outcome, Outcome::TokenDead);
+    let got = classify(&Bitbucket, 401, &[], body);
+    // The same sentence stands for an endpoint that takes no OAuth token.
+    assert_eq!((got.outcome, got.ambiguous), (Outcome::TokenDead, true));
+    let got = classify(&Bitbucket, 401, &[], "");
+    assert_eq!((got.outcome, got.ambiguous), (Outcome::TokenDead, false));
+}
+
+#[test]
+fn an_endpoint_that_takes_no_such_token_is_denied() {
+    let body =
+        r#"{"type":"error","error":{"message":"This type of token is not supported for this endpoint."}}"#;
+    assert_eq!(classify(&Bitbucket, 401, &[], body).outcome, Outcome::Denied);
 }
 
 #[test]
@@ -87,8 +97,10 @@ fn other_statuses() {
 
 #[test]
 fn row_1_5_links_and_downloads() {
-    let pointers: Vec<_> = Bitbucket.links().iter().map(crate::LinkMember::pointer).collect();
-    assert_eq!(pointers, ["/next", "/previous"]);
+    for member in ["next", "previous"] {
+        assert!(rewrites(&Bitbucket, &[Some(member)]), "{member}");
+    }
+    assert!(!rewrites(&Bitbucket, &[Some("nextish")]));
     assert!(Bitbucket.download_host("bbuseruploads.s3.amazonaws.com"));
     assert!(!Bitbucket.download_host("other.s3.amazonaws.com"));
     assert!(!Bitbucket.allows_host("bitbucket.org"));

@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+use crate::link_header;
+
 use super::{
     ETag, Error, Items,
     api::Api,
     call::{self, Conditional},
     http::Answer,
-    links,
     request::Request,
 };
 
@@ -205,7 +206,9 @@ impl<T: DeserializeOwned> Listing<T> {
         };
         let next = match self.style.next {
             Next::Token { member: name, .. } => return Ok(member(&format!("/{name}")).map(Cursor)),
-            Next::Link => links::next(&answer.headers).map(|url| (url, &[][..])),
+            Next::Link => {
+                link_header::target_of(&answer.headers, "next").map(|url| (url.to_owned(), &[][..]))
+            }
             Next::Url { pointer, without } => member(pointer).map(|url| (url, without)),
         };
         let Some((url, without)) = next else { return Ok(None) };

@@ -34,7 +34,6 @@ mod grants;
 mod http;
 mod items;
 mod lenient;
-mod links;
 mod listing;
 pub mod microsoft;
 mod oauth2;

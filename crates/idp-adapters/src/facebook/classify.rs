@@ -48,8 +48,13 @@ fn by_code(head: &Head<'_>, error: &GraphError, now: SystemTime) -> Classified {
     let Some(code) = error.code else { return by_challenge(head, now) };
     match code {
         4 | 17 | 32 | 341 | 613 | 80_000..=80_014 => Classified::limited(wait(head, now)),
-        190 | 102 | 450 | 452 | 2500 => dead(error),
         _ if error.is_session_over() => dead(error),
+        // The user's token is fine; the call takes a token of a page or of the app.
+        190 | 200..=299 | 15 if error.wants_another_kind_of_token() => Classified::new(Outcome::Denied),
+        190 | 102 | 450 | 452 => dead(error),
+        // About the request (unknown path, syntax of `fields`), but for the one message about the token.
+        2500 if mentions(error.message.as_deref(), "active access token") => dead(error),
+        2500 => Classified::new(Outcome::Rejected),
         10 | 200..=299 => scope_missing(head, error.message.as_deref()),
         3 | 368 => Classified::new(Outcome::Denied),
         101 => Classified::new(Outcome::Misconfigured),
@@ -140,6 +145,20 @@ impl GraphError {
 
     fn is_session_over(&self) -> bool {
         self.subcode.is_some_and(|sub| SESSION_OVER.contains(&sub))
+    }
+
+    /// "This method must be called with a Page Access Token", and its neighbours.
+    fn wants_another_kind_of_token(&self) -> bool {
+        let message = self.message.as_deref();
+        [
+            "page access token",
+            "page token",
+            "app access_token",
+            "app access token",
+            "user access token is not supported",
+        ]
+        .iter()
+        .any(|part| mentions(message, part))
     }
 
     /// The app's id, secret or the proof made of it is what is wrong.

@@ -3,7 +3,7 @@
 mod classify;
 mod scopes;
 
-use std::{borrow::Cow, time::SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::hmac;
 use http::{Method, StatusCode, header::AUTHORIZATION};
@@ -11,9 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
 use crate::{
-    Adapter, Cause, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, LinkMember,
-    MalformedProfile, Outbound, Outcome, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked,
+    Adapter, Cause, Classified, DeniedPath, DeniedValue, Description, Head, HostRule, HttpRequest, Kind,
+    LinkMember, MalformedProfile,
+    MemberName::Is,
+    Outbound, Outcome, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError,
+    RevokeInput, Revoked,
     Segment::{Literal, Rest, Version},
     Verdict,
     claims::Document,
@@ -53,9 +55,15 @@ static DESCRIPTION: Description = Description {
     ignores_case: true,
     echo_prone: true,
     strips_token_members: true,
+    denied_values: &[DeniedValue::new(
+        "fields",
+        "access_token",
+        "asks for other tokens, which are removed from answers",
+    )],
+    // Expanded edges and `?ids=` nest them.
     links: &[
-        LinkMember::at(&[Cow::Borrowed("paging"), Cow::Borrowed("next")]),
-        LinkMember::at(&[Cow::Borrowed("paging"), Cow::Borrowed("previous")]),
+        LinkMember::paging(&[Is("paging"), Is("next")]),
+        LinkMember::paging(&[Is("paging"), Is("previous")]),
     ],
     refresh_rule: RefreshRule::Exchange,
     token_url: Some("https://graph.facebook.com/v22.0/oauth/access_token"),

@@ -33,7 +33,7 @@ fn revoked_or_invalid_token_sub_codes() {
         let got = classify(&Facebook, 400, &[], &error(190, Some(sub), false));
         assert_eq!((got.outcome, got.refresh_helps), (Outcome::TokenDead, false), "{sub}");
     }
-    for code in [102, 450, 452, 2500] {
+    for code in [102, 450, 452] {
         assert_eq!(
             classify(&Facebook, 400, &[], &error(code, None, false)).outcome,
             Outcome::TokenDead,
@@ -41,6 +41,45 @@ fn revoked_or_invalid_token_sub_codes() {
         );
     }
     assert_eq!(classify(&Facebook, 400, &[], &error(1, Some(463), false)).outcome, Outcome::TokenDead);
+}
+
+fn said(code: i64, sub: Option<i64>, message: &str) -> String {
+    error(code, sub, false).replace(&format!("(#{code}) Words"), message)
+}
+
+#[test]
+fn code_2500_is_about_the_request_but_for_one_message() {
+    for message in [
+        "Syntax error \\\"Field picture specified more than once. This is only possible before version 2.1\\\" at character 8",
+        "Unknown path components: /photoz",
+    ] {
+        let got = classify(&Facebook, 400, &[], &said(2500, None, message));
+        assert_eq!((got.outcome, got.code.as_deref()), (Outcome::Rejected, Some("2500")), "{message}");
+        assert!(got.detail.is_some());
+    }
+    let none = "An active access token must be used to query information about the current user.";
+    assert_eq!(classify(&Facebook, 400, &[], &said(2500, None, none)).outcome, Outcome::TokenDead);
+}
+
+#[test]
+fn another_kind_of_token_is_no_dead_token() {
+    for (code, message) in [
+        (190, "This method must be called with a Page Access Token"),
+        (190, "User Access Token Is Not Supported: A Page access token is required"),
+        (210, "(#210) A page access token is required to request this resource."),
+        (15, "(#15) This method must be called with an app access_token"),
+    ] {
+        for status in [400, 401, 403] {
+            assert_eq!(
+                classify(&Facebook, status, &[], &said(code, None, message)).outcome,
+                Outcome::Denied,
+                "{status} {message}"
+            );
+        }
+    }
+    // A sub-code about the session goes before the words.
+    let body = said(190, Some(492), "The session of the page access token is over");
+    assert_eq!(classify(&Facebook, 400, &[], &body).outcome, Outcome::TokenDead);
 }
 
 #[test]
@@ -128,9 +167,24 @@ fn other_codes() {
 
 #[test]
 fn row_1_5_links_and_token_members() {
-    let pointers: Vec<_> = Facebook.links().iter().map(crate::LinkMember::pointer).collect();
-    assert_eq!(pointers, ["/paging/next", "/paging/previous"]);
+    for member in ["next", "previous"] {
+        assert!(rewrites(&Facebook, &[Some("paging"), Some(member)]), "{member}");
+        // Expanded edges, and several objects by `?ids=`.
+        let expanded = [Some("data"), None, Some("photos"), Some("paging"), Some(member)];
+        assert!(
+            rewrites(&Facebook, &expanded) && rewrites(&Facebook, &[Some("9"), Some("paging"), Some(member)])
+        );
+        assert!(!rewrites(&Facebook, &[Some(member)]));
+    }
     assert!(Facebook.strips_token_members() && Facebook.echo_prone() && Facebook.ignores_case());
+}
+
+#[test]
+fn fields_that_ask_for_other_tokens_are_refused() {
+    for query in ["fields=accounts%7Baccess_token%7D", "limit=1&fields=id,access_token.as(x)"] {
+        assert!(Facebook.denied_value(query).is_some(), "{query}");
+    }
+    assert!(Facebook.denied_value("fields=id,name&after=access_token").is_none());
 }
 
 #[test]

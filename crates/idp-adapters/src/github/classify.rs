@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use serde_json::Value;
 
 use super::calls::SCOPES;
 use crate::{Classified, Head, Outcome, Verdict, hints, message, outcome, scopes};
@@ -17,8 +18,14 @@ const RIGHTS: &[&str] =
 /// Messages of limits.
 const LIMITS: &[&str] = &["rate limit", "abuse detection", "maximum number of login attempts"];
 
+/// 401s of paths that take a GitHub App's own JSON web token (`/app`) or a one-time password: about the request.
+const OTHER_CREDENTIALS: &[&str] =
+    &["json web token", "'issuer' claim", "'expiration time' claim", "otp code"];
+
 pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
     match head.status {
+        StatusCode::OK if may_hide_limit(head) => Verdict::NeedsBody,
+        StatusCode::UNAUTHORIZED => Verdict::NeedsBody,
         StatusCode::FORBIDDEN if head.headers.contains_key("x-github-sso") => {
             Verdict::Known(Classified::new(Outcome::Denied))
         }
@@ -37,9 +44,37 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
     let words = message::text(&json, "/message").or_else(|| message::plain(body));
     let classified = match self::head(head, now) {
         Verdict::Known(classified) => classified,
-        Verdict::NeedsBody => forbidden(head, words.as_deref(), now),
+        Verdict::NeedsBody => match head.status {
+            StatusCode::OK => graphql(head, &json, now),
+            StatusCode::UNAUTHORIZED => unauthorized(words.as_deref()),
+            _ => forbidden(head, words.as_deref(), now),
+        },
     };
-    classified.said(message::text(&json, "/errors/0/code"), words)
+    let code = message::text(&json, "/errors/0/code").or_else(|| message::text(&json, "/errors/0/type"));
+    classified.said(code, words.or_else(|| message::text(&json, "/errors/0/message")))
+}
+
+/// GraphQL tells a limit in a 200. The body of every query is not worth holding back for that: only an exhausted
+/// window or a `Retry-After` makes one a suspect.
+fn may_hide_limit(head: &Head<'_>) -> bool {
+    let graphql = head.target.is_some_and(|(_, path)| path.trim_end_matches('/').ends_with("/graphql"));
+    graphql && (exhausted(head) || head.headers.contains_key(http::header::RETRY_AFTER))
+}
+
+fn graphql(head: &Head<'_>, json: &Value, now: SystemTime) -> Classified {
+    let errors = json.pointer("/errors").and_then(Value::as_array).into_iter().flatten();
+    let limit = |error: &Value| {
+        let kind = message::text(error, "/type");
+        let words = message::text(error, "/message");
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("RATE_LIMITED"))
+            || LIMITS.iter().any(|part| message::mentions(words.as_deref(), part))
+    };
+    if errors.into_iter().any(limit) { limited(head, now) } else { Classified::new(Outcome::Ok) }
+}
+
+fn unauthorized(words: Option<&str>) -> Classified {
+    let other = OTHER_CREDENTIALS.iter().any(|part| message::mentions(words, part));
+    Classified::new(if other { Outcome::Denied } else { Outcome::TokenDead })
 }
 
 /// A 403 without `Retry-After`: a limit, a missing scope, or a missing right.

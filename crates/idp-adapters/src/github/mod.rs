@@ -6,7 +6,7 @@ mod classify;
 use std::{borrow::Cow, time::SystemTime};
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
 use secrecy::SecretString;
@@ -15,11 +15,14 @@ use token_keeper::BearerToken;
 use url::Url;
 
 use crate::{
-    Adapter, Classified, DeniedPath, Description, Endpoints, Head, HostRule, HttpRequest, Kind,
-    MalformedProfile, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked,
-    Segment::{Literal, Rest},
+    Adapter, Alias, Classified, DeniedPath, Description, Endpoints, Head, HostRule, HttpRequest, Kind,
+    LinkMember, MalformedProfile,
+    MemberName::{EndsWith, Is},
+    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
+    Revoked,
+    Segment::{Literal, Name, Rest},
     Verdict,
+    adapter::is_public_https,
     claims::Document,
     exchange,
     scopes::Lattice,
@@ -33,31 +36,48 @@ static DESCRIPTION: Description = Description {
     connections: &["github"],
     default_origin: Some("https://api.github.com"),
     hosts: &[HostRule::Exact("api.github.com"), HostRule::Exact("uploads.github.com")],
-    download_hosts: &[HostRule::Exact("codeload.github.com"), HostRule::Under("githubusercontent.com")],
-    denied: &[
-        DeniedPath {
-            methods: &[],
-            host: None,
-            pattern: &[Literal("applications"), Rest],
-            reason: "administers OAuth applications and echoes their tokens",
-        },
-        DeniedPath {
-            methods: &[],
-            host: None,
-            pattern: &[Literal("credentials"), Rest],
-            reason: "revokes any credential that is named",
-        },
+    download_hosts: &[
+        HostRule::Exact("codeload.github.com"),
+        // Release assets, raw files and older Actions results. This and the next: `domains.actions_inbound` of
+        // `GET /meta`.
+        HostRule::Under("githubusercontent.com"),
+        // Artifacts and logs of Actions.
+        HostRule::Like("productionresultssa*.blob.core.windows.net"),
+        // Archives of migrations ("Download a user migration archive").
+        HostRule::Exact("github-cloud.s3.amazonaws.com"),
     ],
-    guarded: &[DeniedPath {
-        methods: &[],
-        host: None,
-        pattern: &[Literal("graphql"), Rest],
-        reason: "one path for every read and write",
-    }],
+    denied: &[
+        DeniedPath::new(
+            &[Literal("applications"), Rest],
+            "administers OAuth applications and echoes their tokens",
+        ),
+        DeniedPath::new(&[Literal("credentials"), Rest], "revokes any credential that is named"),
+    ],
+    guarded: &[DeniedPath::new(&[Literal("graphql"), Rest], "one path for every read and write")],
     denied_query: &["callback"],
     encoded_slash: true,
     accepts_token_scheme: true,
-    capability_members: &["download_url"],
+    folded: &[
+        &[Literal("repos"), Name, Name],
+        &[Literal("users"), Name],
+        &[Literal("orgs"), Name],
+        &[Literal("user"), Literal("starred"), Name, Name],
+        &[Literal("user"), Literal("subscriptions"), Name, Name],
+        &[Literal("user"), Literal("following"), Name],
+    ],
+    // A GitHub Enterprise Server; data residency has the roots of github.com.
+    api_roots: &[&["api", "v3"], &["api", "uploads"], &["api"]],
+    // What `Link` headers and 301s of renamed repositories hold ("Using pagination in the REST API").
+    aliases: &[
+        Alias::new("/repos/{owner}/{repo}", "/repositories/{id}"),
+        Alias::new("/orgs/{org}/teams/{team_slug}", "/organizations/{org_id}/team/{team_id}"),
+        Alias::new("/orgs/{org}", "/organizations/{id}"),
+        Alias::new("/users/{username}", "/user/{id}"),
+    ],
+    version_header: Some(("x-github-api-version", "2022-11-28")),
+    links: &[LinkMember::resource(&[Is("url")]), LinkMember::resource(&[EndsWith("_url")])],
+    // `temp_clone_token` opens the repository over git.
+    capability_members: &["download_url", "temp_clone_token"],
     refresh_rule: RefreshRule::Rotating,
     token_url: Some("https://github.com/login/oauth/access_token"),
     revoke_url: Some("https://api.github.com/applications/{client_id}/grant"),
@@ -135,6 +155,51 @@ impl Adapter for GitHub {
         held == wanted || calls::SCOPES.implies(held, wanted)
     }
 
+    fn base_path<'a>(&self, base: &'a str, host: &str, path: &str) -> Cow<'a, str> {
+        let Some(root) = base.strip_suffix("/v3").filter(|root| root.ends_with("/api")) else {
+            return Cow::Borrowed(base);
+        };
+        let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+        if host.eq_ignore_ascii_case(UPLOADS) {
+            Cow::Owned(format!("{root}/uploads"))
+        } else if percent_encoding::percent_decode_str(first).eq(*b"graphql") {
+            Cow::Borrowed(root)
+        } else {
+            Cow::Borrowed(base)
+        }
+    }
+
+    fn served_by_base(&self, base_url: &Url, host: &str) -> bool {
+        is_enterprise_server(base_url) && host.eq_ignore_ascii_case(UPLOADS)
+    }
+
+    /// On a GitHub Enterprise Server: `codeload` and `media` below its host, or their folders where subdomains are not
+    /// isolated ("Enabling subdomain isolation"). With data residency the same hosts below `SUB.ghe.com`.
+    fn is_download(&self, url: &Url, base_url: Option<&Url>) -> bool {
+        let Some(host) = url.host_str().filter(|_| is_public_https(url)) else { return false };
+        let Some(base_host) = base_url.and_then(Url::host_str) else { return self.download_host(host) };
+        let web_host = if base_url.is_some_and(is_enterprise_server) {
+            base_host
+        } else {
+            match base_host.strip_prefix("api.").filter(|rest| rest.ends_with(".ghe.com")) {
+                Some(rest) => rest,
+                None => return self.download_host(host),
+            }
+        };
+        let below = host.strip_suffix(web_host).and_then(|rest| rest.strip_suffix('.'));
+        let folder = url.path_segments().and_then(|mut segments| segments.next()).unwrap_or_default();
+        match below {
+            Some(label) => matches!(label, "codeload" | "media" | "raw"),
+            None => host == web_host && matches!(folder, "codeload" | "_codeload" | "media" | "raw"),
+        }
+    }
+
+    fn version_header(&self, base_url: Option<&Url>) -> Option<(HeaderName, HeaderValue)> {
+        let (name, value) =
+            DESCRIPTION.version_header.filter(|_| !base_url.is_some_and(is_enterprise_server))?;
+        Some((HeaderName::from_static(name), HeaderValue::from_static(value)))
+    }
+
     /// GitHub Enterprise Server (`https://HOST/api/v3`) and data residency (`https://api.SUB.ghe.com`) keep all
     /// their endpoints under names that follow from the base URL.
     fn endpoints(&self, base_url: Option<&Url>) -> Endpoints {
@@ -150,9 +215,17 @@ impl Adapter for GitHub {
     }
 }
 
+/// Uploads of release assets go here.
+const UPLOADS: &str = "uploads.github.com";
+
+/// Whether this is the base URL of a GitHub Enterprise Server: `https://HOST/api/v3`.
+fn is_enterprise_server(base: &Url) -> bool {
+    base.path().trim_end_matches('/') == "/api/v3"
+}
+
 /// The web origin that belongs to an enterprise API base, if it is one.
 fn enterprise_web(base: &Url) -> Option<Cow<'static, str>> {
-    if base.path().trim_end_matches('/') == "/api/v3" {
+    if is_enterprise_server(base) {
         return Some(base.origin().ascii_serialization().into());
     }
     let tenant = base.host_str()?.strip_prefix("api.")?.strip_suffix(".ghe.com")?;

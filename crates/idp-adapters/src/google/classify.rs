@@ -70,6 +70,7 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
 fn finer(head: &Head<'_>, said: &Said, now: SystemTime) -> Classified {
     let hint = || {
         hints::retry_after(head.headers, now)
+            .or(said.retry_delay)
             .or_else(|| said.message.as_deref().and_then(|text| date_in(text, now)))
     };
     match head.status {
@@ -121,6 +122,8 @@ struct Said {
     /// Reasons from `errors[]` and `details[]`, the status word, or the OAuth error word.
     reasons: Vec<String>,
     message: Option<String>,
+    /// `google.rpc.RetryInfo` in `details[]`.
+    retry_delay: Option<Duration>,
 }
 
 impl Said {
@@ -130,6 +133,9 @@ impl Said {
             .iter()
             .find_map(|pointer| message::text(&json, pointer))
             .or_else(|| message::plain(body));
+        let details = json.pointer("/error/details").and_then(Value::as_array).into_iter().flatten();
+        let retry_delay =
+            details.filter_map(|item| message::text(item, "/retryDelay")).find_map(|text| delay(&text));
         let mut reasons = Vec::new();
         for list in ["/error/errors", "/error/details"] {
             let items = json.pointer(list).and_then(Value::as_array).into_iter().flatten();
@@ -137,12 +143,18 @@ impl Said {
         }
         reasons
             .extend(["/error/status", "/error"].iter().filter_map(|pointer| message::text(&json, pointer)));
-        Self { reasons, message }
+        Self { reasons, message, retry_delay }
     }
 
     fn any(&self, list: &[&str]) -> bool {
         self.reasons.iter().any(|reason| list.contains(&reason.as_str()))
     }
+}
+
+/// A `google.protobuf.Duration` in JSON: `13.5s`.
+fn delay(text: &str) -> Option<Duration> {
+    let wait = hints::LimitUnit::Seconds.wait(text.trim().strip_suffix('s')?, SystemTime::UNIX_EPOCH)?;
+    (!wait.is_zero()).then_some(wait)
 }
 
 /// Gmail: `User-rate limit exceeded. Retry after 2026-01-02T03:04:05.678Z`.

@@ -11,8 +11,8 @@ use token_keeper::BearerToken;
 
 use crate::{
     Adapter, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, MalformedProfile,
-    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
-    Revoked,
+    MethodOverride, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
+    RevokeError, RevokeInput, Revoked,
     Segment::{Any, Literal, Prefix, Rest},
     Verdict,
     claims::Document,
@@ -34,21 +34,12 @@ static DESCRIPTION: Description = Description {
     pinned_paths: &[("openidconnect.googleapis.com", &["/v1/userinfo"])],
     download_hosts: &[HostRule::Under("googleusercontent.com")],
     denied: &[
-        DeniedPath {
-            methods: &[],
-            host: None,
-            pattern: &[Prefix("batch"), Rest],
-            reason: "embeds other requests with credentials of their own",
-        },
-        DeniedPath {
-            methods: &[],
-            host: None,
-            pattern: &[Literal("oauth2"), Any, Literal("tokeninfo")],
-            reason: "inspects tokens",
-        },
+        DeniedPath::new(&[Prefix("batch"), Rest], "embeds other requests with credentials of their own"),
+        DeniedPath::new(&[Literal("oauth2"), Any, Literal("tokeninfo")], "inspects tokens"),
     ],
     // The parameters that start with a dollar sign are Google's own ways around a method and around headers.
     denied_query: &["callback", "$callback", "$httpmethod", "$httpheaders"],
+    method_override: MethodOverride::FormPostAsGet,
     encoded_slash: true,
     refresh_rule: RefreshRule::Harmless,
     token_url: Some("https://oauth2.googleapis.com/token"),

@@ -186,7 +186,7 @@ fn refresh_failures() {
             r#"{"error":"invalid_client","error_description":"The OAuth client was not found."}"#,
             Failure::Misconfigured,
         ),
-        (401, r#"{"error":"unauthorized_client"}"#, Failure::Misconfigured),
+        (401, r#"{"error":"unauthorized_client"}"#, Failure::Permanent),
         (200, r#"{"error":"internal_failure"}"#, Failure::Transient),
         (503, r#"{"error":"invalid_grant"}"#, Failure::Transient),
         (429, "", Failure::Transient),
@@ -229,4 +229,22 @@ fn profile_in_standard_claims() {
     let got = Google.profile(body).unwrap();
     assert_eq!((got.sub.as_str(), got.email_verified), ("1000000001", Some(true)));
     assert_eq!(got.given_name.as_deref(), Some("Ana"));
+}
+
+#[test]
+fn retry_info_says_when() {
+    let body = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"13.2s"}]}}"#;
+    assert_eq!(classify(&Google, 429, &[], body).retry_after, secs(14));
+    // A header goes first, and what is no duration is passed over.
+    assert_eq!(classify(&Google, 429, &[("retry-after", "3")], body).retry_after, secs(3));
+    for odd in ["soon", "13", "-1s", "0s", "s"] {
+        let body = body.replace("13.2s", odd);
+        assert_eq!(classify(&Google, 429, &[], &body).retry_after, secs(60), "{odd}");
+    }
+}
+
+#[test]
+fn long_gets_come_as_form_posts() {
+    assert_eq!(Google.method_override(), crate::MethodOverride::FormPostAsGet);
+    assert_eq!(crate::adapter(crate::Kind::Microsoft).method_override(), crate::MethodOverride::Refused);
 }

@@ -13,17 +13,32 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// SharePoint's "access denied", which comes as 401 too.
 const ACCESS_DENIED: &str = "-2147024891";
 
+/// The token was issued for another API: the scopes of the connection have to be corrected.
+const AUDIENCE: &[&str] = &["invalid audience", "audienceurivalidationfailed"];
+
+/// The account has no mailbox, no licence or no such service. In lower case.
+const NO_SERVICE: &[&str] = &[
+    "organizationfromtenantguidnotfound",
+    "the tenant for tenant guid",
+    "mailboxnotenabledforrestapi",
+    "mailboxnotsupportedforrestapi",
+    "mailbox is either inactive",
+    "errornonexistentmailbox",
+    "spo license",
+    "sharepoint license",
+    "does not have a license",
+];
+
 /// Codes of calls that the token's permissions do not cover.
 const SCOPES: &[&str] = &["authorization_requestdenied", "erroraccessdenied", "accessdenied"];
 
 pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
     let hint = hints::retry_after(head.headers, now);
     match head.status {
-        StatusCode::UNAUTHORIZED if Challenge::of(head.headers).claims => {
-            Verdict::Known(Classified::new(Outcome::TokenDead).no_refresh())
-        }
-        StatusCode::UNAUTHORIZED if !Challenge::of(head.headers).is("invalid_token") => Verdict::NeedsBody,
-        StatusCode::FORBIDDEN => Verdict::NeedsBody,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match claims_challenge(head) {
+            Some(classified) => Verdict::Known(classified),
+            None => Verdict::NeedsBody,
+        },
         StatusCode::SERVICE_UNAVAILABLE if hint.is_some() => {
             Verdict::Known(Classified::limited(hint.unwrap_or(LIMIT)))
         }
@@ -36,17 +51,31 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
     let (code, words) = said(body);
     let classified = match self::head(head, now) {
         Verdict::Known(classified) => classified,
-        Verdict::NeedsBody => finer(head, code.as_deref().unwrap_or_default()),
+        Verdict::NeedsBody => finer(head, code.as_deref().unwrap_or_default(), words.as_deref()),
     };
     classified.said(code, words)
 }
 
-fn finer(head: &Head<'_>, code: &str) -> Classified {
+/// A claims challenge: no refresh satisfies it, the user has to sign in with these claims. An authentication context
+/// (`acrs`) is what this resource wants; every other claim is about the token.
+fn claims_challenge(head: &Head<'_>) -> Option<Classified> {
+    let challenge = Challenge::of(head.headers);
+    challenge.claims.as_ref()?;
+    let claims = challenge.claims_json();
+    let about_resource = claims.as_deref().is_some_and(|claims| claims.contains("\"acrs\""));
+    let classified = match (about_resource, head.status) {
+        (false, StatusCode::UNAUTHORIZED) => Classified::new(Outcome::TokenDead).no_refresh(),
+        _ => Classified::new(Outcome::Denied),
+    };
+    Some(classified.claims(claims))
+}
+
+fn finer(head: &Head<'_>, code: &str, words: Option<&str>) -> Classified {
     if code.starts_with(ACCESS_DENIED) {
         return Classified::new(Outcome::Denied);
     }
     if head.status == StatusCode::UNAUTHORIZED {
-        return Classified::new(Outcome::TokenDead);
+        return Classified::new(unauthorized(head, code, words));
     }
     // Graph uses the same codes for missing permissions of the token and missing rights of the user; known
     // scopes of the token tell them apart.
@@ -54,6 +83,19 @@ fn finer(head: &Head<'_>, code: &str) -> Classified {
         return scopes::from_table(&Microsoft, &Scopes, head);
     }
     Classified::new(Outcome::Denied)
+}
+
+/// Graph says 401 also for an audience that is not its own, and for accounts without what the path is about.
+fn unauthorized(head: &Head<'_>, code: &str, words: Option<&str>) -> Outcome {
+    let diagnostics = head.text("x-ms-diagnostics");
+    let audience = |text| AUDIENCE.iter().any(|part| message::mentions(text, part));
+    let lacks = |text| NO_SERVICE.iter().any(|part| message::mentions(text, part));
+    if audience(words) || audience(diagnostics) || audience(Some(code)) {
+        return Outcome::Misconfigured;
+    }
+    // What stands behind Graph answered in words of its own: the token itself was accepted.
+    let behind = code.eq_ignore_ascii_case("UnknownError");
+    if behind || lacks(Some(code)) || lacks(words) { Outcome::Denied } else { Outcome::TokenDead }
 }
 
 /// Code and message, in whichever of the shapes they came: Graph and verbose, nometadata, XML.

@@ -3,7 +3,7 @@
 mod classify;
 mod scopes;
 
-use std::{borrow::Cow, time::SystemTime};
+use std::time::SystemTime;
 
 use http::{
     HeaderMap, HeaderValue,
@@ -14,8 +14,10 @@ use token_keeper::BearerToken;
 
 use crate::{
     Adapter, Cause, Classified, DeniedPath, Description, Head, HostRule, HttpRequest, Kind, LinkMember,
-    MalformedProfile, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked,
+    MalformedProfile,
+    MemberName::{EndsWith, Is},
+    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
+    Revoked,
     Segment::{Any, Literal, Rest},
     Verdict,
     claims::Document,
@@ -36,20 +38,21 @@ static DESCRIPTION: Description = Description {
         HostRule::Under("1drv.com"),
         HostRule::Under("svc.ms"),
         HostRule::Under("microsoftpersonalcontent.com"),
+        // Usage reports: the answers of `getOffice365ActiveUserDetail` and its neighbours; by region in practice.
+        HostRule::Like("reports*.office.com"),
     ],
-    denied: &[DeniedPath {
-        methods: &[],
-        host: None,
-        pattern: &[Any, Literal("$batch"), Rest],
-        reason: "embeds other requests",
-    }],
+    denied: &[
+        DeniedPath::new(&[Any, Literal("$batch"), Rest], "embeds other requests"),
+        // SharePoint, at any site.
+        DeniedPath::new(&[Rest, Literal("_api"), Literal("$batch"), Rest], "embeds other requests"),
+    ],
     ignores_case: true,
     encoded_slash: true,
+    // `Members@odata.nextLink` of an expanded list, and SharePoint's `odata.nextLink`, end alike.
     links: &[
-        LinkMember::at(&[Cow::Borrowed("@odata.nextLink")]),
-        LinkMember::at(&[Cow::Borrowed("@odata.deltaLink")]),
-        LinkMember::at(&[Cow::Borrowed("odata.nextLink")]),
-        LinkMember::at(&[Cow::Borrowed("d"), Cow::Borrowed("__next")]),
+        LinkMember::paging(&[EndsWith("odata.nextLink")]),
+        LinkMember::paging(&[EndsWith("odata.deltaLink")]),
+        LinkMember::paging(&[Is("__next")]),
     ],
     capability_members: &["@microsoft.graph.downloadUrl", "@content.downloadUrl", "uploadUrl"],
     refresh_rule: RefreshRule::Harmless,

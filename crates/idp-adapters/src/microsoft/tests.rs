@@ -32,6 +32,72 @@ fn claims_challenge_cannot_be_refreshed_away() {
 }
 
 #[test]
+fn claims_of_a_challenge_are_carried() {
+    let got = classify(
+        &Microsoft,
+        401,
+        &[(
+            "www-authenticate",
+            &claims(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#),
+        )],
+        "",
+    );
+    assert_eq!((got.outcome, got.refresh_helps), (Outcome::TokenDead, false));
+    assert_eq!(
+        got.claims.as_deref(),
+        Some(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#)
+    );
+    // What is no JSON object is not passed on.
+    for odd in ["%%%", "bm8=", "W10="] {
+        let header = format!(r#"Bearer error="insufficient_claims", claims="{odd}""#);
+        let got = classify(&Microsoft, 401, &[("www-authenticate", &header)], "");
+        assert_eq!((got.outcome, got.claims), (Outcome::TokenDead, None), "{odd}");
+    }
+}
+
+#[test]
+fn an_authentication_context_is_about_the_resource() {
+    let wanted = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+    for status in [401, 403] {
+        let got = classify(
+            &Microsoft,
+            status,
+            &[("www-authenticate", &claims(wanted))],
+            &graph("InvalidAuthenticationToken"),
+        );
+        assert_eq!((got.outcome, got.claims.as_deref()), (Outcome::Denied, Some(wanted)), "{status}");
+    }
+}
+
+fn claims(json: &str) -> String {
+    use base64::Engine;
+    let text = base64::prelude::BASE64_STANDARD.encode(json);
+    format!(r#"Bearer realm="", error="insufficient_claims", claims="{text}""#)
+}
+
+#[test]
+fn a_401_without_mailbox_or_licence_is_no_dead_token() {
+    let tenant = r#"{"error":{"code":"OrganizationFromTenantGuidNotFound","message":"The tenant for tenant guid '0fb6' does not exist."}}"#;
+    let nested = r#"{"error":{"code":"UnknownError","message":"{\"error\":{\"code\":\"OrganizationFromTenantGuidNotFound\"}}"}}"#;
+    let silent =
+        r#"{"error":{"code":"UnknownError","message":"","innerError":{"date":"2026-01-02T03:04:05"}}}"#;
+    for body in [tenant, nested, silent, &graph("MailboxNotEnabledForRESTAPI")] {
+        assert_eq!(classify(&Microsoft, 401, &[], body).outcome, Outcome::Denied, "{body}");
+    }
+}
+
+#[test]
+fn a_token_for_another_audience_is_the_set_up() {
+    let graph = r#"{"error":{"code":"InvalidAuthenticationToken","message":"Access token validation failure. Invalid audience."}}"#;
+    assert_eq!(classify(&Microsoft, 401, &[], graph).outcome, Outcome::Misconfigured);
+    let sharepoint =
+        [("x-ms-diagnostics", r#"3000003;reason="Invalid audience Uri 'x'.";category="invalid_client""#)];
+    assert_eq!(classify(&Microsoft, 401, &sharepoint, "").outcome, Outcome::Misconfigured);
+    let sharepoint = r#"{"error_description":"Exception of type 'Microsoft.IdentityModel.Tokens.AudienceUriValidationFailedException' was thrown."}"#;
+    assert_eq!(classify(&Microsoft, 401, &[], sharepoint).outcome, Outcome::Misconfigured);
+}
+
+#[test]
 fn scope_missing_codes() {
     let call = ("GET", "graph.microsoft.com", "/v1.0/me/messages");
     for code in ["Authorization_RequestDenied", "ErrorAccessDenied", "accessDenied"] {
@@ -103,8 +169,16 @@ fn other_statuses() {
 
 #[test]
 fn row_1_5_links_and_capabilities() {
-    let pointers: Vec<_> = Microsoft.links().iter().map(crate::LinkMember::pointer).collect();
-    assert_eq!(pointers[..2], ["/@odata.nextLink", "/@odata.deltaLink"]);
+    for place in [
+        &[Some("@odata.nextLink")][..],
+        &[Some("@odata.deltaLink")],
+        &[Some("value"), None, Some("members@odata.nextLink")],
+        &[Some("odata.nextLink")],
+        &[Some("d"), Some("__next")],
+    ] {
+        assert!(rewrites(&Microsoft, place), "{place:?}");
+    }
+    assert!(!rewrites(&Microsoft, &[Some("@odata.context")]));
     assert!(Microsoft.capability_members().contains(&"@microsoft.graph.downloadUrl"));
     assert!(
         Microsoft.download_host("acme-my.sharepoint.com") && !Microsoft.allows_host("acme.sharepoint.com")
@@ -112,6 +186,18 @@ fn row_1_5_links_and_capabilities() {
     for path in ["/v1.0/$batch", "/beta/%24BATCH", "/v1.0/$batch/"] {
         assert!(Microsoft.denies(&Method::POST, "graph.microsoft.com", path).is_some(), "{path}");
     }
+    for path in ["/_api/$batch", "/sites/team/_api/$batch", "/sites/team/_API/%24Batch"] {
+        assert!(Microsoft.denies(&Method::POST, "acme.sharepoint.com", path).is_some(), "{path}");
+    }
+    assert!(Microsoft.denies(&Method::GET, "acme.sharepoint.com", "/sites/team/_api/web").is_none());
+}
+
+#[test]
+fn usage_reports_are_downloads() {
+    for host in ["reports.office.com", "reportsweu.office.com"] {
+        assert!(Microsoft.download_host(host), "{host}");
+    }
+    assert!(!Microsoft.download_host("outlook.office.com"));
 }
 
 #[test]

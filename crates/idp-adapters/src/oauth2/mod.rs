@@ -4,7 +4,6 @@ mod classify;
 mod settings;
 
 use std::{
-    borrow::Cow,
     sync::{Arc, LazyLock},
     time::SystemTime,
 };
@@ -55,11 +54,7 @@ impl OAuth2 {
             ..Description::empty(Kind::OAuth2)
         };
         let links = match &settings.pagination {
-            PaginationStyle::NextUrl { member } => {
-                let names = member.split('/').filter(|name| !name.is_empty());
-                let path = names.map(|name| Cow::Owned(name.replace("~1", "/").replace("~0", "~"))).collect();
-                vec![LinkMember { path: Cow::Owned(path) }]
-            }
+            PaginationStyle::NextUrl { member } => vec![LinkMember::at_pointer(member)],
             _ => Vec::new(),
         };
         Self { settings, description, links }

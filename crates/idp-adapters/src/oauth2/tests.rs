@@ -76,7 +76,8 @@ fn limit_headers_have_units() {
 fn settings_decide_what_is_declared() {
     let adapter = OAuth2::new(custom());
     assert!(adapter.allows_host("API.acme.test") && !adapter.allows_host("id.acme.test"));
-    assert_eq!(adapter.links()[0].pointer(), "/meta/next");
+    assert!(rewrites(&*adapter, &[Some("meta"), Some("next")]));
+    assert!(!rewrites(&*adapter, &[Some("data"), Some("meta"), Some("next")]));
     assert!(adapter.echo_prone());
     let mut out = Outbound::default();
     adapter.place_token(&BearerToken::new("abc").unwrap(), Some(&SecretString::from("x")), &mut out);

@@ -10,7 +10,7 @@ use crate::provider::plan::{Asked, PlanParts, ProviderPlan};
 use crate::provider::policy::Policy;
 use crate::proxy::links::LinkBase;
 
-fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {
+fn rewriter_of(links_of: Vec<LinkMember>, dropped: &[&'static str]) -> Rewriter {
     let plan = ProviderPlan::new(PlanParts {
         adapter: idp_adapters::shared(Kind::Facebook),
         base_url: None,
@@ -22,8 +22,12 @@ fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {
     let asked = Asked { method: &Method::GET, host: None, path: "/me", query: None };
     let sent = plan.plan(asked, &|_| true).unwrap();
     let links = Links::new(Arc::new(plan), "facebook".into(), LinkBase::Path, None, Arc::new([]), &sent);
-    let links_of = paths.iter().map(|path| path.iter().map(|name| (*name).to_owned()).collect()).collect();
     Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec() }, links)
+}
+
+fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {
+    let links = paths.iter().map(|path| LinkMember::at_pointer(&format!("/{}", path.join("/"))));
+    rewriter_of(links.collect(), dropped)
 }
 
 fn run(mut rewriter: Rewriter, pieces: &[&[u8]]) -> String {
@@ -56,6 +60,17 @@ fn members_at_their_path_are_rewritten_and_nothing_else() {
     }
     let bytes: Vec<&[u8]> = BODY.as_bytes().chunks(1).collect();
     assert_eq!(run(rewriter(paths, &[]), &bytes), expected());
+}
+
+#[test]
+fn paging_links_are_rewritten_at_any_depth() {
+    let body = r#"{"1":{"photos":{"data":[{"x":{"paging":{"next":"https://graph.facebook.com/v22.0/1/photos?after=M"}}}],
+     "paging":{"previous":"https://graph.facebook.com/v22.0/1?before=N","next":"https://elsewhere.test/"}}},"next":"https://graph.facebook.com/no"}"#;
+    let expected = body.replace("https://graph.facebook.com/v22.0/", "/proxy/facebook/v22.0/");
+    let links = || idp_adapters::shared(Kind::Facebook).links().to_vec();
+    assert_eq!(run(rewriter_of(links(), &[]), &[body.as_bytes()]), expected);
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    assert_eq!(run(rewriter_of(links(), &[]), &bytes), expected);
 }
 
 #[test]

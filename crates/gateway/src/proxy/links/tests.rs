@@ -136,3 +136,20 @@ fn link_headers_keep_their_parameters() {
     );
     assert_eq!(headers[LOCATION], "/proxy/github/repositories/1");
 }
+
+#[test]
+fn an_escaped_quote_does_not_end_a_quoted_string() {
+    let github = links(Kind::GitHub, None, &[], origin(), None);
+    let mut headers = HeaderMap::new();
+    let line = r#"<https://api.github.com/a?page=1>; title="say \"x\" <https://api.github.com/no>"; rel="prev", <https://api.github.com/a?page=3>; title="\""; rel="next""#;
+    headers.append(LINK, line.parse().unwrap());
+    assert!(github.rewrite_headers(&mut headers));
+    let rewritten = headers[LINK].to_str().unwrap();
+    assert_eq!(
+        idp_adapters::link_header::target_of(&headers, "next"),
+        Some("https://gw.example/proxy/github/a?page=3")
+    );
+    assert!(
+        rewritten.contains("<https://api.github.com/no>") && rewritten.contains("/proxy/github/a?page=1>")
+    );
+}
