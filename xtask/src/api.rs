@@ -9,8 +9,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The crates for the registry, in the order in which they depend on each other.
-pub(crate) const LIBRARIES: [&str; 7] =
-    ["leak-guard", "token-keeper", "mgmt-auth", "caller-auth", "user-store", "idp-adapters", "token-broker"];
+pub(crate) const LIBRARIES: [&str; 8] = [
+    "api-transport",
+    "leak-guard",
+    "token-keeper",
+    "mgmt-auth",
+    "caller-auth",
+    "user-store",
+    "idp-adapters",
+    "token-broker",
+];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {

@@ -1,0 +1,93 @@
+//! No secrets over plain http.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, uri::Scheme};
+
+use crate::{BoxFuture, Limits, Transport, TransportError};
+
+/// A transport that sends over `https`, and over plain `http` to loopback addresses only.
+#[derive(Clone, Debug)]
+pub struct HttpsOnly(Arc<dyn Transport>);
+
+impl HttpsOnly {
+    /// Puts the rule before a transport.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self(transport)
+    }
+}
+
+impl Transport for HttpsOnly {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        if is_secure(request.uri()) {
+            self.0.send(request, limits)
+        } else {
+            Box::pin(std::future::ready(Err(TransportError::Insecure)))
+        }
+    }
+}
+
+fn is_secure(uri: &Uri) -> bool {
+    match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => true,
+        Some(scheme) if *scheme == Scheme::HTTP => uri.host().is_some_and(is_loopback),
+        _ => false,
+    }
+}
+
+/// Whether a host is this machine itself: `127.0.0.0/8`, `::1` (in brackets or without), or `localhost`.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Answers;
+
+    impl Transport for Answers {
+        fn send(
+            &self,
+            _: Request<Bytes>,
+            _: Limits,
+        ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+            Box::pin(std::future::ready(Ok(Response::new(Bytes::new()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn plain_http_is_sent_to_loopback_only() {
+        let transport = HttpsOnly::new(Arc::new(Answers));
+        for (uri, sent) in [
+            ("https://acme.test/oauth/token", true),
+            ("http://127.0.0.1:8080/x", true),
+            ("http://127.9.9.9/x", true),
+            ("http://[::1]:8080/x", true),
+            ("http://localhost/x", true),
+            ("http://LOCALHOST/x", true),
+            ("http://acme.test/x", false),
+            ("http://localhost.acme.test/x", false),
+            ("http://127.0.0.1.acme.test/x", false),
+            ("http://[::2]/x", false),
+            ("ftp://127.0.0.1/x", false),
+            ("/x", false),
+        ] {
+            let request = Request::get(uri).body(Bytes::new()).unwrap();
+            let answer = transport.send(request, Limits::new(Duration::from_secs(1), 1)).await;
+            assert_eq!(answer.is_ok(), sent, "{uri}");
+            assert_eq!(answer.err(), (!sent).then_some(TransportError::Insecure), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod https_only;
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
+mod transport;
+
+pub use https_only::{HttpsOnly, is_loopback};
+#[cfg(feature = "reqwest")]
+pub use over_reqwest::{ReqwestTransport, SetUpError};
+pub use transport::{BoxFuture, Limits, Transport, TransportError, wipe};

@@ -1,0 +1,104 @@
+//! The trait and what belongs to its signature.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use secrecy::zeroize::Zeroize as _;
+
+/// A boxed future, as object-safe traits return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What one exchange may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// From the start of the request to the last byte of the answer.
+    pub timeout: Duration,
+    /// The largest body of an answer in bytes; a larger one is an error, not cut.
+    pub max_body: usize,
+}
+
+impl Limits {
+    /// These limits.
+    #[must_use]
+    pub const fn new(timeout: Duration, max_body: usize) -> Self {
+        Self { timeout, max_body }
+    }
+}
+
+/// Sends one request and reads the whole answer.
+///
+/// An implementation follows no redirects, repeats nothing, and keeps both limits. Its errors contain no URL.
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Sends one request and reads the whole answer. The URI is absolute.
+    ///
+    /// # Errors
+    /// No whole answer came within the limits.
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
+}
+
+/// Why no whole answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The request cannot be sent over HTTP, such as without a host.
+    Invalid,
+    /// The request would go over plain `http` to a host that is not loopback.
+    Insecure,
+    /// No connection: address, name resolution, TLS.
+    Connect,
+    /// Not within [`Limits::timeout`].
+    Timeout,
+    /// Larger than [`Limits::max_body`].
+    TooLarge,
+    /// The connection broke, or the answer was not HTTP.
+    Broken,
+}
+
+impl TransportError {
+    /// Whether the server can have received the request, and so can have acted on it.
+    #[must_use]
+    pub const fn may_have_been_sent(self) -> bool {
+        !matches!(self, Self::Invalid | Self::Insecure | Self::Connect)
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "the request cannot be sent over HTTP",
+            Self::Insecure => "plain http is for loopback addresses only; use https",
+            Self::Connect => "no connection: check address, DNS, TLS and the network",
+            Self::Timeout => "no whole answer in time",
+            Self::TooLarge => "the answer is larger than it may be",
+            Self::Broken => "the connection broke before the answer was whole",
+        })
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+/// Overwrites a body that contains secrets, if no other handle shares its memory.
+pub fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_failures_before_the_first_byte_are_surely_without_effect() {
+        let sent = [TransportError::Timeout, TransportError::TooLarge, TransportError::Broken];
+        assert!(sent.iter().all(|error| error.may_have_been_sent()));
+        let unsent = [TransportError::Invalid, TransportError::Insecure, TransportError::Connect];
+        assert!(!unsent.iter().any(|error| error.may_have_been_sent()));
+    }
+}
