@@ -8,13 +8,13 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How long to leave the source alone after `failures` failures in a row (at least one). `random` is in `0.0..1.0`.
-    /// A wish of the other side is a lower bound, and jitter never goes below it.
-    pub(crate) fn delay(self, failures: u32, wish: Option<Duration>, random: f64) -> Duration {
+    /// The pause after `failures` failures in a row (at least one). `random` is in `0.0..1.0`.
+    /// A hint of the source (`Retry-After`) is a lower bound; jitter never goes below it.
+    pub(crate) fn delay(self, failures: u32, hint: Option<Duration>, random: f64) -> Duration {
         let exponent = failures.saturating_sub(1).min(20);
         let ceiling = self.min.saturating_mul(1 << exponent).min(self.max);
         let own = ceiling.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
-        wish.map_or(own, |wish| wish.max(own))
+        hint.map_or(own, |hint| hint.max(own))
     }
 }
 
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_a_lower_bound() {
+    fn a_hint_is_a_lower_bound() {
         assert_eq!(BACKOFF.delay(1, Some(Duration::from_secs(90)), 0.3), Duration::from_secs(90));
         assert_eq!(BACKOFF.delay(4, Some(Duration::from_secs(1)), 1.0), Duration::from_secs(8));
     }

@@ -5,8 +5,8 @@ const SCHEME: &str = "Bearer ";
 
 /// A bearer token (RFC 6750), held as the sensitive value of an `Authorization` header.
 ///
-/// `Debug` prints a mask; there is no `Display`, no comparison and no serialisation. Copies of the token inside HTTP
-/// buffers are the documented residue in memory: a header value cannot be wiped.
+/// `Debug` prints a mask; there is no `Display`, no comparison and no serialisation. The token stays in memory after its
+/// use, in HTTP buffers too: a header value cannot be wiped.
 ///
 /// ```compile_fail,E0277
 /// let token = token_keeper::BearerToken::new("gho_x").unwrap();
@@ -33,7 +33,10 @@ impl BearerToken {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidToken(()));
         }
-        let mut header = HeaderValue::try_from(format!("{SCHEME}{token}")).map_err(|_| InvalidToken(()))?;
+        // Without spare capacity: tokens are cached in great numbers.
+        let mut text = String::with_capacity(SCHEME.len() + token.len());
+        text.extend([SCHEME, token]);
+        let mut header = HeaderValue::try_from(text).map_err(|_| InvalidToken(()))?;
         header.set_sensitive(true);
         Ok(Self { header })
     }

@@ -3,24 +3,24 @@ use crate::keeper::Keeper;
 use crate::load::Load;
 use std::time::Duration;
 
-/// What can be said about a keeper before it is built.
+/// The settings of a [`Keeper`].
 #[derive(Debug)]
 pub struct KeeperBuilder<L> {
     pub(crate) load: L,
     pub(crate) name: &'static str,
     pub(crate) backoff: Backoff,
     pub(crate) load_timeout: Duration,
-    pub(crate) longest_wish: Duration,
+    pub(crate) longest_retry_after: Duration,
 }
 
 impl<L: Load> KeeperBuilder<L> {
     pub(crate) fn new(load: L) -> Self {
         let backoff = Backoff { min: Duration::from_millis(500), max: Duration::from_secs(60) };
-        let (load_timeout, longest_wish) = (Duration::from_secs(30), Duration::from_secs(3600));
-        Self { load, name: "value", backoff, load_timeout, longest_wish }
+        let (load_timeout, longest_retry_after) = (Duration::from_secs(30), Duration::from_secs(3600));
+        Self { load, name: "value", backoff, load_timeout, longest_retry_after }
     }
 
-    /// What is kept, for spans: a word out of a closed set. Default `value`.
+    /// What is kept, for spans: one word of a closed set. Default `value`.
     #[must_use]
     pub fn name(mut self, name: &'static str) -> Self {
         self.name = name;
@@ -28,7 +28,7 @@ impl<L: Load> KeeperBuilder<L> {
     }
 
     /// Shortest and longest pause after failed loads. Default 500 ms and 60 s. The pause doubles with each failure; its
-    /// upper half is random, so that replicas do not come back together.
+    /// upper half is random, so that replicas do not retry in step.
     #[must_use]
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
         self.backoff = Backoff { min, max: max.max(min) };
@@ -45,11 +45,11 @@ impl<L: Load> KeeperBuilder<L> {
     /// The longest [`LoadError::retry_after`](crate::LoadError::retry_after) that is honoured. Default one hour.
     #[must_use]
     pub fn longest_retry_after(mut self, longest: Duration) -> Self {
-        self.longest_wish = longest;
+        self.longest_retry_after = longest;
         self
     }
 
-    /// Builds it. Nothing is loaded and nothing is spawned until somebody asks.
+    /// Builds the keeper. Nothing is loaded and nothing is spawned until the first call.
     #[must_use]
     pub fn build(self) -> Keeper<L> {
         Keeper::from_builder(self)

@@ -1,23 +1,24 @@
 use crate::builder::KeeperBuilder;
+use crate::from_fn::FromFn;
 use crate::load::{Load, LoadError, Loaded};
+use crate::single_flight::{Flight, Pending, SingleFlight};
 use crate::window::{Age, Window};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 type Answer<L> = Result<Arc<<L as Load>::Value>, <L as Load>::Error>;
-/// A load's end: with the window, so that who waited can tell whether the value is still good.
+/// A load's result, with the window: a caller that waited can tell whether the value is still good.
 type Outcome<L> = Result<Kept<<L as Load>::Value>, <L as Load>::Error>;
-type Waiting<L> = watch::Receiver<Option<Outcome<L>>>;
 
 /// Keeps one value fresh. Clones share it.
 ///
-/// A fresh value is answered at once. A stale one is answered at once and renewed behind. Without a usable value all
-/// callers wait for the one load there is. A load runs in its own task, so whoever started it may go away.
+/// A fresh value is returned at once. A stale value is returned at once and renewed in the background. Without a usable
+/// value all callers wait for the same load. A load runs in its own task, so the caller that started it may go away.
 pub struct Keeper<L: Load> {
     shared: Arc<Shared<L>>,
 }
@@ -25,13 +26,14 @@ pub struct Keeper<L: Load> {
 struct Shared<L: Load> {
     settings: KeeperBuilder<L>,
     state: Mutex<State<L>>,
-    /// Wakes `keep` when a value came or went, or could not be had.
+    /// Locked before `state`, never after it.
+    loads: SingleFlight<(), Outcome<L>>,
+    /// Wakes `keep` when a value was loaded or rejected, or a load failed.
     changed: Notify,
 }
 
 struct State<L: Load> {
     kept: Option<Kept<L::Value>>,
-    loading: Option<Waiting<L>>,
     failure: Option<Failure<L::Error>>,
     failures: u32,
 }
@@ -50,25 +52,41 @@ impl<V> Clone for Kept<V> {
 
 struct Failure<E> {
     error: E,
-    quiet_until: Instant,
+    retry_at: Instant,
 }
 
 /// A snapshot of a keeper.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
-    /// The value's age; `None` when there is none.
+    /// The value's age; `None` when there is no value.
     pub age: Option<Age>,
     /// How long ago the value's window started.
     pub loaded_ago: Option<Duration>,
-    /// How long the value can still be used; zero when there is none.
+    /// How long the value can still be used; zero when there is no value.
     pub expires_in: Duration,
     /// Failed loads in a row.
     pub failures: u32,
     /// How long no load will be started, after a failure.
     pub backing_off_for: Option<Duration>,
-    /// Whether a load is under way.
+    /// Whether a load is in progress.
     pub loading: bool,
+}
+
+impl<V, E> Keeper<FromFn<V, E>>
+where
+    V: Send + Sync + 'static,
+    E: LoadError,
+{
+    /// A keeper with default settings over a function that loads the value. For other settings give
+    /// [`FromFn::new`] to [`Keeper::builder`].
+    pub fn from_fn<F, Fut>(load: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Loaded<V>, E>> + Send + 'static,
+    {
+        Self::builder(FromFn::new(load)).build()
+    }
 }
 
 impl<L: Load> Keeper<L> {
@@ -78,8 +96,9 @@ impl<L: Load> Keeper<L> {
     }
 
     pub(crate) fn from_builder(settings: KeeperBuilder<L>) -> Self {
-        let state = State { kept: None, loading: None, failure: None, failures: 0 };
-        Self { shared: Arc::new(Shared { settings, state: Mutex::new(state), changed: Notify::new() }) }
+        let state = Mutex::new(State { kept: None, failure: None, failures: 0 });
+        let (loads, changed) = (SingleFlight::new(), Notify::new());
+        Self { shared: Arc::new(Shared { settings, state, loads, changed }) }
     }
 
     /// The source, as given to the builder.
@@ -88,69 +107,50 @@ impl<L: Load> Keeper<L> {
         &self.shared.settings.load
     }
 
-    /// The value: now when it is fresh or stale, after the one load when there is none that can be used.
+    /// The value: at once when it is fresh or stale; after a load when there is no usable value.
     ///
     /// # Errors
     ///
-    /// The load's error. While backing off after a failure the last error is returned at once, without a load, with
+    /// The load's error. During the back-off after a failure the last error is returned at once, without a load, with
     /// the time left ([`LoadError::with_retry_after`]).
     pub async fn get(&self) -> Answer<L> {
-        loop {
-            let waiting = {
-                let mut state = self.shared.lock();
-                match state.usable() {
-                    Some((value, Age::Fresh)) => return Ok(value),
-                    Some((value, _)) => {
-                        if state.quiet().is_none() {
-                            drop(self.shared.start(&mut state));
-                        }
-                        return Ok(value);
-                    }
-                    None => {}
-                }
-                if let (None, Some(failure)) = (&state.loading, state.quiet()) {
-                    let wait = failure.quiet_until.saturating_duration_since(Instant::now());
-                    return Err(failure.error.clone().with_retry_after(wait));
-                }
-                self.shared.start(&mut state)
-            };
-            if let Some(value) = unexpired(wait::<L>(waiting).await?) {
-                return Ok(value);
+        let usable = self.shared.lock().usable();
+        match usable {
+            Some((value, Age::Fresh)) => Ok(value),
+            Some((value, _)) => {
+                drop(self.shared.join_or_start(State::no_reason_to_renew));
+                Ok(value)
             }
+            None => self.wait_for_load(State::answer).await,
         }
     }
 
-    /// The value if there is one that can be used, without any load.
+    /// The value if a usable one is there, without any load.
     #[must_use]
     pub fn current(&self) -> Option<Arc<L::Value>> {
         self.shared.lock().usable().map(|(value, _)| value)
     }
 
-    /// Joins the load under way, or starts one although the value may be fresh and although a failure is recent.
-    /// Whoever calls this bounds how often.
+    /// Joins the load in progress, or starts one although the value may be fresh and although a failure is recent.
+    /// The caller has to limit how often.
     ///
     /// # Errors
     ///
     /// The load's error; a usable value is kept all the same.
     pub async fn renew(&self) -> Answer<L> {
-        loop {
-            let waiting = self.shared.start(&mut self.shared.lock());
-            if let Some(value) = unexpired(wait::<L>(waiting).await?) {
-                return Ok(value);
-            }
-        }
+        self.wait_for_load(|_| None).await
     }
 
-    /// Waits for the load under way; `None` when there is none. Never starts one.
+    /// Waits for the load in progress; `None` when there is none. Never starts one.
     pub async fn join(&self) -> Option<Answer<L>> {
-        let waiting = self.shared.lock().loading.clone()?;
-        Some(wait::<L>(waiting).await.map(|kept| kept.value))
+        let outcome = self.shared.loads.pending(&())?.wait().await;
+        Some(outcome.unwrap_or_else(|| Err(L::Error::aborted())).map(|kept| kept.value))
     }
 
-    /// Clears the value if it is still the one that was seen to be refused. Returns whether it was. A newer value stays.
-    pub fn reject(&self, seen: &Arc<L::Value>) -> bool {
+    /// Removes the value if it is still the refused one. Returns whether it was. A newer value stays.
+    pub fn reject(&self, refused: &Arc<L::Value>) -> bool {
         let mut state = self.shared.lock();
-        let same = state.kept.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.value, seen));
+        let same = state.kept.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.value, refused));
         let old = if same { state.kept.take() } else { None };
         drop(state);
         if old.is_some() {
@@ -162,6 +162,7 @@ impl<L: Load> Keeper<L> {
     /// A snapshot for readiness and metrics.
     #[must_use]
     pub fn status(&self) -> Status {
+        let loading = self.shared.loads.pending(&()).is_some();
         let state = self.shared.lock();
         let kept = state.kept.as_ref();
         Status {
@@ -169,10 +170,8 @@ impl<L: Load> Keeper<L> {
             loaded_ago: kept.map(|kept| kept.window.elapsed()),
             expires_in: kept.map(|kept| kept.window.expires_in()).unwrap_or_default(),
             failures: state.failures,
-            backing_off_for: state
-                .quiet()
-                .map(|failure| failure.quiet_until.saturating_duration_since(Instant::now())),
-            loading: state.loading.is_some(),
+            backing_off_for: state.backing_off().map(Failure::wait),
+            loading,
         }
     }
 
@@ -185,13 +184,34 @@ impl<L: Load> Keeper<L> {
             changed.as_mut().enable();
             let due = self.shared.lock().due(self.shared.settings.backoff.min);
             if due <= Instant::now() {
-                // The failure is in the status and in the event; there is nobody else to tell here.
+                // The failure is in the status and in the event; there is no caller to tell.
                 let _ = self.renew().await;
                 continue;
             }
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
                 () = changed => {}
+            }
+        }
+    }
+
+    /// Waits for the load in progress or a new one, unless `cached` has an answer.
+    async fn wait_for_load(&self, cached: impl Fn(&State<L>) -> Option<Outcome<L>>) -> Answer<L> {
+        let mut lost = false;
+        loop {
+            let outcome = match self.shared.join_or_start(&cached) {
+                Flight::Cached(outcome) => Some(outcome),
+                Flight::Started(load) | Flight::Joined(load) => Pending::wait(load).await,
+            };
+            match outcome {
+                Some(outcome) => {
+                    if let Some(value) = unexpired(outcome?) {
+                        return Ok(value);
+                    }
+                }
+                // The load may have run on another runtime, which shut down; this one can start its own.
+                None if !lost => lost = true,
+                None => return Err(L::Error::aborted()),
             }
         }
     }
@@ -203,45 +223,39 @@ impl<L: Load> Shared<L> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Joins the load under way or starts one in a task of its own.
-    fn start(self: &Arc<Self>, state: &mut State<L>) -> Waiting<L> {
-        if let Some(loading) = &state.loading {
-            return loading.clone();
-        }
-        let (sender, receiver) = watch::channel(None);
-        state.loading = Some(receiver.clone());
-        let shared = Arc::clone(self);
-        // A span of its own, linked by time only: the load outlives the request that happened to start it.
-        let span = tracing::info_span!(
-            parent: None,
-            "keeper.load",
-            keeper = self.settings.name,
-            outcome = tracing::field::Empty
-        );
-        let guard = Abandoned { shared: Some(Arc::clone(self)) };
-        tokio::spawn(
-            async move {
-                let loaded =
-                    tokio::time::timeout(shared.settings.load_timeout, shared.settings.load.load()).await;
-                let outcome = shared.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
-                guard.disarm();
-                sender.send_replace(Some(outcome));
-                shared.changed.notify_waiters();
-            }
-            .instrument(span),
-        );
-        receiver
+    fn join_or_start(
+        self: &Arc<Self>,
+        cached: impl FnOnce(&State<L>) -> Option<Outcome<L>>,
+    ) -> Flight<Outcome<L>> {
+        let load = || {
+            // A root span: the load outlives the request that happened to start it.
+            let span = tracing::info_span!(
+                parent: None,
+                "keeper.load",
+                keeper = self.settings.name,
+                outcome = tracing::field::Empty
+            );
+            Arc::clone(self).load().instrument(span)
+        };
+        self.loads.join_or_start(&(), || cached(&self.lock()), load, |_| ())
+    }
+
+    async fn load(self: Arc<Self>) -> Outcome<L> {
+        let _panic = FailOnPanic(Arc::clone(&self));
+        let loaded = tokio::time::timeout(self.settings.load_timeout, self.settings.load.load()).await;
+        let outcome = self.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
+        self.changed.notify_waiters();
+        outcome
     }
 
     fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> Outcome<L> {
         let arrived = Instant::now();
-        // A value past its end on arrival is none at all; kept, it would be asked for again without a pause.
+        // A value past its end on arrival is a failure; kept, it would be asked for again without a pause.
         let loaded = loaded.and_then(|loaded| match loaded.window.age_at(arrived) {
             Age::Expired => Err(L::Error::aborted()),
             _ => Ok(loaded),
         });
         let mut state = self.lock();
-        state.loading = None;
         match loaded {
             Ok(loaded) => {
                 let kept = Kept { value: Arc::new(loaded.value), window: loaded.window, arrived };
@@ -250,7 +264,7 @@ impl<L: Load> Shared<L> {
                 state.failures = 0;
                 drop(state);
                 drop(old);
-                // A load that fails may have said why; see the loaders.
+                // A load that fails records its own reason; see the loaders.
                 tracing::Span::current().record("outcome", "ok");
                 tracing::debug!(keeper = self.settings.name, expires_in = ?loaded.window.expires_in(), "loaded");
                 Ok(kept)
@@ -272,58 +286,63 @@ impl<L: Load> State<L> {
         (age != Age::Expired).then(|| (Arc::clone(&kept.value), age))
     }
 
+    /// What a caller gets without a load: a usable value, or the last failure while its back-off lasts.
+    fn answer(&self) -> Option<Outcome<L>> {
+        let usable = self.kept.as_ref().filter(|kept| kept.window.age() != Age::Expired);
+        usable.map(|kept| Ok(kept.clone())).or_else(|| self.refusal())
+    }
+
+    fn no_reason_to_renew(&self) -> Option<Outcome<L>> {
+        let fresh = self.kept.as_ref().filter(|kept| kept.window.age() == Age::Fresh);
+        fresh.map(|kept| Ok(kept.clone())).or_else(|| self.refusal())
+    }
+
+    fn refusal(&self) -> Option<Outcome<L>> {
+        self.backing_off().map(|failure| Err(failure.error.clone().with_retry_after(failure.wait())))
+    }
+
     /// The last failure, while its back-off lasts.
-    fn quiet(&self) -> Option<&Failure<L::Error>> {
-        self.failure.as_ref().filter(|failure| failure.quiet_until > Instant::now())
+    fn backing_off(&self) -> Option<&Failure<L::Error>> {
+        self.failure.as_ref().filter(|failure| failure.retry_at > Instant::now())
     }
 
     fn fail(&mut self, settings: &KeeperBuilder<L>, error: L::Error) {
         self.failures = self.failures.saturating_add(1);
-        let wish = error.retry_after().map(|wish| wish.min(settings.longest_wish));
-        let delay = settings.backoff.delay(self.failures, wish, fastrand::f64());
-        self.failure = Some(Failure { error, quiet_until: Instant::now() + delay });
+        let hint = error.retry_after().map(|hint| hint.min(settings.longest_retry_after));
+        let delay = settings.backoff.delay(self.failures, hint, fastrand::f64());
+        self.failure = Some(Failure { error, retry_at: Instant::now() + delay });
     }
 
     /// When `keep` has to load next. A value that is never fresh is not renewed in a spin.
     fn due(&self, least_pause: Duration) -> Instant {
         let ahead = |kept: &Kept<_>| kept.window.stale_at().max(kept.arrived + least_pause);
         let wanted = self.kept.as_ref().map_or_else(Instant::now, ahead);
-        self.failure.as_ref().map_or(wanted, |failure| wanted.max(failure.quiet_until))
+        self.failure.as_ref().map_or(wanted, |failure| wanted.max(failure.retry_at))
     }
 }
 
-/// Lets the waiters go when a load ends without an answer: it panicked or its runtime went away.
-struct Abandoned<L: Load> {
-    shared: Option<Arc<Shared<L>>>,
-}
-
-impl<L: Load> Abandoned<L> {
-    fn disarm(mut self) {
-        self.shared = None;
+impl<E> Failure<E> {
+    fn wait(&self) -> Duration {
+        self.retry_at.saturating_duration_since(Instant::now())
     }
 }
 
-impl<L: Load> Drop for Abandoned<L> {
+/// Counts a load that panics as failed, so that it is not repeated without a pause. A load that its runtime drops is no
+/// failure of the source: the next caller starts another at once.
+struct FailOnPanic<L: Load>(Arc<Shared<L>>);
+
+impl<L: Load> Drop for FailOnPanic<L> {
     fn drop(&mut self) {
-        let Some(shared) = self.shared.take() else { return };
-        let mut state = shared.lock();
-        state.loading = None;
-        state.fail(&shared.settings, L::Error::aborted());
-        drop(state);
-        shared.changed.notify_waiters();
+        if std::thread::panicking() {
+            self.0.lock().fail(&self.0.settings, L::Error::aborted());
+            self.0.changed.notify_waiters();
+        }
     }
 }
 
-/// The value, unless it ended between its arrival and its waiter's turn.
+/// The value, unless it ended between its arrival and its caller's turn.
 fn unexpired<V>(kept: Kept<V>) -> Option<Arc<V>> {
     (kept.window.age() != Age::Expired).then_some(kept.value)
-}
-
-async fn wait<L: Load>(mut waiting: Waiting<L>) -> Outcome<L> {
-    match waiting.wait_for(Option::is_some).await {
-        Ok(answer) => answer.clone().unwrap_or_else(|| Err(L::Error::aborted())),
-        Err(_) => Err(L::Error::aborted()),
-    }
 }
 
 impl<L: Load> Clone for Keeper<L> {

@@ -1,5 +1,4 @@
 use crate::Window;
-use std::future::Future;
 use std::time::Duration;
 
 /// Where a kept value comes from: the one I/O boundary of this crate.
@@ -13,16 +12,16 @@ pub trait Load: Send + Sync + 'static {
     fn load(&self) -> impl Future<Output = Result<Loaded<Self::Value>, Self::Error>> + Send;
 }
 
-/// A failed load: what everybody who waits for it is told, so it must be cheap to clone.
+/// A failed load. Every caller that waits for the load gets it, so it must be cheap to clone.
 pub trait LoadError: Clone + Send + Sync + 'static {
-    /// How long the other side wants to be left alone (`Retry-After`), if it said so.
+    /// How long the source asks to be left alone (`Retry-After`), if it says so.
     fn retry_after(&self) -> Option<Duration>;
 
-    /// The error for a load that ended without a usable value: it panicked, timed out, brought a value already past
-    /// its end, or the runtime shut down.
+    /// The error for a load that ended without a usable value: it panicked, timed out, gave a value already past its
+    /// end, or its runtime shut down.
     fn aborted() -> Self;
 
-    /// The same error for somebody who asks while no load is tried: the next one is `wait` away.
+    /// The same error for a caller during the back-off: the next load is `wait` away.
     #[must_use]
     fn with_retry_after(self, wait: Duration) -> Self {
         let _ = wait;

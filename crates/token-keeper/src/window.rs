@@ -6,7 +6,7 @@ use tokio::time::Instant;
 pub enum Age {
     /// Use it.
     Fresh,
-    /// Use it, and renew it behind.
+    /// Use it, and renew it in the background.
     Stale,
     /// Never use it.
     Expired,

@@ -1,7 +1,8 @@
 use crate::source::{Source, Turn};
+use std::error::Error as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use token_keeper::{Age, Keeper};
+use token_keeper::{Age, FailedLoad, Keeper, LoadError as _, Loaded, Window};
 use tokio::time::advance;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -12,8 +13,8 @@ fn good(takes: u64, lives: u64) -> Turn {
     Turn::Good { takes: seconds(takes), lives: seconds(lives) }
 }
 
-fn bad(wish: Option<u64>) -> Turn {
-    Turn::Bad { takes: seconds(0), wish: wish.map(seconds) }
+fn bad(hint: Option<u64>) -> Turn {
+    Turn::Bad { takes: seconds(0), hint: hint.map(seconds) }
 }
 
 async fn settle() {
@@ -60,13 +61,13 @@ async fn the_load_survives_the_caller_that_started_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_value_is_answered_and_renewed_behind() {
+async fn a_stale_value_is_returned_and_renewed_in_the_background() {
     let source = Source::new([good(0, 100), good(3, 100)]);
     let keeper = Keeper::builder(source.clone()).build();
     keeper.get().await.unwrap();
     advance(seconds(80)).await;
     assert_eq!(keeper.status().age, Some(Age::Stale));
-    assert_eq!(keeper.get().await.unwrap().number, 1, "answered at once");
+    assert_eq!(keeper.get().await.unwrap().number, 1, "returned at once");
     settle().await;
     advance(seconds(4)).await;
     settle().await;
@@ -92,7 +93,7 @@ async fn an_outage_is_bridged_until_the_real_end_and_not_beyond() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_repeated_without_a_load_until_the_wish_is_over() {
+async fn a_failure_is_repeated_without_a_load_until_the_hint_is_over() {
     let source = Source::new([bad(Some(30))]);
     let keeper = Keeper::builder(source.clone()).build();
     assert!(keeper.get().await.is_err());
@@ -174,11 +175,11 @@ async fn a_value_over_on_arrival_is_a_failed_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_during_the_pause_hears_what_is_left_of_it() {
+async fn a_caller_during_the_back_off_gets_the_time_left() {
     let keeper = Keeper::builder(Source::new([bad(Some(30))])).build();
-    assert_eq!(keeper.get().await.unwrap_err().wish, Some(seconds(30)));
+    assert_eq!(keeper.get().await.unwrap_err().hint, Some(seconds(30)));
     advance(seconds(12)).await;
-    assert_eq!(keeper.get().await.unwrap_err().wish, Some(seconds(18)));
+    assert_eq!(keeper.get().await.unwrap_err().hint, Some(seconds(18)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,4 +218,72 @@ async fn join_waits_for_a_load_and_starts_none() {
     assert_eq!(keeper.join().await.unwrap().unwrap().number, 1);
     assert!(first.await.unwrap().is_ok());
     assert_eq!(source.count(), 1);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+#[test]
+fn a_runtime_that_ends_during_a_load_costs_the_next_caller_nothing() {
+    let source = Source::new([good(3600, 100)]);
+    let keeper = Keeper::builder(source.clone()).build();
+    let first = runtime();
+    first.block_on(async {
+        drop(tokio::spawn({
+            let keeper = keeper.clone();
+            async move { keeper.get().await }
+        }));
+        settle().await;
+    });
+    assert!(keeper.status().loading);
+    drop(first);
+    runtime().block_on(async {
+        let status = keeper.status();
+        assert_eq!((status.loading, status.failures, status.backing_off_for), (false, 0, None));
+        assert_eq!(keeper.get().await.unwrap().number, 2);
+    });
+}
+
+#[test]
+fn a_caller_that_waits_for_another_runtimes_load_starts_its_own_when_that_runtime_ends() {
+    let source = Source::new([good(3600, 100)]);
+    let keeper = Keeper::builder(source.clone()).build();
+    let (first, second) = (runtime(), runtime());
+    first.block_on(async {
+        drop(tokio::spawn({
+            let keeper = keeper.clone();
+            async move { keeper.get().await }
+        }));
+        settle().await;
+    });
+    second.block_on(async {
+        let waiting = tokio::spawn({
+            let keeper = keeper.clone();
+            async move { keeper.get().await }
+        });
+        settle().await;
+        first.shutdown_background();
+        assert_eq!(waiting.await.unwrap().unwrap().number, 2);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_is_a_source_and_its_error_keeps_its_cause() {
+    let loads = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let keeper = Keeper::from_fn(move || {
+        let number = loads.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match number {
+                0 => Err(FailedLoad::new("out of order")),
+                _ => Ok(Loaded::new(number, Window::new(seconds(8), seconds(10)))),
+            }
+        }
+    });
+    let error = keeper.get().await.unwrap_err();
+    assert!(!error.is_aborted() && error.source().unwrap().to_string() == "out of order");
+    let again = keeper.get().await.unwrap_err();
+    assert!(again.retry_after().is_some(), "the back-off is told");
+    advance(seconds(1)).await;
+    assert_eq!(*keeper.get().await.unwrap(), 1);
 }

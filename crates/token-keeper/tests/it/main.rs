@@ -1,6 +1,6 @@
 //! A keeper as its users see it, on Tokio's paused clock.
 
-mod flights;
 mod keeper;
 mod model;
+mod single_flight;
 mod source;

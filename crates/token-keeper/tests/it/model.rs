@@ -10,7 +10,7 @@ use tokio::time::{Instant, advance};
 #[derive(Clone, Debug)]
 enum Step {
     Get,
-    GetAndHangUp,
+    GetAndGoAway,
     Renew,
     Reject,
     Wait(u64),
@@ -19,7 +19,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => Just(Step::Get),
-        2 => Just(Step::GetAndHangUp),
+        2 => Just(Step::GetAndGoAway),
         1 => Just(Step::Renew),
         1 => Just(Step::Reject),
         4 => (0_u64..40).prop_map(Step::Wait),
@@ -33,9 +33,9 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
             takes: Duration::from_secs(takes),
             lives: Duration::from_secs(lives),
         }),
-        2 => (0_u64..8, prop::option::of(0_u64..30)).prop_map(|(takes, wish)| Turn::Bad {
+        2 => (0_u64..8, prop::option::of(0_u64..30)).prop_map(|(takes, hint)| Turn::Bad {
             takes: Duration::from_secs(takes),
-            wish: wish.map(Duration::from_secs),
+            hint: hint.map(Duration::from_secs),
         }),
         1 => Just(Turn::Panic),
     ];
@@ -58,7 +58,7 @@ async fn play(turns: Vec<Turn>, steps: Vec<Step>) -> Result<(), TestCaseError> {
                             prop_assert_eq!(
                                 had.number,
                                 value.number,
-                                "who has a value does not wait for another"
+                                "a caller with a value does not wait for another"
                             );
                         }
                         seen = Some(value);
@@ -67,7 +67,7 @@ async fn play(turns: Vec<Turn>, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
                 prop_assert!(source.count() <= loads + 1, "one call, more than one load");
             }
-            Step::GetAndHangUp => {
+            Step::GetAndGoAway => {
                 let caller = tokio::spawn({
                     let keeper = keeper.clone();
                     async move { keeper.get().await }

@@ -9,21 +9,21 @@ use tokio::time::Instant;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Failed {
-    pub(crate) wish: Option<Duration>,
+    pub(crate) hint: Option<Duration>,
     pub(crate) aborted: bool,
 }
 
 impl LoadError for Failed {
     fn retry_after(&self) -> Option<Duration> {
-        self.wish
+        self.hint
     }
 
     fn aborted() -> Self {
-        Self { wish: None, aborted: true }
+        Self { hint: None, aborted: true }
     }
 
     fn with_retry_after(self, wait: Duration) -> Self {
-        Self { wish: Some(wait), ..self }
+        Self { hint: Some(wait), ..self }
     }
 }
 
@@ -31,7 +31,7 @@ impl LoadError for Failed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turn {
     Good { takes: Duration, lives: Duration },
-    Bad { takes: Duration, wish: Option<Duration> },
+    Bad { takes: Duration, hint: Option<Duration> },
     Panic,
 }
 
@@ -86,9 +86,9 @@ impl Load for Source {
                 let window = Window::since(start, lives * 4 / 5, lives);
                 Ok(Loaded::new(Value { number, ends_at: start + lives }, window))
             }
-            Turn::Bad { takes, wish } => {
+            Turn::Bad { takes, hint } => {
                 tokio::time::sleep(takes).await;
-                Err(Failed { wish, aborted: false })
+                Err(Failed { hint, aborted: false })
             }
             #[expect(clippy::panic, reason = "what a broken source does")]
             Turn::Panic => panic!("a load that panics"),
