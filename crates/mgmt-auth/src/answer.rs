@@ -6,18 +6,20 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use crate::{Error, Fault, TransportError, hints};
+use api_transport::TransportError;
 
-/// Who answered.
+use crate::{Error, Fault, hints};
+
+/// Which endpoint answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     TokenEndpoint,
     ManagementApi,
-    /// Keys and discovery: plain files, any failure is the tenant's.
+    /// Keys and discovery: public documents; any failure is the tenant's.
     Document,
 }
 
-/// What a limit means at the least, whatever the hint: a reset that has just passed has let nobody through.
+/// The shortest wait after a refusal for a limit: a reset that has just passed did not help this request.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// The members of an error body that matter; empty for HTML and other surprises.
@@ -37,9 +39,9 @@ impl Body {
         Self { json: true, error: text("error"), error_code: text("errorCode"), prose: prose.join(" ") }
     }
 
-    /// Auth0's word for it. The Management API's `error` is the status in words and says nothing.
-    fn code(&self, place: Place) -> Option<&str> {
-        let own = (place == Place::TokenEndpoint).then_some(self.error.as_deref()).flatten();
+    /// Auth0's error code. The Management API's `error` is only the status in words.
+    fn code(&self, endpoint: Endpoint) -> Option<&str> {
+        let own = (endpoint == Endpoint::TokenEndpoint).then_some(self.error.as_deref()).flatten();
         own.filter(|code| is_word(code)).or(self.error_code.as_deref().filter(|code| is_word(code)))
     }
 
@@ -55,27 +57,27 @@ fn is_word(code: &str) -> bool {
 }
 
 /// The error of an answer that is no success.
-pub(crate) fn decode(answer: &Response<Bytes>, place: Place) -> Error {
+pub(crate) fn decode(answer: &Response<Bytes>, endpoint: Endpoint, now: SystemTime) -> Error {
     let (status, body) = (answer.status(), Body::read(answer.body()));
-    let code = body.code(place);
-    let hint = hints::retry_after(answer.headers(), SystemTime::now());
+    let code = body.code(endpoint);
+    let hint = hints::retry_after(answer.headers(), now);
     if status == StatusCode::TOO_MANY_REQUESTS || body.is_limit(code) {
         let message =
             "the tenant's rate limit is reached; wait, cache longer, or ask Auth0 for a higher limit";
         return Error::limited(message, hint.unwrap_or(SHORT).max(SHORT)).answered(status, code);
     }
-    let error = match place {
+    let error = match endpoint {
         _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
             Error::tenant("the tenant answers with a failure of its own").after(hint)
         }
-        Place::Document => {
+        Endpoint::Document => {
             Error::tenant("the tenant does not serve this document; check the tenant's domain and base URL")
         }
         _ if status.is_redirection() => {
             Error::operator("the tenant redirects, which is not followed; name its own address as base URL")
         }
-        Place::TokenEndpoint => token_endpoint(status, &body, code),
-        Place::ManagementApi => management_api(status, &body, code),
+        Endpoint::TokenEndpoint => token_endpoint(status, &body, code),
+        Endpoint::ManagementApi => management_api(status, &body, code),
     };
     error.answered(status, code)
 }
@@ -156,12 +158,19 @@ fn edge(status: StatusCode) -> Error {
 
 /// The error of a request without an answer.
 pub(crate) fn unanswered(error: TransportError) -> Error {
-    Error::tenant(match error {
-        TransportError::Connect => "the tenant cannot be reached; check its address, DNS and the network",
-        TransportError::Timeout => "the tenant did not answer in time",
-        TransportError::TooLarge => "the tenant's answer is larger than it may be",
-        TransportError::Broken => "the connection to the tenant broke before its answer was whole",
-    })
+    let answer = match error {
+        TransportError::Connect => {
+            Error::tenant("the tenant cannot be reached; check its address, DNS and the network")
+        }
+        TransportError::Timeout => Error::tenant("the tenant did not answer in time"),
+        TransportError::TooLarge => Error::tenant("the tenant's answer is larger than it may be"),
+        TransportError::Invalid => Error::new(Fault::Request, "what was asked for does not make a URL"),
+        TransportError::Insecure => Error::operator(
+            "the tenant's base URL is plain http, which is for loopback addresses only; use https",
+        ),
+        _ => Error::tenant("the connection to the tenant broke before its answer was whole"),
+    };
+    answer.caused_by(error)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Client assertions for `private_key_jwt` (RFC 7523; facts section 1.2).
 
+mod key;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::{ExposeSecret as _, SecretString};
+use jsonwebtoken::{Algorithm, Header};
+use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::{AssertionAlgorithm, Error};
@@ -11,13 +13,13 @@ use crate::{AssertionAlgorithm, Error};
 /// `client_assertion_type`.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Auth0 takes five minutes at most; two bridge a clock that is a minute slow.
+/// Auth0 accepts five minutes at most; two allow for a clock that is a minute slow.
 const LIFETIME: Duration = Duration::from_secs(120);
 /// Auth0's limits: the whole assertion, and each of `iss`, `sub` and `jti`.
 const MAX_LENGTH: usize = 2048;
 const MAX_ID: usize = 64;
 
-/// Who asserts what to whom.
+/// The contents of an assertion.
 pub(crate) struct Subject<'a> {
     pub(crate) client_id: &'a str,
     /// `https://{domain}/`, with the slash.
@@ -38,20 +40,18 @@ struct Claims<'a> {
 
 impl Subject<'_> {
     /// A new assertion; each is good for one request.
-    pub(crate) fn sign(&self, pem: &SecretString) -> Result<SecretString, Error> {
+    pub(crate) fn sign(&self, pem: &SecretString, now: SystemTime) -> Result<SecretString, Error> {
         if self.client_id.is_empty() || self.client_id.len() > MAX_ID {
             return Err(Error::operator("the client id of a signed assertion must have 1 to 64 characters"));
         }
-        let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
-            Error::operator("the private key is not an RSA key in PEM form (PKCS#1 or PKCS#8, not encrypted)")
-        })?;
+        let key = key::parse(pem)?;
         let mut header = Header::new(match self.algorithm {
             AssertionAlgorithm::RS256 => Algorithm::RS256,
             AssertionAlgorithm::RS384 => Algorithm::RS384,
             AssertionAlgorithm::PS256 => Algorithm::PS256,
         });
         header.kid = self.key_id.map(str::to_owned);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let claims = Claims {
             iss: self.client_id,
             sub: self.client_id,
@@ -60,8 +60,9 @@ impl Subject<'_> {
             exp: (now + LIFETIME).as_secs(),
             jti: random_id()?,
         };
-        let signed = jsonwebtoken::encode(&header, &claims, &key).map_err(|_| {
-            Error::operator("the private key cannot sign; it needs an RSA key of at least 2048 bits")
+        let signed = jsonwebtoken::encode(&header, &claims, &key).map_err(|error| {
+            Error::operator("the private key cannot sign; it must be an RSA key of at least 2048 bits")
+                .caused_by(error)
         })?;
         if signed.len() > MAX_LENGTH {
             return Err(Error::operator(
@@ -75,6 +76,7 @@ impl Subject<'_> {
 /// 128 random bits as text.
 fn random_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::operator("the system's random numbers cannot be read"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::operator("the system's random numbers cannot be read").caused_by(error))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }

@@ -5,8 +5,6 @@
 //! how many may follow. A tenant that names no limits has none.
 
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::{
     fmt,

@@ -1,22 +1,25 @@
-//! Setting a tenant up.
+//! The settings of a tenant.
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use url::{Host, Url};
+use api_transport::{HttpsOnly, is_loopback};
+use token_keeper::Clock;
+use url::Url;
 
 use crate::{
     ClientCredentials, Error, KeyPolicy, SecretReader, SharedTokenStore, Tenant, Transport,
+    management::NEEDED_SCOPES,
     oauth::{Endpoints, trimmed},
     tenant::Parts,
-    transport::Http,
 };
 
-/// Sets a [`Tenant`] up; see [`Tenant::builder`].
+/// The settings of a [`Tenant`]; see [`Tenant::builder`].
 pub struct TenantBuilder {
     domain: String,
     base_url: Option<Url>,
     audience: Option<String>,
     credentials: Option<ClientCredentials>,
+    required_scopes: Vec<String>,
     connect_timeout: Duration,
     request_timeout: Duration,
     caller_wait: Duration,
@@ -24,6 +27,8 @@ pub struct TenantBuilder {
     keys: KeyPolicy,
     token_store: Option<Arc<dyn SharedTokenStore>>,
     transport: Option<Arc<dyn Transport>>,
+    secrets: SecretReader,
+    clock: Clock,
 }
 
 impl TenantBuilder {
@@ -34,6 +39,7 @@ impl TenantBuilder {
             base_url: None,
             audience: None,
             credentials: None,
+            required_scopes: NEEDED_SCOPES.map(str::to_owned).to_vec(),
             connect_timeout: seconds(2),
             request_timeout: seconds(10),
             caller_wait: seconds(10),
@@ -41,11 +47,13 @@ impl TenantBuilder {
             keys: KeyPolicy::default(),
             token_store: None,
             transport: None,
+            secrets: SecretReader::new(),
+            clock: Clock::default(),
         }
     }
 
-    /// Where the tenant is reached; `https://{domain}` by default. A custom domain goes here. Plain `http` is taken
-    /// for loopback addresses only.
+    /// The tenant's address; `https://{domain}` by default. A custom domain goes here. Plain `http` is for loopback
+    /// addresses only.
     #[must_use]
     pub fn base_url(mut self, base_url: Url) -> Self {
         self.base_url = Some(base_url);
@@ -59,10 +67,19 @@ impl TenantBuilder {
         self
     }
 
-    /// The client that asks for management tokens. Required.
+    /// The client of the management tokens. Required.
     #[must_use]
     pub fn credentials(mut self, credentials: ClientCredentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// The scopes that the management token should have; [`NEEDED_SCOPES`] by default. Missing ones and others are
+    /// reported once. While the token lacks one, another token is requested once a minute, so that a changed grant is
+    /// noticed. With an empty list nothing is missing, and every granted scope is in excess.
+    #[must_use]
+    pub fn required_scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.required_scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
@@ -102,14 +119,30 @@ impl TenantBuilder {
         self
     }
 
-    /// Sends requests some other way than over HTTP connections; for tests and simulations.
+    /// Reads the client's secret or key; by default a reader of its own. A program with several tenants and other
+    /// secrets shares one.
+    #[must_use]
+    pub fn secrets(mut self, secrets: SecretReader) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The wall clock; the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sends requests over this transport: your own HTTP client, or answers made up in a test. The connect timeout is
+    /// then the transport's.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// The tenant. Nothing is asked and nothing is spawned yet.
+    /// Builds the tenant. Nothing is sent and nothing is spawned yet.
     ///
     /// # Errors
     /// The domain is no host name, the base URL is not acceptable, credentials are missing, or TLS cannot be set up.
@@ -130,20 +163,22 @@ impl TenantBuilder {
         }
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Http::new(self.connect_timeout, base_url.scheme() == "http")?),
+            None => default_transport(self.connect_timeout, &base_url)?,
         };
         let endpoints = Endpoints {
-            transport,
-            secrets: SecretReader::new(),
+            transport: HttpsOnly::new(transport),
+            secrets: self.secrets,
             base: trimmed(&base_url),
             assertion_audience: format!("https://{domain}/"),
             request_timeout: self.request_timeout,
+            clock: self.clock,
         };
         Ok(Tenant::from_parts(Parts {
             audience: self.audience.unwrap_or_else(|| format!("https://{domain}/api/v2/")),
             domain,
             base_url,
             credentials,
+            required_scopes: self.required_scopes,
             endpoints: Arc::new(endpoints),
             keys: self.keys,
             token_store: self.token_store,
@@ -152,13 +187,32 @@ impl TenantBuilder {
     }
 }
 
+#[cfg(feature = "reqwest")]
+fn default_transport(connect_timeout: Duration, base_url: &Url) -> Result<Arc<dyn Transport>, Error> {
+    const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+    let transport = if base_url.scheme() == "http" {
+        api_transport::ReqwestTransport::plain(USER_AGENT, connect_timeout)
+    } else {
+        api_transport::ReqwestTransport::new(USER_AGENT, connect_timeout)
+    };
+    match transport {
+        Ok(transport) => Ok(Arc::new(transport)),
+        Err(error) => Err(Error::operator(error.to_string()).caused_by(error)),
+    }
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_transport(_: Duration, _: &Url) -> Result<Arc<dyn Transport>, Error> {
+    Err(Error::operator("without the feature `reqwest` the tenant needs a transport; set `transport`"))
+}
+
 fn bad_domain() -> Error {
     Error::operator(
         "the tenant's domain must be a host name such as acme.eu.auth0.com, without scheme and path",
     )
 }
 
-/// The domain in lower case, if it is one and nothing else.
+/// The domain in lower case; an error if it is more than a host name.
 fn checked_domain(domain: &str) -> Result<String, Error> {
     let url = Url::parse(&format!("https://{domain}/")).map_err(|_| bad_domain())?;
     let domain = domain.to_ascii_lowercase();
@@ -172,12 +226,7 @@ fn checked_domain(domain: &str) -> Result<String, Error> {
 }
 
 fn check_base(base: &Url) -> Result<(), Error> {
-    let loopback = match base.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    };
+    let loopback = base.host_str().is_some_and(is_loopback);
     match base.scheme() {
         "https" => {}
         "http" if loopback => {}
@@ -217,7 +266,10 @@ mod tests {
         match base {
             Some(base) => builder.base_url(base.parse().unwrap()).build(),
             // Without the system's certificates, which a test machine may lack.
-            None => builder.transport(Arc::new(Http::new(Duration::from_secs(1), true).unwrap())).build(),
+            None => {
+                let transport = api_transport::ReqwestTransport::plain("test", Duration::from_secs(1));
+                builder.transport(Arc::new(transport.unwrap())).build()
+            }
         }
     }
 

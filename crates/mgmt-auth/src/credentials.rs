@@ -1,18 +1,18 @@
-//! Who asks the token endpoint, and how it proves that.
+//! The client of token requests, and how it authenticates.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 use crate::{
-    Error, SecretReader, SecretSource, assertion,
+    Error, SecretReader, SecretSource, assertion, hidden_characters,
     oauth::{Form, UNRESERVED},
 };
 
-/// An OAuth client and its proof.
+/// An OAuth client and its authentication.
 #[derive(Clone)]
 pub struct ClientCredentials {
     /// The client's id.
@@ -51,6 +51,13 @@ pub enum AssertionAlgorithm {
     PS256,
 }
 
+/// What a form needs beside its members.
+pub(crate) struct Proof {
+    pub(crate) authorization: Option<HeaderValue>,
+    /// What to add to the error if the tenant refuses the client.
+    pub(crate) note: Option<String>,
+}
+
 impl ClientCredentials {
     /// A client that sends its secret in the form body.
     #[must_use]
@@ -59,23 +66,56 @@ impl ClientCredentials {
         Self { client_id: client_id.into(), auth }
     }
 
-    /// Adds the proof to a form; gives the `Authorization` header, where the method has one.
+    /// Whether the secret can be read, and whether a private key can sign; nothing is sent. For a check of a
+    /// configuration.
+    ///
+    /// # Errors
+    /// The secret cannot be read, or the key is of a kind that cannot be used; the message says which.
+    pub async fn check(&self, secrets: &SecretReader) -> Result<(), Error> {
+        let (mut form, now) = (Form::default(), SystemTime::now());
+        self.authenticate(&mut form, secrets, "https://example.com/", now).await.map(drop)
+    }
+
+    /// What of id and secret cannot be seen and may be why the tenant refuses the client; `None` when all can be seen.
+    pub async fn hidden_characters(&self, secrets: &SecretReader) -> Option<String> {
+        let secret = match &self.auth {
+            ClientAuth::SecretPost(secret) | ClientAuth::SecretBasic(secret) => {
+                secrets.read(secret).await.ok()
+            }
+            ClientAuth::PrivateKeyJwt { .. } => None,
+        };
+        self.note(secret.as_ref())
+    }
+
+    fn note(&self, secret: Option<&SecretString>) -> Option<String> {
+        let in_id =
+            hidden_characters(&self.client_id).map(|hidden| format!("the client id contains {hidden}"));
+        let in_secret = || {
+            let hidden = hidden_characters(secret?.expose_secret())?;
+            Some(format!("the client secret contains {hidden}"))
+        };
+        in_id.or_else(in_secret)
+    }
+
+    /// Adds the proof to a form.
     pub(crate) async fn authenticate(
         &self,
         form: &mut Form,
         secrets: &SecretReader,
         assertion_audience: &str,
-    ) -> Result<Option<HeaderValue>, Error> {
+        now: SystemTime,
+    ) -> Result<Proof, Error> {
         match &self.auth {
             ClientAuth::SecretPost(secret) => {
                 let secret = secrets.read(secret).await?;
                 form.add("client_id", &self.client_id);
                 form.add("client_secret", secret.expose_secret());
-                Ok(None)
+                Ok(Proof { authorization: None, note: self.note(Some(&secret)) })
             }
             ClientAuth::SecretBasic(secret) => {
                 let secret = secrets.read(secret).await?;
-                basic(&self.client_id, secret.expose_secret()).map(Some)
+                let authorization = Some(basic(&self.client_id, secret.expose_secret())?);
+                Ok(Proof { authorization, note: self.note(Some(&secret)) })
             }
             ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
                 let key = secrets.read(key).await?;
@@ -85,11 +125,11 @@ impl ClientCredentials {
                     key_id: key_id.as_deref(),
                     algorithm: *algorithm,
                 };
-                let signed = subject.sign(&key)?;
+                let signed = subject.sign(&key, now)?;
                 form.add("client_id", &self.client_id);
                 form.add("client_assertion_type", assertion::TYPE);
                 form.add("client_assertion", signed.expose_secret());
-                Ok(None)
+                Ok(Proof { authorization: None, note: self.note(None) })
             }
         }
     }
@@ -100,9 +140,8 @@ fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, Error> {
     let encode = |text: &str| Zeroizing::new(utf8_percent_encode(text, UNRESERVED).to_string());
     let pair = Zeroizing::new(format!("{}:{}", *encode(client_id), *encode(secret)));
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-    let mut value = HeaderValue::from_str(&value).map_err(|_| {
-        Error::operator(format!("the client secret does not fit into {}", header::AUTHORIZATION))
-    })?;
+    let mut value = HeaderValue::from_str(&value)
+        .map_err(|_| Error::operator("the client secret cannot be sent in an Authorization header"))?;
     value.set_sensitive(true);
     Ok(value)
 }

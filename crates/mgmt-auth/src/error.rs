@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
+use api_transport::TransportError;
 use http::StatusCode;
 use token_keeper::LoadError;
 
@@ -9,15 +10,15 @@ use token_keeper::LoadError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The tenant is down, unreachable, or answers what it must not answer. Waiting helps.
+    /// The tenant is down, unreachable, or gives an answer that cannot be right. Waiting helps.
     Tenant,
     /// The tenant's rate limit, or our own budget of it. Waiting helps.
     RateLimited,
     /// The set-up: client, secret, grant, scopes, address. Only the operator can help.
     Operator,
-    /// The asked-for thing does not exist.
+    /// What was asked for does not exist.
     NotFound,
-    /// What was asked with: a malformed user id, a subject token that is over, an account that is not connected.
+    /// The request: a malformed user id, an expired subject token, an account that is not connected.
     Request,
 }
 
@@ -37,8 +38,8 @@ impl Fault {
 
 /// Why the tenant could not be asked, or what it refused. Opaque and cheap to clone.
 ///
-/// Its text is our own and names the remedy. It holds no secret, no user and nothing of the tenant's prose; of the
-/// answer only the status and Auth0's error word ([`Error::code`]) remain.
+/// Its text names the remedy. It contains no secret, no user and no text of the tenant's answer; of the answer only the
+/// status and Auth0's error code ([`Error::code`]) remain. [`source`](std::error::Error::source) is the cause, if any.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -49,12 +50,13 @@ struct Inner {
     code: Option<Box<str>>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
+    cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub(crate) fn new(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self(Arc::new(Inner { fault, message, code: None, status: None, retry_after: None }))
+        Self(Arc::new(Inner { fault, message, code: None, status: None, retry_after: None, cause: None }))
     }
 
     pub(crate) fn tenant(message: impl Into<Cow<'static, str>>) -> Self {
@@ -77,6 +79,18 @@ impl Error {
     pub(crate) fn answered(mut self, status: StatusCode, code: Option<&str>) -> Self {
         let inner = Arc::make_mut(&mut self.0);
         (inner.status, inner.code) = (Some(status), code.map(Into::into));
+        self
+    }
+
+    /// Adds to the message what may help.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.message = format!("{}; {note}", inner.message).into();
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.0).cause = Some(Arc::new(cause));
         self
     }
 
@@ -110,13 +124,20 @@ impl Error {
         self.0.status == Some(StatusCode::UNAUTHORIZED)
     }
 
+    /// Whether the answer was larger than it may be. The same request gets the same answer for a while.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        let cause = self.0.cause.as_ref().and_then(|cause| cause.downcast_ref::<TransportError>());
+        cause == Some(&TransportError::TooLarge)
+    }
+
     /// When to come back, where that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Auth0's error word: `error` of the token endpoint (`access_denied`), `errorCode` of the Management API
+    /// Auth0's error code: `error` of the token endpoint (`access_denied`), `errorCode` of the Management API
     /// (`insufficient_scope`).
     #[must_use]
     pub fn code(&self) -> Option<&str> {
@@ -149,11 +170,16 @@ impl fmt::Debug for Error {
             .field("status", &self.0.status)
             .field("code", &self.0.code)
             .field("retry_after", &self.0.retry_after)
+            .field("cause", &self.0.cause)
             .finish()
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+    }
+}
 
 impl LoadError for Error {
     fn retry_after(&self) -> Option<Duration> {
@@ -161,7 +187,7 @@ impl LoadError for Error {
     }
 
     fn aborted() -> Self {
-        Self::tenant("asking the tenant ended without an answer; it is tried again")
+        Self::tenant("the request to the tenant ended without an answer; it is repeated")
     }
 
     fn with_retry_after(self, wait: Duration) -> Self {

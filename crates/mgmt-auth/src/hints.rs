@@ -1,8 +1,10 @@
-//! What response headers say about when to come back.
+//! What response headers say about the next request.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
+
+use crate::TokenQuota;
 
 /// No hint is believed beyond this.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -31,7 +33,7 @@ impl RateHeaders {
     }
 }
 
-/// How long to stay away: `Retry-After` in seconds or as a date, else the rate limit's reset.
+/// How long to wait: `Retry-After` in seconds or as a date, else the reset of the rate limit or of the token quota.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let said = text(headers, header::RETRY_AFTER.as_str());
     let said = said.and_then(|text| match text.parse() {
@@ -41,10 +43,33 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
             Some(at.duration_since(their_now(headers, now)).unwrap_or_default())
         }
     });
-    said.or_else(|| reset_in(headers, now)).map(|wait| wait.min(LONGEST))
+    let quota = || token_quota(headers).filter(|quota| quota.remaining == 0).map(|quota| quota.reset_in);
+    said.or_else(|| reset_in(headers, now)).or_else(quota).map(|wait| wait.min(LONGEST))
 }
 
-/// The server's clock, if it says so.
+/// The client's quota of token requests by its tightest bucket: the one whose requests have to last longest.
+///
+/// `b=per_hour;q=20;r=3;t=611,b=per_day;q=100;r=73;t=36611`
+pub(crate) fn token_quota(headers: &HeaderMap) -> Option<TokenQuota> {
+    let buckets = headers.get_all("auth0-client-quota-limit").iter();
+    let buckets = buckets.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let pace = |quota: &TokenQuota| match quota.remaining {
+        0 => (true, quota.reset_in),
+        remaining => (false, quota.reset_in / remaining),
+    };
+    buckets.filter_map(bucket).max_by_key(pace)
+}
+
+fn bucket(text: &str) -> Option<TokenQuota> {
+    let member = |name: &str| {
+        let mut members = text.split(';').filter_map(|member| member.trim().split_once('='));
+        members.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<u32>().ok())
+    };
+    let reset_in = Duration::from_secs(u64::from(member("t")?));
+    Some(TokenQuota { limit: member("q")?, remaining: member("r")?, reset_in })
+}
+
+/// The server's clock, if it states it.
 pub(crate) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(text(headers, header::DATE.as_str())?).ok()
 }
@@ -105,6 +130,23 @@ mod tests {
         assert_eq!(wait(&with_date(NOW + 1), NOW), 5, "ours is as good and finer");
         assert_eq!(wait(&with_date(NOW), NOW - 600), 5, "ours is ten minutes slow");
         assert_eq!(wait(&headers(&[("x-ratelimit-reset", "7".into())]), NOW), 7, "seconds");
+    }
+
+    #[test]
+    fn the_tightest_bucket_of_a_token_quota_counts() {
+        let quota = |value: &str| {
+            let headers = headers(&[("auth0-client-quota-limit", value.into())]);
+            token_quota(&headers).map(|quota| (quota.limit, quota.remaining, quota.reset_in.as_secs()))
+        };
+        let facts = "b=per_hour;q=20;r=0;t=611,b=per_day;q=100;r=73;t=36611";
+        assert_eq!(quota(facts), Some((20, 0, 611)));
+        assert_eq!(quota("b=per_hour;q=20;r=19;t=611,b=per_day;q=100;r=3;t=36611"), Some((100, 3, 36611)));
+        assert_eq!(quota("b=per_hour;q=20;r=0;t=611, b=per_day;q=100;r=0;t=36611"), Some((100, 0, 36611)));
+        for nonsense in ["", "b=per_hour", "q=1;r=x;t=1", "q=1;r=-1;t=1"] {
+            assert_eq!(quota(nonsense), None, "{nonsense}");
+        }
+        let refused = headers(&[("auth0-client-quota-limit", facts.into())]);
+        assert_eq!(retry_after(&refused, at(NOW)), Some(Duration::from_secs(611)));
     }
 
     #[test]

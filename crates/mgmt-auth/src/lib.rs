@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod api;
 mod assertion;
 mod budget;
 mod builder;
@@ -11,12 +12,14 @@ mod hints;
 mod keys;
 mod management;
 mod oauth;
+mod pages;
 mod secret;
 mod shared;
 mod tenant;
 mod token;
-mod transport;
 
+pub use api::Fetched;
+pub use api_transport::{BoxFuture, Limits, Transport, TransportError};
 pub use budget::{Allowance, Priority};
 pub use builder::TenantBuilder;
 pub use credentials::{AssertionAlgorithm, ClientAuth, ClientCredentials};
@@ -24,9 +27,9 @@ pub use discovery::Discovery;
 pub use error::{Error, Fault};
 pub use keys::{KeyPolicy, SigningKey, SigningKeys};
 pub use management::{ManagementToken, NEEDED_SCOPES};
-pub use secret::{SecretReader, SecretSource};
+pub use pages::{Pages, Paging};
+pub use secret::{SecretReader, SecretSource, hidden_characters};
 pub use shared::{SharedToken, SharedTokenStore, StoreUnavailable, TokenName};
 pub use tenant::Tenant;
-pub use token::TokenResponse;
-pub use token_keeper::{Age, BearerToken, Status};
-pub use transport::{BoxFuture, Limits, Transport, TransportError};
+pub use token::{TokenQuota, TokenResponse};
+pub use token_keeper::{Age, BearerToken, Clock, Status};

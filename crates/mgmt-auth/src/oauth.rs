@@ -1,16 +1,19 @@
 //! The tenant's endpoints: addresses, limits, and the token request.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
+use api_transport::{HttpsOnly, Limits, Transport as _};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use secrecy::zeroize::Zeroizing;
+use token_keeper::Clock;
 use url::{Url, form_urlencoded};
 
 use crate::{
-    ClientCredentials, Error, Limits, SecretReader, TokenResponse, Transport,
-    answer::{self, Place},
+    ClientCredentials, Error, SecretReader, TokenResponse,
+    answer::{self, Endpoint},
+    hints,
 };
 
 /// What is left as it is when everything else is percent-encoded (RFC 3986 section 2.3).
@@ -23,13 +26,22 @@ const MAX_RECORD: usize = 1024 * 1024;
 
 /// How the tenant is reached; shared by all that ask it.
 pub(crate) struct Endpoints {
-    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) transport: HttpsOnly,
     pub(crate) secrets: SecretReader,
     /// Without a slash at its end.
     pub(crate) base: String,
     /// `https://{domain}/`.
     pub(crate) assertion_audience: String,
     pub(crate) request_timeout: Duration,
+    pub(crate) clock: Clock,
+}
+
+/// A request to the Management API.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// Encoded, with the query.
+    pub(crate) path: String,
+    pub(crate) body: Option<Bytes>,
 }
 
 /// A form body under construction; wiped when dropped.
@@ -62,19 +74,24 @@ impl Endpoints {
         for (name, value) in form {
             body.add(name, value);
         }
-        let authorization =
-            credentials.authenticate(&mut body, &self.secrets, &self.assertion_audience).await?;
+        let proof = credentials
+            .authenticate(&mut body, &self.secrets, &self.assertion_audience, self.clock.now())
+            .await?;
         let mut request = self.request(Method::POST, "/oauth/token", body.bytes())?;
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers_mut().insert(header::CONTENT_TYPE, form_type);
-        if let Some(authorization) = authorization {
+        if let Some(authorization) = proof.authorization {
             request.headers_mut().insert(header::AUTHORIZATION, authorization);
         }
         let answer = self.send(request, self.request_timeout, MAX_DOCUMENT).await?;
         if !answer.status().is_success() {
-            return Err(answer::decode(&answer, Place::TokenEndpoint));
+            let error = answer::decode(&answer, Endpoint::TokenEndpoint, self.clock.now());
+            return Err(match proof.note.filter(|_| error.is_unauthorized()) {
+                Some(note) => error.with_note(&note),
+                None => error,
+            });
         }
-        TokenResponse::parse(answer.body())
+        TokenResponse::parse(answer.body(), hints::token_quota(answer.headers()))
     }
 
     /// A document of the tenant that everybody may read.
@@ -82,19 +99,24 @@ impl Endpoints {
         let request = self.request(Method::GET, path, Bytes::new())?;
         let answer = self.send(request, timeout, MAX_DOCUMENT).await?;
         if answer.status() != http::StatusCode::OK {
-            return Err(answer::decode(&answer, Place::Document));
+            return Err(answer::decode(&answer, Endpoint::Document, self.clock.now()));
         }
         Ok(answer)
     }
 
-    /// An authenticated read; any status.
-    pub(crate) async fn read(
+    /// A request to the Management API; any status.
+    pub(crate) async fn management(
         &self,
-        path: &str,
+        call: &Call,
         authorization: &HeaderValue,
     ) -> Result<Response<Bytes>, Error> {
-        let mut request = self.request(Method::GET, path, Bytes::new())?;
+        let body = call.body.clone().unwrap_or_default();
+        let mut request = self.request(call.method.clone(), &call.path, body)?;
         request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        if call.body.is_some() {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
         self.send(request, self.request_timeout, MAX_RECORD).await
     }
 
@@ -113,7 +135,7 @@ impl Endpoints {
         timeout: Duration,
         max_body: usize,
     ) -> Result<Response<Bytes>, Error> {
-        let sent = self.transport.send(request, Limits { timeout, max_body }).await;
+        let sent = self.transport.send(request, Limits::new(timeout, max_body)).await;
         sent.map_err(answer::unanswered)
     }
 }

@@ -1,68 +1,85 @@
-//! Secrets by value or by file; files are read at each use, so that rotation needs no restart.
+//! Secrets by value or by file. Files are read at each use, so that rotation needs no restart.
+
+mod file;
+mod hidden;
 
 use std::{
     collections::HashMap,
     fmt,
-    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Error;
+use file::{Contents, Identity, Read, Unreadable};
+pub use hidden::hidden_characters;
 
-/// A secret file larger than this is none.
-const MAX_FILE: u64 = 64 * 1024;
+/// The longest a file may take; a network file system can hang.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a secret comes from.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
     /// The secret itself.
     Inline(SecretString),
-    /// A file that holds it, read at each use. Line breaks at its end do not count.
+    /// A file that contains it, read at each use. Line breaks at its end do not count.
     File(PathBuf),
 }
 
-/// Reads secrets. A file that can no longer be read, or is empty, is bridged with its last good value.
+/// Reads secrets: client secrets, private keys, encryption keys, admin tokens. Clones share what is known of the files,
+/// so one reader serves a whole process.
+///
+/// A file is read without blocking the runtime, up to 64 KiB, into memory that is wiped. Its content is cached by the
+/// file's identity (device, inode, size, times of change); a file that changed within the last two seconds is always
+/// read. If a file becomes unreadable or empty, its last good value is used, with one warning and a count.
+#[derive(Clone, Default)]
+pub struct SecretReader(Arc<Inner>);
+
 #[derive(Default)]
-pub struct SecretReader {
-    files: Mutex<HashMap<PathBuf, Remembered>>,
+struct Inner {
+    files: Mutex<HashMap<PathBuf, KnownFile>>,
     failures: AtomicU64,
 }
 
 #[derive(Default)]
-struct Remembered {
+struct KnownFile {
     last_good: Option<SecretString>,
+    /// Of the file that `last_good` was read from.
+    identity: Option<Identity>,
     failing: bool,
     warned_of_mode: bool,
+    warned_of_hidden: bool,
 }
 
 impl SecretReader {
-    /// A reader that remembers nothing yet.
+    /// A reader that knows no file yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The secret as it is now, or a file's last good value. A failing file is one warning, not one a use.
+    /// The secret as it is now, or a file's last good value. A failing file is one warning, not one for each use.
     ///
     /// # Errors
-    /// The secret is empty, or its file never could be read.
+    /// The secret is empty or begins with a byte order mark, or its file never could be read.
     pub async fn read(&self, source: &SecretSource) -> Result<SecretString, Error> {
-        use secrecy::ExposeSecret as _;
         match source {
-            SecretSource::Inline(secret) if secret.expose_secret().is_empty() => {
-                Err(Error::operator("a client secret is empty; set it, or name a file that holds it"))
-            }
-            SecretSource::Inline(secret) => Ok(secret.clone()),
+            SecretSource::Inline(secret) => inline(secret),
             SecretSource::File(path) => {
-                let owned = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_file(&owned)).await;
-                let read = read.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+                let (owned, known) = (path.clone(), self.lock().get(path).and_then(|file| file.identity));
+                // The times of files are the system's.
+                let reading =
+                    tokio::task::spawn_blocking(move || file::read(&owned, known, SystemTime::now()));
+                let read = match tokio::time::timeout(PATIENCE, reading).await {
+                    Ok(Ok(read)) => read,
+                    Ok(Err(_)) | Err(_) => Err(Unreadable::TimedOut),
+                };
                 self.settle(path, read)
             }
         }
@@ -71,82 +88,78 @@ impl SecretReader {
     /// How often a file could not be read or was empty.
     #[must_use]
     pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
+        self.0.failures.load(Ordering::Relaxed)
     }
 
-    fn settle(&self, path: &Path, read: io::Result<Contents>) -> Result<SecretString, Error> {
+    fn settle(&self, path: &Path, read: Result<Read, Unreadable>) -> Result<SecretString, Error> {
         let mut files = self.lock();
-        let remembered = files.entry(path.to_owned()).or_default();
-        match read {
-            Ok(contents) => {
-                if contents.world_readable && !remembered.warned_of_mode {
-                    remembered.warned_of_mode = true;
-                    tracing::warn!(
-                        event = "secret_file_world_readable",
-                        path = %path.display(),
-                        "everybody on this machine can read this secret; chmod o-r"
-                    );
-                }
-                remembered.failing = false;
-                remembered.last_good = Some(contents.secret.clone());
-                Ok(contents.secret)
+        let known = files.entry(path.to_owned()).or_default();
+        let failure = match (read, &known.last_good) {
+            (Ok(Read::Changed(contents)), _) => return Ok(known.learn(path, contents)),
+            (Ok(Read::Unchanged), Some(secret)) => {
+                known.failing = false;
+                return Ok(secret.clone());
             }
-            Err(error) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                if !std::mem::replace(&mut remembered.failing, true) {
-                    tracing::warn!(
-                        event = "secret_file_unreadable",
-                        path = %path.display(),
-                        reason = %error.kind(),
-                        bridged = remembered.last_good.is_some(),
-                        "a secret file is unreadable or empty; the last good value serves if there is one"
-                    );
-                }
-                remembered.last_good.clone().ok_or_else(|| {
-                    Error::operator(format!(
-                        "the secret file {} is unreadable or empty ({}); it must hold the secret and nothing else",
-                        path.display(),
-                        error.kind()
-                    ))
-                })
-            }
+            // There is an identity only beside a value.
+            (Ok(Read::Unchanged), None) => Unreadable::TimedOut,
+            (Err(failure), _) => failure,
+        };
+        self.0.failures.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut known.failing, true) {
+            tracing::warn!(
+                event = "secret_file_unreadable",
+                path = %path.display(),
+                reason = %failure,
+                last_good_value = known.last_good.is_some(),
+                "a secret file cannot be used; its last good value is used if there is one"
+            );
         }
+        known.last_good.clone().ok_or_else(|| {
+            let message = format!("the secret file {} cannot be used: {failure}", path.display());
+            Error::operator(message).caused_by(failure)
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Remembered>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownFile>> {
+        self.0.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Contents {
-    secret: SecretString,
-    world_readable: bool,
-}
-
-fn read_file(path: &Path) -> io::Result<Contents> {
-    let file = std::fs::File::open(path)?;
-    let metadata = file.metadata()?;
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
+impl KnownFile {
+    fn learn(&mut self, path: &Path, contents: Contents) -> SecretString {
+        if contents.world_readable && !std::mem::replace(&mut self.warned_of_mode, true) {
+            tracing::warn!(
+                event = "secret_file_world_readable",
+                path = %path.display(),
+                "every user of this machine can read this secret; chmod o-r"
+            );
+        }
+        if let Some(hidden) = hidden_characters(contents.secret.expose_secret())
+            && !std::mem::replace(&mut self.warned_of_hidden, true)
+        {
+            tracing::warn!(
+                event = "secret_hidden_characters",
+                path = %path.display(),
+                hidden,
+                "a secret contains characters that cannot be seen; if it is refused, write the file again"
+            );
+        }
+        self.failing = false;
+        self.identity = contents.identity;
+        self.last_good = Some(contents.secret.clone());
+        contents.secret
     }
-    let trimmed = text.trim_end_matches(['\r', '\n']);
-    if trimmed.is_empty() {
-        return Err(io::ErrorKind::InvalidData.into());
+}
+
+fn inline(secret: &SecretString) -> Result<SecretString, Error> {
+    let text = secret.expose_secret();
+    if text.is_empty() {
+        return Err(Error::operator("a secret is empty; set it, or name a file that contains it"));
     }
-    Ok(Contents { secret: SecretString::from(trimmed), world_readable: world_readable(&metadata) })
-}
-
-#[cfg(unix)]
-fn world_readable(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o004 != 0
-}
-
-#[cfg(not(unix))]
-fn world_readable(_: &std::fs::Metadata) -> bool {
-    false
+    if text.starts_with('\u{feff}') {
+        return Err(Error::operator("a secret begins with a byte order mark (BOM); write it without"));
+    }
+    Ok(secret.clone())
 }
 
 impl fmt::Debug for SecretReader {
@@ -159,43 +172,4 @@ impl fmt::Debug for SecretReader {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn tm_s06_a_secret_file_is_read_at_each_use_and_bridged_by_its_last_good_value() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        let (reader, source) = (SecretReader::new(), SecretSource::File(path.clone()));
-        let read = async || reader.read(&source).await.map(|secret| secret.expose_secret().to_owned());
-
-        let error = read().await.unwrap_err();
-        assert_eq!(error.fault(), crate::Fault::Operator);
-        assert!(error.to_string().contains("secret"), "{error}");
-        std::fs::write(&path, "first\r\n\n").unwrap();
-        assert_eq!(read().await.unwrap(), "first");
-        std::fs::write(&path, "second").unwrap();
-        assert_eq!(read().await.unwrap(), "second", "rotation needs no restart");
-        for broken in ["", "\n"] {
-            std::fs::write(&path, broken).unwrap();
-            assert_eq!(read().await.unwrap(), "second");
-        }
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(read().await.unwrap(), "second");
-        assert_eq!(reader.failures(), 4);
-        std::fs::write(&path, "third").unwrap();
-        assert_eq!(read().await.unwrap(), "third");
-    }
-
-    #[tokio::test]
-    async fn spaces_inside_and_around_belong_to_the_secret() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        std::fs::write(&path, " a b \n").unwrap();
-        let secret = SecretReader::new().read(&SecretSource::File(path)).await.unwrap();
-        assert_eq!(secret.expose_secret(), " a b ");
-        assert!(SecretReader::new().read(&SecretSource::Inline("".into())).await.is_err());
-    }
-}
+mod tests;

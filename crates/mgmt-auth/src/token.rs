@@ -15,12 +15,25 @@ pub struct TokenResponse {
     expires_in: Option<Duration>,
     token_type: Option<String>,
     issued_token_type: Option<String>,
+    quota: Option<TokenQuota>,
+}
+
+/// What is left of a client's quota of token requests (`Auth0-Client-Quota-Limit`), by its tightest bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenQuota {
+    /// Token requests in one period of the bucket.
+    pub limit: u32,
+    /// Token requests left until the reset.
+    pub remaining: u32,
+    /// When the bucket is full again.
+    pub reset_in: Duration,
 }
 
 impl TokenResponse {
-    /// Members of other types than expected count as absent; only the access token has to be there.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Error> {
-        let malformed = || Error::tenant("the token endpoint's answer is no token answer");
+    /// Members of unexpected types count as absent; only the access token is required.
+    pub(crate) fn parse(body: &[u8], quota: Option<TokenQuota>) -> Result<Self, Error> {
+        let malformed = || Error::tenant("the token endpoint's answer has no access token");
         let Ok(Value::Object(mut members)) = serde_json::from_slice(body) else { return Err(malformed()) };
         let mut text = |name: &str| match members.remove(name) {
             Some(Value::String(text)) if !text.is_empty() => Some(text),
@@ -31,7 +44,7 @@ impl TokenResponse {
         let (scope, token_type, issued_token_type) =
             (text("scope"), text("token_type"), text("issued_token_type"));
         let expires_in = members.get("expires_in").and_then(seconds);
-        Ok(Self { access_token, refresh_token, scope, expires_in, token_type, issued_token_type })
+        Ok(Self { access_token, refresh_token, scope, expires_in, token_type, issued_token_type, quota })
     }
 
     /// The access token.
@@ -46,13 +59,19 @@ impl TokenResponse {
         self.refresh_token.as_ref()
     }
 
-    /// The granted scopes, separated by spaces, if said.
+    /// The quota of token requests of the client, where the tenant has one.
+    #[must_use]
+    pub fn quota(&self) -> Option<TokenQuota> {
+        self.quota
+    }
+
+    /// The granted scopes, separated by spaces, if stated.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// The lifetime from the answer on, if said: a number or a text of seconds.
+    /// The lifetime from the answer on, if stated: seconds, as a number or as text.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
@@ -71,7 +90,7 @@ impl TokenResponse {
     }
 }
 
-/// Positive whole seconds; a fraction is cut.
+/// Positive whole seconds; a fraction is dropped.
 pub(crate) fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
@@ -100,7 +119,7 @@ mod tests {
     fn a_lifetime_is_a_number_or_text_of_seconds() {
         let life = |json: &str| {
             let body = format!(r#"{{"access_token":"t","expires_in":{json}}}"#);
-            TokenResponse::parse(body.as_bytes()).unwrap().expires_in().map(|life| life.as_secs())
+            TokenResponse::parse(body.as_bytes(), None).unwrap().expires_in().map(|life| life.as_secs())
         };
         assert_eq!(
             (life("60"), life("\"60\""), life("60.9"), life("2592000")),
@@ -115,7 +134,7 @@ mod tests {
     fn an_answer_without_token_is_the_tenants_fault() {
         for body in ["", "null", "[]", "{}", r#"{"access_token":7}"#, r#"{"access_token":""}"#, "<html>"] {
             assert_eq!(
-                TokenResponse::parse(body.as_bytes()).unwrap_err().fault(),
+                TokenResponse::parse(body.as_bytes(), None).unwrap_err().fault(),
                 crate::Fault::Tenant,
                 "{body}"
             );
@@ -125,7 +144,8 @@ mod tests {
     #[test]
     fn tm_s01_an_answer_does_not_show_its_tokens() {
         let answer =
-            TokenResponse::parse(br#"{"access_token":"sentinel-a","refresh_token":"sentinel-r"}"#).unwrap();
+            TokenResponse::parse(br#"{"access_token":"sentinel-a","refresh_token":"sentinel-r"}"#, None)
+                .unwrap();
         assert!(!format!("{answer:?}").contains("sentinel"));
     }
 }

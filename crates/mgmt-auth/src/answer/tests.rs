@@ -4,8 +4,8 @@ fn answer(status: u16, body: &str) -> Response<Bytes> {
     Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
-fn fault(place: Place, status: u16, body: &str) -> (Fault, Option<String>) {
-    let error = decode(&answer(status, body), place);
+fn fault(place: Endpoint, status: u16, body: &str) -> (Fault, Option<String>) {
+    let error = decode(&answer(status, body), place, SystemTime::now());
     assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
     (error.fault(), error.code().map(str::to_owned))
 }
@@ -47,7 +47,7 @@ fn every_row_of_the_token_endpoints_table_has_its_fault() {
         (401, r#"{"error":"mfa_required","mfa_token":"x"}"#, Fault::Operator, "mfa_required"),
     ];
     for (status, body, expected, code) in rows {
-        assert_eq!(fault(Place::TokenEndpoint, status, body), (expected, Some(code.to_owned())), "{body}");
+        assert_eq!(fault(Endpoint::TokenEndpoint, status, body), (expected, Some(code.to_owned())), "{body}");
     }
 }
 
@@ -78,7 +78,7 @@ fn every_row_of_the_management_apis_table_has_its_fault() {
         (302, String::new(), Fault::Operator),
     ];
     for (status, body, expected) in rows {
-        assert_eq!(fault(Place::ManagementApi, status, &body).0, expected, "{status} {body}");
+        assert_eq!(fault(Endpoint::ManagementApi, status, &body).0, expected, "{status} {body}");
     }
 }
 
@@ -89,8 +89,8 @@ fn the_global_limit_is_known_in_any_dress() {
         (403, r#"{"error":"x","error_description":"GLOBAL LIMIT has been reached"}"#),
         (403, r#"{"errorCode":"too_many_requests"}"#),
     ] {
-        for place in [Place::TokenEndpoint, Place::ManagementApi, Place::Document] {
-            let error = decode(&answer(status, body), place);
+        for place in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
+            let error = decode(&answer(status, body), place, SystemTime::now());
             assert!(error.is_rate_limited() && error.is_transient(), "{place:?} {body}");
             assert_eq!(error.retry_after(), Some(SHORT));
         }
@@ -100,20 +100,20 @@ fn the_global_limit_is_known_in_any_dress() {
 #[test]
 fn html_never_says_that_a_user_does_not_exist() {
     let page = "<html><body>nope</body></html>";
-    assert_eq!(fault(Place::ManagementApi, 404, page).0, Fault::Operator);
-    assert_eq!(fault(Place::ManagementApi, 403, page).0, Fault::Tenant);
-    assert_eq!(fault(Place::ManagementApi, 502, page).0, Fault::Tenant);
-    assert_eq!(fault(Place::TokenEndpoint, 403, page).0, Fault::Tenant);
-    assert_eq!(fault(Place::TokenEndpoint, 503, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::ManagementApi, 404, page).0, Fault::Operator);
+    assert_eq!(fault(Endpoint::ManagementApi, 403, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::ManagementApi, 502, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::TokenEndpoint, 403, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::TokenEndpoint, 503, page).0, Fault::Tenant);
 }
 
 #[test]
 fn nothing_of_the_answers_prose_gets_into_an_error() {
     let body =
         r#"{"error":"sentinel word","message":"sentinel auth0|123","errorCode":"sentinel with spaces"}"#;
-    for place in [Place::TokenEndpoint, Place::ManagementApi, Place::Document] {
+    for place in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
         for status in [400, 401, 403, 404, 429, 500] {
-            let error = decode(&answer(status, body), place);
+            let error = decode(&answer(status, body), place, SystemTime::now());
             assert!(!format!("{error} {error:?}").contains("sentinel"), "{error:?}");
         }
     }
@@ -123,7 +123,7 @@ fn nothing_of_the_answers_prose_gets_into_an_error() {
 fn a_limit_is_never_over_at_once() {
     for (name, value) in [("x-ratelimit-reset", "1500000000"), ("retry-after", "0"), ("x-other", "")] {
         let limited = Response::builder().status(429).header(name, value).body(Bytes::new()).unwrap();
-        let error = decode(&limited, Place::ManagementApi);
+        let error = decode(&limited, Endpoint::ManagementApi, SystemTime::now());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "{name}: {value}");
     }
 }

@@ -8,16 +8,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use mgmt_auth::{BoxFuture, SharedToken, SharedTokenStore, StoreUnavailable, Tenant, TokenName};
+use mgmt_auth::{BoxFuture, Clock, SharedToken, SharedTokenStore, StoreUnavailable, Tenant, TokenName};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
 use crate::script::{Script, builder, reply, seconds, token};
 
-/// A store on Tokio's clock. Wall-clock times are turned into it and back, for a paused clock leaves the wall's alone.
 #[derive(Debug, Default)]
-struct Shared {
-    token: Mutex<Option<(SharedToken, Instant)>>,
+pub(crate) struct Shared {
+    token: Mutex<Option<SharedToken>>,
     lease: Mutex<Option<Instant>>,
     down: AtomicBool,
     name: Mutex<Option<TokenName>>,
@@ -38,12 +37,7 @@ impl SharedTokenStore for Shared {
         Box::pin(async move {
             self.check()?;
             *self.name.lock().unwrap() = Some(name.clone());
-            let stored = self.token.lock().unwrap().clone();
-            Ok(stored.map(|(mut token, at)| {
-                token.issued_at -= at.elapsed();
-                token.expires_at -= at.elapsed();
-                token
-            }))
+            Ok(self.token.lock().unwrap().clone())
         })
     }
 
@@ -54,7 +48,7 @@ impl SharedTokenStore for Shared {
     ) -> BoxFuture<'a, Result<(), StoreUnavailable>> {
         Box::pin(async move {
             self.check()?;
-            *self.token.lock().unwrap() = Some((token.clone(), Instant::now()));
+            *self.token.lock().unwrap() = Some(token.clone());
             Ok(())
         })
     }
@@ -83,7 +77,9 @@ impl SharedTokenStore for Shared {
 }
 
 fn fleet(script: &Arc<Script>, store: &Arc<Shared>, replicas: usize) -> Vec<Tenant> {
-    (0..replicas).map(|_| builder(script).token_store(store.clone()).build().unwrap()).collect()
+    let clock = Clock::following_tokio();
+    let builder = || builder(script).clock(clock.clone());
+    (0..replicas).map(|_| builder().token_store(store.clone()).build().unwrap()).collect()
 }
 
 fn keep(fleet: &[Tenant]) -> Vec<tokio::task::JoinHandle<()>> {
@@ -188,7 +184,7 @@ async fn a_refused_token_is_not_taken_from_the_store_again() {
         read.unwrap();
     }
     assert_eq!(script.count("/oauth/token"), 2);
-    let (stored, _) = store.token.lock().unwrap().clone().unwrap();
+    let stored = store.token.lock().unwrap().clone().unwrap();
     assert!(stored.access_token.expose_secret().ends_with("sig1"));
     assert!(stored.expires_at > SystemTime::now());
 }

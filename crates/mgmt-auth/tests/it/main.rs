@@ -8,5 +8,7 @@ mod fleet;
 mod keys;
 mod misbehaviour;
 mod reads;
+mod scopes;
 mod script;
 mod tokens;
+mod writes;
