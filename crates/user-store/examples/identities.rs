@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let lookup = users.get(ben).await?;
         println!("{} ({:?})", lookup.user.user_id(), lookup.found);
         for identity in lookup.user.identities() {
-            let token = if identity.access_token().is_some() { "a token" } else { "no token" };
+            let token = if identity.bearer().is_some() { "a token" } else { "no token" };
             let refresh = if identity.refresh_token().is_some() { ", a refresh token" } else { "" };
             println!("  {}|{}: {token}{refresh}", identity.connection(), identity.user_id());
         }

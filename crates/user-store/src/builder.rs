@@ -6,12 +6,19 @@ use std::{
 };
 
 use mgmt_auth::Priority;
-use moka::sync::Cache;
-use token_keeper::Flights;
+use quick_cache::sync::Cache;
+use token_keeper::{Clock, SingleFlight};
+use tokio::time::Instant;
 
-use crate::{Directory, SharedUserStore, UserStore, record::Ages, shared::Shared, store::Inner};
+use crate::{
+    Directory, SharedUserStore, UserStore,
+    names::Names,
+    record::Ages,
+    shared::Shared,
+    store::{BySize, Connected, Inner},
+};
 
-/// The most unknown ids remembered at a time.
+/// The most users without a record, and the most forgotten ones, that are remembered.
 const MISSING: u64 = 10_000;
 
 /// Builds a [`UserStore`]. The defaults are those of the gateway's `users` settings.
@@ -22,8 +29,10 @@ pub struct UserStoreBuilder {
     tenant: String,
     ages: Ages,
     capacity: u64,
+    capacity_bytes: u64,
     shared: Option<Arc<dyn SharedUserStore>>,
     priority: Priority,
+    clock: Clock,
 }
 
 impl UserStoreBuilder {
@@ -33,10 +42,19 @@ impl UserStoreBuilder {
             stale: Duration::from_secs(3600),
             negative: Duration::from_secs(5),
         };
-        Self { directory, tenant, ages, capacity: 100_000, shared: None, priority: Priority::Caller }
+        Self {
+            directory,
+            tenant,
+            ages,
+            capacity: 100_000,
+            capacity_bytes: 128 << 20,
+            shared: None,
+            priority: Priority::Caller,
+            clock: Clock::default(),
+        }
     }
 
-    /// How long a record serves (10 min); renewed behind from 80 % of it while in use.
+    /// How long a record serves (10 min); renewed in the background from 80 % of it while in use.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
         self.ages.cache = ttl;
         self
@@ -55,9 +73,16 @@ impl UserStoreBuilder {
         self
     }
 
-    /// How many records are kept (100,000); those above 8 KiB count as several.
+    /// How many records are kept at most (100,000).
     pub fn capacity(mut self, records: u64) -> Self {
         self.capacity = records;
+        self
+    }
+
+    /// How many bytes the records take at most (128 MiB); Connected Accounts take up to an eighth of that besides.
+    /// Whichever of `capacity` and `capacity_bytes` is reached first counts.
+    pub fn capacity_bytes(mut self, bytes: u64) -> Self {
+        self.capacity_bytes = bytes;
         self
     }
 
@@ -67,37 +92,41 @@ impl UserStoreBuilder {
         self
     }
 
-    /// How urgent look-ups are: for callers, unless this store belongs to a job that nobody waits for. Renewals behind are
-    /// always background work.
+    /// How urgent look-ups are: for callers, unless this store belongs to a job that nobody waits for. Renewals in the background
+    /// always have the lower priority.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// The store. Nothing is looked up yet.
+    /// The wall clock; the tenant's, or the system's for another [`Directory`].
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Builds the store. Nothing is looked up yet.
     pub fn build(self) -> UserStore {
         let ages = Ages { stale: self.ages.stale.max(self.ages.cache), ..self.ages };
         let tenant: Arc<str> = self.tenant.into();
-        // moka's clock is not Tokio's: its expiry only bounds memory, and lets every record outlive its use.
-        let records = Cache::builder()
-            .max_capacity(self.capacity)
-            .weigher(|_, record: &Arc<crate::record::Record>| record.user.weight())
-            .time_to_live(ages.stale.saturating_add(Duration::from_secs(60)))
-            .build();
-        let missing = self.capacity.clamp(1, MISSING);
+        let capacity = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
+        let bytes = self.capacity_bytes.max(1);
+        let least = bytes.div_ceil(self.capacity.max(1));
+        let few = capacity.min(MISSING);
         let inner = Inner {
             directory: self.directory,
             shared: self.shared.map(|store| Shared { store, tenant }),
             ages,
             priority: self.priority,
-            records,
-            missing: Cache::builder()
-                .max_capacity(missing)
-                .time_to_live(ages.negative.saturating_add(Duration::from_secs(60)))
-                .build(),
-            forgotten: Cache::builder().max_capacity(self.capacity.max(1)).time_to_live(ages.stale).build(),
+            records: Cache::with_weighter(capacity, bytes, BySize { least }),
+            negatives: Cache::new(few),
+            connected: Connected::new(few, (bytes / 8).max(1)),
+            forgotten: Cache::new(few),
             all_forgotten: Mutex::new(None),
-            flights: Flights::new(),
+            names: Names::default(),
+            clock: self.clock,
+            swept: Mutex::new(Instant::now()),
+            loads: SingleFlight::new(),
         };
         UserStore { inner: Arc::new(inner) }
     }

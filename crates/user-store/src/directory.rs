@@ -1,18 +1,15 @@
-//! Where records come from.
+//! The source of records.
 
-use std::{fmt::Debug, future::Future, pin::Pin, time::SystemTime};
+use std::{fmt::Debug, time::SystemTime};
 
-use mgmt_auth::{Priority, Tenant};
+use mgmt_auth::{BoxFuture, Fetched, Priority, Tenant};
 
 use crate::{
     ConnectedAccount, Error, User,
     wire::{ConnectedReply, FIELDS, UserReply},
 };
 
-/// A boxed future, as the object-safe traits of this crate return them.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The Management API as far as this crate needs it. Implemented for [`Tenant`]; another implementation serves
+/// The part of the Management API that this crate needs. Implemented for [`Tenant`]; another implementation serves
 /// tests and simulations without sockets.
 pub trait Directory: Debug + Send + Sync + 'static {
     /// Reads one user. `user_id` is the full id, not encoded.
@@ -24,6 +21,17 @@ pub trait Directory: Debug + Send + Sync + 'static {
         user_id: &'a str,
         priority: Priority,
     ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, Error>>;
+
+    /// Whether IdP tokens can be seen now. Asked when a cached record was read without ([`User::tokens_withheld`]); yes
+    /// causes a new look-up. May obtain another management token. No by default.
+    fn sees_idp_tokens(&self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
+    /// Whether the rate limit is nearly used up, so that look-ups which can wait are left out. No by default.
+    fn is_allowance_short(&self) -> bool {
+        false
+    }
 }
 
 impl User {
@@ -38,16 +46,21 @@ impl User {
     }
 }
 
+/// Without it Auth0 leaves IdP tokens out of user records.
+const IDP_TOKENS: &str = "read:user_idp_tokens";
 /// How many pages of Connected Accounts are read at most.
 const MAX_PAGES: usize = 10;
 
 impl Directory for Tenant {
     fn user<'a>(&'a self, user_id: &'a str, priority: Priority) -> BoxFuture<'a, Result<User, Error>> {
         Box::pin(async move {
-            let fetched_at = SystemTime::now();
+            // Requests another token first, if the one at hand is known not to suffice and a minute old.
+            self.management_token_with(IDP_TOKENS).await?;
+            let fetched_at = self.clock().now();
             let query = [("fields", FIELDS), ("include_fields", "true")];
-            let reply: UserReply = self.get(&["users", user_id], &query, priority).await?;
-            reply.into_user(user_id, fetched_at)
+            let fetched: Fetched<UserReply> = self.fetch(&["users", user_id], &query, priority).await?;
+            let user = fetched.value.into_user(user_id, fetched_at)?;
+            Ok(if fetched.token.lacks(IDP_TOKENS) { user.with_tokens_withheld() } else { user })
         })
     }
 
@@ -72,5 +85,18 @@ impl Directory for Tenant {
             }
             Ok(accounts)
         })
+    }
+
+    fn sees_idp_tokens(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let token = self.management_token_with(IDP_TOKENS).await;
+            token.is_ok_and(|token| !token.lacks(IDP_TOKENS))
+        })
+    }
+
+    fn is_allowance_short(&self) -> bool {
+        let allowance = self.allowance();
+        let few = |limit: u32| allowance.remaining().is_some_and(|remaining| remaining <= limit / 4);
+        allowance.blocked_for().is_some() || allowance.waiting() > 0 || allowance.limit().is_some_and(few)
     }
 }

@@ -73,6 +73,12 @@ impl Error {
         self.retry_after
     }
 
+    /// The record is larger than it may be; it is not asked for again at once.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.source.as_ref().is_some_and(mgmt_auth::Error::is_too_large)
+    }
+
     /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of
     /// another user is none of these.
     pub(crate) fn excuses_stale(&self) -> bool {
@@ -85,7 +91,12 @@ impl From<mgmt_auth::Error> for Error {
         Self {
             fault: error.fault(),
             retry_after: error.retry_after(),
-            message: "the Management API look-up failed".into(),
+            message: if error.is_too_large() {
+                "the user's record is larger than 1 MiB; unlink identities or remove their profile data"
+                    .into()
+            } else {
+                "the Management API look-up failed".into()
+            },
             mismatch: false,
             source: Some(error),
         }

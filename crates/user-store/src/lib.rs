@@ -3,6 +3,7 @@
 mod builder;
 mod directory;
 mod error;
+mod names;
 mod record;
 mod shared;
 mod store;
@@ -11,10 +12,10 @@ mod wire;
 
 pub use self::{
     builder::UserStoreBuilder,
-    directory::{BoxFuture, Directory},
+    directory::Directory,
     error::Error,
     shared::SharedUserStore,
     store::{Found, Lookup, UserStore},
     user::{ConnectedAccount, Identity, User},
 };
-pub use mgmt_auth::{Fault, Priority};
+pub use mgmt_auth::{BoxFuture, Fault, Priority};

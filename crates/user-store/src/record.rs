@@ -1,4 +1,4 @@
-//! A cached record and how old it may get. Time is Tokio's, so that tests can drive it.
+//! A cached record and how old it may get. Time is Tokio's, so that tests can control it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,6 +22,8 @@ pub(crate) struct Ages {
 
 /// At most one re-read for newer caller tokens per user in this time.
 const NEWER_EVERY: Duration = Duration::from_secs(60);
+/// The pause after a re-read for something that the record does not have; doubles while the record stays the same.
+const ABSENT_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 /// The longest pause between two attempts to reload a record in use.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
@@ -30,9 +32,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) enum Phase {
     /// Serves.
     Fresh,
-    /// Serves, and is renewed behind.
+    /// Serves, and is renewed in the background.
     Renew,
-    /// Serves only if a reload fails through no fault but the tenant's.
+    /// Serves only if a reload fails for the tenant's reasons.
     Excused,
     /// Serves no more.
     Over,
@@ -44,79 +46,116 @@ pub(crate) struct Record {
     pub(crate) user: Arc<User>,
     /// When its look-up started.
     born: Instant,
-    /// The age from which it is renewed behind: 80 % of `cache_ttl` and a little, so that users who came together
-    /// do not come back together.
-    renew_from: Duration,
     /// Caller tokens issued up to this time are no reason for a re-read.
     pub(crate) as_of: SystemTime,
-    notes: Mutex<Notes>,
+    /// Boxed, because few records have any.
+    notes: Mutex<Option<Box<Notes>>>,
+    /// The age in milliseconds from which it is renewed in the background: 80 % of `cache_ttl` and a little, so that
+    /// users who came together are not renewed together.
+    renew_from: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Notes {
     /// The last re-read that a newer caller token caused; carried over to successors.
     newer_read: Option<Instant>,
+    /// The last re-read for something absent, and the pause after it; carried over to successors.
+    absent_read: Option<(Instant, Duration)>,
     failures: u32,
     /// No new attempt to reload before this.
     pause_until: Option<Instant>,
-    /// The last attempt failed through the tenant's fault.
+    /// The last attempt failed for the tenant's reasons.
     excused: bool,
 }
 
 impl Record {
     pub(crate) fn new(user: Arc<User>, born: Instant, as_of: SystemTime, ages: &Ages) -> Self {
-        let renew_from = ages.cache.mul_f64(0.8 + fastrand::f64() * 0.02);
+        let renew_from = ages.cache.mul_f64(0.8 + fastrand::f64() * 0.02).as_millis();
+        let renew_from = u32::try_from(renew_from).unwrap_or(u32::MAX);
         Self { user, born, renew_from, as_of, notes: Mutex::default() }
+    }
+
+    /// The bytes of memory it takes in the cache, roughly.
+    pub(crate) fn size(&self) -> usize {
+        const COUNTERS_AND_CACHE_ENTRY: usize = 128;
+        COUNTERS_AND_CACHE_ENTRY + size_of::<Self>() + self.user.size()
     }
 
     pub(crate) fn phase(&self, now: Instant, ages: &Ages) -> Phase {
         match now.saturating_duration_since(self.born) {
-            age if age < self.renew_from => Phase::Fresh,
+            age if age < Duration::from_millis(self.renew_from.into()) => Phase::Fresh,
             age if age < ages.cache => Phase::Renew,
             age if age < ages.stale => Phase::Excused,
             _ => Phase::Over,
         }
     }
 
-    /// Whether a reload may be tried now, the last one having failed or not.
+    /// Whether a reload may be tried now, whether or not the last one failed.
     pub(crate) fn may_reload(&self, now: Instant) -> bool {
-        self.notes().pause_until.is_none_or(|until| until <= now)
+        self.notes(|notes| notes.pause_until.is_none_or(|until| until <= now))
     }
 
-    /// Whether it may serve past its time without another attempt: the last one has just failed, and through the
-    /// tenant's fault.
+    /// Whether it may serve past its time without another attempt: the last one has just failed, for the tenant's
+    /// reasons.
     pub(crate) fn is_excused(&self, now: Instant) -> bool {
-        let excused = self.notes().excused;
-        excused && !self.may_reload(now)
+        self.notes(|notes| notes.excused) && !self.may_reload(now)
     }
 
     /// Pauses reloads for a while that grows with each failure.
     pub(crate) fn reload_failed(&self, now: Instant, error: &Error) {
-        let mut notes = self.notes();
-        let pause = Duration::from_millis(500 * (1 << notes.failures.min(4))).min(MAX_PAUSE);
-        let pause = error.retry_after().map_or(pause, |hint| hint.clamp(pause, MAX_PAUSE));
-        notes.failures = notes.failures.saturating_add(1);
-        notes.excused = error.excuses_stale();
-        notes.pause_until = Some(now + pause.mul_f64(0.75 + fastrand::f64() * 0.25));
+        self.note(|notes| {
+            let pause = Duration::from_millis(500 * (1 << notes.failures.min(4))).min(MAX_PAUSE);
+            let pause = error.retry_after().map_or(pause, |hint| hint.clamp(pause, MAX_PAUSE));
+            notes.failures = notes.failures.saturating_add(1);
+            notes.excused = error.excuses_stale();
+            notes.pause_until = Some(now + pause.mul_f64(0.75 + fastrand::f64() * 0.25));
+        });
     }
 
     /// Takes the one re-read for newer caller tokens that is allowed per user and 60 s.
     pub(crate) fn take_newer_read(&self, now: Instant) -> bool {
-        let mut notes = self.notes();
-        let allowed = notes.newer_read.is_none_or(|last| now.saturating_duration_since(last) >= NEWER_EVERY);
-        if allowed {
-            notes.newer_read = Some(now);
-        }
-        allowed
+        self.note(|notes| {
+            let allowed =
+                notes.newer_read.is_none_or(|last| now.saturating_duration_since(last) >= NEWER_EVERY);
+            if allowed {
+                notes.newer_read = Some(now);
+            }
+            allowed
+        })
     }
 
-    /// Takes over what must outlive a reload.
+    /// Takes a re-read for something that the record does not have, if its pause is over. The next pause is twice as
+    /// long, up to a minute.
+    pub(crate) fn take_absent_read(&self, now: Instant) -> bool {
+        let (first, longest) = ABSENT_PAUSES;
+        self.note(|notes| match notes.absent_read {
+            Some((last, pause)) if now.saturating_duration_since(last) < pause => false,
+            last => {
+                let pause = last.map_or(first, |(_, pause)| (pause * 2).min(longest));
+                notes.absent_read = Some((now, pause));
+                true
+            }
+        })
+    }
+
+    /// Takes over what must outlive a reload. A record that says something new begins with the shortest pause.
     pub(crate) fn succeed(&self, old: &Record) {
-        let newer_read = old.notes().newer_read;
-        self.notes().newer_read = newer_read;
+        let (newer_read, absent_read) = old.notes(|notes| (notes.newer_read, notes.absent_read));
+        if newer_read.is_none() && absent_read.is_none() {
+            return;
+        }
+        let same = self.user.says_the_same(&old.user);
+        let absent_read = absent_read.map(|(last, pause)| (last, if same { pause } else { ABSENT_PAUSES.0 }));
+        self.note(|notes| (notes.newer_read, notes.absent_read) = (newer_read, absent_read));
     }
 
-    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn notes<T>(&self, read: impl FnOnce(Notes) -> T) -> T {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        read(notes.as_deref().copied().unwrap_or_default())
+    }
+
+    fn note<T>(&self, change: impl FnOnce(&mut Notes) -> T) -> T {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        change(notes.get_or_insert_default())
     }
 }

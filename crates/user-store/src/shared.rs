@@ -9,7 +9,7 @@ use crate::{BoxFuture, User, wire};
 /// A store that several processes share, so that a rollout costs no look-up for a user another replica knows.
 ///
 /// The bytes hold tokens in the clear: encrypting them, with tenant and user as authenticated data, is the
-/// implementor's business, and so are its time-outs. Failures are logged by the implementor and reported as
+/// implementor's job, and so are timeouts. Failures are logged by the implementor and reported as
 /// absence: the store degrades to one look-up per process.
 pub trait SharedUserStore: Debug + Send + Sync + 'static {
     /// The bytes stored for this user of this tenant.
@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// Drops the shared copy in a task of its own, where there is a runtime to run it.
-    pub(crate) fn remove_behind(&self, user_id: Arc<str>) {
+    pub(crate) fn remove_in_background(&self, user_id: Arc<str>) {
         let this = self.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { this.store.remove(&this.tenant, &user_id).await });
@@ -72,7 +72,7 @@ impl Shared {
     }
 
     /// The same for all users.
-    pub(crate) fn remove_all_behind(&self) {
+    pub(crate) fn remove_all_in_background(&self) {
         let this = self.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { this.store.remove_all(&this.tenant).await });

@@ -1,22 +1,26 @@
-//! The cache: one load per user, freshness of our own, moka to bound memory.
+//! The cache as its users see it: which record serves, and when it is read again.
+
+mod connected;
+mod load;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    sync::{Arc, PoisonError},
+    time::SystemTime,
 };
 
 use mgmt_auth::Priority;
-use moka::sync::Cache;
-use token_keeper::{Boarding, Flights};
+use token_keeper::Flight;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::Instrument as _;
 
 use crate::{
-    ConnectedAccount, Directory, Error, User, UserStoreBuilder,
-    record::{Ages, Phase, Record},
-    shared::Shared,
+    Directory, Error, User, UserStoreBuilder,
+    record::{Phase, Record},
 };
+pub(crate) use connected::Connected;
+pub(crate) use load::{BySize, Inner};
+use load::{Loaded, Order};
 
 /// Users of one tenant, cached. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -24,8 +28,9 @@ pub struct UserStore {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// A user and how it was found.
+/// A user and how the record was found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Lookup {
     /// The record.
     pub user: Arc<User>,
@@ -47,45 +52,12 @@ pub enum Found {
     Stale,
 }
 
-type Loaded = Result<Arc<Record>, Error>;
-
-pub(crate) struct Inner {
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) shared: Option<Shared>,
-    pub(crate) ages: Ages,
-    pub(crate) priority: Priority,
-    pub(crate) records: Cache<Arc<str>, Arc<Record>>,
-    /// Users Auth0 does not know. A cache of its own, so that unknown ids cannot push out known users.
-    pub(crate) missing: Cache<Arc<str>, Instant>,
-    /// Shared copies older than this were forgotten here.
-    pub(crate) forgotten: Cache<Arc<str>, SystemTime>,
-    pub(crate) all_forgotten: Mutex<Option<SystemTime>>,
-    pub(crate) flights: Flights<Arc<str>, Loaded>,
-}
-
-/// What a load has to bring.
-#[derive(Clone, Copy)]
-struct Errand {
-    priority: Priority,
-    /// Nobody waits: only something better than what is there counts.
-    behind: bool,
-    /// The caller token's time of issue.
-    than: Option<SystemTime>,
-    /// Shared copies count only when looked up after this.
-    after: Option<SystemTime>,
-}
-
-impl Errand {
-    fn plain(priority: Priority) -> Self {
-        Self { priority, behind: false, than: None, after: None }
-    }
-}
-
 impl UserStore {
     /// A store over a tenant's Management API.
     pub fn builder(tenant: mgmt_auth::Tenant) -> UserStoreBuilder {
         let domain = tenant.domain().to_owned();
-        UserStoreBuilder::new(Arc::new(tenant), domain)
+        let clock = tenant.clock().clone();
+        UserStoreBuilder::new(Arc::new(tenant), domain).clock(clock)
     }
 
     /// A store over any [`Directory`]; `tenant` is its canonical domain, the namespace of shared records.
@@ -99,8 +71,8 @@ impl UserStore {
     /// The user does not exist, or there is no record young enough and Auth0 gave none.
     pub async fn get(&self, user_id: &str) -> Result<Lookup, Error> {
         match self.hit(user_id)? {
-            Some(record) => Ok(record.found(Found::Hit)),
-            None => self.wait(user_id, Errand::plain(self.inner.priority)).await,
+            Some(record) => self.serve(user_id, &record).await,
+            None => self.wait(user_id, Order::by(self.inner.priority)).await,
         }
     }
 
@@ -108,116 +80,150 @@ impl UserStore {
     /// user linked, unlinked or consented again, so it causes one re-read, at most one per user and 60 s.
     ///
     /// # Errors
-    /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the record at hand.
+    /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the cached record.
     pub async fn get_newer(&self, user_id: &str, than: SystemTime) -> Result<Lookup, Error> {
-        let errand = Errand { than: Some(than), ..Errand::plain(self.inner.priority) };
-        let Some(record) = self.hit(user_id)? else { return self.wait(user_id, errand).await };
+        let order = Order { than: Some(than), ..Order::by(self.inner.priority) };
+        let Some(record) = self.hit(user_id)? else { return self.wait(user_id, order).await };
         if than <= record.as_of || !record.take_newer_read(Instant::now()) {
-            return Ok(record.found(Found::Hit));
+            return self.serve(user_id, &record).await;
         }
-        let reread = Errand { after: Some(record.user.fetched_at()), ..errand };
-        match self.load(user_id, reread, |now| now.as_of >= than).await {
-            Err(error) if error.excuses_stale() => Ok(record.found(Found::Hit)),
-            other => other,
-        }
+        let reread = Order { after: Some(record.user.fetched_at()), ..order };
+        self.load_or_keep(user_id, reread, &record, |now| now.as_of >= than).await
     }
 
-    /// Reads the user again because `seen` holds a token that the provider refused. One load however many ask;
+    /// Reads the user again because the provider refused a token of `seen`. One load for any number of callers;
     /// none when a newer record than `seen` is already here.
     ///
     /// # Errors
     /// As [`UserStore::get`]; an old record is no answer here.
     pub async fn reread(&self, user_id: &str, seen: &Arc<User>) -> Result<Lookup, Error> {
-        let errand = Errand { after: Some(seen.fetched_at()), ..Errand::plain(self.inner.priority) };
+        let order = Order { after: Some(seen.fetched_at()), ..Order::by(self.inner.priority) };
         let seen = seen.clone();
-        self.load(user_id, errand, move |now| {
+        self.load(user_id, order, move |now| {
             !Arc::ptr_eq(&now.user, &seen) && now.user.fetched_at() >= seen.fetched_at()
         })
         .await
     }
 
+    /// Reads the user again because `seen` does not have the account that a caller asks for: it may just have been
+    /// linked. At most one such re-read per user in 5 s, doubling to 60 s while the record stays the same, and only
+    /// while the tenant's rate limit is not short. Otherwise the cached record is returned.
+    ///
+    /// ```no_run
+    /// # async fn example(users: user_store::UserStore, user_id: &str) -> Result<(), user_store::Error> {
+    /// let linked = |lookup: &user_store::Lookup| {
+    ///     lookup.user.identities().iter().any(|identity| identity.connection() == "github")
+    /// };
+    /// let mut lookup = users.get(user_id).await?;
+    /// if !linked(&lookup) {
+    ///     lookup = users.reread_for_absent(user_id, &lookup).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the cached record.
+    pub async fn reread_for_absent(&self, user_id: &str, seen: &Lookup) -> Result<Lookup, Error> {
+        // This call has just read it.
+        if matches!(seen.found, Found::Loaded | Found::Joined) {
+            return Ok(seen.clone());
+        }
+        let Some(record) = self.hit(user_id)? else {
+            return self.wait(user_id, Order::by(self.inner.priority)).await;
+        };
+        let newer = !Arc::ptr_eq(&record.user, &seen.user);
+        if newer || self.inner.directory.is_allowance_short() || !record.take_absent_read(Instant::now()) {
+            return Ok(record.found(Found::Hit));
+        }
+        let reread = Order { after: Some(record.user.fetched_at()), ..Order::by(self.inner.priority) };
+        let old = record.user.clone();
+        self.load_or_keep(user_id, reread, &record, move |now| !Arc::ptr_eq(&now.user, &old)).await
+    }
+
     /// The cached record, however old, without any look-up.
     #[must_use]
     pub fn peek(&self, user_id: &str) -> Option<Arc<User>> {
-        self.inner.records.get(user_id).map(|record| record.user.clone())
+        self.inner.records.peek(user_id).map(|record| record.user.clone())
     }
 
-    /// Forgets a user; a look-up under way is not kept either. Whether there was something to forget.
+    /// Forgets a user; a look-up in progress is not kept either. Returns whether there was something to forget.
     pub fn invalidate(&self, user_id: &str) -> bool {
         let key: Arc<str> = user_id.into();
         let inner = &self.inner;
-        inner.flights.abandon(&key);
-        inner.missing.invalidate(&key);
+        inner.loads.discard(&key);
+        inner.negatives.remove(user_id);
+        inner.connected.forget(&key);
         if let Some(shared) = &inner.shared {
-            inner.forgotten.insert(key.clone(), SystemTime::now());
-            shared.remove_behind(key.clone());
+            inner.forgotten.insert(key.clone(), inner.clock.now());
+            shared.remove_in_background(key.clone());
         }
-        inner.records.remove(&key).is_some()
+        inner.records.remove(user_id).is_some()
     }
 
     /// Forgets the users whose record matches, and counts them.
     pub fn invalidate_matching(&self, mut matches: impl FnMut(&User) -> bool) -> u64 {
-        let hits: Vec<_> = self
-            .inner
-            .records
-            .iter()
-            .filter(|(_, record)| matches(&record.user))
-            .map(|(key, _)| key)
-            .collect();
-        hits.iter().map(|key| u64::from(self.invalidate(key))).sum()
+        let records = self.inner.records.iter();
+        let hits: Vec<_> =
+            records.filter(|(_, record)| matches(&record.user)).map(|(user_id, _)| user_id).collect();
+        hits.iter().map(|user_id| u64::from(self.invalidate(user_id))).sum()
     }
 
-    /// Forgets everybody, and counts them.
+    /// Forgets all users, and counts them.
     pub fn invalidate_all(&self) -> u64 {
-        *self.inner.all_forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
-        self.inner.flights.abandon_matching(|_| true);
-        self.inner.missing.invalidate_all();
+        let inner = &self.inner;
+        *inner.all_forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(inner.clock.now());
+        inner.loads.discard_matching(|_| true);
+        inner.negatives.clear();
+        inner.connected.forget_all();
         let count = self.invalidate_matching(|_| true);
-        if let Some(shared) = &self.inner.shared {
-            shared.remove_all_behind();
+        if let Some(shared) = &inner.shared {
+            shared.remove_all_in_background();
         }
         count
     }
 
-    /// The user's Connected Accounts, not cached.
-    ///
-    /// # Errors
-    /// Auth0 gave no answer, or an answer of refusal.
-    pub async fn connected_accounts(&self, user_id: &str) -> Result<Vec<ConnectedAccount>, Error> {
-        check_id(user_id)?;
-        self.inner.directory.connected_accounts(user_id, self.inner.priority).await
+    /// The bytes of memory that the cached records take, roughly; below `capacity_bytes`.
+    #[must_use]
+    pub fn cached_bytes(&self) -> u64 {
+        self.inner.records.weight() + self.inner.connected.weight()
     }
 
-    /// A record that serves as it is; one that is due is renewed behind.
+    /// A record that serves as it is; one that is due is renewed in the background.
     fn hit(&self, user_id: &str) -> Result<Option<Arc<Record>>, Error> {
-        let now = Instant::now();
-        let Some(record) = self.inner.records.get(user_id) else {
-            let missing = self.inner.missing.get(user_id);
-            let still =
-                missing.is_some_and(|since| now.saturating_duration_since(since) < self.inner.ages.negative);
-            return if still { Err(Error::not_found()) } else { Ok(None) };
-        };
-        match record.phase(now, &self.inner.ages) {
-            Phase::Fresh => Ok(Some(record)),
-            Phase::Renew => {
-                self.renew_if_due(user_id, &record);
-                Ok(Some(record))
+        let record = self.inner.records.get(user_id);
+        let phase = record.as_ref().map(|record| record.phase(Instant::now(), &self.inner.ages));
+        match phase {
+            Some(Phase::Fresh | Phase::Renew) => {
+                record.iter().for_each(|record| self.renew_if_due(user_id, record));
+                Ok(record)
             }
-            Phase::Excused | Phase::Over => Ok(None),
+            // It may serve all the same.
+            Some(Phase::Excused) => Ok(None),
+            Some(Phase::Over) | None => self.inner.negative(user_id).map_or(Ok(None), Err),
         }
+    }
+
+    /// A cached record; read again if it was read without IdP tokens and these can be seen now.
+    async fn serve(&self, user_id: &str, record: &Arc<Record>) -> Result<Lookup, Error> {
+        if !record.user.tokens_withheld() || !self.inner.directory.sees_idp_tokens().await {
+            return Ok(record.found(Found::Hit));
+        }
+        let reread = Order { after: Some(record.user.fetched_at()), ..Order::by(self.inner.priority) };
+        self.load_or_keep(user_id, reread, record, |now| !now.user.tokens_withheld()).await
     }
 
     fn renew_if_due(&self, user_id: &str, record: &Record) {
         let now = Instant::now();
         if record.phase(now, &self.inner.ages) == Phase::Renew && record.may_reload(now) {
-            let errand = Errand { behind: true, ..Errand::plain(Priority::Background) };
-            // Nobody waits for this one; its outcome is kept by its own task.
-            drop(self.board(user_id, errand, |_| false));
+            let order = Order { in_background: true, ..Order::by(Priority::Background) };
+            // No caller waits for this one; its task stores the result.
+            drop(self.join_or_start(user_id, order, |_| false));
         }
     }
 
-    /// Waits for a look-up; a record past its time serves if the tenant is to blame for having nothing better.
-    async fn wait(&self, user_id: &str, errand: Errand) -> Result<Lookup, Error> {
+    /// Waits for a look-up; a record past its time serves if there is no better one for the tenant's reasons.
+    async fn wait(&self, user_id: &str, order: Order) -> Result<Lookup, Error> {
         let excused = || {
             let record = self.inner.records.get(user_id)?;
             let phase = record.phase(Instant::now(), &self.inner.ages);
@@ -229,7 +235,7 @@ impl UserStore {
         let ages = self.inner.ages;
         let fresh =
             move |record: &Record| matches!(record.phase(Instant::now(), &ages), Phase::Fresh | Phase::Renew);
-        match self.load(user_id, errand, fresh).await {
+        match self.load(user_id, order, fresh).await {
             Err(error) if error.excuses_stale() => {
                 excused().map(|record| record.found(Found::Stale)).ok_or(error)
             }
@@ -237,134 +243,73 @@ impl UserStore {
         }
     }
 
+    /// Reads again; a failure for the tenant's reasons leaves the cached record.
+    async fn load_or_keep(
+        &self,
+        user_id: &str,
+        order: Order,
+        cached: &Arc<Record>,
+        suffices: impl Fn(&Record) -> bool,
+    ) -> Result<Lookup, Error> {
+        match self.load(user_id, order, suffices).await {
+            Err(error) if error.excuses_stale() => Ok(cached.found(Found::Hit)),
+            other => other,
+        }
+    }
+
     async fn load(
         &self,
         user_id: &str,
-        errand: Errand,
-        there: impl Fn(&Record) -> bool,
+        order: Order,
+        suffices: impl Fn(&Record) -> bool,
     ) -> Result<Lookup, Error> {
         check_id(user_id)?;
-        let (landing, found) = match self.board(user_id, errand, there) {
-            Boarding::There(record) => return record.map(|record| record.found(Found::Joined)),
-            Boarding::Started(landing) => (landing, Found::Loaded),
-            Boarding::Joined(landing) => (landing, Found::Joined),
+        let (pending, found) = match self.join_or_start(user_id, order, suffices) {
+            Flight::Cached(record) => return record.map(|record| record.found(Found::Joined)),
+            Flight::Started(pending) => (pending, Found::Loaded),
+            Flight::Joined(pending) => (pending, Found::Joined),
         };
-        let record = landing.landed().await.unwrap_or_else(|| Err(Error::lost()))?;
+        let record = pending.wait().await.unwrap_or_else(|| Err(Error::lost()))?;
         self.renew_if_due(user_id, &record);
         let excused = record.is_excused(Instant::now());
         Ok(record.found(if excused { Found::Stale } else { found }))
     }
 
-    /// Joins or starts the user's one load; `there` says which record makes it needless.
-    fn board(&self, user_id: &str, errand: Errand, there: impl FnOnce(&Record) -> bool) -> Boarding<Loaded> {
+    /// Joins or starts the user's one load; none is needed if the cached record suffices.
+    fn join_or_start(
+        &self,
+        user_id: &str,
+        order: Order,
+        suffices: impl FnOnce(&Record) -> bool,
+    ) -> Flight<Loaded> {
         let key: Arc<str> = user_id.into();
         let inner = &self.inner;
-        let found = || inner.records.get(&key).filter(|record| there(record)).map(Ok);
-        let span = tracing::info_span!(
-            parent: None,
-            "user.load",
-            background = errand.priority == Priority::Background,
-            outcome = tracing::field::Empty
-        );
-        span.follows_from(tracing::Span::current());
+        let cached = || inner.records.get(&*key).filter(|record| suffices(record)).map(Ok);
         let (for_load, for_commit) = (inner.clone(), inner.clone());
         let (load_key, commit_key) = (key.clone(), key.clone());
-        inner.flights.board(
-            &key,
-            found,
-            move || {
-                async move {
-                    let loaded = for_load.look_up(&load_key, errand).await;
-                    let outcome = loaded.as_ref().err().map_or("ok", |error| error.fault().as_str());
-                    tracing::Span::current().record("outcome", outcome);
-                    loaded
+        let load = move || {
+            // A root span: the load can outlive the request that started it.
+            let span = tracing::info_span!(
+                parent: None,
+                "user.load",
+                background = order.priority == Priority::Background,
+                outcome = tracing::field::Empty
+            );
+            span.follows_from(tracing::Span::current());
+            async move {
+                let loaded = for_load.look_up(&load_key, order).await;
+                let outcome = loaded.as_ref().err().map_or("ok", |error| error.fault().as_str());
+                tracing::Span::current().record("outcome", outcome);
+                if let Err(error) = &loaded
+                    && !error.is_not_found()
+                {
+                    tracing::warn!(event = "user_load_failed", fault = ?error.fault(), "a user look-up failed");
                 }
-                .instrument(span)
-            },
-            move |loaded| for_commit.commit(commit_key, loaded),
-        )
-    }
-}
-
-impl Inner {
-    /// The shared copy if it will do, else Auth0's.
-    async fn look_up(&self, user_id: &str, errand: Errand) -> Loaded {
-        let (born, started) = (Instant::now(), SystemTime::now());
-        let mut copy = None;
-        if let Some(shared) = &self.shared
-            && let Some(user) = shared.load(user_id).await
-            && let Some(record) = self.adopt(user, errand, born, started)
-        {
-            match record.phase(born, &self.ages) {
-                Phase::Fresh => return Ok(Arc::new(record)),
-                // Whoever waits takes it and has it renewed behind; a renewal wants better.
-                Phase::Renew if !errand.behind => return Ok(Arc::new(record)),
-                Phase::Excused => copy = Some(record),
-                Phase::Renew | Phase::Over => {}
+                loaded
             }
-        }
-        let user = match self.directory.user(user_id, errand.priority).await {
-            Ok(user) => user,
-            // What the fleet has serves like what this process has: while the tenant is to blame for nothing better.
-            Err(error) => match copy.filter(|_| error.excuses_stale() && errand.after.is_none()) {
-                Some(copy) => {
-                    copy.reload_failed(Instant::now(), &error);
-                    return Ok(Arc::new(copy));
-                }
-                None => return Err(error),
-            },
+            .instrument(span)
         };
-        if user.user_id() != user_id {
-            return Err(Error::mismatch());
-        }
-        if let Some(shared) = &self.shared {
-            shared.store(&user, self.ages.stale).await;
-        }
-        // The token that asked for this look-up was there before it, whatever the two clocks say.
-        let as_of = errand.than.map_or(started, |than| than.max(started));
-        Ok(Arc::new(Record::new(Arc::new(user), born, as_of, &self.ages)))
-    }
-
-    /// A shared copy as a record, if it is new enough. How old it may be is for the caller.
-    fn adopt(&self, user: User, errand: Errand, now: Instant, wall: SystemTime) -> Option<Record> {
-        let fetched_at = user.fetched_at();
-        let forgotten = self.forgotten.get(user.user_id()).into_iter();
-        let all_forgotten = *self.all_forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        let floor = forgotten.chain(all_forgotten).chain(errand.after).max();
-        let too_old = floor.is_some_and(|floor| fetched_at <= floor)
-            || errand.than.is_some_and(|than| errand.after.is_some() && fetched_at < than);
-        // A copy from the future (clocks differ) counts as just read.
-        let age = wall.duration_since(fetched_at).unwrap_or(Duration::ZERO);
-        if too_old {
-            return None;
-        }
-        let born = now.checked_sub(age)?;
-        let record = Record::new(Arc::new(user), born, fetched_at, &self.ages);
-        (errand.after.is_none() || record.phase(now, &self.ages) == Phase::Fresh).then_some(record)
-    }
-
-    /// Keeps what a load brought. Failures are never kept as success, nor success as failure.
-    fn commit(&self, key: Arc<str>, loaded: &Loaded) {
-        let old = self.records.get(&key);
-        match loaded {
-            Ok(record) => {
-                if let Some(old) = old {
-                    record.succeed(&old);
-                }
-                self.missing.invalidate(&key);
-                self.records.insert(key, record.clone());
-            }
-            Err(error) if error.is_not_found() => {
-                self.records.invalidate(&key);
-                self.missing.insert(key, Instant::now());
-            }
-            Err(error) => {
-                tracing::warn!(event = "user_load_failed", fault = ?error.fault(), "a user look-up failed");
-                if let Some(old) = old {
-                    old.reload_failed(Instant::now(), error);
-                }
-            }
-        }
+        inner.loads.join_or_start(&key, cached, load, move |loaded| for_commit.commit(commit_key, loaded))
     }
 }
 
@@ -387,7 +332,7 @@ impl fmt::Debug for UserStore {
         f.debug_struct("UserStore")
             .field("directory", &self.inner.directory)
             .field("ages", &self.inner.ages)
-            .field("records", &self.inner.records.entry_count())
+            .field("records", &self.inner.records.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,23 @@
-//! The user record as far as the gateway needs it.
+//! The user record, as far as tokens need it. Records are cached in great numbers, so they are compact: names shared
+//! between records, one copy of each token, no spare capacity.
 
-use std::{fmt, time::Duration, time::SystemTime};
+use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
-/// An Auth0 user: id, blocked or not, identities. Nothing else of the profile is asked for.
-#[derive(Debug)]
+use crate::names::Names;
+
+/// An Auth0 user: id, blocked or not, identities. The rest of the profile is not read.
+#[derive(Clone, Debug)]
 pub struct User {
-    pub(crate) user_id: String,
-    pub(crate) blocked: bool,
-    pub(crate) identities: Vec<Identity>,
+    pub(crate) user_id: Arc<str>,
+    pub(crate) identities: Box<[Identity]>,
     pub(crate) fetched_at: SystemTime,
+    /// Seconds since 1970; zero when unknown.
+    pub(crate) last_login: u32,
+    pub(crate) blocked: bool,
+    pub(crate) tokens_withheld: bool,
 }
 
 impl User {
@@ -29,10 +35,32 @@ impl User {
     }
 
     /// The accounts linked to this user, in Auth0's order. The first one is the primary account, which is no
-    /// reason to prefer it.
+    /// reason to prefer it. An account that Auth0 lists twice is here once.
     #[must_use]
     pub fn identities(&self) -> &[Identity] {
         &self.identities
+    }
+
+    /// Whether the record was read with a management token that lacks `read:user_idp_tokens`. Then the absence of IdP
+    /// tokens says nothing about the user: the operator has to grant the scope. The store reads such a record again as
+    /// soon as there is a better token.
+    #[must_use]
+    pub fn tokens_withheld(&self) -> bool {
+        self.tokens_withheld
+    }
+
+    /// The same record, read without the right to see IdP tokens; for a [`Directory`](crate::Directory) that knows this.
+    #[must_use]
+    pub fn with_tokens_withheld(mut self) -> Self {
+        self.tokens_withheld = true;
+        self
+    }
+
+    /// When the user last signed in, to the second, if stated. It belongs to the user, not to one identity.
+    #[must_use]
+    pub fn last_login(&self) -> Option<SystemTime> {
+        let since = Duration::from_secs(u64::from(self.last_login));
+        (self.last_login > 0).then(|| SystemTime::UNIX_EPOCH + since)
     }
 
     /// When the look-up that brought this record started, by this machine's clock.
@@ -41,23 +69,46 @@ impl User {
         self.fetched_at
     }
 
-    /// What this record weighs in the cache: one unit for every started 8 KiB.
-    pub(crate) fn weight(&self) -> u32 {
-        let bytes: usize = self.identities.iter().map(Identity::size).sum::<usize>() + self.user_id.len();
-        u32::try_from(bytes / 8192).unwrap_or(u32::MAX - 1) + 1
+    /// The bytes of memory it takes, roughly.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.user_id.len() + self.identities.iter().map(Identity::size).sum::<usize>()
+    }
+
+    /// Whether both records say the same about the user.
+    pub(crate) fn says_the_same(&self, other: &User) -> bool {
+        self.blocked == other.blocked
+            && self.tokens_withheld == other.tokens_withheld
+            && self
+                .identities
+                .iter()
+                .map(Identity::content)
+                .eq(other.identities.iter().map(Identity::content))
+    }
+
+    /// Shares names with other records.
+    pub(crate) fn share_names(&mut self, names: &Names) {
+        for identity in &mut self.identities {
+            names.share(&mut identity.connection);
+            names.share(&mut identity.provider);
+        }
     }
 }
 
+/// What two records of one identity can differ in.
+type Content<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>, u32);
+
 /// One account of a user at a provider. Tokens are secret; `Debug` shows only whether they are there.
+#[derive(Clone)]
 pub struct Identity {
-    pub(crate) connection: String,
-    pub(crate) provider: String,
-    pub(crate) user_id: String,
-    pub(crate) access_token: Option<SecretString>,
+    pub(crate) connection: Arc<str>,
+    pub(crate) provider: Arc<str>,
+    pub(crate) user_id: Box<str>,
     pub(crate) bearer: Option<BearerToken>,
     pub(crate) refresh_token: Option<SecretString>,
-    pub(crate) expires_in: Option<Duration>,
+    /// Seconds; zero for an unknown lifetime.
+    pub(crate) expires_in: u32,
     pub(crate) social: bool,
+    pub(crate) unusable_token: bool,
 }
 
 impl Identity {
@@ -79,18 +130,18 @@ impl Identity {
         &self.user_id
     }
 
-    /// The IdP token. `None` when the provider gave none, the connection keeps its tokens in Token Vault, or the
-    /// management token lacks `read:user_idp_tokens`.
-    #[must_use]
-    pub fn access_token(&self) -> Option<&SecretString> {
-        self.access_token.as_ref()
-    }
-
-    /// The IdP token ready to be sent; cloning it copies no bytes. `None` also for a token that cannot stand in
-    /// a header.
+    /// The IdP token, ready to be sent; a clone copies no bytes. `None` when the provider gave none, the connection keeps
+    /// its tokens in Token Vault, the management token lacks `read:user_idp_tokens` ([`User::tokens_withheld`]), or the
+    /// token cannot be sent ([`has_unusable_token`](Self::has_unusable_token)).
     #[must_use]
     pub fn bearer(&self) -> Option<&BearerToken> {
         self.bearer.as_ref()
+    }
+
+    /// Whether Auth0 has an IdP token with characters that cannot be sent in a header.
+    #[must_use]
+    pub fn has_unusable_token(&self) -> bool {
+        self.unusable_token
     }
 
     /// The refresh token, where the provider returned one and Auth0 kept it.
@@ -99,10 +150,10 @@ impl Identity {
         self.refresh_token.as_ref()
     }
 
-    /// The token's lifetime when it was issued. Auth0 does not say when that was.
+    /// The token's lifetime when it was issued. Auth0 does not state when that was.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.expires_in
+        (self.expires_in > 0).then(|| Duration::from_secs(u64::from(self.expires_in)))
     }
 
     /// Whether this is a social account.
@@ -112,12 +163,15 @@ impl Identity {
     }
 
     pub(crate) fn size(&self) -> usize {
-        let secret = |s: &Option<SecretString>| s.as_ref().map_or(0, |s| s.expose_secret().len());
-        self.connection.len()
-            + self.provider.len()
-            + self.user_id.len()
-            + 2 * secret(&self.access_token)
-            + secret(&self.refresh_token)
+        let token = self.bearer.as_ref().map_or(0, |token| token.header().len());
+        let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose_secret().len());
+        size_of::<Self>() + self.user_id.len() + token + refresh
+    }
+
+    fn content(&self) -> Content<'_> {
+        let refresh = self.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+        let bearer = self.bearer.as_ref().map(BearerToken::expose);
+        (&self.connection, &self.provider, &self.user_id, bearer, refresh, self.expires_in)
     }
 }
 
@@ -128,9 +182,9 @@ impl fmt::Debug for Identity {
             .field("connection", &self.connection)
             .field("provider", &self.provider)
             .field("user_id", &self.user_id)
-            .field("access_token", &format_args!("{}", mask(self.access_token.is_some())))
+            .field("bearer", &format_args!("{}", mask(self.bearer.is_some())))
             .field("refresh_token", &format_args!("{}", mask(self.refresh_token.is_some())))
-            .field("expires_in", &self.expires_in)
+            .field("expires_in", &self.expires_in())
             .field("social", &self.social)
             .finish()
     }
@@ -144,7 +198,7 @@ pub struct ConnectedAccount {
     pub id: String,
     /// The connection's name.
     pub connection: String,
-    /// Auth0's strategy behind the connection, if it said so.
+    /// Auth0's strategy behind the connection, if stated.
     pub strategy: Option<String>,
     /// The scopes granted at connect time.
     pub scopes: Vec<String>,
@@ -154,4 +208,31 @@ pub struct ConnectedAccount {
     pub expires_at: Option<String>,
     /// The organisation the account was connected under.
     pub organization_id: Option<String>,
+}
+
+impl ConnectedAccount {
+    /// An entry with its two required members; the others can be set. For a [`Directory`](crate::Directory) of your own.
+    ///
+    /// ```
+    /// let mut account = user_store::ConnectedAccount::new("cac_1", "google-oauth2");
+    /// account.scopes = vec!["openid".to_owned()];
+    /// ```
+    #[must_use]
+    pub fn new(id: impl Into<String>, connection: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            connection: connection.into(),
+            strategy: None,
+            scopes: Vec::new(),
+            created_at: None,
+            expires_at: None,
+            organization_id: None,
+        }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        let optional = [&self.strategy, &self.created_at, &self.expires_at, &self.organization_id];
+        let texts = optional.into_iter().flatten().chain(&self.scopes).chain([&self.id, &self.connection]);
+        size_of::<Self>() + texts.map(|text| text.len() + size_of::<String>()).sum::<usize>()
+    }
 }

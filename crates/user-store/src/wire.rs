@@ -2,7 +2,10 @@
 //!
 //! One rule for all members: a shape nobody documented costs at most the member or the identity it is in.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -13,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::{ConnectedAccount, Error, Identity, User};
 
 /// The members asked for.
-pub(crate) const FIELDS: &str = "user_id,identities,blocked";
+pub(crate) const FIELDS: &str = "user_id,identities,blocked,last_login";
 
 /// Auth0's answer to `GET /api/v2/users/{id}`.
 #[derive(Deserialize)]
@@ -22,6 +25,8 @@ pub(crate) struct UserReply {
     user_id: Option<String>,
     #[serde(default)]
     blocked: Scalar,
+    #[serde(default)]
+    last_login: Scalar,
     #[serde(default)]
     identities: Option<Vec<Slot>>,
 }
@@ -39,16 +44,43 @@ impl UserReply {
         let slots = self.identities.unwrap_or_default();
         let sent = slots.len();
         let identities: Vec<_> = slots.into_iter().filter_map(|slot| slot.0).collect();
-        if identities.len() < sent {
+        let (read, identities) = (identities.len(), without_duplicates(identities));
+        if identities.len() < read {
+            tracing::warn!(
+                event = "identity_duplicate",
+                count = read - identities.len(),
+                "identities that Auth0 lists more than once count as one"
+            );
+        }
+        if read < sent {
             tracing::warn!(
                 event = "identity_malformed",
-                count = sent - identities.len(),
+                count = sent - read,
                 "identities without connection or user id, or of an unknown shape, were left out"
             );
         }
         let blocked = !matches!(self.blocked, Scalar::Nothing | Scalar::Bool(false));
-        Ok(User { user_id: asked.to_owned(), blocked, identities, fetched_at })
+        let identities = identities.into_boxed_slice();
+        let last_login = self.last_login.time().unwrap_or_default();
+        let user_id = asked.into();
+        Ok(User { user_id, identities, fetched_at, last_login, blocked, tokens_withheld: false })
     }
+}
+
+/// One identity for each account; of two with a token or without, the one with a token.
+fn without_duplicates(identities: Vec<Identity>) -> Vec<Identity> {
+    let mut unique: Vec<Identity> = Vec::with_capacity(identities.len());
+    for identity in identities {
+        let same = |other: &&mut Identity| {
+            other.connection == identity.connection && other.user_id == identity.user_id
+        };
+        match unique.iter_mut().find(same) {
+            Some(known) if known.bearer.is_none() && identity.bearer.is_some() => *known = identity,
+            Some(_) => {}
+            None => unique.push(identity),
+        }
+    }
+    unique
 }
 
 /// An identity, or nothing where it could not be read. Each element is parsed on its own, from a copy that is
@@ -83,19 +115,20 @@ struct IdentityReply {
 
 impl IdentityReply {
     fn into_identity(self) -> Option<Identity> {
-        let provider = self.provider.into_text();
+        let provider = self.provider.into_text().map(Arc::<str>::from);
         // Some strategies (passwordless, old records) name only one of the two.
-        let connection = self.connection.into_text().or_else(|| provider.clone())?;
-        let user_id = identifier(&self.user_id?)?;
-        let access_token = self.access_token.into_secret();
+        let connection = self.connection.into_text().map(Arc::from).or_else(|| provider.clone())?;
+        let user_id = identifier(&self.user_id?)?.into_boxed_str();
+        let token = self.access_token.into_secret();
+        let bearer = token.as_ref().and_then(|token| BearerToken::new(token.expose_secret()).ok());
         Some(Identity {
             provider: provider.unwrap_or_else(|| connection.clone()),
             connection,
             user_id,
-            bearer: access_token.as_ref().and_then(|token| BearerToken::new(token.expose_secret()).ok()),
-            access_token,
+            unusable_token: token.is_some() && bearer.is_none(),
+            bearer,
             refresh_token: self.refresh_token.into_secret(),
-            expires_in: self.expires_in.seconds(),
+            expires_in: self.expires_in.seconds().unwrap_or_default(),
             social: matches!(self.is_social, Scalar::Bool(true)),
         })
     }
@@ -135,16 +168,50 @@ impl Scalar {
         self.into_text().map(SecretString::from)
     }
 
-    /// Whole seconds, number or text; nonsense counts as not said.
-    fn seconds(&self) -> Option<Duration> {
+    /// Whole seconds, number or text; nonsense counts as absent.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    fn seconds(&self) -> Option<u32> {
         let seconds = match self {
             Scalar::Number(number) => *number,
             Scalar::Text(text) => text.trim().parse().ok()?,
             _ => return None,
         };
-        (seconds.is_finite() && (1.0..1e10).contains(&seconds))
-            .then(|| Duration::from_secs_f64(seconds.floor()))
+        // A century is as good as any longer time.
+        (seconds.is_finite() && (1.0..1e10).contains(&seconds)).then(|| seconds.min(3.2e9) as u32)
     }
+}
+
+impl Scalar {
+    /// Seconds since 1970: RFC 3339 text in UTC as Auth0 writes it, or a number as [`encode`] writes it.
+    fn time(&self) -> Option<u32> {
+        match self {
+            Scalar::Text(text) => rfc3339(text),
+            Scalar::Number(_) => self.seconds(),
+            _ => None,
+        }
+    }
+}
+
+/// Seconds since 1970 of `2026-11-24T10:00:00.000Z`, fractions dropped. `None` for anything else.
+fn rfc3339(text: &str) -> Option<u32> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
+        let mut parts = text.split(separator).map(|part| part.parse::<u64>().ok());
+        let found = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(found)
+    };
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time.split_once('.').map_or(time, |(whole, _)| whole), ':')?;
+    let in_range = (1970..=2105).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !in_range || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Years that start in March have the leap day at their end.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    // From 1 March of year 0 to 1 January 1970.
+    let days = days.checked_sub(719_468)?;
+    u32::try_from(days * 86_400 + hour * 3600 + minute * 60 + second).ok()
 }
 
 impl<'de> Deserialize<'de> for Scalar {
@@ -242,6 +309,8 @@ struct Kept<'a> {
 struct KeptUser<'a> {
     user_id: &'a str,
     blocked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_login: Option<u32>,
     identities: Vec<KeptIdentity<'a>>,
 }
 
@@ -255,7 +324,7 @@ struct KeptIdentity<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<u64>,
+    expires_in: Option<u32>,
     #[serde(rename = "isSocial")]
     is_social: bool,
 }
@@ -277,20 +346,23 @@ pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
         connection: &identity.connection,
         provider: &identity.provider,
         user_id: &identity.user_id,
-        access_token: identity.access_token.as_ref().map(ExposeSecret::expose_secret),
+        access_token: identity.bearer.as_ref().map(BearerToken::expose),
         refresh_token: identity.refresh_token.as_ref().map(ExposeSecret::expose_secret),
-        expires_in: identity.expires_in.map(|lifetime| lifetime.as_secs()),
+        expires_in: (identity.expires_in > 0).then_some(identity.expires_in),
         is_social: identity.social,
     });
     let kept = Kept {
         v: VERSION,
         fetched_at: u64::try_from(since.as_millis()).ok()?,
-        user: KeptUser { user_id: &user.user_id, blocked: user.blocked, identities: identities.collect() },
+        user: KeptUser {
+            user_id: &user.user_id,
+            blocked: user.blocked,
+            last_login: (user.last_login > 0).then_some(user.last_login),
+            identities: identities.collect(),
+        },
     };
     // Sized first: a buffer that grows would leave unwiped copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(
-        user.identities.iter().map(Identity::size).sum::<usize>() * 2 + 1024,
-    ));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(user.size() * 2 + 1024));
     serde_json::to_writer(&mut *bytes, &kept).ok()?;
     Some(bytes)
 }

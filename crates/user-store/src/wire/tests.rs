@@ -32,8 +32,8 @@ fn the_documented_record_is_read() {
     assert_eq!(google.bearer().unwrap().expose(), "ya29.a0EXAMPLE");
     assert_eq!(google.refresh_token().unwrap().expose_secret(), "1//0gEXAMPLE");
     assert_eq!(google.expires_in(), Some(Duration::from_secs(3599)));
-    assert_eq!((github.user_id(), github.access_token().is_some()), ("583231", true));
-    assert!(auth0.access_token().is_none() && auth0.bearer().is_none());
+    assert_eq!((github.user_id(), github.bearer().is_some()), ("583231", true));
+    assert!(auth0.bearer().is_none() && !auth0.has_unusable_token());
     let shown = format!("{user:?}");
     assert!(!shown.contains("EXAMPLE"), "{shown}");
 }
@@ -105,12 +105,14 @@ fn odd_members_cost_only_themselves() {
     for token in ["", "two words", "l\nine", "\u{e9}"] {
         let identity = json!({ "connection": "c", "user_id": "1", "access_token": token });
         let user = read(&json!({ "user_id": ID, "identities": [identity] })).unwrap();
-        assert!(user.identities()[0].bearer().is_none(), "{token:?}");
+        let identity = &user.identities()[0];
+        assert!(identity.bearer().is_none(), "{token:?}");
+        assert_eq!(identity.has_unusable_token(), !token.is_empty(), "{token:?}");
     }
 }
 
 #[test]
-fn only_a_plain_no_is_not_blocked() {
+fn every_value_but_false_and_null_is_blocked() {
     for (blocked, expected) in [
         (json!(false), false),
         (json!(null), false),
@@ -144,10 +146,45 @@ fn shared_records_survive_their_encoding() {
     let bytes = encode(&user).unwrap();
     let back = decode(&bytes, ID).unwrap();
     assert_eq!(format!("{back:?}"), format!("{user:?}"));
-    assert_eq!(back.identities()[0].access_token().unwrap().expose_secret(), "gho_\"x");
+    assert_eq!(back.identities()[0].bearer().unwrap().expose(), "gho_\"x");
     assert!(decode(&bytes, "google-oauth2|2").is_none());
     assert!(decode(b"{}", ID).is_none());
     assert!(decode(&bytes[..bytes.len() - 1], ID).is_none());
+}
+
+#[test]
+fn an_account_that_auth0_lists_twice_is_one_account_and_keeps_its_token() {
+    let github = |token: Value| json!({ "connection": "github", "user_id": 1, "access_token": token });
+    let other = json!({ "connection": "github", "user_id": "2" });
+    for identities in [
+        [github(json!("t")), github(json!(null)), other.clone()],
+        [github(json!(null)), github(json!("t")), other.clone()],
+        [github(json!("t")), github(json!("t")), other],
+    ] {
+        let user = read(&json!({ "user_id": ID, "identities": identities })).unwrap();
+        let [first, second] = user.identities() else { panic!("two accounts: {user:?}") };
+        assert_eq!((first.user_id(), first.bearer().unwrap().expose()), ("1", "t"));
+        assert_eq!(second.user_id(), "2");
+    }
+}
+
+#[test]
+fn the_last_login_is_read_to_the_second_and_survives_sharing() {
+    for (last_login, seconds) in [
+        (json!("2026-11-24T10:00:00.123Z"), Some(1_795_514_400)),
+        (json!("2024-02-29T23:59:59Z"), Some(1_709_251_199)),
+        (json!("1970-01-01T00:00:01Z"), Some(1)),
+        (json!("2026-11-24T10:00:00+01:00"), None),
+        (json!("2026-13-24T10:00:00Z"), None),
+        (json!("soon"), None),
+        (json!({}), None),
+    ] {
+        let user = read(&json!({ "user_id": ID, "last_login": last_login })).unwrap();
+        let expected = seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(user.last_login(), expected, "{last_login}");
+        let back = decode(&encode(&user).unwrap(), ID).unwrap();
+        assert_eq!(back.last_login(), expected, "{last_login}");
+    }
 }
 
 proptest::proptest! {

@@ -2,7 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use mgmt_auth::{ClientCredentials, Tenant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use mgmt_auth::{BoxFuture, ClientCredentials, Limits, Tenant, Transport, TransportError};
 use sandbox::{Condition, Fault as Seeded, Identity, Sandbox, Server, User, World};
 use user_store::{Fault, Found, UserStore};
 
@@ -39,7 +49,7 @@ async fn ids_travel_as_one_encoded_segment() {
     for (id, _) in ids {
         assert_eq!(users.get(id).await.unwrap().user.user_id(), id);
     }
-    let query = "fields=user_id,identities,blocked&include_fields=true";
+    let query = "fields=user_id,identities,blocked,last_login&include_fields=true";
     let expected: Vec<_> = ids.iter().map(|(_, path)| format!("/api/v2/users/{path}?{query}")).collect();
     let asked: Vec<_> = asked(&sandbox).into_iter().map(|target| target.replace("%2C", ",")).collect();
     assert_eq!(asked, expected);
@@ -81,6 +91,50 @@ async fn the_tenants_refusals_are_told_apart() {
     let error = users.get("google-oauth2|100000000000000000001").await.unwrap_err();
     assert_eq!((error.fault(), error.is_transient()), (Fault::Tenant, true));
     assert_eq!(users.get("google-oauth2|100000000000000000001").await.unwrap().found, Found::Loaded);
+}
+
+/// Gives a token, and then records that are too large.
+#[derive(Clone, Debug, Default)]
+struct TooLarge(Arc<AtomicUsize>);
+
+impl Transport for TooLarge {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let token = Bytes::from_static(br#"{"access_token":"a.b.c","expires_in":60,"scope":"read:users"}"#);
+        let answer = match request.uri().path() {
+            "/oauth/token" => Ok(Response::new(token)),
+            _ => {
+                self.0.fetch_add(1, Ordering::SeqCst);
+                Err(TransportError::TooLarge)
+            }
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_too_large_is_told_with_its_cause_and_not_asked_for_again_at_once() {
+    let transport = TooLarge::default();
+    let tenant = Tenant::builder("acme.eu.auth0.com")
+        .credentials(ClientCredentials::secret("id", "secret"))
+        .transport(Arc::new(transport.clone()))
+        .build()
+        .unwrap();
+    let users = UserStore::builder(tenant).build();
+    for _ in 0..20 {
+        let error = users.get("github|1").await.unwrap_err();
+        assert!(error.is_too_large() && error.is_transient());
+        assert!(error.to_string().contains("1 MiB"), "{error}");
+        tokio::time::advance(Duration::from_secs(2)).await;
+    }
+    assert_eq!(transport.0.load(Ordering::SeqCst), 1);
+    assert!(users.get("github|1").await.unwrap_err().retry_after().is_some());
+    tokio::time::advance(Duration::from_secs(21)).await;
+    assert!(users.get("github|1").await.is_err());
+    assert_eq!(transport.0.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
