@@ -58,7 +58,7 @@ impl Inner {
         provider: &Arc<Provider>,
         more: bool,
     ) -> Result<IdpToken, Error> {
-        let Lookup { user, found } = self.users.get_newer(ask.user_id, ask.issued_at).await?;
+        let Lookup { user, found, .. } = self.users.get_newer(ask.user_id, ask.issued_at).await?;
         let search = Search {
             provider,
             selector: ask.account,

@@ -115,9 +115,9 @@ impl Inner {
             .users
             .connected_accounts(user_id)
             .await?
-            .into_iter()
+            .iter()
             .filter(|entry| entry.connection == connection)
-            .map(|entry| format!("{}@{}", entry.id, entry.created_at.unwrap_or_default()))
+            .map(|entry| format!("{}@{}", entry.id, entry.created_at.as_deref().unwrap_or_default()))
             .collect();
         entries.sort();
         let parts: Vec<_> = entries.iter().map(|entry| Some(entry.as_str())).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use moka::sync::Cache;
-use token_keeper::{Boarding, Flights, Landing};
+use token_keeper::{Flight, Pending, SingleFlight};
 use tokio::time::Instant;
 
 use crate::{
@@ -38,9 +38,9 @@ type Read = Result<Arc<Known>, StoreError>;
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn GrantStore>,
     known: Cache<GrantKey, Arc<Known>>,
-    reads: Flights<GrantKey, Read>,
+    reads: SingleFlight<GrantKey, Read>,
     /// Refreshed grants on their way into the store: used by nobody before they are there.
-    writes: Flights<GrantKey, ()>,
+    writes: SingleFlight<GrantKey, ()>,
     pub(crate) errands: Errands,
 }
 
@@ -52,7 +52,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(8);
 impl Grants {
     pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64, errands: Errands) -> Self {
         let known = Cache::builder().max_capacity(capacity).build();
-        Self { store, known, reads: Flights::new(), writes: Flights::new(), errands }
+        Self { store, known, reads: SingleFlight::new(), writes: SingleFlight::new(), errands }
     }
 
     /// What is known of a grant, read first if nothing is. Knowledge of a shared store is checked again behind.
@@ -62,14 +62,14 @@ impl Grants {
         }
         if let Some(known) = self.known.get(key) {
             if self.store.durability() == Durability::Fleet && known.read_at.elapsed() > RECHECK {
-                drop(self.board(key, |_| false));
+                drop(self.join_or_start(key, |_| false));
             }
             return Ok(known);
         }
-        match self.board(key, |_| true) {
-            Boarding::There(known) => known,
-            Boarding::Started(landing) | Boarding::Joined(landing) => landing
-                .landed()
+        match self.join_or_start(key, |_| true) {
+            Flight::Cached(known) => known,
+            Flight::Started(pending) | Flight::Joined(pending) => pending
+                .wait()
                 .await
                 .unwrap_or_else(|| Err(StoreError::unavailable("a read ended without an answer"))),
         }
@@ -82,7 +82,7 @@ impl Grants {
         Ok(known)
     }
 
-    fn board(&self, key: &GrantKey, there: impl FnOnce(&Known) -> bool) -> Boarding<Read> {
+    fn join_or_start(&self, key: &GrantKey, there: impl FnOnce(&Known) -> bool) -> Flight<Read> {
         let (store, known, load_key) = (self.store.clone(), self.known.clone(), key.clone());
         let (commit_known, commit_key) = (self.known.clone(), key.clone());
         let load = || async move { look(&*store, &known, &load_key).await };
@@ -95,7 +95,12 @@ impl Grants {
                 }
             }
         };
-        self.reads.board(key, || self.known.get(key).filter(|known| there(known)).map(Ok), load, commit)
+        self.reads.join_or_start(
+            key,
+            || self.known.get(key).filter(|known| there(known)).map(Ok),
+            load,
+            commit,
+        )
     }
 
     pub(crate) fn learn(&self, key: &GrantKey, found: Option<Versioned>) -> Arc<Known> {
@@ -164,23 +169,23 @@ impl Grants {
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
         };
-        match self.writes.board(key, || None, saving, |()| ()) {
-            Boarding::There(()) => Ok(()),
-            Boarding::Started(landing) | Boarding::Joined(landing) => saved(landing).await,
+        match self.writes.join_or_start(key, || None, saving, |()| ()) {
+            Flight::Cached(()) => Ok(()),
+            Flight::Started(pending) | Flight::Joined(pending) => saved(pending).await,
         }
     }
 
     /// Waits for what an earlier refresh could not store yet; before anything else is done with the grant.
     pub(crate) async fn save_leftover(&self, key: &GrantKey) -> Result<(), Error> {
-        match self.writes.under_way(key) {
-            Some(landing) => saved(landing).await,
+        match self.writes.pending(key) {
+            Some(pending) => saved(pending).await,
             None => Ok(()),
         }
     }
 
     /// Whether a refreshed grant is on its way into the store.
     pub(crate) fn is_saving(&self, key: &GrantKey) -> bool {
-        self.writes.under_way(key).is_some()
+        self.writes.pending(key).is_some()
     }
 
     /// Writes a state that no version may stand against: the user's own revocation.
@@ -212,7 +217,7 @@ impl Grants {
 
     /// Forgets what is known here; the store keeps what it has.
     pub(crate) fn forget(&self, filter: &GrantFilter) {
-        self.reads.abandon_matching(|key| filter.matches(key));
+        self.reads.discard_matching(|key| filter.matches(key));
         let hits: Vec<_> = self.known.iter().map(|(key, _)| key).filter(|key| filter.matches(key)).collect();
         for key in hits {
             self.known.invalidate(&*key);
@@ -252,10 +257,10 @@ fn has_gone_back(found: Option<&Versioned>, ours: &Known) -> bool {
 }
 
 /// Waits for a write, for a while.
-async fn saved(landing: Landing<()>) -> Result<(), Error> {
+async fn saved(pending: Pending<()>) -> Result<(), Error> {
     let unsaved = || StoreError::unavailable("a refreshed grant could not be stored yet").into();
-    let landing = tokio::time::timeout(WRITE_PATIENCE, landing.landed()).await;
-    landing.ok().flatten().ok_or_else(unsaved)
+    let written = tokio::time::timeout(WRITE_PATIENCE, pending.wait()).await;
+    written.ok().flatten().ok_or_else(unsaved)
 }
 
 /// Whether the stored record gives way to what a refresh brought.

@@ -175,18 +175,18 @@ impl Inner {
     async fn connected(&self, user_id: &str) -> Vec<AccountStatus> {
         let entries = self.users.connected_accounts(user_id).await.unwrap_or_else(|error| {
             tracing::warn!(event = "connected_accounts_failed", %error, "Connected Accounts could not be read");
-            Vec::new()
+            Arc::default()
         });
-        let status = |entry: user_store::ConnectedAccount| AccountStatus {
-            account: Account::new(entry.connection, None),
+        let status = |entry: &user_store::ConnectedAccount| AccountStatus {
+            account: Account::new(&entry.connection, None),
             provider: String::new(),
             source: Source::Vault,
             state: AccountState::Usable,
             expires_at: None,
             refreshable: true,
-            scopes: (!entry.scopes.is_empty()).then_some(entry.scopes),
+            scopes: (!entry.scopes.is_empty()).then(|| entry.scopes.clone()),
         };
-        entries.into_iter().map(status).collect()
+        entries.iter().map(status).collect()
     }
 
     async fn revoke_identity(&self, ask: &Ask<'_>, provider: &Arc<Provider>) -> Result<Revocation, Error> {

@@ -12,7 +12,7 @@ use std::{
 use idp_adapters::RefreshRule;
 use mgmt_auth::SecretReader;
 use secrecy::SecretString;
-use token_keeper::{Boarding, Flights};
+use token_keeper::{Flight, SingleFlight};
 use tokio::time::Instant;
 use tracing::Instrument;
 use user_store::{User, UserStore};
@@ -64,7 +64,7 @@ pub(crate) struct Refresher {
     pub(crate) marks: Arc<DeadMarks>,
     /// Reads client secrets at each use.
     pub(crate) secrets: SecretReader,
-    flights: Flights<GrantKey, Outcome>,
+    flights: SingleFlight<GrantKey, Outcome>,
     /// Failed refreshes are not repeated at once.
     pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
     /// When each grant has all its refreshes of young tokens back.
@@ -84,7 +84,7 @@ impl Refresher {
             transport,
             marks,
             secrets: SecretReader::new(),
-            flights: Flights::new(),
+            flights: SingleFlight::new(),
             pauses: Mutex::default(),
             young: Mutex::default(),
         })
@@ -92,20 +92,20 @@ impl Refresher {
 
     /// Refreshes, or waits for whoever is doing it.
     pub(crate) async fn refresh(self: &Arc<Self>, job: Job) -> Outcome {
-        match self.board(job) {
-            Boarding::There(outcome) => outcome,
-            Boarding::Started(landing) | Boarding::Joined(landing) => {
-                landing.landed().await.unwrap_or_else(|| Err(busy()))
+        match self.join_or_start(job) {
+            Flight::Cached(outcome) => outcome,
+            Flight::Started(pending) | Flight::Joined(pending) => {
+                pending.wait().await.unwrap_or_else(|| Err(busy()))
             }
         }
     }
 
     /// Refreshes behind; nobody waits.
     pub(crate) fn refresh_behind(self: &Arc<Self>, job: Job) {
-        drop(self.board(job));
+        drop(self.join_or_start(job));
     }
 
-    fn board(self: &Arc<Self>, job: Job) -> Boarding<Outcome> {
+    fn join_or_start(self: &Arc<Self>, job: Job) -> Flight<Outcome> {
         let (this, key) = (self.clone(), job.key.clone());
         let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
@@ -118,7 +118,7 @@ impl Refresher {
             }
             .instrument(span)
         };
-        self.flights.board(&key, paused, run, |_| ())
+        self.flights.join_or_start(&key, paused, run, |_| ())
     }
 
     fn paused(&self, key: &GrantKey) -> Option<Error> {

@@ -15,7 +15,7 @@ use std::{
 use mgmt_auth::{ClientCredentials, Tenant};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
-use token_keeper::{BearerToken, Boarding, Flights};
+use token_keeper::{BearerToken, Flight, SingleFlight};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -159,7 +159,7 @@ pub(crate) struct Vault {
     held: Cache<VaultKey, Held>,
     /// Where it held nothing, and when it said so by either clock.
     absent: Cache<VaultKey, (Instant, SystemTime)>,
-    flights: Flights<VaultKey, Landed>,
+    flights: SingleFlight<VaultKey, Landed>,
     shared: Option<Shared>,
     /// How often something was forgotten: what was asked before is not shared after.
     forgotten: Arc<AtomicU64>,
@@ -182,7 +182,7 @@ impl Vault {
             .max_capacity(capacity)
             .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
             .build();
-        let (flights, forgotten) = (Flights::new(), Arc::default());
+        let (flights, forgotten) = (SingleFlight::new(), Arc::default());
         Self { exchange, settings, ages, held, absent, flights, shared, forgotten }
     }
 
@@ -258,12 +258,12 @@ impl Vault {
                     kept.0.insert(kept.1, held.clone());
                 }
             };
-            let (landing, cached) = match self.flights.board(key, there, load, commit) {
-                Boarding::There(held) => return held.map(|held| (held, Cached::Joined)),
-                Boarding::Started(landing) => (landing, Cached::Loaded),
-                Boarding::Joined(landing) => (landing, Cached::Joined),
+            let (pending, cached) = match self.flights.join_or_start(key, there, load, commit) {
+                Flight::Cached(held) => return held.map(|held| (held, Cached::Joined)),
+                Flight::Started(pending) => (pending, Cached::Loaded),
+                Flight::Joined(pending) => (pending, Cached::Joined),
             };
-            match landing.landed().await.unwrap_or_else(|| Err(unavailable(None))) {
+            match pending.wait().await.unwrap_or_else(|| Err(unavailable(None))) {
                 Err(error)
                     if cached == Cached::Joined && !last && *error.reason() == Reason::CallerTokenInvalid => {
                 }
@@ -307,7 +307,7 @@ impl Vault {
     /// Forgets the results that match, and counts them; exchanges under way are not kept either.
     pub(crate) fn forget(&self, matches: impl Fn(&VaultKey) -> bool) -> u64 {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.flights.abandon_matching(&matches);
+        self.flights.discard_matching(&matches);
         let absent: Vec<_> = self.absent.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
         absent.iter().for_each(|key| self.absent.invalidate(&**key));
         let hits: Vec<_> = self.held.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();

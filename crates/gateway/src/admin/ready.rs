@@ -85,6 +85,13 @@ impl App {
         }
     }
 
+    /// Notices at once that the operator granted a missing scope; otherwise it takes up to a minute.
+    pub(crate) async fn recheck_scopes(&self) {
+        if let Err(error) = self.tenant.recheck_scopes().await {
+            tracing::warn!(event = "management-token-unavailable", cause = %error);
+        }
+    }
+
     /// Too little breaks calls, too much is a risk (threat S08): both are said once, where an operator looks first.
     fn report_scopes(&self, token: &mgmt_auth::ManagementToken) {
         let (missing, excess) = (token.missing_scopes(), token.excess_scopes());

@@ -16,9 +16,6 @@ use super::{
 };
 use crate::config::Settings;
 
-/// What the gateway needs.
-pub(super) const NEEDED: [&str; 2] = ["read:users", "read:user_idp_tokens"];
-
 /// A fresh management token.
 #[derive(Debug)]
 pub(super) struct Management {

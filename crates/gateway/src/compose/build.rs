@@ -181,6 +181,7 @@ fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
         .base_url(own.base_url.clone())
         .audience(own.audience.clone())
         .credentials(convert::credentials(credentials))
+        .required_scopes(settings.required_scopes().iter().copied())
         .connect_timeout(settings.server.timeouts.connect)
         // Nobody waits for the allowance longer than for a provider.
         .longest_waits(settings.server.timeouts.response.min(CALLER_WAIT), BACKGROUND_WAIT)

@@ -52,6 +52,7 @@ impl Running {
         let before = self.app.load_full();
         let stores = before.stores().reopened(&settings).await.map_err(|error| failed(error.into()))?;
         let app = Arc::new(before.successor(&settings, stores).map_err(failed)?);
+        app.recheck_scopes().await;
         app.warm().await;
         let operations: Arc<dyn Operations> = Arc::<App>::clone(&app);
         let mut keeper = self.keeper.lock().await;

@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::{
-    Settings,
+    ProviderSettings, Settings, Source,
     complete::{self, Unsaid},
     environment, file,
     problems::{Collector, Origins, Problem, Problems},
@@ -52,6 +52,15 @@ pub struct Loaded {
 }
 
 impl Settings {
+    /// The scopes of the Management API that these settings need: IdP tokens are read unless every provider takes them
+    /// from Token Vault alone.
+    #[must_use]
+    pub fn required_scopes(&self) -> &'static [&'static str] {
+        let vault_alone = |provider: &ProviderSettings| provider.source == [Source::Vault];
+        let unread = !self.providers.is_empty() && self.providers.values().all(vault_alone);
+        if unread { &["read:users"] } else { &["read:users", "read:user_idp_tokens"] }
+    }
+
     /// Loads and validates.
     ///
     /// # Errors

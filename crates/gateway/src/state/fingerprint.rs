@@ -25,6 +25,7 @@ impl Fingerprint {
         // Secrets are masked in this text, so the one that may stand in the configuration is added. Those in files are read at
         // each use: another content changes nothing here.
         digest.update(format!("{own:?} {keys:?} {:?} ", settings.server.timeouts.connect).as_bytes());
+        digest.update(format!("{:?} ", settings.required_scopes()).as_bytes());
         digest.update(own.client_secret.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes());
         let mut tenant = [0; 32];
         tenant.copy_from_slice(digest.finish().as_ref());

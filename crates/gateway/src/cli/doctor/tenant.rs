@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     super::{
         ask::{Asker, Reply, tenant_url},
-        token::{self, Management, NEEDED},
+        token::{self, Management},
     },
     Report, explain,
 };
@@ -153,9 +153,11 @@ fn scopes(settings: &Settings, management: &Management, report: &mut Report) {
         report.skip("scopes-excess", "the scopes are not known");
         return;
     }
-    let missing: Vec<_> = NEEDED.into_iter().filter(|scope| !management.scopes.contains(*scope)).collect();
+    let required = settings.required_scopes();
+    let missing: Vec<_> =
+        required.iter().copied().filter(|scope| !management.scopes.contains(*scope)).collect();
     if missing.is_empty() {
-        report.ok("scopes-missing", "read:users and read:user_idp_tokens are granted");
+        report.ok("scopes-missing", format!("granted: {}", required.join(" and ")));
     } else {
         let list = missing.join(" ");
         report.fail(
@@ -165,7 +167,7 @@ fn scopes(settings: &Settings, management: &Management, report: &mut Report) {
         );
     }
     let excess: Vec<_> =
-        management.scopes.iter().map(String::as_str).filter(|scope| !NEEDED.contains(scope)).collect();
+        management.scopes.iter().map(String::as_str).filter(|scope| !required.contains(scope)).collect();
     if excess.is_empty() {
         report.ok("scopes-excess", "nothing beyond that is granted");
     } else {
