@@ -68,13 +68,13 @@ pub(crate) fn decode(answer: &Response<Bytes>, endpoint: Endpoint, now: SystemTi
     }
     let error = match endpoint {
         _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            Error::tenant("the tenant answers with a failure of its own").after(hint)
+            Error::tenant("the tenant answered with a server error").after(hint)
         }
         Endpoint::Document => {
             Error::tenant("the tenant does not serve this document; check the tenant's domain and base URL")
         }
         _ if status.is_redirection() => {
-            Error::operator("the tenant redirects, which is not followed; name its own address as base URL")
+            Error::operator("the tenant redirects, which is not followed; set its own address as base URL")
         }
         Endpoint::TokenEndpoint => token_endpoint(status, &body, code),
         Endpoint::ManagementApi => management_api(status, &body, code),
@@ -93,7 +93,7 @@ fn token_endpoint(status: StatusCode, body: &Body, code: Option<&str>) -> Error 
         ),
         Some("mfa_required") => (
             Fault::Operator,
-            "the tenant demands MFA for token exchanges; set the MFA policy to never, or decide in an Action",
+            "the tenant demands MFA for token exchanges; set the MFA policy to never, or use an Action",
         ),
         Some("unauthorized_client") => (
             Fault::Operator,
@@ -109,7 +109,7 @@ fn token_endpoint(status: StatusCode, body: &Body, code: Option<&str>) -> Error 
         ),
         _ if !body.json => return edge(status),
         _ if status == StatusCode::NOT_FOUND => {
-            (Fault::NotFound, "the token endpoint does not know what was asked for")
+            (Fault::NotFound, "the token endpoint does not know what was requested")
         }
         _ => (
             Fault::Operator,
@@ -135,25 +135,27 @@ fn management_api(status: StatusCode, body: &Body, code: Option<&str>) -> Error 
             "the management token lacks a scope; grant read:users and read:user_idp_tokens to the application",
         ),
         (StatusCode::FORBIDDEN, _) => (Fault::Operator, "the Management API forbids this to the application"),
-        // hapi's own words for a path without a handler; about a user Auth0 says more.
+        // hapi's text for a path without a handler; Auth0's answer about a user has another one.
         (StatusCode::NOT_FOUND, None) if body.prose.is_empty() || body.prose == "Not Found" => {
             (Fault::Operator, "there is no Management API at this address; check the tenant's base URL")
         }
-        (StatusCode::NOT_FOUND, _) => (Fault::NotFound, "the tenant has no such thing"),
-        (_, Some("invalid_query_string")) => (Fault::Operator, "the Management API does not take this query"),
-        _ => (Fault::Request, "the Management API does not take what was asked for"),
+        (StatusCode::NOT_FOUND, _) => (Fault::NotFound, "the tenant has no such resource"),
+        (_, Some("invalid_query_string")) => {
+            (Fault::Operator, "the Management API does not accept this query")
+        }
+        _ => (Fault::Request, "the Management API does not accept the request"),
     };
     Error::new(fault, message)
 }
 
-/// Something between us and Auth0 answered: a firewall, a proxy, a wrong server.
+/// The answer of something in front of Auth0: a firewall, a proxy, a wrong server.
 fn edge(status: StatusCode) -> Error {
     if status == StatusCode::NOT_FOUND {
         return Error::operator(
             "no Auth0 tenant answers at this address; check the tenant's domain and base URL",
         );
     }
-    Error::tenant("something before the tenant answered in its place")
+    Error::tenant("something in front of the tenant answered in its place")
 }
 
 /// The error of a request without an answer.
@@ -164,7 +166,7 @@ pub(crate) fn unanswered(error: TransportError) -> Error {
         }
         TransportError::Timeout => Error::tenant("the tenant did not answer in time"),
         TransportError::TooLarge => Error::tenant("the tenant's answer is larger than it may be"),
-        TransportError::Invalid => Error::new(Fault::Request, "what was asked for does not make a URL"),
+        TransportError::Invalid => Error::new(Fault::Request, "the request does not make a URL"),
         TransportError::Insecure => Error::operator(
             "the tenant's base URL is plain http, which is for loopback addresses only; use https",
         ),

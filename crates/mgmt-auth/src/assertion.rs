@@ -2,6 +2,8 @@
 
 mod key;
 
+pub use key::check_private_key;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, Header};

@@ -1,8 +1,8 @@
-//! The tenant's Management API allowance, shared out among those who ask (threat A02).
+//! The tenant's rate limit of the Management API, shared by all requests of this process (threat A02).
 //!
-//! Auth0 says after each answer how many calls are left and when that changes. How many there will be after that
-//! nobody says, so we ask: while nothing is known, and after each reset, one request goes ahead, and its answer says
-//! how many may follow. A tenant that names no limits has none.
+//! Each answer states how many calls are left and when that changes, but not how many there are after the reset. So
+//! while nothing is known, and after each reset, one request goes ahead as a probe, and its answer states how many may
+//! follow. A tenant that states no limits has none.
 
 mod state;
 
@@ -20,20 +20,20 @@ use tokio::{
 use crate::{Error, hints::RateHeaders};
 use state::{Slot, State};
 
-/// Nobody is told to come back later than this because of a queue.
+/// The longest wait that a queue is estimated at.
 const LONGEST_HINT: Duration = Duration::from_secs(60);
 const SHORTEST_HINT: Duration = Duration::from_secs(1);
 
-/// Who goes first when the allowance is short.
+/// Which requests go first when the rate limit is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Priority {
-    /// Somebody waits for the answer.
+    /// A caller waits for the answer.
     Caller,
-    /// Renewal ahead of time and the like. Goes after callers, and leaves them a quarter of the allowance.
+    /// Renewals ahead of time and jobs. They go after callers, and leave them a quarter of the limit.
     Background,
 }
 
-/// The Management API allowance at one moment, as far as known.
+/// What is left of the Management API's rate limit, as far as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Allowance {
@@ -46,7 +46,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// The limit the tenant named last (`X-RateLimit-Limit`).
+    /// The limit that the tenant stated last (`X-RateLimit-Limit`).
     #[must_use]
     pub fn limit(&self) -> Option<u32> {
         self.limit
@@ -76,7 +76,7 @@ impl Allowance {
         self.waiting
     }
 
-    /// How many calls are under way.
+    /// How many calls are in progress.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
@@ -87,18 +87,18 @@ impl Allowance {
 #[derive(Clone, Default)]
 pub(crate) struct Budget(Arc<Mutex<State>>);
 
-/// What a waiter is told.
+/// What a waiting request is told.
 pub(super) enum Turn {
     Go(Permit),
-    /// The request that was to tell how many may follow had no answer.
+    /// The probe had no answer.
     Unanswered(Error),
 }
 
-/// The right to send one request. Dropped without an answer it gives back what it holds.
+/// The right to send one request. Dropped without an answer it is given back.
 pub(crate) struct Permit {
     budget: Budget,
     slot: Slot,
-    /// Whether it reached the one who asked for it.
+    /// Whether it reached the request that waited for it.
     used: bool,
     settled: bool,
 }
@@ -157,7 +157,7 @@ impl Budget {
         Ok(Entered::Queued(turn))
     }
 
-    /// Lets go whoever may.
+    /// Lets those waiting requests go that may.
     fn pump(&self) {
         let mut turns = Vec::new();
         {
@@ -166,17 +166,17 @@ impl Budget {
                 turns.push((sender, slot));
             }
         }
-        // Outside the lock: a permit that nobody takes any more locks it again.
+        // Outside the lock: a permit whose request has gone away locks it again when dropped.
         for (sender, slot) in turns {
             drop(sender.send(Turn::Go(self.permit(slot, false))));
         }
         self.wake_in_time();
     }
 
-    /// Sees to it that somebody looks again when time alone lets the next one go. One such task runs for all.
+    /// Starts the task that looks again when time alone lets the next request go. One such task runs for all.
     fn wake_in_time(&self) {
         let Some(at) = self.state().schedule(Instant::now()) else { return };
-        // Without a runtime nobody waits any more.
+        // Without a runtime there is no waiting request.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let budget = self.clone();
         runtime.spawn(async move {
@@ -207,7 +207,7 @@ enum Entered {
 }
 
 impl Permit {
-    /// The request was answered. `refused_for` is set when it was refused for the limit: then nobody sends anything
+    /// The request was answered. `refused_for` is set when it was refused for the limit: then nothing is sent
     /// for so long.
     pub(crate) fn answered(mut self, rate: RateHeaders, refused_for: Option<Duration>) {
         self.settled = true;
@@ -215,8 +215,8 @@ impl Permit {
         self.budget.pump();
     }
 
-    /// The request had no answer. Who waits for what it would have said hears `error`: one look at a dead tenant is
-    /// enough for all.
+    /// The request had no answer. Those that wait for a probe's answer get `error`: one attempt at an unreachable tenant
+    /// is enough for all.
     pub(crate) fn unanswered(mut self, error: &Error) {
         self.settled = true;
         let waiters = self.budget.state().unanswered(self.slot);

@@ -8,8 +8,8 @@ use crate::{Error, hints, oauth::Endpoints};
 
 const PATH: &str = "/.well-known/openid-configuration";
 
-/// What the tenant says about itself. Nothing here is ever followed: keys and tokens come from the configured
-/// address (threat K04), and this says whether the two agree.
+/// The tenant's discovery document. Its addresses are never used: keys and tokens come from the configured address
+/// (threat K04), and this shows whether the two agree.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Discovery {
     issuer: String,
@@ -24,11 +24,12 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    pub(crate) async fn ask(endpoints: &Endpoints) -> Result<Self, Error> {
+    pub(crate) async fn fetch(endpoints: &Endpoints) -> Result<Self, Error> {
         let answer = endpoints.document(PATH, endpoints.request_timeout).await?;
         let parsed: Result<Self, _> = serde_json::from_slice(answer.body());
-        let mut found =
-            parsed.map_err(|_| Error::tenant("the tenant's discovery document cannot be read"))?;
+        let mut found = parsed.map_err(|error| {
+            Error::tenant("the tenant's discovery document cannot be read").caused_by(error)
+        })?;
         found.server_time = hints::server_time(answer.headers());
         Ok(found)
     }
@@ -39,19 +40,19 @@ impl Discovery {
         &self.issuer
     }
 
-    /// Where it says its keys are.
+    /// The address of its keys, as stated.
     #[must_use]
     pub fn jwks_uri(&self) -> Option<&str> {
         self.jwks_uri.as_deref()
     }
 
-    /// Where it says its token endpoint is.
+    /// The address of its token endpoint, as stated.
     #[must_use]
     pub fn token_endpoint(&self) -> Option<&str> {
         self.token_endpoint.as_deref()
     }
 
-    /// The methods of client authentication it knows.
+    /// The methods of client authentication that it supports.
     #[must_use]
     pub fn auth_methods(&self) -> &[String] {
         &self.token_endpoint_auth_methods_supported

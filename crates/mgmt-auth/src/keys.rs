@@ -1,4 +1,4 @@
-//! The tenant's signing keys, kept fresh and never asked for more often than allowed (threats K01 to K03).
+//! The tenant's signing keys, kept fresh and never fetched more often than allowed (threats K01 to K03).
 
 mod jwk;
 
@@ -19,17 +19,17 @@ pub use jwk::SigningKey;
 const PATH: &str = "/.well-known/jwks.json";
 /// From the request to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Pauses while the tenant serves no keys. Not shorter: every caller's token is a reason to ask.
+/// Pauses while the tenant serves no keys. Not shorter: every caller's token causes an attempt.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
-/// How long keys are good, and how often they are asked for.
+/// How long keys are good, and how often they are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Age at which a key set has to be replaced. It is renewed in the background before that.
     pub max_age: Duration,
-    /// Least time between two refreshes that an unknown key id forces, counted from the attempt, however it ends.
+    /// Least time between two refreshes that an unknown key id forces, counted from the attempt, whatever its result.
     pub cooldown: Duration,
-    /// Age up to which a set still serves while no newer one can be had.
+    /// Age up to which a set still serves while no newer one can be fetched.
     pub stale: Duration,
 }
 
@@ -75,15 +75,15 @@ impl SigningKeys {
 
     /// The key `kid`; `None` when the tenant has keys but not this one.
     ///
-    /// Known keys cost no request. An unknown id forces one refresh each [`KeyPolicy::cooldown`]; whoever asks while
-    /// that one runs waits for it too.
+    /// Known keys cost no request. An unknown id forces one refresh each [`KeyPolicy::cooldown`]; calls during a
+    /// refresh wait for it.
     ///
     /// # Errors
     /// There are no keys at all, which is transient.
     pub async fn find(&self, kid: &str) -> Result<Option<Arc<SigningKey>>, Error> {
         let mut set = self.keeper.get().await?;
-        // Past its age and nobody renewed it ahead: wait once, so that a withdrawn key stops in time. While the
-        // tenant fails, the old set serves and the renewal runs behind.
+        // Past its age and not renewed ahead: wait once, so that a withdrawn key ends in time. While the tenant fails,
+        // the old set serves and the renewal runs in the background.
         if set.asked_at.elapsed() >= self.policy.max_age && self.keeper.status().failures == 0 {
             set = self.keeper.renew().await.unwrap_or(set);
         }
@@ -95,7 +95,7 @@ impl SigningKeys {
         Ok(self.cached(kid))
     }
 
-    /// Fetches the keys if there are none yet, so that the first caller need not wait. Forces nothing.
+    /// Fetches the keys if there are none yet, so that the first caller need not wait. Forces no refresh.
     ///
     /// # Errors
     /// There are no keys at all, which is transient.
@@ -103,7 +103,7 @@ impl SigningKeys {
         self.keeper.get().await.map(drop)
     }
 
-    /// The key if it is there now; never asks.
+    /// The key if it is cached; sends nothing.
     #[must_use]
     pub fn cached(&self, kid: &str) -> Option<Arc<SigningKey>> {
         self.keeper.current().and_then(|set| set.keys.get(kid).cloned())
@@ -150,7 +150,7 @@ impl SigningKeys {
 }
 
 impl KeyLoad {
-    /// Numbers the set: a new number for a new content.
+    /// Numbers the set: new content gets a new number.
     fn number(&self, keys: &Keys) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
@@ -163,7 +163,7 @@ impl KeyLoad {
         }
     }
 
-    async fn ask(&self) -> Result<Keys, Error> {
+    async fn fetch(&self) -> Result<Keys, Error> {
         let answer = self.endpoints.document(PATH, TIMEOUT).await?;
         jwk::parse(answer.body())
     }
@@ -175,7 +175,7 @@ impl Load for KeyLoad {
 
     async fn load(&self) -> Result<Loaded<KeySet>, Error> {
         let asked_at = Instant::now();
-        let keys = match self.ask().await {
+        let keys = match self.fetch().await {
             Ok(keys) => keys,
             Err(error) => {
                 tracing::Span::current().record("outcome", error.fault().as_str());

@@ -20,6 +20,7 @@ mod token;
 
 pub use api::Fetched;
 pub use api_transport::{BoxFuture, Limits, Transport, TransportError};
+pub use assertion::check_private_key;
 pub use budget::{Allowance, Priority};
 pub use builder::TenantBuilder;
 pub use credentials::{AssertionAlgorithm, ClientAuth, ClientCredentials};

@@ -16,7 +16,7 @@ use crate::{
     hints,
 };
 
-/// What is left as it is when everything else is percent-encoded (RFC 3986 section 2.3).
+/// What is not percent-encoded (RFC 3986 section 2.3).
 pub(crate) const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Token answers and documents are small.
@@ -24,7 +24,7 @@ const MAX_DOCUMENT: usize = 256 * 1024;
 /// A user record with many identities and profiles.
 const MAX_RECORD: usize = 1024 * 1024;
 
-/// How the tenant is reached; shared by all that ask it.
+/// How the tenant is reached; shared by all requests to it.
 pub(crate) struct Endpoints {
     pub(crate) transport: HttpsOnly,
     pub(crate) secrets: SecretReader,
@@ -94,7 +94,7 @@ impl Endpoints {
         TokenResponse::parse(answer.body(), hints::token_quota(answer.headers()))
     }
 
-    /// A document of the tenant that everybody may read.
+    /// A public document of the tenant.
     pub(crate) async fn document(&self, path: &str, timeout: Duration) -> Result<Response<Bytes>, Error> {
         let request = self.request(Method::GET, path, Bytes::new())?;
         let answer = self.send(request, timeout, MAX_DOCUMENT).await?;
@@ -126,7 +126,7 @@ impl Endpoints {
             .uri(format!("{}{path}", self.base))
             .header(header::ACCEPT, "application/json")
             .body(body)
-            .map_err(|_| Error::new(crate::Fault::Request, "what was asked for does not make a URL"))
+            .map_err(|_| Error::new(crate::Fault::Request, "the request does not make a URL"))
     }
 
     async fn send(

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use crate::BoxFuture;
 
-/// Whose token a stored one is. All three belong into the store's key.
+/// What identifies a stored token. All three parts belong in the store's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenName {
     pub(crate) domain: String,
@@ -24,7 +24,7 @@ impl TokenName {
         &self.domain
     }
 
-    /// The client the token was issued to.
+    /// The client that the token was issued to.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -44,13 +44,13 @@ pub struct SharedToken {
     pub access_token: SecretString,
     /// The granted scopes, separated by spaces, if known.
     pub scope: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub issued_at: SystemTime,
     /// Its end.
     pub expires_at: SystemTime,
 }
 
-/// The store cannot be used now. The replica then asks the tenant by itself.
+/// The store cannot be used now. The replica then requests its own token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreUnavailable;
 
@@ -62,10 +62,9 @@ impl fmt::Display for StoreUnavailable {
 
 impl std::error::Error for StoreUnavailable {}
 
-/// Shares the management token between replicas, so that a fleet asks for one token a lifetime.
+/// Shares the management token between replicas, so that a fleet requests one token per lifetime.
 ///
-/// The store encrypts what it is given, and has timeouts of its own. A store that fails is never the tenant's
-/// fault: the replica goes on by itself.
+/// The store encrypts the token, and has timeouts of its own. When it fails, the replica continues alone.
 pub trait SharedTokenStore: fmt::Debug + Send + Sync + 'static {
     /// The stored token, if there is one.
     fn load<'a>(
@@ -80,8 +79,8 @@ pub trait SharedTokenStore: fmt::Debug + Send + Sync + 'static {
         token: &'a SharedToken,
     ) -> BoxFuture<'a, Result<(), StoreUnavailable>>;
 
-    /// Takes the sole right to ask the tenant, for `lease_for`; false while another replica has it. Without leases
-    /// (the default) replicas that start together may each ask once.
+    /// Takes the lease, the right to request a token, for `lease_for`; false while another replica has it. Without
+    /// leases (the default) replicas that start together may each send a request.
     fn lease<'a>(
         &'a self,
         name: &'a TokenName,
@@ -91,7 +90,7 @@ pub trait SharedTokenStore: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(true)))
     }
 
-    /// Gives that right back.
+    /// Gives the lease back.
     fn release<'a>(&'a self, name: &'a TokenName) -> BoxFuture<'a, ()> {
         let _ = name;
         Box::pin(std::future::ready(()))

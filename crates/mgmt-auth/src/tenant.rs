@@ -256,7 +256,7 @@ impl Tenant {
     /// # Errors
     /// It cannot be obtained or read.
     pub async fn discovery(&self) -> Result<Discovery, Error> {
-        Discovery::ask(&self.0.endpoints).await
+        Discovery::fetch(&self.0.endpoints).await
     }
 }
 

@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// The most users without a record, and the most forgotten ones, that are remembered.
-const MISSING: u64 = 10_000;
+const MISSING: usize = 10_000;
 
-/// Builds a [`UserStore`]. The defaults are those of the gateway's `users` settings.
+/// The settings of a [`UserStore`].
 #[derive(Debug)]
 #[must_use]
 pub struct UserStoreBuilder {
@@ -92,7 +92,7 @@ impl UserStoreBuilder {
         self
     }
 
-    /// How urgent look-ups are: for callers, unless this store belongs to a job that nobody waits for. Renewals in the background
+    /// The priority of look-ups: callers', unless this store belongs to a job. Renewals in the background
     /// always have the lower priority.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;

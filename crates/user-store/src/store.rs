@@ -319,7 +319,7 @@ impl Record {
     }
 }
 
-/// Refuses ids that would not stay one path segment, or name nobody.
+/// Refuses ids that would not stay one path segment.
 fn check_id(user_id: &str) -> Result<(), Error> {
     match user_id {
         "" | "." | ".." => Err(Error::new(crate::Fault::Request, "this is no Auth0 user id")),

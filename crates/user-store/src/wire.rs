@@ -1,6 +1,6 @@
-//! Reading Auth0's JSON, and our own encoding of a record for shared stores.
+//! Parsing Auth0's JSON, and the encoding of a record for shared stores.
 //!
-//! One rule for all members: a shape nobody documented costs at most the member or the identity it is in.
+//! One rule for all members: an undocumented shape costs at most the member or the identity that it is in.
 
 use std::{
     sync::Arc,
@@ -361,7 +361,7 @@ pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
             identities: identities.collect(),
         },
     };
-    // Sized first: a buffer that grows would leave unwiped copies behind.
+    // Sized first: a buffer that grows leaves copies that are not wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(user.size() * 2 + 1024));
     serde_json::to_writer(&mut *bytes, &kept).ok()?;
     Some(bytes)

@@ -4,8 +4,8 @@ fn answer(status: u16, body: &str) -> Response<Bytes> {
     Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
-fn fault(place: Endpoint, status: u16, body: &str) -> (Fault, Option<String>) {
-    let error = decode(&answer(status, body), place, SystemTime::now());
+fn fault(endpoint: Endpoint, status: u16, body: &str) -> (Fault, Option<String>) {
+    let error = decode(&answer(status, body), endpoint, SystemTime::now());
     assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
     (error.fault(), error.code().map(str::to_owned))
 }
@@ -83,15 +83,15 @@ fn every_row_of_the_management_apis_table_has_its_fault() {
 }
 
 #[test]
-fn the_global_limit_is_known_in_any_dress() {
+fn the_global_limit_is_recognised_in_any_form() {
     for (status, body) in [
         (500, r#"{"statusCode":500,"message":"Global limit has been reached"}"#),
         (403, r#"{"error":"x","error_description":"GLOBAL LIMIT has been reached"}"#),
         (403, r#"{"errorCode":"too_many_requests"}"#),
     ] {
-        for place in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
-            let error = decode(&answer(status, body), place, SystemTime::now());
-            assert!(error.is_rate_limited() && error.is_transient(), "{place:?} {body}");
+        for endpoint in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
+            let error = decode(&answer(status, body), endpoint, SystemTime::now());
+            assert!(error.is_rate_limited() && error.is_transient(), "{endpoint:?} {body}");
             assert_eq!(error.retry_after(), Some(SHORT));
         }
     }
@@ -111,9 +111,9 @@ fn html_never_says_that_a_user_does_not_exist() {
 fn nothing_of_the_answers_prose_gets_into_an_error() {
     let body =
         r#"{"error":"sentinel word","message":"sentinel auth0|123","errorCode":"sentinel with spaces"}"#;
-    for place in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
+    for endpoint in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
         for status in [400, 401, 403, 404, 429, 500] {
-            let error = decode(&answer(status, body), place, SystemTime::now());
+            let error = decode(&answer(status, body), endpoint, SystemTime::now());
             assert!(!format!("{error} {error:?}").contains("sentinel"), "{error:?}");
         }
     }

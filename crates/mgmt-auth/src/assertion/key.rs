@@ -1,10 +1,13 @@
 //! Private keys as people paste them, and what is wrong with those that cannot be used.
 
+use std::time::SystemTime;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::EncodingKey;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
-use crate::Error;
+use super::Subject;
+use crate::{AssertionAlgorithm, Error};
 
 /// Object identifiers inside a PKCS#8 key: RFC 5480 and RFC 8410.
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -15,6 +18,21 @@ pub(super) fn parse(pem: &SecretString) -> Result<EncodingKey, Error> {
     let text = pem.expose_secret();
     EncodingKey::from_rsa_pem(text.as_bytes())
         .map_err(|error| Error::operator(format!("the private key {}", fault(text))).caused_by(error))
+}
+
+/// Whether a PEM text is a private key that can sign client assertions: RSA of at least 2048 bits, not encrypted.
+/// Nothing is sent; for a check of a configuration.
+///
+/// # Errors
+/// It cannot; the message says why and what to do.
+pub fn check_private_key(pem: &SecretString) -> Result<(), Error> {
+    let subject = Subject {
+        client_id: "check",
+        audience: "https://example.com/",
+        key_id: None,
+        algorithm: AssertionAlgorithm::RS256,
+    };
+    subject.sign(pem, SystemTime::now()).map(drop)
 }
 
 /// Why a text is no usable private key, and what to do.
@@ -81,7 +99,7 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\n%%%\n-----END PRIVATE KEY-----", "base64"),
             ("a-client-secret", "PEM"),
         ] {
-            let error = parse(&text.into()).err().unwrap();
+            let error = check_private_key(&text.into()).unwrap_err();
             assert_eq!(error.fault(), crate::Fault::Operator);
             assert!(error.to_string().contains(word), "{word}: {error}");
             assert!(std::error::Error::source(&error).is_some());

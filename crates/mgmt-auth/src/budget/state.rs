@@ -1,4 +1,4 @@
-//! What the budget knows, behind its lock.
+//! The budget's state, behind its lock.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,42 +9,42 @@ use crate::hints::RateHeaders;
 
 type Sender = oneshot::Sender<Turn>;
 
-/// The shortest time after which an allowance can be another one.
+/// The shortest period of a rate limit.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
-/// On top of a reset, and as much again at random: clocks differ by so much.
+/// Added to a reset, and up to as much again at random: clocks differ by so much.
 const MARGIN: Duration = Duration::from_millis(20);
 
-/// One request's place.
+/// One request's slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     number: u64,
-    /// Whether it went ahead to learn how many may follow.
-    scout: bool,
+    /// Whether it went ahead to find out how many may follow.
+    probe: bool,
 }
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Whether any answer said something, if only that there is no limit.
+    /// Whether there was an answer, if only without a limit.
     known: bool,
     pub(super) limit: Option<u32>,
-    /// The limit is our own guess after a refusal that named none.
+    /// The limit is a guess after a refusal that stated none.
     guessed: bool,
     pub(super) available: u32,
     pub(super) reset_at: Option<Instant>,
     window: Duration,
     pub(super) blocked_until: Option<Instant>,
-    scouting: bool,
+    probing: bool,
     pub(super) in_flight: u32,
     next_number: u64,
-    /// The newest request whose answer was taken at its word.
-    heard: Option<u64>,
+    /// The newest request whose answer set the state.
+    newest_answer: Option<u64>,
     callers: VecDeque<Sender>,
     background: VecDeque<Sender>,
     wake_at: Option<Instant>,
 }
 
 impl State {
-    /// Takes a place if there is one now.
+    /// Takes a slot if there is one now.
     pub(super) fn take(&mut self, priority: Priority, now: Instant) -> Option<Slot> {
         if self.blocked_until.is_some_and(|until| now < until) {
             return None;
@@ -54,22 +54,22 @@ impl State {
             _ => 0,
         };
         let reset = self.reset_at.is_none_or(|at| now >= at);
-        let scout = match self.limit {
+        let probe = match self.limit {
             _ if !self.known => true,
             Some(_) => self.available <= reserve,
             None => false,
         };
-        if scout && (self.scouting || (self.known && !reset)) {
+        if probe && (self.probing || (self.known && !reset)) {
             return None;
         }
-        self.scouting |= scout;
+        self.probing |= probe;
         self.available = self.available.saturating_sub(1);
         self.in_flight += 1;
         self.next_number += 1;
-        Some(Slot { number: self.next_number, scout })
+        Some(Slot { number: self.next_number, probe })
     }
 
-    /// Whether nobody with the same right or more waits.
+    /// Whether no request of the same or a higher priority waits.
     pub(super) fn is_next(&mut self, priority: Priority) -> bool {
         self.purge();
         self.callers.is_empty() && (priority == Priority::Caller || self.background.is_empty())
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// The next who may go, callers first.
+    /// The next request that may go, callers first.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Sender, Slot)> {
         self.purge();
         let priority = if self.callers.is_empty() { Priority::Background } else { Priority::Caller };
@@ -106,8 +106,8 @@ impl State {
         alive(&self.callers) + alive(&self.background)
     }
 
-    /// When somebody has to look again because time alone lets the next one go; `None` when nobody waits, time does not
-    /// help, or somebody does so already.
+    /// When to look again because time alone lets the next request go; `None` when none waits, time does not help, or a
+    /// look is planned already.
     pub(super) fn schedule(&mut self, now: Instant) -> Option<Instant> {
         self.purge();
         if self.callers.is_empty() && self.background.is_empty() {
@@ -122,12 +122,12 @@ impl State {
         Some(at)
     }
 
-    /// The look that was planned for `at` is under way.
+    /// The look that was planned for `at` has begun.
     pub(super) fn woken(&mut self, at: Instant) {
         self.wake_at.take_if(|wake_at| *wake_at == at);
     }
 
-    /// How long a new one would wait, by what is known.
+    /// How long a new request would wait, as far as known.
     pub(super) fn estimate(&self, priority: Priority, now: Instant) -> Duration {
         let Some(limit) = self.limit else { return Duration::ZERO };
         let ahead = match priority {
@@ -151,7 +151,7 @@ impl State {
         refused_for: Option<Duration>,
         now: Instant,
     ) {
-        self.land(slot);
+        self.leave(slot);
         self.known = true;
         if let Some(refused_for) = refused_for {
             self.refused(rate, refused_for, now);
@@ -166,10 +166,10 @@ impl State {
         self.limit =
             rate.limit.or(self.limit.filter(|_| !self.guessed)).or(Some(remaining.saturating_add(1)));
         self.guessed = false;
-        // Answers may overtake each other: an older one knows less, and must not raise the allowance.
-        if self.heard.is_none_or(|heard| slot.number > heard) {
-            self.heard = Some(slot.number);
-            // Whether those under way are counted already nobody knows.
+        // Answers may overtake each other: the answer to an older request must not raise the allowance.
+        if self.newest_answer.is_none_or(|newest| slot.number > newest) {
+            self.newest_answer = Some(slot.number);
+            // The answer may or may not have counted the requests in progress.
             self.available = remaining.saturating_sub(self.in_flight);
             let reset_in = rate.reset_in.unwrap_or(SHORTEST_WINDOW);
             self.window = reset_in.max(SHORTEST_WINDOW);
@@ -192,31 +192,31 @@ impl State {
         }
     }
 
-    /// Gives the waiters that nobody can tell anything now: nothing is known, and nothing was learnt.
+    /// The waiting requests that get no answer now: nothing was known, and the probe failed.
     pub(super) fn unanswered(&mut self, slot: Slot) -> Vec<Sender> {
-        self.land(slot);
-        if self.known || !slot.scout {
+        self.leave(slot);
+        if self.known || !slot.probe {
             return Vec::new();
         }
         self.callers.drain(..).chain(self.background.drain(..)).collect()
     }
 
-    /// A place given back; `used` if the request may have been sent.
+    /// A slot given back; `used` if the request may have been sent.
     pub(super) fn abandoned(&mut self, slot: Slot, used: bool) {
-        self.land(slot);
-        if !used && !slot.scout {
+        self.leave(slot);
+        if !used && !slot.probe {
             self.available = self.available.saturating_add(1);
         }
     }
 
-    fn land(&mut self, slot: Slot) {
+    fn leave(&mut self, slot: Slot) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if slot.scout {
-            self.scouting = false;
+        if slot.probe {
+            self.probing = false;
         }
     }
 
-    /// Forgets those who went away at the front of the queues.
+    /// Drops requests that went away from the front of the queues.
     fn purge(&mut self) {
         for queue in [&mut self.callers, &mut self.background] {
             while queue.front().is_some_and(Sender::is_closed) {

@@ -1,4 +1,4 @@
-//! Reading a key set strictly: a key that is odd in any way is no key (threat J03).
+//! Parsing a key set strictly: a key that is unusual in any way is dropped (threat J03).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -35,7 +35,7 @@ impl SigningKey {
         &self.kid
     }
 
-    /// The algorithm it is bound to, if the tenant says one.
+    /// The algorithm it is bound to, if the tenant states one.
     #[must_use]
     pub fn algorithm(&self) -> Option<&str> {
         self.algorithm.as_deref()

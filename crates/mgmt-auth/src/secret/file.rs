@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path, known: Option<Identity>, now: SystemTime) -> Res
     if known == Some(identity) {
         return Ok(Read::Unchanged);
     }
-    // Sized first: a buffer that grows leaves copies behind that nobody wipes.
+    // Sized first: a buffer that grows leaves copies that are not wiped.
     let capacity = metadata.len().min(MAX_FILE) + 2;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(capacity).unwrap_or_default()));
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;

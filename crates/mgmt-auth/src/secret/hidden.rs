@@ -1,4 +1,4 @@
-//! Characters that nobody sees and that make an id or a secret another one.
+//! Characters that cannot be seen and that make an id or a secret another one.
 
 /// What of an id or a secret cannot be seen: a byte order mark, a carriage return, blanks around it, other invisible
 /// characters. `None` when there is nothing of the kind. Line breaks inside a PEM text are in order.

@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -135,6 +135,71 @@ async fn a_record_that_is_too_large_is_told_with_its_cause_and_not_asked_for_aga
     tokio::time::advance(Duration::from_secs(21)).await;
     assert!(users.get("github|1").await.is_err());
     assert_eq!(transport.0.load(Ordering::SeqCst), 2);
+}
+
+/// A tenant whose grant gets `read:user_idp_tokens` later.
+#[derive(Clone, Debug, Default)]
+struct LateGrant {
+    granted: Arc<AtomicBool>,
+    tokens: Arc<AtomicUsize>,
+    records: Arc<AtomicUsize>,
+}
+
+impl Transport for LateGrant {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let granted = self.granted.load(Ordering::SeqCst);
+        let body = if request.uri().path() == "/oauth/token" {
+            let number = self.tokens.fetch_add(1, Ordering::SeqCst);
+            let scope = if granted { "read:users read:user_idp_tokens" } else { "read:users" };
+            format!(
+                r#"{{"access_token":"{}.b.{number}","expires_in":86400,"scope":"{scope}"}}"#,
+                u8::from(granted)
+            )
+        } else {
+            self.records.fetch_add(1, Ordering::SeqCst);
+            let may_see = request.headers()["authorization"].to_str().unwrap().starts_with("Bearer 1.");
+            let token = if may_see { r#","access_token":"gho_x""# } else { "" };
+            format!(r#"{{"user_id":"github|1","identities":[{{"connection":"github","user_id":1{token}}}]}}"#)
+        };
+        Box::pin(std::future::ready(Ok(Response::new(Bytes::from(body)))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn idp_tokens_appear_within_a_minute_after_the_scope_was_granted_and_at_once_on_reload() {
+    for reload in [false, true] {
+        let transport = LateGrant::default();
+        let tenant = Tenant::builder("acme.eu.auth0.com")
+            .credentials(ClientCredentials::secret("id", "secret"))
+            .transport(Arc::new(transport.clone()))
+            .build()
+            .unwrap();
+        let users = UserStore::builder(tenant.clone()).build();
+        for _ in 0..300 {
+            let user = users.get("github|1").await.unwrap().user;
+            assert!(user.tokens_withheld() && user.identities()[0].bearer().is_none());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let asked = transport.tokens.load(Ordering::SeqCst);
+        assert!((5..=6).contains(&asked), "once a minute: {asked}");
+        assert_eq!(transport.records.load(Ordering::SeqCst), 1);
+        transport.granted.store(true, Ordering::SeqCst);
+        if reload {
+            tenant.recheck_scopes().await.unwrap();
+        } else {
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        let user = users.get("github|1").await.unwrap().user;
+        assert!(!user.tokens_withheld());
+        assert_eq!(user.identities()[0].bearer().unwrap().expose(), "gho_x");
+        users.get("github|1").await.unwrap();
+        assert_eq!(transport.records.load(Ordering::SeqCst), 2);
+        assert_eq!(transport.tokens.load(Ordering::SeqCst), asked + 1);
+    }
 }
 
 #[tokio::test]

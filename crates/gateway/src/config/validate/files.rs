@@ -11,6 +11,7 @@ use super::super::problems::Collector;
 pub(super) enum Content {
     Text,
     Pem,
+    RsaKey,
     Keys,
 }
 
@@ -28,7 +29,16 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
             return;
         }
     };
-    let text = text.expose_secret().trim();
+    let whole = text.expose_secret().trim_end_matches(['\r', '\n']);
+    let text = whole.trim();
+    if text.starts_with('\u{feff}') {
+        collector.report(
+            key,
+            format!("the file {} begins with a byte order mark (BOM)", path.display()),
+            "save it as UTF-8 without a byte order mark",
+        );
+        return;
+    }
     if text.is_empty() {
         collector.report(
             key,
@@ -38,13 +48,24 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
         return;
     }
     match content {
-        Content::Text => {}
+        Content::Text => {
+            if let Some(hidden) = mgmt_auth::hidden_characters(whole) {
+                let problem = format!("the file {} contains {hidden}", path.display());
+                collector.warn(key, problem, "if the value is refused, write the file again without it");
+            }
+        }
         Content::Pem if text.contains("-----BEGIN ") => {}
         Content::Pem => collector.report(
             key,
             format!("the file {} is not PEM", path.display()),
             "convert it to PEM: text that starts with -----BEGIN",
         ),
+        Content::RsaKey => {
+            if let Err(error) = mgmt_auth::check_private_key(&SecretString::from(text)) {
+                let remedy = "use the RSA private key whose public half is registered with the application";
+                collector.report(key, format!("the file {}: {error}", path.display()), remedy);
+            }
+        }
         Content::Keys => check_keys(key, path, text, collector),
     }
 }

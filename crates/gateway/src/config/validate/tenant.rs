@@ -113,7 +113,7 @@ fn proof(proof: &Proof<'_>, collector: &mut Collector) {
         );
     }
     check_file(&at("client_secret_file"), proof.file, Content::Text, collector);
-    check_file(&at("private_key_file"), proof.key, Content::Pem, collector);
+    check_file(&at("private_key_file"), proof.key, Content::RsaKey, collector);
 }
 
 /// A secret given twice: nobody could say which one counts.
