@@ -7,13 +7,16 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::headers::extend_vary;
 
-/// Always exposed, by name.
-const EXPOSED: &str = "Idp-Outcome, X-Request-Id, Retry-After, Link, Location, ETag, Proxy-Status";
+/// Always exposed, by name (contract sections 4 and 7).
+const EXPOSED: &str = "Idp-Outcome, X-Request-Id, Retry-After, Link, Location, ETag, Proxy-Status, Range, Content-Range, \
+     Accept-Ranges, Content-Disposition, Content-Length, X-Poll-Interval, Deprecation, Sunset, X-App-Usage, \
+     X-Business-Use-Case-Usage, Preference-Applied, X-GitHub-Request-Id, request-id, DPoP-Nonce";
 
 /// The configured origins.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +27,11 @@ pub struct Cors {
 
 /// An origin that may read the answer.
 #[derive(Clone, Debug)]
-pub struct AllowedOrigin(HeaderValue);
+pub(crate) struct AllowedOrigin(HeaderValue);
 
 impl Cors {
     /// These origins, compared byte for byte after a trailing slash is cut. What is no header value is left out.
-    pub fn new(origins: &[String], max_age: Duration) -> Self {
+    pub(crate) fn new(origins: &[String], max_age: Duration) -> Self {
         let origins = origins
             .iter()
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
@@ -39,18 +42,27 @@ impl Cors {
     }
 
     /// The request's origin, if it is one of the configured ones. Several `Origin` lines are none.
-    pub fn origin(&self, headers: &HeaderMap) -> Option<AllowedOrigin> {
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<AllowedOrigin> {
         let mut values = headers.get_all(ORIGIN).iter();
         let origin = values.next()?;
-        let known = values.next().is_none() && self.origins.contains(origin);
-        known.then(|| AllowedOrigin(origin.clone()))
+        if values.next().is_none() { self.allowed(origin) } else { None }
+    }
+
+    /// This origin, if it is one of the configured ones.
+    pub(crate) fn allowed(&self, origin: &HeaderValue) -> Option<AllowedOrigin> {
+        self.origins.contains(origin).then(|| AllowedOrigin(origin.clone()))
+    }
+
+    /// Whether no origin is configured.
+    pub(crate) fn is_off(&self) -> bool {
+        self.origins.is_empty()
     }
 
     /// Answers a preflight; `None` when the request is none.
-    pub fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
-        let headers = request.headers();
+    pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Body>> {
+        let headers = &request.headers;
         let asked = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
-        if *request.method() != Method::OPTIONS || !headers.contains_key(ORIGIN) {
+        if request.method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
             return None;
         }
         let mut response = Response::new(body::empty());
@@ -74,14 +86,17 @@ impl Cors {
     }
 
     /// Adds what a browser needs to show this answer to the page. A foreign origin gets nothing but `Vary`.
-    pub fn decorate(&self, origin: Option<&AllowedOrigin>, headers: &mut HeaderMap) {
+    pub(crate) fn decorate(&self, origin: Option<&AllowedOrigin>, headers: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         extend_vary(headers, &["Origin"]);
         let Some(AllowedOrigin(origin)) = origin else { return };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed(headers));
+        // A preflight's answer is never shown to the page.
+        if !headers.contains_key(ACCESS_CONTROL_ALLOW_METHODS) {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed(headers));
+        }
     }
 }
 
@@ -98,13 +113,14 @@ fn asked_headers(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 fn exposed(headers: &HeaderMap) -> HeaderValue {
-    let limits = headers.keys().map(HeaderName::as_str).filter(|name| {
+    let present = headers.keys().map(HeaderName::as_str).filter(|name| {
         name.starts_with("x-ratelimit-")
             || name.starts_with("ratelimit-")
+            || name.starts_with("x-goog-upload-")
             || matches!(*name, "x-oauth-scopes" | "x-accepted-oauth-scopes")
     });
     let mut list = EXPOSED.to_owned();
-    for name in limits {
+    for name in present {
         list.push_str(", ");
         list.push_str(name);
     }
@@ -120,14 +136,14 @@ mod tests {
     }
 
     fn preflight(origin: &str, asked: &str) -> Response<Body> {
-        let request = Request::builder()
+        let request = http::Request::builder()
             .method("OPTIONS")
             .header("origin", origin)
             .header("access-control-request-method", "PATCH")
             .header("access-control-request-headers", asked)
             .body(())
             .unwrap();
-        cors().preflight(&request).unwrap()
+        cors().preflight(&request.into_parts().0).unwrap()
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::problem::{Problem, Rendering, Surface};
 use crate::proxy;
 use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
+use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
 use crate::telemetry::{Summary, audit};
 use crate::{documents, logout, v1};
@@ -24,17 +25,13 @@ const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
 
 impl App {
     /// Answers one request of the public listener. Dropping the future cancels whatever it waits for.
-    pub async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
-        if let Some(mut preflight) = self.cors.preflight(&request) {
-            preflight.extensions_mut().insert(Summary { route: Some("preflight"), ..Summary::default() });
-            return preflight;
-        }
+    pub async fn handle(&self, request: Request<RequestBody>, info: RequestInfo) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let context = RequestContext {
-            id: parts.extensions.get::<RequestId>().copied().unwrap_or_else(RequestId::random),
-            peer,
+            id: info.id,
+            peer: info.peer,
             authority: parts.headers.get(HOST).and_then(|value| value.to_str().ok()),
-            origin: self.cors.origin(&parts.headers),
+            cross_origin: info.cross_origin,
         };
         let mut trail = Trail::new();
         let (surface, result) = match route(&self.hosts, context.authority, parts.uri.path()) {
@@ -60,7 +57,6 @@ impl App {
         if let Some(nonce) = trail.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
-        self.cors.decorate(context.origin.as_ref(), response.headers_mut());
         self.account(&context, &parts.method, trail, &mut response);
         response
     }
@@ -70,7 +66,7 @@ impl App {
     pub async fn operate(&self, request: Request<RequestBody>, user_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
-        let context = RequestContext { id: RequestId::random(), peer, authority: None, origin: None };
+        let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
         let verified = Verified::vouched(Caller::vouched(user_id, "gateway call"));
         let mut trail = Trail::new();
         trail.event = "operator-call";

@@ -4,11 +4,10 @@ use super::{Operations, Readiness, ReadyStatus, access::Access};
 use crate::{
     body::{Body, RequestBody, full},
     outcome::Code,
-    peer::Peer,
     problem::{Problem, Rendering, Surface},
     request_id::RequestId,
     selector::{BlockRequest, Selector},
-    server::{Handler, Lifecycle, Stage},
+    server::{Handler, Lifecycle, RequestInfo, Stage},
     telemetry::{Audit, Metrics, audit::AdminEvent},
 };
 use arc_swap::ArcSwap;
@@ -66,11 +65,11 @@ impl Admin {
         Self(Arc::new(Inner { parts, access }))
     }
 
-    async fn route(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    async fn route(&self, request: Request<RequestBody>, id: RequestId) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         if let Some(command) = path.strip_prefix("/admin/") {
-            return self.command(command, &head, body).await;
+            return self.command(command, id, &head, body).await;
         }
         let answer = match path {
             "/livez" => text("ok\n", "text/plain; charset=utf-8"),
@@ -112,11 +111,11 @@ impl Admin {
     async fn command(
         &self,
         command: &str,
+        id: RequestId,
         head: &Parts,
         body: RequestBody,
     ) -> Result<Response<Body>, Problem> {
-        let mut event =
-            AdminEvent::new(command_word(command), &head.method, head.extensions.get::<RequestId>());
+        let mut event = AdminEvent::new(command_word(command), &head.method, Some(&id));
         let result = match self.0.access.check(&head.uri, &head.headers).await {
             Ok(()) => self.execute(command, head, body, &mut event).await,
             Err(refusal) => Err(refusal),
@@ -175,13 +174,14 @@ impl Admin {
 }
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request<RequestBody>, _: Peer) -> Response<Body> {
-        let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        match self.route(request).await {
+    async fn handle(&self, request: Request<RequestBody>, info: RequestInfo) -> Response<Body> {
+        match self.route(request, info.id).await {
             Ok(answer) => answer,
-            Err(problem) => {
-                problem.respond(Rendering { request_id: &id, surface: Surface::Own, request_headers: None })
-            }
+            Err(problem) => problem.respond(Rendering {
+                request_id: info.id.as_str(),
+                surface: Surface::Own,
+                request_headers: None,
+            }),
         }
     }
 }

@@ -13,7 +13,6 @@ use super::convert;
 use super::start_error::StartError;
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
-use crate::cors::Cors;
 use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ProviderRuntime, SecretFile};
 use crate::route::VirtualHosts;
@@ -113,7 +112,6 @@ impl App {
             logout_enabled: !settings.logout.client_ids.is_empty(),
             providers,
             hosts,
-            cors: Cors::new(&settings.cors.origins, settings.cors.max_age),
             quotas: Quotas::new(&settings.quotas),
             vault_audience: uses_vault(settings).then(|| vault_audience(settings)).flatten(),
             allow_excess_scopes: settings.tenant.allow_excess_scopes,

@@ -1,6 +1,7 @@
 //! From the configuration to this module's plain types.
 
 use crate::config::Settings;
+use crate::cors::Cors;
 use crate::server::{AllowedHost, Drain, Limits, Options, Timeouts, TlsFiles};
 
 impl From<&Settings> for Options {
@@ -34,6 +35,7 @@ impl From<&Settings> for Options {
                 streams: limits.streams,
             },
             drain: Drain { delay: server.drain.delay, timeout: server.drain.timeout },
+            cors: Cors::new(&settings.cors.origins, settings.cors.max_age),
             admin_token_file: server.admin_token_file.clone(),
         }
     }

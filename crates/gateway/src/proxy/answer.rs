@@ -145,7 +145,7 @@ impl Delivery<'_> {
         if let Some(wait) = classified.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds_rounded_up(wait)));
         }
-        hygiene::protect_answer(headers, self.context.origin.is_some());
+        hygiene::protect_answer(headers, self.context.cross_origin);
     }
 
     fn guarded(

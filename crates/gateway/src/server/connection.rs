@@ -2,9 +2,8 @@
 
 use super::{
     Lifecycle, Options, Stage, Timeouts,
-    connection_state::ConnState,
+    connection_state::{ConnState, RefusedHead},
     wire::{
-        Fault,
         head::HeadLimits,
         http1, http2,
         sniff::{Protocol, sniff},
@@ -29,15 +28,15 @@ use tokio::{
 
 /// Answers one request of a connection: the layered stack.
 pub(crate) type Stack =
-    Arc<dyn Fn(Request<Incoming>, Origin) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+    Arc<dyn Fn(Request<Incoming>, Arrival) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
-/// Where a request came from.
+/// The connection that a request arrived on.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Arrival {
     pub(crate) peer: Peer,
     pub(crate) state: Arc<ConnState>,
-    /// The refusal this request stands in for.
-    pub(crate) fault: Option<Fault>,
+    /// The refused head that this request stands in for.
+    pub(crate) refused: Option<RefusedHead>,
 }
 
 /// What all connections of a listener share.
@@ -92,8 +91,8 @@ async fn http1<IO>(
     }
     let stack = Arc::clone(&common.stack);
     let service = service_fn(move |request| {
-        let origin = Origin { peer, fault: state.next(), state: Arc::clone(&state) };
-        let answer = stack(request, origin);
+        let arrival = Arrival { peer, refused: state.next(), state: Arc::clone(&state) };
+        let answer = stack(request, arrival);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
@@ -136,9 +135,9 @@ async fn http2<IO>(
     let stack = Arc::clone(&common.stack);
     let served = Arc::clone(&state);
     let service = service_fn(move |request| {
-        let origin = Origin { peer, fault: None, state: Arc::clone(&served) };
+        let arrival = Arrival { peer, refused: None, state: Arc::clone(&served) };
         served.count_request();
-        let answer = stack(request, origin);
+        let answer = stack(request, arrival);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));

@@ -2,6 +2,7 @@
 
 use super::wire::Fault;
 use futures_util::task::AtomicWaker;
+use http::HeaderValue;
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
@@ -12,13 +13,21 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
+/// A head that the guard refused.
+#[derive(Clone, Debug)]
+pub(crate) struct RefusedHead {
+    pub(crate) fault: Fault,
+    /// Its `Origin`, as far as the head was read: the page that sent it may read the refusal.
+    pub(crate) origin: Option<HeaderValue>,
+}
+
 /// What the guard, the driver and the requests of one connection tell each other.
 #[derive(Debug, Default)]
 pub(crate) struct ConnState {
     active: AtomicUsize,
     quiet: AtomicWaker,
     served: AtomicU64,
-    refused: OnceLock<(u64, Fault)>,
+    refused: OnceLock<(u64, RefusedHead)>,
     flooded: AtomicBool,
     flood: Notify,
     streams: Mutex<Vec<Weak<Progress>>>,
@@ -56,14 +65,14 @@ impl ConnState {
     }
 
     /// The head with that number is refused; it is the connection's last.
-    pub(crate) fn refuse(&self, number: u64, fault: Fault) {
-        let _ = self.refused.set((number, fault));
+    pub(crate) fn refuse(&self, number: u64, refused: RefusedHead) {
+        let _ = self.refused.set((number, refused));
     }
 
     /// The next request's number, and the refusal it stands in for.
-    pub(crate) fn next(&self) -> Option<Fault> {
+    pub(crate) fn next(&self) -> Option<RefusedHead> {
         let number = self.served.fetch_add(1, Ordering::Relaxed);
-        self.refused.get().filter(|(refused, _)| *refused == number).map(|(_, fault)| *fault)
+        self.refused.get().filter(|(refused, _)| *refused == number).map(|(_, refused)| refused.clone())
     }
 
     /// The peer floods us with control frames.

@@ -19,7 +19,8 @@ mod tracked;
 pub(crate) mod wire;
 
 pub use crate::peer::Peer;
-pub use handler::Handler;
+pub use crate::request_id::RequestId;
+pub use handler::{Handler, RequestInfo};
 pub use lifecycle::{Lifecycle, Stage};
 pub(crate) use listener::Reconfigure;
 pub use listener::{Server, StartError};

@@ -1,5 +1,6 @@
 //! What the server needs of the settings, in plain types.
 
+use crate::cors::Cors;
 use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub limits: Limits,
     /// The end.
     pub drain: Drain,
+    /// Web pages that may read answers.
+    pub cors: Cors,
     /// Holds the bearer token of `/admin/*`.
     pub admin_token_file: Option<PathBuf>,
 }
@@ -153,6 +156,7 @@ impl Default for Options {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             drain: Drain::default(),
+            cors: Cors::default(),
             admin_token_file: None,
         }
     }

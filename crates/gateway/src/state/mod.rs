@@ -25,7 +25,6 @@ pub(crate) use record::{Attempt, RequestContext, Trail, cache_label, source_labe
 pub(crate) use token_request::Question;
 
 use crate::console::Console;
-use crate::cors::Cors;
 use crate::error_table::{self, ConnectTo};
 use crate::outcome::Code;
 use crate::problem::Problem;
@@ -55,7 +54,6 @@ pub struct App {
     pub(crate) console: Option<Console>,
     pub(crate) providers: HashMap<Arc<str>, Arc<ProviderRuntime>>,
     pub(crate) hosts: VirtualHosts,
-    pub(crate) cors: Cors,
     pub(crate) quotas: Quotas,
     pub(crate) vault_audience: Option<String>,
     pub(crate) allow_excess_scopes: bool,

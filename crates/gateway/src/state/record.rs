@@ -8,7 +8,6 @@ use http::HeaderValue;
 use token_broker::{Account, IdpToken};
 
 use super::App;
-use crate::cors::AllowedOrigin;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::provider::policy::Permit;
@@ -25,8 +24,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) peer: Peer,
     /// `Host`, valid and served here.
     pub(crate) authority: Option<&'a str>,
-    /// The page's origin, where it may read the answer.
-    pub(crate) origin: Option<AllowedOrigin>,
+    /// Whether a page of an allowed origin may read the answer.
+    pub(crate) cross_origin: bool,
 }
 
 impl RequestContext<'_> {

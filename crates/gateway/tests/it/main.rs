@@ -10,6 +10,7 @@ mod cli_demo;
 mod cli_doctor;
 mod config;
 mod consent;
+mod cors;
 mod console;
 mod docs;
 mod fleet_file;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gateway::{
     body::{Body, RequestBody, full},
-    server::{Lifecycle, Options, Peer, Server, Stage},
+    server::{Lifecycle, Options, RequestInfo, Server, Stage},
     telemetry::Metrics,
 };
 use http::{Request, Response};
@@ -31,7 +31,7 @@ impl Seen {
 }
 
 /// Answers with what it saw. `/trailers` has trailers, `/hold` waits for ever, `/panic` panics, `/slow` takes a moment, `/big` answers with 64 MiB.
-pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: Peer) -> Response<Body> {
+pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: RequestInfo) -> Response<Body> {
     let (head, body) = request.into_parts();
     let host = head.headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
     let text = match head.uri.path() {
@@ -95,7 +95,7 @@ pub(crate) async fn start(options: Options) -> Running {
     let (seen, lifecycle) = (Seen::default(), Lifecycle::default());
     let metrics = Metrics::new().unwrap();
     let for_handler = seen.clone();
-    let handler = move |request, peer| echo(for_handler.clone(), request, peer);
+    let handler = move |request, info| echo(for_handler.clone(), request, info);
     let server = Server::bind(options, handler, metrics.clone(), lifecycle.clone()).await.unwrap();
     let addr = server.addr();
     Running { addr, seen, metrics, lifecycle, task: tokio::spawn(server.run()) }

@@ -2,13 +2,13 @@
 
 use super::{
     Context,
-    exchange::{Asked, Exchange, answer},
+    exchange::{LayeredRequest, RefusedRequest, answer},
 };
 use crate::{
     body::{Body, RequestBody, RequestBodyFault},
     outcome::Code,
     problem::Problem,
-    server::Handler,
+    server::{Handler, RequestInfo},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
@@ -32,7 +32,7 @@ impl<H> Call<H> {
     }
 }
 
-impl<H: Handler> Service<Request<RequestBody>> for Call<H> {
+impl<H: Handler> Service<LayeredRequest<RequestBody>> for Call<H> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
@@ -41,15 +41,18 @@ impl<H: Handler> Service<Request<RequestBody>> for Call<H> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+    fn call(&mut self, request: LayeredRequest<RequestBody>) -> Self::Future {
         let (context, handler) = (Arc::clone(&self.context), self.handler.clone());
         Box::pin(async move {
-            let Some(exchange) = request.extensions().get::<Arc<Exchange>>().cloned() else {
-                return Ok(Response::new(crate::body::empty()));
+            let LayeredRequest { head, body, exchange } = request;
+            let (uri, version) = (head.uri.clone(), head.version);
+            let info = RequestInfo {
+                id: exchange.id,
+                peer: exchange.peer,
+                cross_origin: exchange.is_cross_origin(),
             };
-            let (uri, version) = (request.uri().clone(), request.version());
-            let called =
-                AssertUnwindSafe(async { handler.handle(request, exchange.peer).await }).catch_unwind().await;
+            let request = Request::from_parts(head, body);
+            let called = AssertUnwindSafe(async { handler.handle(request, info).await }).catch_unwind().await;
             let problem = match (&called, exchange.body_fault()) {
                 (Err(_), _) => {
                     context.metrics.panic();
@@ -59,8 +62,9 @@ impl<H: Handler> Service<Request<RequestBody>> for Call<H> {
                 (Ok(_), _) => return Ok(called.unwrap_or_default()),
             };
             // The request's head went with the handler; its `Accept` is not worth a copy of it for every request.
-            let asked = Asked { id: exchange.id, uri: &uri, headers: &http::HeaderMap::new(), version };
-            Ok(answer(&problem, &asked, &context.options.load(), true))
+            let refused =
+                RefusedRequest { id: exchange.id, uri: &uri, headers: &http::HeaderMap::new(), version };
+            Ok(answer(&problem, &refused, &context.options.load(), true))
         })
     }
 }

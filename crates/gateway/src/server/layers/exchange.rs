@@ -5,24 +5,56 @@ use crate::{
     peer::Peer,
     problem::{Problem, Rendering, Surface},
     request_id::RequestId,
-    server::Options,
+    server::{Options, connection_state::RefusedHead},
 };
-use http::{HeaderMap, Response, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Response, Uri, Version, header, request::Parts};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Lives in the request's extensions, made by the observing layer.
+/// A request on its way through the layers. What they know of it goes along by type, so no layer can miss it.
+pub(crate) struct LayeredRequest<B> {
+    pub(crate) head: Parts,
+    pub(crate) body: B,
+    pub(crate) exchange: Arc<Exchange>,
+}
+
+/// What the layers know of one request; made by the observing layer.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) id: RequestId,
     pub(crate) peer: Peer,
+    /// The refused head that this request stands in for.
+    pub(crate) refused: Option<RefusedHead>,
+    cross_origin: OnceLock<()>,
     fault: OnceLock<RequestBodyFault>,
     room: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Exchange {
-    pub(crate) fn new(peer: Peer) -> Arc<Self> {
-        Arc::new(Self { id: RequestId::random(), peer, fault: OnceLock::new(), room: Mutex::new(None) })
+    pub(crate) fn new(peer: Peer, refused: Option<RefusedHead>) -> Arc<Self> {
+        Arc::new(Self {
+            id: RequestId::random(),
+            peer,
+            refused,
+            cross_origin: OnceLock::new(),
+            fault: OnceLock::new(),
+            room: Mutex::new(None),
+        })
+    }
+
+    /// The `Origin` of a refused head.
+    pub(crate) fn refused_origin(&self) -> Option<&HeaderValue> {
+        self.refused.as_ref()?.origin.as_ref()
+    }
+
+    /// A page of an allowed origin may read the answer.
+    pub(crate) fn allow_cross_origin(&self) {
+        let _ = self.cross_origin.set(());
+    }
+
+    /// Whether a page of an allowed origin may read the answer.
+    pub(crate) fn is_cross_origin(&self) -> bool {
+        self.cross_origin.get().is_some()
     }
 
     /// The request's body ended early.
@@ -48,22 +80,27 @@ impl Exchange {
 
 /// What a refusal needs to know of the request it answers.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RefusedRequest<'a> {
     pub(crate) id: RequestId,
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) version: Version,
 }
 
-/// Renders a problem of the wire. `last`: the connection (HTTP/1) ends with it.
-pub(crate) fn answer(problem: &Problem, asked: &Asked<'_>, options: &Options, last: bool) -> Response<Body> {
-    let host = asked.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let proxied = asked.uri.path().starts_with("/proxy/") || options.is_virtual(host);
+/// Renders a layer's problem. `last`: the connection (HTTP/1) ends with it.
+pub(crate) fn answer(
+    problem: &Problem,
+    request: &RefusedRequest<'_>,
+    options: &Options,
+    last: bool,
+) -> Response<Body> {
+    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let proxied = request.uri.path().starts_with("/proxy/") || options.is_virtual(host);
     let surface = if proxied { Surface::Proxied } else { Surface::Own };
     let rendering =
-        Rendering { request_id: asked.id.as_str(), surface, request_headers: Some(asked.headers) };
+        Rendering { request_id: request.id.as_str(), surface, request_headers: Some(request.headers) };
     let mut response = problem.respond(rendering);
-    if last && asked.version < Version::HTTP_2 {
+    if last && request.version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     }
     response.extensions_mut().insert(crate::telemetry::Summary {

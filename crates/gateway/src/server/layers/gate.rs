@@ -2,11 +2,11 @@
 
 use super::{
     Context,
-    exchange::{Asked, Exchange, answer},
+    exchange::{Exchange, LayeredRequest, RefusedRequest, answer},
 };
 use crate::{body::Body, problem::Problem};
 use futures_util::future::{Either, Ready, ready};
-use http::{Request, Response};
+use http::Response;
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -14,22 +14,29 @@ use std::{
 };
 use tower::{Layer, Service};
 
-/// A refusal, and whether the connection ends with it.
+/// What a layer answers in the handler's place.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) problem: Problem,
-    pub(crate) last: bool,
+pub(crate) enum Refusal {
+    /// A problem, and whether the connection ends with it.
+    Problem {
+        /// The answer.
+        problem: Problem,
+        /// Whether the connection ends with it.
+        last: bool,
+    },
+    /// A complete answer.
+    Answer(Box<Response<Body>>),
 }
 
 impl Refusal {
     /// The connection stays usable.
     pub(crate) fn mild(problem: Problem) -> Self {
-        Self { problem, last: false }
+        Self::Problem { problem, last: false }
     }
 
     /// The connection cannot be trusted any more.
     pub(crate) fn last(problem: Problem) -> Self {
-        Self { problem, last: true }
+        Self::Problem { problem, last: true }
     }
 }
 
@@ -68,9 +75,9 @@ impl<S: Clone, In, Out> Clone for Gate<S, In, Out> {
     }
 }
 
-impl<S, In, Out> Service<Request<In>> for Gate<S, In, Out>
+impl<S, In, Out> Service<LayeredRequest<In>> for Gate<S, In, Out>
 where
-    S: Service<Request<Out>, Response = Response<Body>, Error = Infallible>,
+    S: Service<LayeredRequest<Out>, Response = Response<Body>, Error = Infallible>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -80,29 +87,24 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<In>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let exchange = parts.extensions.get::<Arc<Exchange>>().cloned();
-        let Some(exchange) = exchange else {
-            // The observing layer is outermost; without it there is nobody to answer to.
-            return Either::Left(ready(Ok(Response::new(crate::body::empty()))));
+    fn call(&mut self, request: LayeredRequest<In>) -> Self::Future {
+        let LayeredRequest { mut head, body, exchange } = request;
+        let refusal = match (self.check)(&self.context, &exchange, &mut head, body) {
+            Ok(body) => return Either::Right(self.inner.call(LayeredRequest { head, body, exchange })),
+            Err(refusal) => refusal,
         };
-        match (self.check)(&self.context, &exchange, &mut parts, body) {
-            Ok(body) => Either::Right(self.inner.call(Request::from_parts(parts, body))),
-            Err(refusal) => {
-                let asked = Asked {
+        let response = match refusal {
+            Refusal::Answer(response) => *response,
+            Refusal::Problem { problem, last } => {
+                let refused = RefusedRequest {
                     id: exchange.id,
-                    uri: &parts.uri,
-                    headers: &parts.headers,
-                    version: parts.version,
+                    uri: &head.uri,
+                    headers: &head.headers,
+                    version: head.version,
                 };
-                Either::Left(ready(Ok(answer(
-                    &refusal.problem,
-                    &asked,
-                    &self.context.options.load(),
-                    refusal.last,
-                ))))
+                answer(&problem, &refused, &self.context.options.load(), last)
             }
-        }
+        };
+        Either::Left(ready(Ok(response)))
     }
 }

@@ -1,10 +1,11 @@
 //! The one list of layers, from the outside in. None of them knows the domain.
 //!
 //! The order is the contract's order of refusals up to `overloaded`: framing and limits of the wire (400, 405, 408, 414, 431, 501),
-//! 421, 413 by declared length, 503. Everything after that is the [`Handler`]'s.
+//! 421, 413 by declared length, 503, a preflight's 204. Everything after that is the [`Handler`]'s.
 
 pub(crate) mod body;
 pub(crate) mod call;
+pub(crate) mod cors;
 pub(crate) mod exchange;
 pub(crate) mod gate;
 pub(crate) mod hosts;
@@ -12,12 +13,17 @@ pub(crate) mod in_flight;
 pub(crate) mod observe;
 pub(crate) mod refuse;
 
-use super::{Handler, Options, connection::Stack};
-use crate::telemetry::Metrics;
+use super::{
+    Handler, Options,
+    connection::{Arrival, Stack},
+};
+use crate::{body::Body, telemetry::Metrics};
 use arc_swap::ArcSwap;
 use gate::GateLayer;
-use std::sync::Arc;
-use tower::{Service as _, ServiceBuilder};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::{convert::Infallible, sync::Arc};
+use tower::{Service, ServiceBuilder};
 
 /// What the layers share.
 pub(crate) struct Context {
@@ -41,6 +47,8 @@ pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
     let service = ServiceBuilder::new()
         // Request id, span, access line, metrics; holds everything that lasts until the answer's last byte.
         .layer(observe::ObserveLayer::new(context))
+        // Cross-origin headers on every answer, refusals included.
+        .layer(cors::CorsLayer::new(context))
         // What the wire's guard refused (HTTP/1), and the same rules for HTTP/2.
         .layer(GateLayer::new(context, refuse::check))
         // 421 for a host that is not served here.
@@ -49,18 +57,11 @@ pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
         .layer(GateLayer::new(context, body::check))
         // 503 before any cryptography.
         .layer(GateLayer::new(context, in_flight::check))
+        // 204 for a preflight.
+        .layer(GateLayer::new(context, cors::preflight))
         // A panic is that request's 500; a broken request body is that request's 4xx.
         .service(call::Call::new(context, handler));
-    Arc::new(move |mut request, origin| {
-        request.extensions_mut().insert(origin);
-        let answer = service.clone().call(request);
-        Box::pin(async move {
-            match answer.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
-        })
-    })
+    stack(service)
 }
 
 /// The admin listener's stack: the wire's rules, then the router.
@@ -70,9 +71,17 @@ pub(crate) fn admin<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
         .layer(GateLayer::new(context, refuse::check))
         .layer(GateLayer::new(context, body::check))
         .service(call::Call::new(context, handler));
-    Arc::new(move |mut request, origin| {
-        request.extensions_mut().insert(origin);
-        let answer = service.clone().call(request);
+    stack(service)
+}
+
+fn stack<S>(service: S) -> Stack
+where
+    S: Service<(Request<Incoming>, Arrival), Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    Arc::new(move |request, arrival| {
+        let answer = service.clone().call((request, arrival));
         Box::pin(async move {
             match answer.await {
                 Ok(response) => response,

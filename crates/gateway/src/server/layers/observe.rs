@@ -1,10 +1,13 @@
 //! The outermost layer: request id, span, access line, metrics, and the end of a request.
 
-use super::{Context, exchange::Exchange};
+use super::{
+    Context,
+    exchange::{Exchange, LayeredRequest},
+};
 use crate::{
     body::{Body, boxed},
     peer::Peer,
-    server::{connection::Origin, connection_state::Active, tracked::Tracked},
+    server::{connection::Arrival, connection_state::Active, tracked::Tracked},
     telemetry::{
         Metrics, SPANS, ServerRequest, Summary, current,
         labels::{method_label, version_label},
@@ -59,9 +62,9 @@ pub(crate) struct Observe<S> {
     public: bool,
 }
 
-impl<S> Service<Request<Incoming>> for Observe<S>
+impl<S> Service<(Request<Incoming>, Arrival)> for Observe<S>
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<LayeredRequest<Incoming>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -72,17 +75,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let Some(origin) = request.extensions().get::<Origin>().cloned() else {
-            return Box::pin(async { Ok(Response::new(crate::body::empty())) });
-        };
-        let peer = origin.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
-        let exchange = Exchange::new(peer);
-        let record = self.record(&request, &origin, peer, &exchange);
-        let progress = (request.version() == Version::HTTP_2).then(|| origin.state.watch());
+    fn call(&mut self, (request, arrival): (Request<Incoming>, Arrival)) -> Self::Future {
+        let peer = arrival.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
+        let exchange = Exchange::new(peer, arrival.refused.clone());
+        let record = self.record(&request, &arrival, peer, &exchange);
+        let progress = (request.version() == Version::HTTP_2).then(|| arrival.state.watch());
         let span = record.span.clone();
-        request.extensions_mut().insert(exchange.id);
-        request.extensions_mut().insert(Arc::clone(&exchange));
+        let (head, body) = request.into_parts();
+        let request = LayeredRequest { head, body, exchange: Arc::clone(&exchange) };
         let answer = current::within(exchange.id, self.inner.call(request).instrument(span));
         Box::pin(async move {
             // Held across the wait: a client that leaves drops it, and the request is still accounted for.
@@ -99,12 +99,12 @@ impl<S> Observe<S> {
     fn record(
         &self,
         request: &Request<Incoming>,
-        origin: &Origin,
+        arrival: &Arrival,
         peer: Peer,
         exchange: &Arc<Exchange>,
     ) -> Record {
         // A refused head's method is not known for sure: what is seen here is the stand-in's.
-        let method = if origin.fault.is_some() { "_OTHER" } else { method_label(request.method()) };
+        let method = if arrival.refused.is_some() { "_OTHER" } else { method_label(request.method()) };
         let span = if self.public {
             let span = tracing::info_span!(
                 target: SPANS,
@@ -139,7 +139,7 @@ impl<S> Observe<S> {
             metrics,
             span,
             exchange: Arc::clone(exchange),
-            on_connection: origin.state.enter(),
+            on_connection: arrival.state.enter(),
             started: Instant::now(),
             method,
             version: version_label(request.version()),

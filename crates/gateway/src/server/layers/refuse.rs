@@ -4,12 +4,9 @@ use super::{Context, exchange::Exchange, gate::Refusal};
 use crate::{
     outcome::Code,
     problem::Problem,
-    server::{
-        connection::Origin,
-        wire::{
-            Fault,
-            names::{check_method, check_target, is_authority, parse_length, takes_body},
-        },
+    server::wire::{
+        Fault,
+        names::{check_method, check_target, is_authority, parse_length, takes_body},
     },
 };
 use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery};
@@ -18,12 +15,12 @@ use std::sync::Arc;
 /// See the module. After it the target is in origin form and there is exactly one valid `Host`.
 pub(crate) fn check<B>(
     context: &Context,
-    _: &Arc<Exchange>,
+    exchange: &Arc<Exchange>,
     parts: &mut Parts,
     body: B,
 ) -> Result<B, Refusal> {
-    let fault = match parts.extensions.get::<Origin>().and_then(|origin| origin.fault) {
-        Some(fault) => Err(fault),
+    let fault = match &exchange.refused {
+        Some(refused) => Err(refused.fault),
         None if parts.version == Version::HTTP_2 => check_http2(context, parts),
         None => Ok(()),
     };

@@ -10,8 +10,9 @@ use super::{
     head::{HeadLimits, Scanner},
     timer::Deadline,
 };
-use crate::server::connection_state::ConnState;
+use crate::server::connection_state::{ConnState, RefusedHead};
 use bytes::{Buf as _, BytesMut};
+use http::HeaderValue;
 use std::{
     io,
     pin::Pin,
@@ -53,8 +54,17 @@ pub(crate) struct Guard<IO> {
 enum Phase {
     Head,
     Body(Tracker),
+    /// A head over a limit is refused; the rest of it is read for its `Origin`.
+    Oversized {
+        fault: Fault,
+        left: usize,
+        searched: usize,
+    },
     Refused,
 }
+
+/// How long the rest of an oversized head is waited for.
+const REST: Duration = Duration::from_secs(1);
 
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
@@ -79,7 +89,8 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
     }
 
     fn refuse(&mut self, fault: Fault) {
-        self.state.refuse(self.heads, fault);
+        let origin = origin_of(&self.buf);
+        self.state.refuse(self.heads, RefusedHead { fault, origin });
         self.buf.clear();
         self.buf.extend_from_slice(if self.scanner.is_head() { STAND_IN_HEAD } else { STAND_IN });
         self.cleared = self.buf.len();
@@ -92,6 +103,13 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
     fn examine(&mut self) -> bool {
         match self.scanner.scan(&self.buf, self.options.limits) {
             Ok(None) => return false,
+            Err(fault @ (Fault::UriTooLong | Fault::HeadersTooLarge)) => {
+                let limits = self.options.limits;
+                self.phase = Phase::Oversized { fault, left: limits.uri + limits.headers, searched: 0 };
+                self.header.disarm();
+                self.header.arm(REST.min(self.options.header));
+                self.idle.disarm();
+            }
             Err(fault) => self.refuse(fault),
             Ok(Some(head)) => {
                 self.buf.advance(head.skip);
@@ -120,6 +138,29 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             Poll::Pending => return self.poll_clocks(cx),
         }
         Poll::Ready(Ok(false))
+    }
+
+    /// Reads an oversized head on to its end, within bounds, and refuses it.
+    fn poll_oversized(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Phase::Oversized { fault, left, searched } = &mut self.phase {
+            let fault = *fault;
+            let from = searched.saturating_sub(3);
+            let is_whole = memchr::memmem::find(&self.buf[from..], b"\r\n\r\n").is_some();
+            *searched = self.buf.len();
+            if is_whole || *left == 0 {
+                self.refuse(fault);
+                break;
+            }
+            self.buf.reserve(2048);
+            match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
+                Poll::Ready(Ok(0)) => self.refuse(fault),
+                Poll::Ready(Ok(read)) => *left = left.saturating_sub(read),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if self.header.poll_passed(cx) => self.refuse(fault),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
@@ -161,6 +202,19 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
     }
 }
 
+/// The value of the one `Origin` field among the complete lines of a head.
+fn origin_of(head: &[u8]) -> Option<HeaderValue> {
+    let whole = memchr::memrchr(b'\n', head).and_then(|end| head.get(..end))?;
+    let lines =
+        whole.split(|byte| *byte == b'\n').skip(1).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut values = lines.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (name, value) = line.split_at_checked(b"origin:".len())?;
+        name.eq_ignore_ascii_case(b"origin:").then_some(value.trim_ascii())
+    });
+    let value = values.next()?;
+    if values.next().is_some() { None } else { HeaderValue::from_bytes(value).ok() }
+}
+
 fn broken(fault: Fault) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, fault.detail())
 }
@@ -179,6 +233,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
             match this.phase {
                 // hyper closes after the refusal; until then there is nothing more to read, and no end either.
                 Phase::Refused => return Poll::Pending,
+                Phase::Oversized { .. } => ready!(this.poll_oversized(cx))?,
                 Phase::Body(_) => {
                     let before = out.filled().len();
                     ready!(this.poll_body(cx, out))?;
