@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// What a request's authority and path mean, before anything is looked up or checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route<'a> {
+pub(crate) enum Route<'a> {
     /// `/proxy/{provider}/...`, perhaps with `~host`.
     Proxy(ProxyRoute<'a>),
     /// Everything else: `/v1`, `/hooks`, documents.
@@ -14,7 +14,7 @@ pub enum Route<'a> {
 
 /// A call to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProxyRoute<'a> {
+pub(crate) struct ProxyRoute<'a> {
     /// The provider's name, as the caller or the virtual host says.
     pub provider: &'a str,
     /// The provider host, where one was named.
@@ -27,17 +27,12 @@ pub struct ProxyRoute<'a> {
 
 /// The configured virtual hosts: public host name, in lower case, to provider and provider host.
 #[derive(Clone, Debug, Default)]
-pub struct VirtualHosts(HashMap<String, (Arc<str>, String)>);
+pub(crate) struct VirtualHosts(HashMap<String, (Arc<str>, String)>);
 
 impl VirtualHosts {
     /// Adds one. Later entries replace earlier ones; the configuration refuses duplicates.
-    pub fn insert(&mut self, public: &str, provider: Arc<str>, host: &str) {
+    pub(crate) fn insert(&mut self, public: &str, provider: Arc<str>, host: &str) {
         self.0.insert(public.to_ascii_lowercase(), (provider, host.to_ascii_lowercase()));
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The entry for a request's authority: exact, without port and case.
@@ -52,7 +47,7 @@ impl VirtualHosts {
 }
 
 /// The host of an authority: without port; brackets of IPv6 stay.
-pub fn host_of(authority: &str) -> &str {
+pub(crate) fn host_of(authority: &str) -> &str {
     match authority.rfind(':') {
         Some(colon) if !authority.get(colon..).unwrap_or_default().contains(']') => {
             authority.get(..colon).unwrap_or_default()
@@ -62,7 +57,7 @@ pub fn host_of(authority: &str) -> &str {
 }
 
 /// Reads the route. On a virtual host every path belongs to the provider.
-pub fn route<'a>(hosts: &'a VirtualHosts, authority: Option<&str>, path: &'a str) -> Route<'a> {
+pub(crate) fn route<'a>(hosts: &'a VirtualHosts, authority: Option<&str>, path: &'a str) -> Route<'a> {
     if let Some((public, provider, host)) = hosts.find(authority) {
         return Route::Proxy(ProxyRoute { provider, host: Some(host), path, virtual_host: Some(public) });
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::outcome::Code;
 
 /// The description, for a gateway that clients reach at `server`.
-pub fn document(server: &str) -> Value {
+pub(crate) fn document(server: &str) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {

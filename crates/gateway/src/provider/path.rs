@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// Why a path is refused. The words go into a problem's `detail`; they never repeat the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadPath {
+pub(crate) enum BadPath {
     /// The path does not begin with a slash.
     #[error("the path does not begin with a slash")]
     NoSlash,
@@ -38,7 +38,7 @@ pub enum BadPath {
 ///
 /// # Errors
 /// The first reason found to refuse it.
-pub fn check(path: &str, encoded_slash: bool) -> Result<(), BadPath> {
+pub(crate) fn check(path: &str, encoded_slash: bool) -> Result<(), BadPath> {
     let bytes = path.as_bytes();
     match bytes {
         [b'/', b'/', ..] => return Err(BadPath::EmptyFirst),
@@ -143,7 +143,7 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// The segments of a raw path for comparison: split at `/`, empty ones left out, each percent-decoded once, so
 /// that an encoded slash stays inside its segment.
-pub fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+pub(crate) fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
     path.split('/')
         .filter(|segment| !segment.is_empty())
         .map(|segment| percent_encoding::percent_decode_str(segment).into())
@@ -153,7 +153,7 @@ pub fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
 const TOKEN_MEMBERS: [&str; 3] = ["access_token", "oauth_token", "bearer_token"];
 
 /// Whether a query holds a member that would carry the caller token.
-pub fn token_in_query(query: &str) -> bool {
+pub(crate) fn token_in_query(query: &str) -> bool {
     query
         .split(['&', ';'])
         .map(|member| member.split('=').next().unwrap_or_default())
@@ -161,7 +161,7 @@ pub fn token_in_query(query: &str) -> bool {
 }
 
 /// The first member of `denied` that the query holds.
-pub fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
     if denied.is_empty() {
         return None;
     }
@@ -191,7 +191,7 @@ fn names<'a>(raw: &str, refused: &[&'a str]) -> Option<&'a str> {
 }
 
 /// The query without members of these names; `None` when nothing is left.
-pub fn without_members(query: &str, refused: &[&str]) -> Option<String> {
+pub(crate) fn without_members(query: &str, refused: &[&str]) -> Option<String> {
     let kept: Vec<&str> = query
         .split('&')
         .filter(|member| {

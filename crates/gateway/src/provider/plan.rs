@@ -18,20 +18,18 @@ use super::path;
 use super::policy::{self, Call, Permit, Policy};
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::upstream::is_loopback;
 
 /// Where calls for one provider host really go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     scheme: Scheme,
     authority: Authority,
     base: Box<str>,
-    loopback: bool,
 }
 
 impl Upstream {
     /// An origin with an optional path, from a validated URL.
-    pub fn from_url(url: &Url) -> Option<Self> {
+    pub(crate) fn from_url(url: &Url) -> Option<Self> {
         let scheme = match url.scheme() {
             "https" => Scheme::HTTPS,
             "http" => Scheme::HTTP,
@@ -43,36 +41,31 @@ impl Upstream {
             None => host.parse().ok()?,
         };
         let base = url.path().trim_end_matches('/').into();
-        Some(Self { scheme, authority, base, loopback: is_loopback(host) })
+        Some(Self { scheme, authority, base })
     }
 
     fn https(host: &str) -> Option<Self> {
         let authority = host.parse().ok()?;
-        Some(Self { scheme: Scheme::HTTPS, authority, base: "".into(), loopback: false })
+        Some(Self { scheme: Scheme::HTTPS, authority, base: "".into() })
     }
 
     /// `https`, or `http` on loopback.
-    pub fn scheme(&self) -> &Scheme {
+    pub(crate) fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
     /// Host and port.
-    pub fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
     /// The path put before the caller's, without trailing slash.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Whether the configured URL names this machine, so that a loopback address is what was meant.
-    pub fn is_loopback(&self) -> bool {
-        self.loopback
-    }
-
     /// Whether a URL's origin is this one, ports made explicit.
-    pub fn is_origin_of(&self, url: &Url) -> bool {
+    pub(crate) fn is_origin_of(&self, url: &Url) -> bool {
         let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
         url.scheme() == self.scheme.as_str()
             && url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
@@ -82,7 +75,7 @@ impl Upstream {
 
 /// Everything about one configured provider that planning needs.
 #[derive(Clone, Debug)]
-pub struct ProviderPlan {
+pub(crate) struct ProviderPlan {
     adapter: Arc<dyn Adapter>,
     default_host: Box<str>,
     base: Arc<Upstream>,
@@ -94,7 +87,7 @@ pub struct ProviderPlan {
 
 /// What a [`ProviderPlan`] is made of.
 #[derive(Debug)]
-pub struct PlanParts<'a> {
+pub(crate) struct PlanParts<'a> {
     /// The adapter.
     pub adapter: Arc<dyn Adapter>,
     /// `base_url`, where set.
@@ -109,7 +102,7 @@ pub struct PlanParts<'a> {
 
 /// A permitted request: where it goes and what it asks for.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where to connect.
     pub upstream: Arc<Upstream>,
     /// The provider host that is meant, also where an upstream stands in for it.
@@ -122,7 +115,7 @@ pub struct Plan {
 
 impl Plan {
     /// The absolute URI to send, with query members the adapter adds.
-    pub fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
+    pub(crate) fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
         let target = if extra.is_empty() {
             self.target.clone()
         } else {
@@ -146,7 +139,7 @@ impl Plan {
     }
 
     /// The caller's path, without the configured base.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         let path = self.target.path();
         path.strip_prefix(self.upstream.base()).unwrap_or(path)
     }
@@ -154,7 +147,7 @@ impl Plan {
 
 /// What the caller asks of a provider.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// The method.
     pub method: &'a Method,
     /// `~host`, or the virtual host's provider host.
@@ -167,7 +160,7 @@ pub struct Asked<'a> {
 
 impl ProviderPlan {
     /// Prepares planning. `None` when neither the settings nor the adapter name a base URL.
-    pub fn new(parts: PlanParts<'_>) -> Option<Self> {
+    pub(crate) fn new(parts: PlanParts<'_>) -> Option<Self> {
         let adapter = parts.adapter;
         let own = adapter.default_origin().and_then(|origin| Url::parse(origin).ok());
         let base_url = parts.base_url.or(own.as_ref())?;
@@ -196,17 +189,12 @@ impl ProviderPlan {
     }
 
     /// The adapter.
-    pub fn adapter(&self) -> &Arc<dyn Adapter> {
+    pub(crate) fn adapter(&self) -> &Arc<dyn Adapter> {
         &self.adapter
     }
 
-    /// Where calls without `~host` go.
-    pub fn base(&self) -> &Arc<Upstream> {
-        &self.base
-    }
-
     /// Where a provider host is really reached, or `None` when it may not be called.
-    pub fn upstream(&self, host: &str) -> Option<Arc<Upstream>> {
+    pub(crate) fn upstream(&self, host: &str) -> Option<Arc<Upstream>> {
         let host = host.to_ascii_lowercase();
         if self.is_download_host(&host) {
             return None;
@@ -225,7 +213,7 @@ impl ProviderPlan {
     }
 
     /// The upstream configured for a host by `upstreams` (where followed downloads go).
-    pub fn mirror(&self, host: &str) -> Option<&Arc<Upstream>> {
+    pub(crate) fn mirror(&self, host: &str) -> Option<&Arc<Upstream>> {
         self.upstreams.get(&host.to_ascii_lowercase())
     }
 
@@ -235,7 +223,7 @@ impl ProviderPlan {
     }
 
     /// Whether a URL is at the configured mirror of a download host.
-    pub fn is_download_mirror(&self, url: &Url) -> bool {
+    pub(crate) fn is_download_mirror(&self, url: &Url) -> bool {
         self.upstreams
             .iter()
             .any(|(host, upstream)| self.is_download_host(host) && upstream.is_origin_of(url))
@@ -243,7 +231,7 @@ impl ProviderPlan {
 
     /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
     /// when the URL is not one of this provider.
-    pub fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
+    pub(crate) fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
         let mut called = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
         if let Some((host, upstream)) = called.find(|(_, upstream)| upstream.is_origin_of(url)) {
             return Some((host.as_str().into(), Arc::clone(upstream)));
@@ -259,7 +247,7 @@ impl ProviderPlan {
     }
 
     /// The provider host meant when none is named.
-    pub fn default_host(&self) -> &str {
+    pub(crate) fn default_host(&self) -> &str {
         &self.default_host
     }
 
@@ -268,7 +256,7 @@ impl ProviderPlan {
     /// # Errors
     /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see, a method in lower case),
     /// `policy-denied` or `caller-scope-missing`.
-    pub fn plan(&self, asked: Asked<'_>, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
+    pub(crate) fn plan(&self, asked: Asked<'_>, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
         let (host, upstream) = match asked.host {
             None => (self.default_host.clone(), Arc::clone(&self.base)),
             Some(host) => {

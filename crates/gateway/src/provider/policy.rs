@@ -9,7 +9,7 @@ use crate::problem::Problem;
 
 /// `providers.NAME.access`: what holds where no rule decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// GET and HEAD.
     #[default]
     Read,
@@ -21,7 +21,7 @@ pub enum Access {
 
 /// One rule of `providers.NAME.rules`, parsed.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     methods: Vec<Method>,
     patterns: Vec<Pattern>,
     allow: bool,
@@ -30,7 +30,7 @@ pub struct Rule {
 
 /// A rule that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRule {
+pub(crate) enum BadRule {
     /// A method that is none.
     #[error("`{0}` is not an HTTP method")]
     Method(String),
@@ -44,7 +44,7 @@ impl Rule {
     ///
     /// # Errors
     /// A method or pattern that is none.
-    pub fn new(
+    pub(crate) fn new(
         methods: &[String],
         paths: &[String],
         allow: bool,
@@ -83,7 +83,7 @@ impl Rule {
 
 /// A path pattern: literals, `{name}` for one segment, a final `**` for any number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     segments: Vec<Element>,
     rest: bool,
 }
@@ -99,7 +99,7 @@ impl Pattern {
     ///
     /// # Errors
     /// No leading slash, `**` before the end, or a brace that does not enclose a whole segment.
-    pub fn parse(text: &str) -> Result<Self, BadRule> {
+    pub(crate) fn parse(text: &str) -> Result<Self, BadRule> {
         let bad = || BadRule::Pattern(text.to_owned());
         let mut parts: Vec<&str> = text.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
         parts.retain(|part| !part.is_empty());
@@ -113,7 +113,7 @@ impl Pattern {
     }
 
     /// Whether decoded segments fit.
-    pub fn matches(&self, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> bool {
+    pub(crate) fn matches(&self, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> bool {
         let long_enough = if self.rest {
             segments.len() >= self.segments.len()
         } else {
@@ -155,7 +155,7 @@ impl Element {
 
 /// Access level and rules of one provider.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// What holds where no rule decides.
     pub access: Access,
     /// Refused under every access level, like the adapter's own deny list (generic adapter).
@@ -166,7 +166,7 @@ pub struct Policy {
 
 /// Why a call is permitted: the rule's position, or the access level. Shown by `explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permit {
+pub(crate) enum Permit {
     /// The rule at this position (from 0).
     Rule(usize),
     /// `access = "read"`.
@@ -187,7 +187,7 @@ impl std::fmt::Display for Permit {
 
 /// A call to be judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// The method.
     pub method: &'a Method,
     /// The provider host it is for.
@@ -202,7 +202,7 @@ impl Policy {
     ///
     /// # Errors
     /// `policy-denied`, or `caller-scope-missing` where a rule asks for a scope the caller lacks.
-    pub fn judge(
+    pub(crate) fn judge(
         &self,
         adapter: &dyn Adapter,
         call: Call<'_>,
@@ -253,7 +253,7 @@ impl Policy {
 ///
 /// # Errors
 /// `policy-denied` where the list means the call.
-pub fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Problem> {
+pub(crate) fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Problem> {
     match adapter.denies(call.method, call.host, call.path) {
         None => Ok(()),
         Some(denied) => Err(Problem::new(Code::PolicyDenied)

@@ -15,7 +15,6 @@ use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-pub(crate) use self::address::is_loopback;
 pub(crate) use self::connector::tls_config;
 
 use self::connector::{ConnectRefusal, Connector};
