@@ -50,7 +50,7 @@ pub use self::{
 
 pub use token_keeper::BearerToken;
 
-/// What our own requests call themselves; providers that want a `User-Agent` get it when the caller sent none.
+/// What forwarded calls call themselves where a provider wants a `User-Agent` and the caller sent none.
 pub(crate) const USER_AGENT: &str = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));
 
 /// The adapter of a kind. [`Kind::OAuth2`] gives the one with default settings, which knows no host, no endpoint

@@ -1,5 +1,5 @@
-//! `Link` headers (RFC 8288, section 3), read as bytes: finding a relation, and the places of the targets for whoever
-//! rewrites them.
+//! `Link` headers (RFC 8288, section 3), read as bytes: finding a relation, and the places of the targets, so
+//! that they can be rewritten.
 //!
 //! ```
 //! use idp_adapters::link_header;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A body as JSON, `Null` when it is none: every look-up then finds nothing.
+/// A body as JSON; `Null` when it is not JSON, so that every look-up finds nothing.
 pub(crate) fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or(Value::Null)
 }

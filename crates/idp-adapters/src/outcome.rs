@@ -152,7 +152,7 @@ impl Classified {
         self
     }
 
-    pub(crate) fn said(mut self, code: Option<String>, detail: Option<String>) -> Self {
+    pub(crate) fn described(mut self, code: Option<String>, detail: Option<String>) -> Self {
         self.code = code.map(|code| clip(code, 64)).filter(|code| !code.is_empty());
         self.detail = detail.map(|detail| clip(detail, 1024)).filter(|detail| !detail.is_empty());
         self

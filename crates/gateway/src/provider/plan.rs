@@ -282,9 +282,16 @@ impl ProviderPlan {
                     "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
                 )));
         }
+        if let Some(denied) = asked.query.and_then(|query| self.adapter.denied_value(query)) {
+            let (member, word) = (denied.member, denied.word);
+            return Err(Problem::new(Code::BadRequest)
+                .detail(format!("'{word}' in the query member '{member}': {}", denied.reason))
+                .remedy(format!("Leave '{word}' out of '{member}'.")));
+        }
         let call = Call { method: asked.method, host: &host, path };
         let permit = self.policy.judge(&*self.adapter, call, has_scope)?;
-        let target = join(&upstream.base, path, asked.query).ok_or_else(|| Problem::new(Code::BadPath))?;
+        let base = self.adapter.base_path(&upstream.base, &host, path);
+        let target = join(&base, path, asked.query).ok_or_else(|| Problem::new(Code::BadPath))?;
         if !upstream.base.is_empty() {
             // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
             policy::closed(&*self.adapter, Call { path: target.path(), ..call })?;

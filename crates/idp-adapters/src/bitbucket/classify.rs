@@ -35,7 +35,7 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
         (Some(words), Some(detail)) => Some(format!("{words} {detail}")),
         (words, detail) => words.or(detail),
     };
-    classified.said(None, said)
+    classified.described(None, said)
 }
 
 /// `Retry-After`, else the reset: seconds left when small, a point in time when large.

@@ -2,20 +2,21 @@
 
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
+use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 use secrecy::SecretString;
-use token_keeper::BearerToken;
 use url::Url;
 
-use super::{Error, HttpClient, api::Api, http::is_safe};
-use crate::{Kind, OAuth2Settings};
+use super::{Error, HttpClient, TokenSource, api::Api};
+use crate::{Kind, OAuth2Settings, exchange::is_confidential};
+
+/// What calls call themselves unless told otherwise.
+const OWN_NAME: &str = concat!("idp-adapters/", env!("CARGO_PKG_VERSION"));
 
 /// A typed client of one provider; those of this module are all there are.
 pub trait Provider: sealed::Provider {}
 
 pub(crate) mod sealed {
     use std::sync::Arc;
-
-    use http::HeaderMap;
 
     use super::Api;
     use crate::Kind;
@@ -26,10 +27,6 @@ pub(crate) mod sealed {
         const KIND: Kind;
         /// The version in front of every path.
         const VERSION: &'static str = "";
-        /// Headers of all calls.
-        fn headers() -> HeaderMap {
-            HeaderMap::new()
-        }
         /// The client around its inside.
         fn wrap(inside: Inside) -> Self;
     }
@@ -39,15 +36,18 @@ pub(crate) mod sealed {
     pub struct Inside(pub(crate) Arc<Api>);
 }
 
-/// Makes a client out of a token and, as needed, another base URL, a shared [`HttpClient`] and what is known about
+/// Makes a client out of a [`TokenSource`] and, as needed, another base URL, a shared [`HttpClient`] and what is known about
 /// the token.
 #[derive(Debug)]
 pub struct Builder<C> {
-    token: BearerToken,
+    token: TokenSource,
     base: Option<Url>,
     pub(crate) upstreams: BTreeMap<String, Url>,
     pub(crate) app_secret: Option<SecretString>,
     pub(crate) version: Option<String>,
+    /// The version of the API that a header selects; `Some("")` for none.
+    pub(crate) api_version: Option<String>,
+    user_agent: Option<String>,
     granted: Option<Vec<String>>,
     http: Option<HttpClient>,
     settings: Option<OAuth2Settings>,
@@ -55,13 +55,15 @@ pub struct Builder<C> {
 }
 
 impl<C: Provider> Builder<C> {
-    pub(crate) fn new(token: BearerToken) -> Self {
+    pub(crate) fn new(token: TokenSource) -> Self {
         Self {
             token,
             base: None,
             upstreams: BTreeMap::new(),
             app_secret: None,
             version: None,
+            api_version: None,
+            user_agent: None,
             granted: None,
             http: None,
             settings: None,
@@ -70,7 +72,7 @@ impl<C: Provider> Builder<C> {
     }
 
     /// The same for the client that settings describe.
-    pub(crate) fn generic(token: BearerToken, settings: OAuth2Settings) -> Self {
+    pub(crate) fn generic(token: TokenSource, settings: OAuth2Settings) -> Self {
         Self { settings: Some(settings), ..Self::new(token) }
     }
 
@@ -80,6 +82,14 @@ impl<C: Provider> Builder<C> {
     #[must_use]
     pub fn base_url(mut self, url: Url) -> Self {
         self.base = Some(url);
+        self
+    }
+
+    /// What the calls call themselves in `User-Agent`. Default: the name and version of this crate. GitHub refuses calls
+    /// without one.
+    #[must_use]
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = Some(name.into());
         self
     }
 
@@ -101,7 +111,8 @@ impl<C: Provider> Builder<C> {
     /// The client. Opens no connection.
     ///
     /// # Errors
-    /// A base URL is neither `https` nor on loopback, or holds more than origin and path; or TLS cannot be set up.
+    /// A base URL is neither `https` nor on loopback, or holds more than origin and path; `User-Agent` or API version
+    /// cannot be a header; or TLS cannot be set up.
     pub fn build(self) -> Result<C, Error> {
         let kind = <C as sealed::Provider>::KIND;
         let http = self.http.unwrap_or_default();
@@ -114,11 +125,20 @@ impl<C: Provider> Builder<C> {
         }
         let own = adapter.default_origin().unwrap_or_default().trim_start_matches("https://");
         for url in self.upstreams.values().chain(&self.base) {
-            if !is_safe(url) || url.query().is_some() || url.fragment().is_some() {
+            if !is_confidential(url) || url.query().is_some() || url.fragment().is_some() {
                 return Err(Error::setup(
                     kind,
                     "a base URL is https, or http to a loopback address, without user, query and fragment",
                 ));
+            }
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, header(kind, self.user_agent.as_deref().unwrap_or(OWN_NAME))?);
+        if let Some((name, value)) = adapter.version_header(self.base.as_ref()) {
+            match self.api_version.as_deref() {
+                None => drop(headers.insert(name, value)),
+                Some("") => {}
+                Some(version) => drop(headers.insert(name, header(kind, version)?)),
             }
         }
         let api = Api {
@@ -129,7 +149,7 @@ impl<C: Provider> Builder<C> {
             app_secret: self.app_secret,
             granted: self.granted,
             version: self.version.unwrap_or_else(|| <C as sealed::Provider>::VERSION.to_owned()),
-            headers: <C as sealed::Provider>::headers(),
+            headers,
             http,
         };
         let own = api.base(own)?;
@@ -138,6 +158,11 @@ impl<C: Provider> Builder<C> {
         })?;
         Ok(C::wrap(sealed::Inside(Arc::new(api))))
     }
+}
+
+fn header(kind: Kind, text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(text)
+        .map_err(|_| Error::setup(kind, "User-Agent or API version cannot be sent in a header"))
 }
 
 /// Defines a typed client: its type, its constructors and `profile`'s neighbours.
@@ -164,14 +189,20 @@ macro_rules! typed_client {
             ///
             /// # Errors
             /// TLS cannot be set up.
-            pub fn new(token: ::token_keeper::BearerToken) -> Result<Self, $crate::client::Error> {
+            pub fn new(token: impl Into<$crate::client::TokenSource>) -> Result<Self, $crate::client::Error> {
                 Self::builder(token).build()
             }
 
             /// Starts a client with settings of its own.
             #[must_use]
-            pub fn builder(token: ::token_keeper::BearerToken) -> $crate::client::Builder<Self> {
-                $crate::client::Builder::new(token)
+            pub fn builder(token: impl Into<$crate::client::TokenSource>) -> $crate::client::Builder<Self> {
+                $crate::client::Builder::new(token.into())
+            }
+
+            /// Any other call: a method and a path, which begins with a slash, is percent-encoded and holds no query. The
+            /// token, the provider's headers and its judgement of the answer are those of the typed calls.
+            pub fn request(&self, method: ::http::Method, path: &str) -> $crate::client::RawRequest {
+                $crate::client::RawRequest::new(&self.api, method, path)
             }
         }
     };

@@ -15,6 +15,7 @@ use http::{
 use serde::de::DeserializeOwned;
 
 use super::{Error, api::Api, http::Answer, request::Request};
+use crate::Kind;
 
 /// How an answer is read.
 type Read<T> = fn(&Api, &Answer) -> Result<T, Error>;
@@ -85,8 +86,23 @@ pub(crate) async fn conditional<T>(
 
 /// Reads a JSON body.
 pub(crate) fn json<T: DeserializeOwned>(api: &Api, answer: &Answer) -> Result<T, Error> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|_| Error::malformed(api.kind(), "it is not the JSON that this call answers"))
+    parse(api.kind(), &answer.body)
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(kind: Kind, body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let place = Unreadable { category: error.classify(), line: error.line(), column: error.column() };
+        Error::unreadable(kind, "it is not the JSON that this call answers", Arc::new(place))
+    })
+}
+
+/// Where a JSON body could not be read. The parser's own message quotes the body, which can hold secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{category:?} error at line {line} column {column}")]
+struct Unreadable {
+    category: serde_json::error::Category,
+    line: usize,
+    column: usize,
 }
 
 impl<T: Send + 'static> IntoFuture for Call<T> {

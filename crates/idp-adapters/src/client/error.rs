@@ -1,9 +1,10 @@
 //! Why a call brought nothing.
 
-use std::{fmt, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
+use super::details::Details;
 use crate::{Classified, Kind, Outcome, exchange};
 
 /// Why a typed call brought nothing: the provider refused it, could not be reached, or answered something else.
@@ -24,23 +25,41 @@ enum Cause {
     Refused {
         status: StatusCode,
         classified: Classified,
+        details: Details,
     },
+    /// Not sent: there is no token.
+    Token(Source),
     /// Not sent: the token is known to lack the scope.
     Foreseen(Classified),
     Transport(Transport),
-    Malformed(&'static str),
+    Malformed(&'static str, Option<Source>),
     Link(&'static str),
     Input(&'static str),
     Setup(&'static str),
 }
 
+/// What lies behind an error.
+pub(crate) type Source = Arc<dyn StdError + Send + Sync>;
+
 /// Why no whole answer came.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    pub(crate) fault: Fault,
+    pub(crate) source: Option<Source>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub(crate) enum Fault {
     Connect,
     Timeout,
     TooLarge,
     Broken,
+}
+
+impl From<Fault> for Transport {
+    fn from(fault: Fault) -> Self {
+        Self { fault, source: None }
+    }
 }
 
 impl Error {
@@ -48,8 +67,12 @@ impl Error {
         Self(Box::new(Inner { kind, cause }))
     }
 
-    pub(crate) fn refused(kind: Kind, status: StatusCode, classified: Classified) -> Self {
-        Self::new(kind, Cause::Refused { status, classified: quiet(classified) })
+    pub(crate) fn refused(kind: Kind, status: StatusCode, classified: Classified, details: Details) -> Self {
+        Self::new(kind, Cause::Refused { status, classified: quiet(classified), details })
+    }
+
+    pub(crate) fn token(kind: Kind, source: Source) -> Self {
+        Self::new(kind, Cause::Token(source))
     }
 
     pub(crate) fn foreseen(kind: Kind, classified: Classified) -> Self {
@@ -61,7 +84,11 @@ impl Error {
     }
 
     pub(crate) fn malformed(kind: Kind, what: &'static str) -> Self {
-        Self::new(kind, Cause::Malformed(what))
+        Self::new(kind, Cause::Malformed(what, None))
+    }
+
+    pub(crate) fn unreadable(kind: Kind, what: &'static str, source: Source) -> Self {
+        Self::new(kind, Cause::Malformed(what, Some(source)))
     }
 
     pub(crate) fn link(kind: Kind, what: &'static str) -> Self {
@@ -96,7 +123,7 @@ impl Error {
     pub fn outcome(&self) -> Outcome {
         match &self.0.cause {
             Cause::Refused { classified, .. } | Cause::Foreseen(classified) => classified.outcome,
-            Cause::Transport(_) | Cause::Malformed(_) | Cause::Link(_) => Outcome::Error,
+            Cause::Transport(_) | Cause::Malformed(..) | Cause::Link(_) | Cause::Token(_) => Outcome::Error,
             Cause::Input(_) => Outcome::Rejected,
             Cause::Setup(_) => Outcome::Misconfigured,
         }
@@ -109,6 +136,46 @@ impl Error {
             Cause::Refused { status, .. } => Some(*status),
             _ => None,
         }
+    }
+
+    /// The headers of the provider's answer, when it refused the call: request ids, rate limits, `Deprecation`. Without
+    /// those that could quote the token or open something.
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        Some(&self.details()?.headers)
+    }
+
+    /// What exactly the provider did not like (GitHub's 422: which field, and why).
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        self.details().map_or(&[], |details| &details.fields)
+    }
+
+    /// Where the user has to authenticate to an organization before the token may see it (GitHub with SAML single
+    /// sign-on). Valid for an hour, and for this user alone.
+    #[must_use]
+    pub fn sso_url(&self) -> Option<&str> {
+        self.details()?.sso_url.as_deref()
+    }
+
+    /// The claims that the user has to satisfy in an interactive sign-in, as JSON; see [`Classified::claims`].
+    #[must_use]
+    pub fn claims(&self) -> Option<&str> {
+        self.classified()?.claims.as_deref()
+    }
+
+    fn details(&self) -> Option<&Details> {
+        match &self.0.cause {
+            Cause::Refused { details, .. } => Some(details),
+            _ => None,
+        }
+    }
+
+    /// The call was not sent because the [`TokenSource`](super::TokenSource) had no token; the
+    /// [`source`](std::error::Error::source) says why.
+    #[must_use]
+    pub fn is_token_unavailable(&self) -> bool {
+        matches!(self.0.cause, Cause::Token(_))
     }
 
     /// The provider's error word or number, if it is one.
@@ -168,13 +235,13 @@ impl Error {
     /// The answer was a success, and not what this call answers.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
-        matches!(self.0.cause, Cause::Malformed(_))
+        matches!(self.0.cause, Cause::Malformed(..))
     }
 
     /// No whole answer came in time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0.cause, Cause::Transport(Transport::Timeout))
+        matches!(&self.0.cause, Cause::Transport(transport) if transport.fault == Fault::Timeout)
     }
 
     /// The same call may succeed later: a limit, a failing provider, a broken connection.
@@ -184,13 +251,25 @@ impl Error {
             Cause::Refused { classified, .. } => {
                 matches!(classified.outcome, Outcome::RateLimited | Outcome::Error)
             }
-            Cause::Transport(transport) => *transport != Transport::TooLarge,
+            Cause::Transport(transport) => transport.fault != Fault::TooLarge,
             _ => false,
         }
     }
 }
 
-/// Without the prose, and without codes that are none.
+/// One field that a provider did not like, in the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldError {
+    /// The kind of thing the field belongs to (`Issue`).
+    pub resource: Option<String>,
+    /// The field (`title`).
+    pub field: Option<String>,
+    /// Why (`missing_field`).
+    pub code: Option<String>,
+}
+
+/// Without the prose, and without codes that are not words.
 fn quiet(mut classified: Classified) -> Classified {
     classified.detail = None;
     classified.code = classified.code.as_deref().and_then(exchange::word);
@@ -205,7 +284,7 @@ fn words(outcome: Outcome) -> &'static str {
         Outcome::Denied => "does not let the user do that",
         Outcome::RateLimited => "limits the calls; come back later",
         Outcome::Error => "failed; try again later",
-        Outcome::Misconfigured => "refuses the OAuth client; mend its settings at the provider",
+        Outcome::Misconfigured => "refuses the OAuth client; correct its settings at the provider",
         Outcome::Rejected => "did not like the request",
     }
 }
@@ -214,7 +293,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.0.kind)?;
         match &self.0.cause {
-            Cause::Refused { status, classified } => {
+            Cause::Refused { status, classified, .. } => {
                 write!(f, "the provider {} (status {}", words(classified.outcome), status.as_u16())?;
                 if let Some(code) = &classified.code {
                     write!(f, ", {code}")?;
@@ -222,13 +301,14 @@ impl fmt::Display for Error {
                 f.write_str(")")?;
             }
             Cause::Foreseen(_) => f.write_str("not sent: the call needs a scope that the token lacks")?,
-            Cause::Transport(Transport::Connect) => f.write_str("the provider cannot be reached")?,
-            Cause::Transport(Transport::Timeout) => f.write_str("no whole answer came in time")?,
-            Cause::Transport(Transport::TooLarge) => {
-                f.write_str("the answer is larger than the client's `max_body`")?;
-            }
-            Cause::Transport(Transport::Broken) => f.write_str("the connection broke off")?,
-            Cause::Malformed(what) => write!(f, "the answer is malformed: {what}")?,
+            Cause::Token(_) => f.write_str("not sent: the token source has no token")?,
+            Cause::Transport(transport) => f.write_str(match transport.fault {
+                Fault::Connect => "the provider cannot be reached",
+                Fault::Timeout => "no whole answer came in time",
+                Fault::TooLarge => "the answer is larger than the client's `max_body`",
+                Fault::Broken => "the connection broke off",
+            })?,
+            Cause::Malformed(what, _) => write!(f, "the answer is malformed: {what}")?,
             Cause::Link(what) | Cause::Input(what) | Cause::Setup(what) => f.write_str(what)?,
         }
         if !self.missing_scopes().is_empty() {
@@ -251,4 +331,14 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = match &self.0.cause {
+            Cause::Token(source) => Some(source),
+            Cause::Transport(transport) => transport.source.as_ref(),
+            Cause::Malformed(_, source) => source.as_ref(),
+            _ => None,
+        };
+        source.map(|source| &**source as &(dyn StdError + 'static))
+    }
+}

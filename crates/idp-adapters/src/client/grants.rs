@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{
     HttpClient,
-    error::Transport,
-    http::{Answer, Sending, is_safe},
+    error::Fault,
+    http::{Answer, Payload, Sending},
 };
 use crate::{
     Adapter, Cause, HttpRequest, RefreshError, RefreshInput, Refreshed, Reply, RevokeError, RevokeInput,
@@ -48,17 +48,20 @@ impl HttpClient {
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<Answer, RefreshError> {
-        if !is_safe(&request.url) {
+        if !request.is_confidential() {
             return Err(RefreshError::new(Cause::TokenEndpointInsecure, Some("insecure_url"), None));
         }
-        let body = (!request.body_bytes().is_empty()).then(|| Bytes::copy_from_slice(request.body_bytes()));
+        let body = match request.body_bytes() {
+            [] => Payload::Empty,
+            bytes => Payload::Bytes(Bytes::copy_from_slice(bytes)),
+        };
         let HttpRequest { method, url, headers, .. } = request;
-        let sent = self.exchange(Sending { method: &method, url, headers, body }).await;
+        let sent = self.exchange(Sending { method: &method, url, headers, body, timeout: None }).await;
         sent.map_err(|transport| {
-            let code = match transport {
-                Transport::Connect => "unreachable",
-                Transport::Timeout => "timeout",
-                Transport::TooLarge | Transport::Broken => "broken_answer",
+            let code = match transport.fault {
+                Fault::Connect => "unreachable",
+                Fault::Timeout => "timeout",
+                Fault::TooLarge | Fault::Broken => "broken_answer",
             };
             RefreshError::new(Cause::Unavailable, Some(code), None)
         })

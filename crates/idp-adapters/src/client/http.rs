@@ -1,12 +1,13 @@
 //! The boundary to the network. `reqwest` stays inside this module.
 
-use std::{fmt, net::IpAddr, sync::Arc, sync::OnceLock, time::Duration};
+use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
-use url::{Host, Url};
+use url::Url;
 
-use super::error::Transport;
+use super::error::{Fault, Transport};
+use crate::exchange::is_confidential;
 
 /// Of an answer that is an error no more than this is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -14,13 +15,17 @@ const ERROR_BODY: usize = 64 * 1024;
 /// Pooled connections and their limits, shared by any number of clients: a clone is the same pool.
 ///
 /// Follows no redirects, uses no proxy from the environment, asks for no compression. Certificates are those of the
-/// system's store, read when the first client of an `https` address is built.
+/// system's store, read when the first client of an `https` address is built. A [`reqwest::Client`] of your own brings its
+/// own proxies, certificates and pool: `HttpClient::from(client)`, or [`HttpClientBuilder::client`] for other limits. Build
+/// it with `redirect(Policy::none())`: redirects are followed here, where it is known who may see the token.
 #[derive(Clone, Default)]
 pub struct HttpClient(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     limits: Limits,
+    /// A client that was handed in, used as it is.
+    given: Option<reqwest::Client>,
     secure: OnceLock<reqwest::Client>,
     plain: OnceLock<reqwest::Client>,
 }
@@ -44,34 +49,44 @@ impl Default for Limits {
 
 /// Makes an [`HttpClient`].
 #[derive(Clone, Debug, Default)]
-pub struct HttpClientBuilder(Limits);
+pub struct HttpClientBuilder {
+    limits: Limits,
+    given: Option<reqwest::Client>,
+}
 
 impl HttpClientBuilder {
     /// The longest wait for a connection, TLS included. Default: 5 seconds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.0.connect_timeout = timeout;
+        self.limits.connect_timeout = timeout;
         self
     }
 
     /// The longest wait from the start of a request to the last byte of its answer. Default: 30 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.0.timeout = timeout;
+        self.limits.timeout = timeout;
         self
     }
 
     /// The largest answer in bytes; a larger one is an error, not cut. Default: 8 MiB.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
-        self.0.max_body = bytes;
+        self.limits.max_body = bytes;
+        self
+    }
+
+    /// Sends through this client, with its proxies, certificates and pool; `connect_timeout` is then its own.
+    #[must_use]
+    pub fn client(mut self, client: reqwest::Client) -> Self {
+        self.given = Some(client);
         self
     }
 
     /// The client. Opens no connection.
     #[must_use]
     pub fn build(self) -> HttpClient {
-        HttpClient(Arc::new(Inner { limits: self.0, ..Inner::default() }))
+        HttpClient(Arc::new(Inner { limits: self.limits, given: self.given, ..Inner::default() }))
     }
 }
 
@@ -87,7 +102,50 @@ pub(crate) struct Sending<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Payload,
+    /// In place of the client's own.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What a request carries.
+#[derive(Default)]
+pub(crate) enum Payload {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Stream(reqwest::Body),
+}
+
+/// An answer whose body is yet to be read.
+pub(crate) struct Opened {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    max_body: usize,
+    answer: reqwest::Response,
+}
+
+impl Opened {
+    /// Reads the body: all of a success, of an error as much as is worth reading.
+    pub(crate) async fn whole(mut self) -> Result<Answer, Transport> {
+        let refused = self.status.is_client_error() || self.status.is_server_error();
+        let max = if refused { ERROR_BODY } else { self.max_body };
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            let room = max - body.len();
+            if chunk.len() > room && !refused {
+                return Err(Transport::from(Fault::TooLarge));
+            }
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                break;
+            }
+        }
+        Ok(Answer { status: self.status, headers: self.headers, body: body.freeze() })
+    }
+
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Transport> {
+        self.answer.chunk().await.map_err(classify)
+    }
 }
 
 impl HttpClient {
@@ -99,6 +157,9 @@ impl HttpClient {
 
     /// The pool for `url`'s scheme, made at its first use; `None` when TLS cannot be set up.
     pub(crate) fn pool(&self, url: &Url) -> Option<&reqwest::Client> {
+        if let Some(given) = &self.0.given {
+            return Some(given);
+        }
         let plain = url.scheme() == "http";
         let slot = if plain { &self.0.plain } else { &self.0.secure };
         if let Some(pool) = slot.get() {
@@ -118,54 +179,46 @@ impl HttpClient {
 
     /// Sends one request and reads its answer within the limits.
     pub(crate) async fn exchange(&self, sending: Sending<'_>) -> Result<Answer, Transport> {
-        if !is_safe(&sending.url) {
-            return Err(Transport::Connect);
+        self.open(sending).await?.whole().await
+    }
+
+    /// Sends one request; the body of the answer is yet to be read.
+    pub(crate) async fn open(&self, sending: Sending<'_>) -> Result<Opened, Transport> {
+        if !is_confidential(&sending.url) {
+            return Err(Transport::from(Fault::Connect));
         }
-        let pool = self.pool(&sending.url).ok_or(Transport::Connect)?;
+        let pool = self.pool(&sending.url).ok_or(Fault::Connect)?;
         let mut request = reqwest::Request::new(sending.method.clone(), sending.url);
         *request.headers_mut() = sending.headers;
-        *request.timeout_mut() = Some(self.0.limits.timeout);
-        *request.body_mut() = sending.body.map(reqwest::Body::from);
-        let mut answer = pool.execute(request).await.map_err(|error| classify(&error))?;
+        *request.timeout_mut() = Some(sending.timeout.unwrap_or(self.0.limits.timeout));
+        *request.body_mut() = match sending.body {
+            Payload::Empty => None,
+            Payload::Bytes(bytes) => Some(bytes.into()),
+            Payload::Stream(body) => Some(body),
+        };
+        let mut answer = pool.execute(request).await.map_err(classify)?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        let refused = status.is_client_error() || status.is_server_error();
-        let max = if refused { ERROR_BODY } else { self.0.limits.max_body };
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
-            let room = max - body.len();
-            if chunk.len() > room && !refused {
-                return Err(Transport::TooLarge);
-            }
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() > room {
-                break;
-            }
-        }
-        Ok(Answer { status, headers, body: body.freeze() })
+        Ok(Opened { status, headers, max_body: self.0.limits.max_body, answer })
     }
 }
 
-fn classify(error: &reqwest::Error) -> Transport {
+impl From<reqwest::Client> for HttpClient {
+    fn from(client: reqwest::Client) -> Self {
+        Self::builder().client(client).build()
+    }
+}
+
+fn classify(error: reqwest::Error) -> Transport {
     // A connect timeout is both; that nobody is there says more.
-    if error.is_connect() {
-        Transport::Connect
+    let fault = if error.is_connect() {
+        Fault::Connect
     } else if error.is_timeout() {
-        Transport::Timeout
+        Fault::Timeout
     } else {
-        Transport::Broken
-    }
-}
-
-/// Whether a token may go there: TLS, or plain HTTP to this very machine; nothing in front of the host.
-pub(crate) fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        None => return false,
+        Fault::Broken
     };
-    let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    scheme && url.username().is_empty() && url.password().is_none()
+    // The URL can hold secrets.
+    Transport { fault, source: Some(Arc::new(error.without_url())) }
 }
 
 impl fmt::Debug for HttpClient {

@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll, ready},
     vec,
 };
@@ -16,7 +17,7 @@ use super::{Cursor, Error, Listing, Page};
 /// So many empty pages in a row are a provider that pages in circles.
 const MAX_EMPTY: usize = 100;
 
-type Asking<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send>>;
+type PageRequest<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send>>;
 
 /// The items of a [`Listing`], page after page: a [`Stream`], or [`Items::try_next`] without one.
 ///
@@ -33,7 +34,8 @@ pub struct Items<T> {
 enum State<T> {
     /// The page at the listing's cursor is to be asked for.
     More,
-    Asking(Asking<T>),
+    /// The mutex is never locked; it makes the stream `Sync`, which the future in it is not.
+    Waiting(Mutex<PageRequest<T>>),
     Done,
 }
 
@@ -67,10 +69,11 @@ impl<T: DeserializeOwned + Send + 'static> Items<T> {
                 State::Done => return Poll::Ready(None),
                 State::More => {
                     let listing = self.listing.clone();
-                    self.state = State::Asking(Box::pin(async move { listing.page().await }));
+                    self.state = State::Waiting(Mutex::new(Box::pin(async move { listing.page().await })));
                 }
-                State::Asking(asking) => {
-                    let page = ready!(asking.as_mut().poll(context));
+                State::Waiting(request) => {
+                    let request = request.get_mut().unwrap_or_else(PoisonError::into_inner);
+                    let page = ready!(request.as_mut().poll(context));
                     self.state = State::Done;
                     if let Err(error) = page.and_then(|page| self.turn(page)) {
                         return Poll::Ready(Some(Err(error)));

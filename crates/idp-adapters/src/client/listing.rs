@@ -126,10 +126,10 @@ impl<T> Listing<T> {
             (None, _) => {}
             (Some(cursor), Next::Token { param, .. }) => request.set(param, cursor.as_str()),
             (Some(cursor), Next::Link) => {
-                request.next = Some(self.api.own_url(request.host, cursor.as_str())?);
+                request.next = Some(self.api.own_url(&request.host, cursor.as_str())?);
             }
             (Some(cursor), Next::Url { without, .. }) => {
-                request.next = Some(cleaned(self.api.own_url(request.host, cursor.as_str())?, without));
+                request.next = Some(cleaned(self.api.own_url(&request.host, cursor.as_str())?, without));
             }
         }
         Ok(request)
@@ -213,7 +213,7 @@ impl<T: DeserializeOwned> Listing<T> {
         };
         let Some((url, without)) = next else { return Ok(None) };
         // A page with a foreign link is an error at once: ending the list there would hide the rest of it.
-        let url = self.api.own_url(self.request.host, &url)?;
+        let url = self.api.own_url(&self.request.host, &url)?;
         Ok(Some(Cursor(cleaned(url, without).into())))
     }
 }

@@ -13,7 +13,7 @@
 //! # }
 //! ```
 //!
-//! A client takes a token, and as needed a base URL, a shared [`HttpClient`], and the scopes the token is known to
+//! A client takes a token or a [`TokenSource`], and as needed a base URL, a shared [`HttpClient`], and the scopes the token is known to
 //! hold ([`Builder`]). A [`Call`] answers one thing and is awaited; a [`Listing`] has [`Page`]s with an opaque
 //! [`Cursor`], or is read as [`Items`], a stream. Whatever goes wrong is an [`Error`] that says it in
 //! provider-neutral words. Nothing is tried again: [`Error::is_transient`] and [`Error::retry_after`] say whether
@@ -26,6 +26,7 @@ mod api;
 pub mod bitbucket;
 mod builder;
 mod call;
+mod details;
 mod error;
 pub mod facebook;
 pub mod github;
@@ -36,8 +37,11 @@ mod items;
 mod lenient;
 mod listing;
 pub mod microsoft;
+mod multipart;
 mod oauth2;
+mod raw;
 mod request;
+mod source;
 
 use std::sync::Arc;
 
@@ -48,7 +52,7 @@ pub use self::{
     bitbucket::Bitbucket,
     builder::{Builder, Provider},
     call::{Call, Conditional, ETag, InvalidETag},
-    error::Error,
+    error::{Error, FieldError},
     facebook::Facebook,
     github::GitHub,
     google::Google,
@@ -56,7 +60,10 @@ pub use self::{
     items::Items,
     listing::{Cursor, Listing, Page},
     microsoft::Microsoft,
+    multipart::Multipart,
     oauth2::OAuth2,
+    raw::{RawRequest, Response},
+    source::TokenSource,
 };
 
 /// A call of the profile, read by the adapter.

@@ -79,11 +79,14 @@ impl Multipart {
     /// A boundary that stands in none of the parts: chance is not needed where one can look.
     fn boundary(&self) -> String {
         let held = |candidate: &str| {
-            self.parts.iter().any(|(_, bytes)| {
-                bytes.windows(candidate.len()).any(|window| window == candidate.as_bytes())
-            })
+            self.parts
+                .iter()
+                .any(|(_, bytes)| bytes.windows(candidate.len()).any(|window| window == candidate.as_bytes()))
         };
-        (0u64..).map(|number| format!("part-boundary-{number:08}")).find(|candidate| !held(candidate)).unwrap_or_default()
+        (0u64..)
+            .map(|number| format!("part-boundary-{number:08}"))
+            .find(|candidate| !held(candidate))
+            .unwrap_or_default()
     }
 }
 
@@ -104,7 +107,12 @@ mod tests {
 
     #[test]
     fn a_form_is_written_as_browsers_do() {
-        let form = Multipart::form_data().text("caption", "a\r\nb").file("source", "x\"\r\n.png", "image/png", &b"\x00png"[..]);
+        let form = Multipart::form_data().text("caption", "a\r\nb").file(
+            "source",
+            "x\"\r\n.png",
+            "image/png",
+            &b"\x00png"[..],
+        );
         let (content_type, body) = form.encode().unwrap();
         assert_eq!(content_type, "multipart/form-data; boundary=part-boundary-00000000");
         let expected = b"--part-boundary-00000000\r\nContent-Disposition: form-data; name=\"caption\"\r\n\r\na\r\nb\r\n--part-boundary-00000000\r\nContent-Disposition: form-data; name=\"source\"; filename=\"x%22%0D%0A.png\"\r\nContent-Type: image/png\r\n\r\n\x00png\r\n--part-boundary-00000000--\r\n";

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use token_keeper::BearerToken;
 use url::Url;
 
 use super::{
-    Builder, Call, Error,
+    Builder, Call, Error, RawRequest, TokenSource,
     api::Api,
     builder::{Provider, sealed},
-    http::is_safe,
     profile,
     request::Request,
 };
-use crate::{Kind, OAuth2Settings, Profile};
+use crate::{Kind, OAuth2Settings, Profile, exchange::is_confidential};
 
 /// An API that none of the other clients speaks: its profile, and any JSON.
 ///
@@ -39,15 +37,21 @@ impl Provider for OAuth2 {}
 impl OAuth2 {
     /// Starts a client of the API at `base_url`.
     #[must_use]
-    pub fn builder(token: BearerToken, base_url: Url, settings: OAuth2Settings) -> Builder<Self> {
-        Builder::generic(token, settings).base_url(base_url)
+    pub fn builder(token: impl Into<TokenSource>, base_url: Url, settings: OAuth2Settings) -> Builder<Self> {
+        Builder::generic(token.into(), settings).base_url(base_url)
+    }
+
+    /// Any other call: a method and a path under the base URL, which begins with a slash, is percent-encoded and holds no
+    /// query.
+    pub fn request(&self, method: http::Method, path: &str) -> RawRequest {
+        RawRequest::new(&self.api, method, path)
     }
 
     /// The user's profile, at the settings' `profile_url` or `profile_path`.
     pub fn profile(&self) -> Call<Profile> {
         let url = self.api.adapter.endpoints(self.api.base.as_ref()).profile_url;
         let mut request = Request::get("", &[]);
-        match url.and_then(|url| Url::parse(&url).ok()).filter(is_safe) {
+        match url.and_then(|url| Url::parse(&url).ok()).filter(is_confidential) {
             // The settings' word, not an answer's: it may be on a host of its own.
             Some(url) => request.next = Some(url),
             None => request.invalid = Some("the settings name no profile that the token may be sent to"),

@@ -32,15 +32,14 @@ pub struct RawRequest {
 
 impl RawRequest {
     pub(crate) fn new(api: &Arc<Api>, method: Method, path: &str) -> Self {
-        let host = api.default_host();
-        let request = Request::raw(method, host, path);
+        let request = Request::raw(method, api.default_host(), path);
         Self { api: Arc::clone(api), request, payload: Payload::Empty, timeout: None }
     }
 
     /// Another of the provider's hosts (`uploads.github.com`). Default: the one that the typed calls go to.
     pub fn host(mut self, host: &str) -> Self {
         if !self.api.adapter.allows_host(host) {
-            self.request.invalid = Some("the host is none of the provider's that take the token");
+            self.request.invalid = Some("the token is not sent to this host; name one of the provider's");
         }
         self.request.host = host.to_ascii_lowercase().into();
         self

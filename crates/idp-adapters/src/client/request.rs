@@ -1,7 +1,10 @@
 //! A call before it is sent: on which host, which path, with what.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use url::Url;
 
@@ -12,7 +15,7 @@ use crate::exchange;
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// The provider's own host, whatever the base URL.
-    pub(crate) host: &'static str,
+    pub(crate) host: Cow<'static, str>,
     /// Percent-encoded, with the slash in front.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
@@ -38,7 +41,7 @@ impl Request {
         }
         Self {
             method: Method::GET,
-            host,
+            host: Cow::Borrowed(host),
             path,
             query: Vec::new(),
             headers: HeaderMap::new(),
@@ -46,6 +49,26 @@ impl Request {
             next: None,
             invalid,
         }
+    }
+
+    /// A call of a path that is written out, percent-encoded already.
+    pub(crate) fn raw(method: Method, host: &str, path: &str) -> Self {
+        let mut request = Self::get("", &[]);
+        request.method = method;
+        request.host = Cow::Owned(host.to_owned());
+        request.path = path.to_owned();
+        let dots = |segment: &str| {
+            let decoded: Vec<u8> = percent_decode_str(segment).collect();
+            matches!(&decoded[..], b"." | b"..")
+        };
+        if !path.starts_with('/') {
+            request.invalid = Some("the path does not begin with a slash");
+        } else if path.contains(['?', '#', '\\']) {
+            request.invalid = Some("the path holds `?`, `#` or a backslash; add query members with `query`");
+        } else if path.split('/').any(dots) {
+            request.invalid = Some("a segment of the path is made of dots");
+        }
+        request
     }
 
     /// A POST of JSON.

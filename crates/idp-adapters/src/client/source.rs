@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc};
 use token_keeper::BearerToken;
 
 type Cause = Arc<dyn StdError + Send + Sync>;
-type Asked = Pin<Box<dyn Future<Output = Result<BearerToken, Cause>> + Send>>;
+type TokenFuture = Pin<Box<dyn Future<Output = Result<BearerToken, Cause>> + Send>>;
 
 /// Where a client gets the token of each call: one token for ever, or a closure that is asked before each call (a
 /// broker, a cache, a file).
@@ -23,7 +23,7 @@ pub struct TokenSource(Inner);
 #[derive(Clone)]
 enum Inner {
     Fixed(BearerToken),
-    Asked(Arc<dyn Fn() -> Asked + Send + Sync>),
+    Function(Arc<dyn Fn() -> TokenFuture + Send + Sync>),
 }
 
 impl TokenSource {
@@ -35,16 +35,16 @@ impl TokenSource {
         A: Future<Output = Result<BearerToken, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        Self(Inner::Asked(Arc::new(move || {
-            let asked = ask();
-            Box::pin(async move { asked.await.map_err(|error| Arc::new(error) as Cause) })
+        Self(Inner::Function(Arc::new(move || {
+            let token = ask();
+            Box::pin(async move { token.await.map_err(|error| Arc::new(error) as Cause) })
         })))
     }
 
     pub(crate) async fn token(&self) -> Result<BearerToken, Cause> {
         match &self.0 {
             Inner::Fixed(token) => Ok(token.clone()),
-            Inner::Asked(ask) => ask().await,
+            Inner::Function(ask) => ask().await,
         }
     }
 }
@@ -59,7 +59,7 @@ impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Inner::Fixed(_) => "TokenSource(fixed)",
-            Inner::Asked(_) => "TokenSource(asked)",
+            Inner::Function(_) => "TokenSource(function)",
         })
     }
 }

@@ -89,10 +89,180 @@ impl fmt::Display for Actor {
 
 /// What is fixed about a [`Cause`].
 struct Facts {
+    cause: Cause,
     name: &'static str,
     failure: Failure,
     actor: Actor,
     text: &'static str,
+}
+
+/// What is fixed about each cause.
+const FACTS: &[Facts] = &[
+    fact(
+        Cause::GrantInvalid,
+        "grant-invalid",
+        Failure::Permanent,
+        Actor::User,
+        "The provider no longer accepts the refresh token. The user must connect the account again.",
+    ),
+    fact(
+        Cause::GrantExpired,
+        "grant-expired",
+        Failure::Permanent,
+        Actor::User,
+        "The refresh token has expired. The user must connect the account again.",
+    ),
+    fact(
+        Cause::GrantRevoked,
+        "grant-revoked",
+        Failure::Permanent,
+        Actor::User,
+        "The grant was revoked by the user, an administrator or a change of password. The user must connect \
+        the account again.",
+    ),
+    fact(
+        Cause::OtherClient,
+        "other-client",
+        Failure::Permanent,
+        Actor::User,
+        "The refresh token was issued to another OAuth client. The user must connect the account again; if this \
+        happens to every user, client_id is not that of the Auth0 connection.",
+    ),
+    fact(
+        Cause::ConsentMissing,
+        "consent-missing",
+        Failure::Permanent,
+        Actor::User,
+        "The user or an administrator has not consented to what the OAuth client asks for, or has withdrawn \
+        the consent. The user must connect the account again.",
+    ),
+    fact(
+        Cause::InteractionRequired,
+        "interaction-required",
+        Failure::Permanent,
+        Actor::User,
+        "The provider wants the user to sign in interactively, for a second factor or because of a policy. The \
+        user must connect the account again.",
+    ),
+    fact(
+        Cause::PolicyBlocked,
+        "policy-blocked",
+        Failure::Permanent,
+        Actor::User,
+        "A policy of the user's organization refuses this access. The user must connect the account again on \
+        a device and network that the policy allows, or ask the organization's administrator.",
+    ),
+    fact(
+        Cause::AccountUnavailable,
+        "account-unavailable",
+        Failure::Permanent,
+        Actor::Administrator,
+        "The user's account at the provider is disabled, locked or not part of the tenant. An administrator of \
+        that tenant can change it; then the user must connect the account again.",
+    ),
+    fact(
+        Cause::ClientRejected,
+        "client-rejected",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The provider does not accept the OAuth client's credentials. Set client_id and client_secret to those \
+        of the Auth0 connection.",
+    ),
+    fact(
+        Cause::ClientSecretExpired,
+        "client-secret-expired",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The OAuth client's secret has expired. Make a new one at the provider, and set it here and in the Auth0 \
+        connection.",
+    ),
+    fact(
+        Cause::ClientUnknown,
+        "client-unknown",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The provider knows no such OAuth client. Check client_id, and at Microsoft the tenant in token_url.",
+    ),
+    fact(
+        Cause::ClientDisabled,
+        "client-disabled",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The OAuth client is disabled at the provider, or for the user's tenant. Enable it there.",
+    ),
+    fact(
+        Cause::TokenEndpointWrong,
+        "token-endpoint-wrong",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The token endpoint does not serve this OAuth client or this grant. Set token_url to the endpoint of the \
+        tenant in which the application is registered: \
+        https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.",
+    ),
+    fact(
+        Cause::TokenEndpointInsecure,
+        "token-endpoint-insecure",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The token endpoint is not https, and nothing was sent. Set token_url to an https URL; http is accepted for \
+        loopback addresses only.",
+    ),
+    fact(
+        Cause::ResourceUnavailable,
+        "resource-unavailable",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The API or the scopes are not available to the OAuth client. Check its permissions and scopes at the \
+        provider.",
+    ),
+    fact(
+        Cause::RequestRefused,
+        "request-refused",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The provider refuses the token request itself. Check token_url and the OAuth client's set-up at the \
+        provider.",
+    ),
+    fact(
+        Cause::Throttled,
+        "throttled",
+        Failure::Transient,
+        Actor::Nobody,
+        "The provider limits how often its token endpoint is asked. Try again later.",
+    ),
+    fact(
+        Cause::Unavailable,
+        "unavailable",
+        Failure::Transient,
+        Actor::Nobody,
+        "The provider's token endpoint cannot answer at the moment. Try again later.",
+    ),
+    fact(
+        Cause::MalformedAnswer,
+        "malformed-answer",
+        Failure::Transient,
+        Actor::Nobody,
+        "The answer of the token endpoint cannot be read. Try again later.",
+    ),
+    fact(
+        Cause::Unsupported,
+        "unsupported",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The provider has no such operation.",
+    ),
+    fact(
+        Cause::Unknown,
+        "unknown",
+        Failure::Misconfigured,
+        Actor::Operator,
+        "The provider refused with an error that is not documented. Check the OAuth client's set-up at the \
+        provider.",
+    ),
+];
+
+const fn fact(cause: Cause, name: &'static str, failure: Failure, actor: Actor, text: &'static str) -> Facts {
+    Facts { cause, name, failure, actor, text }
 }
 
 impl Cause {
@@ -145,149 +315,9 @@ impl Cause {
         self.facts().text
     }
 
-    fn facts(self) -> Facts {
-        use Actor::{Administrator, Nobody, Operator, User};
-        use Failure::{Misconfigured, Permanent, Transient};
-        let (name, failure, actor, text) = match self {
-            Cause::GrantInvalid => (
-                "grant-invalid",
-                Permanent,
-                User,
-                "The provider no longer accepts the refresh token. The user must connect the account again.",
-            ),
-            Cause::GrantExpired => (
-                "grant-expired",
-                Permanent,
-                User,
-                "The refresh token has expired. The user must connect the account again.",
-            ),
-            Cause::GrantRevoked => (
-                "grant-revoked",
-                Permanent,
-                User,
-                "The grant was revoked by the user, an administrator or a change of password. The user must connect \
-                 the account again.",
-            ),
-            Cause::OtherClient => (
-                "other-client",
-                Permanent,
-                User,
-                "The refresh token was issued to another OAuth client. The user must connect the account again; if this \
-                 happens to every user, client_id is not that of the Auth0 connection.",
-            ),
-            Cause::ConsentMissing => (
-                "consent-missing",
-                Permanent,
-                User,
-                "The user or an administrator has not consented to what the OAuth client asks for, or has withdrawn \
-                 the consent. The user must connect the account again.",
-            ),
-            Cause::InteractionRequired => (
-                "interaction-required",
-                Permanent,
-                User,
-                "The provider wants the user to sign in interactively, for a second factor or because of a policy. The \
-                 user must connect the account again.",
-            ),
-            Cause::PolicyBlocked => (
-                "policy-blocked",
-                Permanent,
-                User,
-                "A policy of the user's organization refuses this access. The user must connect the account again on \
-                 a device and network that the policy allows, or ask the organization's administrator.",
-            ),
-            Cause::AccountUnavailable => (
-                "account-unavailable",
-                Permanent,
-                Administrator,
-                "The user's account at the provider is disabled, locked or not part of the tenant. An administrator of \
-                 that tenant can change it; then the user must connect the account again.",
-            ),
-            Cause::ClientRejected => (
-                "client-rejected",
-                Misconfigured,
-                Operator,
-                "The provider does not accept the OAuth client's credentials. Set client_id and client_secret to those \
-                 of the Auth0 connection.",
-            ),
-            Cause::ClientSecretExpired => (
-                "client-secret-expired",
-                Misconfigured,
-                Operator,
-                "The OAuth client's secret has expired. Make a new one at the provider, and set it here and in the Auth0 \
-                 connection.",
-            ),
-            Cause::ClientUnknown => (
-                "client-unknown",
-                Misconfigured,
-                Operator,
-                "The provider knows no such OAuth client. Check client_id, and at Microsoft the tenant in token_url.",
-            ),
-            Cause::ClientDisabled => (
-                "client-disabled",
-                Misconfigured,
-                Operator,
-                "The OAuth client is disabled at the provider, or for the user's tenant. Enable it there.",
-            ),
-            Cause::TokenEndpointWrong => (
-                "token-endpoint-wrong",
-                Misconfigured,
-                Operator,
-                "The token endpoint does not serve this OAuth client or this grant. Set token_url to the endpoint of the \
-                 tenant in which the application is registered: \
-                 https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.",
-            ),
-            Cause::TokenEndpointInsecure => (
-                "token-endpoint-insecure",
-                Misconfigured,
-                Operator,
-                "The token endpoint is not https, and nothing was sent. Set token_url to an https URL; http is accepted for \
-                 loopback addresses only.",
-            ),
-            Cause::ResourceUnavailable => (
-                "resource-unavailable",
-                Misconfigured,
-                Operator,
-                "The API or the scopes are not available to the OAuth client. Check its permissions and scopes at the \
-                 provider.",
-            ),
-            Cause::RequestRefused => (
-                "request-refused",
-                Misconfigured,
-                Operator,
-                "The provider refuses the token request itself. Check token_url and the OAuth client's set-up at the \
-                 provider.",
-            ),
-            Cause::Throttled => (
-                "throttled",
-                Transient,
-                Nobody,
-                "The provider limits how often its token endpoint is asked. Try again later.",
-            ),
-            Cause::Unavailable => (
-                "unavailable",
-                Transient,
-                Nobody,
-                "The provider's token endpoint cannot answer at the moment. Try again later.",
-            ),
-            Cause::MalformedAnswer => (
-                "malformed-answer",
-                Transient,
-                Nobody,
-                "The answer of the token endpoint cannot be read. Try again later.",
-            ),
-            Cause::Unsupported => {
-                ("unsupported", Misconfigured, Operator, "The provider has no such operation.")
-            }
-            Cause::Unknown => (
-                "unknown",
-                Misconfigured,
-                Operator,
-                "The provider refused with an error that is not documented. Check the OAuth client's set-up at the \
-                 provider.",
-            ),
-        };
-        Facts { name, failure, actor, text }
+    fn facts(self) -> &'static Facts {
+        const UNKNOWN: &Facts = &fact(Cause::Unknown, "unknown", Failure::Misconfigured, Actor::Operator, "");
+        FACTS.iter().find(|facts| facts.cause == self).unwrap_or(UNKNOWN)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Refresh and revocation without I/O: an adapter writes the request, whoever owns the network sends it, the
-//! adapter reads the answer.
+//! Refresh and revocation without I/O: an adapter writes the request, the caller sends it, the adapter reads
+//! the answer.
 
 mod cause;
 mod reply;
@@ -9,7 +9,7 @@ mod table;
 pub use self::cause::{Actor, Cause, REFUSALS, Refusal, Sign};
 pub(crate) use self::{
     reply::{error_word, members, refreshed, revoke_refused},
-    request::{bare, basic, get, post_form, segment, set_form},
+    request::{bare, basic, get, is_confidential, post_form, segment, set_form},
 };
 
 use std::{fmt, time::Duration, time::SystemTime};
@@ -116,6 +116,13 @@ impl fmt::Debug for HttpRequest {
 }
 
 impl HttpRequest {
+    /// Whether this may be sent as it is: its URL is `https`, or `http` to a loopback address. Every transport has to ask
+    /// before it sends: these requests carry client secrets and refresh tokens.
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        is_confidential(&self.url)
+    }
+
     /// The body's bytes, empty when there is none.
     #[must_use]
     pub fn body_bytes(&self) -> &[u8] {

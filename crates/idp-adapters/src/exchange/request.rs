@@ -7,7 +7,7 @@ use http::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Host, Url};
 
 use super::{ClientProof, HttpRequest, OAuthClient};
 
@@ -16,6 +16,18 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// Whether a secret may be sent to `url`: TLS, or plain HTTP to this very machine; no user in front of the host.
+pub(crate) fn is_confidential(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return false,
+    };
+    let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    scheme && url.username().is_empty() && url.password().is_none()
 }
 
 /// A request with the headers that all our exchanges carry.

@@ -39,8 +39,8 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
         (Verdict::NeedsBody, None) => by_challenge(head, now),
     };
     match error {
-        Some(error) => classified.said(error.code.map(|code| code.to_string()), error.message),
-        None => classified.said(None, message::plain(body)),
+        Some(error) => classified.described(error.code.map(|code| code.to_string()), error.message),
+        None => classified.described(None, message::plain(body)),
     }
 }
 

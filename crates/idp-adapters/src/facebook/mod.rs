@@ -5,7 +5,6 @@ mod scopes;
 
 use std::time::SystemTime;
 
-use aws_lc_rs::hmac;
 use http::{Method, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
@@ -82,9 +81,8 @@ impl Adapter for Facebook {
 
     fn place_token(&self, token: &BearerToken, app_secret: Option<&SecretString>, outbound: &mut Outbound) {
         outbound.headers.insert(AUTHORIZATION, token.header().clone());
-        if let Some(secret) = app_secret {
-            outbound.query.push(("appsecret_proof", appsecret_proof(token, secret)));
-        }
+        let proof = app_secret.and_then(|secret| appsecret_proof(token, secret));
+        outbound.query.extend(proof.map(|proof| ("appsecret_proof", proof)));
     }
 
     fn classify(&self, head: &Head<'_>, now: SystemTime) -> Verdict {
@@ -120,8 +118,8 @@ impl Adapter for Facebook {
     fn revoke_request(&self, input: &RevokeInput<'_>) -> Option<HttpRequest> {
         let mut request = exchange::bare(Method::DELETE, input.url.clone());
         request.headers.insert(AUTHORIZATION, input.access_token.header().clone());
-        if let Some(secret) = input.client.proof.secret() {
-            let proof = appsecret_proof(input.access_token, secret);
+        let secret = input.client.proof.secret();
+        if let Some(proof) = secret.and_then(|secret| appsecret_proof(input.access_token, secret)) {
             request.url.query_pairs_mut().append_pair("appsecret_proof", proof.expose_secret());
         }
         Some(request)
@@ -152,11 +150,21 @@ impl Adapter for Facebook {
 }
 
 /// Lower-case hex of HMAC-SHA256, key: the app's secret, message: the access token.
-pub(crate) fn appsecret_proof(token: &BearerToken, secret: &SecretString) -> SecretString {
+#[cfg(feature = "facebook-proof")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature there is no proof")]
+fn appsecret_proof(token: &BearerToken, secret: &SecretString) -> Option<SecretString> {
+    use aws_lc_rs::hmac;
+
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
     let tag = hmac::sign(&key, token.expose().as_bytes());
     let hex = tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    hex.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect::<String>().into()
+    Some(hex.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect::<String>().into())
+}
+
+/// There is no proof without the feature; an app that demands one refuses the call.
+#[cfg(not(feature = "facebook-proof"))]
+fn appsecret_proof(_: &BearerToken, _: &SecretString) -> Option<SecretString> {
+    None
 }
 
 /// A Graph error envelope at the token endpoint, read by the same table as everywhere else.

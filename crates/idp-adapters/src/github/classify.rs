@@ -51,7 +51,7 @@ pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified 
         },
     };
     let code = message::text(&json, "/errors/0/code").or_else(|| message::text(&json, "/errors/0/type"));
-    classified.said(code, words.or_else(|| message::text(&json, "/errors/0/message")))
+    classified.described(code, words.or_else(|| message::text(&json, "/errors/0/message")))
 }
 
 /// GraphQL tells a limit in a 200. The body of every query is not worth holding back for that: only an exhausted

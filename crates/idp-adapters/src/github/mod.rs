@@ -233,4 +233,6 @@ fn enterprise_web(base: &Url) -> Option<Cow<'static, str>> {
 }
 
 #[cfg(test)]
+mod declared_tests;
+#[cfg(test)]
 mod tests;

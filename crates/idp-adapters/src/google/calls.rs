@@ -8,8 +8,8 @@ use crate::{
 
 const PREFIX: &str = "https://www.googleapis.com/auth/";
 
-/// `(wide, narrow)` below [`PREFIX`]; chains are followed. What looks alike and is none: `drive` does not include
-/// `drive.appdata`, and `contacts` not `contacts.other.readonly`.
+/// `(wide, narrow)` below [`PREFIX`]; chains are followed. Two that look like pairs and are not: `drive` does not
+/// include `drive.appdata`, `contacts` does not include `contacts.other.readonly`.
 const INCLUDES: Table = Table(&[
     ("drive", "drive.file"),
     ("drive", "drive.readonly"),

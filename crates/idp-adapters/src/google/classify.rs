@@ -58,48 +58,50 @@ pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
 }
 
 pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified {
-    let said = Said::read(body);
+    let error = ErrorBody::read(body);
     let classified = match self::head(head, now) {
         Verdict::Known(classified) => classified,
-        Verdict::NeedsBody => finer(head, &said, now),
+        Verdict::NeedsBody => finer(head, &error, now),
     };
-    let code = said.reasons.first().cloned();
-    classified.said(code, said.message)
+    let code = error.reasons.first().cloned();
+    classified.described(code, error.message)
 }
 
-fn finer(head: &Head<'_>, said: &Said, now: SystemTime) -> Classified {
+fn finer(head: &Head<'_>, error: &ErrorBody, now: SystemTime) -> Classified {
     let hint = || {
         hints::retry_after(head.headers, now)
-            .or(said.retry_delay)
-            .or_else(|| said.message.as_deref().and_then(|text| date_in(text, now)))
+            .or(error.retry_delay)
+            .or_else(|| error.message.as_deref().and_then(|text| date_in(text, now)))
     };
     match head.status {
         // A sign-up that is missing at the service is no matter of the token.
-        StatusCode::UNAUTHORIZED if said.any(&["youtubeSignupRequired", "NoLinkedYouTubeAccount"]) => {
+        StatusCode::UNAUTHORIZED if error.any(&["youtubeSignupRequired", "NoLinkedYouTubeAccount"]) => {
             Classified::new(Outcome::Denied)
         }
-        StatusCode::TOO_MANY_REQUESTS if said.any(QUOTAS) => Classified::limited(hint().unwrap_or(DAY_QUOTA)),
-        StatusCode::BAD_REQUEST if said.any(&["dailyLimitExceeded", "userRateLimitExceeded"]) => {
+        StatusCode::TOO_MANY_REQUESTS if error.any(QUOTAS) => {
+            Classified::limited(hint().unwrap_or(DAY_QUOTA))
+        }
+        StatusCode::BAD_REQUEST if error.any(&["dailyLimitExceeded", "userRateLimitExceeded"]) => {
             Classified::limited(hint().unwrap_or(MINUTE))
         }
-        StatusCode::FORBIDDEN => forbidden(head, said, hint()),
+        StatusCode::FORBIDDEN => forbidden(head, error, hint()),
         status => outcome::by_status(status, hint(), MINUTE),
     }
 }
 
 /// The order matters: an API that is off and a limit share the domain `usageLimits`, and a limit and a missing
 /// right share the status.
-fn forbidden(head: &Head<'_>, said: &Said, hint: Option<Duration>) -> Classified {
+fn forbidden(head: &Head<'_>, error: &ErrorBody, hint: Option<Duration>) -> Classified {
     let challenge = Challenge::of(head.headers);
-    if said.any(SETUP) {
+    if error.any(SETUP) {
         Classified::new(Outcome::Misconfigured)
-    } else if said.any(QUOTAS) {
+    } else if error.any(QUOTAS) {
         Classified::limited(hint.unwrap_or(DAY_QUOTA))
-    } else if said.any(THROTTLES) {
+    } else if error.any(THROTTLES) {
         Classified::limited(hint.unwrap_or(MINUTE))
-    } else if said.any(SCOPES)
+    } else if error.any(SCOPES)
         || challenge.is("insufficient_scope")
-        || mentions(said.message.as_deref(), "insufficient authentication scopes")
+        || mentions(error.message.as_deref(), "insufficient authentication scopes")
     {
         scope_missing(head, challenge.scope.as_deref())
     } else {
@@ -113,12 +115,12 @@ fn scope_missing(head: &Head<'_>, listed: Option<&str>) -> Classified {
     let named =
         (!accepted.is_empty()).then(|| scopes::missing_any(&Scopes, accepted, head.granted)).flatten();
     let classified = named.unwrap_or_else(|| scopes::from_table(&Google, &Scopes, head));
-    // Google said that the scope is the reason; a table of ours does not know better.
+    // Google said that the scope is the reason; our table cannot know better.
     Classified { outcome: Outcome::ScopeMissing, ..classified }
 }
 
-/// What an error body says, whichever envelope it came in.
-struct Said {
+/// An error body, whichever envelope it came in.
+struct ErrorBody {
     /// Reasons from `errors[]` and `details[]`, the status word, or the OAuth error word.
     reasons: Vec<String>,
     message: Option<String>,
@@ -126,7 +128,7 @@ struct Said {
     retry_delay: Option<Duration>,
 }
 
-impl Said {
+impl ErrorBody {
     fn read(body: &[u8]) -> Self {
         let json = message::json(body);
         let message = ["/error/message", "/error_description", "/message"]

@@ -48,12 +48,12 @@ pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
 }
 
 pub(super) fn body(head: &Head<'_>, body: &[u8], now: SystemTime) -> Classified {
-    let (code, words) = said(body);
+    let (code, words) = code_and_message(body);
     let classified = match self::head(head, now) {
         Verdict::Known(classified) => classified,
         Verdict::NeedsBody => finer(head, code.as_deref().unwrap_or_default(), words.as_deref()),
     };
-    classified.said(code, words)
+    classified.described(code, words)
 }
 
 /// A claims challenge: no refresh satisfies it, the user has to sign in with these claims. An authentication context
@@ -99,7 +99,7 @@ fn unauthorized(head: &Head<'_>, code: &str, words: Option<&str>) -> Outcome {
 }
 
 /// Code and message, in whichever of the shapes they came: Graph and verbose, nometadata, XML.
-fn said(body: &[u8]) -> (Option<String>, Option<String>) {
+fn code_and_message(body: &[u8]) -> (Option<String>, Option<String>) {
     let json = message::json(body);
     if json.is_object() {
         let first = |pointers: &[&str]| pointers.iter().find_map(|pointer| message::text(&json, pointer));

@@ -39,7 +39,7 @@ pub(super) fn body(settings: &OAuth2Settings, head: &Head<'_>, body: &[u8], now:
             finer(settings, head, code.as_deref(), required.unwrap_or_default(), now)
         }
     };
-    classified.said(code, words)
+    classified.described(code, words)
 }
 
 fn finer(

@@ -1,5 +1,5 @@
 //! The typed clients against providers of the tests' own making.
-#![cfg(feature = "client")]
+#![cfg(all(feature = "client", feature = "facebook-proof"))]
 #![expect(clippy::unwrap_used, reason = "assertions of tests")]
 
 mod calls;
@@ -11,6 +11,7 @@ mod grants;
 mod nulls;
 mod oauth2;
 mod pages;
+mod raw;
 mod refusals;
 mod sandboxed;
 mod server;

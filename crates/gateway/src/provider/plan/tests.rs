@@ -47,6 +47,26 @@ fn paths_and_queries_are_sent_byte_for_byte() {
 }
 
 #[test]
+fn an_enterprise_server_has_graphql_beside_its_api() {
+    let enterprise = provider(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], Access::Full);
+    for path in ["/graphql", "/%67raphql"] {
+        let want = format!("https://ghe.corp/api{path}");
+        assert_eq!(plan(&enterprise, None, path, None).as_deref(), Ok(want.as_str()));
+    }
+    let reads = provider(Kind::GitHub, Some("https://ghe.corp"), &[], Access::Read);
+    assert_eq!(plan(&reads, None, "/api/graphql", None), Err(Code::PolicyDenied));
+    assert_eq!(plan(&reads, None, "/api/v3/applications/x/token", None), Err(Code::PolicyDenied));
+}
+
+#[test]
+fn fields_that_ask_for_other_tokens_are_refused() {
+    let facebook = provider(Kind::Facebook, None, &[], Access::Read);
+    let ask = |query| plan(&facebook, None, "/v22.0/me/accounts", Some(query));
+    assert_eq!(ask("fields=id,access%5Ftoken"), Err(Code::BadRequest));
+    assert!(ask("fields=id,name").is_ok());
+}
+
+#[test]
 fn tm_r01_hosts_come_from_adapter_and_configuration_alone() {
     let google = provider(Kind::Google, None, &[], Access::Read);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod model;
 
+#[cfg(feature = "facebook-proof")]
 use secrecy::SecretString;
 
 use super::{
@@ -34,7 +35,8 @@ typed_client!(
 );
 
 impl Builder<Facebook> {
-    /// The app's secret: every call then carries the proof that Facebook demands of apps set up so.
+    /// The app's secret (feature `facebook-proof`): every call then carries the proof that Facebook demands of apps set up so.
+    #[cfg(feature = "facebook-proof")]
     #[must_use]
     pub fn app_secret(mut self, secret: SecretString) -> Self {
         self.app_secret = Some(secret);

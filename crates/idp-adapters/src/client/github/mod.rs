@@ -2,10 +2,8 @@
 
 mod model;
 
-use http::{HeaderMap, HeaderValue};
-
 use super::{
-    Call, Listing,
+    Builder, Call, Listing,
     builder::typed_client,
     listing::{Next, Style},
     profile,
@@ -24,16 +22,20 @@ typed_client!(
     /// GitHub's REST API, GitHub Enterprise Server with its base URL `https://HOST/api/v3`.
     ///
     /// An unchanged answer to a conditional request ([`Call::if_changed`], [`Listing::if_changed`]) does not count
-    /// against the hourly limit. The API version is pinned to `2022-11-28`.
+    /// against the hourly limit. The API version is `2022-11-28` unless [`Builder::api_version`] says otherwise; an
+    /// Enterprise Server chooses its own.
     GitHub,
-    Kind::GitHub,
-    fn headers() -> HeaderMap {
-        HeaderMap::from_iter([(
-            http::HeaderName::from_static("x-github-api-version"),
-            HeaderValue::from_static("2022-11-28"),
-        )])
-    }
+    Kind::GitHub
 );
+
+impl Builder<GitHub> {
+    /// The version of the API (`X-GitHub-Api-Version`); empty for none. Default: `2022-11-28`.
+    #[must_use]
+    pub fn api_version(mut self, version: impl Into<String>) -> Self {
+        self.api_version = Some(version.into());
+        self
+    }
+}
 
 impl GitHub {
     /// The user's profile. No scope needed; the address only if it is public.
