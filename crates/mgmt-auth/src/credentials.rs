@@ -14,6 +14,7 @@ use crate::{
 
 /// An OAuth client and its authentication.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct ClientCredentials {
     /// The client's id.
     pub client_id: String,
@@ -59,6 +60,12 @@ pub(crate) struct Proof {
 }
 
 impl ClientCredentials {
+    /// A client and how it authenticates.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, auth: ClientAuth) -> Self {
+        Self { client_id: client_id.into(), auth }
+    }
+
     /// A client that sends its secret in the form body.
     #[must_use]
     pub fn secret(client_id: impl Into<String>, secret: impl Into<SecretString>) -> Self {

@@ -24,6 +24,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_se
 
 /// How long keys are good, and how often they are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyPolicy {
     /// Age at which a key set has to be replaced. It is renewed in the background before that.
     pub max_age: Duration,
@@ -33,11 +34,19 @@ pub struct KeyPolicy {
     pub stale: Duration,
 }
 
+impl KeyPolicy {
+    /// These times, in the order of the fields.
+    #[must_use]
+    pub const fn new(max_age: Duration, cooldown: Duration, stale: Duration) -> Self {
+        Self { max_age, cooldown, stale }
+    }
+}
+
 impl Default for KeyPolicy {
     /// Ten minutes, thirty seconds, twelve hours.
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { max_age: seconds(600), cooldown: seconds(30), stale: seconds(12 * 3600) }
+        Self::new(seconds(600), seconds(30), seconds(12 * 3600))
     }
 }
 
@@ -186,7 +195,7 @@ impl Load for KeyLoad {
         let generation = self.number(&keys);
         let fresh_for = self.policy.max_age.mul_f64(0.75 + fastrand::f64() * 0.15);
         let window = Window::since(asked_at, fresh_for, self.policy.stale.max(self.policy.max_age));
-        Ok(Loaded { value: KeySet { keys, generation, asked_at }, window })
+        Ok(Loaded::new(KeySet { keys, generation, asked_at }, window))
     }
 }
 

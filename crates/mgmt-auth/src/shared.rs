@@ -39,6 +39,7 @@ impl TokenName {
 
 /// A management token as replicas share it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SharedToken {
     /// The token.
     pub access_token: SecretString,
@@ -48,6 +49,19 @@ pub struct SharedToken {
     pub issued_at: SystemTime,
     /// Its end.
     pub expires_at: SystemTime,
+}
+
+impl SharedToken {
+    /// A stored token: the token, its scopes, when it was requested, its end.
+    #[must_use]
+    pub fn new(
+        access_token: SecretString,
+        scope: Option<String>,
+        issued_at: SystemTime,
+        expires_at: SystemTime,
+    ) -> Self {
+        Self { access_token, scope, issued_at, expires_at }
+    }
 }
 
 /// The store cannot be used now. The replica then requests its own token.

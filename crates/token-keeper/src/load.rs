@@ -31,6 +31,7 @@ pub trait LoadError: Clone + Send + Sync + 'static {
 
 /// A value and how long it may be used.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Loaded<T> {
     /// The value.
     pub value: T,

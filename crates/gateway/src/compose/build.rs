@@ -183,7 +183,7 @@ fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
         .connect_timeout(settings.server.timeouts.connect)
         // Nobody waits for the allowance longer than for a provider.
         .longest_waits(settings.server.timeouts.response.min(CALLER_WAIT), BACKGROUND_WAIT)
-        .keys(mgmt_auth::KeyPolicy { max_age: keys.max_age, cooldown: keys.cooldown, stale: keys.stale })
+        .keys(mgmt_auth::KeyPolicy::new(keys.max_age, keys.cooldown, keys.stale))
         .build()
         .map_err(|error| StartError::Tenant(error.to_string()))
 }

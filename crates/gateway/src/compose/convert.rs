@@ -36,7 +36,7 @@ pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCrede
             },
         },
     };
-    tenant::ClientCredentials { client_id: own.client_id, auth }
+    tenant::ClientCredentials::new(own.client_id, auth)
 }
 
 /// What caller tokens must look like.

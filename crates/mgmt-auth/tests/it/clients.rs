@@ -27,7 +27,7 @@ async fn secrets_of_any_characters_arrive_by_post_and_by_basic() {
     let sandbox = Sandbox::builder().client(client).start().await.unwrap();
     for auth in [ClientAuth::SecretPost, ClientAuth::SecretBasic] {
         let auth = auth(SecretSource::Inline(secret.into()));
-        let tenant = tenant(&sandbox, ClientCredentials { client_id: id.into(), auth });
+        let tenant = tenant(&sandbox, ClientCredentials::new(id, auth));
         let token = tenant.management_token().await.unwrap();
         assert_eq!(token.missing_scopes(), ["read:user_idp_tokens"]);
         assert!(token.lacks_idp_tokens());
@@ -49,7 +49,7 @@ async fn assertions_are_taken_with_every_algorithm_and_are_never_the_same_twice(
     for algorithm in [AssertionAlgorithm::RS256, AssertionAlgorithm::RS384, AssertionAlgorithm::PS256] {
         let key = SecretSource::Inline(key.clone());
         let auth = ClientAuth::PrivateKeyJwt { key, key_id: Some("key-1".into()), algorithm };
-        let tenant = tenant(&sandbox, ClientCredentials { client_id: ASSERTION_CLIENT.into(), auth });
+        let tenant = tenant(&sandbox, ClientCredentials::new(ASSERTION_CLIENT, auth));
         tenant.management_token().await.unwrap();
         let assertion = sandbox.journal().last(Server::Tenant).unwrap().field("client_assertion").unwrap();
         check_assertion(&assertion, sandbox.domain());
@@ -76,13 +76,13 @@ fn check_assertion(assertion: &str, domain: &str) {
 #[tokio::test]
 async fn wrong_secrets_keys_and_ids_are_the_operators_fault() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let assertion = |client_id: String, key: &str| ClientCredentials {
-        client_id,
-        auth: ClientAuth::PrivateKeyJwt {
+    let assertion = |client_id: String, key: &str| {
+        let auth = ClientAuth::PrivateKeyJwt {
             key: SecretSource::Inline(key.into()),
             key_id: None,
             algorithm: AssertionAlgorithm::RS256,
-        },
+        };
+        ClientCredentials::new(client_id, auth)
     };
     for credentials in [
         ClientCredentials::secret(sandbox.client_id(), "wrong"),
@@ -102,7 +102,7 @@ async fn tm_s06_a_rotated_secret_file_is_used_for_the_next_token_and_the_old_one
     let path = folder.path().join("client-secret");
     std::fs::write(&path, format!("{}\n", sandbox.client_secret())).unwrap();
     let auth = ClientAuth::SecretPost(SecretSource::File(path.clone()));
-    let tenant = tenant(&sandbox, ClientCredentials { client_id: sandbox.client_id().into(), auth });
+    let tenant = tenant(&sandbox, ClientCredentials::new(sandbox.client_id(), auth));
     let _: Value = tenant.get(&["users", BEN], &[], Priority::Caller).await.unwrap();
     sandbox.world().set_client_secret(sandbox.client_id(), "another-secret");
     std::fs::write(&path, "another-secret").unwrap();

@@ -14,13 +14,28 @@ use tokio::time::{Instant, sleep};
 
 use crate::script::{Script, builder, reply, seconds, token};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
+    /// The wall clock of the whole fleet.
+    pub(crate) clock: Clock,
     token: Mutex<Option<SharedToken>>,
     lease: Mutex<Option<Instant>>,
     down: AtomicBool,
     name: Mutex<Option<TokenName>>,
     refused_leases: AtomicUsize,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            clock: Clock::following_tokio(),
+            token: Mutex::default(),
+            lease: Mutex::default(),
+            down: AtomicBool::default(),
+            name: Mutex::default(),
+            refused_leases: AtomicUsize::default(),
+        }
+    }
 }
 
 impl Shared {
@@ -77,8 +92,7 @@ impl SharedTokenStore for Shared {
 }
 
 fn fleet(script: &Arc<Script>, store: &Arc<Shared>, replicas: usize) -> Vec<Tenant> {
-    let clock = Clock::following_tokio();
-    let builder = || builder(script).clock(clock.clone());
+    let builder = || builder(script).clock(store.clock.clone());
     (0..replicas).map(|_| builder().token_store(store.clone()).build().unwrap()).collect()
 }
 

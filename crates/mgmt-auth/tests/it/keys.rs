@@ -188,7 +188,7 @@ async fn tm_k02_known_keys_survive_an_outage_of_twelve_hours_without_a_wait_and_
 #[tokio::test(start_paused = true)]
 async fn the_policy_is_the_applications() {
     let endpoint = Endpoint::new(|| set(&["a"]));
-    let policy = KeyPolicy { max_age: seconds(10), cooldown: seconds(1), stale: seconds(20) };
+    let policy = KeyPolicy::new(seconds(10), seconds(1), seconds(20));
     let tenant = builder(&endpoint.script).keys(policy).build().unwrap();
     assert!(has(&tenant, "a").await);
     for _ in 0..3 {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use mgmt_auth::{Clock, Error, Priority, Tenant};
+use mgmt_auth::{Error, Priority, Tenant};
 use serde_json::{Value, json};
 use tokio::time::{advance, sleep};
 
@@ -86,8 +86,7 @@ async fn a_stored_token_that_lacks_the_scope_is_no_reason_not_to_ask() {
     let granted = Arc::default();
     let script = tenant_script(&granted);
     let store = Arc::new(Shared::default());
-    let clock = Clock::following_tokio();
-    let builder = || builder(&script).clock(clock.clone());
+    let builder = || builder(&script).clock(store.clock.clone());
     let replica = || builder().token_store(store.clone()).build().unwrap();
     let first = replica();
     first.management_token().await.unwrap();

@@ -65,7 +65,9 @@ async fn lists_are_read_page_by_page_by_number_or_checkpoint() {
         let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
             "/oauth/token" => token(number, 60),
-            "/api/v2/roles" if query.contains("page=1") => reply(200, json!({ "roles": entries(100..130) })),
+            "/api/v2/roles" if query.contains("&page=1&") => {
+                reply(200, json!({ "roles": entries(100..130) }))
+            }
             "/api/v2/roles" => reply(200, json!({ "start": 0, "roles": entries(0..100) })),
             "/api/v2/logs" if query.contains("page=0") => reply(200, json!(entries(0..7))),
             _ if query.contains("from=abc") => {

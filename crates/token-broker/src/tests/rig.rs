@@ -316,7 +316,7 @@ impl Rig {
 
 pub(super) fn credentials() -> ClientCredentials {
     let secret = SecretSource::Inline("client-secret".to_owned().into());
-    ClientCredentials { client_id: "client-id".into(), auth: ClientAuth::SecretPost(secret) }
+    ClientCredentials::new("client-id", ClientAuth::SecretPost(secret))
 }
 
 pub(super) fn provider(kind: Kind) -> Provider {

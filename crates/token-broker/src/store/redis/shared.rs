@@ -37,12 +37,9 @@ impl RedisStore {
         };
         let Ok(kept) = serde_json::from_slice::<KeptToken<'_>>(&plain) else { return Ok(None) };
         let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        Ok(Some(SharedToken {
-            access_token: kept.access_token.into_owned().into(),
-            scope: kept.scope,
-            issued_at: time(kept.issued_at),
-            expires_at: time(kept.expires_at),
-        }))
+        let (issued_at, expires_at) = (time(kept.issued_at), time(kept.expires_at));
+        let access_token = kept.access_token.into_owned().into();
+        Ok(Some(SharedToken::new(access_token, kept.scope, issued_at, expires_at)))
     }
 
     async fn store_token(&self, named: &TokenName, token: &SharedToken) -> Result<(), StoreError> {
