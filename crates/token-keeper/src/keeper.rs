@@ -13,38 +13,38 @@ use tracing::Instrument as _;
 
 type Answer<L> = Result<Arc<<L as Load>::Value>, <L as Load>::Error>;
 /// A load's result, with the window: a caller that waited can tell whether the value is still good.
-type Outcome<L> = Result<Kept<<L as Load>::Value>, <L as Load>::Error>;
+type LoadResult<L> = Result<Current<<L as Load>::Value>, <L as Load>::Error>;
 
 /// Keeps one value fresh. Clones share it.
 ///
 /// A fresh value is returned at once. A stale value is returned at once and renewed in the background. Without a usable
 /// value all callers wait for the same load. A load runs in its own task, so the caller that started it may go away.
 pub struct Keeper<L: Load> {
-    shared: Arc<Shared<L>>,
+    inner: Arc<Inner<L>>,
 }
 
-struct Shared<L: Load> {
+struct Inner<L: Load> {
     settings: KeeperBuilder<L>,
     state: Mutex<State<L>>,
     /// Locked before `state`, never after it.
-    loads: SingleFlight<(), Outcome<L>>,
+    loads: SingleFlight<(), LoadResult<L>>,
     /// Wakes `keep` when a value was loaded or rejected, or a load failed.
     changed: Notify,
 }
 
 struct State<L: Load> {
-    kept: Option<Kept<L::Value>>,
+    current: Option<Current<L::Value>>,
     failure: Option<Failure<L::Error>>,
     failures: u32,
 }
 
-struct Kept<V> {
+struct Current<V> {
     value: Arc<V>,
     window: Window,
     arrived: Instant,
 }
 
-impl<V> Clone for Kept<V> {
+impl<V> Clone for Current<V> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), window: self.window, arrived: self.arrived }
     }
@@ -96,15 +96,15 @@ impl<L: Load> Keeper<L> {
     }
 
     pub(crate) fn from_builder(settings: KeeperBuilder<L>) -> Self {
-        let state = Mutex::new(State { kept: None, failure: None, failures: 0 });
+        let state = Mutex::new(State { current: None, failure: None, failures: 0 });
         let (loads, changed) = (SingleFlight::new(), Notify::new());
-        Self { shared: Arc::new(Shared { settings, state, loads, changed }) }
+        Self { inner: Arc::new(Inner { settings, state, loads, changed }) }
     }
 
     /// The source, as given to the builder.
     #[must_use]
     pub fn loader(&self) -> &L {
-        &self.shared.settings.load
+        &self.inner.settings.load
     }
 
     /// The value: at once when it is fresh or stale; after a load when there is no usable value.
@@ -114,11 +114,11 @@ impl<L: Load> Keeper<L> {
     /// The load's error. During the back-off after a failure the last error is returned at once, without a load, with
     /// the time left ([`LoadError::with_retry_after`]).
     pub async fn get(&self) -> Answer<L> {
-        let usable = self.shared.lock().usable();
+        let usable = self.inner.lock().usable();
         match usable {
             Some((value, Age::Fresh)) => Ok(value),
             Some((value, _)) => {
-                drop(self.shared.join_or_start(State::no_reason_to_renew));
+                drop(self.inner.join_or_start(State::no_reason_to_renew));
                 Ok(value)
             }
             None => self.wait_for_load(State::answer).await,
@@ -128,7 +128,7 @@ impl<L: Load> Keeper<L> {
     /// The value if a usable one is there, without any load.
     #[must_use]
     pub fn current(&self) -> Option<Arc<L::Value>> {
-        self.shared.lock().usable().map(|(value, _)| value)
+        self.inner.lock().usable().map(|(value, _)| value)
     }
 
     /// Joins the load in progress, or starts one although the value may be fresh and although a failure is recent.
@@ -136,25 +136,25 @@ impl<L: Load> Keeper<L> {
     ///
     /// # Errors
     ///
-    /// The load's error; a usable value is kept all the same.
+    /// The load's error; a usable value stays.
     pub async fn renew(&self) -> Answer<L> {
         self.wait_for_load(|_| None).await
     }
 
     /// Waits for the load in progress; `None` when there is none. Never starts one.
     pub async fn join(&self) -> Option<Answer<L>> {
-        let outcome = self.shared.loads.pending(&())?.wait().await;
-        Some(outcome.unwrap_or_else(|| Err(L::Error::aborted())).map(|kept| kept.value))
+        let outcome = self.inner.loads.pending(&())?.wait().await;
+        Some(outcome.unwrap_or_else(|| Err(L::Error::aborted())).map(|current| current.value))
     }
 
     /// Removes the value if it is still the refused one. Returns whether it was. A newer value stays.
     pub fn reject(&self, refused: &Arc<L::Value>) -> bool {
-        let mut state = self.shared.lock();
-        let same = state.kept.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.value, refused));
-        let old = if same { state.kept.take() } else { None };
+        let mut state = self.inner.lock();
+        let same = state.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.value, refused));
+        let old = if same { state.current.take() } else { None };
         drop(state);
         if old.is_some() {
-            self.shared.changed.notify_waiters();
+            self.inner.changed.notify_waiters();
         }
         same
     }
@@ -162,13 +162,13 @@ impl<L: Load> Keeper<L> {
     /// A snapshot for readiness and metrics.
     #[must_use]
     pub fn status(&self) -> Status {
-        let loading = self.shared.loads.pending(&()).is_some();
-        let state = self.shared.lock();
-        let kept = state.kept.as_ref();
+        let loading = self.inner.loads.pending(&()).is_some();
+        let state = self.inner.lock();
+        let current = state.current.as_ref();
         Status {
-            age: kept.map(|kept| kept.window.age()),
-            loaded_ago: kept.map(|kept| kept.window.elapsed()),
-            expires_in: kept.map(|kept| kept.window.expires_in()).unwrap_or_default(),
+            age: current.map(|current| current.window.age()),
+            loaded_ago: current.map(|current| current.window.elapsed()),
+            expires_in: current.map(|current| current.window.expires_in()).unwrap_or_default(),
             failures: state.failures,
             backing_off_for: state.backing_off().map(Failure::wait),
             loading,
@@ -179,10 +179,10 @@ impl<L: Load> Keeper<L> {
     /// when the back-off is over. Never returns; the application spawns it and drops it.
     pub async fn keep(&self) -> Infallible {
         loop {
-            let changed = self.shared.changed.notified();
+            let changed = self.inner.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let due = self.shared.lock().due(self.shared.settings.backoff.min);
+            let due = self.inner.lock().due(self.inner.settings.backoff.min);
             if due <= Instant::now() {
                 // The failure is in the status and in the event; there is no caller to tell.
                 let _ = self.renew().await;
@@ -196,10 +196,10 @@ impl<L: Load> Keeper<L> {
     }
 
     /// Waits for the load in progress or a new one, unless `cached` has an answer.
-    async fn wait_for_load(&self, cached: impl Fn(&State<L>) -> Option<Outcome<L>>) -> Answer<L> {
+    async fn wait_for_load(&self, cached: impl Fn(&State<L>) -> Option<LoadResult<L>>) -> Answer<L> {
         let mut lost = false;
         loop {
-            let outcome = match self.shared.join_or_start(&cached) {
+            let outcome = match self.inner.join_or_start(&cached) {
                 Flight::Cached(outcome) => Some(outcome),
                 Flight::Started(load) | Flight::Joined(load) => Pending::wait(load).await,
             };
@@ -217,7 +217,7 @@ impl<L: Load> Keeper<L> {
     }
 }
 
-impl<L: Load> Shared<L> {
+impl<L: Load> Inner<L> {
     fn lock(&self) -> MutexGuard<'_, State<L>> {
         // Nothing inside the lock can panic half-way; a poisoned state is still a whole one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -225,8 +225,8 @@ impl<L: Load> Shared<L> {
 
     fn join_or_start(
         self: &Arc<Self>,
-        cached: impl FnOnce(&State<L>) -> Option<Outcome<L>>,
-    ) -> Flight<Outcome<L>> {
+        cached: impl FnOnce(&State<L>) -> Option<LoadResult<L>>,
+    ) -> Flight<LoadResult<L>> {
         let load = || {
             // A root span: the load outlives the request that happened to start it.
             let span = tracing::info_span!(
@@ -240,7 +240,7 @@ impl<L: Load> Shared<L> {
         self.loads.join_or_start(&(), || cached(&self.lock()), load, |_| ())
     }
 
-    async fn load(self: Arc<Self>) -> Outcome<L> {
+    async fn load(self: Arc<Self>) -> LoadResult<L> {
         let _panic = FailOnPanic(Arc::clone(&self));
         let loaded = tokio::time::timeout(self.settings.load_timeout, self.settings.load.load()).await;
         let outcome = self.settle(loaded.unwrap_or_else(|_| Err(L::Error::aborted())));
@@ -248,9 +248,9 @@ impl<L: Load> Shared<L> {
         outcome
     }
 
-    fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> Outcome<L> {
+    fn settle(&self, loaded: Result<Loaded<L::Value>, L::Error>) -> LoadResult<L> {
         let arrived = Instant::now();
-        // A value past its end on arrival is a failure; kept, it would be asked for again without a pause.
+        // A value past its end on arrival is a failure; stored, it would be loaded again without a pause.
         let loaded = loaded.and_then(|loaded| match loaded.window.age_at(arrived) {
             Age::Expired => Err(L::Error::aborted()),
             _ => Ok(loaded),
@@ -258,8 +258,8 @@ impl<L: Load> Shared<L> {
         let mut state = self.lock();
         match loaded {
             Ok(loaded) => {
-                let kept = Kept { value: Arc::new(loaded.value), window: loaded.window, arrived };
-                let old = state.kept.replace(kept.clone());
+                let current = Current { value: Arc::new(loaded.value), window: loaded.window, arrived };
+                let old = state.current.replace(current.clone());
                 state.failure = None;
                 state.failures = 0;
                 drop(state);
@@ -267,7 +267,7 @@ impl<L: Load> Shared<L> {
                 // A load that fails records its own reason; see the loaders.
                 tracing::Span::current().record("outcome", "ok");
                 tracing::debug!(keeper = self.settings.name, expires_in = ?loaded.window.expires_in(), "loaded");
-                Ok(kept)
+                Ok(current)
             }
             Err(error) => {
                 state.fail(&self.settings, error.clone());
@@ -281,23 +281,23 @@ impl<L: Load> Shared<L> {
 impl<L: Load> State<L> {
     /// The value and its age, unless expired.
     fn usable(&self) -> Option<(Arc<L::Value>, Age)> {
-        let kept = self.kept.as_ref()?;
-        let age = kept.window.age();
-        (age != Age::Expired).then(|| (Arc::clone(&kept.value), age))
+        let current = self.current.as_ref()?;
+        let age = current.window.age();
+        (age != Age::Expired).then(|| (Arc::clone(&current.value), age))
     }
 
     /// What a caller gets without a load: a usable value, or the last failure while its back-off lasts.
-    fn answer(&self) -> Option<Outcome<L>> {
-        let usable = self.kept.as_ref().filter(|kept| kept.window.age() != Age::Expired);
-        usable.map(|kept| Ok(kept.clone())).or_else(|| self.refusal())
+    fn answer(&self) -> Option<LoadResult<L>> {
+        let usable = self.current.as_ref().filter(|current| current.window.age() != Age::Expired);
+        usable.map(|current| Ok(current.clone())).or_else(|| self.refusal())
     }
 
-    fn no_reason_to_renew(&self) -> Option<Outcome<L>> {
-        let fresh = self.kept.as_ref().filter(|kept| kept.window.age() == Age::Fresh);
-        fresh.map(|kept| Ok(kept.clone())).or_else(|| self.refusal())
+    fn no_reason_to_renew(&self) -> Option<LoadResult<L>> {
+        let fresh = self.current.as_ref().filter(|current| current.window.age() == Age::Fresh);
+        fresh.map(|current| Ok(current.clone())).or_else(|| self.refusal())
     }
 
-    fn refusal(&self) -> Option<Outcome<L>> {
+    fn refusal(&self) -> Option<LoadResult<L>> {
         self.backing_off().map(|failure| Err(failure.error.clone().with_retry_after(failure.wait())))
     }
 
@@ -315,8 +315,8 @@ impl<L: Load> State<L> {
 
     /// When `keep` has to load next. A value that is never fresh is not renewed in a spin.
     fn due(&self, least_pause: Duration) -> Instant {
-        let ahead = |kept: &Kept<_>| kept.window.stale_at().max(kept.arrived + least_pause);
-        let wanted = self.kept.as_ref().map_or_else(Instant::now, ahead);
+        let ahead = |current: &Current<_>| current.window.stale_at().max(current.arrived + least_pause);
+        let wanted = self.current.as_ref().map_or_else(Instant::now, ahead);
         self.failure.as_ref().map_or(wanted, |failure| wanted.max(failure.retry_at))
     }
 }
@@ -329,7 +329,7 @@ impl<E> Failure<E> {
 
 /// Counts a load that panics as failed, so that it is not repeated without a pause. A load that its runtime drops is no
 /// failure of the source: the next caller starts another at once.
-struct FailOnPanic<L: Load>(Arc<Shared<L>>);
+struct FailOnPanic<L: Load>(Arc<Inner<L>>);
 
 impl<L: Load> Drop for FailOnPanic<L> {
     fn drop(&mut self) {
@@ -341,20 +341,20 @@ impl<L: Load> Drop for FailOnPanic<L> {
 }
 
 /// The value, unless it ended between its arrival and its caller's turn.
-fn unexpired<V>(kept: Kept<V>) -> Option<Arc<V>> {
-    (kept.window.age() != Age::Expired).then_some(kept.value)
+fn unexpired<V>(current: Current<V>) -> Option<Arc<V>> {
+    (current.window.age() != Age::Expired).then_some(current.value)
 }
 
 impl<L: Load> Clone for Keeper<L> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { inner: Arc::clone(&self.inner) }
     }
 }
 
 impl<L: Load> fmt::Debug for Keeper<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper")
-            .field("name", &self.shared.settings.name)
+            .field("name", &self.inner.settings.name)
             .field("status", &self.status())
             .finish()
     }

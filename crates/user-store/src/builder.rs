@@ -14,7 +14,7 @@ use crate::{
     Directory, SharedUserStore, UserStore,
     names::Names,
     record::Ages,
-    shared::Shared,
+    shared::SharedRecords,
     store::{BySize, Connected, Inner},
 };
 
@@ -115,7 +115,7 @@ impl UserStoreBuilder {
         let few = capacity.min(MISSING);
         let inner = Inner {
             directory: self.directory,
-            shared: self.shared.map(|store| Shared { store, tenant }),
+            shared: self.shared.map(|store| SharedRecords { store, tenant }),
             ages,
             priority: self.priority,
             records: Cache::with_weighter(capacity, bytes, BySize { least }),

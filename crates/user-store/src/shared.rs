@@ -40,12 +40,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A shared store and the tenant whose users are kept in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedRecords {
     pub(crate) store: Arc<dyn SharedUserStore>,
     pub(crate) tenant: Arc<str>,
 }
 
-impl Shared {
+impl SharedRecords {
     pub(crate) async fn load(&self, user_id: &str) -> Option<User> {
         let bytes =
             tokio::time::timeout(PATIENCE, self.store.load(&self.tenant, user_id)).await.ok().flatten()?;

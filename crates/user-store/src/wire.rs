@@ -298,24 +298,24 @@ impl ConnectedReply {
 
 /// What a shared store keeps: Auth0's own shape, with the time of the look-up beside it.
 #[derive(Serialize)]
-struct Kept<'a> {
+struct StoredRecord<'a> {
     v: u8,
     /// Milliseconds since 1970.
     fetched_at: u64,
-    user: KeptUser<'a>,
+    user: StoredUser<'a>,
 }
 
 #[derive(Serialize)]
-struct KeptUser<'a> {
+struct StoredUser<'a> {
     user_id: &'a str,
     blocked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_login: Option<u32>,
-    identities: Vec<KeptIdentity<'a>>,
+    identities: Vec<StoredIdentity<'a>>,
 }
 
 #[derive(Serialize)]
-struct KeptIdentity<'a> {
+struct StoredIdentity<'a> {
     connection: &'a str,
     provider: &'a str,
     user_id: &'a str,
@@ -330,7 +330,7 @@ struct KeptIdentity<'a> {
 }
 
 #[derive(Deserialize)]
-struct KeptReply {
+struct StoredReply {
     v: u8,
     fetched_at: u64,
     user: UserReply,
@@ -342,7 +342,7 @@ const VERSION: u8 = 1;
 /// The record as bytes for a shared store, tokens in the clear.
 pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
     let since = user.fetched_at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let identities = user.identities.iter().map(|identity| KeptIdentity {
+    let identities = user.identities.iter().map(|identity| StoredIdentity {
         connection: &identity.connection,
         provider: &identity.provider,
         user_id: &identity.user_id,
@@ -351,10 +351,10 @@ pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
         expires_in: (identity.expires_in > 0).then_some(identity.expires_in),
         is_social: identity.social,
     });
-    let kept = Kept {
+    let stored = StoredRecord {
         v: VERSION,
         fetched_at: u64::try_from(since.as_millis()).ok()?,
-        user: KeptUser {
+        user: StoredUser {
             user_id: &user.user_id,
             blocked: user.blocked,
             last_login: (user.last_login > 0).then_some(user.last_login),
@@ -363,15 +363,15 @@ pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
     };
     // Sized first: a buffer that grows leaves copies that are not wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(user.size() * 2 + 1024));
-    serde_json::to_writer(&mut *bytes, &kept).ok()?;
+    serde_json::to_writer(&mut *bytes, &stored).ok()?;
     Some(bytes)
 }
 
 /// Reads [`encode`]'s bytes; anything else is absent.
 pub(crate) fn decode(bytes: &[u8], asked: &str) -> Option<User> {
-    let kept: KeptReply = serde_json::from_slice(bytes).ok()?;
-    let fetched_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(kept.fetched_at))?;
-    (kept.v == VERSION).then(|| kept.user.into_user(asked, fetched_at).ok())?
+    let stored: StoredReply = serde_json::from_slice(bytes).ok()?;
+    let fetched_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(stored.fetched_at))?;
+    (stored.v == VERSION).then(|| stored.user.into_user(asked, fetched_at).ok())?
 }
 
 #[cfg(test)]

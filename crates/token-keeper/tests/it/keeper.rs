@@ -220,6 +220,7 @@ async fn join_waits_for_a_load_and_starts_none() {
     assert_eq!(source.count(), 1);
 }
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }

@@ -15,7 +15,7 @@ use crate::{
     Directory, Error, User,
     names::Names,
     record::{Ages, Phase, Record},
-    shared::Shared,
+    shared::SharedRecords,
 };
 
 pub(crate) type Loaded = Result<Arc<Record>, Error>;
@@ -27,7 +27,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Inner {
     pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) shared: Option<Shared>,
+    pub(crate) shared: Option<SharedRecords>,
     pub(crate) ages: Ages,
     pub(crate) priority: Priority,
     pub(crate) records: Cache<Arc<str>, Arc<Record>, BySize>,
