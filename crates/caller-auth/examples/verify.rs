@@ -1,23 +1,18 @@
-//! Verifies the access token of a request, and refuses one that is for another API; the tenant is a sandbox on loopback.
+//! Verifies the access token of a request, refuses one that is for another API, and explains why; the tenant is a sandbox
+//! on loopback.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use caller_auth::{Reason, Rules, Schemes, Verifier};
-use mgmt_auth::{ClientCredentials, Tenant};
+use caller_auth::{CheckOutcome, Reason, Schemes, Verifier};
 use sandbox::Sandbox;
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::print_stdout, reason = "what the example is for")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = Sandbox::builder().start().await?;
-    let tenant = Tenant::builder(sandbox.domain())
-        .base_url(sandbox.tenant_url())
-        .credentials(ClientCredentials::secret(sandbox.client_id(), sandbox.client_secret()))
-        .build()?;
-    let rules = Rules::new(sandbox.api_audience(), sandbox.tenant_url().as_str());
-    let verifier = Verifier::with_rules(rules, Arc::new(tenant));
+    let verifier =
+        Verifier::builder(sandbox.tenant_url().as_str()).audience(sandbox.api_audience()).build()?;
 
     let ben = "google-oauth2|100000000000000000002";
     for audience in [sandbox.api_audience(), "https://another.example"] {
@@ -29,7 +24,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Ok(verified) => println!("{} may call", verified.caller.subject()),
             Err(refusal) => {
                 assert_eq!(refusal.reason, Reason::TokenInvalid);
-                println!("{}: {refusal} {:?}", refusal.reason.status(), refusal.challenge.values);
+                println!("{}: {refusal}", refusal.reason.status());
+                let checks = verifier.explain(&token, SystemTime::now()).await;
+                for check in checks.iter().filter(|check| check.outcome == CheckOutcome::Failed) {
+                    println!("  {}: {:?}", check.step, check.mismatch);
+                }
             }
         }
     }

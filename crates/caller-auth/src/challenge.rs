@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
-use http::header::HeaderValue;
+use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
 
 use crate::rules::{Dpop, Rules};
+
+/// The header that carries a nonce for the next proof.
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// The error word of a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,19 @@ pub struct Challenge {
     pub values: Vec<HeaderValue>,
     /// The value of `DPoP-Nonce`, when the client must use one.
     pub nonce: Option<HeaderValue>,
+}
+
+impl Challenge {
+    /// A 403 with this challenge and an empty body (RFC 6750 section 3.1).
+    #[must_use]
+    pub fn forbidden<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        for value in &self.values {
+            response.headers_mut().append(WWW_AUTHENTICATE, value.clone());
+        }
+        response
+    }
 }
 
 /// Writes challenges for one configuration.

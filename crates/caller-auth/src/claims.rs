@@ -1,13 +1,15 @@
-//! The claims of a token whose signature is good, against the rules.
+//! The claims of a token whose signature is good, against the rules. Each check is a function of its own, so that
+//! [`explain`](crate::explain) asks the same ones.
 
 use std::sync::Arc;
 
 use crate::Reason;
+use crate::actors::{self, Actor};
 use crate::challenge::Error;
 use crate::identity::Caller;
 use crate::jose::{self, Compact};
 use crate::json::{Json, Object};
-use crate::refusal::Refusal;
+use crate::refusal::{Claim, Refusal};
 use crate::rules::Rules;
 use crate::time;
 
@@ -36,30 +38,23 @@ pub(crate) fn check(
     now: i64,
 ) -> Result<Genuine, Refusal> {
     let claims = &token.claims;
-    for (name, cause) in [("events", "logout token"), ("nonce", "ID token")] {
-        if claims.contains_key(name) {
-            return Err(Refusal::invalid(cause, "Send the access token; this is another kind of token."));
-        }
-    }
+    kind(claims)?;
     let audience = audience(claims, rules)?;
     let times = times(claims, rules, now)?;
     let thumbprint = thumbprint(claims)?;
-    let app = client(token)?;
-    let organization = optional(claims, "org_id")?;
-    let organization_name = optional(claims, "org_name")?;
-    let subject = optional(claims, "sub")?;
-    let scope = optional(claims, "scope")?.unwrap_or_default();
-    let permissions = permissions(claims)?;
+    let party = Party::of(token)?;
+    let (scope, permissions) = granted(claims)?;
     let when = |seconds| {
         time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."))
     };
     let (issued_at, expires_at) = (when(times.issued_at)?, when(times.expires_at)?);
-    let admitted = admit(rules, app, organization, organization_name).and_then(|()| user(claims, subject));
-    let caller = admitted.map(|subject| Caller {
-        subject: subject.into(),
-        client: app.map(Into::into),
-        organization: organization.map(Into::into),
-        organization_name: organization_name.map(Into::into),
+    let caller = admit(&party, rules).map(|is_user| Caller {
+        subject: party.subject.or(party.client).unwrap_or_default().into(),
+        is_user,
+        client: party.client.map(Into::into),
+        organization: party.organization.map(Into::into),
+        organization_name: party.organization_name.map(Into::into),
+        actors: party.actors,
         issuer,
         audience,
         scope: scope.into(),
@@ -72,26 +67,147 @@ pub(crate) fn check(
     Ok(Genuine { thumbprint, caller })
 }
 
-/// `callers.clients` and `callers.organizations`.
-fn admit(
-    rules: &Rules,
-    client: Option<&str>,
-    organization: Option<&str>,
-    organization_name: Option<&str>,
-) -> Result<(), Refusal> {
-    if !rules.admits_client(client) {
-        let detail = "The app that this access token was issued to may not call this API.";
-        return Err(Refusal::forbidden(Reason::NotAllowed, "client is not in callers.clients", detail));
-    }
-    if !rules.admits_organization(organization, organization_name) {
-        let detail = "The user must be logged in to an organisation that may call this API.";
-        return Err(Refusal::forbidden(
-            Reason::NotAllowed,
-            "organisation is not in callers.organizations",
-            detail,
-        ));
+/// An access token, and no other kind that the tenant signs.
+pub(crate) fn kind(claims: &Object) -> Result<(), Refusal> {
+    for (name, cause) in [("events", "logout token"), ("nonce", "ID token")] {
+        if claims.contains_key(name) {
+            return Err(Refusal::invalid(cause, "Send the access token; this is another kind of token."));
+        }
     }
     Ok(())
+}
+
+/// Who a token names: the subject, the app, the organisation, and who acts.
+pub(crate) struct Party<'a> {
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) client: Option<&'a str>,
+    pub(crate) organization: Option<&'a str>,
+    pub(crate) organization_name: Option<&'a str>,
+    pub(crate) actors: Box<[Actor]>,
+    /// Why it is not a user, if it is none.
+    machine: Option<&'static str>,
+}
+
+impl<'a> Party<'a> {
+    /// Reads it, and refuses claims of the wrong type.
+    pub(crate) fn of(token: &'a Compact<'_>) -> Result<Self, Refusal> {
+        let claims = &token.claims;
+        let subject = optional(claims, "sub")?;
+        let (azp, client_id) = (optional(claims, "azp")?, optional(claims, "client_id")?);
+        let actors = actors::chain(claims).map_err(|cause| {
+            let detail = "The actors in the access token ('act') cannot be read, or are more than 5.";
+            Refusal::invalid(cause, detail)
+        })?;
+        // The app is `azp` in Auth0's profile, `client_id` in that of RFC 9068. Where both stand, the profile decides.
+        let is_rfc9068 = token
+            .head
+            .get("typ")
+            .and_then(Json::as_text)
+            .is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
+        Ok(Self {
+            subject,
+            client: if is_rfc9068 { client_id.or(azp) } else { azp.or(client_id) },
+            organization: optional(claims, "org_id")?,
+            organization_name: optional(claims, "org_name")?,
+            actors,
+            machine: machine(claims, subject, [azp, client_id])?,
+        })
+    }
+
+    fn client(&self, rules: &Rules) -> Result<(), Refusal> {
+        if rules.admits_client(self.client) {
+            return Ok(());
+        }
+        let detail = "The app that this access token was issued to may not call this API.";
+        Err(Refusal::forbidden(Reason::NotAllowed, "client is not accepted", detail).because(
+            Claim::Client,
+            rules.clients.iter().cloned().collect::<Vec<_>>().join(" "),
+            self.client.unwrap_or("none"),
+        ))
+    }
+
+    fn organization(&self, rules: &Rules) -> Result<(), Refusal> {
+        if rules.admits_organization(self.organization, self.organization_name) {
+            return Ok(());
+        }
+        let detail = "The user must be logged in to an organisation that may call this API.";
+        Err(Refusal::forbidden(Reason::NotAllowed, "organisation is not accepted", detail).because(
+            Claim::Organization,
+            rules.organizations.iter().cloned().collect::<Vec<_>>().join(" "),
+            self.organization.or(self.organization_name).unwrap_or("none"),
+        ))
+    }
+
+    fn actors(&self, rules: &Rules) -> Result<(), Refusal> {
+        if rules.actors.admit(&self.actors) {
+            return Ok(());
+        }
+        let detail = "A party that acts for the user ('act') may not call this API.";
+        let found = self.actors.iter().map(Actor::subject).collect::<Vec<_>>().join(" ");
+        Err(Refusal::forbidden(Reason::NotAllowed, "actor is not accepted", detail).because(
+            Claim::Actor,
+            rules.actors.to_string(),
+            &found,
+        ))
+    }
+
+    /// Whether it is a user; refuses everything else where only users are accepted.
+    fn user(&self, rules: &Rules) -> Result<bool, Refusal> {
+        match self.machine {
+            None => Ok(true),
+            Some(_) if !rules.users_only => Ok(false),
+            Some(cause) => {
+                let detail =
+                    "The access token speaks for an application; accounts belong to users, who must log in.";
+                Err(Refusal::forbidden(Reason::NotAUser, cause, detail))
+            }
+        }
+    }
+
+    /// Each check by itself, for a diagnosis.
+    pub(crate) fn each(&self, rules: &Rules) -> [(&'static str, Result<(), Refusal>); 4] {
+        [
+            ("client", self.client(rules)),
+            ("organization", self.organization(rules)),
+            ("actors", self.actors(rules)),
+            ("user", self.user(rules).map(drop)),
+        ]
+    }
+}
+
+/// Whether the party may call; gives whether it is a user.
+fn admit(party: &Party<'_>, rules: &Rules) -> Result<bool, Refusal> {
+    party.client(rules)?;
+    party.organization(rules)?;
+    party.actors(rules)?;
+    party.user(rules)
+}
+
+/// Why a token speaks for a machine or an agent of its own, if it does. Users' ids are `connection|id` in Auth0.
+fn machine(
+    claims: &Object,
+    subject: Option<&str>,
+    clients: [Option<&str>; 2],
+) -> Result<Option<&'static str>, Refusal> {
+    let profile = optional(claims, "sub_profile")?.unwrap_or_default();
+    Ok(match subject {
+        _ if is_client_credentials(claims) => Some("gty is client credentials"),
+        _ if profile.split_ascii_whitespace().any(|word| matches!(word, "ai_agent" | "service")) => {
+            Some("sub_profile is an agent or a service")
+        }
+        None | Some("") => Some("no sub"),
+        Some(subject) if clients.contains(&Some(subject)) => Some("sub is the client"),
+        Some(subject) if subject.starts_with("agt_") => Some("sub is an agent"),
+        Some(subject) if !subject.contains('|') => Some("sub is not a user id"),
+        _ => None,
+    })
+}
+
+fn is_client_credentials(claims: &Object) -> bool {
+    let grant = claims.get("gty");
+    let one = grant.and_then(Json::as_text).map(|one| vec![one]);
+    let all = one.or_else(|| grant.and_then(Json::as_texts)).unwrap_or_default();
+    all.iter().any(|word| matches!(*word, "client-credentials" | "client_credentials"))
 }
 
 /// A text that may be absent, but is nothing else.
@@ -106,14 +222,16 @@ fn optional<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Refus
     }
 }
 
-fn audience(claims: &Object, rules: &Rules) -> Result<Box<[Arc<str>]>, Refusal> {
+/// The audiences of the token, one of which is ours.
+pub(crate) fn audience(claims: &Object, rules: &Rules) -> Result<Box<[Arc<str>]>, Refusal> {
     let found = audiences(claims).unwrap_or_default();
     let shared = |name: &str| rules.audience.iter().find(|ours| ***ours == *name).cloned();
     if !found.iter().any(|name| shared(name).is_some()) {
-        return Err(Refusal::invalid(
+        let refusal = Refusal::invalid(
             "audience",
             "The access token is for another API; ask Auth0 for this API's audience.",
-        ));
+        );
+        return Err(refusal.because(Claim::Audience, rules.audience.join(" "), &found.join(" ")));
     }
     Ok(found.into_iter().map(|name| shared(name).unwrap_or_else(|| name.into())).collect())
 }
@@ -145,10 +263,7 @@ pub(crate) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
         let detail = "The access token has expired; get a new one from Auth0.";
         return Err(Refusal::new(Reason::TokenExpired, Error::InvalidToken, "expired", detail));
     }
-    let longest = time::whole(rules.max_lifetime).saturating_add(LIFETIME_SLACK);
-    if expires_at.saturating_sub(issued_at) > longest {
-        return Err(bad("lifetime is longer than allowed"));
-    }
+    lifetime(expires_at.saturating_sub(issued_at), rules)?;
     let soon = now.saturating_add(leeway);
     if issued_at > soon {
         return Err(bad("iat is in the future"));
@@ -159,8 +274,19 @@ pub(crate) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     Ok(Times { issued_at, expires_at })
 }
 
+fn lifetime(seconds: i64, rules: &Rules) -> Result<(), Refusal> {
+    let accepted = time::whole(rules.max_lifetime);
+    if seconds <= accepted.saturating_add(LIFETIME_SLACK) {
+        return Ok(());
+    }
+    let detail =
+        format!("The access token lives {seconds} s from 'iat' to 'exp'; at most {accepted} s are accepted.");
+    let refusal = Refusal::invalid("lifetime is longer than accepted", detail);
+    Err(refusal.because(Claim::Lifetime, accepted, &seconds.to_string()))
+}
+
 /// `cnf`: a token bound to anything but a key we can check is no use, and must not pass as if it were not bound.
-fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
+pub(crate) fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
     let Some(confirmation) = claims.get("cnf") else { return Ok(None) };
     let jkt = confirmation.as_object().and_then(|members| members.get("jkt")?.as_text());
     let bytes = jkt.and_then(jose::decode).and_then(|bytes| bytes.try_into().ok());
@@ -172,38 +298,12 @@ fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
     })
 }
 
-/// The app: `azp` in Auth0's profile, `client_id` in that of RFC 9068. Where both stand, the profile decides.
-fn client<'a>(token: &'a Compact<'_>) -> Result<Option<&'a str>, Refusal> {
-    let azp = optional(&token.claims, "azp")?;
-    let client_id = optional(&token.claims, "client_id")?;
-    let is_rfc9068 = token
-        .head
-        .get("typ")
-        .and_then(Json::as_text)
-        .is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
-    Ok(if is_rfc9068 { client_id.or(azp) } else { azp.or(client_id) })
-}
-
-/// The user. A machine has none, and so there are no accounts to act for.
-fn user<'a>(claims: &Object, subject: Option<&'a str>) -> Result<&'a str, Refusal> {
-    let machine = |cause| {
-        let detail = "The access token speaks for an application; accounts belong to users, who must log in.";
-        Refusal::forbidden(Reason::NotAUser, cause, detail)
-    };
-    if let Some("client-credentials" | "client_credentials") = claims.get("gty").and_then(Json::as_text) {
-        return Err(machine("gty is client credentials"));
-    }
-    match subject {
-        None | Some("") => Err(machine("no sub")),
-        Some(subject) if subject.ends_with("@clients") => Err(machine("sub is a client")),
-        Some(subject) => Ok(subject),
-    }
-}
-
-fn permissions(claims: &Object) -> Result<Box<[Box<str>]>, Refusal> {
-    let Some(value) = claims.get("permissions") else { return Ok(Box::default()) };
+/// `scope` and `permissions`.
+pub(crate) fn granted(claims: &Object) -> Result<(&str, Box<[Box<str>]>), Refusal> {
+    let scope = optional(claims, "scope")?.unwrap_or_default();
+    let Some(value) = claims.get("permissions") else { return Ok((scope, Box::default())) };
     let list = value.as_texts().ok_or_else(|| {
         Refusal::invalid("permissions is not a list", "A claim of the access token has the wrong type.")
     })?;
-    Ok(list.into_iter().map(Into::into).collect())
+    Ok((scope, list.into_iter().map(Into::into).collect()))
 }

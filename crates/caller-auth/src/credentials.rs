@@ -4,14 +4,11 @@ use std::fmt;
 
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
 
 use crate::Reason;
 use crate::challenge::Error;
+use crate::query;
 use crate::refusal::Refusal;
-
-/// Query members that SDKs put tokens into.
-const QUERY_MEMBERS: [&str; 3] = ["access_token", "oauth_token", "bearer_token"];
 
 /// Which words before the token are understood on a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +66,7 @@ pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
             "Send exactly one 'Authorization' header.",
         ));
     }
-    if parts.uri.query().is_some_and(has_token_member) {
+    if parts.uri.query().is_some_and(query::holds_token) {
         return Err(Refusal::new(
             Reason::TokenInQuery,
             Error::InvalidRequest,
@@ -91,6 +88,12 @@ fn read(value: &HeaderValue, schemes: Schemes) -> Result<Credentials, Refusal> {
     if token.is_empty() {
         return Err(Refusal::missing("blank credentials"));
     }
+    if let Some(word) = placeholder(token) {
+        let detail = format!(
+            "The 'Authorization' header says '{word}' where the token belongs: the app had none when it sent the request."
+        );
+        return Err(Refusal::new(Reason::TokenMissing, Error::None, "a placeholder for a token", detail));
+    }
     if lists_two(token) {
         return Err(Refusal::bad_request("two credentials in one header", "Send exactly one access token."));
     }
@@ -106,6 +109,11 @@ fn read(value: &HeaderValue, schemes: Schemes) -> Result<Credentials, Refusal> {
             .map_err(|_| Refusal::not_valid("characters"))?
     };
     Ok(Credentials { scheme, token: CallerToken { header, start } })
+}
+
+/// What programs write for a value that is not there.
+fn placeholder(token: &[u8]) -> Option<&'static str> {
+    ["undefined", "null", "None", "nil", "[object Object]"].into_iter().find(|word| word.as_bytes() == token)
 }
 
 fn scheme(word: &[u8], schemes: Schemes) -> Option<Scheme> {
@@ -130,15 +138,5 @@ fn lists(token: &[u8]) -> bool {
         let part = part.trim_ascii_start();
         let word = part.split(|byte| *byte == b' ').next().unwrap_or_default();
         word.len() < part.len() && !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic)
-    })
-}
-
-/// Whether a member of the query, its name percent-decoded, is one that holds tokens.
-fn has_token_member(query: &str) -> bool {
-    query.split('&').any(|member| {
-        let name = member.split('=').next().unwrap_or_default();
-        // Names without escapes are the rule, and cost no more than a comparison.
-        let is_one = |name: &str| QUERY_MEMBERS.contains(&name);
-        is_one(name) || (name.contains('%') && is_one(&percent_decode_str(name).decode_utf8_lossy()))
     })
 }

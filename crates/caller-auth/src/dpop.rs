@@ -10,7 +10,7 @@ use url::Url;
 use crate::Reason;
 use crate::cache::{Digest, sha256};
 use crate::challenge::Error;
-use crate::jose::{self, Compact, MAX_TOKEN};
+use crate::jose::{self, Compact, MAX_PROOF};
 use crate::nonce::Nonces;
 use crate::refusal::Refusal;
 use crate::replay::{ReplayError, ReplayStore};
@@ -28,6 +28,15 @@ const MAX_JTI: usize = 256;
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const NOT_VALID: &str = "The DPoP proof is not valid for this request and access token.";
+
+/// A proof that is good for this request, and not remembered yet.
+#[derive(Debug)]
+pub(crate) struct CheckedProof {
+    /// The key's thumbprint and `jti`, hashed.
+    id: [u8; 32],
+    /// A newer nonce, if there is one to tell.
+    next_nonce: Option<HeaderValue>,
+}
 
 /// Checks proofs.
 pub(crate) struct Proofs {
@@ -50,24 +59,26 @@ impl Proofs {
         }
     }
 
-    /// Checks the one proof of a request for a token bound to `thumbprint`. Gives a newer nonce if there is one to tell.
-    pub(crate) async fn check(
+    /// Checks the one proof of a request for a token bound to `thumbprint`. Whether it was used before is asked by
+    /// [`Proofs::accept`] alone.
+    pub(crate) fn check(
         &self,
         parts: &Parts,
         token: &Digest,
         thumbprint: &[u8; 32],
         now: i64,
-    ) -> Result<Option<HeaderValue>, Refusal> {
+    ) -> Result<CheckedProof, Refusal> {
         let proof = only_proof(parts)?;
-        let proof = jose::parse(proof, MAX_TOKEN).map_err(|_| Refusal::proof("form", NOT_VALID))?;
+        let proof = jose::parse(proof, MAX_PROOF).map_err(|_| Refusal::proof("form", NOT_VALID))?;
         let key = signed_by(&proof)?;
         if key != *thumbprint {
             return Err(Refusal::proof("not the key that the token is bound to", NOT_VALID));
         }
         self.matches(&proof, parts, token, now)?;
-        let newer = self.nonce(&proof, now)?;
-        self.once(&proof, &key).await?;
-        Ok(newer)
+        let next_nonce = self.nonce(&proof, now)?;
+        let id = proof.text("jti").filter(|jti| (1..=MAX_JTI).contains(&jti.len()));
+        let id = id.ok_or_else(|| Refusal::proof("jti", NOT_VALID))?;
+        Ok(CheckedProof { id: sha256(&[&key[..], id.as_bytes()].concat()), next_nonce })
     }
 
     /// `htm`, `htu`, `ath` and `iat`.
@@ -139,13 +150,11 @@ impl Proofs {
         }
     }
 
-    /// The same proof a second time is a replay.
-    async fn once(&self, proof: &Compact<'_>, key: &[u8; 32]) -> Result<(), Refusal> {
-        let id = proof.text("jti").filter(|jti| (1..=MAX_JTI).contains(&jti.len()));
-        let id = id.ok_or_else(|| Refusal::proof("jti", NOT_VALID))?;
+    /// Remembers the proof: the same one a second time is a replay.
+    pub(crate) async fn accept(&self, proof: CheckedProof) -> Result<Option<HeaderValue>, Refusal> {
         let keep = Duration::from_secs(MAX_AGE.unsigned_abs()) + 2 * self.leeway;
-        match self.replays.first_use(sha256(&[&key[..], id.as_bytes()].concat()), keep).await {
-            Ok(true) => Ok(()),
+        match self.replays.first_use(proof.id, keep).await {
+            Ok(true) => Ok(proof.next_nonce),
             Ok(false) => Err(Refusal::proof("replayed jti", "Each request needs a DPoP proof of its own.")),
             Err(error) => Err(cannot_tell(error)),
         }

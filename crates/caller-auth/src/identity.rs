@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::actors::Actor;
 use crate::rules::Authorization;
 
 /// The user, and the app, that a verified access token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub(crate) subject: Box<str>,
+    pub(crate) is_user: bool,
     pub(crate) client: Option<Box<str>>,
     pub(crate) organization: Option<Box<str>>,
     pub(crate) organization_name: Option<Box<str>>,
+    pub(crate) actors: Box<[Actor]>,
     pub(crate) issuer: Arc<str>,
     pub(crate) audience: Box<[Arc<str>]>,
     pub(crate) scope: Box<str>,
@@ -29,9 +32,11 @@ impl Caller {
     pub fn vouched(subject: &str, client: &str) -> Self {
         Self {
             subject: subject.into(),
+            is_user: true,
             client: Some(client.into()),
             organization: None,
             organization_name: None,
+            actors: Box::default(),
             issuer: "operator".into(),
             audience: Box::default(),
             scope: Box::default(),
@@ -47,6 +52,20 @@ impl Caller {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Whether it is a user. False only where [`Rules::users_only`](crate::Rules::users_only) is switched off: then the
+    /// token may speak for a machine or an agent of its own.
+    #[must_use]
+    pub fn is_user(&self) -> bool {
+        self.is_user
+    }
+
+    /// Who acts for the user (`act`, RFC 8693 section 4.1), the current actor first, those it acts for behind it; at most
+    /// five, mostly none.
+    #[must_use]
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
     }
 
     /// The app's client id (`azp` or `client_id`).

@@ -8,16 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::json::{self, Object};
 
-/// Longest caller token, and longest proof.
-pub(crate) const MAX_TOKEN: usize = 8 * 1024;
+/// Longest proof of possession.
+pub(crate) const MAX_PROOF: usize = 8 * 1024;
 /// Longest key id.
 const MAX_KID: usize = 256;
 
 /// Why something is not a compact signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    /// No dots: not a JWT at all, an opaque token.
+    /// An opaque token: no JWT at all, or one that only Auth0 itself can decrypt.
     Opaque,
+    /// Longer than accepted.
+    TooLong,
     /// Five parts: an encrypted token.
     Encrypted,
     /// Anything else; the word is for the log.
@@ -38,13 +40,15 @@ pub(crate) struct Compact<'a> {
 /// Takes `token` apart.
 pub(crate) fn parse(token: &str, longest: usize) -> Result<Compact<'_>, Malformed> {
     if token.len() > longest {
-        return Err(Malformed::Unclean("too long"));
+        return Err(Malformed::TooLong);
     }
     // A sixth part is as good as any more: nothing has that many.
     let parts: Vec<&str> = token.splitn(6, '.').collect();
     let [head, claims, signature] = parts[..] else {
         return Err(match parts.len() {
             1 => Malformed::Opaque,
+            // Without an audience Auth0 encrypts the token for itself, with a key that both sides have: no key part.
+            5 if matches!(parts[..], [head, "", ..] if is_direct(head)) => Malformed::Opaque,
             5 => Malformed::Encrypted,
             _ => Malformed::Unclean("number of parts"),
         });
@@ -59,6 +63,12 @@ pub(crate) fn parse(token: &str, longest: usize) -> Result<Compact<'_>, Malforme
     }
     let claims = decode(claims).as_deref().and_then(json::object).ok_or(Malformed::Unclean("claims"))?;
     Ok(Compact { head, claims, signed, signature })
+}
+
+/// Whether a head says that the content is encrypted with a shared key (RFC 7518 section 4.5).
+fn is_direct(head: &str) -> bool {
+    let head = decode(head).as_deref().and_then(json::object);
+    head.is_some_and(|head| head.get("alg").and_then(json::Json::as_text) == Some("dir"))
 }
 
 impl Compact<'_> {

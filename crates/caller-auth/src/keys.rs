@@ -5,6 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use mgmt_auth::{ClientCredentials, KeyPolicy, Tenant};
+use url::Url;
+
 /// A public RSA key of the tenant. Only keys that may verify signatures get this far.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
@@ -39,7 +42,7 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-impl KeySource for mgmt_auth::Tenant {
+impl KeySource for Tenant {
     fn find<'a>(&'a self, kid: &'a str) -> Finding<'a> {
         Box::pin(async move {
             match self.keys().find(kid).await {
@@ -57,6 +60,18 @@ impl KeySource for mgmt_auth::Tenant {
     fn generation(&self) -> u64 {
         self.keys().generation()
     }
+}
+
+/// A tenant of which only the public keys are read.
+pub(crate) fn of_issuer(issuer: &Url, policy: KeyPolicy) -> Result<Tenant, mgmt_auth::Error> {
+    let host = issuer.host_str().unwrap_or_default();
+    let domain = issuer.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Tenant::builder(&domain)
+        .base_url(issuer.clone())
+        .keys(policy)
+        // A tenant needs a client for its management token, which is not requested here.
+        .credentials(ClientCredentials::secret("none", "none"))
+        .build()
 }
 
 /// No key set could be had, so that nothing can be said about any token.

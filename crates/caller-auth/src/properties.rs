@@ -4,8 +4,8 @@ use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 
 use crate::credentials::{Schemes, extract};
-use crate::jose::{self, MAX_TOKEN};
-use crate::rules::Rules;
+use crate::jose;
+use crate::rules::{MAX_TOKEN, Rules};
 use crate::{claims, json};
 
 /// 2026-01-02.

@@ -1,11 +1,13 @@
 //! Why a request was refused.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
 
-use crate::challenge::{Challenge, Error};
+use crate::challenge::{Challenge, DPOP_NONCE, Error};
 
 /// What every token that fails before its signature is checked is told.
 const NOT_VALID: &str = "The access token is not a valid token of this tenant.";
@@ -82,6 +84,72 @@ impl Reason {
     }
 }
 
+/// What of a token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Claim {
+    /// The length of the token, in bytes.
+    Size,
+    /// `alg`.
+    Algorithm,
+    /// `typ`.
+    Type,
+    /// `iss`.
+    Issuer,
+    /// `kid`.
+    KeyId,
+    /// `aud`.
+    Audience,
+    /// The time between `iat` and `exp`, in seconds.
+    Lifetime,
+    /// `azp` or `client_id`.
+    Client,
+    /// `org_id` or `org_name`.
+    Organization,
+    /// `sub` of `act`.
+    Actor,
+}
+
+impl Claim {
+    /// Its name in a token; `size` and `lifetime` for what no single member holds.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Algorithm => "alg",
+            Self::Type => "typ",
+            Self::Issuer => "iss",
+            Self::KeyId => "kid",
+            Self::Audience => "aud",
+            Self::Lifetime => "lifetime",
+            Self::Client => "azp",
+            Self::Organization => "org_id",
+            Self::Actor => "act",
+        }
+    }
+}
+
+/// A refused claim with both values. Neither holds the token; the found one may be written by whoever sent the token, so
+/// it is cut to 256 characters and holds no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// The claim.
+    pub claim: Claim,
+    /// What is accepted.
+    pub expected: String,
+    /// What the token says.
+    pub found: String,
+}
+
+/// Longest value of a token that is shown.
+const MAX_SHOWN: usize = 256;
+
+/// A value of a token, fit for a line of a log.
+pub(crate) fn shown(value: &str) -> String {
+    value.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_SHOWN).collect()
+}
+
 /// A refused request: the reason, a sentence for the caller, and the challenge of RFC 6750.
 ///
 /// Neither holds the token or any part of it.
@@ -90,19 +158,48 @@ pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// A sentence for the caller. It never says which check before the signature failed.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
     /// `WWW-Authenticate` values, and a DPoP nonce, for the answer.
-    pub challenge: Challenge,
+    pub challenge: Box<Challenge>,
     /// When to come back, for refusals that are not the caller's fault.
     pub retry_after: Option<Duration>,
     /// What exactly was wrong, for the log alone.
     pub cause: &'static str,
+    /// What was refused beside what was expected, for the log alone.
+    pub mismatch: Option<Box<Mismatch>>,
     pub(crate) error: Error,
 }
 
 impl Refusal {
-    pub(crate) fn new(reason: Reason, error: Error, cause: &'static str, detail: &'static str) -> Self {
-        Self { reason, detail, challenge: Challenge::default(), retry_after: None, cause, error }
+    /// The answer: status, challenge, DPoP nonce and `Retry-After`, with an empty body.
+    #[must_use]
+    pub fn response<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.reason.status();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for value in &self.challenge.values {
+            headers.append(WWW_AUTHENTICATE, value.clone());
+        }
+        if let Some(nonce) = &self.challenge.nonce {
+            headers.insert(DPOP_NONCE, nonce.clone());
+        }
+        if let Some(wait) = self.retry_after {
+            // Rounded up: a client that comes too early is refused again.
+            headers
+                .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+        }
+        response
+    }
+
+    pub(crate) fn new(
+        reason: Reason,
+        error: Error,
+        cause: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let challenge = Box::default();
+        Self { reason, detail: detail.into(), challenge, retry_after: None, cause, mismatch: None, error }
     }
 
     pub(crate) fn bad_request(cause: &'static str, detail: &'static str) -> Self {
@@ -120,8 +217,15 @@ impl Refusal {
     }
 
     /// A genuine token that is not for us; or something so far from a token that it may be said.
-    pub(crate) fn invalid(cause: &'static str, detail: &'static str) -> Self {
+    pub(crate) fn invalid(cause: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Reason::TokenInvalid, Error::InvalidToken, cause, detail)
+    }
+
+    /// Says what was refused beside what was expected.
+    pub(crate) fn because(mut self, claim: Claim, expected: impl fmt::Display, found: &str) -> Self {
+        self.mismatch =
+            Some(Box::new(Mismatch { claim, expected: expected.to_string(), found: shown(found) }));
+        self
     }
 
     pub(crate) fn proof(cause: &'static str, detail: &'static str) -> Self {
@@ -144,7 +248,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail)
+        f.write_str(&self.detail)
     }
 }
 

@@ -7,8 +7,14 @@ use std::time::Duration;
 
 use url::Url;
 
-/// Longest time between a token's `iat` and `exp`, unless [`Rules::max_lifetime`] says otherwise: Auth0's default of 24 hours.
-pub const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+use crate::actors::Actors;
+
+/// Longest time between a token's `iat` and `exp`, unless [`Rules::max_lifetime`] says otherwise: the 30 days that Auth0
+/// allows for an API.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Longest access token, in bytes, unless [`Rules::max_token`] says otherwise.
+pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// Verified tokens kept by default.
 pub(crate) const CACHE_CAPACITY: usize = 200_000;
@@ -58,12 +64,13 @@ pub enum Dpop {
     Require,
 }
 
-/// Everything verification depends on, apart from the keys.
+/// Everything verification depends on, apart from the keys. New members may come: begin with [`Rules::new`].
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Rules {
     /// API identifiers; a token's `aud` must hold one of them.
     pub audience: Vec<Arc<str>>,
-    /// Accepted `iss` values, compared to the letter.
+    /// Accepted `iss` values, compared to the letter. All are names of one tenant: its keys verify them all.
     pub issuers: Vec<Arc<str>>,
     /// Accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
@@ -71,6 +78,12 @@ pub struct Rules {
     pub leeway: Duration,
     /// Longest accepted time between `iat` and `exp`.
     pub max_lifetime: Duration,
+    /// Longest accepted token, in bytes.
+    pub max_token: usize,
+    /// Whether only tokens that speak for a user are accepted; machines and agents of their own are refused.
+    pub users_only: bool,
+    /// Which parties may act for the user (`act`).
+    pub actors: Actors,
     /// Which claim holds what a caller may do.
     pub authorization: Authorization,
     /// Accepted client ids; empty means any.
@@ -96,7 +109,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The defaults of the contract for one audience and issuer.
+    /// The defaults for one API identifier and one issuer: RS256 and PS256, 30 s of leeway, users only, any client,
+    /// organisation and actor, no DPoP.
     #[must_use]
     pub fn new(audience: &str, issuer: &str) -> Self {
         Self {
@@ -105,6 +119,9 @@ impl Rules {
             algorithms: vec![Algorithm::Rs256, Algorithm::Ps256],
             leeway: Duration::from_secs(30),
             max_lifetime: MAX_LIFETIME,
+            max_token: MAX_TOKEN,
+            users_only: true,
+            actors: Actors::default(),
             authorization: Authorization::default(),
             clients: BTreeSet::new(),
             organizations: BTreeSet::new(),

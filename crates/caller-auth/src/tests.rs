@@ -1,8 +1,10 @@
 //! Verification against forged tokens, without any network. Names begin with the hazard's id where there is one.
 
+mod building;
 mod cached;
 mod challenges;
 mod credentials;
+mod diagnosis;
 mod fixture;
 mod forged;
 mod logout;

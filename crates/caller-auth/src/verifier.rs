@@ -20,21 +20,18 @@ use crate::cache::{Digest, TokenCache, sha256};
 use crate::challenge::{Challenge, Challenger};
 use crate::claims::{self, Genuine};
 use crate::credentials::{self, CallerToken, Credentials, Scheme, Schemes};
-use crate::dpop::{DPOP, Proofs};
+use crate::dpop::{CheckedProof, DPOP, Proofs};
 use crate::identity::Caller;
-use crate::jose::{self, Compact, MAX_TOKEN, Malformed};
-use crate::keys::{KeySource, KeysUnavailable};
+use crate::jose::{self, Compact};
+use crate::keys::KeySource;
 use crate::logout::{self, Logout, LogoutMarks, LogoutRefusal, MAX_LOGOUT_TOKEN};
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplays, ReplayStore};
 use crate::rules::{Dpop, Rules};
-use crate::{signature, time};
+use crate::{header, time};
 
 /// Ids of proofs and logout tokens that one process remembers.
-const REPLAYS: usize = 1 << 20;
-
-/// `typ` of access tokens.
-const ACCESS_TOKEN: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
+pub(crate) const REPLAYS: usize = 1 << 20;
 
 /// A request whose caller is known.
 #[derive(Clone, Debug)]
@@ -48,6 +45,29 @@ pub struct Verified {
     pub next_nonce: Option<HeaderValue>,
 }
 
+/// A request whose caller is known, and whose proof of possession is not remembered yet: [`Verifier::accept`] does that, and
+/// nothing else makes a [`Verified`] of it.
+#[derive(Debug)]
+#[must_use = "the caller is verified only after Verifier::accept"]
+pub struct Checked {
+    caller: Arc<Caller>,
+    token: Option<CallerToken>,
+    proof: Option<CheckedProof>,
+}
+
+impl Checked {
+    /// A caller that the program vouches for itself, without any token: an operator at a command line.
+    pub fn vouched(caller: Caller) -> Self {
+        Self { caller: Arc::new(caller), token: None, proof: None }
+    }
+
+    /// Who calls, for quotas, logs and the like.
+    #[must_use]
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+}
+
 /// Verifies callers under one configuration.
 pub struct Verifier {
     rules: Rules,
@@ -57,14 +77,6 @@ pub struct Verifier {
     proofs: Proofs,
     replays: Arc<dyn ReplayStore>,
     challenger: Challenger,
-}
-
-impl Verified {
-    /// A caller that the program vouches for itself, without any token: an operator at a command line.
-    #[must_use]
-    pub fn vouched(caller: Caller) -> Self {
-        Self { caller: Arc::new(caller), token: None, next_nonce: None }
-    }
 }
 
 impl Verifier {
@@ -94,27 +106,41 @@ impl Verifier {
         }
     }
 
-    /// Verifies the caller of a request by its head alone.
+    /// Verifies the caller of a request by its head alone: [`check`](Self::check) and [`accept`](Self::accept) in one.
+    ///
+    /// `now` is the wall clock. The request's target must be as the client sent it; a DPoP proof names it.
     ///
     /// # Errors
-    /// A [`Refusal`] with the code, a sentence and the challenge for the answer.
+    /// A [`Refusal`] with the reason, a sentence and the challenge for the answer.
     pub async fn verify(
         &self,
         parts: &Parts,
         schemes: Schemes,
         now: SystemTime,
     ) -> Result<Verified, Refusal> {
-        match self.check(parts, schemes, now).await {
-            Ok(verified) => Ok(verified),
-            Err(refusal) => {
-                tracing::debug!(
-                    event = "caller-refused",
-                    code = refusal.reason.as_str(),
-                    cause = refusal.cause
-                );
-                Err(self.challenged(refusal))
-            }
-        }
+        self.accept(self.check(parts, schemes, now).await?).await
+    }
+
+    /// Verifies all but whether the proof of possession was used before. Quotas and the like are asked between this and
+    /// [`accept`](Self::accept): a request that they refuse may then be sent again as it is, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn check(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Checked, Refusal> {
+        self.steps(parts, schemes, now).await.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// Remembers the proof of possession of a checked request, once; requests without a proof pass.
+    ///
+    /// # Errors
+    /// The proof was used before, or that cannot be told.
+    pub async fn accept(&self, checked: Checked) -> Result<Verified, Refusal> {
+        let Checked { caller, token, proof } = checked;
+        let next_nonce = match proof {
+            None => None,
+            Some(proof) => self.proofs.accept(proof).await.map_err(|refusal| self.refused(refusal))?,
+        };
+        Ok(Verified { caller, token, next_nonce })
     }
 
     /// The challenge for a 403 because `caller` lacks `scope`.
@@ -184,7 +210,7 @@ impl Verifier {
         Ok(Logout { subject: subject.to_owned(), issued_at })
     }
 
-    async fn check(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Verified, Refusal> {
+    async fn steps(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Checked, Refusal> {
         let Credentials { scheme, token } = credentials::extract(parts, schemes)?;
         self.fits(scheme, parts)?;
         let digest = sha256(token.expose().as_bytes());
@@ -202,7 +228,7 @@ impl Verifier {
                 (thumbprint, caller)
             }
         };
-        let next_nonce = self.possession(scheme, thumbprint.as_ref(), parts, &digest, now).await?;
+        let proof = self.possession(scheme, thumbprint.as_ref(), parts, &digest, now)?;
         let caller = caller?;
         if self.marks.refuses(&caller.subject, caller.issued_at) {
             return Err(Refusal::invalid(
@@ -210,14 +236,14 @@ impl Verifier {
                 "The user has logged out; get a new access token.",
             ));
         }
-        Ok(Verified { caller, token: Some(token), next_nonce })
+        Ok(Checked { caller, token: Some(token), proof })
     }
 
     /// What can be said about scheme and proof before anything is computed.
     fn fits(&self, scheme: Scheme, parts: &Parts) -> Result<(), Refusal> {
         match (self.rules.dpop, scheme) {
             (Dpop::Off, Scheme::Dpop) => Err(Refusal::invalid(
-                "callers.dpop is off",
+                "DPoP is off",
                 "DPoP is not in use here; send an unbound access token as Bearer.",
             )),
             (Dpop::Allow | Dpop::Require, Scheme::Bearer) if parts.headers.contains_key(DPOP) => {
@@ -229,14 +255,14 @@ impl Verifier {
     }
 
     /// A token is used in the way it is bound, never in a weaker one.
-    async fn possession(
+    fn possession(
         &self,
         scheme: Scheme,
         thumbprint: Option<&[u8; 32]>,
         parts: &Parts,
         digest: &Digest,
         now: SystemTime,
-    ) -> Result<Option<HeaderValue>, Refusal> {
+    ) -> Result<Option<CheckedProof>, Refusal> {
         match (scheme, thumbprint) {
             (Scheme::Bearer, None) if self.rules.dpop == Dpop::Require => Err(Refusal::invalid(
                 "not bound",
@@ -253,52 +279,45 @@ impl Verifier {
                 "The access token is not bound to a key; send it as Bearer.",
             )),
             (Scheme::Dpop, Some(thumbprint)) => {
-                self.proofs.check(parts, digest, thumbprint, time::seconds(now)).await
+                self.proofs.check(parts, digest, thumbprint, time::seconds(now)).map(Some)
             }
         }
     }
 
     /// Verifies a token that is not in the cache.
     async fn token(&self, token: &str, now: i64) -> Result<Genuine, Refusal> {
-        let token = jose::parse(token, MAX_TOKEN).map_err(malformed)?;
+        let token = header::parse(token, &self.rules)?;
         // The algorithm comes before anything else that the token says about itself.
-        self.algorithm(&token)?;
-        if token
-            .typ()
-            .map_err(malformed)?
-            .is_some_and(|typ| !ACCESS_TOKEN.iter().any(|known| typ.eq_ignore_ascii_case(known)))
-        {
-            return Err(Refusal::not_valid("typ"));
-        }
+        header::algorithm(&token, &self.rules)?;
+        header::typ(&token)?;
         let issuer = self.signed(&token).await?;
         claims::check(&token, issuer, &self.rules, now)
     }
 
-    fn algorithm(&self, token: &Compact<'_>) -> Result<crate::rules::Algorithm, Refusal> {
-        let name = token.algorithm().ok_or_else(|| Refusal::not_valid("no alg"))?;
-        self.rules.algorithm(name).ok_or_else(|| Refusal::not_valid("alg is not in callers.algorithms"))
+    pub(crate) fn keys(&self) -> &dyn KeySource {
+        &*self.keys
     }
 
     /// Algorithm, issuer, key, signature. Gives the issuer; asks the tenant at most for its keys.
     async fn signed(&self, token: &Compact<'_>) -> Result<Arc<str>, Refusal> {
-        let algorithm = self.algorithm(token)?;
-        let issuer = token.text("iss").and_then(|iss| self.rules.issuer(iss));
-        let issuer = issuer.ok_or_else(|| Refusal::not_valid("issuer is not in callers.issuers"))?;
-        let kid = token.kid().ok_or_else(|| Refusal::not_valid("kid"))?;
-        let key =
-            self.keys.find(kid).await.map_err(no_keys)?.ok_or_else(|| Refusal::not_valid("unknown kid"))?;
-        if signature::by_tenant(algorithm, &key, token.signed, token.signature) {
-            Ok(issuer)
-        } else {
-            Err(Refusal::not_valid("signature"))
-        }
+        let algorithm = header::algorithm(token, &self.rules)?;
+        let issuer = header::issuer(token, &self.rules)?;
+        let key = header::key(token, &*self.keys).await?;
+        header::signature(token, algorithm, &key)?;
+        Ok(issuer)
+    }
+
+    /// Writes the refusal to the log, and adds the challenge that it carries.
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        tracing::debug!(event = "caller-refused", reason = refusal.reason.as_str(), cause = refusal.cause);
+        self.challenged(refusal)
     }
 
     /// Adds the challenge that a 401, or a malformed request, carries.
     fn challenged(&self, mut refusal: Refusal) -> Refusal {
         if refusal.reason.status() == http::StatusCode::UNAUTHORIZED {
             let nonce = refusal.challenge.nonce.take();
-            refusal.challenge = self.challenger.unauthorized(refusal.error, refusal.detail);
+            refusal.challenge = Box::new(self.challenger.unauthorized(refusal.error, &refusal.detail));
             refusal.challenge.nonce = nonce;
         }
         refusal
@@ -312,36 +331,4 @@ impl fmt::Debug for Verifier {
             .field("cached", &self.cache.len())
             .finish_non_exhaustive()
     }
-}
-
-fn malformed(malformed: Malformed) -> Refusal {
-    match malformed {
-        Malformed::Opaque => Refusal::new(
-            Reason::TokenOpaque,
-            crate::challenge::Error::InvalidToken,
-            "opaque token",
-            "The token is not a JWT; the app must ask Auth0 for this API's audience.",
-        ),
-        Malformed::Encrypted => {
-            tracing::info!(
-                event = "caller-token-encrypted",
-                "an encrypted token (five parts) was sent; turn off token encryption for this API in Auth0, \
-                 or make the app ask for the API's audience"
-            );
-            Refusal::invalid(
-                "five parts",
-                "The token is encrypted; the app must ask for this API's audience, and the API must not encrypt its tokens.",
-            )
-        }
-        Malformed::Unclean(cause) => Refusal::not_valid(cause),
-    }
-}
-
-fn no_keys(error: KeysUnavailable) -> Refusal {
-    let (code, cause) = if error.rate_limited {
-        (Reason::KeysRateLimited, "the key endpoint says too many requests")
-    } else {
-        (Reason::KeysUnavailable, "the tenant's keys could not be had")
-    };
-    Refusal::later(code, cause, "Access tokens cannot be verified at the moment.", error.retry_after)
 }

@@ -14,7 +14,7 @@ use crate::outcome::Code;
 use crate::problem::{AccountRef, Connect, Problem};
 use crate::provider::ProviderRuntime;
 use crate::upstream::SendError;
-use caller_auth::{LogoutRefusal, Refusal};
+use caller_auth::{Claim, LogoutRefusal, Refusal};
 
 /// What a problem needs to say how an account is connected.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +91,23 @@ fn refusal_code(reason: caller_auth::Reason) -> Code {
     }
 }
 
+/// The crate's sentence, and the setting that it follows from.
+fn refusal_detail(refusal: &Refusal) -> String {
+    let setting = refusal.mismatch.as_deref().and_then(|mismatch| match mismatch.claim {
+        Claim::Lifetime => Some("callers.max_lifetime"),
+        Claim::Size => Some("callers.max_token"),
+        _ => None,
+    });
+    match setting {
+        Some(setting) => format!("{} The setting is `{setting}`.", refusal.detail),
+        None => refusal.detail.to_string(),
+    }
+}
+
 /// A caller that was refused.
 pub(crate) fn refusal(refusal: Refusal) -> Problem {
     const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-    let mut problem = Problem::new(refusal_code(refusal.reason)).detail(refusal.detail);
+    let mut problem = Problem::new(refusal_code(refusal.reason)).detail(refusal_detail(&refusal));
     if let Some(wait) = refusal.retry_after {
         problem = problem.retry_after(wait);
     }

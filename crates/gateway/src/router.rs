@@ -18,7 +18,7 @@ use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
 use crate::telemetry::{Summary, audit};
 use crate::{documents, logout, v1};
-use caller_auth::{Caller, Schemes, Verified};
+use caller_auth::{Caller, Checked, Schemes};
 
 /// The route label of proxied calls.
 const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
@@ -67,14 +67,14 @@ impl App {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
         let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
-        let verified = Verified::vouched(Caller::vouched(user_id, "gateway call"));
+        let checked = Checked::vouched(Caller::vouched(user_id, "gateway call"));
         let mut trail = Trail::new();
         trail.event = "operator-call";
-        trail.caller = Some(Arc::clone(&verified.caller));
+        trail.caller = Some(Arc::clone(checked.caller()));
         trail.route = Some(PROXY_ROUTE);
         let result = match route(&self.hosts, None, parts.uri.path()) {
             Route::Proxy(route) => {
-                proxy::proxy(self, &context, &verified, route, (&parts, body), &mut trail).await
+                proxy::proxy(self, &context, checked, route, (&parts, body), &mut trail).await
             }
             Route::Own(_) => Err(Problem::new(Code::NotFound)),
         };
@@ -99,8 +99,8 @@ impl App {
             self.providers.get(name).is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
         };
         let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
-        let verified = self.verify(parts, schemes, trail).await?;
-        proxy::proxy(self, context, &verified, route, (parts, body), trail).await
+        let checked = self.verify(parts, schemes, trail).await?;
+        proxy::proxy(self, context, checked, route, (parts, body), trail).await
     }
 
     /// Summary, explanation, audit line and metrics of one answered request.
@@ -131,6 +131,7 @@ impl App {
             upstream: trail.upstream(),
             tenant: trail.tenant,
             cache: trail.cache.map(cache_label),
+            mismatch: trail.mismatch.clone(),
         });
         if trail.provider.is_some() {
             self.explained.keep(context.id, trail, outcome);
@@ -150,11 +151,13 @@ impl App {
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
         let account = trail.account.as_ref().map(ToString::to_string);
         let rule = trail.permit.map(|permit| permit.to_string());
+        let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
         self.audit.call(&audit::CallEvent {
             request_id: Some(context.id.as_str()),
             caller: Some(caller.subject()),
             client: caller.client(),
             organization: caller.organization(),
+            actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
             account: account.as_deref(),
             provider: trail.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
             method: Some(method.as_str()),
@@ -229,8 +232,8 @@ async fn answer_own(
         return Err(Problem::new(Code::NotFound));
     }
     trail.route = Some("/v1");
-    let verified = app.verify(parts, Schemes::Standard, trail).await?;
-    v1::answer(app, context, path, parts, &verified, trail).await
+    let checked = app.verify(parts, Schemes::Standard, trail).await?;
+    v1::answer(app, context, path, parts, checked, trail).await
 }
 
 /// RFC 9728 puts a resource's own path behind the well-known part.

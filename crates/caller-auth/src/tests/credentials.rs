@@ -42,6 +42,28 @@ async fn schemes_in_any_case_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_placeholder_for_a_token_is_said_as_such() {
+    for word in ["undefined", "null", "None", "nil", "[object Object]"] {
+        for scheme in ["Bearer", "bearer ", "DPoP"] {
+            let value = format!("{scheme} {word}");
+            let request = parts(&[("authorization", &value)]);
+            let refusal = Verifier::with_rules(rules(), Keys::tenant())
+                .verify(&request, Schemes::Standard, at(NOW))
+                .await
+                .unwrap_err();
+            assert_eq!(refusal.reason, Reason::TokenMissing, "{value}");
+            assert!(refusal.detail.contains(word), "{value}: {}", refusal.detail);
+        }
+    }
+    // Only the word itself is one.
+    let value = "Bearer undefined2";
+    assert_eq!(
+        code(&[("authorization", value)], "/v1/me", Schemes::Standard).await,
+        Some(Reason::TokenOpaque)
+    );
+}
+
+#[tokio::test]
 async fn tm_j10_two_credentials_are_a_bad_request() {
     let one = format!("Bearer {}", token(json!({}), json!({})));
     let joined = format!("{one}, {one}");
@@ -63,6 +85,13 @@ async fn tm_r07_tokens_in_the_query_are_refused_however_the_name_is_written() {
         "/proxy/github/user?a=b&oauth_token",
         "/proxy/github/user?bearer%5ftoken=x",
         "/proxy/github/user?%61ccess_token=",
+        "/proxy/github/user?ACCESS_TOKEN=x",
+        "/proxy/github/user?a=1;access_token=x",
+        "/proxy/github/user?access_token[]=x",
+        "/proxy/github/user?access_token%5B0%5D=x",
+        "/proxy/github/user?access.token=x",
+        "/proxy/github/user?+access_token=x",
+        "/proxy/github/user?%20oauth_token=x",
     ] {
         assert_eq!(code(&headers, uri, Schemes::Standard).await, Some(Reason::TokenInQuery), "{uri}");
         assert_eq!(code(&[], uri, Schemes::Standard).await, Some(Reason::TokenInQuery), "{uri}");

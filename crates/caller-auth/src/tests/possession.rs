@@ -278,6 +278,26 @@ async fn the_memory_of_proofs_is_bounded_and_never_forgets_too_early() {
 
 struct Broken(ReplayError);
 
+#[tokio::test]
+async fn tm_j09_a_proof_is_remembered_only_when_the_request_is_accepted() {
+    let client = Client::new();
+    let verifier = verifier(Dpop::Require);
+    let (authorization, proof) = (format!("DPoP {}", client.token), client.proof(json!({}), json!({})));
+    let request = parts(&[("authorization", &authorization), ("dpop", &proof)]);
+    // Refused by a quota, twice: the same proof may come again.
+    for _ in 0..2 {
+        let checked = verifier.check(&request, Schemes::Standard, at(NOW)).await.unwrap();
+        assert!(checked.caller().is_bound());
+        drop(checked);
+    }
+    let checked = verifier.check(&request, Schemes::Standard, at(NOW)).await.unwrap();
+    let raced = verifier.check(&request, Schemes::Standard, at(NOW)).await.unwrap();
+    assert!(verifier.accept(checked).await.is_ok());
+    let refusal = verifier.accept(raced).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::ProofInvalid);
+    assert!(!refusal.challenge.values.is_empty());
+}
+
 impl ReplayStore for Broken {
     fn first_use(&self, _: [u8; 32], _: std::time::Duration) -> FirstUse<'_> {
         Box::pin(std::future::ready(Err(self.0)))

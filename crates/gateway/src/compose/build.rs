@@ -20,7 +20,7 @@ use crate::state::{App, Asked, Fingerprint, Quotas};
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
-use caller_auth::{Rules, Verifier};
+use caller_auth::Verifier;
 
 /// How long a call waits for its turn at the Management API: for a caller, and behind.
 const CALLER_WAIT: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ fn roots(
 ) -> Result<(Tenant, UserStore), StartError> {
     let tenant = match known {
         Some(known) => known.tenant.clone(),
-        None => tenant(settings, stores)?,
+        None => tenant(settings, stores.redis.as_ref())?,
     };
     let users = match known.filter(|known| known.origin == *origin) {
         Some(known) => known.users.clone(),
@@ -159,20 +159,26 @@ fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
         .build()
 }
 
+/// Verification as the settings say, with keys of its own, for a diagnosis: it shares nothing with a running gateway.
+pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartError> {
+    Ok(Verifier::with_rules(convert::rules(settings), Arc::new(tenant(settings, None)?)))
+}
+
 /// Verification that shares used ids and logout marks with whoever shares the store.
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
-    let rules = Rules { nonce_key: Some(stores.nonce_key), ..convert::rules(settings) };
+    let mut rules = convert::rules(settings);
+    rules.nonce_key = Some(stores.nonce_key);
     let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
 }
 
-fn tenant(settings: &Settings, stores: &Stores) -> Result<Tenant, StartError> {
+fn tenant(settings: &Settings, redis: Option<&Arc<token_broker::RedisStore>>) -> Result<Tenant, StartError> {
     let own = &settings.tenant;
     let credentials =
         own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
     let keys = &settings.callers.keys;
     let mut builder = Tenant::builder(&own.domain);
-    if let Some(redis) = &stores.redis {
+    if let Some(redis) = redis {
         builder = builder.token_store(Arc::clone(redis) as Arc<dyn mgmt_auth::SharedTokenStore>);
     }
     builder

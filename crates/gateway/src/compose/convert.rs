@@ -11,7 +11,7 @@ use super::start_error::StartError;
 use crate::config::{self, ProviderSettings, Settings};
 use crate::provider::Redirects;
 use crate::provider::policy::{Access, Policy, Rule};
-use caller_auth::{Algorithm, Authorization, Dpop, Rules};
+use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
 /// A secret's source.
 pub(super) fn secret(source: config::SecretSource) -> tenant::SecretSource {
@@ -40,41 +40,46 @@ pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCrede
 }
 
 /// What caller tokens must look like.
-pub(super) fn rules(settings: &Settings) -> Rules {
+pub(crate) fn rules(settings: &Settings) -> Rules {
     let callers = &settings.callers;
     let hosts = settings.providers.values().flat_map(|provider| provider.hosts.keys());
-    let first = |list: &[String]| list.first().cloned().unwrap_or_default();
-    Rules {
-        audience: callers.audience.iter().map(|text| text.as_str().into()).collect(),
-        issuers: callers.issuers.iter().map(|text| text.as_str().into()).collect(),
-        algorithms: callers
-            .algorithms
-            .iter()
-            .map(|algorithm| match algorithm {
-                config::CallerAlgorithm::RS256 => Algorithm::Rs256,
-                config::CallerAlgorithm::PS256 => Algorithm::Ps256,
-            })
-            .collect(),
-        leeway: callers.leeway,
-        max_lifetime: callers.max_lifetime,
-        authorization: match callers.authorization {
-            config::Authorization::Scope => Authorization::Scope,
-            config::Authorization::Permissions => Authorization::Permissions,
-        },
-        clients: callers.clients.iter().cloned().collect(),
-        organizations: callers.organizations.iter().cloned().collect(),
-        dpop: match callers.dpop {
-            config::Dpop::Off => Dpop::Off,
-            config::Dpop::Allow => Dpop::Allow,
-            config::Dpop::Require => Dpop::Require,
-        },
-        dpop_nonce: callers.dpop_nonce,
-        public_url: settings.server.public_url.clone(),
-        virtual_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
-        realm: "idp-gateway".into(),
-        logout_clients: settings.logout.client_ids.clone(),
-        ..Rules::new(&first(&callers.audience), &first(&callers.issuers))
-    }
+    let texts = |list: &[String]| list.iter().map(|text| text.as_str().into()).collect();
+    let mut rules = Rules::new("", "");
+    rules.audience = texts(&callers.audience);
+    rules.issuers = texts(&callers.issuers);
+    rules.algorithms = callers
+        .algorithms
+        .iter()
+        .map(|algorithm| match algorithm {
+            config::CallerAlgorithm::RS256 => Algorithm::Rs256,
+            config::CallerAlgorithm::PS256 => Algorithm::Ps256,
+        })
+        .collect();
+    rules.leeway = callers.leeway;
+    rules.max_lifetime = callers.max_lifetime;
+    rules.max_token = callers.max_token.min(settings.server.limits.headers).as_usize();
+    rules.authorization = match callers.authorization {
+        config::Authorization::Scope => Authorization::Scope,
+        config::Authorization::Permissions => Authorization::Permissions,
+    };
+    rules.clients = callers.clients.iter().cloned().collect();
+    rules.organizations = callers.organizations.iter().cloned().collect();
+    rules.actors = match &callers.actors {
+        config::CallerActors::Any => Actors::Any,
+        config::CallerActors::None => Actors::None,
+        config::CallerActors::Only(ids) => Actors::Only(ids.iter().cloned().collect()),
+    };
+    rules.dpop = match callers.dpop {
+        config::Dpop::Off => Dpop::Off,
+        config::Dpop::Allow => Dpop::Allow,
+        config::Dpop::Require => Dpop::Require,
+    };
+    rules.dpop_nonce = callers.dpop_nonce;
+    rules.public_url = settings.server.public_url.clone();
+    rules.virtual_hosts = hosts.map(|host| host.to_ascii_lowercase()).collect();
+    rules.realm = "idp-gateway".into();
+    rules.logout_clients = settings.logout.client_ids.clone();
+    rules
 }
 
 /// An entry's adapter.

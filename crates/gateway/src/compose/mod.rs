@@ -6,5 +6,6 @@ mod options;
 mod reload;
 mod start_error;
 
+pub(crate) use self::build::caller_verifier;
 pub(crate) use self::reload::{Running, digest};
 pub use self::start_error::StartError;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use super::unit::{self, DurationText};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Value;
+
+use super::unit::{self, ByteSize, DurationText};
 
 /// What a caller token must look like.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -26,6 +29,9 @@ pub struct CallerSettings {
     #[serde(default = "default_max_lifetime", with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub max_lifetime: Duration,
+    /// Longest accepted token; less than `server.limits.headers`, which it is a part of.
+    #[serde(default = "default_max_token")]
+    pub max_token: ByteSize,
     /// The claim that `require_scope` looks at.
     #[serde(default)]
     pub authorization: Authorization,
@@ -35,7 +41,10 @@ pub struct CallerSettings {
     /// Organisations (id or name) whose members may call; empty means any.
     #[serde(default)]
     pub organizations: Vec<String>,
-    /// Whether tokens may, or must, be bound to a key (RFC 9449).
+    /// Which parties may act for a user (`act` of the token): `"any"`, `"none"`, or a list of their ids.
+    #[serde(default)]
+    pub actors: CallerActors,
+    /// Whether tokens may, or must, be bound to a key (RFC 9449). Needs `server.public_url` or `server.allowed_hosts`.
     #[serde(default)]
     pub dpop: Dpop,
     /// Ask for a nonce in every proof.
@@ -52,6 +61,10 @@ fn default_algorithms() -> Vec<CallerAlgorithm> {
 
 fn default_leeway() -> Duration {
     Duration::from_secs(30)
+}
+
+fn default_max_token() -> ByteSize {
+    ByteSize::new(caller_auth::MAX_TOKEN as u64)
 }
 
 fn default_max_lifetime() -> Duration {
@@ -75,6 +88,57 @@ impl CallerAlgorithm {
             Self::RS256 => "RS256",
             Self::PS256 => "PS256",
         }
+    }
+}
+
+/// `callers.actors`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallerActors {
+    /// Any party may act for a user, or none.
+    #[default]
+    Any,
+    /// Tokens with an actor are refused.
+    None,
+    /// Every actor of a token must be one of these.
+    #[serde(untagged)]
+    Only(Vec<String>),
+}
+
+impl CallerActors {
+    /// The setting's value, if it is one.
+    pub(crate) fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(word) if word == "any" => Some(Self::Any),
+            Value::String(word) if word == "none" => Some(Self::None),
+            Value::Array(list) => {
+                let ids = list.iter().map(|id| id.as_str().map(str::to_owned)).collect::<Option<_>>();
+                ids.map(Self::Only)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CallerActors {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::parse(&value).ok_or_else(|| D::Error::custom("neither \"any\", \"none\" nor a list of ids"))
+    }
+}
+
+impl JsonSchema for CallerActors {
+    fn schema_name() -> Cow<'static, str> {
+        "CallerActors".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    // Two shapes, which the walk over the configuration tells by the format's name.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "format": "word-or-list" })
     }
 }
 

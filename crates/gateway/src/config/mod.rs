@@ -38,7 +38,7 @@ use serde::Deserialize;
 pub use self::{
     adapter::AdapterKind,
     audit::{AuditSettings, AuditSink},
-    callers::{Authorization, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
+    callers::{Authorization, CallerActors, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
     console::ConsoleSettings,
     cors::CorsSettings,
     load::{Loaded, Sources},

@@ -180,6 +180,7 @@ pub(super) fn format_remedy(format: &str) -> Option<&'static str> {
         SecretText::FORMAT => {
             "give the secret, or leave the key out and name a file with the key that ends in `_file`"
         }
+        "word-or-list" => "write \"any\", \"none\", or a list of ids: [\"agent-1\"]",
         _ => return None,
     })
 }

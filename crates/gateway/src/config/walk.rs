@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    callers::CallerActors,
     complete,
     problems::{Collector, child},
     schema::{Node, Shape},
@@ -12,6 +13,7 @@ use super::{
 /// Reports what does not fit and takes it out, so that the rest can be looked at.
 pub(super) fn walk(value: &mut Value, key: &str, node: Node<'_>, collector: &mut Collector) -> bool {
     let fits = match (node.shape(), &mut *value) {
+        (Shape::Any, value) if node.format() == Some("word-or-list") => CallerActors::parse(value).is_some(),
         (Shape::Any, _) => return true,
         (Shape::Table, Value::Object(members)) => return table_fits(members, key, node, collector),
         (Shape::List, Value::Array(items)) => {
@@ -151,6 +153,7 @@ fn belongs(node: Node<'_>) -> &'static str {
     match (node.format(), node.shape()) {
         (Some("time-span"), _) => "a duration with a unit",
         (Some("byte-size"), _) => "a size with a unit",
+        (Some("word-or-list"), _) => "\"any\", \"none\" or a list of ids",
         (_, Shape::Table) => "a table",
         (_, Shape::List) => "a list",
         (_, Shape::Text) => "a text",

@@ -183,6 +183,7 @@ fn schemas() -> Value {
             "source": maybe, "cache": maybe, "rule": maybe,
             "attempts": { "type": "array", "items": { "type": "object", "properties": {
                 "status": { "type": ["integer", "null"] }, "outcome": text, "millis": { "type": "integer" } } } },
+            "actors": { "type": "array", "items": { "type": "string" }, "description": "Who acted for the user (`act`)" },
             "outcome": reference("schemas", "Code") } }
     })
 }

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use caller_auth::query;
+
 /// Why a path is refused. The words go into a problem's `detail`; they never repeat the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadPath {
@@ -149,45 +151,15 @@ pub(crate) fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
         .map(|segment| percent_encoding::percent_decode_str(segment).into())
 }
 
-/// Query members that carry a token, whatever the provider.
-const TOKEN_MEMBERS: [&str; 3] = ["access_token", "oauth_token", "bearer_token"];
-
-/// Whether a query holds a member that would carry the caller token.
-pub(crate) fn token_in_query(query: &str) -> bool {
-    query
-        .split(['&', ';'])
-        .map(|member| member.split('=').next().unwrap_or_default())
-        .any(|raw| names(raw, &TOKEN_MEMBERS).is_some())
-}
-
 /// The first member of `denied` that the query holds.
 pub(crate) fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a str> {
     if denied.is_empty() {
         return None;
     }
     // Some form parsers take `;` for a separator too.
-    query.split(['&', ';']).find_map(|member| names(member.split('=').next().unwrap_or_default(), denied))
-}
-
-/// The refused name a raw query name means: percent-decoded, and read as leniently as form parsers do (leading
-/// blanks ignored, array brackets cut, blanks and dots as underscores, case ignored).
-fn names<'a>(raw: &str, refused: &[&'a str]) -> Option<&'a str> {
-    // No spelling is shorter than the name it means; this keeps the usual `page` and `q` free of allocation.
-    if refused.iter().all(|refused| raw.len() < refused.len()) {
-        return None;
-    }
-    let decoded: Vec<u8> = percent_encoding::percent_decode_str(raw).collect();
-    let name = decoded.split(|b| matches!(b, b'[' | 0)).next().unwrap_or_default();
-    let blank = |b: &u8| matches!(b, b' ' | b'+' | b'\t');
-    let start = name.iter().position(|b| !blank(b)).unwrap_or(name.len());
-    let name = name.get(start..).unwrap_or_default();
-    refused.iter().copied().find(|refused| {
-        refused.len() == name.len()
-            && refused.bytes().zip(name).all(|(want, have)| {
-                let have = if blank(have) || *have == b'.' { b'_' } else { have.to_ascii_lowercase() };
-                want == have
-            })
-    })
+    query
+        .split(['&', ';'])
+        .find_map(|member| query::named(member.split('=').next().unwrap_or_default(), denied))
 }
 
 /// The query without members of these names; `None` when nothing is left.
@@ -196,7 +168,7 @@ pub(crate) fn without_members(query: &str, refused: &[&str]) -> Option<String> {
         .split('&')
         .filter(|member| {
             let raw = member.split('=').next().unwrap_or_default();
-            names(raw, refused).is_none() && names(raw, &TOKEN_MEMBERS).is_none()
+            query::named(raw, refused).is_none() && !query::is_token_member(raw)
         })
         .collect();
     (!kept.is_empty()).then(|| kept.join("&"))

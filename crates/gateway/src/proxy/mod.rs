@@ -13,6 +13,8 @@ mod search;
 mod send;
 mod spans;
 
+use std::sync::Arc;
+
 use http::Response;
 use http::request::Parts;
 
@@ -29,7 +31,7 @@ use crate::problem::Problem;
 use crate::provider::plan::Asked;
 use crate::route::ProxyRoute;
 use crate::state::{App, RequestContext, Trail};
-use caller_auth::{CallerToken, Verified};
+use caller_auth::{CallerToken, Checked};
 
 /// Proxies one call of a verified caller.
 ///
@@ -38,14 +40,14 @@ use caller_auth::{CallerToken, Verified};
 pub(crate) async fn proxy(
     app: &App,
     context: &RequestContext<'_>,
-    verified: &Verified,
+    checked: Checked,
     route: ProxyRoute<'_>,
     (parts, body): (&Parts, Body),
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let provider = app.provider(route.provider).ok_or_else(|| Problem::new(Code::UnknownProvider))?;
     trail.provider = Some(provider.label.clone());
-    let caller = &*verified.caller;
+    let caller = &Arc::clone(checked.caller());
     let query = parts.uri.query();
     let asked = Asked { method: &parts.method, host: route.host, path: route.path, query };
     let plan = provider
@@ -55,7 +57,7 @@ pub(crate) async fn proxy(
     trail.permit = Some(plan.permit);
     let mode = instructions::error_mode(&parts.headers)?;
     let selector = account_selector(&parts.headers)?;
-    app.admit(caller, Some(&provider.name))?;
+    let verified = &app.admit(checked, Some(&provider.name), trail).await?;
     let body = search::search(&parts.headers, body, verified.token.as_ref().map(CallerToken::expose)).await?;
 
     let question = app.question(verified, Some(&provider), selector);

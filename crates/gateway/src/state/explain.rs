@@ -46,6 +46,8 @@ pub(crate) struct Explanation {
     rule: Option<String>,
     attempts: Vec<ExplainedAttempt>,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    actors: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -117,6 +119,7 @@ impl Explained {
                 })
                 .collect(),
             outcome: self.outcome.as_str(),
+            actors: self.caller.actors().iter().map(|actor| actor.subject().to_owned()).collect(),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::provider::ProviderRuntime;
 use crate::route::VirtualHosts;
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, Shed};
-use caller_auth::{Caller, Schemes, Verified, Verifier};
+use caller_auth::{Caller, Checked, Refusal, Schemes, Verified, Verifier};
 use quota::Admission;
 
 /// The gateway's domain side: shared by all listeners and replaced as a whole by a reload.
@@ -74,34 +74,43 @@ impl App {
         self.providers.get(name).cloned()
     }
 
-    /// Verifies the caller of a request.
+    /// Verifies the caller of a request, but for whether its proof was used before: [`admit`](Self::admit) asks that.
     pub(crate) async fn verify(
         &self,
         parts: &http::request::Parts,
         schemes: Schemes,
         trail: &mut Trail,
-    ) -> Result<Verified, Problem> {
+    ) -> Result<Checked, Problem> {
         use tracing::Instrument as _;
-        let verifying = self.verifier.verify(parts, schemes, SystemTime::now());
+        let verifying = self.verifier.check(parts, schemes, SystemTime::now());
         match verifying
             .instrument(tracing::info_span!(target: crate::telemetry::SPANS, "caller.verify"))
             .await
         {
-            Ok(verified) => {
-                trail.caller = Some(Arc::clone(&verified.caller));
-                trail.nonce = verified.next_nonce.clone();
-                Ok(verified)
+            Ok(checked) => {
+                trail.caller = Some(Arc::clone(checked.caller()));
+                Ok(checked)
             }
-            Err(refusal) => {
-                let problem = error_table::refusal(refusal);
-                self.metrics.auth_failure(problem.code().as_str());
-                Err(problem)
-            }
+            Err(refusal) => Err(self.refused(refusal, trail)),
         }
     }
 
-    /// Quota and blocks: what is asked of every verified call before the broker.
-    pub(crate) fn admit(&self, caller: &Caller, provider: Option<&str>) -> Result<(), Problem> {
+    fn refused(&self, mut refusal: Refusal, trail: &mut Trail) -> Problem {
+        trail.mismatch = refusal.mismatch.take();
+        let problem = error_table::refusal(refusal);
+        self.metrics.auth_failure(problem.code().as_str());
+        problem
+    }
+
+    /// Quota and blocks: what is asked of every verified call before the broker. Only a call that they let through uses
+    /// its proof of possession up.
+    pub(crate) async fn admit(
+        &self,
+        checked: Checked,
+        provider: Option<&str>,
+        trail: &mut Trail,
+    ) -> Result<Verified, Problem> {
+        let caller = checked.caller();
         match self.quotas.take(caller) {
             Admission::Fine => {}
             Admission::Observed => self.metrics.shed(Shed::Quota),
@@ -110,7 +119,19 @@ impl App {
                 return Err(Problem::new(Code::RateLimited).retry_after(wait));
             }
         }
-        self.stores.fleet.check(caller.subject(), provider, None)
+        self.stores.fleet.check(caller.subject(), provider, None)?;
+        self.accept(checked, trail).await
+    }
+
+    /// Uses the proof of possession up.
+    pub(crate) async fn accept(&self, checked: Checked, trail: &mut Trail) -> Result<Verified, Problem> {
+        match self.verifier.accept(checked).await {
+            Ok(verified) => {
+                trail.nonce.clone_from(&verified.next_nonce);
+                Ok(verified)
+            }
+            Err(refusal) => Err(self.refused(refusal, trail)),
+        }
     }
 
     /// Whether an answer about a scope that `token` lacks may ask the user for it: not twice in a row.

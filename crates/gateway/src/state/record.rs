@@ -55,6 +55,8 @@ pub(crate) struct Trail {
     pub(crate) started: SystemTime,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) nonce: Option<HeaderValue>,
+    /// What of the caller token was refused, beside what is accepted.
+    pub(crate) mismatch: Option<Box<caller_auth::Mismatch>>,
     pub(crate) provider: Option<ProviderLabel>,
     pub(crate) permit: Option<Permit>,
     pub(crate) account: Option<Account>,
@@ -75,6 +77,7 @@ impl Trail {
             started: SystemTime::now(),
             caller: None,
             nonce: None,
+            mismatch: None,
             provider: None,
             permit: None,
             account: None,

@@ -48,6 +48,8 @@ pub struct CallEvent<'a> {
     pub client: Option<&'a str>,
     /// `org_id` of the caller token.
     pub organization: Option<&'a str>,
+    /// Who acts for the caller (`act` of the caller token), the current actor first, separated by blanks.
+    pub actors: Option<&'a str>,
     /// The account acted for: `connection|id`.
     pub account: Option<&'a str>,
     /// The provider.
@@ -76,6 +78,7 @@ impl CallEvent<'_> {
             caller: None,
             client: None,
             organization: None,
+            actors: None,
             account: None,
             provider: None,
             method: None,
@@ -94,6 +97,7 @@ impl CallEvent<'_> {
         object.maybe("caller", self.caller);
         object.maybe("client", self.client);
         object.maybe("organization", self.organization);
+        object.maybe("actors", self.actors);
         object.maybe("account", self.account);
         object.maybe("provider", self.provider);
         object.maybe("method", self.method);

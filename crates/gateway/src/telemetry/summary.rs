@@ -18,4 +18,6 @@ pub struct Summary {
     pub tenant: Option<Duration>,
     /// How the IdP token was found.
     pub cache: Option<super::CacheResult>,
+    /// What of the caller token was refused, beside what is accepted.
+    pub mismatch: Option<Box<caller_auth::Mismatch>>,
 }

@@ -1,5 +1,7 @@
 //! `DELETE /v1/me/{provider}`: revoke at the provider where it can be done, and forget the grant.
 
+use std::sync::Arc;
+
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
@@ -11,7 +13,7 @@ use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
 use crate::state::{App, Trail};
-use caller_auth::Verified;
+use caller_auth::Checked;
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -25,12 +27,12 @@ struct Disconnected {
 pub(crate) async fn answer(
     app: &App,
     parts: &Parts,
-    verified: &Verified,
+    checked: Checked,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let provider = super::named(app, name, trail)?;
-    let caller = &*verified.caller;
+    let caller = &Arc::clone(checked.caller());
     if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
         let problem = Problem::new(Code::CallerScopeMissing)
             .detail(format!("disconnecting needs the scope '{scope}' in the access token"))
@@ -39,7 +41,7 @@ pub(crate) async fn answer(
         return Err(app.challenge_scope(caller, problem));
     }
     let selector = proxy::account_selector(&parts.headers)?;
-    app.admit(caller, Some(&provider.name))?;
+    let verified = &app.admit(checked, Some(&provider.name), trail).await?;
     let revoked = app.broker.revoke(&app.question(verified, Some(&provider), selector).ask()).await;
     let revoked = revoked.map_err(|error| error_table::broker(&error, app.connect_to(Some(&provider))))?;
     trail.account = Some(revoked.account);

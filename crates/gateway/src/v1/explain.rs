@@ -6,10 +6,16 @@ use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::App;
-use caller_auth::Verified;
+use crate::state::{App, Trail};
+use caller_auth::Checked;
 
-pub(crate) fn answer(app: &App, verified: &Verified, id: &str) -> Result<Response<Body>, Problem> {
+pub(crate) async fn answer(
+    app: &App,
+    checked: Checked,
+    id: &str,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let verified = app.accept(checked, trail).await?;
     match app.explained.find(id, &verified.caller) {
         Some(explanation) => reply::json(&explanation),
         None => Err(Problem::new(Code::NotFound)

@@ -1,5 +1,7 @@
 //! `GET /v1/me` and `GET /v1/me/{provider}/profile`: the caller's own view. Never a token.
 
+use std::sync::Arc;
+
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
@@ -12,7 +14,7 @@ use crate::proxy;
 use crate::reply;
 use crate::state::{App, RequestContext, Trail};
 use crate::time::rfc3339;
-use caller_auth::Verified;
+use caller_auth::Checked;
 
 #[derive(Serialize)]
 struct Me<'a> {
@@ -34,9 +36,13 @@ struct Account {
 }
 
 /// Which accounts the caller has, and in what state.
-pub(crate) async fn accounts(app: &App, verified: &Verified) -> Result<Response<Body>, Problem> {
-    let caller = &*verified.caller;
-    app.admit(caller, None)?;
+pub(crate) async fn accounts(
+    app: &App,
+    checked: Checked,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Problem> {
+    let caller = &Arc::clone(checked.caller());
+    let verified = &app.admit(checked, None, trail).await?;
     let known = app.broker.accounts(&app.question(verified, None, None).ask()).await;
     let known = known.map_err(|error| error_table::broker(&error, app.connect_to(None)))?;
     let accounts = known.into_iter().map(|status| Account {
@@ -58,14 +64,13 @@ pub(crate) async fn profile(
     app: &App,
     context: &RequestContext<'_>,
     parts: &Parts,
-    verified: &Verified,
+    checked: Checked,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let provider = super::named(app, name, trail)?;
-    let caller = &*verified.caller;
     let selector = proxy::account_selector(&parts.headers)?;
-    app.admit(caller, Some(&provider.name))?;
+    let verified = &app.admit(checked, Some(&provider.name), trail).await?;
     let question = app.question(verified, Some(&provider), selector);
     let profile = proxy::profile(app, context, &provider, &question.ask(), trail).await?;
     let mut members = Map::new();

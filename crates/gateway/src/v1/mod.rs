@@ -12,7 +12,7 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{App, RequestContext, Trail};
-use caller_auth::Verified;
+use caller_auth::Checked;
 
 /// One of our own routes.
 enum Own<'a> {
@@ -31,7 +31,7 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     path: &str,
     parts: &Parts,
-    verified: &Verified,
+    checked: Checked,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let route = own_route(path).ok_or_else(|| Problem::new(Code::NotFound))?;
@@ -46,10 +46,10 @@ pub(crate) async fn answer(
         return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
     }
     match route {
-        Own::Me => me::accounts(app, verified).await,
-        Own::Profile(provider) => me::profile(app, context, parts, verified, provider, trail).await,
-        Own::Disconnect(provider) => disconnect::answer(app, parts, verified, provider, trail).await,
-        Own::Explain(id) => explain::answer(app, verified, id),
+        Own::Me => me::accounts(app, checked, trail).await,
+        Own::Profile(provider) => me::profile(app, context, parts, checked, provider, trail).await,
+        Own::Disconnect(provider) => disconnect::answer(app, parts, checked, provider, trail).await,
+        Own::Explain(id) => explain::answer(app, checked, id, trail).await,
     }
 }
 

@@ -272,7 +272,16 @@ fn what_is_required_is_said_all_at_once() {
         ("[\"https://api.acme.com\"]", "[\"a\"]\nalgorithms = [\"HS256\"]", "callers.algorithms[0]"),
         ("[\"https://api.acme.com\"]", "[\"a\"]\nleeway = \"1h\"", "callers.leeway"),
         ("[\"https://api.acme.com\"]", "[\"a\"]\ndpop = \"required\"", "callers.dpop"),
-        ("[\"https://api.acme.com\"]", "[\"a\"]\ndpop = \"require\"\n[vault]", "vault"),
+        (
+            "[\"https://api.acme.com\"]",
+            "[\"a\"]\ndpop = \"require\"\n[server]\npublic_url = \"https://gw.acme.com\"\n[vault]",
+            "vault",
+        ),
+        ("[\"https://api.acme.com\"]", "[\"a\"]\ndpop = \"allow\"", "callers.dpop"),
+        ("[\"https://api.acme.com\"]", "[\"a\"]\nmax_token = \"32KiB\"", "callers.max_token"),
+        ("[\"https://api.acme.com\"]", "[\"a\"]\nmax_lifetime = \"31d\"", "callers.max_lifetime"),
+        ("[\"https://api.acme.com\"]", "[\"a\"]\nactors = \"some\"", "callers.actors"),
+        ("[\"https://api.acme.com\"]", "[\"a\"]\nactors = [1]", "callers.actors"),
         ("[\"https://api.acme.com\"]", "[\"a\", \"b\"]\n[vault]", "vault.audience"),
         ("[tenant]", "[tenant", "(syntax)"),
     ];

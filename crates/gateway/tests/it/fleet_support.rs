@@ -142,7 +142,7 @@ impl Fleet {
         let sandbox = &self.sandbox;
         let (client, secret) = sandbox.provider_client(ProviderKind::Bitbucket);
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\nallowed_hosts = [\"127.0.0.1\", \"gw.example\"]\nadmin_listen = \"127.0.0.1:0\"\n\
              drain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
              [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
              [callers]\naudience = [\"{}\"]\ndpop = \"allow\"\n[logout]\nclient_ids = [\"spa\"]\n\

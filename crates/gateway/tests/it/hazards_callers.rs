@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, BEN, Rig};
 
 const USER: &str = "/proxy/github/user";
+/// DPoP needs to know which host a proof may name.
+const LOOPBACK: &str = "allowed_hosts = [\"127.0.0.1\"]";
 
 async fn with_proof(rig: &Rig, path: &str, token: &str, proof: &str) -> Answer {
     let request =
@@ -37,7 +39,7 @@ async fn tm_j09_dpop_off_takes_no_bound_token_in_any_form() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_j09_dpop_allow_takes_both_and_never_the_weaker_form() {
-    let rig = Rig::callers("", "dpop = \"allow\"", "").await;
+    let rig = Rig::callers(LOOPBACK, "dpop = \"allow\"", "").await;
     assert_eq!(rig.get(USER, BEN).await.status, 200, "unbound tokens stay Bearer");
     let (key, other) = (DpopKey::generate().unwrap(), DpopKey::generate().unwrap());
     let bound = rig.sandbox.mint().user(BEN).bound_to(&key).sign();
@@ -84,7 +86,7 @@ async fn tm_j09_dpop_allow_takes_both_and_never_the_weaker_form() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_j09_dpop_require_with_nonces_refuses_every_plain_token() {
-    let rig = Rig::callers("", "dpop = \"require\"\ndpop_nonce = true", "").await;
+    let rig = Rig::callers(LOOPBACK, "dpop = \"require\"\ndpop_nonce = true", "").await;
     assert_eq!(rig.get(USER, BEN).await.outcome(), (401, "caller-token-invalid".into()));
     let key = DpopKey::generate().unwrap();
     let bound = rig.sandbox.mint().user(BEN).bound_to(&key).sign();
@@ -204,7 +206,9 @@ async fn tm_j05_the_longest_lifetime_is_a_setting() {
     let day = 24 * 3600;
     let rig = Rig::start("").await;
     let long = |rig: &Rig| rig.sandbox.mint().user(BEN).expires_in(7 * day);
-    assert_eq!(outcome(&rig, long(&rig)).await, (401, "caller-token-invalid".into()));
+    assert_eq!(outcome(&rig, long(&rig)).await, (200, "ok".into()), "Auth0 allows thirty days");
+    let longer = rig.sandbox.mint().user(BEN).expires_in(31 * day);
+    assert_eq!(outcome(&rig, longer).await, (401, "caller-token-invalid".into()));
     rig.finish();
     let rig = Rig::callers("", "max_lifetime = \"7d\"", "").await;
     assert_eq!(outcome(&rig, long(&rig)).await, (200, "ok".into()));
@@ -305,5 +309,108 @@ async fn tm_k01_a_flood_of_key_ids_leaves_honest_callers_alone() {
     }
     assert_eq!(rig.get(USER, BEN).await.status, 200);
     assert!(rig.sandbox.journal().count_of(Server::Tenant, "/.well-known/jwks.json") <= 1);
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_r07_no_spelling_of_a_token_in_the_query_reaches_the_provider() {
+    let rig = Rig::start("").await;
+    let token = rig.sandbox.caller_token(BEN);
+    let before = reached(&rig);
+    for query in [
+        "access_token=x",
+        "ACCESS_TOKEN=x",
+        "a=1;access_token=x",
+        "access_token[]=x",
+        "access_token%5B0%5D=x",
+        "access.token=x",
+        "+access_token=x",
+        "%20%61ccess_token=x",
+        "oauth.token=x",
+        "Bearer_Token[0]=x",
+    ] {
+        let answer = rig.get_with(&format!("{USER}?{query}"), &token).await;
+        assert_eq!(answer.outcome(), (400, "caller-token-in-query".into()), "{query}");
+    }
+    assert_eq!(reached(&rig), before, "none of these reached the provider");
+    assert_eq!(rig.get_with(&format!("{USER}?my_access_token=x&a=access_token"), &token).await.status, 200);
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_j04_agents_and_machines_are_no_users_before_any_look_up() {
+    let rig = Rig::start("").await;
+    let look_ups = || rig.sandbox.journal().count_of(Server::Tenant, "/api/v2/");
+    let before = look_ups();
+    for (name, claims) in [
+        ("agent", json!({ "sub": "agt_0123" })),
+        ("profile", json!({ "sub_profile": "ai_agent" })),
+        ("service", json!({ "sub_profile": "service" })),
+        ("the client", json!({ "sub": "custom|1", "azp": "custom|1" })),
+        ("no connection", json!({ "sub": "somebody" })),
+        ("client credentials", json!({ "sub": "abc@clients", "gty": "client-credentials" })),
+    ] {
+        let token = rig.sandbox.mint().user(BEN).claims(claims);
+        assert_eq!(outcome(&rig, token).await, (403, "caller-not-a-user".into()), "{name}");
+    }
+    assert_eq!(look_ups(), before, "nobody was looked up");
+    // Behind a connection the same ending is a user's: unknown to this tenant, so it was looked up.
+    let user = rig.sandbox.mint().user("auth0|somebody@clients");
+    assert_eq!(outcome(&rig, user).await, (403, "user-unknown".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_j04_actors_are_accepted_by_setting() {
+    let act = json!({ "act": { "sub": "agent-1", "act": { "sub": "agent-2" } } });
+    for (setting, code) in [
+        ("", "ok"),
+        ("actors = \"any\"", "ok"),
+        ("actors = \"none\"", "caller-not-allowed"),
+        ("actors = [\"agent-1\"]", "caller-not-allowed"),
+        ("actors = [\"agent-1\", \"agent-2\"]", "ok"),
+    ] {
+        let rig = Rig::callers("", setting, "").await;
+        assert_eq!(
+            outcome(&rig, rig.sandbox.mint().user(BEN).claims(act.clone())).await.1,
+            code,
+            "{setting}"
+        );
+        let malformed = rig.sandbox.mint().user(BEN).claims(json!({ "act": ["agent-1"] }));
+        assert_eq!(outcome(&rig, malformed).await.1, "caller-token-invalid", "{setting}");
+        rig.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_j05_the_limits_of_a_token_are_settings_and_named() {
+    let rig = Rig::callers("", "max_token = \"2KiB\"\nmax_lifetime = \"1h\"", "").await;
+    let long = rig.sandbox.mint().user(BEN).claim("x", "y".repeat(4096));
+    let answer = rig.get_with(USER, &long.sign()).await;
+    assert_eq!(answer.outcome(), (401, "caller-token-invalid".into()));
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("2048") && detail.contains("callers.max_token"), "{detail}");
+    let answer = rig.get_with(USER, &rig.sandbox.mint().user(BEN).expires_in(7200).sign()).await;
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("3600 s") && detail.contains("callers.max_lifetime"), "{detail}");
+    rig.finish();
+
+    let rig = Rig::start("").await;
+    let month = rig.sandbox.mint().user(BEN).expires_in(30 * 24 * 3600).claim("x", "y".repeat(9000));
+    assert_eq!(outcome(&rig, month).await, (200, "ok".into()), "Auth0 allows thirty days and long tokens");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_j09_a_proof_may_come_again_after_a_quota_refused_it() {
+    let quota = "[quotas]\nper_caller = { per_second = 0.001, burst = 1 }";
+    let rig = Rig::callers(LOOPBACK, "dpop = \"require\"", quota).await;
+    let key = DpopKey::generate().unwrap();
+    let bound = rig.sandbox.mint().user(BEN).bound_to(&key).sign();
+    let (first, second) = (proof(&rig, &key, &bound, json!({})), proof(&rig, &key, &bound, json!({})));
+    assert_eq!(with_proof(&rig, USER, &bound, &first).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(with_proof(&rig, USER, &bound, &second).await.outcome(), (429, "rate-limited".into()));
+    }
     rig.finish();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    super::{Settings, problems::Collector},
+    super::{CallerActors, Dpop, Settings, problems::Collector},
     address::is_loopback,
     server::positive,
 };
@@ -90,11 +90,36 @@ fn tokens(settings: &Settings, collector: &mut Collector) {
             "write at most \"60s\"; repair the clocks instead",
         );
     }
+    // The default stands back where the headers may be no longer than that.
+    let fits = callers.max_token.bytes() >= 1024 && callers.max_token < settings.server.limits.headers;
+    if !fits && collector.origins.gave("callers.max_token") {
+        collector.report(
+            "callers.max_token",
+            format!(
+                "it is not between 1KiB and `server.limits.headers` ({}), which holds the token too",
+                settings.server.limits.headers
+            ),
+            "write a smaller size, or raise `server.limits.headers`",
+        );
+    }
+    let addressed = settings.server.public_url.is_some() || !settings.server.allowed_hosts.is_empty();
+    if callers.dpop != Dpop::Off && !addressed {
+        collector.report(
+            "callers.dpop",
+            "a proof would be held against whatever `Host` the request says",
+            "set `server.public_url` to the address that clients use, or list their host names in `server.allowed_hosts`",
+        );
+    }
+    if let CallerActors::Only(ids) = &callers.actors
+        && ids.iter().any(|id| id.trim().is_empty())
+    {
+        collector.report("callers.actors", "an id is empty", "write the id as it stands in `act.sub`");
+    }
     if !(Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3600)).contains(&callers.max_lifetime) {
         collector.report(
             "callers.max_lifetime",
             "it is not between one minute and 30 days",
-            "write the token lifetime that the API has in Auth0, at most \"30d\"",
+            "write the token lifetime that the API has in Auth0, at most \"30days\"",
         );
     }
 }

@@ -240,6 +240,7 @@ impl Record {
         let ids = trace_context::ids(&self.span);
         let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let coded = self.summary.outcome.filter(|outcome| *outcome != "ok");
+        let mismatch = self.summary.mismatch.as_deref();
         let remedy = coded.map(|code| format!("{REMEDIES}#{code}"));
         tracing::info!(
             target: "gateway::access",
@@ -257,6 +258,9 @@ impl Record {
             cache = self.summary.cache.map(crate::telemetry::CacheResult::as_str),
             error_code = error,
             remedy_url = remedy.as_deref(),
+            refused_claim = mismatch.map(|mismatch| mismatch.claim.as_str()),
+            claim_expected = mismatch.map(|mismatch| mismatch.expected.as_str()),
+            claim_found = mismatch.map(|mismatch| mismatch.found.as_str()),
             bytes = self.bytes,
             client = %self.exchange.peer.client(),
             trace_id = ids.as_ref().map(|(trace, _)| trace.as_str()),
