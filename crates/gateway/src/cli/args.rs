@@ -60,6 +60,9 @@ pub(super) enum Command {
         /// Also look this user up: identities, tokens, connections.
         #[arg(long, value_name = "ID")]
         user: Option<String>,
+        /// Explain the caller token in this file, and nothing else: which check it fails, and why. `-` reads standard input.
+        #[arg(long, value_name = "FILE", conflicts_with = "user")]
+        token: Option<std::path::PathBuf>,
         /// Write JSON: { "checks": [{ "id", "status", "finding", "remedy" }] }.
         #[arg(long)]
         json: bool,

@@ -98,7 +98,12 @@ fn dispatch(args: Args) -> Exit {
             let wanted = call::Wanted { provider, path, user, account, method };
             with_settings(config, &output, async |settings| call::run(settings, wanted, json, &output).await)
         }
-        Command::Doctor { user, json } => with_settings(config, &output, async |settings| {
+        Command::Doctor { token: Some(token), json, .. } => {
+            with_settings(config, &output, async |settings| {
+                doctor::explain_token(&settings, &token, json, &output).await
+            })
+        }
+        Command::Doctor { user, json, token: None } => with_settings(config, &output, async |settings| {
             doctor::run(&settings, user.as_deref(), json, &output).await
         }),
         Command::Healthcheck { url: Some(url), json, .. } => {

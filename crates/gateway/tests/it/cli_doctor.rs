@@ -496,3 +496,51 @@ async fn facebooks_app_is_proved_by_an_exchange() {
         assert!(!check.to_string().contains(given), "the secret is not repeated");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_caller_token_is_explained_without_being_shown() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("token");
+    let mint = || sandbox.mint().user(BEN);
+    for (name, token, failed, said) in [
+        ("good", mint().sign(), None, ""),
+        (
+            "custom domain",
+            mint().claim("iss", "https://login.acme.com/").sign(),
+            Some("token-issuer"),
+            "callers.issuers",
+        ),
+        (
+            "audience",
+            mint().audience("https://other.example").sign(),
+            Some("token-audience"),
+            "https://other.example",
+        ),
+        ("HS256", mint().hmac_with_public_key().sign(), Some("token-algorithm"), "RS256"),
+        ("agent", mint().claim("sub_profile", "ai_agent").sign(), Some("token-user"), "log a user in"),
+        ("expired", mint().expires_in(-3600).issued_ago(7200).sign(), Some("token-times"), "new token"),
+        ("opaque", "opaque-token".to_owned(), Some("token-form"), "callers.audience"),
+    ] {
+        fs::write(&file, format!("Bearer {token}\n")).unwrap();
+        let arguments = ["doctor", "--json", "--token", file.to_str().unwrap()].map(str::to_owned);
+        let arguments = Vec::leak(arguments.into_iter().map(|text| &*text.leak()).collect());
+        let (code, stdout, stderr) = run(&sandbox, arguments).await;
+        assert_eq!(code, i32::from(failed.is_some()), "{name}: {stdout}{stderr}");
+        assert!(token.len() < 20 || !stdout.contains(&token[..20]), "{name}");
+        let json: Value = serde_json::from_str(&stdout).unwrap();
+        let checks = json["checks"].as_array().unwrap();
+        assert!(checks.iter().all(|check| check["id"].as_str().unwrap().starts_with("token-")), "{stdout}");
+        match failed {
+            None => assert!(checks.iter().all(|check| check["status"] == "ok"), "{stdout}"),
+            Some(id) => {
+                let check = checks.iter().find(|check| check["id"] == id).unwrap();
+                assert_eq!(check["status"], "fail", "{name}: {stdout}");
+                let text = format!("{}{}", check["finding"], check["remedy"]);
+                assert!(text.contains(said), "{name}: {text}");
+            }
+        }
+    }
+    let (code, _, stderr) = run(&sandbox, &["doctor", "--token", "/nowhere/token"]).await;
+    assert!(code == 1 && stderr.contains("cannot be read"), "{stderr}");
+}

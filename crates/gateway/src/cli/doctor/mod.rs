@@ -1,6 +1,7 @@
 //! `gateway doctor`: asks the tenant, the providers and the store whether the set-up works. Changes nothing.
 
 mod accounts;
+mod caller_token;
 mod explain;
 mod providers;
 mod report;
@@ -9,6 +10,8 @@ mod tenant;
 mod vault;
 
 pub(super) use explain::{look_up as explain_look_up, refusal as explain_refusal};
+
+use std::path::Path;
 
 use serde_json::json;
 
@@ -34,13 +37,35 @@ pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, 
     providers::check(settings, &asker, &mut report).await;
     store::check(settings, &mut report).await;
 
-    let failed = report.0.iter().any(|check| check.status == Status::Fail);
-    if as_json {
-        output.json(&json!({ "checks": report.0 }));
-    } else {
-        report.0.iter().for_each(|check| show(check, output));
+    report.write(as_json, output)
+}
+
+/// `--token FILE`: one caller token, end to end.
+pub(super) async fn explain_token(settings: &Settings, file: &Path, as_json: bool, output: &Output) -> Exit {
+    let token = match caller_token::read(file) {
+        Ok(token) => token,
+        Err(error) => {
+            return output.failure(
+                &format!("{} cannot be read: {error}", file.display()),
+                "name a file that holds one token",
+            );
+        }
+    };
+    let mut report = Report::default();
+    caller_token::check(settings, &token, &mut report).await;
+    report.write(as_json, output)
+}
+
+impl Report {
+    fn write(&self, as_json: bool, output: &Output) -> Exit {
+        let failed = self.0.iter().any(|check| check.status == Status::Fail);
+        if as_json {
+            output.json(&json!({ "checks": self.0 }));
+        } else {
+            self.0.iter().for_each(|check| show(check, output));
+        }
+        if failed { Exit::No } else { Exit::Fine }
     }
-    if failed { Exit::No } else { Exit::Fine }
 }
 
 fn show(check: &Check, output: &Output) {

@@ -96,6 +96,15 @@ pub(super) async fn keys(settings: &Settings, asker: &Asker, report: &mut Report
             format!("none of the tenant's {} keys can verify RS256 or PS256", keys.len()),
             "set the API's signing algorithm to RS256 or PS256, and rotate to an RSA key of 2048 bits or more",
         );
+    } else if let Some(named) = foreign_algorithms(settings, &keys) {
+        report.fail(
+            "keys",
+            format!(
+                "the tenant's keys are for {named}, but `callers.algorithms` is {}: no caller token can be accepted",
+                accepted(settings).join(", ")
+            ),
+            "add the keys' algorithm to `callers.algorithms`; or, after the API's signing algorithm was changed, rotate the tenant's signing key",
+        );
     } else if usable < keys.len() {
         report.warn(
             "keys",
@@ -105,6 +114,25 @@ pub(super) async fn keys(settings: &Settings, asker: &Asker, report: &mut Report
     } else {
         report.ok("keys", format!("{usable} signing keys"));
     }
+}
+
+fn accepted(settings: &Settings) -> Vec<&'static str> {
+    settings.callers.algorithms.iter().map(|algorithm| algorithm.as_str()).collect()
+}
+
+/// The algorithms that the usable keys name, when `callers.algorithms` has none of them. A key that names none is for all.
+fn foreign_algorithms(settings: &Settings, keys: &[Value]) -> Option<String> {
+    let accepted = accepted(settings);
+    let mut named = Vec::new();
+    for key in keys.iter().filter(|key| is_usable(key)) {
+        match key.get("alg").and_then(Value::as_str) {
+            Some(algorithm) if !accepted.contains(&algorithm) => named.push(algorithm),
+            _ => return None,
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 fn is_usable(key: &Value) -> bool {
