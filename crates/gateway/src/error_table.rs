@@ -170,6 +170,9 @@ pub(crate) fn broker(error: &token_broker::Error, connect: ConnectTo<'_>) -> Pro
         Reason::ReconnectRequired { account, source, .. } => Problem::new(Code::ReconnectRequired)
             .accounts(vec![connect.account(account)])
             .connect(connect.connect(Some(account.connection()), *source, None)),
+        Reason::EndpointRefused { .. } => {
+            Problem::new(Code::ProviderDenied).detail(error.detail().to_owned())
+        }
         Reason::CallerTokenInvalid => Problem::new(Code::CallerTokenInvalid)
             .detail("Auth0 did not accept the access token for the exchange")
             .challenge(HeaderValue::from_static("Bearer realm=\"idp-gateway\", error=\"invalid_token\"")),

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use token_broker::{Errands, FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
+use token_broker::{FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
+use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
 use crate::fleet::{Fleet, Standing};
@@ -29,7 +30,7 @@ pub struct Stores {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) replays: Arc<dyn ReplayStore>,
     /// Refreshes that an orderly end waits for, over reloads.
-    pub(crate) errands: Errands,
+    pub(crate) tasks: TaskTracker,
     /// What every replica's DPoP nonces are made from.
     pub(crate) nonce_key: [u8; 32],
     /// What the store did not promise when it was asked last.
@@ -111,27 +112,28 @@ impl Stores {
     /// # Errors
     /// The store cannot be used as it is configured: a file that is torn or in use, keys that do not open what is there.
     pub async fn open(settings: &Settings) -> Result<Arc<Self>, OpenError> {
-        Self::open_with(settings, Errands::new()).await
+        Self::open_with(settings, TaskTracker::new()).await
     }
 
-    async fn open_with(settings: &Settings, errands: Errands) -> Result<Arc<Self>, OpenError> {
+    async fn open_with(settings: &Settings, tasks: TaskTracker) -> Result<Arc<Self>, OpenError> {
         let origin = Origin::of(settings)?;
         let stores = match origin.kind {
-            StoreKind::Memory => Self::memory(origin),
+            StoreKind::Memory => Self::memory(origin)?,
             StoreKind::File => {
                 let path = settings.store.path.clone().unwrap_or_default();
                 let file = FileStore::open(path, origin.ring()?).await;
-                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
+                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))?
             }
             StoreKind::Redis => Self::redis(origin)?,
         };
         stores.first_look().await?;
-        Ok(Arc::new(Self { errands, ..stores }))
+        Ok(Arc::new(Self { tasks, ..stores }))
     }
 
     /// Waits until no refreshed grant is on its way into a store: an end before that loses it.
     pub(crate) async fn settled(&self) {
-        self.errands.finished().await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// The store under new settings: the same one where they say the same, with its orders carried over where not.
@@ -147,43 +149,43 @@ impl Stores {
             // The file is locked by ourselves: only its keys can be others.
             (Some(file), StoreKind::File) if origin.has_place_of(&self.origin) => {
                 let file = file.with_keys(origin.ring()?).await;
-                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))
+                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))?
             }
             (_, StoreKind::Redis) => Self::redis(origin)?,
             _ => {
-                let stores = Self::open_with(settings, self.errands.clone()).await;
+                let stores = Self::open_with(settings, self.tasks.clone()).await;
                 return stores.inspect(|stores| stores.fleet.inherit(&self.fleet));
             }
         };
         stores.fleet.inherit(&self.fleet);
         stores.first_look().await?;
-        Ok(Arc::new(Self { errands: self.errands.clone(), ..stores }))
+        Ok(Arc::new(Self { tasks: self.tasks.clone(), ..stores }))
     }
 
-    fn memory(origin: Origin) -> Self {
-        let grants = Arc::new(MemoryStore::new());
+    fn memory(origin: Origin) -> Result<Self, OpenError> {
+        let grants = Arc::new(MemoryStore::new().map_err(|error| bad(error.to_string()))?);
         let nonce_key = grants.keys().derive("dpop-nonce");
-        Self {
+        Ok(Self {
             origin,
             file: None,
             grants,
             redis: None,
             fleet: Arc::new(Fleet::alone()),
             replays: Arc::new(MemoryReplays::new(REPLAYS)),
-            errands: Errands::new(),
+            tasks: TaskTracker::new(),
             nonce_key,
             broken_promises: Mutex::default(),
-        }
+        })
     }
 
-    fn file(origin: Origin, file: Arc<FileStore>) -> Self {
-        Self {
+    fn file(origin: Origin, file: Arc<FileStore>) -> Result<Self, OpenError> {
+        Ok(Self {
             fleet: Arc::new(Fleet::kept(file.clone(), &origin.tenant)),
             grants: file.clone(),
             nonce_key: file.keys().derive("dpop-nonce"),
             file: Some(file),
-            ..Self::memory(origin)
-        }
+            ..Self::memory(origin)?
+        })
     }
 
     fn redis(origin: Origin) -> Result<Self, OpenError> {
@@ -196,7 +198,7 @@ impl Stores {
             replays: Arc::new(SharedReplays(redis.clone())),
             nonce_key: GrantStore::keys(&*redis).derive("dpop-nonce"),
             redis: Some(redis),
-            ..Self::memory(origin)
+            ..Self::memory(origin)?
         })
     }
 

@@ -9,12 +9,7 @@
 //! Tenant and provider are a sandbox on loopback. For the real thing: the tenant's domain and client, no URLs, the user ids
 //! from where you keep them.
 
-use std::{
-    collections::BTreeMap,
-    error::Error,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use idp_adapters::{
@@ -23,7 +18,7 @@ use idp_adapters::{
 };
 use mgmt_auth::{ClientCredentials, Priority, Tenant};
 use sandbox::{Identity, ProviderKind, Sandbox, User, World};
-use token_broker::{Ask, Broker, IdpToken, Provider, Reason};
+use token_broker::{Broker, IdpToken, Provider, Reason, TokenRequest};
 use url::Url;
 use user_store::UserStore;
 
@@ -83,16 +78,7 @@ impl Job {
 
     /// One user, tried again where waiting may help and nowhere else.
     async fn one(&self, user_id: &str) -> Ended {
-        let ask = Ask {
-            user_id,
-            organization: None,
-            audience: &[],
-            subject_token: None,
-            // No caller, so no token that could be newer than what is known of the user.
-            issued_at: SystemTime::UNIX_EPOCH,
-            provider: "github",
-            account: None,
-        };
+        let ask = TokenRequest::new(user_id, "github");
         let mut refused: Option<IdpToken> = None;
         let mut why = String::new();
         for attempt in 0..TRIES {

@@ -4,11 +4,11 @@
 //! For the real thing: the tenant's domain and client, the connection's own OAuth client at Bitbucket, no URLs, and a file
 //! that lasts, or a `RedisStore` for a fleet.
 
-use std::{error::Error, sync::Arc, time::SystemTime};
+use std::{error::Error, sync::Arc};
 
 use mgmt_auth::{ClientCredentials, Tenant};
 use sandbox::{ProviderKind, Sandbox};
-use token_broker::{Ask, Broker, FileStore, GrantFilter, GrantStore, KeyRing, Provider};
+use token_broker::{Broker, FileStore, GrantFilter, GrantStore, KeyRing, Provider, TokenRequest};
 use user_store::UserStore;
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,15 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(FileStore::open(folder.path().join("grants"), keys).await?);
     let broker = Broker::builder(tenant, users).provider(bitbucket).store(store.clone()).build()?;
 
-    let ask = Ask {
-        user_id: "google-oauth2|100000000000000000002",
-        organization: None,
-        audience: &[],
-        subject_token: None,
-        issued_at: SystemTime::now(),
-        provider: "bitbucket",
-        account: None,
-    };
+    let ask = TokenRequest::new("google-oauth2|100000000000000000002", "bitbucket");
     let token = broker.token(&ask).await?;
     println!("{}: Auth0's copy, {:?}", token.account(), token.cache());
     // ... the provider answers 401:

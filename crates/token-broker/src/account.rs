@@ -9,6 +9,9 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'|').add(b'"').add
 /// The same for the last part, in which a pipe separates nothing any more.
 const ESCAPED_LAST: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(0x7f);
 
+/// The longest written form of a selector, in bytes: what callers name becomes part of keys.
+const MAX_SELECTOR: usize = 256;
+
 /// One identity at a provider: connection and provider-side user id.
 ///
 /// Written `connection|user id`, percent-encoded where a part is not visible ASCII; an [`AccountSelector`] reads
@@ -80,7 +83,8 @@ impl From<&Account> for AccountSelector {
 /// Text that names no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "write the account as connection or connection|user-id, percent-encoded where it is not visible ASCII"
+    "write the account as connection or connection|user-id, at most 256 bytes, percent-encoded where it is not visible \
+     ASCII"
 )]
 pub struct InvalidSelector;
 
@@ -89,7 +93,7 @@ impl FromStr for AccountSelector {
 
     /// Splits at the first `|`, then percent-decodes both parts.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if text.len() > MAX_SELECTOR || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidSelector);
         }
         let (connection, user_id) = match text.split_once('|') {
@@ -134,9 +138,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tm_a_selector_has_256_bytes_at_most() {
+        let of = |len: usize| format!("github|{}", "7".repeat(len - "github|".len()));
+        assert!(parse(&of(256)).is_ok());
+        assert_eq!(parse(&of(257)), Err(InvalidSelector));
+    }
+
     proptest::proptest! {
         #[test]
-        fn what_is_written_is_read_back(connection in ".{1,20}", user_id in ".{1,30}") {
+        fn what_is_written_is_read_back(connection in ".{1,8}", user_id in ".{1,12}") {
             let account = Account::new(connection, Some(user_id));
             proptest::prop_assert_eq!(parse(&account.to_string()), Ok(AccountSelector::from(&account)));
         }

@@ -1,14 +1,17 @@
-//! The broker: one ask in, one usable token out.
+//! The broker: one request in, one usable token out.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use token_keeper::Clock;
 use user_store::UserStore;
 
 use crate::{
-    Account, AccountSelector, Ask, BrokerBuilder, Error, IdpToken, Provider, Reason, Source, Transport,
-    digest::DeadMarks,
+    Account, AccountSelector, BrokerBuilder, Error, GrantKey, IdpToken, Provider, Reason, Source,
+    TokenRequest, Transport,
     grants::Grants,
+    knowledge::{Knowledge, Use},
     refresh::Refresher,
+    revocations::Revocations,
     vault::{Vault, falls_through},
 };
 
@@ -26,7 +29,9 @@ pub(crate) struct Inner {
     pub(crate) grants: Arc<Grants>,
     pub(crate) refresher: Arc<Refresher>,
     pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) marks: Arc<DeadMarks>,
+    pub(crate) knowledge: Arc<Knowledge>,
+    pub(crate) clock: Clock,
+    pub(crate) revocations: Revocations,
     /// Whether the management token is known to lack `read:user_idp_tokens`.
     pub(crate) lacks_idp_tokens: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -46,16 +51,16 @@ impl Broker {
     ///
     /// # Errors
     /// Why there is none, and who has to act: [`Error::reason`].
-    pub async fn token(&self, ask: &Ask<'_>) -> Result<IdpToken, Error> {
+    pub async fn token(&self, request: &TokenRequest<'_>) -> Result<IdpToken, Error> {
         let inner = &self.inner;
-        let provider = inner.provider(ask.provider)?;
+        let provider = inner.provider(request.provider)?;
         let mut nothing = None;
         for (at, source) in provider.sources.iter().enumerate() {
             let last = at + 1 == provider.sources.len();
             let found = match source {
-                Source::Vault if !inner.vault.serves(ask) => Err(inner.skipped(provider)),
-                Source::Vault => inner.vault_token(ask, provider, !last).await,
-                Source::Identities => inner.identity_token(ask, provider, !last).await,
+                Source::Vault if !inner.vault.serves(request) => Err(inner.skipped(provider)),
+                Source::Vault => inner.vault_token(request, provider, !last).await,
+                Source::Identities => inner.identity_token(request, provider, !last).await,
             };
             match found {
                 Err(error) if !last && passes(*source, &error) => nothing = Some(error),
@@ -67,33 +72,55 @@ impl Broker {
         Err(nothing.unwrap_or_else(|| inner.skipped(provider)))
     }
 
-    /// A replacement for a token that the provider refused. Once: a refresh where the grant can be refreshed, else
-    /// one re-read of Auth0's copy (or one new exchange). The same token again is marked dead for 60 s.
+    /// A replacement for a token that the provider refused: a refresh where the grant can be refreshed, else one re-read of
+    /// Auth0's copy (or one new exchange). A call spends at most one single-use refresh token. The same token again is
+    /// marked dead for 60 s, unless it worked or was issued within the last minute: then one endpoint does not like it, and
+    /// the account stays open.
     ///
     /// # Errors
-    /// [`Reason::ReconnectRequired`] when there is no other token, else why it could not be found out.
-    pub async fn token_rejected(&self, ask: &Ask<'_>, dead: &IdpToken) -> Result<IdpToken, Error> {
-        self.replace(ask, dead, true).await
+    /// [`Reason::ReconnectRequired`] when there is no other token, [`Reason::EndpointRefused`] when the refusal is the
+    /// endpoint's alone, else why it could not be found out.
+    pub async fn token_rejected(
+        &self,
+        request: &TokenRequest<'_>,
+        refused: &IdpToken,
+    ) -> Result<IdpToken, Error> {
+        self.replace(request, refused, true).await
     }
 
     /// Like [`token_rejected`](Self::token_rejected) for a refusal that only the user can lift at the provider: no
-    /// refresh is spent on it, but the user may have logged in anew, so Auth0's copy is read again once.
+    /// refresh is spent on it, but the user may have signed in again, so Auth0's copy is read again once.
     ///
     /// # Errors
     /// As for [`token_rejected`](Self::token_rejected).
-    pub async fn login_required(&self, ask: &Ask<'_>, dead: &IdpToken) -> Result<IdpToken, Error> {
-        self.replace(ask, dead, false).await
+    pub async fn login_required(
+        &self,
+        request: &TokenRequest<'_>,
+        refused: &IdpToken,
+    ) -> Result<IdpToken, Error> {
+        self.replace(request, refused, false).await
     }
 
-    async fn replace(&self, ask: &Ask<'_>, dead: &IdpToken, refresh: bool) -> Result<IdpToken, Error> {
+    /// The provider accepted the token: for a minute, one endpoint's refusal is no reason to take it for dead. Cheap enough
+    /// to be called after every success.
+    pub fn token_accepted(&self, request: &TokenRequest<'_>, token: &IdpToken) {
         let inner = &self.inner;
-        let provider = inner.provider(ask.provider)?;
-        if inner.marks.holds(dead.digest()) {
-            return Err(dead_token(&dead.account, dead.source));
-        }
-        match dead.source {
-            Source::Vault => inner.vault_rejected(ask, dead).await,
-            Source::Identities => inner.identity_rejected(ask, provider, dead, refresh).await,
+        let Ok(provider) = inner.provider(&token.provider) else { return };
+        let used = || Use::of(&inner.grant_key(request.user_id, provider, token), request.endpoint);
+        inner.knowledge.note_worked(token.digest(), used);
+    }
+
+    async fn replace(
+        &self,
+        request: &TokenRequest<'_>,
+        refused: &IdpToken,
+        may_refresh: bool,
+    ) -> Result<IdpToken, Error> {
+        let inner = &self.inner;
+        let provider = inner.provider(request.provider)?;
+        match refused.source {
+            Source::Vault => inner.vault_rejected(request, provider, refused).await,
+            Source::Identities => inner.identity_rejected(request, provider, refused, may_refresh).await,
         }
     }
 }
@@ -107,6 +134,14 @@ fn passes(source: Source, error: &Error) -> bool {
     }
 }
 
+/// The endpoint refuses a token that is good elsewhere.
+pub(crate) fn endpoint_refused(account: &Account) -> Error {
+    Error::new(
+        Reason::EndpointRefused { account: account.clone() },
+        "the provider refuses a token here that worked elsewhere, or was issued, a moment ago; another sign-in does not help",
+    )
+}
+
 pub(crate) fn dead_token(account: &Account, source: Source) -> Error {
     Error::reconnect(account, source, "the provider refuses the token, and there is no other one")
 }
@@ -116,6 +151,14 @@ impl Inner {
         self.providers
             .get(name)
             .ok_or_else(|| Error::new(Reason::UnknownProvider, "no provider of this name is configured"))
+    }
+
+    /// The key under which a token's grant is kept.
+    fn grant_key(&self, user: &str, provider: &Provider, token: &IdpToken) -> GrantKey {
+        match token.source {
+            Source::Identities => self.identity_key(user, provider, &token.account),
+            Source::Vault => GrantKey::new(&self.tenant, user, Source::Vault, &token.account),
+        }
     }
 
     /// The vault was not asked: this caller token cannot be exchanged.

@@ -3,15 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mgmt_auth::Tenant;
+use token_keeper::Clock;
+use tokio_util::task::TaskTracker;
 use user_store::UserStore;
 
 use crate::{
-    Broker, Durability, Errands, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
+    Broker, Durability, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
     VaultSettings,
     broker::Inner,
-    digest::DeadMarks,
     grants::Grants,
+    knowledge::Knowledge,
     refresh::Refresher,
+    revocations::Revocations,
     transport::Wire,
     vault::{Ages, Exchange, Shared, Vault},
 };
@@ -31,7 +34,8 @@ pub struct BrokerBuilder {
     cache_ttl: Duration,
     negative_ttl: Duration,
     capacity: u64,
-    errands: Errands,
+    tasks: TaskTracker,
+    clock: Clock,
 }
 
 /// Why a broker cannot be built. Names the provider and the remedy.
@@ -51,6 +55,9 @@ pub enum BuildError {
     /// Source `vault` without a client and an audience.
     #[error("provider `{0}` uses source \"vault\", but the vault's client and audience are not set")]
     NoVault(String),
+    /// The store could not be set up.
+    #[error("the grant store could not be set up: {0}")]
+    Store(String),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     Http(String),
@@ -61,7 +68,8 @@ impl BrokerBuilder {
         let domain: Arc<str> = Arc::from(tenant.domain());
         let token = tenant.clone();
         let lacks = move || token.current_management_token().is_some_and(|token| token.lacks_idp_tokens());
-        Self::over(domain, Arc::new(tenant), Box::new(lacks), users)
+        let clock = tenant.clock().clone();
+        Self::over(domain, Arc::new(tenant), Box::new(lacks), users).clock(clock)
     }
 
     pub(crate) fn over(
@@ -83,7 +91,8 @@ impl BrokerBuilder {
             cache_ttl: Duration::from_secs(600),
             negative_ttl: Duration::from_secs(5),
             capacity: 100_000,
-            errands: Errands::new(),
+            tasks: TaskTracker::new(),
+            clock: Clock::default(),
         }
     }
 
@@ -136,9 +145,16 @@ impl BrokerBuilder {
         self
     }
 
-    /// Counts what an orderly end of the process has to wait for; its own count by default.
-    pub fn errands(mut self, errands: Errands) -> Self {
-        self.errands = errands;
+    /// Tracks refreshes of single-use tokens and refreshed grants that are not stored yet. A process that ends before they
+    /// are done loses a grant: close the tracker and wait for it before the runtime ends. Several brokers may share one.
+    pub fn tasks(mut self, tasks: TaskTracker) -> Self {
+        self.tasks = tasks;
+        self
+    }
+
+    /// Tells the wall-clock time, by which tokens expire; the tenant's clock by default.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -147,9 +163,15 @@ impl BrokerBuilder {
     /// # Errors
     /// A provider cannot be run like this; the text says which, and the remedy.
     pub fn build(self) -> Result<Broker, BuildError> {
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let store = match self.store {
+            Some(store) => store,
+            None => Arc::new(MemoryStore::new().map_err(|error| BuildError::Store(error.to_string()))?),
+        };
         let mut providers = BTreeMap::new();
-        for provider in self.providers {
+        let named: Vec<_> = self.providers.iter().map(|provider| provider.connections.clone()).collect();
+        for (at, mut provider) in self.providers.into_iter().enumerate() {
+            let others = named.iter().enumerate().filter(|(other, _)| *other != at);
+            provider.settle(Arc::new(others.flat_map(|(_, names)| names.iter().cloned()).collect()));
             let name = provider.name.clone();
             let forgetful = store.durability() == Durability::Process && !provider.allow_rotation_in_memory;
             if provider.rotates() && provider.refresh_url().is_some() && forgetful {
@@ -166,20 +188,35 @@ impl BrokerBuilder {
             Some(transport) => transport,
             None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
         };
-        let grants = Arc::new(Grants::new(store, self.capacity, self.errands));
-        let marks = Arc::new(DeadMarks::default());
-        let refresher = Refresher::new(grants.clone(), self.users.clone(), transport.clone(), marks.clone());
+        let grants = Arc::new(Grants::new(store, self.capacity, self.tasks));
+        let knowledge = Arc::new(Knowledge::default());
+        let refresher = Refresher::new(
+            grants.clone(),
+            self.users.clone(),
+            transport.clone(),
+            knowledge.clone(),
+            self.clock.clone(),
+        );
         let (kept, absent) = (self.cache_ttl, self.negative_ttl);
         let shared = self.shared_vault.map(|store| Shared { store, tenant: self.tenant.clone() });
         let inner = Inner {
             tenant: self.tenant,
             users: self.users,
             providers,
-            vault: Vault::new(self.exchange, self.vault, self.capacity, Ages { kept, absent }, shared),
+            vault: Vault::new(
+                self.exchange,
+                self.vault,
+                self.capacity,
+                Ages { kept, absent },
+                shared,
+                self.clock.clone(),
+            ),
             grants,
             refresher,
             transport,
-            marks,
+            knowledge,
+            clock: self.clock,
+            revocations: Revocations::default(),
             lacks_idp_tokens: self.lacks_idp_tokens,
         };
         Ok(Broker { inner: Arc::new(inner) })

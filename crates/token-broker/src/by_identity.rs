@@ -1,283 +1,271 @@
 //! Source `identities`: the token that Auth0 keeps with the user, or what a refresh made of it.
+//!
+//! Gathers the facts, asks the state machine for the one next action and carries it out.
 
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::sync::Arc;
 
-use token_keeper::BearerToken;
 use user_store::{Identity, Lookup, User};
 
 use crate::{
-    Account, AccountSelector, Ask, Cached, Durability, Error, GrantKey, IdpToken, Provider, Reason, Source,
-    broker::{Inner, dead_token},
+    AccountSelector, Cached, Error, GrantKey, GrantRecord, IdpToken, Provider, Reason, Source, TokenRequest,
+    broker::{Inner, dead_token, endpoint_refused},
     choose::{Choice, account, choose},
-    digest::Digest,
-    grants::Known,
-    judge::{Copy, Means, Serving, Verdict, judge},
-    refresh::Job,
+    decide::{Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide},
+    grants::CachedGrant,
+    knowledge::Use,
+    refresh::dead_grant,
+    tenant_grant::TenantGrant,
 };
 
-/// Clocks of a fleet differ by no more.
-const SKEW: Duration = Duration::from_secs(5);
-
-const REVOKED: &str = "the user revoked this account; connecting it again lifts that";
+const REVOKED: &str = "the user disconnected this account; signing in with it again connects it";
 const ENDED: &str = "the token has expired and cannot be refreshed";
+/// The actions of one call: at most one refresh, two looks at Auth0's copy, one removed revocation, and waiting once for a
+/// refresh that was started for another reason. A call that comes further lost a race each time.
+const MOST_ACTIONS: usize = 6;
 
-/// An account on its way to a token.
+/// A request on its way to a token.
 struct Search<'a> {
+    request: &'a TokenRequest<'a>,
     provider: &'a Arc<Provider>,
     selector: Option<&'a AccountSelector>,
-    /// Not this token again.
-    avoid: Option<Digest>,
     /// Another source comes after this one.
     more: bool,
     user: Arc<User>,
     cached: Cached,
-    /// A refresh may be spent on it.
-    refresh: bool,
-    /// The user was read again already.
+    /// How the user was found, until an account that is absent has caused another look.
+    lookup: Option<Lookup>,
+    refused: Option<&'a IdpToken>,
+    may_refresh: bool,
     reread: bool,
-}
-
-/// What a search came to.
-enum Found {
-    Token(IdpToken),
-    /// Only the token to be avoided, and no way to refresh it.
-    Same,
-}
-
-/// What one look at the account came to.
-enum Step {
-    Done(Found),
-    /// Something has changed: look again.
-    Again,
+    refreshed: bool,
 }
 
 impl Inner {
     pub(crate) async fn identity_token(
         &self,
-        ask: &Ask<'_>,
+        request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
         more: bool,
     ) -> Result<IdpToken, Error> {
-        let Lookup { user, found, .. } = self.users.get_newer(ask.user_id, ask.issued_at).await?;
+        let lookup = self.users.get_newer(request.user_id, request.issued_at).await?;
         let search = Search {
+            request,
             provider,
-            selector: ask.account,
-            avoid: None,
+            selector: request.account,
             more,
-            user,
-            cached: Cached::from(found),
-            refresh: true,
+            user: lookup.user.clone(),
+            cached: Cached::from(lookup.found),
+            lookup: Some(lookup),
+            refused: None,
+            may_refresh: true,
             reread: false,
+            refreshed: false,
         };
-        match self.search(search).await? {
-            Found::Token(token) => Ok(token),
-            Found::Same => Err(Error::new(Reason::TenantUnavailable, "the user's record changes too fast")),
-        }
+        self.find(search).await
     }
 
-    /// A refresh where there is one and it may be spent, else a re-read; the same token again is dead.
+    /// A replacement for a token that the provider refused.
     pub(crate) async fn identity_rejected(
         &self,
-        ask: &Ask<'_>,
+        request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
-        dead: &IdpToken,
-        refresh: bool,
+        refused: &IdpToken,
+        may_refresh: bool,
     ) -> Result<IdpToken, Error> {
-        let selector = AccountSelector::from(&dead.account);
-        let avoid = Some(dead.digest());
-        let user = match self.users.peek(ask.user_id) {
+        let selector = AccountSelector::from(&refused.account);
+        let user = match self.users.peek(request.user_id) {
             Some(user) => user,
-            None => self.users.get(ask.user_id).await?.user,
+            None => self.users.get(request.user_id).await?.user,
         };
-        let search = |user: &Arc<User>| Search {
+        let search = Search {
+            request,
             provider,
             selector: Some(&selector),
-            avoid,
             more: false,
-            user: user.clone(),
+            user,
             cached: Cached::Loaded,
-            refresh,
+            lookup: None,
+            refused: Some(refused),
+            may_refresh,
             reread: false,
+            refreshed: refused.just_refreshed,
         };
-        let first = self.search(search(&user)).await;
-        match first {
-            Ok(Found::Token(token)) => return Ok(token),
-            Err(error) if error.is_reconnect() => {
-                self.marks.mark(dead.digest());
-                return Err(error);
-            }
-            Err(error) => return Err(error),
-            Ok(Found::Same) => {}
-        }
-        let seen = dead.user.as_ref().unwrap_or(&user);
-        let user = self.users.reread(ask.user_id, seen).await?.user;
-        match self.search(search(&user)).await? {
-            Found::Token(token) => Ok(token),
-            Found::Same => {
-                self.marks.mark(dead.digest());
-                tracing::info!(event = "token_dead", provider = %provider.name, "a re-read brought the same dead token");
-                Err(dead_token(&dead.account, Source::Identities))
-            }
-        }
+        self.find(search).await
     }
 
-    async fn search(&self, mut search: Search<'_>) -> Result<Found, Error> {
-        for _ in 0..4 {
+    async fn find(&self, mut search: Search<'_>) -> Result<IdpToken, Error> {
+        for _ in 0..MOST_ACTIONS {
             if search.user.is_blocked() {
                 return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
             }
             let user = search.user.clone();
-            let identity = match choose(&user, search.provider, search.selector) {
-                Choice::One(identity) => identity,
-                Choice::None => {
-                    return Err(self.not_connected(search.provider, Source::Identities, search.selector));
-                }
-                Choice::Ambiguous(accounts) => {
-                    return Err(Error::new(
-                        Reason::AccountAmbiguous(accounts),
-                        "the user has several accounts at this provider; name one with Idp-Account",
-                    ));
-                }
+            let account = match self.identity(&search, &user) {
+                Ok(identity) => self.account(&search, identity),
+                Err(error) if error.is_not_found() && self.read_for_absent(&mut search).await? => continue,
+                Err(error) => return Err(error),
             };
-            match self.step(&mut search, identity).await? {
-                Step::Done(found) => return Ok(found),
-                Step::Again => {}
+            if let Some(token) = self.act(&mut search, &account).await? {
+                return Ok(token);
             }
         }
-        Ok(Found::Same)
+        Err(changed())
     }
 
-    async fn step(&self, search: &mut Search<'_>, identity: &Identity) -> Result<Step, Error> {
+    /// Whether there is a newer record: an account that is not in a cached one may just have been linked.
+    async fn read_for_absent(&self, search: &mut Search<'_>) -> Result<bool, Error> {
+        let Some(seen) = search.lookup.take().filter(|_| search.refused.is_none()) else { return Ok(false) };
+        let lookup = self.users.reread_for_absent(search.request.user_id, &seen).await?;
+        let newer = !Arc::ptr_eq(&lookup.user, &search.user);
+        (search.user, search.cached) = (lookup.user, Cached::from(lookup.found));
+        Ok(newer)
+    }
+
+    fn identity<'a>(&self, search: &Search<'_>, user: &'a User) -> Result<&'a Identity, Error> {
+        match choose(user, search.provider, search.selector) {
+            Choice::One(identity) => Ok(identity),
+            Choice::None => Err(self.not_connected(search.provider, Source::Identities, search.selector)),
+            Choice::Ambiguous(accounts) => Err(Error::new(
+                Reason::AccountAmbiguous(accounts),
+                "the user has several accounts at this provider; name one with Idp-Account",
+            )),
+        }
+    }
+
+    fn account(&self, search: &Search<'_>, identity: &Identity) -> Account {
         let account = account(identity);
-        let copy = Copy::of(identity);
-        let means = means(search.provider);
-        let user = search.user.clone();
-        let key = || GrantKey::new(&self.tenant, user.user_id(), Source::Identities, &account);
-        let known = if self.grants.store.is_surely_empty() { None } else { self.known(&key()).await? };
-        let record = known.as_deref().and_then(Known::record);
-        let ours = record.filter(|record| copy.is_origin_of(record, self.grants.store.keys()));
-        if ours.is_none()
-            && let Some(record) = record
-            && self.behind_the_fleet(search, record.updated_at).await?
-        {
-            return Ok(Step::Again);
-        }
-        let job = |avoid| Job {
+        let key = self.identity_key(search.user.user_id(), search.provider, &account);
+        Account {
             provider: search.provider.clone(),
-            key: key(),
-            account: account.clone(),
+            used: search.refused.map(|_| Use::of(&key, search.request.endpoint)),
+            key,
+            account,
             user: search.user.clone(),
-            copy: copy.clone(),
-            avoid,
-        };
-        let spendable = ours.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
-        match judge(&copy, ours, means, SystemTime::now()) {
-            Verdict::Serve(serving) if search.avoid == Some(Digest::of(&serving.bearer)) => {
-                if !search.refresh
-                    || !means.able
-                    || !spendable
-                    || means.rule == idp_adapters::RefreshRule::Exchange
-                {
-                    return Ok(Step::Done(Found::Same));
-                }
-                self.refresher.refresh(job(search.avoid)).await?;
-                self.look_again(search);
-                Ok(Step::Again)
-            }
-            Verdict::Serve(serving) if self.marks.is_dead(&serving.bearer) => {
-                Err(dead_token(&account, Source::Identities))
-            }
-            Verdict::Serve(serving) => {
-                if serving.due {
-                    self.refresher.refresh_behind(job(None));
-                }
-                let refreshable = means.able && spendable;
-                Ok(Step::Done(Found::Token(token(search, account, serving, refreshable))))
-            }
-            Verdict::Refresh => {
-                self.refresher.refresh(job(None)).await?;
-                self.look_again(search);
-                Ok(Step::Again)
-            }
-            Verdict::Revoked => Err(Error::reconnect(&account, Source::Identities, REVOKED)),
-            Verdict::Ended => Err(Error::reconnect(&account, Source::Identities, ENDED)),
-            Verdict::Dead { lost } => self.once_a_minute(search, &account, &copy, lost).await,
-            Verdict::Nothing => Err(self.no_token(search, &account)),
+            tenant: TenantGrant::of(identity),
+            refused: search.refused.map(IdpToken::digest),
+            may_refresh: search.may_refresh,
+            issued_at: search.request.issued_at,
+            reread: search.reread,
+            refreshed: search.refreshed,
         }
     }
 
-    /// Whether Auth0's copy has been read anew because another replica may have seen a newer one than ours: its
-    /// record must not give way to an old copy.
-    async fn behind_the_fleet(&self, search: &mut Search<'_>, updated_at: SystemTime) -> Result<bool, Error> {
-        let suspect = self.grants.store.durability() == Durability::Fleet
-            && updated_at + SKEW > search.user.fetched_at()
-            && !search.reread;
-        if suspect {
-            search.reread = true;
-            search.user = self.users.reread(search.user.user_id(), &search.user).await?.user;
-        }
-        Ok(suspect)
+    /// The key of an identity's grant.
+    pub(crate) fn identity_key(&self, user: &str, provider: &Provider, account: &crate::Account) -> GrantKey {
+        let client = provider.client_key.as_deref().map(str::to_owned);
+        GrantKey::new(&self.tenant, user, Source::Identities, account).with_client(client)
     }
 
-    /// A dead grant: Auth0's copy is read again once a minute, in case the user has logged in anew.
-    async fn once_a_minute(
+    /// Decides, and carries the decision out. `None`: the facts have changed, so decide again.
+    async fn act(&self, search: &mut Search<'_>, account: &Account) -> Result<Option<IdpToken>, Error> {
+        let cached = self.cached_grant(&account.key).await?;
+        let record = cached.as_deref().and_then(CachedGrant::record);
+        let current = current(&account.tenant, record, self.grants.store.keys());
+        let facts = self.facts(account, &current, record);
+        match decide(&facts) {
+            Action::Serve => return Ok(token(search, account, &current, facts)),
+            Action::ServeAndRefresh => {
+                self.refresher.refresh_ahead(account);
+                return Ok(token(search, account, &current, facts));
+            }
+            Action::Refresh => {
+                search.refreshed |= self.refresher.refresh(account).await?;
+                search.cached = Cached::Loaded;
+                // The user's record may be a new one too.
+                if let Some(user) = self.users.peek(search.user.user_id()) {
+                    search.user = user;
+                }
+            }
+            Action::Reread => {
+                let behind = facts.reading == Reading::Behind;
+                let refused = search.refused.filter(|_| !behind).and_then(|refused| refused.user.as_ref());
+                let seen = refused.unwrap_or(&search.user);
+                search.user = self.users.reread(search.user.user_id(), seen).await?.user;
+                (search.reread, search.cached) = (true, Cached::Loaded);
+            }
+            Action::Reopen => self.reopen(&account.key).await?,
+            Action::PassOn => {
+                if let Some(used) = account.used {
+                    self.knowledge.note_refusing(used);
+                }
+                return Err(endpoint_refused(&account.account));
+            }
+            Action::Close => {
+                self.knowledge.mark_dead(account.mark(&current));
+                let provider = &search.provider.name;
+                tracing::info!(event = "token_dead", provider = %provider, "the provider refuses the only token");
+                return Err(closed(account, record, facts));
+            }
+            Action::RefuseMarked => return Err(closed(account, record, facts)),
+            Action::RefuseRevoked => {
+                return Err(Error::reconnect(&account.account, Source::Identities, REVOKED));
+            }
+            Action::RefuseEnded => {
+                return Err(Error::reconnect(&account.account, Source::Identities, ENDED));
+            }
+            Action::RefuseNothing => return Err(self.no_token(search, &account.account)),
+            Action::TryAgain => return Err(changed()),
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn facts(
         &self,
-        search: &mut Search<'_>,
         account: &Account,
-        copy: &Copy,
-        lost: bool,
-    ) -> Result<Step, Error> {
-        let error =
-            || if lost { Error::refresh_lost(account) } else { dead_token(account, Source::Identities) };
-        let Some(digest) = copy.bearer.as_ref().map(Digest::of).or_else(|| refresh_digest(copy)) else {
-            return Err(error());
+        current: &Current<'_>,
+        record: Option<&GrantRecord>,
+    ) -> Facts {
+        let around = Surroundings {
+            knowledge: &self.knowledge,
+            durability: self.grants.store.durability(),
+            now: self.clock.now(),
         };
-        if self.marks.holds(digest) {
-            return Err(error());
-        }
-        let user = self.users.reread(search.user.user_id(), &search.user).await?.user;
-        let fresh = match choose(&user, search.provider, Some(&AccountSelector::from(account))) {
-            Choice::One(identity) => Copy::of(identity),
-            _ => Copy::default(),
-        };
-        let keys = self.grants.store.keys();
-        if fresh.fingerprint(keys) == copy.fingerprint(keys) {
-            self.marks.mark(digest);
-            return Err(error());
-        }
-        search.user = user;
-        Ok(Step::Again)
+        account.facts(current, record, &around)
     }
 
-    /// After a refresh: the user's record may be a new one too.
-    fn look_again(&self, search: &mut Search<'_>) {
-        search.cached = Cached::Loaded;
-        if let Some(user) = self.users.peek(search.user.user_id()) {
-            search.user = user;
+    /// Removes a revocation, here and in the store.
+    async fn reopen(&self, key: &GrantKey) -> Result<(), Error> {
+        self.revocations.remove(key);
+        self.grants.delete(key).await?;
+        if key.client.is_some() {
+            self.grants.delete(&key.clone().with_client(None)).await?;
         }
+        Ok(())
     }
 
-    /// What is known of the stored grant. A store that is down costs no call that can do without it.
-    pub(crate) async fn known(&self, key: &GrantKey) -> Result<Option<Arc<Known>>, Error> {
-        match self.grants.known(key).await {
-            Ok(known) => Ok(Some(known)),
+    /// The stored grant as far as this process knows it. A store that is down costs no call that can do without it, but a
+    /// revocation that this process was told of holds all the same.
+    pub(crate) async fn cached_grant(&self, key: &GrantKey) -> Result<Option<Arc<CachedGrant>>, Error> {
+        let told = self.revocations.get(key);
+        if self.grants.store.is_surely_empty() {
+            return Ok(told.map(|told| told.as_cached()));
+        }
+        match self.grants.cached(key).await {
+            Ok(cached) => match told {
+                Some(told) if told.is_newer_than(&cached) => Ok(Some(told.as_cached())),
+                Some(_) => {
+                    // The store has been read since, so what it says counts.
+                    self.revocations.remove(key);
+                    Ok(Some(cached))
+                }
+                None => Ok(Some(cached)),
+            },
             Err(error) if error.is_damaged() => {
                 tracing::error!(event = "grant_unreadable", %error, "nothing is spent that may have a successor");
                 Err(error.into())
             }
             Err(error) => {
                 tracing::warn!(event = "grant_store_unavailable", %error, "going on with Auth0's copy");
-                Ok(None)
+                Ok(told.map(|told| told.as_cached()))
             }
         }
     }
 
     /// An identity without a token: the operator's fault, if the management token may not see tokens at all.
-    fn no_token(&self, search: &Search<'_>, account: &Account) -> Error {
+    fn no_token(&self, search: &Search<'_>, account: &crate::Account) -> Error {
         if search.more {
             return self.not_connected(search.provider, Source::Identities, search.selector);
         }
-        if (self.lacks_idp_tokens)() {
+        if search.user.tokens_withheld() || (self.lacks_idp_tokens)() {
             return Error::new(
                 Reason::TenantMisconfigured,
                 "the management token lacks read:user_idp_tokens, so Auth0 leaves tokens out; add it to the client \
@@ -288,27 +276,31 @@ impl Inner {
     }
 }
 
-pub(crate) fn means(provider: &Provider) -> Means {
-    Means { rule: provider.rule(), able: provider.refresh_url().is_some() }
+fn closed(account: &Account, record: Option<&GrantRecord>, facts: Facts) -> Error {
+    match facts.record {
+        Record::Lost | Record::Dead => dead_grant(&account.account, record),
+        _ => dead_token(&account.account, Source::Identities),
+    }
 }
 
-fn refresh_digest(copy: &Copy) -> Option<Digest> {
-    use secrecy::ExposeSecret;
-    copy.refresh.as_ref().map(|token| Digest::of_text(token.expose_secret()))
+fn changed() -> Error {
+    Error::new(Reason::ProviderError, "the grant has changed while it was refreshed; try again")
+        .after(Some(std::time::Duration::from_secs(1)))
 }
 
-fn token(search: &Search<'_>, account: Account, serving: Serving, refreshable: bool) -> IdpToken {
-    let bearer: BearerToken = serving.bearer;
-    IdpToken {
-        bearer,
-        account,
+fn token(search: &Search<'_>, account: &Account, current: &Current<'_>, facts: Facts) -> Option<IdpToken> {
+    let access = current.access.as_ref()?;
+    Some(IdpToken {
+        bearer: access.bearer.clone(),
+        account: account.account.clone(),
         provider: Arc::from(search.provider.name.as_str()),
         source: Source::Identities,
         cache: search.cached,
-        expires_at: serving.expires_at,
-        scopes: serving.scopes,
-        refreshable,
-        refreshed_at: serving.refreshed_at,
+        expires_at: access.expires_at,
+        scopes: access.scopes.map(Arc::from),
+        refreshable: facts.refresh == Refresh::Ready,
+        refreshed_at: access.refreshed_at,
+        just_refreshed: search.refreshed,
         user: Some(search.user.clone()),
-    }
+    })
 }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    Account, AccountSelector, Ask, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider,
-    Reason, Source,
-    broker::{Inner, dead_token},
-    grants::Known,
+    Account, AccountSelector, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider, Reason,
+    Source, TokenRequest,
+    broker::{Inner, dead_token, endpoint_refused},
+    decide::{Action, Facts, Reading, Record, Refresh, Refused, Token, decide, signed_in_since},
+    digest::Digest,
+    grants::CachedGrant,
+    knowledge::Use,
     vault::{Held, falls_through},
 };
 
@@ -15,17 +18,17 @@ impl Inner {
     /// before. With `more` another source comes after the vault: it is then not asked at every call in vain.
     pub(crate) async fn vault_token(
         &self,
-        ask: &Ask<'_>,
+        request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
         more: bool,
     ) -> Result<IdpToken, Error> {
-        if self.users.peek(ask.user_id).is_some_and(|user| user.is_blocked()) {
+        if self.users.peek(request.user_id).is_some_and(|user| user.is_blocked()) {
             return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
         }
-        let mut nothing = self.not_connected(provider, Source::Vault, ask.account);
-        let named = |name: &String| ask.account.is_none_or(|selector| selector.connection == *name);
+        let mut nothing = self.not_connected(provider, Source::Vault, request.account);
+        let named = |name: &String| request.account.is_none_or(|selector| selector.connection == *name);
         for connection in provider.connections.iter().filter(|name| named(name)) {
-            match self.vault_connection(ask, provider, connection, more).await {
+            match self.vault_connection(request, provider, connection, more).await {
                 Err(error) if falls_through(&error) => nothing = error,
                 other => return other,
             }
@@ -35,29 +38,34 @@ impl Inner {
 
     async fn vault_connection(
         &self,
-        ask: &Ask<'_>,
+        request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
         connection: &str,
         more: bool,
     ) -> Result<IdpToken, Error> {
-        let hint = ask.account.and_then(|selector| selector.user_id.as_deref());
+        let hint = request.account.and_then(|selector| selector.user_id.as_deref());
         let account = Account::new(connection, hint.map(str::to_owned));
-        self.refuse_revoked(ask, &account).await?;
-        let Some(subject) = ask.subject_token else {
-            return Err(self.not_connected(provider, Source::Vault, ask.account));
+        self.refuse_revoked(request, &account).await?;
+        let Some(subject) = request.subject_token else {
+            return Err(self.not_connected(provider, Source::Vault, request.account));
         };
-        let key = self.vault.key(ask, connection, hint);
+        let key = self.vault.key(request, connection, hint);
         let (held, cached) = match self.vault.peek(&key) {
             Some(held) => (held, Cached::Hit),
-            None if more && self.vault.is_absent(&key, ask.issued_at) => {
-                return Err(self.not_connected(provider, Source::Vault, ask.account));
+            None if !self.vault.admits(&key) => {
+                return Err(self.not_connected(provider, Source::Vault, request.account));
+            }
+            None if more && self.vault.is_absent(&key, request.issued_at) => {
+                return Err(self.not_connected(provider, Source::Vault, request.account));
             }
             None => {
                 // Whoever waits for the tenant anyway can learn that the user is blocked; who cannot be looked up is
                 // left to the tenant's own judgement.
-                let (held, user) =
-                    futures_util::future::join(self.vault.get(&key, subject), self.users.get(ask.user_id))
-                        .await;
+                let (held, user) = futures_util::future::join(
+                    self.vault.get(&key, subject),
+                    self.users.get(request.user_id),
+                )
+                .await;
                 if user.is_ok_and(|lookup| lookup.user.is_blocked()) {
                     return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
                 }
@@ -69,40 +77,89 @@ impl Inner {
                 held?
             }
         };
-        if self.marks.is_dead(&held.bearer) {
+        if self.knowledge.is_dead(|| Digest::of(&held.bearer)) {
             return Err(dead_token(&account, Source::Vault));
         }
         Ok(token(provider, account, held, cached))
     }
 
-    /// One new exchange; the same token again is dead.
-    pub(crate) async fn vault_rejected(&self, ask: &Ask<'_>, dead: &IdpToken) -> Result<IdpToken, Error> {
-        let provider = self.provider(ask.provider)?;
-        let Some(subject) = ask.subject_token.filter(|_| self.vault.serves(ask)) else {
-            return Err(self.not_connected(provider, Source::Vault, ask.account));
+    /// One new exchange, by the same state machine as for identities: an exchange stands for a look at Auth0's copy.
+    pub(crate) async fn vault_rejected(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Arc<Provider>,
+        refused: &IdpToken,
+    ) -> Result<IdpToken, Error> {
+        let account = &refused.account;
+        let Some(subject) = request.subject_token.filter(|_| self.vault.serves(request)) else {
+            return Err(self.not_connected(provider, Source::Vault, request.account));
         };
-        let key = self.vault.key(ask, dead.account.connection(), dead.account.user_id());
-        let (held, cached) = self.vault.renew(&key, subject, dead.digest()).await?;
-        if held.bearer.expose() == dead.bearer.expose() {
-            self.marks.mark(dead.digest());
-            return Err(dead_token(&dead.account, Source::Vault));
+        let grant = GrantKey::new(&self.tenant, request.user_id, Source::Vault, account);
+        let used = Use::of(&grant, request.endpoint);
+        let mut reading = Reading::Cached;
+        loop {
+            match decide(&self.vault_facts(refused, used, reading)) {
+                Action::Reread => {
+                    let key = self.vault.key(request, account.connection(), account.user_id());
+                    let (held, cached) = self.vault.renew(&key, subject, refused.digest()).await?;
+                    if held.bearer.expose() != refused.bearer.expose() {
+                        return Ok(token(provider, account.clone(), held, cached));
+                    }
+                    reading = Reading::Current;
+                }
+                Action::PassOn => {
+                    self.knowledge.note_refusing(used);
+                    return Err(endpoint_refused(account));
+                }
+                _ => {
+                    self.knowledge.mark_dead(refused.digest());
+                    return Err(dead_token(account, Source::Vault));
+                }
+            }
         }
-        Ok(token(provider, dead.account.clone(), held, cached))
     }
 
-    /// A revoked account is refused until its entry among the Connected Accounts is another one.
-    async fn refuse_revoked(&self, ask: &Ask<'_>, account: &Account) -> Result<(), Error> {
-        for account in [account.clone(), Account::new(account.connection(), None)] {
-            let key = GrantKey::new(&self.tenant, ask.user_id, Source::Vault, &account);
-            let known = self.known(&key).await?;
-            let Some(record) = known.as_deref().and_then(Known::record) else { continue };
+    fn vault_facts(&self, refused: &IdpToken, used: Use, reading: Reading) -> Facts {
+        let digest = refused.digest();
+        let known = if self.knowledge.is_refusing(used) {
+            Refused::Endpoint
+        } else if self.knowledge.is_dead(|| digest) {
+            Refused::Marked
+        } else if self.knowledge.has_worked(digest) {
+            Refused::Worked
+        } else {
+            Refused::Unknown
+        };
+        Facts {
+            reading,
+            record: Record::Open,
+            token: Token::Good,
+            refresh: Refresh::Impossible,
+            refused: known,
+            refreshed: false,
+        }
+    }
+
+    /// A revoked connection is refused until its entries among the Connected Accounts are others, or the user has signed in
+    /// again. It is refused whatever account of it a call names: the vault does not say which account a token is for.
+    async fn refuse_revoked(&self, request: &TokenRequest<'_>, account: &Account) -> Result<(), Error> {
+        // Older versions filed a revocation under the account that was named.
+        for account in [Account::new(account.connection(), None), account.clone()] {
+            let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &account);
+            let cached = self.cached_grant(&key).await?;
+            let Some(record) = cached.as_deref().and_then(CachedGrant::record) else { continue };
             if record.state != GrantState::Revoked {
                 continue;
             }
-            let refused = || Error::reconnect(&account, Source::Vault, "the user revoked this account");
-            let now = self.connected_copy(ask.user_id, account.connection()).await.map_err(|_| refused())?;
-            if now == record.origin {
-                return Err(refused());
+            let refused = || Error::reconnect(&account, Source::Vault, "the user disconnected this account");
+            let user = self.users.peek(request.user_id);
+            let signed_in =
+                user.is_some_and(|user| signed_in_since(&user, request.issued_at, record.updated_at));
+            if !signed_in {
+                let copy = self.connected_copy(request.user_id, account.connection()).await;
+                if copy.map_err(|_| refused())? == record.origin {
+                    return Err(refused());
+                }
             }
             self.grants.delete(&key).await?;
         }
@@ -124,7 +181,7 @@ impl Inner {
         Ok(self.grants.store.keys().fingerprint(&parts))
     }
 
-    /// The account a vault ask means, for revocation.
+    /// The account a vault request means, for revocation.
     pub(crate) fn vault_account(provider: &Provider, selector: Option<&AccountSelector>) -> Option<Account> {
         let connection = match selector {
             Some(selector) => provider.connections.iter().find(|name| **name == selector.connection)?,
@@ -145,6 +202,7 @@ fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> Id
         scopes: held.scopes,
         refreshable: true,
         refreshed_at: None,
+        just_refreshed: false,
         user: None,
     }
 }

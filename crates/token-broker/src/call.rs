@@ -2,18 +2,20 @@
 
 use std::time::{Duration, SystemTime};
 
-use idp_adapters::{ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked};
+use idp_adapters::{
+    Cause, ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
+};
 use mgmt_auth::{ClientAuth, SecretReader};
 use secrecy::SecretString;
 use token_keeper::BearerToken;
 
-use crate::{Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError};
+use crate::{Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError, transport::send};
 
 /// Why a refresh brought nothing.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// The provider says that the grant is dead.
-    Permanent,
+    /// The provider says that the grant is dead, for this cause.
+    Permanent(Cause),
     /// Anything else; `acted`: the provider may have spent the token all the same.
     Other { error: Error, acted: bool },
 }
@@ -38,6 +40,7 @@ pub(crate) async fn refresh(
     transport: &dyn Transport,
     secrets: &SecretReader,
     token: &SecretString,
+    now: SystemTime,
 ) -> Result<Refreshed, CallError> {
     let missing = "the provider has no client credentials or no token endpoint; set client_id, client_secret_file \
                    and, beside a base_url of its own, token_url";
@@ -54,31 +57,31 @@ pub(crate) async fn refresh(
     let Some(request) = provider.adapter.refresh_request(&input) else {
         return Err(CallError::misconfigured("this provider's tokens cannot be refreshed"));
     };
-    let answer = transport.send(request).await.map_err(|error| CallError::Other {
-        acted: error != TransportError::NotSent,
-        error: unsent(error),
+    let answer = send(transport, request).await.map_err(|error| match error {
+        TransportError::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
+        error => CallError::Other { acted: error != TransportError::NotSent, error: unsent(error) },
     })?;
-    provider.adapter.refresh_response(&reply(&answer)).map_err(|error| match error.failure() {
-        Failure::Permanent => CallError::Permanent,
-        Failure::Misconfigured => {
-            tracing::error!(
-                event = "provider_misconfigured",
-                provider = %provider.name,
-                code = error.code(),
-                "the provider does not accept the connection's OAuth client"
-            );
-            CallError::misconfigured(
-                "the provider does not accept the connection's OAuth client; client_id and client_secret must be \
-                 those of the Auth0 connection",
-            )
-        }
-        _ => {
-            let limited = answer.status == http::StatusCode::TOO_MANY_REQUESTS;
-            let reason = if limited { Reason::ProviderRateLimited } else { Reason::ProviderError };
-            CallError::Other {
-                error: Error::new(reason, "the provider's token endpoint cannot refresh just now")
-                    .after(error.retry_after()),
-                acted: !limited,
+    provider.adapter.refresh_response(&reply(&answer, now)).map_err(|refusal| {
+        let cause = refusal.cause();
+        match cause.failure() {
+            Failure::Permanent => CallError::Permanent(cause),
+            Failure::Misconfigured => {
+                tracing::error!(
+                    event = "provider_misconfigured",
+                    provider = %provider.name,
+                    cause = cause.as_str(),
+                    code = refusal.code(),
+                    number = refusal.number(),
+                    "the provider refuses the connection's OAuth client"
+                );
+                CallError::misconfigured(cause.text())
+            }
+            _ => {
+                let limited =
+                    cause == Cause::Throttled || answer.status == http::StatusCode::TOO_MANY_REQUESTS;
+                let reason = if limited { Reason::ProviderRateLimited } else { Reason::ProviderError };
+                let error = Error::new(reason, cause.text()).after(refusal.retry_after());
+                CallError::Other { error, acted: !limited }
             }
         }
     })
@@ -91,6 +94,7 @@ pub(crate) async fn revoke(
     secrets: &SecretReader,
     access_token: Option<&BearerToken>,
     refresh_token: Option<&SecretString>,
+    now: SystemTime,
 ) -> (RevokedAtProvider, Option<String>) {
     let unsupported = |why: &str| (RevokedAtProvider::Unsupported, Some(why.to_owned()));
     let (Some(url), Some(client)) = (provider.revocation_url(), &provider.credentials) else {
@@ -110,9 +114,9 @@ pub(crate) async fn revoke(
         return unsupported("the provider has no revocation");
     };
     let no = |why: String| (RevokedAtProvider::No, Some(why));
-    match transport.send(request).await {
+    match send(transport, request).await {
         Err(error) => no(error.to_string()),
-        Ok(answer) => match provider.adapter.revoke_response(&reply(&answer)) {
+        Ok(answer) => match provider.adapter.revoke_response(&reply(&answer, now)) {
             Ok(Revoked::Before) => {
                 (RevokedAtProvider::Yes, Some("the provider did not know the grant any more".to_owned()))
             }
@@ -122,8 +126,8 @@ pub(crate) async fn revoke(
     }
 }
 
-fn reply(answer: &Answer) -> Reply<'_> {
-    Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: SystemTime::now() }
+fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
+    Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: now }
 }
 
 fn unsent(error: TransportError) -> Error {

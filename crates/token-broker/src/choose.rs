@@ -31,7 +31,7 @@ pub(crate) fn choose<'a>(
     let mut found: Vec<&Identity> = user
         .identities()
         .iter()
-        .filter(|identity| provider.claims(identity))
+        .filter(|identity| provider.owns(identity))
         .filter(|identity| selector.is_none_or(|s| s.matches(identity.connection(), identity.user_id())))
         .collect();
     if found.iter().any(|identity| usable(identity)) {

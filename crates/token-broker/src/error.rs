@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use idp_adapters::Cause;
+
 use crate::{Account, Source, StoreError};
 
 /// Why there is no token. Opaque; cheap enough to clone. Its text is for operators and holds nothing secret.
@@ -15,7 +17,7 @@ struct Inner {
     detail: Cow<'static, str>,
 }
 
-/// What became of an ask that ended without a token: who has to act.
+/// What became of a request that ended without a token: who has to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -40,8 +42,16 @@ pub enum Reason {
         account: Account,
         /// Where the grant lives: decides how to connect.
         source: Source,
+        /// Why the provider's token endpoint refused the grant, where it did.
+        cause: Option<Cause>,
         /// A single-use refresh token was spent and its successor lost; to be audited as `refresh-lost`.
         refresh_lost: bool,
+    },
+    /// The provider refuses, at this endpoint, a token that worked elsewhere or was issued within the last minute. Nothing is
+    /// wrong with the account: pass the provider's answer on, as a refusal of the request and never as a 401.
+    EndpointRefused {
+        /// The account.
+        account: Account,
     },
     /// The tenant did not accept the caller token as the subject of an exchange.
     CallerTokenInvalid,
@@ -75,7 +85,7 @@ impl Error {
         self
     }
 
-    /// What became of the ask.
+    /// What became of the request.
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.0.reason
@@ -123,7 +133,9 @@ impl Error {
             Reason::TenantRateLimited | Reason::ProviderRateLimited => "rate_limited",
             Reason::TenantMisconfigured | Reason::ProviderMisconfigured => "misconfigured",
             Reason::UserUnknown | Reason::AccountNotConnected { .. } | Reason::UnknownProvider => "not_found",
-            Reason::ReconnectRequired { .. } | Reason::CallerTokenInvalid => "rejected",
+            Reason::ReconnectRequired { .. }
+            | Reason::EndpointRefused { .. }
+            | Reason::CallerTokenInvalid => "rejected",
             _ => "unavailable",
         }
     }
@@ -133,14 +145,24 @@ impl Error {
     }
 
     pub(crate) fn reconnect(account: &Account, source: Source, detail: &'static str) -> Self {
-        let reason = Reason::ReconnectRequired { account: account.clone(), source, refresh_lost: false };
+        let reason =
+            Reason::ReconnectRequired { account: account.clone(), source, cause: None, refresh_lost: false };
         Self::new(reason, detail)
+    }
+
+    /// Adds the cause that the provider's token endpoint gave.
+    pub(crate) fn because(mut self, why: Cause) -> Self {
+        if let Reason::ReconnectRequired { cause, .. } = &mut self.0.reason {
+            *cause = Some(why);
+        }
+        self
     }
 
     pub(crate) fn refresh_lost(account: &Account) -> Self {
         let reason = Reason::ReconnectRequired {
             account: account.clone(),
             source: Source::Identities,
+            cause: None,
             refresh_lost: true,
         };
         Self::new(

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::{Account, Source};
 
-/// Names one grant. Every part of it separates: tenant, user, source, connection, account (none is a value too).
+/// Names one grant. Every part of it separates: tenant, user, source, connection, account and OAuth client (none is a value
+/// too).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GrantKey {
@@ -26,10 +27,13 @@ pub struct GrantKey {
     pub connection: String,
     /// The user's id at the provider.
     pub account: Option<String>,
+    /// What its tokens depend on besides: adapter, OAuth client and token endpoint. `None` where nothing is refreshed, for
+    /// revocations, and for grants that older versions stored.
+    pub client: Option<String>,
 }
 
 impl GrantKey {
-    /// The key of an account's grant.
+    /// The key of an account's grant, whatever client refreshes it.
     #[must_use]
     pub fn new(tenant: &str, user: &str, source: Source, account: &Account) -> Self {
         Self {
@@ -38,22 +42,46 @@ impl GrantKey {
             source,
             connection: account.connection().to_owned(),
             account: account.user_id().map(str::to_owned),
+            client: None,
         }
+    }
+
+    /// The same account's grant as it belongs to an OAuth client.
+    #[must_use]
+    pub fn with_client(self, client: Option<String>) -> Self {
+        Self { client, ..self }
     }
 
     /// The key as unambiguous text: what stores file it under and what encryption binds the record to.
     #[must_use]
     pub fn encode(&self) -> String {
-        serde_json::json!(["grant/1", self.tenant, self.user, self.source, self.connection, self.account])
-            .to_string()
+        let Self { tenant, user, source, connection, account, client } = self;
+        match client {
+            None => serde_json::json!(["grant/1", tenant, user, source, connection, account]),
+            Some(client) => serde_json::json!(["grant/2", tenant, user, source, connection, account, client]),
+        }
+        .to_string()
     }
 
     /// Reads [`GrantKey::encode`]'s text.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
-        let (version, tenant, user, source, connection, account): (String, _, _, _, _, _) =
-            serde_json::from_str(text).ok()?;
-        (version == "grant/1").then_some(Self { tenant, user, source, connection, account })
+        type Old = (String, String, String, Source, String, Option<String>);
+        type New = (String, String, String, Source, String, Option<String>, String);
+        if let Ok((version, tenant, user, source, connection, account)) = serde_json::from_str::<Old>(text) {
+            return (version == "grant/1").then_some(Self {
+                tenant,
+                user,
+                source,
+                connection,
+                account,
+                client: None,
+            });
+        }
+        let (version, tenant, user, source, connection, account, client) =
+            serde_json::from_str::<New>(text).ok()?;
+        let client = Some(client);
+        (version == "grant/2").then_some(Self { tenant, user, source, connection, account, client })
     }
 }
 
@@ -103,8 +131,12 @@ pub struct Intent {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GrantRecord {
-    /// The fingerprint of Auth0's copy it started from.
+    /// The fingerprint of Auth0's copy as it was last seen.
     pub origin: Fingerprint,
+    /// The fingerprint of the last access token that Auth0's copy held. Records of older versions have none.
+    pub origin_access: Option<Fingerprint>,
+    /// The same for the refresh token.
+    pub origin_refresh: Option<Fingerprint>,
     /// What it is good for.
     pub state: GrantState,
     /// The IdP token; `None` until the first refresh succeeded (Auth0's copy is used so long).
@@ -119,16 +151,24 @@ pub struct GrantRecord {
     pub scopes: Option<Vec<String>>,
     /// A refresh under way, or one that was cut off.
     pub intent: Option<Intent>,
+    /// Why the provider refused the refresh token: the name of an `idp_adapters::Cause`.
+    pub refused_for: Option<String>,
+    /// When a refresh brought the IdP token.
+    pub refreshed_at: Option<SystemTime>,
+    /// When the refresh before that one was.
+    pub refreshed_before: Option<SystemTime>,
     /// When it was last written.
     pub updated_at: SystemTime,
 }
 
 impl GrantRecord {
-    /// A grant that starts from Auth0's copy.
+    /// A grant that starts from Auth0's copy, written `now`.
     #[must_use]
-    pub fn starting(origin: Fingerprint, refresh_token: Option<SecretString>) -> Self {
+    pub fn starting(origin: Fingerprint, refresh_token: Option<SecretString>, now: SystemTime) -> Self {
         Self {
             origin,
+            origin_access: None,
+            origin_refresh: None,
             state: GrantState::Live,
             access_token: None,
             expires_at: None,
@@ -136,7 +176,10 @@ impl GrantRecord {
             refresh_token,
             scopes: None,
             intent: None,
-            updated_at: SystemTime::now(),
+            refused_for: None,
+            refreshed_at: None,
+            refreshed_before: None,
+            updated_at: now,
         }
     }
 
@@ -146,6 +189,8 @@ impl GrantRecord {
         let kept = Kept {
             v: VERSION,
             origin: &self.origin,
+            origin_access: self.origin_access.as_ref(),
+            origin_refresh: self.origin_refresh.as_ref(),
             state: self.state,
             access_token: self.access_token.as_ref().map(BearerToken::expose),
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
@@ -153,6 +198,9 @@ impl GrantRecord {
             lifetime: self.lifetime.map(|lifetime| lifetime.as_secs()),
             scopes: self.scopes.as_deref(),
             intent: self.intent,
+            refused_for: self.refused_for.as_deref(),
+            refreshed_at: self.refreshed_at.map(seconds),
+            refreshed_before: self.refreshed_before.map(seconds),
             updated_at: seconds(self.updated_at),
         };
         // Sized first: a buffer that grows would leave unwiped copies behind.
@@ -177,6 +225,8 @@ impl GrantRecord {
         };
         Some(Self {
             origin: found.origin,
+            origin_access: found.origin_access,
+            origin_refresh: found.origin_refresh,
             state: found.state,
             access_token,
             expires_at: found.expires_at.and_then(time),
@@ -184,6 +234,9 @@ impl GrantRecord {
             refresh_token: found.refresh_token,
             scopes: found.scopes,
             intent: found.intent,
+            refused_for: found.refused_for,
+            refreshed_at: found.refreshed_at.and_then(time),
+            refreshed_before: found.refreshed_before.and_then(time),
             updated_at: time(found.updated_at)?,
         })
     }
@@ -253,6 +306,10 @@ const VERSION: u8 = 1;
 struct Kept<'a> {
     v: u8,
     origin: &'a Fingerprint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_access: Option<&'a Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_refresh: Option<&'a Fingerprint>,
     state: GrantState,
     access_token: Option<&'a str>,
     refresh_token: Option<&'a str>,
@@ -260,13 +317,24 @@ struct Kept<'a> {
     lifetime: Option<u64>,
     scopes: Option<&'a [String]>,
     intent: Option<Intent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_for: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refreshed_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refreshed_before: Option<u64>,
     updated_at: u64,
 }
 
+/// Members that came later are optional: records of older versions lack them, and older versions ignore them.
 #[derive(Deserialize)]
 struct Found {
     v: u8,
     origin: Fingerprint,
+    #[serde(default)]
+    origin_access: Option<Fingerprint>,
+    #[serde(default)]
+    origin_refresh: Option<Fingerprint>,
     state: GrantState,
     #[serde(deserialize_with = "secret")]
     access_token: Option<SecretString>,
@@ -276,6 +344,12 @@ struct Found {
     lifetime: Option<u64>,
     scopes: Option<Vec<String>>,
     intent: Option<Intent>,
+    #[serde(default)]
+    refused_for: Option<String>,
+    #[serde(default)]
+    refreshed_at: Option<u64>,
+    #[serde(default)]
+    refreshed_before: Option<u64>,
     updated_at: u64,
 }
 
@@ -311,6 +385,8 @@ mod tests {
             key("A|b", "c", Some("d")),
             key("a|b ", "c", Some("d")),
             key("a\",\"b", "c", Some("d")),
+            key("a|b", "c", Some("d")).with_client(Some("x".into())),
+            key("a|b", "c", Some("d")).with_client(Some(String::new())),
         ];
         let encoded: std::collections::BTreeSet<_> = keys.iter().map(GrantKey::encode).collect();
         assert_eq!(encoded.len(), keys.len());
@@ -321,12 +397,17 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_encoding_and_shows_no_token() {
-        let mut record =
-            GrantRecord::starting(Fingerprint("k:00".into()), Some("r-secret".to_owned().into()));
+        let mut record = GrantRecord::starting(
+            Fingerprint("k:00".into()),
+            Some("r-secret".to_owned().into()),
+            SystemTime::UNIX_EPOCH,
+        );
         record.access_token = Some(BearerToken::new("a-secret").unwrap());
         record.expires_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(7));
         record.intent = Some(Intent { at: 5 });
         record.state = GrantState::Dead { until: 9, lost: true };
+        record.origin_access = Some(Fingerprint("k:2:aa".into()));
+        record.refreshed_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3));
         let back = GrantRecord::decode(&record.encode()).unwrap();
         assert_eq!(back.access_token.unwrap().expose(), "a-secret");
         assert_eq!(back.refresh_token.unwrap().expose_secret(), "r-secret");
@@ -334,7 +415,19 @@ mod tests {
             (back.state, back.intent, back.expires_at),
             (record.state, record.intent, record.expires_at)
         );
+        assert_eq!(
+            (back.origin_access, back.refreshed_at),
+            (record.origin_access.clone(), record.refreshed_at)
+        );
         assert!(!format!("{record:?}").contains("secret"));
         assert!(GrantRecord::decode(b"{}").is_none());
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_is_read() {
+        let old = br#"{"v":1,"origin":"k:00","state":{"state":"live"},"access_token":"a","refresh_token":"r",
+            "expires_at":null,"lifetime":null,"scopes":null,"intent":null,"updated_at":9}"#;
+        let record = GrantRecord::decode(old).unwrap();
+        assert_eq!((record.origin_access, record.origin_refresh, record.refreshed_at), (None, None, None));
     }
 }

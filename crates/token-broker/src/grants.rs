@@ -1,4 +1,4 @@
-//! What this process knows of stored grants, and the writes that must not be lost.
+//! Stored grants, cached, and the writes that must not be lost.
 
 use std::{
     fmt,
@@ -9,58 +9,74 @@ use std::{
 use moka::sync::Cache;
 use token_keeper::{Flight, Pending, SingleFlight};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::{
-    Durability, Errands, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason,
-    StoreError, Swap, Versioned,
+    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap,
+    Versioned,
 };
 
-/// A grant as last read: the record may be absent.
+/// A grant as it was last read: the record may be absent.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct CachedGrant {
     pub(crate) found: Option<Versioned>,
+    /// It was found under the key without the OAuth client: a revocation, which holds for every client.
+    of_all_clients: bool,
     read_at: Instant,
 }
 
-impl Known {
+impl CachedGrant {
     pub(crate) fn record(&self) -> Option<&GrantRecord> {
         self.found.as_ref().map(|found| &found.record)
     }
 
+    /// The version to write on.
     pub(crate) fn version(&self) -> Option<u64> {
-        self.found.as_ref().map(|found| found.version)
+        self.found.as_ref().filter(|_| !self.of_all_clients).map(|found| found.version)
+    }
+
+    /// A record that is in no store.
+    pub(crate) fn unstored(record: GrantRecord) -> Self {
+        let found = Some(Versioned::new(record, 0));
+        Self { found, of_all_clients: true, read_at: Instant::now() }
+    }
+
+    pub(crate) fn read_at(&self) -> Instant {
+        self.read_at
     }
 }
 
-type Read = Result<Arc<Known>, StoreError>;
+type Read = Result<Arc<CachedGrant>, StoreError>;
 
 /// Grants of this process' users.
 pub(crate) struct Grants {
     pub(crate) store: Arc<dyn GrantStore>,
-    known: Cache<GrantKey, Arc<Known>>,
+    cache: Cache<GrantKey, Arc<CachedGrant>>,
     reads: SingleFlight<GrantKey, Read>,
     /// Refreshed grants on their way into the store: used by nobody before they are there.
     writes: SingleFlight<GrantKey, ()>,
-    pub(crate) errands: Errands,
+    /// Counts what an orderly end of the process waits for.
+    pub(crate) tasks: TaskTracker,
 }
 
-/// How old knowledge of a shared store may get while in use.
+/// How old a cached grant of a shared store may get while in use.
 const RECHECK: Duration = Duration::from_secs(2);
 /// How long a write is waited for before its caller is told.
-const WRITE_PATIENCE: Duration = Duration::from_secs(8);
+const WRITE_WAIT: Duration = Duration::from_secs(8);
 
 impl Grants {
-    pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64, errands: Errands) -> Self {
-        let known = Cache::builder().max_capacity(capacity).build();
-        Self { store, known, reads: SingleFlight::new(), writes: SingleFlight::new(), errands }
+    pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64, tasks: TaskTracker) -> Self {
+        let cache = Cache::builder().max_capacity(capacity).build();
+        Self { store, cache, reads: SingleFlight::new(), writes: SingleFlight::new(), tasks }
     }
 
-    /// What is known of a grant, read first if nothing is. Knowledge of a shared store is checked again behind.
-    pub(crate) async fn known(&self, key: &GrantKey) -> Result<Arc<Known>, StoreError> {
+    /// The cached grant, read first if there is none. A shared store is read again in the background, at most once in
+    /// [`RECHECK`].
+    pub(crate) async fn cached(&self, key: &GrantKey) -> Result<Arc<CachedGrant>, StoreError> {
         if self.store.is_surely_empty() {
-            return Ok(Arc::new(Known { found: None, read_at: Instant::now() }));
+            return Ok(Arc::new(CachedGrant { found: None, of_all_clients: false, read_at: Instant::now() }));
         }
-        if let Some(known) = self.known.get(key) {
+        if let Some(known) = self.cache.get(key) {
             if self.store.durability() == Durability::Fleet && known.read_at.elapsed() > RECHECK {
                 drop(self.join_or_start(key, |_| false));
             }
@@ -76,20 +92,21 @@ impl Grants {
     }
 
     /// Reads the grant anew.
-    pub(crate) async fn read(&self, key: &GrantKey) -> Result<Arc<Known>, StoreError> {
-        let known = look(&*self.store, &self.known, key).await?;
-        self.known.insert(key.clone(), known.clone());
+    pub(crate) async fn read(&self, key: &GrantKey) -> Result<Arc<CachedGrant>, StoreError> {
+        let known = load(&*self.store, &self.cache, key).await?;
+        self.cache.insert(key.clone(), known.clone());
         Ok(known)
     }
 
-    fn join_or_start(&self, key: &GrantKey, there: impl FnOnce(&Known) -> bool) -> Flight<Read> {
-        let (store, known, load_key) = (self.store.clone(), self.known.clone(), key.clone());
-        let (commit_known, commit_key) = (self.known.clone(), key.clone());
-        let load = || async move { look(&*store, &known, &load_key).await };
+    fn join_or_start(&self, key: &GrantKey, there: impl FnOnce(&CachedGrant) -> bool) -> Flight<Read> {
+        let (store, known, load_key) = (self.store.clone(), self.cache.clone(), key.clone());
+        let (commit_known, commit_key) = (self.cache.clone(), key.clone());
+        let load = || async move { load(&*store, &known, &load_key).await };
         let commit = move |read: &Read| {
             if let Ok(read) = read {
                 // A refresh may have learned something newer meanwhile.
-                let newer = |old: &Arc<Known>| old.version() > read.version() && old.read_at >= read.read_at;
+                let newer =
+                    |old: &Arc<CachedGrant>| old.version() > read.version() && old.read_at >= read.read_at;
                 if !commit_known.get(&commit_key).is_some_and(|old| newer(&old)) {
                     commit_known.insert(commit_key, read.clone());
                 }
@@ -97,21 +114,21 @@ impl Grants {
         };
         self.reads.join_or_start(
             key,
-            || self.known.get(key).filter(|known| there(known)).map(Ok),
+            || self.cache.get(key).filter(|known| there(known)).map(Ok),
             load,
             commit,
         )
     }
 
-    pub(crate) fn learn(&self, key: &GrantKey, found: Option<Versioned>) -> Arc<Known> {
-        let known = Arc::new(Known { found, read_at: Instant::now() });
-        self.known.insert(key.clone(), known.clone());
+    pub(crate) fn insert(&self, key: &GrantKey, found: Option<Versioned>) -> Arc<CachedGrant> {
+        let known = Arc::new(CachedGrant { found, of_all_clients: false, read_at: Instant::now() });
+        self.cache.insert(key.clone(), known.clone());
         known
     }
 
     /// Keeps a refreshed grant for this process alone, where that is safe.
     pub(crate) fn keep_here(&self, key: &GrantKey, record: GrantRecord, seen: Option<u64>) {
-        self.learn(key, Some(Versioned::new(record, seen.unwrap_or(0))));
+        self.insert(key, Some(Versioned::new(record, seen.unwrap_or(0))));
     }
 
     /// Writes once, on the version seen.
@@ -123,13 +140,13 @@ impl Grants {
     ) -> Result<Swap, StoreError> {
         let swap = self.store.swap(key, seen, record).await?;
         if let Swap::Done(version) = swap {
-            self.learn(key, Some(Versioned::new(record.clone(), version)));
+            self.insert(key, Some(Versioned::new(record.clone(), version)));
         }
         Ok(swap)
     }
 
-    /// Writes what a refresh brought. A record written meanwhile gives way, unless its user revoked the grant, deleted
-    /// it, or Auth0's copy changed.
+    /// Writes what a refresh brought. It supersedes a record that was written meanwhile, unless the user revoked or deleted
+    /// the grant, or Auth0's copy changed.
     ///
     /// # Errors
     /// The store does not take it just now.
@@ -144,7 +161,7 @@ impl Grants {
                 return Ok(());
             }
             let now = self.read(key).await?;
-            if !now.record().is_some_and(|now| gives_way(now, record)) {
+            if !now.record().is_some_and(|now| is_superseded(now, record)) {
                 return Ok(());
             }
             seen = now.version();
@@ -159,9 +176,9 @@ impl Grants {
         seen: Option<u64>,
         record: GrantRecord,
     ) -> Result<(), Error> {
-        let (this, own, errand) = (self.clone(), key.clone(), self.errands.begin());
+        let (this, own, counted) = (self.clone(), key.clone(), self.tasks.token());
         let saving = || async move {
-            let _errand = errand;
+            let _counted = counted;
             let mut pause = Duration::from_millis(50);
             while let Err(error) = this.settle(&own, seen, &record).await {
                 tracing::error!(event = "grant_write_failed", %error, "a refreshed grant could not be stored yet");
@@ -202,7 +219,7 @@ impl Grants {
     /// Deletes one grant.
     pub(crate) async fn delete(&self, key: &GrantKey) -> Result<bool, StoreError> {
         let was_there = self.store.delete(key).await?;
-        self.known.invalidate(key);
+        self.cache.invalidate(key);
         Ok(was_there)
     }
 
@@ -215,42 +232,66 @@ impl Grants {
         Ok(deleted)
     }
 
-    /// Forgets what is known here; the store keeps what it has.
+    /// Drops what is cached here; the store keeps what it has.
     pub(crate) fn forget(&self, filter: &GrantFilter) {
         self.reads.discard_matching(|key| filter.matches(key));
-        let hits: Vec<_> = self.known.iter().map(|(key, _)| key).filter(|key| filter.matches(key)).collect();
+        let hits: Vec<_> = self.cache.iter().map(|(key, _)| key).filter(|key| filter.matches(key)).collect();
         for key in hits {
-            self.known.invalidate(&*key);
+            self.cache.invalidate(&*key);
         }
     }
 }
 
-/// One look into the store. A store that holds an older record than was read or written here has lost writes (a failover, a
+/// Reads the store once. A store that holds an older record than was read or written here has lost writes (a failover, a
 /// backup): it gets the newer one back, or its single-use tokens would be spent twice.
-async fn look(store: &dyn GrantStore, known: &Cache<GrantKey, Arc<Known>>, key: &GrantKey) -> Read {
+async fn load(store: &dyn GrantStore, cache: &Cache<GrantKey, Arc<CachedGrant>>, key: &GrantKey) -> Read {
     let read_at = Instant::now();
     let found = store.load(key).await?;
-    let ours = known.get(key).filter(|ours| has_gone_back(found.as_ref(), ours));
-    let Some(Versioned { record, .. }) = ours.as_ref().and_then(|ours| ours.found.as_ref()) else {
-        return Ok(Arc::new(Known { found, read_at }));
+    let ours = cache.get(key).filter(|ours| has_gone_back(found.as_ref(), ours));
+    if let Some(Versioned { record, .. }) = ours.as_ref().and_then(|ours| ours.found.as_ref()) {
+        let found = match store.swap(key, found.map(|found| found.version), record).await? {
+            Swap::Done(version) => {
+                tracing::error!(
+                    event = "store_went_back",
+                    "the store held an older grant than it had taken before; it got the newer one back"
+                );
+                Some(Versioned::new(record.clone(), version))
+            }
+            // Another task of this process wrote between the two.
+            Swap::Conflict => store.load(key).await?,
+        };
+        return Ok(Arc::new(CachedGrant { found, of_all_clients: false, read_at: Instant::now() }));
+    }
+    if found.is_some() || key.client.is_none() {
+        return Ok(Arc::new(CachedGrant { found, of_all_clients: false, read_at }));
+    }
+    of_all_clients(store, key, read_at).await
+}
+
+/// What is stored under the key without the OAuth client: a revocation, or a grant of an older version, which moves to its
+/// client's key.
+async fn of_all_clients(store: &dyn GrantStore, key: &GrantKey, read_at: Instant) -> Read {
+    let plain = key.clone().with_client(None);
+    let Some(found) = store.load(&plain).await? else {
+        return Ok(Arc::new(CachedGrant { found: None, of_all_clients: false, read_at }));
     };
-    let found = match store.swap(key, found.map(|found| found.version), record).await? {
+    if found.record.state == GrantState::Revoked {
+        return Ok(Arc::new(CachedGrant { found: Some(found), of_all_clients: true, read_at }));
+    }
+    let found = match store.swap(key, None, &found.record).await? {
         Swap::Done(version) => {
-            tracing::error!(
-                event = "store_went_back",
-                "the store held an older grant than it had taken before; it got the newer one back"
-            );
-            Some(Versioned::new(record.clone(), version))
+            store.delete(&plain).await?;
+            Some(Versioned::new(found.record, version))
         }
-        // It was our own knowledge that grew between the two.
+        // Another process was faster.
         Swap::Conflict => store.load(key).await?,
     };
-    Ok(Arc::new(Known { found, read_at: Instant::now() }))
+    Ok(Arc::new(CachedGrant { found, of_all_clients: false, read_at }))
 }
 
 /// Versions only grow, over deletions too: a lower one of the same grant is a state from before.
-fn has_gone_back(found: Option<&Versioned>, ours: &Known) -> bool {
-    let (Some(found), Some(ours)) = (found, &ours.found) else { return false };
+fn has_gone_back(found: Option<&Versioned>, ours: &CachedGrant) -> bool {
+    let (Some(found), Some(ours), false) = (found, &ours.found, ours.of_all_clients) else { return false };
     found.version < ours.version
         && found.record.origin == ours.record.origin
         && found.record.updated_at <= ours.record.updated_at
@@ -259,19 +300,23 @@ fn has_gone_back(found: Option<&Versioned>, ours: &Known) -> bool {
 /// Waits for a write, for a while.
 async fn saved(pending: Pending<()>) -> Result<(), Error> {
     let unsaved = || StoreError::unavailable("a refreshed grant could not be stored yet").into();
-    let written = tokio::time::timeout(WRITE_PATIENCE, pending.wait()).await;
-    written.ok().flatten().ok_or_else(unsaved)
+    let pending = tokio::time::timeout(WRITE_WAIT, pending.wait()).await;
+    pending.ok().flatten().ok_or_else(unsaved)
 }
 
-/// Whether the stored record gives way to what a refresh brought.
-fn gives_way(now: &GrantRecord, ours: &GrantRecord) -> bool {
+/// Whether what a refresh brought supersedes the stored record.
+fn is_superseded(now: &GrantRecord, ours: &GrantRecord) -> bool {
     now.origin == ours.origin && now.state != GrantState::Revoked && now.updated_at <= ours.updated_at
 }
 
 /// The record a successful refresh leads to.
-pub(crate) fn succeed(old: &GrantRecord, new: &idp_adapters::Refreshed, asked: SystemTime) -> GrantRecord {
+pub(crate) fn succeed(
+    old: &GrantRecord,
+    new: &idp_adapters::Refreshed,
+    asked: SystemTime,
+    now: SystemTime,
+) -> GrantRecord {
     GrantRecord {
-        origin: old.origin.clone(),
         state: GrantState::Live,
         access_token: Some(new.access_token.clone()),
         expires_at: new.expires_in.map(|life| asked + life),
@@ -279,7 +324,11 @@ pub(crate) fn succeed(old: &GrantRecord, new: &idp_adapters::Refreshed, asked: S
         refresh_token: new.refresh_token.clone().or_else(|| old.refresh_token.clone()),
         scopes: new.scopes.clone().or_else(|| old.scopes.clone()),
         intent: None,
-        updated_at: SystemTime::now(),
+        refused_for: None,
+        refreshed_at: Some(now),
+        refreshed_before: old.refreshed_at,
+        updated_at: now,
+        ..old.clone()
     }
 }
 

@@ -1,40 +1,46 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
-mod ask;
 mod broker;
 mod builder;
 mod by_identity;
 mod by_vault;
 mod call;
 mod choose;
+mod decide;
 mod digest;
-mod errands;
 mod error;
 mod grant;
 mod grants;
-mod judge;
+mod knowledge;
 mod manage;
 mod provider;
 mod refresh;
+mod request;
+mod revocations;
 mod store;
+mod tenant_grant;
 mod token;
 mod transport;
 mod vault;
 
+#[cfg(feature = "file")]
+pub use self::store::FileStore;
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     account::{Account, AccountSelector, InvalidSelector},
-    ask::{Ask, Selector},
     broker::Broker,
     builder::{BrokerBuilder, BuildError},
-    errands::Errands,
     error::{Error, Reason},
     grant::{Fingerprint, GrantKey, GrantRecord, GrantState, GrantSummary, Intent},
     provider::{Provider, Source},
     refresh::LEASE,
+    request::{Selector, TokenRequest},
+    revocations::RevokedGrant,
     store::{
-        BoxFuture, Durability, FileStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease,
-        MemoryStore, Reading, RecordStore, RedisStore, StoreError, Swap, Unsealable, Versioned,
+        BoxFuture, Durability, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease, MemoryStore, Reading,
+        RecordStore, StoreError, Swap, Unsealable, Versioned,
     },
     token::{AccountState, AccountStatus, Cached, IdpToken, Revocation, RevokedAtProvider},
     transport::{Answer, CALL_TIMEOUT, Transport, TransportError},

@@ -2,46 +2,46 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use idp_adapters::RefreshRule;
 use user_store::{Identity, User};
 
 use crate::{
-    Account, AccountState, AccountStatus, Ask, Broker, Error, Fingerprint, GrantFilter, GrantKey,
-    GrantRecord, GrantState, Provider, Reason, Revocation, RevokedAtProvider, Selector, Source,
+    Account, AccountState, AccountStatus, Broker, Error, Fingerprint, GrantFilter, GrantKey, GrantRecord,
+    GrantState, Provider, Reason, Revocation, RevokedAtProvider, RevokedGrant, Selector, Source,
+    TokenRequest,
     broker::Inner,
-    by_identity::means,
     call,
     choose::{Choice, account, choose},
-    grants::Known,
-    judge::{Copy, Verdict, judge},
+    decide::{self, Action, Refresh, current},
+    grants::CachedGrant,
+    tenant_grant::TenantGrant,
 };
 
 impl Broker {
-    /// The caller's accounts at all providers, or at the ask's. Asks no provider and holds no token.
+    /// The caller's accounts at all providers, or at the request's. Asks no provider and holds no token.
     ///
     /// # Errors
     /// The user is unknown or blocked, or there is no record of them and Auth0 gave none.
-    pub async fn accounts(&self, ask: &Ask<'_>) -> Result<Vec<AccountStatus>, Error> {
+    pub async fn accounts(&self, request: &TokenRequest<'_>) -> Result<Vec<AccountStatus>, Error> {
         let inner = &self.inner;
-        let user = inner.users.get_newer(ask.user_id, ask.issued_at).await?.user;
+        let user = inner.users.get_newer(request.user_id, request.issued_at).await?.user;
         if user.is_blocked() {
             return Err(Error::new(Reason::UserBlocked, "the user is blocked in the tenant"));
         }
-        let asked = |provider: &&Arc<Provider>| ask.provider.is_empty() || ask.provider == provider.name;
+        let asked =
+            |provider: &&Arc<Provider>| request.provider.is_empty() || request.provider == provider.name;
         let mut list = Vec::new();
         let mut connected = None;
         for provider in inner.providers.values().filter(asked) {
             for source in &provider.sources {
                 match source {
                     Source::Identities => {
-                        for identity in user.identities().iter().filter(|identity| provider.claims(identity))
-                        {
-                            list.push(inner.status(provider, &user, identity).await?);
+                        for identity in user.identities().iter().filter(|identity| provider.owns(identity)) {
+                            list.push(inner.status(provider, &user, identity, request.issued_at).await?);
                         }
                     }
                     Source::Vault => {
                         if connected.is_none() {
-                            connected = Some(inner.connected(ask.user_id).await);
+                            connected = Some(inner.connected(request.user_id).await);
                         }
                         let mine = |entry: &&AccountStatus| {
                             provider.connections.iter().any(|name| name == entry.account.connection())
@@ -62,14 +62,14 @@ impl Broker {
     ///
     /// # Errors
     /// There is no such account, or the store cannot keep it refused. A provider that does not revoke is no error.
-    pub async fn revoke(&self, ask: &Ask<'_>) -> Result<Revocation, Error> {
+    pub async fn revoke(&self, request: &TokenRequest<'_>) -> Result<Revocation, Error> {
         let inner = &self.inner;
-        let provider = inner.provider(ask.provider)?;
-        let mut nothing = inner.not_connected(provider, Source::Identities, ask.account);
+        let provider = inner.provider(request.provider)?;
+        let mut nothing = inner.not_connected(provider, Source::Identities, request.account);
         for source in &provider.sources {
             let revoked = match source {
-                Source::Identities => inner.revoke_identity(ask, provider).await,
-                Source::Vault => inner.revoke_vault(ask, provider).await,
+                Source::Identities => inner.revoke_identity(request, provider).await,
+                Source::Vault => inner.revoke_vault(request, provider).await,
             };
             match revoked {
                 Err(error) if matches!(error.reason(), Reason::AccountNotConnected { .. }) => nothing = error,
@@ -77,6 +77,14 @@ impl Broker {
             }
         }
         Err(nothing)
+    }
+
+    /// Takes over what other replicas revoked: it holds at once, and while the store is down. What is known already changes
+    /// nothing, so the same list can be applied again and again.
+    pub fn apply_revocations<'a>(&self, revoked: impl IntoIterator<Item = &'a RevokedGrant>) {
+        for one in revoked {
+            self.inner.revocations.add(one);
+        }
     }
 
     /// Forgets cached user records, tokens and vault results that match, and with [`Selector::grants`] the stored
@@ -110,7 +118,7 @@ impl Broker {
 
     /// Drops what this process believes of a user's stored grants and vault results, because another replica has
     /// changed them; the next use reads again. User records stay.
-    pub fn doubt(&self, user_id: &str) {
+    pub fn invalidate_grants(&self, user_id: &str) {
         let inner = &self.inner;
         inner.vault.forget(|key| key.user == user_id);
         inner.grants.forget(&GrantFilter::new(Some(user_id.to_owned()), None));
@@ -135,39 +143,57 @@ impl Inner {
     async fn status(
         &self,
         provider: &Arc<Provider>,
-        user: &User,
+        user: &Arc<User>,
         identity: &Identity,
+        issued_at: SystemTime,
     ) -> Result<AccountStatus, Error> {
         let account = account(identity);
-        let key = GrantKey::new(&self.tenant, user.user_id(), Source::Identities, &account);
-        let known = self.known(&key).await?;
-        let copy = Copy::of(identity);
-        let record = known.as_deref().and_then(Known::record);
-        let record = record.filter(|record| copy.is_origin_of(record, self.grants.store.keys()));
-        let means = means(provider);
-        let verdict = judge(&copy, record, means, SystemTime::now());
-        let spendable = record.map_or(copy.refresh.is_some(), |record| record.refresh_token.is_some());
-        let state = match &verdict {
-            Verdict::Serve(serving) if self.marks.is_dead(&serving.bearer) => AccountState::Reconnect,
-            Verdict::Serve(serving) if serving.expires_at.is_some() || copy.expires_in.is_none() => {
+        let key = self.identity_key(user.user_id(), provider, &account);
+        let cached = self.cached_grant(&key).await?;
+        let record = cached.as_deref().and_then(CachedGrant::record);
+        let asked = decide::Account {
+            provider: provider.clone(),
+            key,
+            account: account.clone(),
+            user: user.clone(),
+            tenant: TenantGrant::of(identity),
+            refused: None,
+            used: None,
+            may_refresh: true,
+            issued_at,
+            // Nothing is asked for a list.
+            reread: true,
+            refreshed: false,
+        };
+        let current = current(&asked.tenant, record, self.grants.store.keys());
+        let facts = self.facts(&asked, &current, record);
+        let access = current.access.as_ref();
+        let ends = access.and_then(|access| access.expires_at);
+        let state = match decide::decide(&facts) {
+            Action::Serve | Action::ServeAndRefresh
+                if ends.is_some() || asked.tenant.expires_in.is_none() =>
+            {
                 AccountState::Usable
             }
             // It expires, and nobody knows when it was issued.
-            Verdict::Serve(_) => AccountState::Unknown,
-            Verdict::Refresh | Verdict::Ended => AccountState::Expired,
-            Verdict::Dead { .. } | Verdict::Revoked | Verdict::Nothing => AccountState::Reconnect,
+            Action::Serve | Action::ServeAndRefresh => AccountState::Unknown,
+            Action::Reopen => AccountState::Usable,
+            Action::Refresh | Action::RefuseEnded | Action::TryAgain | Action::Reread | Action::PassOn => {
+                AccountState::Expired
+            }
+            Action::Close | Action::RefuseMarked | Action::RefuseRevoked | Action::RefuseNothing => {
+                AccountState::Reconnect
+            }
         };
-        let ended = record.and_then(|record| record.expires_at);
         Ok(AccountStatus {
             account,
             provider: provider.name.clone(),
             source: Source::Identities,
-            expires_at: if let Verdict::Serve(serving) = &verdict { serving.expires_at } else { ended },
+            expires_at: ends,
             state,
-            refreshable: means.able
-                && (spendable || means.rule == RefreshRule::Exchange)
+            refreshable: matches!(facts.refresh, Refresh::Ready | Refresh::Exchange)
                 && state != AccountState::Reconnect,
-            scopes: record.and_then(|record| record.scopes.clone()),
+            scopes: access.and_then(|access| access.scopes).map(<[String]>::to_vec),
         })
     }
 
@@ -189,38 +215,56 @@ impl Inner {
         entries.iter().map(status).collect()
     }
 
-    async fn revoke_identity(&self, ask: &Ask<'_>, provider: &Arc<Provider>) -> Result<Revocation, Error> {
-        let user = self.users.get_newer(ask.user_id, ask.issued_at).await?.user;
-        let identity = match choose(&user, provider, ask.account) {
+    async fn revoke_identity(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Arc<Provider>,
+    ) -> Result<Revocation, Error> {
+        let user = self.users.get_newer(request.user_id, request.issued_at).await?.user;
+        let identity = match choose(&user, provider, request.account) {
             Choice::One(identity) => identity,
-            Choice::None => return Err(self.not_connected(provider, Source::Identities, ask.account)),
+            Choice::None => return Err(self.not_connected(provider, Source::Identities, request.account)),
             Choice::Ambiguous(accounts) => {
                 let detail = "the user has several accounts at this provider; name one with Idp-Account";
                 return Err(Error::new(Reason::AccountAmbiguous(accounts), detail));
             }
         };
-        let (account, copy) = (account(identity), Copy::of(identity));
-        let key = GrantKey::new(&self.tenant, ask.user_id, Source::Identities, &account);
+        let (account, tenant) = (account(identity), TenantGrant::of(identity));
+        let key = self.identity_key(request.user_id, provider, &account);
         let keys = self.grants.store.keys();
-        let known = self.grants.read(&key).await?;
-        let record = known.record().filter(|record| copy.is_origin_of(record, keys));
-        let access = record.and_then(|record| record.access_token.as_ref()).or(copy.bearer.as_ref());
-        let refresh = record.and_then(|record| record.refresh_token.as_ref()).or(copy.refresh.as_ref());
+        let cached = self.grants.read(&key).await?;
+        let current = current(&tenant, cached.record(), keys);
+        let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
+        tenant.stamp(&mut revoked, keys);
         // Refused first: whatever happens at the provider, nobody gets a token any more.
-        self.grants.overwrite(&key, &revoked(copy.fingerprint(keys))).await?;
-        let (at_provider, detail) =
-            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, refresh).await;
+        let told = self.store_revocation(&key, &revoked).await?;
+        let access = current.access.as_ref().map(|access| access.bearer);
+        let (at_provider, detail) = call::revoke(
+            provider,
+            &*self.transport,
+            &self.refresher.secrets,
+            access,
+            current.refresh,
+            self.clock.now(),
+        )
+        .await;
         report(provider, at_provider);
-        Ok(Revocation { at_provider, detail, account })
+        Ok(Revocation { at_provider, detail, account, revoked: told })
     }
 
-    async fn revoke_vault(&self, ask: &Ask<'_>, provider: &Arc<Provider>) -> Result<Revocation, Error> {
-        let nothing = || self.not_connected(provider, Source::Vault, ask.account);
-        let account = Inner::vault_account(provider, ask.account).ok_or_else(nothing)?;
-        let origin = self.connected_copy(ask.user_id, account.connection()).await?;
-        let held = match ask.subject_token.filter(|_| self.vault.serves(ask)) {
+    async fn revoke_vault(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Arc<Provider>,
+    ) -> Result<Revocation, Error> {
+        let nothing = || self.not_connected(provider, Source::Vault, request.account);
+        let account = Inner::vault_account(provider, request.account).ok_or_else(nothing)?;
+        // What is compared later must be what stands there now.
+        self.users.invalidate(request.user_id);
+        let origin = self.connected_copy(request.user_id, account.connection()).await?;
+        let held = match request.subject_token.filter(|_| self.vault.serves(request)) {
             Some(subject) => {
-                let key = self.vault.key(ask, account.connection(), account.user_id());
+                let key = self.vault.key(request, account.connection(), account.user_id());
                 match self.vault.get(&key, subject).await {
                     Ok((held, _)) => Some(held),
                     // The provider has refused the grant already: there is nothing to revoke, and much to forget.
@@ -230,20 +274,37 @@ impl Inner {
             }
             None => None,
         };
-        let key = GrantKey::new(&self.tenant, ask.user_id, Source::Vault, &account);
-        self.grants.overwrite(&key, &revoked(origin)).await?;
-        self.vault.forget(|key| key.user == ask.user_id && key.connection == account.connection());
-        self.vault.forget_shared(Some(ask.user_id)).await;
+        // The whole connection: the vault does not say which account a token is for.
+        let connection = Account::new(account.connection(), None);
+        let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
+        let told = self.store_revocation(&key, &revoked(origin, self.clock.now())).await?;
+        self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
+        self.vault.forget_shared(Some(request.user_id)).await;
         let access = held.as_ref().map(|held| &held.bearer);
         let (at_provider, detail) =
-            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None).await;
+            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None, self.clock.now())
+                .await;
         report(provider, at_provider);
-        Ok(Revocation { at_provider, detail, account })
+        Ok(Revocation { at_provider, detail, account, revoked: told })
     }
 }
 
-fn revoked(origin: Fingerprint) -> GrantRecord {
-    GrantRecord { state: GrantState::Revoked, ..GrantRecord::starting(origin, None) }
+impl Inner {
+    /// Stores a revocation for every client that has refreshed the grant, and for those to come.
+    async fn store_revocation(&self, key: &GrantKey, record: &GrantRecord) -> Result<RevokedGrant, Error> {
+        let plain = key.clone().with_client(None);
+        self.grants.overwrite(&plain, record).await?;
+        if *key != plain {
+            self.grants.overwrite(key, record).await?;
+        }
+        let revoked = RevokedGrant::new(key, record);
+        self.revocations.add(&revoked);
+        Ok(revoked)
+    }
+}
+
+fn revoked(origin: Fingerprint, now: SystemTime) -> GrantRecord {
+    GrantRecord { state: GrantState::Revoked, ..GrantRecord::starting(origin, None, now) }
 }
 
 fn report(provider: &Provider, at_provider: RevokedAtProvider) {

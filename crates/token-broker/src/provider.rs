@@ -1,6 +1,6 @@
 //! Providers as the broker sees them.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use idp_adapters::{Adapter, Kind, RefreshRule};
 use mgmt_auth::ClientCredentials;
@@ -60,6 +60,10 @@ pub struct Provider {
     pub revoke_url: Option<String>,
     /// Lets a provider with single-use refresh tokens refresh although the store is memory only.
     pub allow_rotation_in_memory: bool,
+    /// Connections that other providers name: their identities belong to those alone.
+    pub(crate) named_elsewhere: Arc<BTreeSet<String>>,
+    /// The part of a grant's key that names adapter, OAuth client and token endpoint.
+    pub(crate) client_key: Option<Arc<str>>,
 }
 
 impl Provider {
@@ -77,14 +81,32 @@ impl Provider {
             token_url: None,
             revoke_url: None,
             allow_rotation_in_memory: false,
+            named_elsewhere: Arc::default(),
+            client_key: None,
         }
     }
 
-    /// Whether this identity is an account of this provider.
+    /// Whether this identity is an account of this provider: by its connection, or by its strategy where no other provider
+    /// names the connection.
     #[must_use]
-    pub fn claims(&self, identity: &Identity) -> bool {
+    pub fn owns(&self, identity: &Identity) -> bool {
         let named = |name: &str| self.connections.iter().any(|connection| connection == name);
-        named(identity.connection()) || (self.adapter.kind() != Kind::OAuth2 && named(identity.provider()))
+        named(identity.connection())
+            || (self.adapter.kind() != Kind::OAuth2
+                && named(identity.provider())
+                && !self.named_elsewhere.contains(identity.connection()))
+    }
+
+    /// What tokens of this provider's grants depend on besides the account.
+    fn client(&self) -> Option<String> {
+        let (url, client) = (self.refresh_url()?, self.credentials.as_ref()?);
+        Some(serde_json::json!([self.adapter.kind().as_str(), client.client_id, url.as_str()]).to_string())
+    }
+
+    /// Takes note of the other providers and of what does not change any more.
+    pub(crate) fn settle(&mut self, named_elsewhere: Arc<BTreeSet<String>>) {
+        self.named_elsewhere = named_elsewhere;
+        self.client_key = self.client().map(Arc::from);
     }
 
     /// The endpoint to refresh at, if everything needed for a refresh is there.

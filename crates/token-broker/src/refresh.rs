@@ -1,74 +1,75 @@
-//! Refresh at the provider: by one party at a time, with nothing spent before it is written down and nothing used
-//! before it is stored.
+//! Refresh at the provider: by one party at a time, with nothing spent before an intent is stored and nothing used before
+//! it is stored.
 
-mod second_opinion;
+mod confirm;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use idp_adapters::RefreshRule;
+use idp_adapters::{Cause, RefreshRule};
 use mgmt_auth::SecretReader;
 use secrecy::SecretString;
-use token_keeper::{Flight, SingleFlight};
+use token_keeper::{Clock, Flight, SingleFlight};
 use tokio::time::Instant;
 use tracing::Instrument;
-use user_store::{User, UserStore};
+use user_store::UserStore;
 
 use crate::{
-    Account, Error, GrantKey, GrantRecord, GrantState, Lease, Provider, Reason, Source, Swap, Transport,
+    Error, GrantKey, GrantRecord, GrantState, Lease, Reason, Source, Swap, Transport,
     call::{CallError, refresh},
-    digest::{DeadMarks, Digest},
+    decide::{Account, Action, Current, Surroundings, current, decide},
     grant::{Intent, seconds},
-    grants::{Grants, Known, busy, succeed},
-    judge::{Copy, last_moment},
+    grants::{CachedGrant, Grants, busy, succeed},
+    knowledge::Knowledge,
     transport::CALL_TIMEOUT,
 };
 
 /// How long the right to refresh is held; longer than a call takes.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How long somebody else's refresh is waited for.
-const LEASE_PATIENCE: Duration = Duration::from_secs(12);
+const LEASE_WAIT: Duration = Duration::from_secs(12);
 /// How long a grant that the provider refused for good is left alone.
 const DEAD_COOL_DOWN: Duration = Duration::from_secs(600);
-/// A token younger than this that is refused anyway is a case for another refresh only now and then: that bounds what a
-/// provider that refuses all tokens costs, and a token that was withdrawn early is still replaced.
-const FRESH: Duration = Duration::from_secs(60);
-/// One such refresh in so long,
-const YOUNG_EACH: Duration = Duration::from_secs(2);
-/// and so many at once.
-const YOUNG_BURST: u32 = 10;
+/// How often a record that somebody else writes at the same time is read again before anything is spent.
+const WRITE_TRIES: usize = 4;
+
+/// How a refresh ended, other than by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// There is a new token, or Auth0 has another one.
+    Refreshed,
+    /// Nothing was sent: the record says that no refresh is needed, or that none is possible.
+    NotNeeded,
+    /// The provider refused the refresh token for good, and the record says so.
+    Refused,
+}
+
+type Outcome = Result<Done, Error>;
 
 /// One refresh to be done.
 #[derive(Clone, Debug)]
-pub(crate) struct Job {
-    pub(crate) provider: Arc<Provider>,
-    pub(crate) key: GrantKey,
-    pub(crate) account: Account,
-    pub(crate) user: Arc<User>,
-    pub(crate) copy: Copy,
-    /// The token that must be replaced; `None` for a refresh ahead of time.
-    pub(crate) avoid: Option<Digest>,
+struct Job {
+    account: Account,
+    /// Ahead of time: a token that still serves is replaced.
+    ahead: bool,
 }
 
-type Outcome = Result<(), Error>;
-
-/// Refreshes grants. After a success the caller looks again: a new record is stored, or Auth0's copy has changed.
+/// Refreshes grants. After a success the caller decides again: a new record is stored, or Auth0's copy has changed.
 #[derive(Debug)]
 pub(crate) struct Refresher {
     pub(crate) grants: Arc<Grants>,
     pub(crate) users: UserStore,
     pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) marks: Arc<DeadMarks>,
+    pub(crate) knowledge: Arc<Knowledge>,
+    pub(crate) clock: Clock,
     /// Reads client secrets at each use.
     pub(crate) secrets: SecretReader,
     flights: SingleFlight<GrantKey, Outcome>,
     /// Failed refreshes are not repeated at once.
     pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
-    /// When each grant has all its refreshes of young tokens back.
-    young: Mutex<HashMap<GrantKey, Instant>>,
 }
 
 impl Refresher {
@@ -76,44 +77,48 @@ impl Refresher {
         grants: Arc<Grants>,
         users: UserStore,
         transport: Arc<dyn Transport>,
-        marks: Arc<DeadMarks>,
+        knowledge: Arc<Knowledge>,
+        clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
             grants,
             users,
             transport,
-            marks,
+            knowledge,
+            clock,
             secrets: SecretReader::new(),
             flights: SingleFlight::new(),
             pauses: Mutex::default(),
-            young: Mutex::default(),
         })
     }
 
-    /// Refreshes, or waits for whoever is doing it.
-    pub(crate) async fn refresh(self: &Arc<Self>, job: Job) -> Outcome {
-        match self.join_or_start(job) {
-            Flight::Cached(outcome) => outcome,
-            Flight::Started(pending) | Flight::Joined(pending) => {
-                pending.wait().await.unwrap_or_else(|| Err(busy()))
-            }
-        }
+    /// Refreshes, or waits for a refresh that is under way. Whether that counts as this call's refresh: one that another
+    /// call had started, for another reason, and that sent nothing does not.
+    pub(crate) async fn refresh(self: &Arc<Self>, account: &Account) -> Result<bool, Error> {
+        let (pending, own) = match self.join_or_start(Job { account: account.clone(), ahead: false }) {
+            Flight::Cached(outcome) => return outcome.map(|_| true),
+            Flight::Started(pending) => (pending, true),
+            Flight::Joined(pending) => (pending, false),
+        };
+        let done = pending.wait().await.unwrap_or_else(|| Err(busy()))?;
+        Ok(own || done != Done::NotNeeded)
     }
 
-    /// Refreshes behind; nobody waits.
-    pub(crate) fn refresh_behind(self: &Arc<Self>, job: Job) {
-        drop(self.join_or_start(job));
+    /// Refreshes in the background; nobody waits.
+    pub(crate) fn refresh_ahead(self: &Arc<Self>, account: &Account) {
+        drop(self.join_or_start(Job { account: account.clone(), ahead: true }));
     }
 
     fn join_or_start(self: &Arc<Self>, job: Job) -> Flight<Outcome> {
-        let (this, key) = (self.clone(), job.key.clone());
-        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %job.provider.name, outcome = tracing::field::Empty);
+        let (this, key) = (self.clone(), job.account.key.clone());
+        let provider = &job.account.provider;
+        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %provider.name, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         let paused = || self.paused(&key).map(Err);
-        let errand = job.provider.rotates().then(|| self.grants.errands.begin());
+        let counted = provider.rotates().then(|| self.grants.tasks.token());
         let run = move || {
             async move {
-                let _errand = errand;
+                let _counted = counted;
                 this.run(job).await
             }
             .instrument(span)
@@ -130,50 +135,60 @@ impl Refresher {
 
     async fn run(&self, job: Job) -> Outcome {
         let outcome = self.attempt(&job).await;
-        let word = outcome.as_ref().err().map_or("ok", Error::fetch_outcome);
+        let provider = &job.account.provider.name;
+        let word = match &outcome {
+            Ok(Done::Refused) => "rejected",
+            Ok(_) => "ok",
+            Err(error) => error.fetch_outcome(),
+        };
         tracing::Span::current().record("outcome", word);
         if let Err(error) = &outcome {
-            tracing::warn!(event = "refresh_failed", provider = %job.provider.name, %error, "a refresh failed");
+            tracing::warn!(event = "refresh_failed", provider = %provider, %error, "a refresh failed");
             let misconfigured = *error.reason() == Reason::ProviderMisconfigured;
             if error.is_transient() || misconfigured {
                 let least = Duration::from_secs(if misconfigured { 30 } else { 1 });
                 let pause = error.retry_after().unwrap_or(least).clamp(least, Duration::from_secs(300));
                 let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-                pauses.insert(job.key.clone(), (Instant::now() + pause, error.clone()));
+                pauses.insert(job.account.key.clone(), (Instant::now() + pause, error.clone()));
             }
         }
         outcome
     }
 
     async fn attempt(&self, job: &Job) -> Outcome {
+        let key = &job.account.key;
         let lease = match self.lease(job).await {
-            Ok(Leased::Ours(lease)) => Some(lease),
-            Ok(Leased::Overtaken) => return Ok(()),
-            Err(error) if job.provider.rotates() => return Err(error),
+            Ok(Some(lease)) => Some(lease),
+            Ok(None) => return Ok(Done::NotNeeded),
+            Err(error) if job.account.provider.rotates() => return Err(error),
             // Where a refresh does no harm, each process may do its own.
             Err(_) => None,
         };
         let outcome = self.with_lease(job, lease.as_ref()).await;
         // Nobody else may spend a token whose successor is on its way into the store: then the lease ends by itself.
-        if let Some(lease) = lease.as_ref().filter(|_| !self.grants.is_saving(&job.key))
-            && self.grants.store.release(&job.key, lease).await.is_err()
+        if let Some(lease) = lease.as_ref().filter(|_| !self.grants.is_saving(key))
+            && self.grants.store.release(key, lease).await.is_err()
         {
             tracing::debug!("a lease could not be given back; it ends by itself");
         }
         outcome
     }
 
-    /// Waits for the right to refresh, or for somebody else's refresh.
-    async fn lease(&self, job: &Job) -> Result<Leased, Error> {
-        let until = Instant::now() + LEASE_PATIENCE;
+    /// Waits for the right to refresh; `None` when somebody else's refresh has made it needless.
+    async fn lease(&self, job: &Job) -> Result<Option<Lease>, Error> {
+        let key = &job.account.key;
+        let until = Instant::now() + LEASE_WAIT;
         loop {
-            if let Some(lease) = self.grants.store.acquire(&job.key, LEASE).await? {
-                return Ok(Leased::Ours(lease));
+            if let Some(lease) = self.grants.store.acquire(key, LEASE).await? {
+                return Ok(Some(lease));
             }
             tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(..100))).await;
-            let known = self.grants.read(&job.key).await?;
-            if known.record().is_some_and(|record| self.is_done(record, job, &job.copy)) {
-                return Ok(Leased::Overtaken);
+            let cached = self.grants.read(key).await?;
+            if cached
+                .record()
+                .is_some_and(|record| record.intent.is_none() && !self.is_wanted(job, Some(record)))
+            {
+                return Ok(None);
             }
             if Instant::now() >= until {
                 return Err(busy());
@@ -181,81 +196,83 @@ impl Refresher {
         }
     }
 
-    /// Whether the record already is what the job is after.
-    fn is_done(&self, record: &GrantRecord, job: &Job, copy: &Copy) -> bool {
-        let Some(token) = &record.access_token else { return false };
-        let lasts = record.expires_at.is_none_or(|end| {
-            let tenth = record.lifetime.map_or(Duration::from_secs(60), |life| life / 10);
-            let least =
-                if job.avoid.is_some() { last_moment(record) } else { tenth.min(Duration::from_secs(300)) };
-            end > SystemTime::now() + least
-        });
-        copy.is_origin_of(record, self.grants.store.keys())
-            && record.state == GrantState::Live
-            && record.intent.is_none()
-            && lasts
-            && job.avoid != Some(Digest::of(token))
+    /// Asks the state machine again, with the record as it is now.
+    fn is_wanted(&self, job: &Job, record: Option<&GrantRecord>) -> bool {
+        let current = current(&job.account.tenant, record, self.grants.store.keys());
+        let around = Surroundings {
+            knowledge: &self.knowledge,
+            durability: self.grants.store.durability(),
+            now: self.clock.now(),
+        };
+        match decide(&job.account.facts(&current, record, &around)) {
+            Action::Refresh => true,
+            Action::ServeAndRefresh => job.ahead,
+            _ => false,
+        }
     }
 
     async fn with_lease(&self, job: &Job, lease: Option<&Lease>) -> Outcome {
-        let rotates = job.provider.rotates();
-        let mut known = match self.read(job).await {
-            Err(error) if rotates => return Err(error),
-            other => other.ok(),
-        };
-        let mut copy = job.copy.clone();
-        for _ in 0..4 {
-            let found = known.as_deref();
-            let mut record = self.base(found, &copy);
-            if self.is_done(&record, job, &copy) {
-                return Ok(());
+        let account = &job.account;
+        let single_use = account.provider.rotates();
+        for _ in 0..WRITE_TRIES {
+            let cached = match self.read(&account.key).await {
+                Err(error) if single_use => return Err(error),
+                read => read.ok(),
+            };
+            let record = cached.as_deref().and_then(CachedGrant::record);
+            if !self.is_wanted(job, record) {
+                return Ok(Done::NotNeeded);
             }
-            self.refuse_hopeless(&record, job)?;
-            let spent = spendable(&record, &copy, job)?;
-            let cut_off = record.intent.is_some();
-            let mut version = found.and_then(Known::version);
-            if rotates {
-                let Some(noted) = self.note(job, &mut record, version, lease).await? else {
-                    known = Some(self.grants.read(&job.key).await?);
-                    continue;
-                };
-                version = Some(noted);
-            }
-            let asked = SystemTime::now();
-            match refresh(&job.provider, &*self.transport, &self.secrets, &spent).await {
-                Ok(refreshed) => {
-                    let new = succeed(&record, &refreshed, asked);
-                    if rotates {
-                        return self.grants.save(&job.key, version, new).await;
-                    }
-                    if self.grants.settle(&job.key, version, &new).await.is_err() {
-                        self.grants.keep_here(&job.key, new, version);
-                    }
-                    return Ok(());
+            let mut version = cached.as_deref().and_then(CachedGrant::version);
+            let current = current(&account.tenant, record, self.grants.store.keys());
+            let Some(spent) = spendable(&current, account.provider.rule()) else {
+                return Ok(Done::NotNeeded);
+            };
+            let mut base = self.base(account, record, &current);
+            let cut_off = base.intent.is_some();
+            if single_use {
+                match self.note_intent(&account.key, &mut base, version, lease).await? {
+                    Some(noted) => version = Some(noted),
+                    // Somebody else has written; nothing was sent.
+                    None => continue,
                 }
-                Err(CallError::Permanent) => {
-                    match self.second_opinion(job, &record, &mut copy, version, cut_off).await? {
-                        Some(next) => known = next,
-                        None => return Ok(()),
-                    }
+            }
+            let asked = self.clock.now();
+            return match refresh(&account.provider, &*self.transport, &self.secrets, &spent, asked).await {
+                Ok(refreshed) => {
+                    let new = succeed(&base, &refreshed, asked, self.clock.now());
+                    self.keep(account, version, new).await
+                }
+                Err(CallError::Permanent(cause)) => {
+                    self.confirm_invalid_grant(account, &base, version, cut_off, cause).await
                 }
                 Err(CallError::Other { error, acted }) => {
-                    if rotates && !acted {
-                        record.intent = None;
-                        self.grants.write(&job.key, version, &record).await?;
+                    if single_use && !acted {
+                        base.intent = None;
+                        self.grants.write(&account.key, version, &base).await?;
                     }
-                    return Err(error);
+                    Err(error)
                 }
-            }
+            };
         }
         Err(busy())
     }
 
+    /// Stores what a refresh brought: before its token is used where the refresh token before it is spent.
+    async fn keep(&self, account: &Account, version: Option<u64>, new: GrantRecord) -> Outcome {
+        if account.provider.rotates() {
+            self.grants.save(&account.key, version, new).await?;
+        } else if self.grants.settle(&account.key, version, &new).await.is_err() {
+            self.grants.keep_here(&account.key, new, version);
+        }
+        Ok(Done::Refreshed)
+    }
+
     /// Writes down that a single-use token is about to be sent, while there is lease enough for the answer. `None`:
     /// somebody else has written first.
-    async fn note(
+    async fn note_intent(
         &self,
-        job: &Job,
+        key: &GrantKey,
         record: &mut GrantRecord,
         version: Option<u64>,
         lease: Option<&Lease>,
@@ -264,81 +281,67 @@ impl Refresher {
         if short() {
             return Err(busy());
         }
-        let before = record.intent.replace(Intent { at: seconds(SystemTime::now()) });
-        record.updated_at = SystemTime::now();
-        let Swap::Done(noted) = self.grants.write(&job.key, version, record).await? else { return Ok(None) };
+        let before = record.intent.replace(Intent { at: seconds(self.clock.now()) });
+        record.updated_at = self.clock.now();
+        let Swap::Done(noted) = self.grants.write(key, version, record).await? else { return Ok(None) };
         if short() {
-            // Nothing was sent: the note must not make a later refusal look like a loss.
+            // Nothing was sent: the intent must not make a later refusal look like a loss.
             record.intent = before;
-            self.put(job, record.clone(), Some(noted)).await;
+            self.put(key, record.clone(), Some(noted)).await;
             return Err(busy());
         }
         Ok(Some(noted))
     }
 
-    async fn read(&self, job: &Job) -> Result<Arc<Known>, Error> {
-        self.grants.save_leftover(&job.key).await?;
-        Ok(self.grants.read(&job.key).await?)
+    async fn read(&self, key: &GrantKey) -> Result<Arc<CachedGrant>, Error> {
+        self.grants.save_leftover(key).await?;
+        Ok(self.grants.read(key).await?)
     }
 
-    /// The record to go on from: the stored one while Auth0's copy is the one it started from, else that copy.
-    fn base(&self, known: Option<&Known>, copy: &Copy) -> GrantRecord {
+    /// The record to go on from: ours, with what Auth0 has new.
+    fn base(&self, account: &Account, record: Option<&GrantRecord>, current: &Current<'_>) -> GrantRecord {
         let keys = self.grants.store.keys();
-        known
-            .and_then(Known::record)
-            .filter(|record| copy.is_origin_of(record, keys))
-            // Under the newest key, like the record itself: an old key can go once no record is sealed with it.
-            .map(|record| GrantRecord { origin: copy.fingerprint(keys), ..record.clone() })
-            .unwrap_or_else(|| GrantRecord::starting(copy.fingerprint(keys), copy.refresh.clone()))
+        let starting = || GrantRecord::starting(account.tenant.fingerprint(keys), None, self.clock.now());
+        let mut base = record.cloned().unwrap_or_else(starting);
+        if current.changes.access {
+            (base.access_token, base.expires_at, base.scopes, base.refreshed_at) = (None, None, None, None);
+        }
+        if current.changes.any() {
+            (base.state, base.refused_for) = (GrantState::Live, None);
+        }
+        base.refresh_token = current.refresh.cloned();
+        if !current.intent {
+            base.intent = None;
+        }
+        account.tenant.stamp(&mut base, keys);
+        base
     }
 
-    /// Refuses what another refresh cannot better.
-    fn refuse_hopeless(&self, record: &GrantRecord, job: &Job) -> Outcome {
-        let reconnect = |detail| Err(Error::reconnect(&job.account, Source::Identities, detail));
-        if record.state == GrantState::Revoked {
-            return reconnect("the user revoked this account");
+    /// Writes what is good to know but not needed.
+    async fn put(&self, key: &GrantKey, record: GrantRecord, version: Option<u64>) {
+        match self.grants.write(key, version, &record).await {
+            Ok(Swap::Done(_)) => {}
+            Ok(Swap::Conflict) => drop(self.grants.read(key).await),
+            Err(_) => self.grants.keep_here(key, record, version),
         }
-        if let GrantState::Dead { until, lost } = record.state
-            && seconds(SystemTime::now()) < until
-        {
-            return if lost { Err(Error::refresh_lost(&job.account)) } else { reconnect(REFUSED) };
-        }
-        let young = record.updated_at.elapsed().is_ok_and(|age| age < FRESH);
-        let current = record.access_token.as_ref().map(Digest::of);
-        let refused = young && record.intent.is_none() && current.is_some() && current == job.avoid;
-        if refused && !self.may_replace_young(&job.key) {
-            return reconnect("the provider refuses even a token that it has just issued");
-        }
-        Ok(())
     }
-
-    fn may_replace_young(&self, key: &GrantKey) -> bool {
-        let mut young = self.young.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        young.retain(|_, full_at| *full_at > now);
-        let full_at = young.get(key).copied().unwrap_or(now) + YOUNG_EACH;
-        let may = full_at.saturating_duration_since(now) <= YOUNG_EACH * YOUNG_BURST;
-        if may {
-            young.insert(key.clone(), full_at);
-        }
-        may
-    }
-}
-
-const REFUSED: &str = "the provider no longer accepts the grant's refresh token";
-
-enum Leased {
-    Ours(Lease),
-    Overtaken,
 }
 
 /// What a refresh sends: the refresh token, or the living access token where that is what is exchanged.
-fn spendable(record: &GrantRecord, copy: &Copy, job: &Job) -> Result<SecretString, Error> {
-    let none =
-        || Error::reconnect(&job.account, Source::Identities, "there is no refresh token for this account");
-    if job.provider.rule() == RefreshRule::Exchange {
-        let living = record.access_token.as_ref().or(copy.bearer.as_ref());
-        return living.map(|token| token.expose().to_owned().into()).ok_or_else(none);
+fn spendable(current: &Current<'_>, rule: RefreshRule) -> Option<SecretString> {
+    if rule == RefreshRule::Exchange {
+        return current.access.as_ref().map(|access| access.bearer.expose().to_owned().into());
     }
-    record.refresh_token.clone().ok_or_else(none)
+    current.refresh.cloned()
+}
+
+/// The error of a grant whose refresh token the provider refused.
+pub(crate) fn dead_grant(account: &crate::Account, record: Option<&GrantRecord>) -> Error {
+    if record.is_some_and(|record| matches!(record.state, GrantState::Dead { lost: true, .. })) {
+        return Error::refresh_lost(account);
+    }
+    let named = record.and_then(|record| record.refused_for.as_deref());
+    let cause = named.and_then(|name| Cause::ALL.into_iter().find(|cause| cause.as_str() == name));
+    let cause = cause.unwrap_or(Cause::GrantInvalid);
+    Error::reconnect(account, Source::Identities, cause.text()).because(cause)
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use token_keeper::BearerToken;
 use user_store::{Found, User};
 
-use crate::{Account, Source, digest::Digest};
+use crate::{Account, RevokedGrant, Source, digest::Digest};
 
 /// One usable IdP token. Cloning it copies no secret; `Debug` shows none.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct IdpToken {
     pub(crate) scopes: Option<Arc<[String]>>,
     pub(crate) refreshable: bool,
     pub(crate) refreshed_at: Option<SystemTime>,
+    /// A refresh of the same call brought it: another one would be that call's second.
+    pub(crate) just_refreshed: bool,
     /// The user record it was found with; what a re-read must differ from.
     pub(crate) user: Option<Arc<User>>,
 }
@@ -177,8 +179,10 @@ pub struct Revocation {
     pub at_provider: RevokedAtProvider,
     /// Why not, for people.
     pub detail: Option<String>,
-    /// The account; from now on refused until Auth0's copy changes.
+    /// The account; refused from now on, until Auth0's copy changes or the user signs in again.
     pub account: Account,
+    /// To be told to every other replica.
+    pub revoked: RevokedGrant,
 }
 
 /// Whether the provider ended the grant.

@@ -4,6 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 use idp_adapters::HttpRequest;
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::BoxFuture;
@@ -38,6 +39,9 @@ pub enum TransportError {
     /// Nothing was sent.
     #[error("the provider's token endpoint cannot be reached")]
     NotSent,
+    /// Nothing was sent: the endpoint is plain `http` on another machine, and the request holds secrets.
+    #[error("the provider's endpoint is not https")]
+    Insecure,
     /// Sent, and no whole answer came back: the provider may have acted.
     #[error("the provider's token endpoint gave no whole answer")]
     Lost,
@@ -51,6 +55,24 @@ pub enum TransportError {
 pub trait Transport: Debug + Send + Sync + 'static {
     /// Sends one request.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<Answer, TransportError>>;
+}
+
+/// Sends a request that holds secrets: over https, or within this machine.
+pub(crate) async fn send(transport: &dyn Transport, request: HttpRequest) -> Result<Answer, TransportError> {
+    if !is_confidential(&request.url) {
+        return Err(TransportError::Insecure);
+    }
+    transport.send(request).await
+}
+
+fn is_confidential(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
 /// [`Transport`] over reqwest.
@@ -99,5 +121,33 @@ fn lost(error: &reqwest::Error) -> TransportError {
         TransportError::TimedOut
     } else {
         TransportError::Lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_leave_the_machine_over_https_alone() {
+        let confidential = |text: &str| is_confidential(&Url::parse(text).unwrap());
+        for good in [
+            "https://a.test/t",
+            "http://127.0.0.1:1/t",
+            "http://127.9.9.9/t",
+            "http://[::1]/t",
+            "http://localhost/t",
+        ] {
+            assert!(confidential(good), "{good}");
+        }
+        for bad in [
+            "http://a.test/t",
+            "http://localhost.a.test/t",
+            "http://10.0.0.1/t",
+            "http://0.0.0.0/t",
+            "ftp://localhost/t",
+        ] {
+            assert!(!confidential(bad), "{bad}");
+        }
     }
 }

@@ -6,7 +6,7 @@ mod shared;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
@@ -15,11 +15,11 @@ use std::{
 use mgmt_auth::{ClientCredentials, Tenant};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
-use token_keeper::{BearerToken, Flight, SingleFlight};
+use token_keeper::{BearerToken, Clock, Flight, SingleFlight};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{Ask, BoxFuture, Cached, Error, Reason, digest::Digest};
+use crate::{BoxFuture, Cached, Error, Reason, TokenRequest, digest::Digest};
 
 use self::refusal::{judge, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
@@ -141,6 +141,11 @@ pub(crate) struct Held {
 
 type Landed = Result<Held, Error>;
 
+/// How many accounts one user's calls may name within the life of a result.
+const MOST_HINTS: usize = 16;
+
+type Hints = Arc<Mutex<Vec<(Digest, Instant)>>>;
+
 /// How long what the vault said counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ages {
@@ -159,10 +164,13 @@ pub(crate) struct Vault {
     held: Cache<VaultKey, Held>,
     /// Where it held nothing, and when it said so by either clock.
     absent: Cache<VaultKey, (Instant, SystemTime)>,
+    /// The accounts that each user's calls have named lately.
+    hints: Cache<String, Hints>,
     flights: SingleFlight<VaultKey, Landed>,
     shared: Option<Shared>,
     /// How often something was forgotten: what was asked before is not shared after.
     forgotten: Arc<AtomicU64>,
+    clock: Clock,
 }
 
 impl Vault {
@@ -172,6 +180,7 @@ impl Vault {
         capacity: u64,
         ages: Ages,
         shared: Option<Shared>,
+        clock: Clock,
     ) -> Self {
         // moka's clock is not Tokio's: its expiry only bounds memory.
         let held = Cache::builder()
@@ -182,20 +191,26 @@ impl Vault {
             .max_capacity(capacity)
             .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
             .build();
+        let hints = Cache::builder().max_capacity(capacity).build();
         let (flights, forgotten) = (SingleFlight::new(), Arc::default());
-        Self { exchange, settings, ages, held, absent, flights, shared, forgotten }
+        Self { exchange, settings, ages, held, absent, hints, flights, shared, forgotten, clock }
     }
 
     /// Whether the vault can be asked for this caller at all.
-    pub(crate) fn serves(&self, ask: &Ask<'_>) -> bool {
-        let meant = |settings: &VaultSettings| ask.audience.contains(&settings.audience);
-        ask.subject_token.is_some() && self.settings.as_ref().is_some_and(meant)
+    pub(crate) fn serves(&self, request: &TokenRequest<'_>) -> bool {
+        let meant = |settings: &VaultSettings| request.audience.contains(&settings.audience);
+        request.subject_token.is_some() && self.settings.as_ref().is_some_and(meant)
     }
 
-    pub(crate) fn key(&self, ask: &Ask<'_>, connection: &str, account: Option<&str>) -> VaultKey {
+    pub(crate) fn key(
+        &self,
+        request: &TokenRequest<'_>,
+        connection: &str,
+        account: Option<&str>,
+    ) -> VaultKey {
         VaultKey {
-            user: ask.user_id.to_owned(),
-            organization: ask.organization.map(str::to_owned),
+            user: request.user_id.to_owned(),
+            organization: request.organization.map(str::to_owned),
             audience: self.settings.as_ref().map_or_else(String::new, |settings| settings.audience.clone()),
             connection: connection.to_owned(),
             account: account.map(str::to_owned),
@@ -218,7 +233,23 @@ impl Vault {
 
     /// Notes that the vault holds nothing there.
     pub(crate) fn note_absent(&self, key: VaultKey) {
-        self.absent.insert(key, (Instant::now(), SystemTime::now()));
+        self.absent.insert(key, (Instant::now(), self.clock.now()));
+    }
+
+    /// Whether an exchange may be made for the account that the key names: each one that a caller makes up would be an
+    /// exchange and an entry of the cache.
+    pub(crate) fn admits(&self, key: &VaultKey) -> bool {
+        let Some(account) = &key.account else { return true };
+        let hint = Digest::of_text(&format!("{}\0{account}", key.connection));
+        let hints = self.hints.get_with_by_ref(&key.user, Hints::default);
+        let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.retain(|(_, named_at)| named_at.elapsed() < self.ages.kept);
+        let known = hints.iter().any(|(known, _)| *known == hint);
+        if !known && hints.len() < MOST_HINTS {
+            hints.push((hint, Instant::now()));
+            return true;
+        }
+        known
     }
 
     /// A kept result, or that of an exchange with the caller's token.
@@ -280,22 +311,22 @@ impl Vault {
         dead: Option<Digest>,
     ) -> impl Future<Output = Landed> + Send + 'static {
         let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.ages.kept);
-        let (shared, forgotten) = (self.shared.clone(), self.forgotten.clone());
+        let (shared, forgotten, clock) = (self.shared.clone(), self.forgotten.clone(), self.clock.clone());
         let before = forgotten.load(Ordering::Acquire);
         let span = tracing::info_span!(parent: None, "vault.exchange", connection = %key.connection, outcome = tracing::field::Empty);
         span.follows_from(tracing::Span::current());
         async move {
             if let Some(shared) = &shared
-                && let Some(held) = shared.load(&key).await
+                && let Some(held) = shared.load(&key, clock.now()).await
                 && dead != Some(Digest::of(&held.bearer))
             {
                 return Ok(held);
             }
-            let landed = exchanged(&*exchange, settings, &key, &subject, cache_ttl).await;
+            let landed = exchanged(&*exchange, settings, &key, &subject, cache_ttl, clock.now()).await;
             if let (Some(shared), Ok(held)) = (&shared, &landed)
                 && forgotten.load(Ordering::Acquire) == before
             {
-                shared.store(&key, held).await;
+                shared.store(&key, held, clock.now()).await;
             }
             tracing::Span::current()
                 .record("outcome", landed.as_ref().err().map_or("ok", Error::fetch_outcome));
@@ -322,6 +353,7 @@ async fn exchanged(
     key: &VaultKey,
     subject: &BearerToken,
     cache_ttl: Duration,
+    wall: SystemTime,
 ) -> Landed {
     let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
     let mut form = vec![
@@ -332,7 +364,7 @@ async fn exchanged(
         ("connection", key.connection.as_str()),
     ];
     form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
-    let (asked, wall) = (Instant::now(), SystemTime::now());
+    let asked = Instant::now();
     let answer = exchange.exchange(&settings.credentials, &form).await;
     let exchanged = answer.map_err(|refused| judge(&refused, key))?;
     let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);

@@ -42,7 +42,7 @@ impl App {
     /// Forgets what another replica was told to forget.
     pub(super) async fn obey(&self, past: Past) {
         match past.what {
-            Forget::Doubted(user) => self.broker.doubt(&user),
+            Forget::Doubted(user) => self.broker.invalidate_grants(&user),
             Forget::Cached(target) => {
                 if let Err(problem) = self.forget_here(&target.selector()).await {
                     tracing::warn!(event = "forget_failed", cause = problem.log_text());

@@ -72,7 +72,7 @@ impl App {
         let timeouts = upstream_timeouts(settings);
         let mut broker = Broker::builder(tenant.clone(), users.clone())
             .store(Arc::clone(&stores.grants))
-            .errands(stores.errands.clone())
+            .tasks(stores.tasks.clone())
             .cache_ttl(settings.users.cache_ttl)
             .negative_ttl(settings.users.negative_ttl)
             .capacity(settings.users.capacity);

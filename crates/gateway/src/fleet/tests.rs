@@ -51,7 +51,7 @@ async fn blocks_end() {
 /// Two replicas over one store; the second one notes what it was to forget.
 #[tokio::test(start_paused = true)]
 async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
-    let store = Arc::new(MemoryStore::new());
+    let store = Arc::new(MemoryStore::new().unwrap());
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
     one.read().await.unwrap();
     let forgotten = Arc::new(Mutex::new(Vec::new()));
@@ -85,10 +85,16 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
 }
 
 /// A store that can be down, and can lose everything.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shaky {
     store: Mutex<Arc<MemoryStore>>,
     down: std::sync::atomic::AtomicBool,
+}
+
+impl Default for Shaky {
+    fn default() -> Self {
+        Self { store: Mutex::new(Arc::new(MemoryStore::new().unwrap())), down: Default::default() }
+    }
 }
 
 impl Shaky {
@@ -159,7 +165,7 @@ async fn a_store_that_lost_the_record_gets_it_back() {
     let store = Arc::new(Shaky::default());
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
     one.block(request(&selector(Some("auth0|1"), None, None))).await;
-    *store.store.lock().unwrap() = Arc::default();
+    *store.store.lock().unwrap() = Arc::new(MemoryStore::new().unwrap());
     one.read().await.unwrap();
     two.read().await.unwrap();
     assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked));
@@ -170,7 +176,7 @@ async fn a_store_that_lost_the_record_gets_it_back() {
 
 #[tokio::test]
 async fn two_tenants_in_one_store_are_two_fleets() {
-    let store = Arc::new(MemoryStore::new());
+    let store = Arc::new(MemoryStore::new().unwrap());
     let (one, two) = (Fleet::kept(store.clone(), "one.test"), Fleet::kept(store, "two.test"));
     one.block(request(&selector(Some("auth0|1"), None, None))).await;
     two.read().await.unwrap();
@@ -181,7 +187,7 @@ async fn two_tenants_in_one_store_are_two_fleets() {
 async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
     let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
     for life in [caller_auth::MAX_LIFETIME, 7 * caller_auth::MAX_LIFETIME] {
-        let store = Arc::new(MemoryStore::new());
+        let store = Arc::new(MemoryStore::new().unwrap());
         let first = Fleet::kept(store.clone(), "acme.test");
         first.keep_logouts_for(life);
         let (kept, gone) = (now - life, now - life - 2 * hour);
@@ -201,7 +207,7 @@ async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
 
 #[tokio::test(start_paused = true)]
 async fn marks_that_only_came_with_the_record_end_too() {
-    let store = Arc::new(MemoryStore::new());
+    let store = Arc::new(MemoryStore::new().unwrap());
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
     let hour = Duration::from_secs(3600);
     one.log_out("auth0|1", SystemTime::now() - 10 * hour).await;

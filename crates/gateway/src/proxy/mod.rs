@@ -61,7 +61,7 @@ pub(crate) async fn proxy(
     let body = search::search(&parts.headers, body, verified.token.as_ref().map(CallerToken::expose)).await?;
 
     let question = app.question(verified, Some(&provider), selector);
-    let ask = question.ask();
+    let ask = question.ask().endpoint(route.path);
     let token = find_token(app, &ask, trail).await?;
     app.stores.fleet.check(caller.subject(), Some(&provider.name), Some(token.account().connection()))?;
 

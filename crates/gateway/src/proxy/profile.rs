@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use idp_adapters::{Outcome, Profile};
-use token_broker::Ask;
+use token_broker::TokenRequest;
 use url::Url;
 
 use super::bodies::Payload;
@@ -30,7 +30,7 @@ pub(crate) async fn profile(
     app: &App,
     context: &RequestContext<'_>,
     provider: &ProviderRuntime,
-    ask: &Ask<'_>,
+    ask: &TokenRequest<'_>,
     trail: &mut Trail,
 ) -> Result<Profile, Problem> {
     let url = provider.profile_url.as_ref().ok_or_else(|| {

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
 use leak_guard::{LeakGuard, PreparedToken};
 use secrecy::ExposeSecret as _;
-use token_broker::{Ask, Cached, IdpToken, Reason};
+use token_broker::{Cached, IdpToken, Reason, TokenRequest};
 use token_keeper::BearerToken;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -70,13 +70,14 @@ impl Sending<'_> {
     /// Sends, and after a dead token once more with a new one.
     pub(super) async fn exchange(
         &mut self,
-        ask: &Ask<'_>,
+        ask: &TokenRequest<'_>,
         token: IdpToken,
         mut payload: Payload,
         trail: &mut Trail,
     ) -> Result<Received, Problem> {
         let received = self.attempt(token, &mut payload, trail).await?;
         if received.classified.outcome != Outcome::TokenDead {
+            self.accepted(ask, &received);
             return Ok(received);
         }
         let fresh = self.replacement(ask, (&received.token, &received.classified), trail).await?;
@@ -89,20 +90,24 @@ impl Sending<'_> {
         drop(received);
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
-            let dead = &received.token;
-            // An earlier refresh of another replica had come between: what follows it is for the next call.
-            if dead.refreshed_at().is_some_and(|at| at < trail.started) {
-                self.replacement(ask, (&received.token, &received.classified), trail).await?;
-                return Err(again("the provider refused a token that another replica had renewed"));
-            }
-            return Err(self.reconnect(dead, &received.classified));
+            // The broker knows whether the token has just been issued; what replaces it is for the next call.
+            self.replacement(ask, (&received.token, &received.classified), trail).await?;
+            return Err(again("the provider refused a token that another replica had renewed"));
         }
+        self.accepted(ask, &received);
         Ok(received)
+    }
+
+    /// Tells the broker that the provider accepted the token.
+    fn accepted(&self, ask: &TokenRequest<'_>, received: &Received) {
+        if received.classified.outcome == Outcome::Ok {
+            self.app.broker.token_accepted(ask, &received.token);
+        }
     }
 
     async fn replacement(
         &self,
-        ask: &Ask<'_>,
+        ask: &TokenRequest<'_>,
         (dead, classified): (&IdpToken, &Classified),
         trail: &mut Trail,
     ) -> Result<IdpToken, Problem> {
@@ -118,7 +123,9 @@ impl Sending<'_> {
         trail.waited(started.elapsed());
         found.map_err(|error| {
             trail.failed(&error);
-            if matches!(error.reason(), Reason::ReconnectRequired { .. }) && !classified.refresh_helps {
+            let refused =
+                matches!(error.reason(), Reason::ReconnectRequired { .. } | Reason::EndpointRefused { .. });
+            if refused && !classified.refresh_helps {
                 // The provider says what the user has to do there.
                 return self.reconnect(dead, classified);
             }
@@ -282,7 +289,11 @@ pub(super) async fn place(app: &App, provider: &ProviderRuntime) -> Result<Owned
     })
 }
 
-pub(super) async fn find_token(app: &App, ask: &Ask<'_>, trail: &mut Trail) -> Result<IdpToken, Problem> {
+pub(super) async fn find_token(
+    app: &App,
+    ask: &TokenRequest<'_>,
+    trail: &mut Trail,
+) -> Result<IdpToken, Problem> {
     let span = spans::token();
     let started = Instant::now();
     match app.broker.token(ask).instrument(span.clone()).await {

@@ -1,6 +1,6 @@
 //! What the broker is asked for a verified caller.
 
-use token_broker::{AccountSelector, Ask};
+use token_broker::{AccountSelector, TokenRequest};
 use token_keeper::BearerToken;
 
 use caller_auth::{Caller, Verified};
@@ -11,7 +11,7 @@ pub(crate) fn subject(verified: &Verified) -> Option<BearerToken> {
     BearerToken::new(token.expose()).ok()
 }
 
-/// Holds what an [`Ask`] borrows.
+/// Holds what an [`TokenRequest`] borrows.
 pub(crate) struct Question<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) provider: &'a str,
@@ -21,15 +21,11 @@ pub(crate) struct Question<'a> {
 }
 
 impl Question<'_> {
-    pub(crate) fn ask(&self) -> Ask<'_> {
-        Ask {
-            user_id: self.caller.subject(),
-            organization: self.caller.organization(),
-            audience: &self.audience,
-            subject_token: self.subject.as_ref(),
-            issued_at: self.caller.issued_at(),
-            provider: self.provider,
-            account: self.account.as_ref(),
-        }
+    pub(crate) fn ask(&self) -> TokenRequest<'_> {
+        TokenRequest::new(self.caller.subject(), self.provider)
+            .organization(self.caller.organization())
+            .subject_token(self.subject.as_ref(), &self.audience)
+            .issued_at(self.caller.issued_at())
+            .account(self.account.as_ref())
     }
 }

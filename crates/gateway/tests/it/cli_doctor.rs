@@ -417,7 +417,7 @@ async fn a_store_of_foreign_keys_is_found() {
     let account = token_broker::Account::new("github", Some("1".to_owned()));
     let key = token_broker::GrantKey::new("t", "u", token_broker::Source::Identities, &account);
     let origin = serde_json::from_str("\"k:00\"").unwrap();
-    let record = token_broker::GrantRecord::starting(origin, None);
+    let record = token_broker::GrantRecord::starting(origin, None, std::time::SystemTime::now());
     token_broker::GrantStore::swap(&store, &key, None, &record).await.unwrap();
     let (checks, _) = doctor(&sandbox, &good).await;
     assert_eq!(find(checks, "store")["status"], "ok", "held by a running gateway");

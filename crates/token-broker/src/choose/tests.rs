@@ -70,3 +70,18 @@ fn an_account_without_a_token_steps_back() {
     assert_eq!(chosen(&two, &github, None), "github|2");
     assert_eq!(chosen(&two, &github, Some("github|1")), "github|1");
 }
+
+#[test]
+fn tm_an_identity_whose_connection_another_provider_names_belongs_to_that_one_alone() {
+    let linked = user(json!([
+        identity("waad", "acme-entra", "3", Some("m")),
+        identity("waad", "acme-sharepoint", "3", Some("s")),
+    ]));
+    let mut microsoft = provider(Kind::Microsoft, &["windowslive", "waad"]);
+    microsoft.settle(std::sync::Arc::new(["acme-sharepoint".to_owned()].into()));
+    let mut sharepoint = provider(Kind::OAuth2, &["acme-sharepoint"]);
+    sharepoint.settle(std::sync::Arc::new(["windowslive".to_owned(), "waad".to_owned()].into()));
+    assert_eq!(chosen(&linked, &microsoft, None), "acme-entra|3");
+    assert_eq!(chosen(&linked, &sharepoint, None), "acme-sharepoint|3");
+    assert_eq!(chosen(&linked, &microsoft, Some("acme-sharepoint|3")), "none");
+}

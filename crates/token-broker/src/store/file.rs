@@ -1,8 +1,8 @@
 //! Grants of one process in one file that survives it.
 
-mod draft;
+mod overlay;
 mod records;
-mod shelf;
+mod reopen;
 
 use std::{
     fs,
@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
-use self::shelf::Shelf;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use self::reopen::ReopenableDatabase;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::FileBackend};
 
 use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
-    leases::Leases,
+    bound, leases::Leases, open_bound,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -36,7 +36,7 @@ pub struct FileStore {
 
 #[derive(Debug)]
 struct Shared {
-    shelf: Arc<Shelf>,
+    database: Arc<ReopenableDatabase>,
     keys: KeyRing,
 }
 
@@ -62,7 +62,7 @@ impl FileStore {
     /// # Errors
     /// The ring does not open every record.
     pub async fn with_keys(&self, keys: KeyRing) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared { shelf: self.shared.shelf.clone(), keys });
+        let shared = Arc::new(Shared { database: self.shared.database.clone(), keys });
         let store = Self { shared, leases: self.leases.clone() };
         store.run(Shared::check).await?;
         Ok(store)
@@ -94,13 +94,13 @@ impl Shared {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path)?,
             Err(error) => return Err(unusable(&path, &error)),
         }
-        let this = Self { shelf: Arc::new(Shelf::open(path)?), keys };
+        let this = Self { database: Arc::new(ReopenableDatabase::open(path)?), keys };
         this.check()?;
         Ok(this)
     }
 
     fn path(&self) -> &Path {
-        self.shelf.path()
+        self.database.path()
     }
 
     /// Whether every record can be opened.
@@ -113,7 +113,7 @@ impl Shared {
         &self,
         mut each: impl FnMut(GrantKey, Result<Versioned, StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
         for entry in table.iter().map_err(|error| self.failed(&error))? {
             let (place, value) = entry.map_err(|error| self.failed(&error))?;
@@ -124,7 +124,7 @@ impl Shared {
     }
 
     fn load(&self, place: &str) -> Result<Option<Versioned>, StoreError> {
-        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
         let value = table.get(place).map_err(|error| self.failed(&error))?;
         value.map(|value| self.unseal(place, value.value())).transpose()
@@ -132,7 +132,7 @@ impl Shared {
 
     /// Writes if the version still is `seen`; on disk when it returns.
     fn swap(&self, place: &str, seen: Option<u64>, record: &GrantRecord) -> Result<Swap, StoreError> {
-        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
         let version;
         {
             let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
@@ -147,8 +147,10 @@ impl Shared {
             let serial =
                 meta.get(SERIAL).map_err(|error| self.failed(&error))?.map_or(0, |serial| serial.value());
             version = serial + 1;
-            let sealed =
-                self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| self.sealed(&error))?;
+            let sealed = self
+                .keys
+                .seal(&bound(place, version), &record.encode())
+                .map_err(|error| self.sealed(&error))?;
             let value = [&version.to_be_bytes()[..], &sealed].concat();
             grants.insert(place, &*value).map_err(|error| self.failed(&error))?;
             meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;
@@ -158,7 +160,7 @@ impl Shared {
     }
 
     fn delete(&self, place: &str) -> Result<bool, StoreError> {
-        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
         let was_there = {
             let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
             grants.remove(place).map_err(|error| self.failed(&error))?.is_some()
@@ -170,44 +172,42 @@ impl Shared {
     fn unseal(&self, place: &str, value: &[u8]) -> Result<Versioned, StoreError> {
         let version = version_of(value).ok_or_else(|| torn(self.path()))?;
         let sealed = value.get(8..).unwrap_or_default();
-        let plain = self.keys.open(place.as_bytes(), sealed).map_err(|error| self.sealed(&error))?;
+        let plain = open_bound(&self.keys, place, version, sealed).map_err(|error| self.sealed(&error))?;
         let record = GrantRecord::decode(&plain).ok_or_else(|| torn(self.path()))?;
         Ok(Versioned::new(record, version))
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> StoreError {
-        self.shelf.is_suspect();
+        self.database.mark_failed();
         StoreError::unavailable(format!("{}: {error}", self.path().display()))
     }
 
     fn sealed(&self, error: &Unsealable) -> StoreError {
-        StoreError::damaged(format!(
-            "{}: {error}; put the missing key back into store.encryption_keys_file",
-            self.path().display()
-        ))
+        let remedy = "put the missing key back into store.encryption_keys_file";
+        StoreError::sealing(error, &format!("{remedy} ({})", self.path().display()))
     }
 }
 
-/// Makes an empty store beside its place and moves it there: a kill on the way leaves nothing half made.
+/// Makes an empty store beside its place and moves it there, unless another process was faster: then that one's store is
+/// left alone. A kill on the way leaves nothing half made.
 fn make(path: &Path) -> Result<(), StoreError> {
-    let mut name = path.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
-    name.push(".new");
-    let new = path.with_file_name(name);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let made = || -> Result<(), Box<dyn std::error::Error>> {
         fs::create_dir_all(folder)?;
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let backend = redb::backends::FileBackend::new(options.open(&new)?)?;
-        let database = Database::builder().create_with_backend(backend)?;
+        // Readable by its owner alone.
+        let new = tempfile::Builder::new().prefix(".new-store-").tempfile_in(folder)?;
+        // A handle of its own: closing it gives up the lock.
+        let database = Database::builder().create_with_backend(FileBackend::new(new.reopen()?)?)?;
         let write = database.begin_write()?;
         write.open_table(GRANTS)?;
         write.open_table(META)?;
         write.commit()?;
         drop(database);
-        fs::rename(&new, path)?;
+        match new.persist_noclobber(path) {
+            Ok(_) => {}
+            Err(lost) if lost.error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+            Err(lost) => return Err(lost.error.into()),
+        }
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     };

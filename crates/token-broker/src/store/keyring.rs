@@ -1,10 +1,14 @@
 //! The ring of keys that seals records and makes fingerprints.
+//!
+//! Each line of the key file is the input of HKDF (RFC 5869), and each use has a key of its own that is derived from it.
+//! Older versions sealed with the bytes of the line themselves and made fingerprints with a key derived from them by HMAC:
+//! what they wrote is still read, and written the new way at the next write.
 
 use std::{collections::BTreeSet, fmt};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hmac,
+    hkdf, hmac,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,10 +20,26 @@ use crate::Fingerprint;
 /// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone.
 pub struct KeyRing {
     keys: Vec<Key>,
+    random: Random,
+}
+
+/// Fills a buffer with random bytes; false when the system gives none.
+type Random = fn(&mut [u8]) -> bool;
+
+fn system(buffer: &mut [u8]) -> bool {
+    getrandom::fill(buffer).is_ok()
 }
 
 struct Key {
     id: String,
+    root: hkdf::Prk,
+    seal: LessSafeKey,
+    fingerprint: hmac::Key,
+    /// The keys of format 1.
+    old: OldKeys,
+}
+
+struct OldKeys {
     seal: LessSafeKey,
     fingerprint: hmac::Key,
 }
@@ -35,6 +55,9 @@ pub struct InvalidKeyRing(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsealable {
+    /// The system gives no randomness: nothing was sealed, and nothing is wrong with any record.
+    #[error("the system gives no randomness")]
+    NoRandomness,
     /// Not something that was sealed here: torn or overwritten.
     #[error("the record is torn")]
     Torn,
@@ -46,7 +69,12 @@ pub enum Unsealable {
     Forged(String),
 }
 
-const FORMAT: u8 = 1;
+/// Sealed with the bytes of the key's line.
+const OLD_FORMAT: u8 = 1;
+/// Sealed with a key that is derived from them.
+const FORMAT: u8 = 2;
+/// What stands before the hash in a fingerprint of the derived key.
+const FINGERPRINT: &str = "2:";
 const MAX_ID: usize = 64;
 
 impl KeyRing {
@@ -75,7 +103,11 @@ impl KeyRing {
             }
             keys.push(Key::new(id, &bytes).ok_or_else(|| wrong("does not hold 32 bytes"))?);
         }
-        if keys.is_empty() { Err(InvalidKeyRing("there is no key".into())) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err(InvalidKeyRing("there is no key".into()))
+        } else {
+            Ok(Self { keys, random: system })
+        }
     }
 
     /// A new line for the key file.
@@ -84,19 +116,19 @@ impl KeyRing {
     /// The system gives no randomness.
     pub fn generate_line() -> Result<SecretString, InvalidKeyRing> {
         let mut bytes = Zeroizing::new([0; 35]);
-        getrandom::fill(&mut *bytes).map_err(|_| InvalidKeyRing("the system gives no randomness".into()))?;
+        getrandom::fill(&mut *bytes).map_err(|_| no_randomness())?;
         let (key, id) = bytes.split_at(32);
         Ok(format!("k{}:{}", hex(id), BASE64_STANDARD.encode(key)).into())
     }
 
     /// A ring with one random key that nobody else will ever have.
-    #[must_use]
-    pub fn ephemeral() -> Self {
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn ephemeral() -> Result<Self, InvalidKeyRing> {
         let mut bytes = Zeroizing::new([0; 32]);
-        if getrandom::fill(&mut *bytes).is_err() {
-            fastrand::fill(&mut *bytes);
-        }
-        Self { keys: Key::new("process", &*bytes).into_iter().collect() }
+        getrandom::fill(&mut *bytes).map_err(|_| no_randomness())?;
+        Ok(Self { keys: Key::new("process", &*bytes).into_iter().collect(), random: system })
     }
 
     /// The ids, the sealing one first.
@@ -109,8 +141,9 @@ impl KeyRing {
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let mut derived = [0; 32];
         if let Some(key) = self.keys.first() {
-            let tag = hmac::sign(&key.fingerprint, format!("derive\0{purpose}").as_bytes());
-            derived.copy_from_slice(tag.as_ref());
+            // 32 bytes are far below what HKDF can give, so this cannot fail.
+            let info = [b"token-broker purpose 2".as_slice(), purpose.as_bytes()];
+            let _ = key.root.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut derived));
         }
         derived
     }
@@ -122,7 +155,9 @@ impl KeyRing {
     pub fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
         let key = self.keys.first().ok_or(Unsealable::Torn)?;
         let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| Unsealable::Torn)?;
+        if !(self.random)(&mut nonce) {
+            return Err(Unsealable::NoRandomness);
+        }
         let mut sealed = Vec::with_capacity(2 + key.id.len() + NONCE_LEN + plain.len() + 16);
         let id_len = u8::try_from(key.id.len()).map_err(|_| Unsealable::Torn)?;
         sealed.extend([FORMAT, id_len]);
@@ -143,7 +178,9 @@ impl KeyRing {
     /// # Errors
     /// Torn, sealed with another key, or sealed for another place.
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let [FORMAT, id_len, rest @ ..] = sealed else { return Err(Unsealable::Torn) };
+        let [format @ (OLD_FORMAT | FORMAT), id_len, rest @ ..] = sealed else {
+            return Err(Unsealable::Torn);
+        };
         let (id, rest) = rest.split_at_checked(usize::from(*id_len)).ok_or(Unsealable::Torn)?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(Unsealable::Torn)?;
         let id = std::str::from_utf8(id).map_err(|_| Unsealable::Torn)?;
@@ -151,13 +188,32 @@ impl KeyRing {
             self.keys.iter().find(|key| key.id == id).ok_or_else(|| Unsealable::UnknownKey(printable(id)))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable::Torn)?;
         let mut buffer = Zeroizing::new(text.to_vec());
-        let len = key
-            .seal
+        let sealing = if *format == OLD_FORMAT { &key.old.seal } else { &key.seal };
+        let len = sealing
             .open_in_place(nonce, Aad::from(place), &mut buffer)
             .map_err(|_| Unsealable::Forged(printable(id)))?
             .len();
         buffer.truncate(len);
         Ok(buffer)
+    }
+
+    /// Whether an older version sealed this.
+    #[cfg(any(test, feature = "file", feature = "redis"))]
+    pub(crate) fn is_old(sealed: &[u8]) -> bool {
+        sealed.first() == Some(&OLD_FORMAT)
+    }
+
+    /// Seals as older versions did.
+    #[cfg(all(test, feature = "file"))]
+    pub(crate) fn seal_old(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
+        let key = &self.keys[0];
+        let mut nonce = [0; NONCE_LEN];
+        assert!(system(&mut nonce));
+        let mut text = plain.to_vec();
+        let sealing = Nonce::assume_unique_for_key(nonce);
+        key.old.seal.seal_in_place_append_tag(sealing, Aad::from(place), &mut text).unwrap();
+        let id_len = u8::try_from(key.id.len()).unwrap();
+        [&[OLD_FORMAT, id_len], key.id.as_bytes(), &nonce, &text].concat()
     }
 
     /// The fingerprint of `parts`, made with the sealing key.
@@ -167,36 +223,56 @@ impl KeyRing {
 
     /// Whether `known` is the fingerprint of `parts`, whichever key it was made with.
     pub(crate) fn recognises(&self, known: &Fingerprint, parts: &[Option<&str>]) -> bool {
-        let key = self.keys.iter().find(|key| key.id == known.key_id());
-        key.is_some_and(|key| key.fingerprint(parts) == *known)
+        let Some(key) = self.keys.iter().find(|key| key.id == known.key_id()) else { return false };
+        let hash = known.0.get(key.id.len() + 1..).unwrap_or_default();
+        match hash.strip_prefix(FINGERPRINT) {
+            Some(hash) => hash == digest(&key.fingerprint, parts),
+            None => hash == digest(&key.old.fingerprint, parts),
+        }
     }
 }
 
 impl Key {
     fn new(id: &str, bytes: &[u8]) -> Option<Self> {
-        let seal = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).ok()?);
-        // A key of its own for each use.
-        let master = hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        let derived = hmac::sign(&master, b"token-broker fingerprint 1");
-        let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-        Some(Self { id: id.to_owned(), seal, fingerprint })
+        let old = OldKeys::new(bytes)?;
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"token-broker key ring").extract(bytes);
+        let seal = LessSafeKey::new(root.expand(&[b"token-broker seal 2"], &AES_256_GCM).ok()?.into());
+        let fingerprint = root.expand(&[b"token-broker fingerprint 2"], hmac::HMAC_SHA256).ok()?.into();
+        Some(Self { id: id.to_owned(), root, seal, fingerprint, old })
     }
 
     fn fingerprint(&self, parts: &[Option<&str>]) -> Fingerprint {
-        let mut context = hmac::Context::with_key(&self.fingerprint);
-        for part in parts {
-            match part {
-                // Lengths first: no two lists of parts are the same bytes.
-                Some(text) => {
-                    context.update(&[1]);
-                    context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-                    context.update(text.as_bytes());
-                }
-                None => context.update(&[0]),
-            }
-        }
-        Fingerprint(format!("{}:{}", self.id, hex(context.sign().as_ref())))
+        Fingerprint(format!("{}:{FINGERPRINT}{}", self.id, digest(&self.fingerprint, parts)))
     }
+}
+
+impl OldKeys {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let seal = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).ok()?);
+        let master = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let derived = hmac::sign(&master, b"token-broker fingerprint 1");
+        Some(Self { seal, fingerprint: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) })
+    }
+}
+
+/// The keyed hash of `parts`. Lengths first: no two lists of parts are the same bytes.
+fn digest(key: &hmac::Key, parts: &[Option<&str>]) -> String {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        match part {
+            Some(text) => {
+                context.update(&[1]);
+                context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+                context.update(text.as_bytes());
+            }
+            None => context.update(&[0]),
+        }
+    }
+    hex(context.sign().as_ref())
+}
+
+fn no_randomness() -> InvalidKeyRing {
+    InvalidKeyRing("the system gives no randomness".into())
 }
 
 /// A key id found in a damaged record may be anything.
@@ -247,6 +323,49 @@ mod tests {
             assert!(!both.recognises(&known, &other));
         }
         assert!(!ring(&[&new]).recognises(&known, &[Some("ab"), Some("c")]));
+    }
+
+    /// Written by version 0.1.0 with the key `old` of 32 bytes of 1, for the place `here`.
+    const OLD_SEALED: &str = "01036f6c64000102030405060708090a0bc8c3f654458a3014aa3dd5dff99008d067883305cd13";
+    const OLD_FINGERPRINT: &str = "old:8f4710c728249249374f7b9475511eac8344f19ed8d0b630d009132a6ef675ce";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_older_versions_wrote_is_read() {
+        let ring = ring(&[&line("new", 2), &line("old", 1)]);
+        assert_eq!(*ring.open(b"here", &bytes(OLD_SEALED)).unwrap(), b"secret");
+        assert!(KeyRing::is_old(&bytes(OLD_SEALED)));
+        assert!(!KeyRing::is_old(&ring.seal(b"here", b"secret").unwrap()));
+        let known = Fingerprint(OLD_FINGERPRINT.into());
+        assert!(ring.recognises(&known, &[Some("ab"), None]));
+        assert!(!ring.recognises(&known, &[Some("ab"), Some("c")]));
+    }
+
+    #[test]
+    fn each_use_has_a_key_of_its_own() {
+        let bytes = [1; 32];
+        let ring = ring(&[&line("k", 1)]);
+        let plain = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).unwrap());
+        let sealed = ring.seal(b"here", b"secret").unwrap();
+        let (nonce, text) = sealed[3..].split_at(NONCE_LEN);
+        let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+        assert!(plain.open_in_place(nonce, Aad::from(b"here"), &mut text.to_vec()).is_err());
+        let direct = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        let print = ring.fingerprint(&[Some("ab")]);
+        assert!(!print.0.ends_with(&digest(&direct, &[Some("ab")])));
+        assert_ne!(ring.derive("a"), ring.derive("b"));
+    }
+
+    #[test]
+    fn a_system_without_randomness_is_no_torn_record() {
+        let mut ring = ring(&[&line("k", 1)]);
+        ring.random = |_| false;
+        let error = ring.seal(b"here", b"secret").unwrap_err();
+        assert_eq!(error, Unsealable::NoRandomness);
+        assert!(!crate::StoreError::sealing(&error, "restore it").is_damaged());
     }
 
     #[test]

@@ -32,22 +32,15 @@ struct State {
     records: BTreeMap<String, (u64, Vec<u8>)>,
 }
 
-impl Default for MemoryStore {
-    fn default() -> Self {
-        Self {
-            keys: KeyRing::ephemeral(),
-            state: Mutex::default(),
-            leases: Leases::default(),
-            written: tokio::sync::Notify::new(),
-        }
-    }
-}
-
 impl MemoryStore {
     /// An empty store.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    ///
+    /// # Errors
+    /// The system gives no randomness for the key of its fingerprints.
+    pub fn new() -> Result<Self, StoreError> {
+        let keys = KeyRing::ephemeral().map_err(|error| StoreError::unavailable(error.to_string()))?;
+        let written = tokio::sync::Notify::new();
+        Ok(Self { keys, state: Mutex::default(), leases: Leases::default(), written })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,22 +1,26 @@
 //! Where grants are kept: one trait, and the stores behind it.
 
+#[cfg(feature = "file")]
 mod file;
 mod keyring;
 mod leases;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
 mod redis;
 
 use std::{fmt::Debug, future::Future, pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 
+#[cfg(feature = "file")]
+pub use self::file::FileStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use self::{
-    file::FileStore,
     keyring::{InvalidKeyRing, KeyRing, Unsealable},
     memory::MemoryStore,
     record::{Reading, RecordStore},
-    redis::RedisStore,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -130,6 +134,15 @@ impl StoreError {
         Self { message: message.into(), kind: Kind::Damaged }
     }
 
+    /// A record that could not be sealed or opened. `remedy` is for keys that are missing.
+    #[cfg(any(test, feature = "file", feature = "redis"))]
+    pub(crate) fn sealing(error: &Unsealable, remedy: &str) -> Self {
+        match error {
+            Unsealable::NoRandomness => Self::unavailable(error.to_string()),
+            _ => Self::damaged(format!("{error}; {remedy}")),
+        }
+    }
+
     /// Whether waiting is useless.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
@@ -141,6 +154,26 @@ impl StoreError {
     pub fn is_in_use(&self) -> bool {
         self.kind == Kind::InUse
     }
+}
+
+/// What a record is sealed for: its place and its version, so that an old one cannot be put back under a higher version.
+#[cfg(any(feature = "file", feature = "redis"))]
+pub(crate) fn bound(place: &str, version: u64) -> Vec<u8> {
+    format!("{place}\0{version}").into_bytes()
+}
+
+/// Opens what was sealed for a place and a version. Older versions sealed for the place alone.
+#[cfg(any(feature = "file", feature = "redis"))]
+pub(crate) fn open_bound(
+    keys: &KeyRing,
+    place: &str,
+    version: u64,
+    sealed: &[u8],
+) -> Result<zeroize::Zeroizing<Vec<u8>>, Unsealable> {
+    if KeyRing::is_old(sealed) {
+        return keys.open(place.as_bytes(), sealed);
+    }
+    keys.open(&bound(place, version), sealed)
 }
 
 /// Which grants are meant; unset members mean any.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
-    hex,
+    bound, hex, open_bound,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -49,7 +49,7 @@ pub struct RedisStore {
     client: Client,
     manager: ConnectionManager,
     keys: std::sync::Arc<KeyRing>,
-    swap: Script,
+    swap_script: Script,
     release: Script,
     /// Tells this process from the others.
     holder: std::sync::Arc<str>,
@@ -75,10 +75,10 @@ impl RedisStore {
             .set_response_timeout(Some(PATIENCE))
             .set_connection_timeout(Some(CONNECT));
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
-        let (swap, release) = (Script::new(SWAP), Script::new(RELEASE));
+        let (swap_script, release) = (Script::new(SWAP), Script::new(RELEASE));
         let holder = Lease::new(Instant::now(), Duration::ZERO).id.into();
         let ear = std::sync::Arc::default();
-        Ok(Self { client, manager, keys: keys.into(), swap, release, holder, ear })
+        Ok(Self { client, manager, keys: keys.into(), swap_script, release, holder, ear })
     }
 
     async fn ask<T>(
@@ -94,9 +94,23 @@ impl RedisStore {
     fn unseal(&self, place: &str, version: &str, sealed: &[u8]) -> Result<Versioned, StoreError> {
         let damaged =
             || StoreError::damaged("a grant in Redis is damaged; forget it with `gateway grants forget`");
-        let plain = self.keys.open(place.as_bytes(), sealed).map_err(|error| foreign(&error))?;
-        let record = GrantRecord::decode(&plain).ok_or_else(damaged)?;
-        Ok(Versioned::new(record, version.parse().map_err(|_| damaged())?))
+        let version = version.parse().map_err(|_| damaged())?;
+        let plain = open_bound(&self.keys, place, version, sealed).map_err(|error| foreign(&error))?;
+        Ok(Versioned::new(GrantRecord::decode(&plain).ok_or_else(damaged)?, version))
+    }
+}
+
+impl RedisStore {
+    /// Writes a record of an older format anew, bound to its version. Whoever writes first wins.
+    async fn rewrite(&self, key: &GrantKey, found: Versioned) -> Versioned {
+        match self.swap(key, Some(found.version), &found.record).await {
+            Ok(Swap::Done(version)) => Versioned { version, ..found },
+            Ok(Swap::Conflict) => found,
+            Err(error) => {
+                report(&error);
+                found
+            }
+        }
     }
 }
 
@@ -109,7 +123,7 @@ fn words(error: &RedisError) -> String {
 }
 
 fn foreign(error: &Unsealable) -> StoreError {
-    StoreError::damaged(format!("Redis: {error}; put the missing key back into store.encryption_keys_file"))
+    StoreError::sealing(error, "put the missing key back into store.encryption_keys_file")
 }
 
 /// A fixed-length name for a place; the braces keep a grant and its lease in one slot of a cluster.
@@ -142,7 +156,10 @@ impl GrantStore for RedisStore {
             let found: (Option<String>, Option<Vec<u8>>) =
                 self.ask(command.query_async(&mut manager)).await?;
             match found {
-                (Some(version), Some(sealed)) => self.unseal(&place, &version, &sealed).map(Some),
+                (Some(version), Some(sealed)) => {
+                    let found = self.unseal(&place, &version, &sealed)?;
+                    Ok(Some(if KeyRing::is_old(&sealed) { self.rewrite(key, found).await } else { found }))
+                }
                 _ => Ok(None),
             }
         })
@@ -156,11 +173,11 @@ impl GrantStore for RedisStore {
     ) -> BoxFuture<'a, Result<Swap, StoreError>> {
         Box::pin(async move {
             let place = key.encode();
-            let sealed =
-                self.keys.seal(place.as_bytes(), &record.encode()).map_err(|error| foreign(&error))?;
             let version = next_version(seen);
+            let sealed =
+                self.keys.seal(&bound(&place, version), &record.encode()).map_err(|error| foreign(&error))?;
             let mut manager = self.manager.clone();
-            let mut call = self.swap.key(name("grant", &place));
+            let mut call = self.swap_script.key(name("grant", &place));
             call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
             call.arg(version.to_string()).arg(&place).arg(sealed);
             let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;
@@ -317,7 +334,8 @@ mod tests {
 
     #[test]
     fn s01_a_wrong_url_is_not_repeated() {
-        let error = RedisStore::new("redis//:hunter2@host", KeyRing::ephemeral()).unwrap_err().to_string();
+        let error =
+            RedisStore::new("redis//:hunter2@host", KeyRing::ephemeral().unwrap()).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }
 }

@@ -28,6 +28,66 @@ async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
     assert_eq!(broker.token(&ask).await.unwrap().bearer().expose(), "ya29.b");
 }
 
+/// The provider hands out the same token at the next sign-in: the copy does not change, and the user is not shut out.
+#[tokio::test(start_paused = true)]
+async fn a_new_sign_in_lifts_a_revocation_also_with_the_same_token() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    tokio::time::advance(Duration::from_secs(120)).await;
+    let now = rig.tenant.wall.now();
+    // A renewed caller token is no sign-in.
+    let renewed = rig.ask("google").issued_at(now);
+    assert!(broker.token(&renewed).await.unwrap_err().is_reconnect());
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(seconds);
+    let newer = rig.ask("google").issued_at(now + Duration::from_secs(60));
+    assert_eq!(broker.token(&newer).await.unwrap().bearer().expose(), "ya29.a");
+    // Lifted for all callers, in all replicas.
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
+    assert_eq!(
+        rig.replica([refreshing(Kind::Google)]).token(&rig.ask("google")).await.unwrap().bearer().expose(),
+        "ya29.a"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_before_the_revocation_lifts_nothing() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.token(&rig.ask("google")).await.unwrap();
+    let before = rig.tenant.wall.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    tokio::time::advance(Duration::from_secs(120)).await;
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(before);
+    let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(60));
+    assert!(broker.token(&newer).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_a_revoked_vault_connection_is_refused_whatever_account_a_call_names() {
+    let rig = Rig::new(google("ya29.a"));
+    *rig.vault.answer.lock().unwrap() = Box::new(|_| {
+        Ok(crate::vault::Exchanged {
+            bearer: token_keeper::BearerToken::new("ya29.vault").unwrap(),
+            scope: None,
+            expires_in: None,
+        })
+    });
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    let (hint, other, whole) =
+        (selector("google-oauth2|77"), selector("google-oauth2|78"), selector("google-oauth2"));
+    let named = |account| rig.ask("google").account(account);
+    broker.revoke(&named(Some(&hint))).await.unwrap();
+    for account in [None, Some(&whole), Some(&hint), Some(&other)] {
+        let error = broker.token(&named(account)).await.unwrap_err();
+        assert!(error.is_reconnect(), "{account:?}: {error:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_replica_learns_of_a_revocation_within_seconds() {
     let rig = Rig::new(google("ya29.a"));
@@ -105,4 +165,40 @@ async fn the_callers_view_shows_every_account_and_no_token() {
     );
     assert_eq!(broker.accounts(&rig.ask("github")).await.unwrap().len(), 1);
     assert!(!format!("{list:?}").contains("gho_1"));
+}
+
+/// A replica that never saw the grant, told by the control state while the store is down.
+#[tokio::test(start_paused = true)]
+async fn tm_a_revocation_holds_in_every_replica_also_while_the_store_is_down() {
+    let rig = Rig::new(google("ya29.a"));
+    let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let revoked = one.revoke(&rig.ask("google")).await.unwrap().revoked;
+    // As the control state keeps it.
+    let text = serde_json::to_string(&revoked).unwrap();
+    assert!(!text.contains("ya29"), "{text}");
+    rig.store.down.store(true, Ordering::SeqCst);
+    assert!(two.token(&rig.ask("google")).await.is_ok(), "not told yet");
+    two.apply_revocations(&[serde_json::from_str(&text).unwrap()]);
+    assert!(two.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // The same client, and any other.
+    assert!(one.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    let without = rig.replica([provider(Kind::Google)]);
+    without.apply_revocations(&[revoked]);
+    assert!(without.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // The store is back: what it says counts, and a new sign-in lifts the revocation.
+    rig.store.down.store(false, Ordering::SeqCst);
+    rig.tenant.put(google("ya29.b"));
+    let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(30));
+    assert_eq!(two.token(&newer).await.unwrap().bearer().expose(), "ya29.b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_holds_for_every_client() {
+    let rig = Rig::new(google("ya29.a"));
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    rig.replica([refreshing(Kind::Google)]).revoke(&rig.ask("google")).await.unwrap();
+    for provider in [provider(Kind::Google), refreshing(Kind::Google)] {
+        assert!(rig.replica([provider]).token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    }
 }

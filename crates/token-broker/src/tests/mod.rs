@@ -2,6 +2,7 @@
 
 mod identities;
 mod manage;
+mod properties;
 mod refresh;
 mod resilience;
 mod rig;

@@ -1,4 +1,7 @@
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
 
 use idp_adapters::Kind;
 use serde_json::{Value, json};
@@ -131,7 +134,7 @@ async fn permanent_and_transient_failures_are_never_mixed_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fresh_tokens_that_are_refused_are_replaced_but_start_no_loop() {
+async fn a_token_that_is_refused_right_after_its_refresh_is_no_dead_token() {
     let rig = Rig::new(google_identity("ya29.0", "1//r"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     let mut serial = 0;
@@ -139,14 +142,247 @@ async fn fresh_tokens_that_are_refused_are_replaced_but_start_no_loop() {
         serial += 1;
         Ok(refreshed(&format!("ya29.{serial}"), 3600))
     });
-    // The first one replaces a token whose age nobody knows; ten more may follow at once.
-    for serial in 1..=11 {
-        assert_eq!(kill(&broker, &rig, "google").await.unwrap(), format!("ya29.{serial}"));
-    }
+    assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.1");
+    // It may have been withdrawn early: one more, and then the endpoint is to blame.
+    assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.2");
     for _ in 0..5 {
-        assert!(kill(&broker, &rig, "google").await.unwrap_err().is_reconnect());
+        let error = kill(&broker, &rig, "google").await.unwrap_err();
+        assert!(matches!(error.reason(), Reason::EndpointRefused { .. }), "{error:?}");
     }
-    assert_eq!(rig.provider.calls(), 11);
+    assert_eq!(rig.provider.calls(), 2);
+    assert_eq!(
+        broker.token(&rig.ask("google")).await.unwrap().bearer().expose(),
+        "ya29.2",
+        "the account is open"
+    );
+    // After a while it is refused as any other token; the endpoint that refuses everything is left alone for longer.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(kill(&broker, &rig, "google").await.is_err());
+    let request = rig.ask("google").endpoint("GET /other");
+    let token = broker.token(&request).await.unwrap();
+    assert_eq!(broker.token_rejected(&request, &token).await.unwrap().bearer().expose(), "ya29.3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_spends_one_refresh_token_and_a_second_refusal_is_the_endpoints() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+    let (answer, _) = rotating(7200);
+    rig.provider.answers(answer);
+    let request = rig.ask("bitbucket").endpoint("GET /bad");
+    let first = broker.token(&request).await.unwrap();
+    let second = broker.token_rejected(&request, &first).await.unwrap();
+    let error = broker.token_rejected(&request, &second).await.unwrap_err();
+    assert!(matches!(error.reason(), Reason::EndpointRefused { .. }), "{error:?}");
+    assert_eq!((second.bearer().expose(), rig.provider.calls()), ("a1", 1));
+}
+
+/// Sixty calls in a minute, each refused at another endpoint or at the same one.
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_refuses_everything_costs_two_refreshes_a_minute_at_most() {
+    for endpoints in [1, 60] {
+        for (kind, identity) in
+            [(Kind::Bitbucket, bitbucket("a0", "r0")), (Kind::Google, google_identity("ya29.0", "1//r"))]
+        {
+            let rig = Rig::new(identity);
+            let broker = rig.replica([refreshing(kind)]);
+            let mut serial = 0;
+            rig.provider.answers(move |_| {
+                serial += 1;
+                Ok((
+                    200,
+                    json!({ "access_token": format!("a{serial}"), "refresh_token": format!("r{serial}"),
+                    "expires_in": 3600 }),
+                ))
+            });
+            for minute in 1..=5 {
+                for call in 0..60 {
+                    let endpoint = format!("GET /{}", call % endpoints);
+                    let request = rig.ask(kind.as_str()).endpoint(&endpoint);
+                    // As the gateway does: once more with the replacement, which is refused too.
+                    if let Ok(token) = broker.token(&request).await
+                        && let Ok(token) = broker.token_rejected(&request, &token).await
+                    {
+                        assert!(broker.token_rejected(&request, &token).await.is_err());
+                    }
+                    tokio::time::advance(Duration::from_millis(900)).await;
+                }
+                tokio::time::advance(Duration::from_secs(6)).await;
+                assert!(rig.provider.calls() <= 2 * minute, "{} in {minute} minutes", rig.provider.calls());
+            }
+            if endpoints == 1 {
+                assert_eq!(rig.provider.calls(), 1, "an endpoint that refuses a new token is left alone");
+            }
+            assert!(rig.tenant.lookups() <= 3, "{} look-ups", rig.tenant.lookups());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_brings_the_refused_token_again_is_final() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+    let mut serial = 0;
+    rig.provider.answers(move |_| {
+        serial += 1;
+        Ok((200, json!({ "access_token": "a0", "refresh_token": format!("r{serial}"), "expires_in": 3600 })))
+    });
+    for _ in 0..5 {
+        let error = kill(&broker, &rig, "bitbucket").await.unwrap_err();
+        assert!(matches!(error.reason(), Reason::EndpointRefused { .. }), "{error:?}");
+    }
+    assert_eq!((rig.provider.calls(), rig.tenant.lookups()), (1, 1));
+    assert_eq!(
+        broker.token(&rig.ask("bitbucket")).await.unwrap().bearer().expose(),
+        "a0",
+        "the account is open"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_endpoint_closes_no_account_whose_token_works_elsewhere() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([provider(Kind::Google)]);
+    let (good, bad) = (rig.ask("google").endpoint("GET /good"), rig.ask("google").endpoint("GET /bad"));
+    for _ in 0..30 {
+        let token = broker.token(&good).await.unwrap();
+        broker.token_accepted(&good, &token);
+        let token = broker.token(&bad).await.unwrap();
+        let error = broker.token_rejected(&bad, &token).await.unwrap_err();
+        assert!(matches!(error.reason(), Reason::EndpointRefused { .. }), "{error:?}");
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    assert_eq!(rig.tenant.lookups(), 2, "one look for the endpoint, not one for each call");
+    // Nothing has spoken for it for a minute, and another endpoint refuses it: that is a dead token.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let third = rig.ask("google").endpoint("GET /third");
+    let token = broker.token(&third).await.unwrap();
+    assert!(matches!(
+        broker.token_rejected(&third, &token).await.unwrap_err().reason(),
+        Reason::ReconnectRequired { .. }
+    ));
+    assert!(broker.token(&good).await.is_err(), "marked");
+}
+
+/// The refresh token is refused while the access token works: its end is soon enough.
+#[tokio::test(start_paused = true)]
+async fn a_dead_refresh_token_closes_no_account_whose_token_works() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((400, json!({ "error": "invalid_grant" }))));
+    let (good, bad) = (rig.ask("google").endpoint("GET /good"), rig.ask("google").endpoint("GET /bad"));
+    let token = broker.token(&good).await.unwrap();
+    broker.token_accepted(&good, &token);
+    let error = broker.token_rejected(&bad, &token).await.unwrap_err();
+    assert!(matches!(error.reason(), Reason::EndpointRefused { .. }), "{error:?}");
+    assert_eq!(broker.token(&good).await.unwrap().bearer().expose(), "ya29.0");
+    assert_eq!((rig.provider.calls(), rig.tenant.lookups()), (1, 2));
+}
+
+/// Google sends a refresh token at the first consent only: a later sign-in brings an access token alone.
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_without_a_refresh_token_keeps_the_one_we_hold() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    let mut serial = 0;
+    rig.provider.answers(move |form| {
+        serial += 1;
+        assert_eq!(form["refresh_token"], "1//r");
+        Ok(refreshed(&format!("ya29.{serial}"), 3600))
+    });
+    assert_eq!(kill(&broker, &rig, "google").await.unwrap(), "ya29.1");
+    rig.tenant.put(google("ya29.login"));
+    let later = SystemTime::now() + Duration::from_secs(30);
+    let request = rig.ask("google").issued_at(later);
+    let token = broker.token(&request).await.unwrap();
+    assert_eq!(token.bearer().expose(), "ya29.login", "the new access token wins");
+    assert!(token.is_refreshable());
+    assert_eq!(broker.token_rejected(&request, &token).await.unwrap().bearer().expose(), "ya29.2");
+    // A sign-in with another refresh token replaces it.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    rig.tenant.put(google_identity("ya29.consent", "1//new"));
+    rig.provider.answers(|form| {
+        assert_eq!(form["refresh_token"], "1//new");
+        Ok(refreshed("ya29.3", 3600))
+    });
+    let request = rig.ask("google").issued_at(later + Duration::from_secs(60));
+    let token = broker.token(&request).await.unwrap();
+    assert_eq!(token.bearer().expose(), "ya29.consent");
+    assert_eq!(broker.token_rejected(&request, &token).await.unwrap().bearer().expose(), "ya29.3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_refresh_token_does_not_come_back_with_a_new_access_token() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((400, json!({ "error": "invalid_grant" }))));
+    assert!(kill(&broker, &rig, "google").await.is_err());
+    rig.tenant.put(google("ya29.login"));
+    let request = rig.ask("google").issued_at(SystemTime::now() + Duration::from_secs(30));
+    let token = broker.token(&request).await.unwrap();
+    assert_eq!((token.bearer().expose(), token.is_refreshable()), ("ya29.login", false));
+    assert!(broker.token_rejected(&request, &token).await.is_err());
+    assert_eq!(rig.provider.calls(), 1);
+}
+
+/// One error word has many causes: Entra's numbers are read before the word, and a grant of another client is one user's
+/// trouble.
+#[tokio::test(start_paused = true)]
+async fn the_cause_decides_who_has_to_act() {
+    use idp_adapters::Cause;
+    let microsoft = || {
+        json!([{ "provider": "windowslive", "connection": "windowslive", "user_id": "1", "access_token": "EwB.0",
+            "refresh_token": "M.C0" }])
+    };
+    let entra = |number: u32, word: &str| (400, json!({ "error": word, "error_codes": [number] }));
+    let cases = [
+        (Kind::Microsoft, entra(50_194, "invalid_request"), Err(Reason::ProviderMisconfigured)),
+        (Kind::Microsoft, entra(90_002, "invalid_request"), Err(Reason::ProviderMisconfigured)),
+        (Kind::Microsoft, entra(7_000_215, "invalid_client"), Err(Reason::ProviderMisconfigured)),
+        (Kind::Microsoft, entra(50_196, "invalid_grant"), Err(Reason::ProviderRateLimited)),
+        (Kind::Microsoft, entra(700_007, "invalid_grant"), Ok(Cause::OtherClient)),
+        (Kind::Microsoft, entra(65_001, "invalid_grant"), Ok(Cause::ConsentMissing)),
+        (Kind::Microsoft, entra(700_082, "invalid_grant"), Ok(Cause::GrantExpired)),
+        (Kind::Microsoft, entra(50_173, "invalid_grant"), Ok(Cause::GrantRevoked)),
+        (Kind::Microsoft, entra(53_003, "invalid_grant"), Ok(Cause::PolicyBlocked)),
+        (Kind::Google, (401, json!({ "error": "unauthorized_client" })), Ok(Cause::OtherClient)),
+        (Kind::Google, (400, json!({ "error": "invalid_grant" })), Ok(Cause::GrantInvalid)),
+    ];
+    for (kind, answer, expected) in cases {
+        let google = kind == Kind::Google;
+        let rig = Rig::new(if google { google_identity("ya29.0", "1//r") } else { microsoft() });
+        let broker = rig.replica([refreshing(kind)]);
+        let said = answer.clone();
+        rig.provider.answers(move |_| Ok(said.clone()));
+        // The second time the record says it.
+        for _ in 0..2 {
+            let error = kill(&broker, &rig, kind.as_str()).await.unwrap_err();
+            match (&expected, error.reason()) {
+                (Ok(cause), Reason::ReconnectRequired { cause: found, .. }) => {
+                    assert_eq!(found.as_ref(), Some(cause), "{answer:?}");
+                    assert_eq!(error.detail(), cause.text());
+                }
+                (Err(reason), found) => assert_eq!(found, reason, "{answer:?}"),
+                (Ok(_), found) => panic!("{answer:?}: {found:?}"),
+            }
+        }
+        assert_eq!(rig.provider.calls(), 1, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_no_secret_is_sent_over_plain_http_to_another_machine() {
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    for (url, sent) in [("http://id.test/token", 0), ("http://127.0.0.1:1/token", 1)] {
+        let mut provider = refreshing(Kind::Google);
+        provider.token_url = Some(url.parse().unwrap());
+        provider.revoke_url = Some(url.to_owned());
+        let broker = rig.replica([provider]);
+        rig.provider.answers(|_| Ok((503, json!({}))));
+        let error = kill(&broker, &rig, "google").await.unwrap_err();
+        assert_eq!(*error.reason() == Reason::ProviderMisconfigured, sent == 0, "{url}: {error:?}");
+        assert_eq!(rig.provider.calls(), sent, "{url}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,25 +13,54 @@ use http::{HeaderMap, StatusCode};
 use idp_adapters::{HttpRequest, Kind};
 use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
 use serde_json::{Value, json};
-use token_keeper::BearerToken;
+use token_keeper::{BearerToken, Clock};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 
 use crate::{
-    Account, AccountSelector, Answer, Ask, BoxFuture, Broker, BrokerBuilder, Durability, Errands,
-    GrantFilter, GrantKey, GrantRecord, GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider,
-    Source, StoreError, Swap, Transport, TransportError, VaultSettings, Versioned,
+    Account, AccountSelector, Answer, BoxFuture, Broker, BrokerBuilder, Durability, GrantFilter, GrantKey,
+    GrantRecord, GrantStore, GrantSummary, KeyRing, Lease, MemoryStore, Provider, Source, StoreError, Swap,
+    TokenRequest, Transport, TransportError, VaultSettings, Versioned,
     vault::{Exchange, Exchanged, Refused},
 };
 
 pub(super) const USER: &str = "google-oauth2|1";
 pub(super) const API: &str = "https://api.acme.test";
 
+/// The wall clock of a test: goes with Tokio's, and can be set ahead.
+#[derive(Debug)]
+pub(super) struct Wall {
+    start: (SystemTime, Instant),
+    ahead: Mutex<Duration>,
+}
+
+impl Default for Wall {
+    fn default() -> Self {
+        Self { start: (SystemTime::now(), Instant::now()), ahead: Mutex::default() }
+    }
+}
+
+impl Wall {
+    pub(super) fn now(&self) -> SystemTime {
+        self.start.0 + self.start.1.elapsed() + *self.ahead.lock().unwrap()
+    }
+
+    /// Sets the clock ahead: tokens age, and what is measured by Tokio's clock does not.
+    pub(super) fn set_to(&self, time: SystemTime) {
+        let by = time.duration_since(self.now()).unwrap();
+        *self.ahead.lock().unwrap() += by;
+    }
+}
+
 /// The tenant: users as Auth0 would answer, and what it was asked.
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
+    pub(super) wall: Arc<Wall>,
     pub(super) users: Mutex<HashMap<String, Value>>,
     pub(super) connected: Mutex<Vec<ConnectedAccount>>,
     pub(super) lookups: AtomicUsize,
+    pub(super) connected_reads: AtomicUsize,
     pub(super) fault: Mutex<Option<Fault>>,
 }
 
@@ -39,6 +68,10 @@ impl Tenant {
     pub(super) fn put(&self, identities: Value) {
         let user = json!({ "user_id": USER, "identities": identities });
         self.users.lock().unwrap().insert(USER.into(), user);
+    }
+
+    pub(super) fn connected_reads(&self) -> usize {
+        self.connected_reads.load(Ordering::SeqCst)
     }
 
     pub(super) fn lookups(&self) -> usize {
@@ -53,7 +86,7 @@ impl Directory for Face {
     fn user<'a>(&'a self, id: &'a str, _: Priority) -> BoxFuture<'a, Result<User, user_store::Error>> {
         Box::pin(async move {
             self.0.lookups.fetch_add(1, Ordering::SeqCst);
-            let fetched_at = SystemTime::now();
+            let fetched_at = self.0.wall.now();
             tokio::time::sleep(Duration::from_millis(20)).await;
             if let Some(fault) = *self.0.fault.lock().unwrap() {
                 return Err(user_store::Error::new(fault, "seeded"));
@@ -69,6 +102,7 @@ impl Directory for Face {
         _: &'a str,
         _: Priority,
     ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, user_store::Error>> {
+        self.0.connected_reads.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move { Ok(self.0.connected.lock().unwrap().clone()) })
     }
 }
@@ -148,7 +182,7 @@ impl Transport for ProviderStub {
 }
 
 /// A memory store that calls itself a fleet's, and can be down.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fleet {
     pub(super) inner: MemoryStore,
     pub(super) down: AtomicBool,
@@ -156,6 +190,18 @@ pub(super) struct Fleet {
     pub(super) short_leases: AtomicBool,
     /// What it has gone back to: shown until somebody writes over it.
     pub(super) past: Mutex<Option<Versioned>>,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self {
+            inner: MemoryStore::new().unwrap(),
+            down: AtomicBool::default(),
+            no_writes: AtomicBool::default(),
+            short_leases: AtomicBool::default(),
+            past: Mutex::default(),
+        }
+    }
 }
 
 impl Fleet {
@@ -259,21 +305,23 @@ impl Rig {
         }
     }
 
-    /// Lets the stored token of an account end in so many seconds (or have ended).
+    /// Sets the wall clock so that the stored token of an account ends in so many seconds (or has ended).
     pub(super) async fn end_in(&self, connection: &str, account: &str, seconds: i64) {
-        let account = Account::new(connection, Some(account.to_owned()));
-        let key = GrantKey::new("acme.test", USER, Source::Identities, &account);
-        let mut found = self.store.inner.load(&key).await.unwrap().unwrap();
+        let kind = if connection == "bitbucket" { Kind::Bitbucket } else { Kind::Google };
+        let key = identity_key(&refreshing(kind), connection, account);
+        let end = self.store.inner.load(&key).await.unwrap().unwrap().record.expires_at.unwrap();
         let by = Duration::from_secs(seconds.unsigned_abs());
-        let now = SystemTime::now();
-        found.record.expires_at = Some(if seconds < 0 { now - by } else { now + by });
-        found.record.updated_at = now - Duration::from_secs(3000);
-        self.store.inner.swap(&key, Some(found.version), &found.record).await.unwrap();
+        self.tenant.wall.set_to(if seconds < 0 { end + by } else { end - by });
+    }
+
+    fn clock(&self) -> Clock {
+        let wall = self.tenant.wall.clone();
+        Clock::new(move || wall.now())
     }
 
     /// One process of the fleet.
     pub(super) fn replica(&self, providers: impl IntoIterator<Item = Provider>) -> Broker {
-        self.replica_over(self.store.clone(), providers, Errands::new())
+        self.replica_over(self.store.clone(), providers, TaskTracker::new())
     }
 
     /// One process over another store.
@@ -281,9 +329,9 @@ impl Rig {
         &self,
         store: Arc<dyn GrantStore>,
         providers: impl IntoIterator<Item = Provider>,
-        errands: Errands,
+        tasks: TaskTracker,
     ) -> Broker {
-        let users = UserStore::over(Face(self.tenant.clone()), "acme.test").build();
+        let users = UserStore::over(Face(self.tenant.clone()), "acme.test").clock(self.clock()).build();
         let lacks = self.lacks.clone();
         let builder = BrokerBuilder::over(
             "acme.test".into(),
@@ -296,21 +344,14 @@ impl Rig {
             .vault(VaultSettings::new(credentials(), API))
             .transport(self.provider.clone())
             .store(store)
-            .errands(errands)
+            .tasks(tasks)
+            .clock(self.clock())
             .build()
             .unwrap()
     }
 
-    pub(super) fn ask<'a>(&'a self, provider: &'a str) -> Ask<'a> {
-        Ask {
-            user_id: USER,
-            organization: None,
-            audience: &self.audience,
-            subject_token: Some(&self.subject),
-            issued_at: SystemTime::UNIX_EPOCH,
-            provider,
-            account: None,
-        }
+    pub(super) fn ask<'a>(&'a self, provider: &'a str) -> TokenRequest<'a> {
+        TokenRequest::new(USER, provider).subject_token(Some(&self.subject), &self.audience)
     }
 }
 
@@ -326,6 +367,14 @@ pub(super) fn provider(kind: Kind) -> Provider {
 /// The same with credentials, so that it refreshes and revokes.
 pub(super) fn refreshing(kind: Kind) -> Provider {
     Provider { credentials: Some(credentials()), ..provider(kind) }
+}
+
+/// The key of an identity's grant.
+pub(super) fn identity_key(provider: &Provider, connection: &str, account: &str) -> GrantKey {
+    let mut provider = provider.clone();
+    provider.settle(Arc::default());
+    GrantKey::new("acme.test", USER, Source::Identities, &Account::new(connection, Some(account.to_owned())))
+        .with_client(provider.client_key.as_deref().map(str::to_owned))
 }
 
 pub(super) fn sources(kind: Kind, sources: &[Source]) -> Provider {

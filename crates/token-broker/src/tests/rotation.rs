@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::rig::*;
 use crate::{
-    Account, Broker, BrokerBuilder, BuildError, Error, GrantKey, GrantRecord, GrantState, GrantStore,
-    IdpToken, MemoryStore, Reason, Source, TransportError,
+    Broker, BrokerBuilder, BuildError, Error, GrantKey, GrantRecord, GrantState, GrantStore, IdpToken,
+    MemoryStore, Reason, TransportError,
 };
 
 pub(super) fn key() -> GrantKey {
-    GrantKey::new("acme.test", USER, Source::Identities, &Account::new("bitbucket", Some("{b}".into())))
+    identity_key(&refreshing(Kind::Bitbucket), "bitbucket", "{b}")
 }
 
 pub(super) async fn stored(rig: &Rig) -> Option<GrantRecord> {
@@ -186,7 +186,7 @@ async fn tm_c06_rotation_in_memory_is_refused_with_the_remedy() {
         BrokerBuilder::over("acme.test".into(), rig.vault.clone(), Box::new(|| false), users)
             .provider(provider)
             .transport(rig.provider.clone())
-            .store(Arc::new(MemoryStore::new()))
+            .store(Arc::new(MemoryStore::new().unwrap()))
             .build()
     };
     let error = builder(refreshing(Kind::Bitbucket)).unwrap_err();
@@ -199,4 +199,44 @@ async fn tm_c06_rotation_in_memory_is_refused_with_the_remedy() {
     resting.refresh = false;
     assert!(builder(resting).is_ok());
     assert!(builder(refreshing(Kind::Google)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_another_client_or_token_endpoint_does_not_spend_the_grant() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let (answer, _) = rotating(7200);
+    rig.provider.answers(answer);
+    let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+    let dead = token(&broker, &rig).await;
+    assert_eq!(reject(&broker, &rig, &dead).await.unwrap(), "a1");
+    let mut elsewhere = refreshing(Kind::Bitbucket);
+    elsewhere.token_url = Some("https://other.test/token".parse().unwrap());
+    let other = rig.replica([elsewhere]);
+    assert_eq!(
+        token(&other, &rig).await.bearer().expose(),
+        "a0",
+        "Auth0's copy, not the other client's grant"
+    );
+    assert_eq!(token(&broker, &rig).await.bearer().expose(), "a1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_of_an_older_version_moves_to_its_clients_key() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let (answer, reused) = rotating(7200);
+    rig.provider.answers(answer);
+    let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+    let dead = token(&broker, &rig).await;
+    reject(&broker, &rig, &dead).await.unwrap();
+    let record = stored(&rig).await.unwrap();
+    let plain = key().with_client(None);
+    rig.store.inner.delete(&key()).await.unwrap();
+    rig.store.inner.swap(&plain, None, &record).await.unwrap();
+    let successor = rig.replica([refreshing(Kind::Bitbucket)]);
+    let dead = token(&successor, &rig).await;
+    assert_eq!(dead.bearer().expose(), "a1");
+    assert!(rig.store.inner.load(&plain).await.unwrap().is_none() && stored(&rig).await.is_some());
+    rig.end_in("bitbucket", "{b}", -1).await;
+    assert_eq!(token(&successor, &rig).await.bearer().expose(), "a2");
+    assert_eq!((rig.provider.calls(), reused.load(Ordering::SeqCst)), (2, 0));
 }

@@ -232,3 +232,43 @@ async fn a_grant_that_the_provider_refused_can_still_be_disconnected() {
     let error = broker.token(&rig.ask("google")).await.unwrap_err();
     assert!(matches!(error.reason(), Reason::ReconnectRequired { .. }), "{error:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn tm_accounts_that_callers_make_up_are_bounded() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    let nothing = refused("federated_connection_refresh_token_not_found", 401);
+    *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(nothing.clone()));
+    let asked = || rig.vault.asked.lock().unwrap().len();
+    for number in 0..200 {
+        let hint = selector(&format!("google-oauth2|{number}"));
+        assert!(broker.token(&rig.ask("google").account(Some(&hint))).await.unwrap_err().is_not_found());
+    }
+    assert_eq!(asked(), 16);
+    // Who names nothing is served, and so is one that was named before.
+    broker.token(&rig.ask("google")).await.unwrap_err();
+    let known = selector("google-oauth2|3");
+    broker.token(&rig.ask("google").account(Some(&known))).await.unwrap_err();
+    assert_eq!(asked(), 18);
+    tokio::time::advance(Duration::from_secs(601)).await;
+    let late = selector("google-oauth2|500");
+    broker.token(&rig.ask("google").account(Some(&late))).await.unwrap_err();
+    assert_eq!(asked(), 19);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_connected_accounts_are_read_once_for_many() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.vault", Some(3600)));
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    let before = rig.tenant.connected_reads();
+    for _ in 0..50 {
+        assert!(broker.token(&rig.ask("google")).await.is_err());
+        broker.accounts(&rig.ask("")).await.unwrap();
+    }
+    assert!(rig.tenant.connected_reads() - before <= 1);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    broker.accounts(&rig.ask("")).await.unwrap();
+    assert!(rig.tenant.connected_reads() > before);
+}

@@ -59,11 +59,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(super) async fn load(&self, key: &VaultKey) -> Option<Held> {
+    pub(super) async fn load(&self, key: &VaultKey, now: SystemTime) -> Option<Held> {
         let loaded = self.store.load(&self.tenant, &key.user, &key.encode(&self.tenant)).await?;
         let kept: Kept<'_> = serde_json::from_slice(&loaded).ok()?;
         let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let left = time(kept.until).duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero())?;
+        let left = time(kept.until).duration_since(now).ok().filter(|left| !left.is_zero())?;
         Some(Held {
             bearer: BearerToken::new(&kept.token).ok()?,
             scopes: kept.scopes.map(Arc::from),
@@ -72,7 +72,7 @@ impl Shared {
         })
     }
 
-    pub(super) async fn store(&self, key: &VaultKey, held: &Held) {
+    pub(super) async fn store(&self, key: &VaultKey, held: &Held, now: SystemTime) {
         let left = held.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
@@ -81,7 +81,7 @@ impl Shared {
             token: held.bearer.expose().into(),
             scopes: held.scopes.as_deref().map(<[String]>::to_vec),
             expires_at: held.expires_at.map(seconds),
-            until: seconds(SystemTime::now() + left),
+            until: seconds(now + left),
         };
         // Sized first: a buffer that grows would leave unwiped copies behind.
         let mut plain = Zeroizing::new(Vec::with_capacity(2 * kept.token.len() + 4096));

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use mgmt_auth::{
     Transport, TransportError,
 };
 use serde_json::{Value, json};
-use token_broker::{Ask, Broker, MemoryStore, Provider};
+use token_broker::{Broker, MemoryStore, Provider, TokenRequest};
 use tokio::time::{Instant, sleep};
 use user_store::{SharedUserStore, UserStore};
 use zeroize::Zeroizing;
@@ -218,7 +218,7 @@ impl Replica {
         let github = Provider::new("github", idp_adapters::shared(idp_adapters::Kind::GitHub));
         let broker = Broker::builder(tenant.clone(), users)
             .provider(github)
-            .store(Arc::new(MemoryStore::new()))
+            .store(Arc::new(MemoryStore::new().unwrap()))
             .build()
             .unwrap();
         let keeping = tokio::spawn(async move {
@@ -237,15 +237,7 @@ impl Drop for Replica {
 /// A call of one user at some replica; how long it took.
 async fn call(replicas: &[Replica], number: usize) -> Duration {
     let user_id = format!("github|{number}");
-    let ask = Ask {
-        user_id: &user_id,
-        organization: None,
-        audience: &[],
-        subject_token: None,
-        issued_at: SystemTime::UNIX_EPOCH,
-        provider: "github",
-        account: None,
-    };
+    let ask = TokenRequest::new(&user_id, "github");
     let asked = Instant::now();
     let token = replicas[fastrand::usize(..replicas.len())].broker.token(&ask).await.unwrap();
     assert_eq!(token.bearer().expose(), format!("gho_{number}"));

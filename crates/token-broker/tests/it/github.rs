@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use mgmt_auth::{ClientCredentials, Tenant};
 use sandbox::{ProviderKind, Sandbox, Server, World};
-use token_broker::{Ask, Broker, Cached, IdpToken, Provider, Reason};
+use token_broker::{Broker, Cached, IdpToken, Provider, Reason, TokenRequest};
 use user_store::UserStore;
 
 const BEN: &str = "google-oauth2|100000000000000000002";
@@ -21,16 +21,8 @@ fn broker(sandbox: &Sandbox) -> Broker {
     Broker::builder(tenant, users).provider(github).build().unwrap()
 }
 
-fn ask(user_id: &str) -> Ask<'_> {
-    Ask {
-        user_id,
-        organization: None,
-        audience: &[],
-        subject_token: None,
-        issued_at: SystemTime::UNIX_EPOCH,
-        provider: "github",
-        account: None,
-    }
+fn ask(user_id: &str) -> TokenRequest<'_> {
+    TokenRequest::new(user_id, "github")
 }
 
 async fn call(sandbox: &Sandbox, token: &IdpToken) -> u16 {

@@ -6,4 +6,5 @@ mod day;
 mod github;
 mod keys;
 mod pairs;
+#[cfg(feature = "redis")]
 mod redis;

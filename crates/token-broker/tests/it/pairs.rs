@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use idp_adapters::{OAuth2, OAuth2Settings};
 use mgmt_auth::{ClientCredentials, Priority, Tenant};
 use sandbox::{Identity, Sandbox, User, World};
 use serde_json::Value;
-use token_broker::{AccountSelector, Ask, Broker, Provider, Reason, Selector};
+use token_broker::{AccountSelector, Broker, Provider, Reason, Selector, TokenRequest};
 use user_store::UserStore;
 
 /// Asks without `PAIRS`.
@@ -97,15 +96,7 @@ async fn one(
         let record = Selector { user: Some(user.clone()), ..Selector::default() };
         broker.forget(&record).await.unwrap();
     }
-    let ask = Ask {
-        user_id: user,
-        organization: None,
-        audience: &[],
-        subject_token: None,
-        issued_at: SystemTime::UNIX_EPOCH,
-        provider,
-        account: account.as_ref(),
-    };
+    let ask = TokenRequest::new(user, provider).account(account.as_ref());
     let fits: Vec<_> = truth[user]
         .iter()
         .filter(|(connection, _, _)| connections.contains(&connection.as_str()))

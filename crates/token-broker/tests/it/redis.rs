@@ -82,7 +82,7 @@ fn key(user: &str) -> GrantKey {
 
 fn record(refresh: &str) -> GrantRecord {
     let origin: Fingerprint = serde_json::from_str("\"k:00\"").unwrap();
-    GrantRecord::starting(origin, Some(refresh.to_owned().into()))
+    GrantRecord::starting(origin, Some(refresh.to_owned().into()), std::time::SystemTime::now())
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn records_have_versions_and_their_readers_are_told() {
     assert_eq!(version, second);
     let foreign = RedisStore::new(
         &format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port),
-        KeyRing::ephemeral(),
+        KeyRing::ephemeral().unwrap(),
     );
     assert!(foreign.unwrap().read("orders", None).await.unwrap_err().is_damaged());
 }
@@ -257,7 +257,7 @@ async fn a_record_that_cannot_be_opened_hides_no_other_and_can_be_deleted() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     let url = format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port);
-    let foreign = RedisStore::new(&url, KeyRing::ephemeral()).unwrap();
+    let foreign = RedisStore::new(&url, KeyRing::ephemeral().unwrap()).unwrap();
     foreign.swap(&key("v"), None, &record("r")).await.unwrap();
     store.swap(&key("u"), None, &record("r")).await.unwrap();
     assert!(GrantStore::load(&store, &key("v")).await.unwrap_err().is_damaged());

@@ -4,7 +4,10 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use zeroize::Zeroizing;
 
 use super::{FileStore, META, SERIAL, Shared, torn, version_of};
-use crate::{BoxFuture, Durability, Reading, RecordStore, StoreError, Swap};
+use crate::{
+    BoxFuture, Durability, Reading, RecordStore, StoreError, Swap,
+    store::{bound, open_bound},
+};
 
 /// Name to version (8 bytes, big-endian) and sealed bytes.
 const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records/1");
@@ -16,7 +19,7 @@ fn place(name: &str) -> String {
 
 impl Shared {
     fn read(&self, name: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
-        let read = self.shelf.database()?.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
         let table = match read.open_table(RECORDS) {
             Ok(table) => table,
             // Written by a version that had no records yet.
@@ -31,12 +34,12 @@ impl Shared {
             return Ok(Reading::Unchanged);
         }
         let sealed = value.value().get(8..).unwrap_or_default();
-        let opened: Result<Zeroizing<Vec<u8>>, _> = self.keys.open(place(name).as_bytes(), sealed);
+        let opened: Result<Zeroizing<Vec<u8>>, _> = open_bound(&self.keys, &place(name), version, sealed);
         Ok(Reading::Found { version, bytes: opened.map_err(|error| self.sealed(&error))? })
     }
 
     fn write(&self, name: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
-        let write = self.shelf.database()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
         let version;
         {
             let mut records = write.open_table(RECORDS).map_err(|error| self.failed(&error))?;
@@ -51,7 +54,7 @@ impl Shared {
             let serial = meta.get(SERIAL).map_err(|error| self.failed(&error))?;
             version = serial.map_or(0, |serial| serial.value()) + 1;
             let sealed =
-                self.keys.seal(place(name).as_bytes(), bytes).map_err(|error| self.sealed(&error))?;
+                self.keys.seal(&bound(&place(name), version), bytes).map_err(|error| self.sealed(&error))?;
             let value = [&version.to_be_bytes()[..], &sealed].concat();
             records.insert(name, &*value).map_err(|error| self.failed(&error))?;
             meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;

@@ -15,10 +15,8 @@ fn key(user: &str) -> GrantKey {
 }
 
 fn record(refresh: &str) -> GrantRecord {
-    GrantRecord {
-        updated_at: SystemTime::UNIX_EPOCH,
-        ..GrantRecord::starting(Fingerprint("k:0".into()), Some(refresh.to_owned().into()))
-    }
+    let refresh = Some(refresh.to_owned().into());
+    GrantRecord::starting(Fingerprint("k:0".into()), refresh, SystemTime::UNIX_EPOCH)
 }
 
 async fn refresh_token(store: &FileStore, user: &str) -> Option<String> {
@@ -110,7 +108,7 @@ async fn a_torn_file_is_refused_and_left_alone() {
 async fn a_leftover_of_a_cut_off_start_is_no_obstacle() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grants.redb");
-    fs::write(folder.path().join("grants.redb.new"), b"half made").unwrap();
+    fs::write(folder.path().join(".new-store-0"), b"half made").unwrap();
     assert!(FileStore::open(&path, ring("k", 1)).await.is_ok());
 }
 
@@ -164,8 +162,8 @@ async fn a_disk_that_was_full_serves_again_without_a_restart() {
         let backend = Disk { file: redb::backends::FileBackend::new(file)?, full: disk.clone() };
         Database::builder().create_with_backend(backend)
     };
-    let shelf = Shelf::open_by(path, Box::new(open)).unwrap();
-    let shared = Arc::new(Shared { shelf: Arc::new(shelf), keys: ring("k", 1) });
+    let database = ReopenableDatabase::open_by(path, Box::new(open)).unwrap();
+    let shared = Arc::new(Shared { database: Arc::new(database), keys: ring("k", 1) });
     let store = FileStore { shared, leases: Arc::default() };
     assert_eq!(store.swap(&key("u"), None, &record("r0")).await.unwrap(), Swap::Done(1));
     full.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -208,34 +206,105 @@ async fn whatever_is_cut_off_a_refused_file_is_left_as_it_was_found() {
 }
 
 #[test]
-fn a_draft_reads_what_was_written_and_changes_no_file() {
+fn an_overlay_reads_what_was_written_and_changes_no_file() {
     use redb::StorageBackend as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut model: Vec<u8> = (0..20_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     fs::write(&path, &model).unwrap();
     let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    let draft = draft::Draft::new(redb::backends::FileBackend::new(file).unwrap()).unwrap();
+    let overlay = overlay::Overlay::new(redb::backends::FileBackend::new(file).unwrap()).unwrap();
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..300 {
         let (at, len) = (random.usize(..30_000), random.usize(..9_000));
         match random.u8(..3) {
             0 => {
                 model.resize(at, 0);
-                draft.set_len(at as u64).unwrap();
+                overlay.set_len(at as u64).unwrap();
             }
             1 if at <= model.len() => {
                 let data: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
                 model.resize(model.len().max(at + len), 0);
                 model[at..at + len].copy_from_slice(&data);
-                draft.write(at as u64, &data).unwrap();
+                overlay.write(at as u64, &data).unwrap();
             }
             _ => {}
         }
         let mut seen = vec![0; model.len()];
-        draft.read(0, &mut seen).unwrap();
-        assert!(seen == model && draft.len().unwrap() == model.len() as u64);
-        assert!(draft.read(model.len() as u64, &mut [0]).is_err());
+        overlay.read(0, &mut seen).unwrap();
+        assert!(seen == model && overlay.len().unwrap() == model.len() as u64);
+        assert!(overlay.read(model.len() as u64, &mut [0]).is_err());
     }
     assert_eq!(fs::metadata(&path).unwrap().len(), 20_000);
+}
+
+/// Processes that start together for the first time: one of them gets the file, and the others are told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_of_several_first_opens_one_owns_the_file_and_nothing_is_damaged() {
+    for round in 0..60 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.redb");
+        let barrier = Arc::new(tokio::sync::Barrier::new(4));
+        let opening = (0..4).map(|_| {
+            let (path, barrier) = (path.clone(), barrier.clone());
+            tokio::spawn(async move {
+                barrier.wait().await;
+                FileStore::open(path, ring("k", 1)).await
+            })
+        });
+        let mut owners = Vec::new();
+        for opened in opening.collect::<Vec<_>>() {
+            match opened.await.unwrap() {
+                Ok(store) => owners.push(store),
+                Err(error) => assert!(error.is_in_use(), "round {round}: {error}"),
+            }
+        }
+        assert_eq!(owners.len(), 1, "round {round}");
+        owners[0].swap(&key("u"), None, &record("r0")).await.unwrap();
+        drop(owners);
+        let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+        assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r0"), "round {round}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "round {round}: nothing is left over");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_an_older_format_is_read_and_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.redb");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    let place = key("u").encode();
+    let version = {
+        let database = store.shared.database.get().unwrap();
+        let write = database.begin_write().unwrap();
+        let mut table = write.open_table(GRANTS).unwrap();
+        let sealed = ring("k", 1).seal_old(place.as_bytes(), &record("r-old").encode());
+        table.insert(&*place, &*[&1_u64.to_be_bytes()[..], &sealed].concat()).unwrap();
+        drop(table);
+        write.commit().unwrap();
+        1
+    };
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r-old"));
+    store.swap(&key("u"), Some(version), &record("r1")).await.unwrap();
+    assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r1"));
+}
+
+/// Whoever can write the file, without the key, puts an old record under a higher version.
+#[tokio::test]
+async fn tm_a_record_under_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path().join("grants.redb"), ring("k", 1)).await.unwrap();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    let place = key("u").encode();
+    let database = store.shared.database.get().unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut table = write.open_table(GRANTS).unwrap();
+        let mut value = table.get(&*place).unwrap().unwrap().value().to_vec();
+        value[..8].copy_from_slice(&99_u64.to_be_bytes());
+        table.insert(&*place, &*value).unwrap();
+    }
+    write.commit().unwrap();
+    assert!(store.load(&key("u")).await.unwrap_err().is_damaged());
 }

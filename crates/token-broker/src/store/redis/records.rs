@@ -3,8 +3,8 @@
 use futures_util::StreamExt as _;
 use redis::aio::PubSub;
 
-use super::{PREFIX, RedisStore, foreign, name, next_version};
-use crate::{BoxFuture, Durability, Reading, RecordStore, StoreError, Swap};
+use super::{PREFIX, RedisStore, bound, foreign, name, next_version, open_bound};
+use crate::{BoxFuture, Durability, KeyRing, Reading, RecordStore, StoreError, Swap};
 
 /// What sealing binds a record to.
 fn place(record: &str) -> String {
@@ -34,16 +34,21 @@ impl RedisStore {
         let (Some(version), Some(sealed)) = found else { return Ok(Reading::Absent) };
         let damaged = |_| StoreError::damaged("a record in Redis is damaged: its version is no number");
         let version = version.parse().map_err(damaged)?;
-        let bytes = self.keys.open(place.as_bytes(), &sealed).map_err(|error| foreign(&error))?;
+        let bytes = open_bound(&self.keys, &place, version, &sealed).map_err(|error| foreign(&error))?;
+        if KeyRing::is_old(&sealed)
+            && let Ok(Swap::Done(version)) = self.write_record(record, Some(version), &bytes).await
+        {
+            return Ok(Reading::Found { version, bytes });
+        }
         Ok(Reading::Found { version, bytes })
     }
 
     async fn write_record(&self, record: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
         let place = place(record);
-        let sealed = self.keys.seal(place.as_bytes(), bytes).map_err(|error| foreign(&error))?;
         let version = next_version(seen);
+        let sealed = self.keys.seal(&bound(&place, version), bytes).map_err(|error| foreign(&error))?;
         let mut manager = self.manager.clone();
-        let mut call = self.swap.key(name("record", &place));
+        let mut call = self.swap_script.key(name("record", &place));
         call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
         call.arg(version.to_string()).arg(&place).arg(sealed);
         let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;

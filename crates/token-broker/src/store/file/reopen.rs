@@ -11,7 +11,7 @@ use std::{
 
 use redb::{Database, DatabaseError, StorageError, backends::FileBackend};
 
-use super::{draft::Draft, torn, unusable};
+use super::{overlay::Overlay, torn, unusable};
 use crate::StoreError;
 
 /// How the database is opened.
@@ -19,38 +19,38 @@ type Open = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// After one failed write the database refuses everything until it is opened again, and a disk that is full now has room
 /// later: so it is opened again.
-pub(super) struct Shelf {
+pub(super) struct ReopenableDatabase {
     path: PathBuf,
     open: Open,
     /// `None` while it cannot be opened.
     database: RwLock<Option<Arc<Database>>>,
-    broken: AtomicBool,
+    failed: AtomicBool,
 }
 
-impl Shelf {
+impl ReopenableDatabase {
     /// Opens what is there; makes nothing.
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
-        look_at(&path).map_err(|error| refused(&path, &error))?;
+        verify(&path).map_err(|error| refused(&path, &error))?;
         Self::open_by(path, Box::new(|path| Database::open(path)))
     }
 
     pub(super) fn open_by(path: PathBuf, open: Open) -> Result<Self, StoreError> {
         let database = open(&path).map_err(|error| refused(&path, &error))?;
         let database = RwLock::new(Some(Arc::new(database)));
-        Ok(Self { path, open, database, broken: AtomicBool::new(false) })
+        Ok(Self { path, open, database, failed: AtomicBool::new(false) })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Something failed that never should.
-    pub(super) fn is_suspect(&self) {
-        self.broken.store(true, Ordering::Release);
+    /// Something failed that never should: the database is opened again before it is used next.
+    pub(super) fn mark_failed(&self) {
+        self.failed.store(true, Ordering::Release);
     }
 
-    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
-        if self.broken.load(Ordering::Acquire) {
+    pub(super) fn get(&self) -> Result<Arc<Database>, StoreError> {
+        if self.failed.load(Ordering::Acquire) {
             return self.open_again();
         }
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +59,7 @@ impl Shelf {
 
     fn open_again(&self) -> Result<Arc<Database>, StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(database) = database.as_ref().filter(|_| !self.broken.load(Ordering::Acquire)) {
+        if let Some(database) = database.as_ref().filter(|_| !self.failed.load(Ordering::Acquire)) {
             return Ok(database.clone());
         }
         // Closed first: the file is locked by whoever has it open.
@@ -67,17 +67,17 @@ impl Shelf {
         let opened = (self.open)(&self.path).map_err(|error| refused(&self.path, &error))?;
         let opened = Arc::new(opened);
         *database = Some(opened.clone());
-        self.broken.store(false, Ordering::Release);
+        self.failed.store(false, Ordering::Release);
         tracing::warn!(event = "store_opened_again", "the store's file had failed and was opened again");
         Ok(opened)
     }
 }
 
 /// Opens the file without changing it, and reads all of it.
-fn look_at(path: &Path) -> Result<(), DatabaseError> {
+fn verify(path: &Path) -> Result<(), DatabaseError> {
     let file = std::fs::OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::from)?;
-    let draft = Draft::new(FileBackend::new(file)?).map_err(StorageError::from)?;
-    let mut database = Database::builder().create_with_backend(draft)?;
+    let overlay = Overlay::new(FileBackend::new(file)?).map_err(StorageError::from)?;
+    let mut database = Database::builder().create_with_backend(overlay)?;
     match database.check_integrity() {
         Ok(_) => Ok(()),
         Err(error) => Err(error),
@@ -100,8 +100,8 @@ fn refused(path: &Path, error: &DatabaseError) -> StoreError {
     }
 }
 
-impl fmt::Debug for Shelf {
+impl fmt::Debug for ReopenableDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("ReopenableDatabase").field("path", &self.path).finish_non_exhaustive()
     }
 }

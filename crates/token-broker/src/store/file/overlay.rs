@@ -1,4 +1,4 @@
-//! A file that is only looked at: what the database would write while it opens it stays in memory.
+//! A file that is only read: what the database would write while it opens the file stays in memory.
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use redb::{StorageBackend, backends::FileBackend};
 
 const PAGE: u64 = 4096;
 
-/// Opening a file after a crash repairs it, and of a torn one that makes something else. So it is opened like this first.
-/// The file is locked meanwhile.
+/// Opening a file after a crash repairs it, and a torn file would be changed by that. So the file is opened like this
+/// first. It is locked meanwhile.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct Overlay {
     file: FileBackend,
     state: Mutex<State>,
 }
@@ -27,7 +27,7 @@ struct State {
     of_file: u64,
 }
 
-impl Draft {
+impl Overlay {
     pub(super) fn new(file: FileBackend) -> io::Result<Self> {
         let len = file.len()?;
         let state = Mutex::new(State { pages: BTreeMap::new(), len, of_file: len });
@@ -61,7 +61,7 @@ fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize)> {
     })
 }
 
-impl StorageBackend for Draft {
+impl StorageBackend for Overlay {
     fn len(&self) -> io::Result<u64> {
         Ok(self.state().len)
     }

@@ -1,0 +1,275 @@
+//! From Auth0's copy, our record and what is known of tokens to the facts of a decision.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use idp_adapters::RefreshRule;
+use secrecy::SecretString;
+use token_keeper::BearerToken;
+use user_store::User;
+
+use super::{Facts, Reading, Record, Refresh, Refused, Token};
+use crate::{
+    Durability, GrantKey, GrantRecord, GrantState, KeyRing, Provider,
+    digest::Digest,
+    grant::seconds,
+    knowledge::{GOOD_FOR, Knowledge, Use},
+    tenant_grant::{Changes, TenantGrant},
+};
+
+/// A token with less left is not handed out, nor one in the last tenth of a life shorter than ten times this.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+/// The most that a token is refreshed ahead of its end.
+const AHEAD: Duration = Duration::from_secs(300);
+/// The same for an exchange, which cannot be made up for once the token has ended.
+const EXCHANGE_AHEAD: Duration = Duration::from_secs(86_400);
+/// Clocks of a fleet differ by no more.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// One account within one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) key: GrantKey,
+    pub(crate) account: crate::Account,
+    pub(crate) user: Arc<User>,
+    pub(crate) tenant: TenantGrant,
+    /// The token that the provider refused.
+    pub(crate) refused: Option<Digest>,
+    /// Where it was refused.
+    pub(crate) used: Option<Use>,
+    /// A refresh may help; not where the provider wants the user.
+    pub(crate) may_refresh: bool,
+    /// When the caller token was issued.
+    pub(crate) issued_at: SystemTime,
+    /// Auth0's copy was read in this call.
+    pub(crate) reread: bool,
+    /// This call has already refreshed.
+    pub(crate) refreshed: bool,
+}
+
+/// The grant as it stands: Auth0's copy over our record, member by member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Current<'a> {
+    pub(crate) access: Option<Access<'a>>,
+    pub(crate) refresh: Option<&'a SecretString>,
+    pub(crate) state: GrantState,
+    /// A refresh of this refresh token was cut off.
+    pub(crate) intent: bool,
+    pub(crate) changes: Changes,
+}
+
+/// An access token and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access<'a> {
+    pub(crate) bearer: &'a BearerToken,
+    pub(crate) expires_at: Option<SystemTime>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) scopes: Option<&'a [String]>,
+    /// When a refresh brought it; `None` for Auth0's copy.
+    pub(crate) refreshed_at: Option<SystemTime>,
+    /// When the refresh before that one was.
+    refreshed_before: Option<SystemTime>,
+}
+
+impl<'a> Access<'a> {
+    fn tenants(bearer: &'a BearerToken) -> Self {
+        Self {
+            bearer,
+            expires_at: None,
+            lifetime: None,
+            scopes: None,
+            refreshed_at: None,
+            refreshed_before: None,
+        }
+    }
+
+    fn recorded(bearer: &'a BearerToken, record: &'a GrantRecord) -> Self {
+        Self {
+            bearer,
+            expires_at: record.expires_at,
+            lifetime: record.lifetime,
+            scopes: record.scopes.as_deref(),
+            refreshed_at: Some(record.refreshed_at.unwrap_or(record.updated_at)),
+            refreshed_before: record.refreshed_before,
+        }
+    }
+
+    /// Whether it may still be handed out.
+    pub(crate) fn lasts(&self, now: SystemTime) -> bool {
+        let least = self.lifetime.map_or(LAST_MOMENT, |life| (life / 10).min(LAST_MOMENT));
+        self.expires_at.is_none_or(|end| end > now + least)
+    }
+
+    /// In the last tenth of its life. The age of Auth0's copy is unknown: it serves until the provider says otherwise, but
+    /// an exchange needs a living token, so it is made at first sight.
+    fn is_due(&self, rule: RefreshRule, now: SystemTime) -> bool {
+        let exchange = rule == RefreshRule::Exchange;
+        let Some(end) = self.expires_at else { return exchange && self.refreshed_at.is_none() };
+        let tenth = self.lifetime.map_or(Duration::from_secs(60), |life| life / 10);
+        let left = end.duration_since(now).unwrap_or_default();
+        left < tenth.min(if exchange { EXCHANGE_AHEAD } else { AHEAD })
+    }
+}
+
+/// Lays Auth0's copy over our record. What Auth0 has new replaces ours, and what it lacks replaces nothing: a provider may
+/// send a refresh token at the first consent only. A refresh token that was refused does not come back with a new access
+/// token.
+pub(crate) fn current<'a>(
+    tenant: &'a TenantGrant,
+    record: Option<&'a GrantRecord>,
+    keys: &KeyRing,
+) -> Current<'a> {
+    let theirs = tenant.access.as_ref().map(Access::tenants);
+    let Some(record) = record else {
+        let changes = Changes { access: tenant.access.is_some(), refresh: tenant.refresh.is_some() };
+        return Current {
+            access: theirs,
+            refresh: tenant.refresh.as_ref(),
+            state: GrantState::Live,
+            intent: false,
+            changes,
+        };
+    };
+    let changes = tenant.changes(record, keys);
+    let ours = record.access_token.as_ref().map(|bearer| Access::recorded(bearer, record));
+    let refresh = match record.state {
+        _ if changes.refresh => tenant.refresh.as_ref(),
+        GrantState::Dead { .. } | GrantState::Revoked if changes.access => None,
+        _ => record.refresh_token.as_ref(),
+    };
+    Current {
+        access: if changes.access { theirs } else { ours.or(theirs) },
+        refresh,
+        state: if changes.any() { GrantState::Live } else { record.state },
+        intent: record.intent.is_some() && !changes.refresh,
+        changes,
+    }
+}
+
+/// Whether the user has signed in again since a revocation. A newer caller token alone may be a silent renewal, and a newer
+/// sign-in alone may be meant for another app: both together are the user's answer.
+pub(crate) fn signed_in_since(user: &User, issued_at: SystemTime, revoked_at: SystemTime) -> bool {
+    issued_at > revoked_at && user.last_login().is_some_and(|login| login > revoked_at)
+}
+
+/// What the facts are read from, beside the account.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) knowledge: &'a Knowledge,
+    pub(crate) durability: Durability,
+    pub(crate) now: SystemTime,
+}
+
+impl Account {
+    /// The facts of a decision about `current`, which was laid over `record`.
+    pub(crate) fn facts(
+        &self,
+        current: &Current<'_>,
+        record: Option<&GrantRecord>,
+        around: &Surroundings<'_>,
+    ) -> Facts {
+        let refresh = self.refresh(current, around.now);
+        let refused = self.refused(current, around);
+        Facts {
+            reading: self.reading(current, record, around.durability),
+            record: self.record(current, record),
+            token: self.token(current, refused, around),
+            refresh,
+            refused,
+            refreshed: self.refreshed,
+        }
+    }
+
+    fn reading(
+        &self,
+        current: &Current<'_>,
+        record: Option<&GrantRecord>,
+        durability: Durability,
+    ) -> Reading {
+        let newer = |record: &GrantRecord| record.updated_at + SKEW > self.user.fetched_at();
+        match record {
+            _ if self.reread => Reading::Current,
+            Some(record) if current.changes.any() && durability == Durability::Fleet && newer(record) => {
+                Reading::Behind
+            }
+            _ => Reading::Cached,
+        }
+    }
+
+    fn record(&self, current: &Current<'_>, record: Option<&GrantRecord>) -> Record {
+        match current.state {
+            GrantState::Revoked
+                if record
+                    .is_some_and(|record| signed_in_since(&self.user, self.issued_at, record.updated_at)) =>
+            {
+                Record::SignedInAgain
+            }
+            GrantState::Revoked => Record::Revoked,
+            GrantState::Dead { lost: true, .. } => Record::Lost,
+            GrantState::Dead { lost: false, .. } => Record::Dead,
+            GrantState::Live | GrantState::Unreadable => Record::Open,
+        }
+    }
+
+    fn refresh(&self, current: &Current<'_>, now: SystemTime) -> Refresh {
+        let cooling = matches!(current.state, GrantState::Dead { until, .. } if seconds(now) < until);
+        if !self.may_refresh || self.provider.refresh_url().is_none() {
+            return if cooling { Refresh::Refused } else { Refresh::Impossible };
+        }
+        match self.provider.rule() {
+            RefreshRule::Exchange => Refresh::Exchange,
+            _ if cooling => Refresh::Refused,
+            _ if current.refresh.is_some() => Refresh::Ready,
+            _ => Refresh::Impossible,
+        }
+    }
+
+    fn token(&self, current: &Current<'_>, refused: Refused, around: &Surroundings<'_>) -> Token {
+        let Some(access) = &current.access else { return Token::None };
+        let dead = matches!(current.state, GrantState::Dead { .. });
+        if !access.lasts(around.now) {
+            return Token::Ended;
+        }
+        if dead && access.refreshed_at.is_none() && refused == Refused::No {
+            let worked = around.knowledge.has_worked(Digest::of(access.bearer));
+            return if worked { Token::Good } else { Token::Doubtful };
+        }
+        if access.is_due(self.provider.rule(), around.now) { Token::Due } else { Token::Good }
+    }
+
+    fn refused(&self, current: &Current<'_>, around: &Surroundings<'_>) -> Refused {
+        let knowledge = around.knowledge;
+        let marked = || knowledge.is_dead(|| self.mark(current));
+        let lasting = current.access.as_ref().filter(|access| access.lasts(around.now));
+        let (Some(access), Some(refused)) = (lasting, self.refused) else {
+            return if marked() { Refused::Marked } else { Refused::No };
+        };
+        let lately = |at: Option<SystemTime>| {
+            at.is_some_and(|at| around.now.duration_since(at).unwrap_or_default() < GOOD_FOR)
+        };
+        if refused != Digest::of(access.bearer) {
+            return if marked() { Refused::Marked } else { Refused::No };
+        }
+        if self.used.is_some_and(|used| knowledge.is_refusing(used)) {
+            Refused::Endpoint
+        } else if lately(access.refreshed_before) {
+            Refused::Exhausted
+        } else if lately(access.refreshed_at) {
+            Refused::Fresh
+        } else if marked() {
+            Refused::Marked
+        } else if knowledge.has_worked(refused) {
+            Refused::Worked
+        } else {
+            Refused::Unknown
+        }
+    }
+
+    /// What is marked when the account is closed: the token at hand, else whatever names the account.
+    pub(crate) fn mark(&self, current: &Current<'_>) -> Digest {
+        let access = current.access.as_ref().map(|access| Digest::of(access.bearer));
+        access.or_else(|| self.tenant.digest()).unwrap_or_else(|| Digest::of_text(&self.key.encode()))
+    }
+}

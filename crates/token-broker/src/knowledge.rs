@@ -1,0 +1,167 @@
+//! What this process has seen of tokens: which are dead, which worked, which endpoints refuse them.
+
+use std::{
+    hash::Hash,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use moka::sync::Cache;
+use tokio::time::Instant;
+
+use crate::{GrantKey, digest::Digest};
+
+/// How long a token stays marked as dead.
+pub(crate) const DEAD_FOR: Duration = Duration::from_secs(60);
+/// A token that worked, or was issued, within this time is not taken for dead because one endpoint refuses it.
+pub(crate) const GOOD_FOR: Duration = Duration::from_secs(60);
+/// How long an endpoint that refused a good token causes neither a refresh nor a look-up.
+pub(crate) const REFUSING_FOR: Duration = Duration::from_secs(300);
+/// A success is noted again after this time: that keeps the cost of a call low.
+const NOTED_EACH: Duration = Duration::from_secs(10);
+/// The most entries of each kind; the least used are dropped first.
+const CAPACITY: u64 = 100_000;
+
+/// What happened to tokens lately. Bounded; holds digests only.
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    dead: Recent<Digest>,
+    worked: Recent<Digest>,
+    refusing: Recent<Digest>,
+}
+
+impl Default for Knowledge {
+    fn default() -> Self {
+        Self {
+            dead: Recent::new(DEAD_FOR),
+            worked: Recent::new(GOOD_FOR),
+            refusing: Recent::new(REFUSING_FOR),
+        }
+    }
+}
+
+/// One account's use of one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Use(Digest);
+
+impl Use {
+    pub(crate) fn of(key: &GrantKey, endpoint: Option<&str>) -> Self {
+        Self(Digest::of_text(&format!("{}\0{}", key.encode(), endpoint.unwrap_or_default())))
+    }
+}
+
+impl Knowledge {
+    /// Marks a token as dead: no call and no look-up for it for a while.
+    pub(crate) fn mark_dead(&self, token: Digest) {
+        self.dead.note(token);
+    }
+
+    pub(crate) fn is_dead(&self, token: impl FnOnce() -> Digest) -> bool {
+        self.dead.holds(token)
+    }
+
+    /// The provider accepted the token.
+    pub(crate) fn note_worked(&self, token: Digest, used: impl FnOnce() -> Use) {
+        if !self.worked.holds_since(&token, NOTED_EACH) {
+            self.worked.note(token);
+        }
+        if !self.refusing.is_idle() {
+            self.refusing.forget(&used().0);
+        }
+    }
+
+    pub(crate) fn has_worked(&self, token: Digest) -> bool {
+        self.worked.holds(|| token)
+    }
+
+    /// The endpoint refused a token that is good elsewhere.
+    pub(crate) fn note_refusing(&self, used: Use) {
+        self.refusing.note(used.0);
+    }
+
+    pub(crate) fn is_refusing(&self, used: Use) -> bool {
+        self.refusing.holds(|| used.0)
+    }
+}
+
+/// Keys that count for a fixed time after they were noted. moka's own clock is not Tokio's, so it only bounds memory.
+#[derive(Debug)]
+pub(crate) struct Recent<K: Hash + Eq + Send + Sync + 'static> {
+    noted: Cache<K, Instant>,
+    for_how_long: Duration,
+    started: Instant,
+    /// Milliseconds after `started` up to which something may count: until then the hot path has nothing to look up.
+    idle_after: AtomicU64,
+}
+
+impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
+    pub(crate) fn new(for_how_long: Duration) -> Self {
+        Self {
+            noted: Cache::builder().max_capacity(CAPACITY).build(),
+            for_how_long,
+            started: Instant::now(),
+            idle_after: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn note(&self, key: K) {
+        let now = Instant::now();
+        self.noted.insert(key, now);
+        let end = (now + self.for_how_long).saturating_duration_since(self.started).as_millis();
+        self.idle_after.fetch_max(u64::try_from(end).unwrap_or(u64::MAX).saturating_add(1), Ordering::AcqRel);
+    }
+
+    /// Whether nothing counts.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.started.elapsed().as_millis() >= u128::from(self.idle_after.load(Ordering::Acquire))
+    }
+
+    /// Whether the key counts. It is not computed while nothing does.
+    pub(crate) fn holds(&self, key: impl FnOnce() -> K) -> bool {
+        !self.is_idle() && self.holds_since(&key(), self.for_how_long)
+    }
+
+    fn holds_since(&self, key: &K, age: Duration) -> bool {
+        self.noted.get(key).is_some_and(|noted| noted.elapsed() < age)
+    }
+
+    pub(crate) fn forget(&self, key: &K) {
+        self.noted.invalidate(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_holds_for_a_minute() {
+        let (knowledge, token) = (Knowledge::default(), Digest::of_text("gho_dead"));
+        assert!(!knowledge.is_dead(|| token));
+        knowledge.mark_dead(token);
+        tokio::time::advance(Duration::from_millis(59_900)).await;
+        assert!(knowledge.is_dead(|| token));
+        assert!(!knowledge.is_dead(|| Digest::of_text("gho_other")));
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(!knowledge.is_dead(|| panic!("nothing is marked, so nothing is computed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_counts_for_a_minute_and_clears_the_endpoint() {
+        let account = crate::Account::new("github", Some("1".into()));
+        let key = GrantKey::new("acme.test", "u", crate::Source::Identities, &account);
+        let (knowledge, token) = (Knowledge::default(), Digest::of_text("gho_good"));
+        let used = Use::of(&key, Some("GET /user"));
+        knowledge.note_refusing(used);
+        assert!(knowledge.is_refusing(used));
+        assert!(!knowledge.is_refusing(Use::of(&key, Some("GET /repos"))));
+        knowledge.note_worked(token, || used);
+        assert!(knowledge.has_worked(token) && !knowledge.is_refusing(used));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        knowledge.note_worked(token, || used);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(knowledge.has_worked(token), "noted anew");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!knowledge.has_worked(token));
+    }
+}
