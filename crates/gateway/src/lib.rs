@@ -7,6 +7,7 @@ pub mod cli;
 pub mod compose;
 pub mod config;
 mod console;
+pub mod cores;
 mod cors;
 mod documents;
 mod error_table;

@@ -127,9 +127,9 @@ where
     with_runtime(output, run(settings))
 }
 
-/// Runs to completion on a runtime of its own.
+/// Runs to completion on a runtime of its own. One thread is enough: connections have threads of their own.
 fn with_runtime(output: &Output, future: impl Future<Output = Exit>) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return output

@@ -6,6 +6,7 @@ use super::{Exit, output::Output};
 use crate::{
     compose::{Running, digest},
     config::{Settings, Sources},
+    cores::Cores,
     serve::{ServeParts, serve},
     server::{Lifecycle, Options},
     state::App,
@@ -54,7 +55,12 @@ pub(super) async fn run(
                 as futures_util::future::BoxFuture<'static, _>
         })
     };
+    let cores = match Cores::start() {
+        Ok(cores) => cores,
+        Err(error) => return fatal(output, &error),
+    };
     let parts = ServeParts {
+        cores,
         options: Options::from(&settings),
         handler,
         operations: Arc::clone(&running.operations),

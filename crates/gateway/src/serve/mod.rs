@@ -5,6 +5,7 @@ mod signals;
 use self::signals::{Termination, drain};
 use crate::{
     admin::{Admin, AdminParts, Operations, ReloadError, Reloader},
+    cores::Cores,
     server::{Drain, Handler, Lifecycle, Options, Reconfigure, Server, Stage, StartError},
     telemetry::Telemetry,
 };
@@ -34,6 +35,8 @@ pub struct ServeParts<H> {
     /// Ends when nothing is under way that must not be cut off: refreshed grants that are not stored yet. Waited for, within
     /// bounds, after the last connection.
     pub settle: BoxFuture<'static, ()>,
+    /// The threads that serve the public listener's connections.
+    pub cores: Cores,
     /// For embedding: advance it to end the server without a signal.
     pub lifecycle: Lifecycle,
 }
@@ -52,9 +55,12 @@ pub struct Listening {
 /// # Errors
 /// When a listener cannot be bound, or the process cannot receive signals.
 pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
-    let ServeParts { options, handler, operations, load, telemetry, on_listening, settle, lifecycle } = parts;
+    let ServeParts { options, handler, operations, load, telemetry, on_listening, settle, cores, lifecycle } =
+        parts;
     let metrics = telemetry.metrics().clone();
+    let cores = Arc::new(cores);
     let public = Server::bind(options.clone(), handler, metrics.clone(), lifecycle.clone()).await?;
+    let public = public.on_cores(Arc::clone(&cores));
     let reload = reloader(load, public.reconfigure(), telemetry.clone());
     // Bound last, so that a probe never finds a gateway whose public port is closed.
     let admin = Admin::new(AdminParts {

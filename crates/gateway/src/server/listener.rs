@@ -7,6 +7,7 @@ use super::{
     tls::{ServerTls, TlsError},
 };
 use crate::{
+    cores::Cores,
     outcome::Code,
     peer::Peer,
     problem::Problem,
@@ -51,6 +52,7 @@ pub struct Server {
     /// At most this many connections over the limit are told so before they are closed.
     farewells: Arc<Semaphore>,
     tasks: TaskTracker,
+    cores: Option<Arc<Cores>>,
     public: bool,
 }
 
@@ -128,8 +130,15 @@ impl Server {
             connections: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
             farewells: Arc::new(Semaphore::new(64)),
             tasks: TaskTracker::new(),
+            cores: None,
             public,
         })
+    }
+
+    /// Serves connections on these cores instead of the runtime that accepts them.
+    #[must_use]
+    pub fn on_cores(self, cores: Arc<Cores>) -> Self {
+        Self { cores: Some(cores), ..self }
     }
 
     /// The address, with the real port.
@@ -192,14 +201,27 @@ impl Server {
         let peer = Peer::new(from, self.tls.is_some(), &options.trusted_proxies);
         let open = self.public.then(|| Open::new(&self.common.metrics));
         let (tls, common) = (self.tls.clone(), Arc::clone(&self.common));
-        self.tasks.spawn(async move {
+        let serving = move |stream: TcpStream| async move {
             let aborted = common.lifecycle.clone();
             tokio::select! {
                 () = converse(stream, peer, tls, options, common) => {}
                 () = aborted.reached(Stage::Aborted) => {}
             }
             drop::<(OwnedSemaphorePermit, Option<Open>)>((permit, open));
-        });
+        };
+        match self.cores.as_ref().and_then(|cores| cores.next()) {
+            None => drop(self.tasks.spawn(serving(stream))),
+            Some(core) => {
+                // Readiness is told by the runtime that the socket is registered with: it must be the one that serves.
+                let Ok(stream) = stream.into_std() else { return };
+                let serving = async move {
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        serving(stream).await;
+                    }
+                };
+                self.tasks.spawn_on(serving, core);
+            }
+        }
     }
 
     fn turn_away(&self, mut stream: TcpStream) {

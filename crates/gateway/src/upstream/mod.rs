@@ -19,6 +19,7 @@ pub(crate) use self::connector::tls_config;
 
 use self::connector::{ConnectRefusal, Connector};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
+use crate::cores;
 
 /// How long an unused connection to a provider is kept. Below what providers and load balancers keep it for,
 /// so that few requests meet a closing connection.
@@ -63,7 +64,8 @@ pub(crate) type ConnectRefusalKind = &'static str;
 
 /// A provider's connections and how many calls may use them.
 pub(crate) struct UpstreamClient {
-    client: Client<Connector, Body>,
+    /// One for each core: a provider's connection is driven by the thread that uses it.
+    clients: Box<[Client<Connector, Body>]>,
     room: Arc<Semaphore>,
     capacity: usize,
     timeouts: UpstreamTimeouts,
@@ -101,7 +103,8 @@ impl UpstreamClient {
         allow_private: bool,
     ) -> Self {
         let connector = Connector::new(tls, allow_private, timeouts.connect);
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -109,9 +112,9 @@ impl UpstreamClient {
             .http1_max_headers(200)
             .http2_adaptive_window(true)
             .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(connector);
-        Self { client, room: Arc::new(Semaphore::new(max_in_flight)), capacity: max_in_flight, timeouts }
+            .http2_keep_alive_timeout(Duration::from_secs(10));
+        let clients = (0..cores::count()).map(|_| builder.build(connector.clone())).collect();
+        Self { clients, room: Arc::new(Semaphore::new(max_in_flight)), capacity: max_in_flight, timeouts }
     }
 
     /// A place among the calls in flight, held until the answer's body ends. `None` when none got free in
@@ -140,7 +143,10 @@ impl UpstreamClient {
         request: Request<Body>,
         progress: &Progress,
     ) -> Result<Response<Incoming>, SendError> {
-        let mut sending = std::pin::pin!(self.client.request(request));
+        let Some(client) = self.clients.get(cores::current()).or(self.clients.first()) else {
+            return Err(SendError::Unreachable { retry: false, refused: None });
+        };
+        let mut sending = std::pin::pin!(client.request(request));
         loop {
             // A long upload is not a slow provider: the clock starts over with every byte that is sent.
             let deadline = progress.last() + self.timeouts.response;

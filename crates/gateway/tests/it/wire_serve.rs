@@ -58,6 +58,7 @@ async fn tm_l01_tm_l03_reload_swaps_or_keeps_and_the_drain_keeps_its_order() {
     let (tell, told) = oneshot::channel();
     let next = options.clone();
     let parts = ServeParts {
+        cores: gateway::cores::Cores::start().unwrap(),
         options,
         handler: move |request, peer| echo(seen.clone(), request, peer),
         operations: Arc::new(ArcSwap::from_pointee(operations)),
