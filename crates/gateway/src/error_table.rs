@@ -4,57 +4,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
-use idp_adapters::{Classified, Kind, Outcome};
+use idp_adapters::{Classified, Outcome};
 use leak_guard::LeakGuard;
 use token_broker::{Account, IdpToken, Reason, Source};
-use url::Url;
 
 use crate::body::RequestBodyFault;
 use crate::outcome::Code;
-use crate::problem::{AccountRef, Connect, Problem};
-use crate::provider::ProviderRuntime;
+use crate::problem::Problem;
+use crate::provider::ConnectTo;
 use crate::upstream::SendError;
 use caller_auth::{Claim, LogoutRefusal, Refusal};
-
-/// What a problem needs to say how an account is connected.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectTo<'a> {
-    /// The tenant's base URL.
-    pub(crate) tenant: &'a Url,
-    /// The provider, where it is known.
-    pub(crate) provider: Option<&'a ProviderRuntime>,
-}
-
-impl ConnectTo<'_> {
-    /// The parameters to connect an account of `connection`, asking for `scopes` (comma-joined).
-    fn connect(&self, connection: Option<&str>, source: Source, scope: Option<String>) -> Option<Connect> {
-        let provider = self.provider?;
-        let connection = connection.or_else(|| provider.connections.first().map(String::as_str))?.to_owned();
-        let endpoint = |path: &str| format!("{}{path}", self.tenant.as_str().trim_end_matches('/'));
-        if source == Source::Vault {
-            let scopes = scope.map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();
-            let my_account_endpoint = endpoint("/me/v1/connected-accounts/connect");
-            return Some(Connect::MyAccount { my_account_endpoint, connection, scopes });
-        }
-        let google = provider.plan.adapter().kind() == Kind::Google;
-        Some(Connect::Authorize {
-            authorization_endpoint: endpoint("/authorize"),
-            connection,
-            connection_scope: scope,
-            access_type: google.then_some("offline"),
-            prompt: google.then_some("consent"),
-        })
-    }
-
-    fn account(&self, account: &Account) -> AccountRef {
-        AccountRef {
-            account: account.to_string(),
-            connection: account.connection().to_owned(),
-            user_id: account.user_id().unwrap_or_default().to_owned(),
-            provider: self.provider.map(|provider| provider.name.to_string()).unwrap_or_default(),
-        }
-    }
-}
 
 /// The outcome word of a provider's answer.
 pub(crate) fn classified_code(outcome: Outcome) -> Code {
@@ -158,18 +117,22 @@ impl From<SendError> for Problem {
 }
 
 /// Why the broker has no token.
-pub(crate) fn broker(error: &token_broker::Error, connect: ConnectTo<'_>) -> Problem {
+pub(crate) fn broker(error: &token_broker::Error, connect: Option<&ConnectTo>) -> Problem {
+    let account = |account: &Account| ConnectTo::account(connect, account);
+    let parameters = |connection: Option<&str>, source: Source| connect?.parameters(connection, source, None);
     let problem = match error.reason() {
         Reason::UnknownProvider => Problem::new(Code::UnknownProvider),
         Reason::UserUnknown => Problem::new(Code::UserUnknown),
         Reason::UserBlocked => Problem::new(Code::UserBlocked).detail("the user is blocked in Auth0"),
-        Reason::AccountAmbiguous(accounts) => Problem::new(Code::AccountAmbiguous)
-            .accounts(accounts.iter().map(|account| connect.account(account)).collect()),
-        Reason::AccountNotConnected { connection, source } => Problem::new(Code::AccountNotConnected)
-            .connect(connect.connect(connection.as_deref(), *source, None)),
-        Reason::ReconnectRequired { account, source, .. } => Problem::new(Code::ReconnectRequired)
-            .accounts(vec![connect.account(account)])
-            .connect(connect.connect(Some(account.connection()), *source, None)),
+        Reason::AccountAmbiguous(accounts) => {
+            Problem::new(Code::AccountAmbiguous).accounts(accounts.iter().map(account).collect())
+        }
+        Reason::AccountNotConnected { connection, source } => {
+            Problem::new(Code::AccountNotConnected).connect(parameters(connection.as_deref(), *source))
+        }
+        Reason::ReconnectRequired { account: dead, source, .. } => Problem::new(Code::ReconnectRequired)
+            .accounts(vec![account(dead)])
+            .connect(parameters(Some(dead.connection()), *source)),
         Reason::EndpointRefused { .. } => {
             Problem::new(Code::ProviderDenied).detail(error.detail().to_owned())
         }
@@ -198,17 +161,17 @@ pub(crate) fn broker(error: &token_broker::Error, connect: ConnectTo<'_>) -> Pro
 }
 
 /// A grant the provider no longer accepts, as the provider's own answer said.
-pub(crate) fn reconnect(connect: ConnectTo<'_>, token: &IdpToken, classified: &Classified) -> Problem {
+pub(crate) fn reconnect(connect: &ConnectTo, token: &IdpToken, classified: &Classified) -> Problem {
     let scope = classified.connection_scope.clone();
     Problem::new(Code::ReconnectRequired)
-        .accounts(vec![connect.account(token.account())])
-        .connect(connect.connect(Some(token.account().connection()), token.source(), scope))
+        .accounts(vec![ConnectTo::account(Some(connect), token.account())])
+        .connect(connect.parameters(Some(token.account().connection()), token.source(), scope))
 }
 
 /// A provider's error answer as a problem (`Idp-Errors: problem`). Unless `may_ask`, a missing scope is named but not asked
 /// for.
 pub(crate) fn provider_answer(
-    connect: ConnectTo<'_>,
+    connect: &ConnectTo,
     token: &IdpToken,
     (status, classified): (StatusCode, &Classified),
     guard: &LeakGuard,
@@ -236,7 +199,7 @@ pub(crate) fn provider_answer(
             .remedy("Do not send the user there again by yourself: say what is missing, and let the user start over.");
     }
     let scope = classified.connection_scope.clone();
-    problem.connection_scope(scope.clone()).connect(connect.connect(
+    problem.connection_scope(scope.clone()).connect(connect.parameters(
         Some(token.account().connection()),
         token.source(),
         scope,

@@ -1,7 +1,6 @@
 //! The entrance: one request in, one answer out.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
@@ -18,7 +17,7 @@ use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
 use crate::telemetry::{Summary, audit};
 use crate::{documents, logout, v1};
-use caller_auth::{Caller, Checked, Schemes};
+use caller_auth::Schemes;
 
 /// The route label of proxied calls.
 const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
@@ -67,14 +66,13 @@ impl App {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
         let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
-        let checked = Checked::vouched(Caller::vouched(user_id, "gateway call"));
         let mut trail = Trail::new();
         trail.event = "operator-call";
-        trail.caller = Some(Arc::clone(checked.caller()));
+        let verified = self.operator(user_id, &mut trail);
         trail.route = Some(PROXY_ROUTE);
         let result = match route(&self.hosts, None, parts.uri.path()) {
             Route::Proxy(route) => {
-                proxy::proxy(self, &context, checked, route, (&parts, body), &mut trail).await
+                proxy::proxy(self, &context, verified, route, (&parts, body), &mut trail).await
             }
             Route::Own(_) => Err(Problem::new(Code::NotFound)),
         };
@@ -99,8 +97,8 @@ impl App {
             self.providers.get(name).is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
         };
         let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
-        let checked = self.verify(parts, schemes, trail).await?;
-        proxy::proxy(self, context, checked, route, (parts, body), trail).await
+        let verified = self.verify(parts, schemes, trail).await?;
+        proxy::proxy(self, context, verified, route, (parts, body), trail).await
     }
 
     /// Summary, explanation, audit line and metrics of one answered request.
@@ -232,8 +230,8 @@ async fn answer_own(
         return Err(Problem::new(Code::NotFound));
     }
     trail.route = Some("/v1");
-    let checked = app.verify(parts, Schemes::Standard, trail).await?;
-    v1::answer(app, context, path, parts, checked, trail).await
+    let verified = app.verify(parts, Schemes::Standard, trail).await?;
+    v1::answer(app, context, path, parts, verified, trail).await
 }
 
 /// RFC 9728 puts a resource's own path behind the well-known part.

@@ -31,8 +31,6 @@ impl App {
                 .values()
                 .map(|provider| (provider.label.clone(), provider.client.in_flight()))
                 .collect(),
-            breakers: Vec::new(),
-            retry_budget: None,
         }
     }
 }

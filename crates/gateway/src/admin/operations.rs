@@ -34,15 +34,15 @@ impl App {
             provider: selector.provider.clone(),
             grants: selector.grants,
         };
-        let forgotten = self.broker.forget(&wanted).await;
-        let forgotten = forgotten.map_err(|error| error_table::broker(&error, self.connect_to(None)))?;
+        let forgotten = self.tokens.forget(&wanted).await;
+        let forgotten = forgotten.map_err(|error| error_table::broker(&error, None))?;
         Ok(forgotten + verified)
     }
 
     /// Forgets what another replica was told to forget.
     pub(super) async fn obey(&self, past: Past) {
         match past.what {
-            Forget::Doubted(user) => self.broker.invalidate_grants(&user),
+            Forget::Doubted(user) => self.tokens.invalidate(&user),
             Forget::Cached(target) => {
                 if let Err(problem) = self.forget_here(&target.selector()).await {
                     tracing::warn!(event = "forget_failed", cause = problem.log_text());

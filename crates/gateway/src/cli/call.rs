@@ -4,7 +4,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::{Exit, output::Output};
+use super::{exit::Exit, output::Output};
 use crate::{
     body,
     config::{Access, Settings},

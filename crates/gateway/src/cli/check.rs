@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Exit, output::Output};
+use super::{exit::Exit, output::Output};
 use crate::config::{Settings, Sources};
 
 pub(super) fn run(sources: &Sources, json: bool, output: &Output) -> Exit {

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use token_broker::{FileStore, GrantFilter, GrantStore, RedisStore};
 
 use super::{
-    Exit,
     args::{GrantsForget, GrantsList},
     ask::{self, Asker},
+    exit::Exit,
     healthcheck::reachable,
     output::{Output, Tone},
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, ask::Asker, output::Output};
+use super::{ask::Asker, exit::Exit, output::Output};
 use crate::config::Settings;
 
 pub(super) async fn run(settings: &Settings, ready: bool, json: bool, output: &Output) -> Exit {

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Exit, output::Output};
+use super::{exit::Exit, output::Output};
 
 pub(super) fn run(id: Option<String>, output: &Output) -> Exit {
     let mut chance = [0_u8; 36];

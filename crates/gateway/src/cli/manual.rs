@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Exit, args::Args, output::Output};
+use super::{args::Args, exit::Exit, output::Output};
 
 pub(super) fn completions(shell: Shell) -> Exit {
     let mut script = Vec::new();

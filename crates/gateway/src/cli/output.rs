@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
-use super::{Exit, args::Color};
+use super::{args::Color, exit::Exit};
 use crate::config::Problems;
 
 /// The two streams and whether they take colours.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{Exit, output::Output};
+use super::{exit::Exit, output::Output};
 use crate::{
     compose::{Running, digest},
     config::{Settings, Sources},

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
-    Exit,
     ask::{Asker, Reply, claims, tenant_url},
+    exit::Exit,
     output::Output,
 };
 use crate::config::Settings;

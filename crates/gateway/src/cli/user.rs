@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    Exit,
     ask::{Asker, Reply, tenant_url},
+    exit::Exit,
     output::Output,
     token,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Exit, output::Output};
+use super::{exit::Exit, output::Output};
 
 pub(super) fn run(json: bool, output: &Output) -> Exit {
     let version = env!("CARGO_PKG_VERSION");

@@ -14,9 +14,9 @@ use super::start_error::StartError;
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::provider::plan::{PlanParts, ProviderPlan};
-use crate::provider::{ProviderRuntime, SecretFile};
+use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
-use crate::state::{App, Asked, Fingerprint, Quotas};
+use crate::state::{App, Asked, Fingerprint, Quotas, Tokens};
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
@@ -85,7 +85,7 @@ impl App {
         let mut providers = HashMap::new();
         let mut hosts = VirtualHosts::default();
         for (name, entry) in &settings.providers {
-            let runtime = provider(name, entry, tls.clone(), timeouts)?;
+            let runtime = provider(name, entry, &tenant, tls.clone(), timeouts)?;
             metrics.provider(&runtime.label);
             broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
             for (public, host) in &entry.hosts {
@@ -97,7 +97,7 @@ impl App {
         Ok(Self {
             console: Console::new(settings, &scopes),
             verifier: verifier(settings, &tenant, &stores),
-            broker: broker.build()?,
+            tokens: Tokens::new(broker.build()?, Arc::clone(&stores.fleet)),
             tenant,
             metrics,
             audit,
@@ -211,10 +211,12 @@ fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {
 fn provider(
     name: &str,
     entry: &ProviderSettings,
+    tenant: &Tenant,
     tls: rustls::ClientConfig,
     timeouts: UpstreamTimeouts,
 ) -> Result<ProviderRuntime, StartError> {
     let adapter = convert::adapter(entry)?;
+    let kind = adapter.kind();
     let endpoints = adapter.endpoints(Some(&entry.base_url));
     let profile_url = entry.profile_url.clone().or_else(|| endpoints.profile_url?.parse().ok());
     let plan = ProviderPlan::new(PlanParts {
@@ -243,17 +245,17 @@ fn provider(
             .collect(),
         disconnect_scope: entry.disconnect_scope.clone(),
         profile_url,
-        connections: entry.connections.clone(),
+        connect: ConnectTo::new(tenant.base_url(), name, &entry.connections, kind),
         uses_vault: entry.source.contains(&Source::Vault),
         secret,
     })
 }
 
-fn config_secret(entry: &ProviderSettings) -> Option<SecretFile> {
+fn config_secret(entry: &ProviderSettings) -> Option<mgmt_auth::SecretSource> {
     let source = crate::config::SecretSource::from_pair(
         entry.client_secret.as_ref(),
         entry.client_secret_file.as_deref(),
     )?;
     // Only Facebook wants a proof of the secret with every call; for the others it is never read here.
-    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| SecretFile::new(source))
+    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| convert::secret(source))
 }

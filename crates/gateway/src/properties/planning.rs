@@ -9,7 +9,7 @@ use idp_adapters::Kind;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::provider::plan::{Asked, PlanParts, ProviderPlan};
+use crate::provider::plan::{PlanParts, ProviderCall, ProviderPlan};
 use crate::provider::policy::{Access, Policy, Rule};
 
 /// Methods of the cases; the last ones are spellings that a provider could take for one.
@@ -126,7 +126,7 @@ pub fn judge(case: Case<'_>) -> Planned {
     let method = METHODS[case.which / SETUPS.len() % METHODS.len()];
     let path = if case.path.is_empty() { "/" } else { case.path };
     let Ok(named) = Method::from_bytes(method.as_bytes()) else { return Planned::Refused };
-    let asked = Asked { method: &named, host: case.host, path: case.path, query: case.query };
+    let asked = ProviderCall { method: &named, host: case.host, path: case.path, query: case.query };
     let place = place(setup, case.host).filter(|(authority, _)| {
         !authority.eq_ignore_ascii_case("openidconnect.googleapis.com") || path == "/v1/userinfo"
     });

@@ -1,16 +1,18 @@
 //! One provider at run time: its plan, its connections, and what its entry says about answers.
 
+mod connect;
 pub(crate) mod path;
 pub(crate) mod plan;
 pub(crate) mod policy;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use mgmt_auth::SecretSource;
 use url::Url;
 
+pub(crate) use self::connect::ConnectTo;
+
 use self::plan::ProviderPlan;
-use crate::config::SecretSource;
 use crate::telemetry::ProviderLabel;
 use crate::upstream::UpstreamClient;
 
@@ -47,46 +49,10 @@ pub(crate) struct ProviderRuntime {
     pub(crate) disconnect_scope: Option<String>,
     /// Where the profile is asked.
     pub(crate) profile_url: Option<Url>,
-    /// Auth0's connections for it.
-    pub(crate) connections: Vec<String>,
+    /// How its accounts are connected.
+    pub(crate) connect: ConnectTo,
     /// Whether `source` names the vault.
     pub(crate) uses_vault: bool,
     /// The OAuth client's secret, for providers that want a proof of it on every call.
-    pub(crate) secret: Option<SecretFile>,
-}
-
-impl ProviderRuntime {
-    /// The app secret, read anew where it is a file.
-    pub(crate) fn app_secret(&self) -> Option<SecretString> {
-        self.secret.as_ref().and_then(SecretFile::read)
-    }
-}
-
-/// A secret that is read at each use; while its file is unreadable or empty, the last good value serves.
-#[derive(Debug)]
-pub(crate) struct SecretFile {
-    source: SecretSource,
-    last_good: Mutex<Option<SecretString>>,
-}
-
-impl SecretFile {
-    pub(crate) fn new(source: SecretSource) -> Self {
-        Self { source, last_good: Mutex::new(None) }
-    }
-
-    fn read(&self) -> Option<SecretString> {
-        let path = match &self.source {
-            SecretSource::Inline(secret) => return Some(secret.clone()),
-            SecretSource::File(path) => path,
-        };
-        let read = std::fs::read_to_string(path).map(SecretString::from);
-        let mut last_good = self.last_good.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Ok(text) if !text.expose_secret().trim_end().is_empty() => {
-                *last_good = Some(SecretString::from(text.expose_secret().trim_end_matches(['\r', '\n'])));
-            }
-            _ => tracing::warn!(event = "secret-file-unreadable", path = %path.display()),
-        }
-        last_good.clone()
-    }
+    pub(crate) secret: Option<SecretSource>,
 }

@@ -100,20 +100,56 @@ pub(crate) struct PlanParts<'a> {
     pub policy: Policy,
 }
 
-/// A permitted request: where it goes and what it asks for.
+/// A permitted request: where it goes and what it asks for. Only [`ProviderPlan`] makes one, after policy and scopes.
+///
+/// Code outside of this module can pass one on:
+///
+/// ```
+/// use gateway::state::Plan;
+///
+/// fn pass(plan: Plan, permitted: Plan) -> Plan {
+///     permitted
+/// }
+/// ```
+///
+/// It cannot put the permit of one into another:
+///
+/// ```compile_fail,E0616,E0451
+/// use gateway::state::Plan;
+///
+/// fn pass(plan: Plan, permitted: Plan) -> Plan {
+///     Plan { permit: permitted.permit, ..plan }
+/// }
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Where to connect.
-    pub upstream: Arc<Upstream>,
-    /// The provider host that is meant, also where an upstream stands in for it.
-    pub host: Box<str>,
-    /// Base path, caller's path and caller's query, as they will be sent.
-    pub target: PathAndQuery,
-    /// Why it is permitted.
-    pub permit: Permit,
+pub struct Plan {
+    upstream: Arc<Upstream>,
+    host: Box<str>,
+    target: PathAndQuery,
+    permit: Permit,
 }
 
 impl Plan {
+    /// Where to connect.
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// The provider host that is meant, also where an upstream stands in for it.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Base path, caller's path and caller's query, as they will be sent.
+    pub(crate) fn target(&self) -> &PathAndQuery {
+        &self.target
+    }
+
+    /// Why it is permitted.
+    pub(crate) fn permit(&self) -> Permit {
+        self.permit
+    }
+
     /// The absolute URI to send, with query members the adapter adds.
     pub(crate) fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
         let target = if extra.is_empty() {
@@ -147,7 +183,7 @@ impl Plan {
 
 /// What the caller asks of a provider.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct ProviderCall<'a> {
     /// The method.
     pub method: &'a Method,
     /// `~host`, or the virtual host's provider host.
@@ -251,13 +287,45 @@ impl ProviderPlan {
         &self.default_host
     }
 
+    /// Plans the call for the user's profile: its address comes from the adapter or the operator, never from a caller, and
+    /// rules and scopes judge it like any other call.
+    ///
+    /// # Errors
+    /// `provider-misconfigured` where the address cannot be called, `policy-denied` or `caller-scope-missing`.
+    pub(crate) fn plan_profile(&self, url: &Url, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
+        let bad = || {
+            Problem::new(Code::ProviderMisconfigured).cause(format!("the profile URL {url} cannot be called"))
+        };
+        let raw = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let named = url.host_str().ok_or_else(bad)?;
+        let (host, upstream, target) = if let Some(mirror) = self.mirror(named) {
+            (named.into(), Arc::clone(mirror), format!("{}{raw}", mirror.base()))
+        } else if self.base.is_origin_of(url) {
+            (self.default_host.clone(), Arc::clone(&self.base), raw.to_owned())
+        } else {
+            let mut origin = url.clone();
+            origin.set_path("");
+            origin.set_query(None);
+            (named.into(), Arc::new(Upstream::from_url(&origin).ok_or_else(bad)?), raw.to_owned())
+        };
+        let target: PathAndQuery = target.parse().map_err(|_| bad())?;
+        let path = target.path().strip_prefix(upstream.base()).unwrap_or(target.path());
+        let judged = Call { method: &Method::GET, host: &host, path };
+        let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
+        Ok(Plan { upstream, host, target, permit })
+    }
+
     /// Plans one request.
     ///
     /// # Errors
     /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see, a method in lower case),
     /// `policy-denied` or `caller-scope-missing`.
-    pub(crate) fn plan(&self, asked: Asked<'_>, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
-        let (host, upstream) = match asked.host {
+    pub(crate) fn plan(
+        &self,
+        call: ProviderCall<'_>,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) -> Result<Plan, Problem> {
+        let (host, upstream) = match call.host {
             None => (self.default_host.clone(), Arc::clone(&self.base)),
             Some(host) => {
                 let upstream = self.upstream(host).ok_or_else(|| Problem::new(Code::HostNotAllowed))?;
@@ -265,16 +333,16 @@ impl ProviderPlan {
             }
         };
         // Rules and deny list name methods in capitals; a provider may not mind how they are written.
-        if asked.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        if call.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
             return Err(Problem::new(Code::BadRequest)
                 .detail("the method is not written in capitals")
                 .remedy("Write methods in capitals: `fetch` changes `get` and `post`, but sends `patch` as it is."));
         }
-        let path = if asked.path.is_empty() { "/" } else { asked.path };
+        let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash)
             .map_err(|reason| Problem::new(Code::BadPath).detail(reason.to_string()))?;
         if let Some(name) =
-            asked.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
+            call.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
         {
             return Err(Problem::new(Code::BadRequest)
                 .detail(format!("the query member '{name}' is not passed to this provider"))
@@ -282,19 +350,19 @@ impl ProviderPlan {
                     "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
                 )));
         }
-        if let Some(denied) = asked.query.and_then(|query| self.adapter.denied_value(query)) {
+        if let Some(denied) = call.query.and_then(|query| self.adapter.denied_value(query)) {
             let (member, word) = (denied.member, denied.word);
             return Err(Problem::new(Code::BadRequest)
                 .detail(format!("'{word}' in the query member '{member}': {}", denied.reason))
                 .remedy(format!("Leave '{word}' out of '{member}'.")));
         }
-        let call = Call { method: asked.method, host: &host, path };
-        let permit = self.policy.judge(&*self.adapter, call, has_scope)?;
+        let judged = Call { method: call.method, host: &host, path };
+        let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
         let base = self.adapter.base_path(&upstream.base, &host, path);
-        let target = join(&base, path, asked.query).ok_or_else(|| Problem::new(Code::BadPath))?;
+        let target = join(&base, path, call.query).ok_or_else(|| Problem::new(Code::BadPath))?;
         if !upstream.base.is_empty() {
             // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
-            policy::closed(&*self.adapter, Call { path: target.path(), ..call })?;
+            policy::closed(&*self.adapter, Call { path: target.path(), ..judged })?;
         }
         Ok(Plan { upstream, host, target, permit })
     }

@@ -55,7 +55,7 @@ impl Delivery<'_> {
             self.app.metrics.upstream_rate_limited(&self.provider.label);
         }
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
-            let connect = self.app.connect_to(Some(self.provider));
+            let connect = &self.provider.connect;
             let user = trail.caller.as_ref().map_or("", |caller| caller.subject());
             let may_ask = self.app.may_ask(user, &token, &classified);
             let answer = (head.status, &classified);

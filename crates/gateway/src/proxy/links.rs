@@ -52,9 +52,9 @@ impl Links {
     ) -> Self {
         let asked = Url::parse(&format!(
             "{}://{}{}",
-            sent.upstream.scheme(),
-            sent.upstream.authority(),
-            sent.target.as_str()
+            sent.upstream().scheme(),
+            sent.upstream().authority(),
+            sent.target().as_str()
         ));
         Self { plan, provider, base, public, virtual_hosts, asked: asked.ok() }
     }

@@ -8,11 +8,11 @@ use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
 use idp_adapters::Adapter;
 use secrecy::SecretString;
-use token_keeper::BearerToken;
 
 use super::hygiene;
 use crate::body::Body;
 use crate::provider::plan::Plan;
+use crate::state::{AdmittedCall, CallToken};
 
 /// A request without credentials, ready to be sent any number of times.
 #[derive(Debug)]
@@ -23,17 +23,17 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    /// What the plan permits, with those of the caller's headers that may pass.
+    /// What the call's plan permits, with those of the caller's headers that may pass.
     pub(super) fn new(
         method: &Method,
-        plan: Plan,
+        call: &AdmittedCall<'_>,
         caller_headers: &HeaderMap,
-        adapter: &dyn Adapter,
         request_id: &str,
     ) -> Self {
+        let (plan, adapter) = (call.plan(), &**call.provider().plan.adapter());
         let mut headers = hygiene::forward(caller_headers, adapter.echo_prone(), request_id);
-        adapter.required_headers(&plan.host, &mut headers);
-        Self { method: method.clone(), plan, headers }
+        adapter.required_headers(plan.host(), &mut headers);
+        Self { method: method.clone(), plan: plan.clone(), headers }
     }
 
     /// The plan behind it.
@@ -51,12 +51,12 @@ impl Outbound {
     pub(super) fn request(
         &self,
         adapter: &dyn Adapter,
-        token: &BearerToken,
+        token: &CallToken,
         app_secret: Option<&SecretString>,
         body: Body,
     ) -> Option<Request<Body>> {
         let mut placed = idp_adapters::Outbound { headers: self.headers.clone(), query: Vec::new() };
-        adapter.place_token(token, app_secret, &mut placed);
+        adapter.place_token(token.bearer(), app_secret, &mut placed);
         if expects_content(&self.method) && body.size_hint().exact() == Some(0) {
             // The pooled client says nothing about a body that is not there, and some front ends answer that with 411.
             placed.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));

@@ -7,10 +7,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
 use leak_guard::{LeakGuard, PreparedToken};
-use secrecy::ExposeSecret as _;
-use token_broker::{Cached, IdpToken, Reason, TokenRequest};
+use secrecy::{ExposeSecret as _, SecretString};
+use token_broker::{Cached, Reason};
 use token_keeper::BearerToken;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -23,8 +22,8 @@ use crate::error_table::{self, classified_code};
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{App, Attempt, Trail};
-use crate::telemetry::{RetryReason, Shed, UpstreamFault, UpstreamRequest, labels, trace_context};
+use crate::state::{AdmittedCall, App, Attempt, CallToken, TokenError, Trail};
+use crate::telemetry::{RetryReason, UpstreamFault, UpstreamRequest, labels, trace_context};
 use crate::upstream::{Progress, SendError};
 
 /// How much of an error's body a classifier may see.
@@ -35,7 +34,7 @@ pub(super) struct Received {
     pub(super) head: http::response::Parts,
     pub(super) body: AnswerBody,
     pub(super) classified: Classified,
-    pub(super) token: IdpToken,
+    pub(super) token: CallToken,
 }
 
 /// The rest of an answer's body.
@@ -49,10 +48,12 @@ pub(super) enum AnswerBody {
 /// Everything that stays the same over the attempts of one call.
 pub(super) struct Sending<'a> {
     pub(super) app: &'a App,
+    pub(super) call: AdmittedCall<'a>,
     pub(super) provider: &'a ProviderRuntime,
     pub(super) outbound: Outbound,
     pub(super) mode: ErrorMode,
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// The OAuth client's secret, where the provider wants a proof of it.
+    pub(super) app_secret: Option<SecretString>,
     /// The token that was refused, when a second one is used.
     pub(super) refused: Option<BearerToken>,
 }
@@ -70,17 +71,16 @@ impl Sending<'_> {
     /// Sends, and after a dead token once more with a new one.
     pub(super) async fn exchange(
         &mut self,
-        ask: &TokenRequest<'_>,
-        token: IdpToken,
+        token: CallToken,
         mut payload: Payload,
         trail: &mut Trail,
     ) -> Result<Received, Problem> {
         let received = self.attempt(token, &mut payload, trail).await?;
         if received.classified.outcome != Outcome::TokenDead {
-            self.accepted(ask, &received);
+            self.accepted(&received);
             return Ok(received);
         }
-        let fresh = self.replacement(ask, (&received.token, &received.classified), trail).await?;
+        let fresh = self.replacement((&received.token, &received.classified), trail).await?;
         if !payload.is_replayable() {
             return Err(again("the provider refused the token and the request's body cannot be sent again"));
         }
@@ -91,33 +91,26 @@ impl Sending<'_> {
         let received = self.attempt(fresh, &mut payload, trail).await?;
         if received.classified.outcome == Outcome::TokenDead {
             // The broker knows whether the token has just been issued; what replaces it is for the next call.
-            self.replacement(ask, (&received.token, &received.classified), trail).await?;
+            self.replacement((&received.token, &received.classified), trail).await?;
             return Err(again("the provider refused a token that another replica had renewed"));
         }
-        self.accepted(ask, &received);
+        self.accepted(&received);
         Ok(received)
     }
 
     /// Tells the broker that the provider accepted the token.
-    fn accepted(&self, ask: &TokenRequest<'_>, received: &Received) {
+    fn accepted(&self, received: &Received) {
         if received.classified.outcome == Outcome::Ok {
-            self.app.broker.token_accepted(ask, &received.token);
+            self.app.tokens.accepted(&self.call, &received.token);
         }
     }
 
     async fn replacement(
         &self,
-        ask: &TokenRequest<'_>,
-        (dead, classified): (&IdpToken, &Classified),
+        (dead, classified): (&CallToken, &Classified),
         trail: &mut Trail,
-    ) -> Result<IdpToken, Problem> {
-        let looking = async {
-            if classified.refresh_helps {
-                self.app.broker.token_rejected(ask, dead).await
-            } else {
-                self.app.broker.login_required(ask, dead).await
-            }
-        };
+    ) -> Result<CallToken, Problem> {
+        let looking = self.app.tokens.replace(&self.call, dead, classified.refresh_helps);
         let started = Instant::now();
         let found = looking.instrument(spans::token()).await;
         trail.waited(started.elapsed());
@@ -129,15 +122,15 @@ impl Sending<'_> {
                 // The provider says what the user has to do there.
                 return self.reconnect(dead, classified);
             }
-            error_table::broker(&error, self.app.connect_to(Some(self.provider)))
+            error_table::broker(&error, Some(&self.provider.connect))
         })
     }
 
     /// Looks for every secret that this call was made with, in whatever the provider answers: the tokens, and what the adapter
     /// derived of them (Facebook's `appsecret_proof`).
-    pub(super) fn guard(&self, token: &IdpToken) -> LeakGuard {
+    pub(super) fn guard(&self, token: &CallToken) -> LeakGuard {
         let adapter = self.provider.plan.adapter();
-        let app_secret = self.provider.app_secret();
+        let app_secret = &self.app_secret;
         let mut prepared = Vec::with_capacity(2);
         for token in [Some(token.bearer()), self.refused.as_ref()].into_iter().flatten() {
             prepared.push(PreparedToken::new(token.expose()));
@@ -152,14 +145,14 @@ impl Sending<'_> {
         LeakGuard::from_prepared(prepared, adapter.strips_token_members())
     }
 
-    fn reconnect(&self, token: &IdpToken, classified: &Classified) -> Problem {
-        error_table::reconnect(self.app.connect_to(Some(self.provider)), token, classified)
+    fn reconnect(&self, token: &CallToken, classified: &Classified) -> Problem {
+        error_table::reconnect(&self.provider.connect, token, classified)
     }
 
     /// One attempt; a connection that fails before any response byte is tried once more where that is safe.
     async fn attempt(
         &mut self,
-        token: IdpToken,
+        token: CallToken,
         payload: &mut Payload,
         trail: &mut Trail,
     ) -> Result<Received, Problem> {
@@ -181,15 +174,14 @@ impl Sending<'_> {
 
     async fn send(
         &self,
-        token: &IdpToken,
+        token: &CallToken,
         payload: &mut Payload,
         trail: &mut Trail,
     ) -> Result<Response<Incoming>, SendError> {
         let progress = Progress::new();
         let adapter = &**self.provider.plan.adapter();
-        let secret = self.provider.app_secret();
         let body = payload.body(&progress).unwrap_or_else(body::empty);
-        let request = self.outbound.request(adapter, token.bearer(), secret.as_ref(), body);
+        let request = self.outbound.request(adapter, token, self.app_secret.as_ref(), body);
         let Some(mut request) = request else {
             return Err(SendError::Unreachable { retry: false, refused: None });
         };
@@ -221,13 +213,13 @@ impl Sending<'_> {
         &self,
         head: &http::response::Parts,
         body: Timed<Incoming>,
-        token: &IdpToken,
+        token: &CallToken,
     ) -> Result<(AnswerBody, Classified), Problem> {
         let adapter = self.provider.plan.adapter();
         let now = SystemTime::now();
         let plan = self.outbound.plan();
         let mut seen =
-            Head::new(self.outbound.method(), head.status, &head.headers).target(&plan.host, plan.path());
+            Head::new(self.outbound.method(), head.status, &head.headers).target(plan.host(), plan.path());
         if let Some(scopes) = token.scopes() {
             seen = seen.granted(scopes);
         }
@@ -281,22 +273,21 @@ impl Drop for Attempted<'_, '_> {
     }
 }
 
-/// A place among the calls to this provider: waited for briefly, so that a burst is smoothed and an outage sheds.
-pub(super) async fn place(app: &App, provider: &ProviderRuntime) -> Result<OwnedSemaphorePermit, Problem> {
-    provider.client.enter().await.ok_or_else(|| {
-        app.metrics.shed(Shed::Provider);
-        Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
-    })
+/// The OAuth client's secret, where the provider wants a proof of it with every call.
+pub(super) async fn app_secret(app: &App, provider: &ProviderRuntime) -> Option<SecretString> {
+    app.tenant.secrets().read(provider.secret.as_ref()?).await.ok()
 }
 
+/// Finds the token for an admitted call.
 pub(super) async fn find_token(
     app: &App,
-    ask: &TokenRequest<'_>,
+    call: &AdmittedCall<'_>,
     trail: &mut Trail,
-) -> Result<IdpToken, Problem> {
+) -> Result<CallToken, Problem> {
     let span = spans::token();
     let started = Instant::now();
-    match app.broker.token(ask).instrument(span.clone()).await {
+    let found = app.tokens.find(call).instrument(span.clone()).await;
+    match found {
         Ok(token) => {
             spans::found(&span, &token);
             trail.found(&token);
@@ -305,11 +296,11 @@ pub(super) async fn find_token(
             }
             Ok(token)
         }
-        Err(error) => {
+        Err(TokenError::Blocked(problem)) => Err(problem),
+        Err(TokenError::Broker(error)) => {
             trail.waited(started.elapsed());
             trail.failed(&error);
-            let provider = app.provider(ask.provider);
-            Err(error_table::broker(&error, app.connect_to(provider.as_deref())))
+            Err(error_table::broker(&error, Some(&call.provider().connect)))
         }
     }
 }

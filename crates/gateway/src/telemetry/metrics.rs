@@ -2,14 +2,18 @@
 
 mod gauges;
 mod instruments;
+mod observed;
 #[cfg(test)]
 mod tests;
 mod zero;
+
+pub use observed::{Observed, Observer};
 
 use super::labels::{
     CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
     UpstreamFault,
 };
+use crate::time::unix_seconds;
 use instruments::Instruments;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::{
@@ -64,32 +68,6 @@ pub struct UpstreamRequest<'a> {
     /// Until the response head, or until it failed.
     pub duration: Duration,
 }
-
-/// State read at each scrape; see [`Metrics::observe`].
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// End of the management token's life.
-    pub management_token_expiry: Option<SystemTime>,
-    /// Age of each kept value.
-    pub ages: Vec<(KeeperName, Duration)>,
-    /// Usable signing keys.
-    pub keys: u64,
-    /// When the key set was last had.
-    pub keys_last_success: Option<SystemTime>,
-    /// Calls the tenant still allows, by API (`management`, `authentication`).
-    pub ratelimit_remaining: Vec<(&'static str, u64)>,
-    /// The limit those are counted from.
-    pub ratelimit_limit: Vec<(&'static str, u64)>,
-    /// Running calls by provider.
-    pub upstream_in_flight: Vec<(ProviderLabel, u64)>,
-    /// 0 closed, 1 half open, 2 open.
-    pub breakers: Vec<(ProviderLabel, u64)>,
-    /// Share of the retry budget that is left, 0 to 1.
-    pub retry_budget: Option<f64>,
-}
-
-/// Reads [`Observed`].
-pub type Observer = dyn Fn() -> Observed + Send + Sync;
 
 /// The instruments could not be registered.
 #[derive(Debug, thiserror::Error)]
@@ -240,7 +218,7 @@ impl Metrics {
         self.0.house.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
         self.0.shared.reload_ok.store(ok, Ordering::Relaxed);
         if ok {
-            self.0.shared.reloaded_at.store(seconds(SystemTime::now()), Ordering::Relaxed);
+            self.0.shared.reloaded_at.store(unix_seconds(SystemTime::now()), Ordering::Relaxed);
         }
     }
 
@@ -316,8 +294,4 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.metrics.0.http.server_active.add(-1, &self.labels);
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

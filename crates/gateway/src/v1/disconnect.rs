@@ -12,8 +12,7 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{App, Trail};
-use caller_auth::Checked;
+use crate::state::{App, Trail, VerifiedCaller};
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -27,12 +26,12 @@ struct Disconnected {
 pub(crate) async fn answer(
     app: &App,
     parts: &Parts,
-    checked: Checked,
+    verified: VerifiedCaller,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let provider = super::named(app, name, trail)?;
-    let caller = &Arc::clone(checked.caller());
+    let provider = app.named_provider(name, trail)?;
+    let caller = &Arc::clone(verified.caller());
     if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
         let problem = Problem::new(Code::CallerScopeMissing)
             .detail(format!("disconnecting needs the scope '{scope}' in the access token"))
@@ -41,9 +40,9 @@ pub(crate) async fn answer(
         return Err(app.challenge_scope(caller, problem));
     }
     let selector = proxy::account_selector(&parts.headers)?;
-    let verified = &app.admit(checked, Some(&provider.name), trail).await?;
-    let revoked = app.broker.revoke(&app.question(verified, Some(&provider), selector).ask()).await;
-    let revoked = revoked.map_err(|error| error_table::broker(&error, app.connect_to(Some(&provider))))?;
+    let admitted = app.admit(verified, Some(&provider), selector, trail).await?;
+    let revoked = app.tokens.revoke(&admitted).await;
+    let revoked = revoked.map_err(|error| error_table::broker(&error, Some(&provider.connect)))?;
     trail.account = Some(revoked.account);
     app.stores.fleet.doubt(caller.subject()).await;
     reply::json(&Disconnected {

@@ -6,16 +6,15 @@ use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::{App, Trail};
-use caller_auth::Checked;
+use crate::state::{App, Trail, VerifiedCaller};
 
 pub(crate) async fn answer(
     app: &App,
-    checked: Checked,
+    verified: VerifiedCaller,
     id: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let verified = app.accept(checked, trail).await?;
+    let verified = app.accept(verified, trail).await?;
     match app.explained.find(id, &verified.caller) {
         Some(explanation) => reply::json(&explanation),
         None => Err(Problem::new(Code::NotFound)

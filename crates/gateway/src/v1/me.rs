@@ -1,7 +1,5 @@
 //! `GET /v1/me` and `GET /v1/me/{provider}/profile`: the caller's own view. Never a token.
 
-use std::sync::Arc;
-
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
@@ -12,9 +10,8 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{App, RequestContext, Trail};
+use crate::state::{App, RequestContext, Trail, VerifiedCaller};
 use crate::time::rfc3339;
-use caller_auth::Checked;
 
 #[derive(Serialize)]
 struct Me<'a> {
@@ -38,13 +35,12 @@ struct Account {
 /// Which accounts the caller has, and in what state.
 pub(crate) async fn accounts(
     app: &App,
-    checked: Checked,
+    verified: VerifiedCaller,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let caller = &Arc::clone(checked.caller());
-    let verified = &app.admit(checked, None, trail).await?;
-    let known = app.broker.accounts(&app.question(verified, None, None).ask()).await;
-    let known = known.map_err(|error| error_table::broker(&error, app.connect_to(None)))?;
+    let admitted = app.admit(verified, None, None, trail).await?;
+    let known = app.tokens.accounts(&admitted).await;
+    let known = known.map_err(|error| error_table::broker(&error, None))?;
     let accounts = known.into_iter().map(|status| Account {
         account: status.account.to_string(),
         connection: status.account.connection().to_owned(),
@@ -56,7 +52,7 @@ pub(crate) async fn accounts(
         refreshable: status.refreshable,
         scopes: status.scopes,
     });
-    reply::json(&Me { user_id: caller.subject(), accounts: accounts.collect() })
+    reply::json(&Me { user_id: admitted.caller().subject(), accounts: accounts.collect() })
 }
 
 /// One profile shape for every provider.
@@ -64,15 +60,13 @@ pub(crate) async fn profile(
     app: &App,
     context: &RequestContext<'_>,
     parts: &Parts,
-    checked: Checked,
+    verified: VerifiedCaller,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let provider = super::named(app, name, trail)?;
+    let provider = app.named_provider(name, trail)?;
     let selector = proxy::account_selector(&parts.headers)?;
-    let verified = &app.admit(checked, Some(&provider.name), trail).await?;
-    let question = app.question(verified, Some(&provider), selector);
-    let profile = proxy::profile(app, context, &provider, &question.ask(), trail).await?;
+    let profile = proxy::profile(app, context, (verified, selector), &provider, trail).await?;
     let mut members = Map::new();
     members.insert("provider".to_owned(), Value::from(&*provider.name));
     members.insert("account".to_owned(), trail.account.as_ref().map(ToString::to_string).into());

@@ -10,9 +10,7 @@ use http::request::Parts;
 use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::provider::ProviderRuntime;
-use crate::state::{App, RequestContext, Trail};
-use caller_auth::Checked;
+use crate::state::{App, RequestContext, Trail, VerifiedCaller};
 
 /// One of our own routes.
 enum Own<'a> {
@@ -31,7 +29,7 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     path: &str,
     parts: &Parts,
-    checked: Checked,
+    verified: VerifiedCaller,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let route = own_route(path).ok_or_else(|| Problem::new(Code::NotFound))?;
@@ -46,10 +44,10 @@ pub(crate) async fn answer(
         return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
     }
     match route {
-        Own::Me => me::accounts(app, checked, trail).await,
-        Own::Profile(provider) => me::profile(app, context, parts, checked, provider, trail).await,
-        Own::Disconnect(provider) => disconnect::answer(app, parts, checked, provider, trail).await,
-        Own::Explain(id) => explain::answer(app, checked, id, trail).await,
+        Own::Me => me::accounts(app, verified, trail).await,
+        Own::Profile(provider) => me::profile(app, context, parts, verified, provider, trail).await,
+        Own::Disconnect(provider) => disconnect::answer(app, parts, verified, provider, trail).await,
+        Own::Explain(id) => explain::answer(app, verified, id, trail).await,
     }
 }
 
@@ -64,13 +62,6 @@ fn own_route(path: &str) -> Option<Own<'_>> {
         _ => return None,
     };
     segments.next().is_none().then_some(route)
-}
-
-/// The provider a route names.
-fn named(app: &App, name: &str, trail: &mut Trail) -> Result<std::sync::Arc<ProviderRuntime>, Problem> {
-    let provider = app.provider(name).ok_or_else(|| Problem::new(Code::UnknownProvider))?;
-    trail.provider = Some(provider.label.clone());
-    Ok(provider)
 }
 
 #[cfg(test)]

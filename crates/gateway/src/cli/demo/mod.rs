@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 use sandbox::{ProviderKind, Sandbox};
 use serde_json::{Value, json};
 
-use super::{Exit, output::Output, serve};
+use super::{exit::Exit, output::Output, serve};
 use crate::config::{Settings, Sources};
 
 /// The users of the sandbox, by the names that the printed lines use.

@@ -8,7 +8,8 @@ use super::{
         token::Management,
         user::{Identity, entry, identities, look_up},
     },
-    Report, explain,
+    explain,
+    report::Report,
 };
 use crate::config::Settings;
 

@@ -17,8 +17,8 @@ use serde_json::json;
 
 use self::report::{Check, Report, Status};
 use super::{
-    Exit,
     ask::Asker,
+    exit::Exit,
     output::{Output, Tone},
 };
 use crate::config::Settings;

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     super::ask::{self, Asker, Reply},
-    Report,
+    report::Report,
 };
 use crate::config::{AdapterKind, ProviderSettings, SecretSource, Settings};
 

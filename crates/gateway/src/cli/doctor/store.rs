@@ -9,7 +9,7 @@ use token_broker::{
 };
 use tokio::time::timeout;
 
-use super::{super::ask, Report};
+use super::{super::ask, report::Report};
 use crate::{
     config::{SecretSource, Settings, StoreKind},
     fleet::record_name,

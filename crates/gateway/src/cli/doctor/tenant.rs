@@ -11,7 +11,8 @@ use super::{
         ask::{Asker, Reply, tenant_url},
         token::{self, Management},
     },
-    Report, explain,
+    explain,
+    report::Report,
 };
 use crate::config::Settings;
 

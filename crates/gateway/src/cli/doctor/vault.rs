@@ -2,7 +2,7 @@
 
 use super::{
     super::ask::{Asker, tenant_url},
-    Report,
+    report::Report,
 };
 use crate::config::{Settings, Source};
 

@@ -26,7 +26,7 @@ fn plan(
     query: Option<&str>,
 ) -> Result<String, Code> {
     provider
-        .plan(Asked { method: &Method::GET, host, path, query }, &|_| false)
+        .plan(ProviderCall { method: &Method::GET, host, path, query }, &|_| false)
         .map(|plan| plan.uri(&[]).unwrap().to_string())
         .map_err(|problem| problem.code())
 }
@@ -121,7 +121,8 @@ fn upstreams_say_where_a_host_really_is() {
 #[test]
 fn extra_query_members_are_encoded_and_appended() {
     let facebook = provider(Kind::Facebook, None, &[], Access::Read);
-    let asked = Asked { method: &Method::GET, host: None, path: "/v22.0/me", query: Some("fields=id") };
+    let asked =
+        ProviderCall { method: &Method::GET, host: None, path: "/v22.0/me", query: Some("fields=id") };
     let plan = facebook.plan(asked, &|_| false).unwrap();
     let uri = plan.uri(&[("appsecret_proof", SecretString::from("a b&c"))]).unwrap();
     assert_eq!(uri, "https://graph.facebook.com/v22.0/me?fields=id&appsecret_proof=a+b%26c");
@@ -165,15 +166,15 @@ proptest! {
         query in proptest::option::of(r"[a-z=&%0-9#]{0,20}"),
     ) {
         let (provider, allowed) = &PROVIDERS[which];
-        let asked = Asked { method: &Method::GET, host: host.as_deref(), path: &path, query: query.as_deref() };
+        let asked = ProviderCall { method: &Method::GET, host: host.as_deref(), path: &path, query: query.as_deref() };
         if let Ok(plan) = provider.plan(asked, &|_| true) {
             let uri = plan.uri(&[]).unwrap();
             prop_assert!(allowed.contains(&uri.authority().unwrap().as_str()));
             prop_assert_eq!(uri.scheme_str(), Some("https"));
             let path = if path.is_empty() { "/" } else { &path };
             let want = match &query {
-                Some(query) => format!("{}{path}?{query}", plan.upstream.base()),
-                None => format!("{}{path}", plan.upstream.base()),
+                Some(query) => format!("{}{path}?{query}", plan.upstream().base()),
+                None => format!("{}{path}", plan.upstream().base()),
             };
             prop_assert_eq!(uri.path_and_query().unwrap().as_str(), want);
             let segments = decoded(path);
@@ -206,7 +207,7 @@ fn tm_r06_methods_have_one_spelling() {
         [("POST", Code::PolicyDenied), ("post", Code::BadRequest), ("Post", Code::BadRequest)]
     {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let asked = Asked { method: &method, host: None, path: "/v22.0/", query: None };
+        let asked = ProviderCall { method: &method, host: None, path: "/v22.0/", query: None };
         assert_eq!(facebook.plan(asked, &|_| true).unwrap_err().code(), refused, "{method}");
     }
 }

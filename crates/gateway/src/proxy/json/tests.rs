@@ -6,7 +6,7 @@ use idp_adapters::Kind;
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::plan::{Asked, PlanParts, ProviderPlan};
+use crate::provider::plan::{PlanParts, ProviderCall, ProviderPlan};
 use crate::provider::policy::Policy;
 use crate::proxy::links::LinkBase;
 
@@ -19,7 +19,7 @@ fn rewriter_of(links_of: Vec<LinkMember>, dropped: &[&'static str]) -> Rewriter 
         policy: Policy::default(),
     })
     .unwrap();
-    let asked = Asked { method: &Method::GET, host: None, path: "/me", query: None };
+    let asked = ProviderCall { method: &Method::GET, host: None, path: "/me", query: None };
     let sent = plan.plan(asked, &|_| true).unwrap();
     let links = Links::new(Arc::new(plan), "facebook".into(), LinkBase::Path, None, Arc::new([]), &sent);
     Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec() }, links)

@@ -4,7 +4,7 @@ use http::Method;
 use idp_adapters::Kind;
 
 use super::*;
-use crate::provider::plan::{Asked, PlanParts};
+use crate::provider::plan::{PlanParts, ProviderCall};
 use crate::provider::policy::{Access, Policy};
 
 fn links(
@@ -25,7 +25,7 @@ fn links(
         policy: Policy { access: Access::Full, rules: vec![], ..Policy::default() },
     })
     .unwrap();
-    let asked = Asked { method: &Method::GET, host, path: "/a/b", query: None };
+    let asked = ProviderCall { method: &Method::GET, host, path: "/a/b", query: None };
     let sent = plan.plan(asked, &|_| true).unwrap();
     let vhosts: Arc<[(String, String)]> =
         Arc::new([("mail.gw.example".to_owned(), "gmail.googleapis.com".to_owned())]);

@@ -5,6 +5,7 @@
 
 pub(crate) mod body;
 pub(crate) mod call;
+mod context;
 pub(crate) mod cors;
 pub(crate) mod exchange;
 pub(crate) mod gate;
@@ -13,34 +14,18 @@ pub(crate) mod in_flight;
 pub(crate) mod observe;
 pub(crate) mod refuse;
 
+pub(crate) use context::Context;
+
 use super::{
-    Handler, Options,
+    Handler,
     connection::{Arrival, Stack},
 };
-use crate::{body::Body, telemetry::Metrics};
-use arc_swap::ArcSwap;
+use crate::body::Body;
 use gate::GateLayer;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::{convert::Infallible, sync::Arc};
 use tower::{Service, ServiceBuilder};
-
-/// What the layers share.
-pub(crate) struct Context {
-    /// The settings in use; a reload swaps them.
-    pub(crate) options: ArcSwap<Options>,
-    /// Counts.
-    pub(crate) metrics: Metrics,
-    /// Room for `server.limits.in_flight` requests.
-    pub(crate) room: Arc<tokio::sync::Semaphore>,
-}
-
-impl Context {
-    pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
-        let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
-        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room })
-    }
-}
 
 /// The public listener's stack around `handler`.
 pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {

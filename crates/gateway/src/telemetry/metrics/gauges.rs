@@ -1,6 +1,7 @@
 //! Gauges, read when somebody scrapes.
 
-use super::{Observed, Observer, seconds};
+use super::observed::{Observed, Observer};
+use crate::time::unix_seconds as seconds;
 use arc_swap::ArcSwapOption;
 use opentelemetry::{KeyValue, metrics::Meter};
 use std::sync::{
@@ -27,7 +28,6 @@ impl Shared {
 pub(super) fn register(meter: &Meter, shared: &Arc<Shared>) {
     own(meter, shared);
     tenant(meter, shared);
-    providers(meter, shared);
 }
 
 /// What the server itself knows.
@@ -133,30 +133,6 @@ fn tenant(meter: &Meter, shared: &Arc<Shared>) {
         .with_callback(move |gauge| {
             for (api, limit) in state.observed().ratelimit_limit {
                 gauge.observe(limit, &[KeyValue::new("api", api)]);
-            }
-        })
-        .build();
-}
-
-/// What the providers' side looks like.
-fn providers(meter: &Meter, shared: &Arc<Shared>) {
-    let state = Arc::clone(shared);
-    meter
-        .u64_observable_gauge("idp_gateway.breaker_state")
-        .with_description("0 closed, 1 half open, 2 open")
-        .with_callback(move |gauge| {
-            for (provider, value) in state.observed().breakers {
-                gauge.observe(value, &[KeyValue::new("provider", provider.name().to_owned())]);
-            }
-        })
-        .build();
-    let state = Arc::clone(shared);
-    meter
-        .f64_observable_gauge("idp_gateway.retry_budget_ratio")
-        .with_description("Share of the retry budget that is left")
-        .with_callback(move |gauge| {
-            if let Some(left) = state.observed().retry_budget {
-                gauge.observe(left, &[]);
             }
         })
         .build();

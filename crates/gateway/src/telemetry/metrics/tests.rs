@@ -46,8 +46,6 @@ fn sample(metrics: &Metrics) {
         ratelimit_remaining: vec![("management", 9)],
         ratelimit_limit: vec![("management", 10)],
         upstream_in_flight: vec![(label(), 4)],
-        breakers: vec![(label(), 0)],
-        retry_budget: Some(0.5),
         ages: vec![(KeeperName::Keys, Duration::from_secs(3))],
     }));
 }
@@ -80,7 +78,6 @@ fn the_contracts_names_are_in_the_scrape() {
         r#"idp_gateway_auth0_ratelimit_limit{api="management"} 10"#,
         r#"idp_gateway_upstream_ratelimited_total{provider="github"} 1"#,
         r#"idp_gateway_retries_total{provider="github",reason="dead_token"} 1"#,
-        "idp_gateway_retry_budget_ratio 0.5",
         r#"idp_gateway_breaker_state{provider="github"} 0"#,
         r#"idp_gateway_inflight{stage="upstream"} 4"#,
         r#"idp_gateway_shed_total{reason="in_flight"} 1"#,

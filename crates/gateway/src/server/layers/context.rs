@@ -1,0 +1,22 @@
+//! What the layers of a listener share.
+
+use crate::{server::Options, telemetry::Metrics};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What the layers share.
+pub(crate) struct Context {
+    /// The settings in use; a reload swaps them.
+    pub(crate) options: ArcSwap<Options>,
+    /// Counts.
+    pub(crate) metrics: Metrics,
+    /// Room for `server.limits.in_flight` requests.
+    pub(crate) room: Arc<tokio::sync::Semaphore>,
+}
+
+impl Context {
+    pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
+        let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
+        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room })
+    }
+}

@@ -1,0 +1,160 @@
+//! Who may do what: verification, quota, blocks and the provider's limit of calls in flight. The only maker of
+//! [`VerifiedCaller`], [`Admitted`] and [`AdmittedCall`].
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::request::Parts;
+use token_broker::AccountSelector;
+use tracing::Instrument as _;
+use url::Url;
+
+use super::App;
+use super::quota::Admission;
+use super::record::Trail;
+use super::steps::{Admitted, AdmittedCall, VerifiedCaller};
+use crate::error_table;
+use crate::outcome::Code;
+use crate::problem::Problem;
+use crate::provider::ProviderRuntime;
+use crate::provider::plan::{Plan, ProviderCall};
+use crate::telemetry::{SPANS, Shed};
+use caller_auth::{Caller, Checked, Refusal, Schemes, Verified};
+
+impl App {
+    /// Verifies the caller of a request.
+    pub(crate) async fn verify(
+        &self,
+        parts: &Parts,
+        schemes: Schemes,
+        trail: &mut Trail,
+    ) -> Result<VerifiedCaller, Problem> {
+        let verifying = self.verifier.check(parts, schemes, SystemTime::now());
+        match verifying.instrument(tracing::info_span!(target: SPANS, "caller.verify")).await {
+            Ok(checked) => {
+                trail.caller = Some(Arc::clone(checked.caller()));
+                Ok(VerifiedCaller::new(checked))
+            }
+            Err(refusal) => Err(self.refused(refusal, trail)),
+        }
+    }
+
+    fn refused(&self, mut refusal: Refusal, trail: &mut Trail) -> Problem {
+        trail.mismatch = refusal.mismatch.take();
+        let problem = error_table::refusal(refusal);
+        self.metrics.auth_failure(problem.code().as_str());
+        problem
+    }
+
+    /// Uses a caller's proof of possession up, for what needs no admission.
+    ///
+    /// # Errors
+    /// The proof was used before, or that cannot be told.
+    pub(crate) async fn accept(
+        &self,
+        caller: VerifiedCaller,
+        trail: &mut Trail,
+    ) -> Result<Verified, Problem> {
+        match self.verifier.accept(caller.into_checked()).await {
+            Ok(verified) => {
+                trail.nonce.clone_from(&verified.next_nonce);
+                Ok(verified)
+            }
+            Err(refusal) => Err(self.refused(refusal, trail)),
+        }
+    }
+
+    /// The operator of this process, who acts for a user without a token of that user (`gateway call`).
+    pub(crate) fn operator(&self, user_id: &str, trail: &mut Trail) -> VerifiedCaller {
+        let checked = Checked::vouched(Caller::vouched(user_id, "gateway call"));
+        trail.caller = Some(Arc::clone(checked.caller()));
+        VerifiedCaller::new(checked)
+    }
+
+    /// Policy and scopes.
+    ///
+    /// # Errors
+    /// As [`ProviderPlan::plan`](crate::provider::plan::ProviderPlan::plan).
+    pub(crate) fn permit(
+        &self,
+        verified: &VerifiedCaller,
+        provider: &ProviderRuntime,
+        call: ProviderCall<'_>,
+        trail: &mut Trail,
+    ) -> Result<Plan, Problem> {
+        self.permitted(verified, trail, |has_scope| provider.plan.plan(call, has_scope))
+    }
+
+    /// The same for the profile's address.
+    ///
+    /// # Errors
+    /// As [`ProviderPlan::plan_profile`](crate::provider::plan::ProviderPlan::plan_profile).
+    pub(crate) fn permit_profile(
+        &self,
+        verified: &VerifiedCaller,
+        provider: &ProviderRuntime,
+        url: &Url,
+        trail: &mut Trail,
+    ) -> Result<Plan, Problem> {
+        self.permitted(verified, trail, |has_scope| provider.plan.plan_profile(url, has_scope))
+    }
+
+    fn permitted(
+        &self,
+        verified: &VerifiedCaller,
+        trail: &mut Trail,
+        plan: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Plan, Problem>,
+    ) -> Result<Plan, Problem> {
+        let caller = verified.caller();
+        let plan =
+            plan(&|scope| caller.has(scope)).map_err(|problem| self.challenge_scope(caller, problem))?;
+        trail.permit = Some(plan.permit());
+        Ok(plan)
+    }
+
+    /// Quota, blocks, and then the proof of possession: a request that quota or a block refuses may be sent again as it is.
+    ///
+    /// # Errors
+    /// `rate-limited`, `user-blocked` or `policy-denied`; `dpop-proof-invalid` for a proof that was used before.
+    pub(crate) async fn admit<'a>(
+        &self,
+        verified: VerifiedCaller,
+        provider: Option<&'a ProviderRuntime>,
+        account: Option<AccountSelector>,
+        trail: &mut Trail,
+    ) -> Result<Admitted<'a>, Problem> {
+        let caller = verified.caller();
+        match self.quotas.take(caller) {
+            Admission::Fine => {}
+            Admission::Observed => self.metrics.shed(Shed::Quota),
+            Admission::Refused(wait) => {
+                self.metrics.shed(Shed::Quota);
+                return Err(Problem::new(Code::RateLimited).retry_after(wait));
+            }
+        }
+        self.stores.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
+        let verified = self.accept(verified, trail).await?;
+        Ok(Admitted::new(verified, provider, account, self.vault_audience.is_some()))
+    }
+
+    /// Quota, blocks and a place among the provider's calls in flight, for a call that policy permits. Nothing of the
+    /// request's body is read before.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit); `overloaded` when no place gets free in time.
+    pub(crate) async fn admit_call<'a>(
+        &self,
+        verified: VerifiedCaller,
+        provider: &'a ProviderRuntime,
+        account: Option<AccountSelector>,
+        plan: Plan,
+        trail: &mut Trail,
+    ) -> Result<AdmittedCall<'a>, Problem> {
+        let admitted = self.admit(verified, Some(provider), account, trail).await?;
+        let slot = provider.client.enter().await.ok_or_else(|| {
+            self.metrics.shed(Shed::Provider);
+            Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
+        })?;
+        Ok(AdmittedCall::new(admitted, provider, plan, slot))
+    }
+}

@@ -1,0 +1,95 @@
+//! IdP tokens and accounts: the broker, for admitted callers alone.
+
+use std::sync::Arc;
+
+use token_broker::{AccountStatus, Broker, Error, IdpToken, Revocation, Selector};
+
+use super::steps::{Admitted, AdmittedCall, CallToken};
+use crate::fleet::Fleet;
+use crate::problem::Problem;
+
+/// Why there is no token for a call.
+#[derive(Debug)]
+pub(crate) enum TokenError {
+    /// The broker has none.
+    Broker(Error),
+    /// An operator blocked the account's connection.
+    Blocked(Problem),
+}
+
+/// The broker behind the steps.
+pub(crate) struct Tokens {
+    broker: Broker,
+    fleet: Arc<Fleet>,
+}
+
+impl Tokens {
+    pub(crate) fn new(broker: Broker, fleet: Arc<Fleet>) -> Self {
+        Self { broker, fleet }
+    }
+
+    /// The token of the account that the call is for.
+    ///
+    /// # Errors
+    /// There is none, or its connection is blocked.
+    pub(crate) async fn find(&self, call: &AdmittedCall<'_>) -> Result<CallToken, TokenError> {
+        let request = call.request();
+        let token = self.broker.token(&request).await.map_err(TokenError::Broker)?;
+        let connection = Some(token.account().connection());
+        self.fleet.check(request.user_id, Some(request.provider), connection).map_err(TokenError::Blocked)?;
+        Ok(CallToken::new(token))
+    }
+
+    /// Another token for a call whose token the provider refused. Without `refresh_helps` only a new login brings one.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) async fn replace(
+        &self,
+        call: &AdmittedCall<'_>,
+        refused: &IdpToken,
+        refresh_helps: bool,
+    ) -> Result<CallToken, Error> {
+        let request = call.request();
+        let found = if refresh_helps {
+            self.broker.token_rejected(&request, refused).await
+        } else {
+            self.broker.login_required(&request, refused).await
+        };
+        found.map(CallToken::new)
+    }
+
+    /// The provider accepted the token of this call.
+    pub(crate) fn accepted(&self, call: &AdmittedCall<'_>, token: &CallToken) {
+        self.broker.token_accepted(&call.request(), token);
+    }
+
+    /// The caller's accounts.
+    ///
+    /// # Errors
+    /// As [`Broker::accounts`].
+    pub(crate) async fn accounts(&self, admitted: &Admitted<'_>) -> Result<Vec<AccountStatus>, Error> {
+        self.broker.accounts(&admitted.request()).await
+    }
+
+    /// Revokes the grant at the provider where that can be done, and forgets it.
+    ///
+    /// # Errors
+    /// As [`Broker::revoke`].
+    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Revocation, Error> {
+        self.broker.revoke(&admitted.request()).await
+    }
+
+    /// Forgets what is cached, and stored grants where the selector says so.
+    ///
+    /// # Errors
+    /// As [`Broker::forget`].
+    pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Error> {
+        self.broker.forget(selector).await
+    }
+
+    /// Has a user's grants read again.
+    pub(crate) fn invalidate(&self, user: &str) {
+        self.broker.invalidate_grants(user);
+    }
+}
