@@ -22,7 +22,9 @@ impl RequestId {
         let bits = LEFT.with_borrow_mut(|(pool, left)| {
             if *left == 0 {
                 if aws_lc_rs::rand::fill(pool).is_err() {
-                    // The system's generator cannot fail once it is seeded; ids must still be had.
+                    // The random generator failed. A request must have an id to be found in the logs. The id is no
+                    // secret and no permission (`GET /v1/explain` checks the caller too), so it only has to be
+                    // unique: the standard library's hash keys are enough for that.
                     pool.fill_with(|| {
                         std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0]
                     });

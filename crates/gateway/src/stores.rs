@@ -48,13 +48,8 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(settings: &Settings) -> Result<Self, OpenError> {
+    async fn of(settings: &Settings) -> Result<Self, OpenError> {
         let (tenant, settings) = (settings.tenant.domain.clone(), &settings.store);
-        let keys = || {
-            let path = settings.encryption_keys_file.as_deref();
-            let path = path.ok_or_else(|| bad("store.encryption_keys_file is not set"))?;
-            read(path).map(Some)
-        };
         Ok(match settings.kind {
             StoreKind::Memory => Self { tenant, ..Self::default() },
             StoreKind::File => {
@@ -63,10 +58,15 @@ impl Origin {
                     tenant,
                     kind: StoreKind::File,
                     place: path.display().to_string().into(),
-                    keys: keys()?,
+                    keys: Some(keys(settings).await?),
                 }
             }
-            StoreKind::Redis => Self { tenant, kind: StoreKind::Redis, place: url(settings)?, keys: keys()? },
+            StoreKind::Redis => Self {
+                tenant,
+                kind: StoreKind::Redis,
+                place: url(settings).await?,
+                keys: Some(keys(settings).await?),
+            },
         })
     }
 
@@ -92,17 +92,17 @@ fn bad(detail: impl Into<String>) -> OpenError {
     OpenError(detail.into())
 }
 
-fn read(path: &std::path::Path) -> Result<SecretString, OpenError> {
-    let text = std::fs::read_to_string(path);
-    text.map(SecretString::from).map_err(|error| bad(format!("{} cannot be read: {error}", path.display())))
+async fn keys(settings: &StoreSettings) -> Result<SecretString, OpenError> {
+    let path = settings.encryption_keys_file.clone();
+    let source = SecretSource::File(path.ok_or_else(|| bad("store.encryption_keys_file is not set"))?);
+    source.read().await.map_err(|error| bad(error.to_string()))
 }
 
-fn url(settings: &StoreSettings) -> Result<SecretString, OpenError> {
-    match SecretSource::from_pair(settings.url.as_ref(), settings.url_file.as_deref()) {
-        Some(SecretSource::Inline(url)) => Ok(url.expose_secret().trim().into()),
-        Some(SecretSource::File(path)) => Ok(read(&path)?.expose_secret().trim().into()),
-        None => Err(bad("store.url is not set")),
-    }
+async fn url(settings: &StoreSettings) -> Result<SecretString, OpenError> {
+    let source = SecretSource::from_pair(settings.url.as_ref(), settings.url_file.as_deref());
+    let source = source.ok_or_else(|| bad("store.url is not set"))?;
+    let url = source.read().await.map_err(|error| bad(error.to_string()))?;
+    Ok(url.expose_secret().trim().into())
 }
 
 impl Stores {
@@ -116,7 +116,7 @@ impl Stores {
     }
 
     async fn open_with(settings: &Settings, tasks: TaskTracker) -> Result<Arc<Self>, OpenError> {
-        let origin = Origin::of(settings)?;
+        let origin = Origin::of(settings).await?;
         let stores = match origin.kind {
             StoreKind::Memory => Self::memory(origin)?,
             StoreKind::File => {
@@ -141,7 +141,7 @@ impl Stores {
     /// # Errors
     /// As [`Stores::open`].
     pub async fn reopened(self: &Arc<Self>, settings: &Settings) -> Result<Arc<Self>, OpenError> {
-        let origin = Origin::of(settings)?;
+        let origin = Origin::of(settings).await?;
         if origin.has_place_of(&self.origin) && origin.has_tenant_and_keys_of(&self.origin) {
             return Ok(Arc::clone(self));
         }

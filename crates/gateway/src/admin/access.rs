@@ -2,35 +2,31 @@
 
 use crate::{outcome::Code, problem::Problem};
 use http::{HeaderMap, HeaderValue, Uri, header};
-use std::{path::Path, sync::Mutex, sync::PoisonError};
+use mgmt_auth::{SecretReader, SecretSource};
+use secrecy::ExposeSecret as _;
+use std::path::PathBuf;
 
-/// The rule of `server.admin_token_file`, and the one without it.
+/// Admits admin calls: by `server.admin_token_file`, or without one by their way in.
 pub(super) struct Access {
-    pub(super) token_file: Option<std::path::PathBuf>,
+    token: Option<SecretSource>,
     /// Whether the listener itself is reachable from this machine alone.
-    pub(super) loopback: bool,
-    /// The file's last good content.
-    last: Mutex<Option<Vec<u8>>>,
-    metrics: crate::telemetry::Metrics,
+    loopback: bool,
+    secrets: SecretReader,
 }
 
 impl Access {
-    pub(super) fn new(
-        token_file: Option<std::path::PathBuf>,
-        loopback: bool,
-        metrics: crate::telemetry::Metrics,
-    ) -> Self {
-        Self { token_file, loopback, last: Mutex::new(None), metrics }
+    pub(super) fn new(token_file: Option<PathBuf>, loopback: bool) -> Self {
+        Self { token: token_file.map(SecretSource::File), loopback, secrets: SecretReader::new() }
     }
 
     pub(super) async fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        match &self.token_file {
-            Some(path) => self.check_token(path, headers).await,
+        match &self.token {
+            Some(source) => self.check_token(source, headers).await,
             None => self.check_local(uri, headers),
         }
     }
 
-    async fn check_token(&self, path: &Path, headers: &HeaderMap) -> Result<(), Problem> {
+    async fn check_token(&self, source: &SecretSource, headers: &HeaderMap) -> Result<(), Problem> {
         let refused = |code: Code, detail: &'static str| {
             let challenge = HeaderValue::from_static("Bearer realm=\"idp-gateway admin\"");
             Problem::new(code)
@@ -50,38 +46,19 @@ impl Access {
         }
         // Digests have one length, so the comparison's time says nothing about the token's.
         let digest = |bytes: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-        let same = self.expected(path).await.is_some_and(|expected| {
-            aws_lc_rs::constant_time::verify_slices_are_equal(
-                digest(token.trim_ascii()).as_ref(),
-                digest(&expected).as_ref(),
-            )
-            .is_ok()
+        let same = self.secrets.read(source).await.is_ok_and(|expected| {
+            let expected = expected.expose_secret().as_bytes().trim_ascii();
+            !expected.is_empty()
+                && aws_lc_rs::constant_time::verify_slices_are_equal(
+                    digest(token.trim_ascii()).as_ref(),
+                    digest(expected).as_ref(),
+                )
+                .is_ok()
         });
         if same { Ok(()) } else { Err(refused(Code::CallerTokenInvalid, "the admin token is wrong")) }
     }
 
-    /// The file's content now, or the last good one.
-    async fn expected(&self, path: &Path) -> Option<Vec<u8>> {
-        let read = tokio::fs::read(path)
-            .await
-            .ok()
-            .map(|content| content.trim_ascii().to_vec())
-            .filter(|token| !token.is_empty());
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.is_some() {
-            *last = read;
-        } else {
-            self.metrics.secret_file_error();
-            tracing::warn!(
-                event = "secret-file-unreadable",
-                key = "server.admin_token_file",
-                "the last good value stays in use"
-            );
-        }
-        last.clone()
-    }
-
-    /// Nobody but a program on this machine that means it: a browser cannot send this without asking first.
+    /// Admits only a program on this machine: a browser cannot send this request without a preflight.
     fn check_local(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let host = headers
             .get(header::HOST)

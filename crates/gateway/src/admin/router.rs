@@ -61,7 +61,7 @@ impl Admin {
     /// The handler.
     #[must_use]
     pub fn new(parts: AdminParts) -> Self {
-        let access = Access::new(parts.token_file.clone(), parts.loopback, parts.metrics.clone());
+        let access = Access::new(parts.token_file.clone(), parts.loopback);
         Self(Arc::new(Inner { parts, access }))
     }
 

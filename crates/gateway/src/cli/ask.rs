@@ -114,14 +114,15 @@ impl Asker {
         let mut request = self.client.post(url);
         match &credentials.auth {
             ClientAuth::SecretPost(source) => {
-                body.append_pair("client_secret", read(source)?.expose_secret());
+                body.append_pair("client_secret", read(source).await?.expose_secret());
             }
             ClientAuth::SecretBasic(source) => {
-                let pair = format!("{}:{}", credentials.client_id, read(source)?.expose_secret());
+                let pair = format!("{}:{}", credentials.client_id, read(source).await?.expose_secret());
                 request = request.header("authorization", format!("Basic {}", STANDARD.encode(pair)));
             }
             ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
-                let assertion = assertion(&credentials.client_id, issuer, key, key_id.clone(), *algorithm)?;
+                let assertion =
+                    assertion(&credentials.client_id, issuer, key, key_id.clone(), *algorithm).await?;
                 body.append_pair(
                     "client_assertion_type",
                     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -168,25 +169,20 @@ fn parse_date(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(time.as_second()).ok()?))
 }
 
-/// Reads a secret.
-pub(super) fn read(source: &SecretSource) -> Result<SecretString, String> {
-    match source {
-        SecretSource::Inline(secret) => Ok(secret.clone()),
-        SecretSource::File(path) => std::fs::read_to_string(path)
-            .map(|text| SecretString::from(text.trim_end_matches(['\r', '\n'])))
-            .map_err(|error| format!("{} cannot be read: {error}", path.display())),
-    }
+/// Reads a secret; the message names the file.
+pub(super) async fn read(source: &SecretSource) -> Result<SecretString, String> {
+    source.read().await.map_err(|error| error.to_string())
 }
 
 /// A client assertion (RFC 7523), good for a minute.
-fn assertion(
+async fn assertion(
     client_id: &str,
     issuer: &str,
     key: &SecretSource,
     key_id: Option<String>,
     algorithm: AssertionAlgorithm,
 ) -> Result<String, String> {
-    let pem = read(key)?;
+    let pem = read(key).await?;
     let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
         .map_err(|error| format!("the private key cannot be used: {error}"))?;
     let mut header = Header::new(match algorithm {
@@ -226,8 +222,8 @@ pub(super) fn claims(token: &str) -> Option<Value> {
 }
 
 /// The store's keys, from their file.
-pub(super) fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
+pub(super) async fn ring(path: Option<&Path>) -> Result<KeyRing, String> {
     let path = path.ok_or("there is no `store.encryption_keys_file`")?;
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    KeyRing::parse(&SecretString::from(text)).map_err(|error| format!("{}: {error}", path.display()))
+    let keys = read(&SecretSource::File(path.to_owned())).await?;
+    KeyRing::parse(&keys).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -101,12 +101,13 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
     if store.kind == StoreKind::Memory {
         return Ok(Place::Gateway);
     }
-    let ring = ask::ring(store.encryption_keys_file.as_deref()).map_err(|error| (error, CORRECT_STORE))?;
+    let ring =
+        ask::ring(store.encryption_keys_file.as_deref()).await.map_err(|error| (error, CORRECT_STORE))?;
     match store.kind {
         StoreKind::Redis => {
             let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
             let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
-            let url = ask::read(&source).map_err(|error| (error, CORRECT_STORE))?;
+            let url = ask::read(&source).await.map_err(|error| (error, CORRECT_STORE))?;
             let redis = RedisStore::new(url.expose_secret().trim(), ring)
                 .map_err(|error| (error.to_string(), CORRECT_STORE))?;
             let redis = Arc::new(redis);
@@ -195,7 +196,7 @@ async fn admin(settings: &Settings, command: &str, body: Option<&Value>) -> Resu
     let token = match &settings.server.admin_token_file {
         None => None,
         Some(path) => {
-            let token = ask::read(&SecretSource::File(path.clone()));
+            let token = ask::read(&SecretSource::File(path.clone())).await;
             Some(token.map_err(|error| (error, START_GATEWAY))?)
         }
     };

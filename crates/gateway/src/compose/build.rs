@@ -257,5 +257,5 @@ fn config_secret(entry: &ProviderSettings) -> Option<mgmt_auth::SecretSource> {
         entry.client_secret_file.as_deref(),
     )?;
     // Only Facebook wants a proof of the secret with every call; for the others it is never read here.
-    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| convert::secret(source))
+    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| source.into())
 }

@@ -13,21 +13,13 @@ use crate::provider::Redirects;
 use crate::provider::policy::{Access, Policy, Rule};
 use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
-/// A secret's source.
-pub(super) fn secret(source: config::SecretSource) -> tenant::SecretSource {
-    match source {
-        config::SecretSource::Inline(secret) => tenant::SecretSource::Inline(secret),
-        config::SecretSource::File(path) => tenant::SecretSource::File(path),
-    }
-}
-
 /// A client's credentials.
 pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCredentials {
     let auth = match own.auth {
-        config::ClientAuth::SecretPost(source) => tenant::ClientAuth::SecretPost(secret(source)),
-        config::ClientAuth::SecretBasic(source) => tenant::ClientAuth::SecretBasic(secret(source)),
+        config::ClientAuth::SecretPost(source) => tenant::ClientAuth::SecretPost(source.into()),
+        config::ClientAuth::SecretBasic(source) => tenant::ClientAuth::SecretBasic(source.into()),
         config::ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => tenant::ClientAuth::PrivateKeyJwt {
-            key: secret(key),
+            key: key.into(),
             key_id,
             algorithm: match algorithm {
                 config::AssertionAlgorithm::RS256 => tenant::AssertionAlgorithm::RS256,

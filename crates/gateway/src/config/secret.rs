@@ -25,6 +25,23 @@ impl SecretSource {
             (None, None) => None,
         }
     }
+
+    /// Reads the secret once; a file that cannot be read has no earlier value here.
+    ///
+    /// # Errors
+    /// The secret is empty, or its file cannot be read.
+    pub async fn read(&self) -> Result<SecretString, mgmt_auth::Error> {
+        mgmt_auth::SecretReader::new().read(&self.clone().into()).await
+    }
+}
+
+impl From<SecretSource> for mgmt_auth::SecretSource {
+    fn from(source: SecretSource) -> Self {
+        match source {
+            SecretSource::Inline(secret) => Self::Inline(secret),
+            SecretSource::File(path) => Self::File(path),
+        }
+    }
 }
 
 /// `auth`: how a client authenticates at the token endpoint.

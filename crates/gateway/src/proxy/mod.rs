@@ -13,7 +13,6 @@ mod search;
 mod send;
 mod spans;
 
-use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;

@@ -104,7 +104,7 @@ async fn facebook(name: &str, provider: &ProviderSettings, url: &Url, asker: &As
 async fn exchange(provider: &ProviderSettings, url: &Url, asker: &Asker) -> Result<Reply, String> {
     let source =
         SecretSource::from_pair(provider.client_secret.as_ref(), provider.client_secret_file.as_deref());
-    let secret = ask::read(&source.ok_or("there is no `client_secret`")?)?;
+    let secret = ask::read(&source.ok_or("there is no `client_secret`")?).await?;
     let mut url = url.clone();
     url.query_pairs_mut()
         .append_pair("grant_type", "fb_exchange_token")

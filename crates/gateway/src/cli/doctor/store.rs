@@ -23,7 +23,7 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
     if store.kind == StoreKind::Memory {
         return report.skip("store", "grants live in memory");
     }
-    let ring = match ask::ring(store.encryption_keys_file.as_deref()) {
+    let ring = match ask::ring(store.encryption_keys_file.as_deref()).await {
         Ok(ring) => ring,
         Err(error) => {
             return report.fail(
@@ -40,10 +40,12 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
         };
     }
     let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
-    match source.as_ref().map(ask::read) {
-        Some(Ok(url)) => redis(&url, ring, &settings.tenant.domain, report).await,
-        Some(Err(error)) => report.fail("store", error, "correct `store.url_file`"),
-        None => report.skip("store", "there is no `store.url`"),
+    let Some(source) = source else {
+        return report.skip("store", "there is no `store.url`");
+    };
+    match ask::read(&source).await {
+        Ok(url) => redis(&url, ring, &settings.tenant.domain, report).await,
+        Err(error) => report.fail("store", error, "correct `store.url_file`"),
     }
 }
 
