@@ -1,4 +1,5 @@
-//! The one table from the crates' errors to problems.
+//! The one table from errors to problems: those of the crates, and those of the gateway's own modules, which are enums in the
+//! words of the module.
 
 use std::time::Duration;
 
@@ -9,9 +10,13 @@ use leak_guard::LeakGuard;
 use token_broker::{Account, IdpToken, Reason, Source};
 
 use crate::body::RequestBodyFault;
+use crate::call_error::CallError;
+use crate::fleet::Blocked;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ConnectTo;
+use crate::provider::plan::PlanError;
+use crate::provider::policy::PolicyError;
 use crate::upstream::SendError;
 use caller_auth::{Claim, LogoutRefusal, Refusal};
 
@@ -87,6 +92,123 @@ pub(crate) fn logout(refusal: LogoutRefusal) -> Problem {
             Problem::new(Code::TenantUnavailable).retry_after(Duration::from_secs(5))
         }
     }
+}
+
+impl From<PlanError> for Problem {
+    fn from(error: PlanError) -> Self {
+        let bad_request = |detail: String| Problem::new(Code::BadRequest).detail(detail);
+        match error {
+            PlanError::Host => Problem::new(Code::HostNotAllowed),
+            PlanError::MethodCase => bad_request("the method is not written in capitals".to_owned()).remedy(
+                "Write methods in capitals: `fetch` changes `get` and `post`, but sends `patch` as it is.",
+            ),
+            PlanError::Path(error) => Problem::new(Code::BadPath).detail(error.to_string()),
+            PlanError::Target => Problem::new(Code::BadPath),
+            PlanError::QueryMember(name) => bad_request(format!(
+                "the query member '{name}' is not passed to this provider"
+            ))
+            .remedy(format!(
+                "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
+            )),
+            PlanError::QueryValue(denied) => {
+                let (member, word) = (denied.member, denied.word);
+                bad_request(format!("'{word}' in the query member '{member}': {}", denied.reason))
+                    .remedy(format!("Leave '{word}' out of '{member}'."))
+            }
+            PlanError::Policy(error) => error.into(),
+            PlanError::ProfileUrl(url) => Problem::new(Code::ProviderMisconfigured)
+                .cause(format!("the profile URL {url} cannot be called")),
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        let denied = |detail: &'static str| Problem::new(Code::PolicyDenied).detail(detail);
+        match error {
+            PolicyError::Closed(reason) => Problem::new(Code::PolicyDenied)
+                .detail(format!("this path is closed at every access level: it {reason}"))
+                .remedy("There is no setting that opens this path; do without it."),
+            PolicyError::NotOnHost => denied("this path is not open on that provider host"),
+            PolicyError::Denied => denied("the deny list closes this path"),
+            PolicyError::ReadOnly => denied("this provider is open for GET and HEAD only"),
+            PolicyError::Guarded => {
+                denied("this path needs full access without rules, or a rule that names it")
+            }
+            PolicyError::NoRule => denied("no rule allows this method and path"),
+            PolicyError::DeniedByRule => denied("a rule denies this method and path"),
+            PolicyError::ScopeMissing(scope) => scope_missing("this call", scope),
+        }
+    }
+}
+
+impl From<Blocked> for Problem {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::User => {
+                Problem::new(Code::UserBlocked).detail("an operator blocked this user at the gateway")
+            }
+            Blocked::Target => {
+                Problem::new(Code::PolicyDenied).detail("an operator blocked this at the gateway")
+            }
+        }
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        let bad_request = |detail: String| Problem::new(Code::BadRequest).detail(detail);
+        let provider_error = |detail: &'static str| Problem::new(Code::ProviderError).detail(detail);
+        match error {
+            CallError::UnknownProvider => Problem::new(Code::UnknownProvider),
+            CallError::QuotaSpent(wait) => Problem::new(Code::RateLimited).retry_after(wait),
+            CallError::ProviderBusy => {
+                Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
+            }
+            CallError::RepeatedHeader(name) => bad_request(format!("'{name}' is there more than once")),
+            CallError::UnreadableHeader(name) => {
+                bad_request(format!("'{name}' has bytes that are not visible ASCII"))
+            }
+            CallError::ErrorMode => bad_request("'Idp-Errors' is 'passthrough' or 'problem'".to_owned()),
+            CallError::Account(error) => bad_request(format!("'Idp-Account': {error}")),
+            CallError::TokenInBody => Problem::new(Code::CallerTokenInBody),
+            CallError::DisconnectScope(scope) => scope_missing("disconnecting", scope),
+            CallError::NoProfileUrl(name) => Problem::new(Code::ProviderMisconfigured).cause(format!(
+                "providers.{name}.profile_url is not set and cannot be derived from base_url"
+            )),
+            CallError::UnreadableProfile => provider_error("the provider's profile cannot be read"),
+            CallError::AnswerEndedEarly => provider_error("the provider's answer ended early"),
+            CallError::SwitchedProtocols => provider_error("the provider switched protocols unasked"),
+            CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
+            CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
+                .detail("the provider redirected to a host that is not one of its own"),
+            CallError::TooManyRedirects => {
+                Problem::new(Code::RedirectBlocked).detail("the download redirected more than three times")
+            }
+            CallError::BodyNotRepeatable => {
+                repeat("the provider refused the token and the request's body cannot be sent again")
+            }
+            CallError::RefreshedElsewhere => {
+                repeat("the provider refused a token that another replica had refreshed")
+            }
+        }
+    }
+}
+
+fn scope_missing(what: &str, scope: String) -> Problem {
+    Problem::new(Code::CallerScopeMissing)
+        .detail(format!("{what} needs the scope '{scope}' in the access token"))
+        .required_scopes(vec![scope.clone()])
+        .missing_scopes(vec![scope])
+}
+
+/// A fresh token is there, but not for this call.
+fn repeat(detail: &'static str) -> Problem {
+    Problem::new(Code::ProviderError)
+        .status(StatusCode::SERVICE_UNAVAILABLE)
+        .detail(detail)
+        .remedy("Repeat the call now; a fresh token is ready.")
+        .retry_after(Duration::ZERO)
 }
 
 /// A request body that ended early.

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod body;
+mod call_error;
 pub mod cli;
 pub mod compose;
 pub mod config;

@@ -4,8 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Code;
-use crate::problem::Problem;
 use crate::selector::{BlockRequest, Selector};
 use crate::time::{from_unix_seconds as moment, unix_seconds as seconds};
 
@@ -110,13 +108,22 @@ impl Block {
     }
 }
 
+/// What an operator blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// The user.
+    User,
+    /// The provider, the connection, the user's use of one of them, or everything.
+    Target,
+}
+
 /// Refuses what one of the blocks is about.
 pub(super) fn check(
     blocks: &[Block],
     user: &str,
     provider: Option<&str>,
     connection: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<(), Blocked> {
     if blocks.is_empty() {
         return Ok(());
     }
@@ -126,9 +133,7 @@ pub(super) fn check(
         .filter(|block| block.is_in_force(now) && block.target.matches(user, provider, connection));
     match hits.next() {
         None => Ok(()),
-        Some(block) if block.target.names_a_user_alone() => {
-            Err(Problem::new(Code::UserBlocked).detail("an operator blocked this user at the gateway"))
-        }
-        Some(_) => Err(Problem::new(Code::PolicyDenied).detail("an operator blocked this at the gateway")),
+        Some(block) if block.target.names_a_user_alone() => Err(Blocked::User),
+        Some(_) => Err(Blocked::Target),
     }
 }

@@ -17,10 +17,10 @@ use futures_util::future::BoxFuture;
 use token_broker::{Durability, Reading, RecordStore, StoreError, Swap};
 
 use self::blocks::Block;
+pub(crate) use self::blocks::Blocked;
 pub use self::blocks::{BlockEntry, Reach};
 pub(crate) use self::record::{Forget, Past};
 use self::record::{Order, Orders};
-use crate::problem::Problem;
 use crate::selector::{BlockRequest, Selector};
 use caller_auth::LogoutMarks;
 
@@ -127,7 +127,7 @@ impl Fleet {
         user: &str,
         provider: Option<&str>,
         connection: Option<&str>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Blocked> {
         blocks::check(&self.standing.load().blocks, user, provider, connection)
     }
 

@@ -6,6 +6,7 @@ use token_broker::MemoryStore;
 use super::Forget;
 use super::*;
 use crate::outcome::Code;
+use crate::problem::Problem;
 
 fn selector(user: Option<&str>, connection: Option<&str>, provider: Option<&str>) -> Selector {
     let own = |text: Option<&str>| text.map(str::to_owned);
@@ -17,7 +18,7 @@ fn request(selector: &Selector) -> BlockRequest {
 }
 
 fn code(fleet: &Fleet, user: &str, provider: &str, connection: Option<&str>) -> Option<Code> {
-    fleet.check(user, Some(provider), connection).err().map(|problem| problem.code())
+    fleet.check(user, Some(provider), connection).err().map(|blocked| Problem::from(blocked).code())
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod connect;
 pub(crate) mod path;
 pub(crate) mod plan;
 pub(crate) mod policy;
+mod upstream;
 
 use std::sync::Arc;
 

@@ -9,69 +9,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::Method;
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use idp_adapters::{Adapter, Kind};
+use http::uri::{PathAndQuery, Uri};
+use idp_adapters::{Adapter, DeniedValue, Kind};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::path;
-use super::policy::{self, Call, Permit, Policy};
-use crate::outcome::Code;
-use crate::problem::Problem;
-
-/// Where calls for one provider host really go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Upstream {
-    scheme: Scheme,
-    authority: Authority,
-    base: Box<str>,
-}
-
-impl Upstream {
-    /// An origin with an optional path, from a validated URL.
-    pub(crate) fn from_url(url: &Url) -> Option<Self> {
-        let scheme = match url.scheme() {
-            "https" => Scheme::HTTPS,
-            "http" => Scheme::HTTP,
-            _ => return None,
-        };
-        let host = url.host_str()?;
-        let authority = match url.port() {
-            Some(port) => format!("{host}:{port}").parse().ok()?,
-            None => host.parse().ok()?,
-        };
-        let base = url.path().trim_end_matches('/').into();
-        Some(Self { scheme, authority, base })
-    }
-
-    fn https(host: &str) -> Option<Self> {
-        let authority = host.parse().ok()?;
-        Some(Self { scheme: Scheme::HTTPS, authority, base: "".into() })
-    }
-
-    /// `https`, or `http` on loopback.
-    pub(crate) fn scheme(&self) -> &Scheme {
-        &self.scheme
-    }
-
-    /// Host and port.
-    pub(crate) fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    /// The path put before the caller's, without trailing slash.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
-    }
-
-    /// Whether a URL's origin is this one, ports made explicit.
-    pub(crate) fn is_origin_of(&self, url: &Url) -> bool {
-        let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
-        url.scheme() == self.scheme.as_str()
-            && url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
-            && url.port_or_known_default() == Some(self.authority.port_u16().unwrap_or(default))
-    }
-}
+use super::path::{self, BadPath};
+use super::policy::{self, Call, Permit, Policy, PolicyError};
+use super::upstream::Upstream;
 
 /// Everything about one configured provider that planning needs.
 #[derive(Clone, Debug)]
@@ -167,8 +112,8 @@ impl Plan {
             PathAndQuery::try_from(text).ok()?
         };
         Uri::builder()
-            .scheme(self.upstream.scheme.clone())
-            .authority(self.upstream.authority.clone())
+            .scheme(self.upstream.scheme().clone())
+            .authority(self.upstream.authority().clone())
             .path_and_query(target)
             .build()
             .ok()
@@ -178,6 +123,33 @@ impl Plan {
     pub(crate) fn path(&self) -> &str {
         let path = self.target.path();
         path.strip_prefix(self.upstream.base()).unwrap_or(path)
+    }
+}
+
+/// Why a call is not planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PlanError {
+    /// The settings and the adapter do not open this host.
+    Host,
+    /// The method has small letters: rules and deny list name methods in capitals, and a provider may accept both.
+    MethodCase,
+    /// The path could be read in two ways.
+    Path(BadPath),
+    /// Base, path and query together are no request target.
+    Target,
+    /// The provider must not see this query member.
+    QueryMember(&'static str),
+    /// The provider must not see this word in a query member.
+    QueryValue(&'static DeniedValue),
+    /// Policy refuses the call.
+    Policy(PolicyError),
+    /// The profile's URL cannot be called.
+    ProfileUrl(Url),
+}
+
+impl From<PolicyError> for PlanError {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error)
     }
 }
 
@@ -201,7 +173,7 @@ impl ProviderPlan {
         let own = adapter.default_origin().and_then(|origin| Url::parse(origin).ok());
         let base_url = parts.base_url.or(own.as_ref())?;
         let base = Arc::new(Upstream::from_url(base_url)?);
-        let base_host = base.authority.host().to_ascii_lowercase();
+        let base_host = base.authority().host().to_ascii_lowercase();
         let own_hosts = adapter.kind() == Kind::OAuth2 || adapter.allows_host(&base_host);
         let default_host = match &own {
             Some(own) if !adapter.allows_host(&base_host) => own.host_str()?.to_owned(),
@@ -238,7 +210,7 @@ impl ProviderPlan {
         if let Some(upstream) = self.upstreams.get(&host) {
             return Some(Arc::clone(upstream));
         }
-        if *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority.host()) {
+        if *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority().host()) {
             return Some(Arc::clone(&self.base));
         }
         // Under a changed base URL the adapter's other hosts are somebody else's: only `upstreams` opens them.
@@ -291,11 +263,13 @@ impl ProviderPlan {
     /// rules and scopes judge it like any other call.
     ///
     /// # Errors
-    /// `provider-misconfigured` where the address cannot be called, `policy-denied` or `caller-scope-missing`.
-    pub(crate) fn plan_profile(&self, url: &Url, has_scope: &dyn Fn(&str) -> bool) -> Result<Plan, Problem> {
-        let bad = || {
-            Problem::new(Code::ProviderMisconfigured).cause(format!("the profile URL {url} cannot be called"))
-        };
+    /// The address cannot be called, or policy refuses the call.
+    pub(crate) fn plan_profile(
+        &self,
+        url: &Url,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) -> Result<Plan, PlanError> {
+        let bad = || PlanError::ProfileUrl(url.clone());
         let raw = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let named = url.host_str().ok_or_else(bad)?;
         let (host, upstream, target) = if let Some(mirror) = self.mirror(named) {
@@ -318,49 +292,38 @@ impl ProviderPlan {
     /// Plans one request.
     ///
     /// # Errors
-    /// `host-not-allowed`, `bad-path`, `bad-request` (a query member the provider must not see, a method in lower case),
-    /// `policy-denied` or `caller-scope-missing`.
+    /// Host, method, path or query cannot be sent, or policy refuses the call.
     pub(crate) fn plan(
         &self,
         call: ProviderCall<'_>,
         has_scope: &dyn Fn(&str) -> bool,
-    ) -> Result<Plan, Problem> {
+    ) -> Result<Plan, PlanError> {
         let (host, upstream) = match call.host {
             None => (self.default_host.clone(), Arc::clone(&self.base)),
             Some(host) => {
-                let upstream = self.upstream(host).ok_or_else(|| Problem::new(Code::HostNotAllowed))?;
+                let upstream = self.upstream(host).ok_or(PlanError::Host)?;
                 (host.to_ascii_lowercase().into(), upstream)
             }
         };
         // Rules and deny list name methods in capitals; a provider may not mind how they are written.
         if call.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
-            return Err(Problem::new(Code::BadRequest)
-                .detail("the method is not written in capitals")
-                .remedy("Write methods in capitals: `fetch` changes `get` and `post`, but sends `patch` as it is."));
+            return Err(PlanError::MethodCase);
         }
         let path = if call.path.is_empty() { "/" } else { call.path };
-        path::check(path, self.encoded_slash)
-            .map_err(|reason| Problem::new(Code::BadPath).detail(reason.to_string()))?;
+        path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
         if let Some(name) =
             call.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
         {
-            return Err(Problem::new(Code::BadRequest)
-                .detail(format!("the query member '{name}' is not passed to this provider"))
-                .remedy(format!(
-                    "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
-                )));
+            return Err(PlanError::QueryMember(name));
         }
         if let Some(denied) = call.query.and_then(|query| self.adapter.denied_value(query)) {
-            let (member, word) = (denied.member, denied.word);
-            return Err(Problem::new(Code::BadRequest)
-                .detail(format!("'{word}' in the query member '{member}': {}", denied.reason))
-                .remedy(format!("Leave '{word}' out of '{member}'.")));
+            return Err(PlanError::QueryValue(denied));
         }
         let judged = Call { method: call.method, host: &host, path };
         let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
-        let base = self.adapter.base_path(&upstream.base, &host, path);
-        let target = join(&base, path, call.query).ok_or_else(|| Problem::new(Code::BadPath))?;
-        if !upstream.base.is_empty() {
+        let base = self.adapter.base_path(upstream.base(), &host, path);
+        let target = join(&base, path, call.query).ok_or(PlanError::Target)?;
+        if !upstream.base().is_empty() {
             // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
             policy::closed(&*self.adapter, Call { path: target.path(), ..judged })?;
         }

@@ -4,8 +4,6 @@ use http::Method;
 use idp_adapters::Adapter;
 
 use super::path;
-use crate::outcome::Code;
-use crate::problem::Problem;
 
 /// `providers.NAME.access`: what holds where no rule decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,6 +183,27 @@ impl std::fmt::Display for Permit {
     }
 }
 
+/// Why policy refuses a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyError {
+    /// The adapter closes this path at every access level; what the path does.
+    Closed(&'static str),
+    /// The provider host does not serve this path.
+    NotOnHost,
+    /// The deny list of the settings closes it.
+    Denied,
+    /// `access = "read"`, and the method is another.
+    ReadOnly,
+    /// The adapter guards this path: it needs full access without rules, or a rule that names it.
+    Guarded,
+    /// No rule allows it.
+    NoRule,
+    /// A rule denies it.
+    DeniedByRule,
+    /// A rule allows it with a scope that the caller does not have.
+    ScopeMissing(String),
+}
+
 /// A call to be judged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call<'a> {
@@ -201,18 +220,16 @@ impl Policy {
     /// access without rules or a rule that names it.
     ///
     /// # Errors
-    /// `policy-denied`, or `caller-scope-missing` where a rule asks for a scope the caller lacks.
+    /// Something forbids the call, or nothing allows it.
     pub(crate) fn judge(
         &self,
         adapter: &dyn Adapter,
         call: Call<'_>,
         has_scope: &dyn Fn(&str) -> bool,
-    ) -> Result<Permit, Problem> {
+    ) -> Result<Permit, PolicyError> {
         closed(adapter, call)?;
         if !adapter.allows_path(call.host, call.path) {
-            return Err(
-                Problem::new(Code::PolicyDenied).detail("this path is not open on that provider host")
-            );
+            return Err(PolicyError::NotOnHost);
         }
         let guarded = adapter.guards(call.method, call.host, call.path).is_some();
         if self.rules.is_empty() && self.denied.is_empty() {
@@ -221,7 +238,7 @@ impl Policy {
         let segments: Vec<_> = path::segments(call.path).collect();
         let fold = adapter.ignores_case();
         if self.denied.iter().any(|rule| rule.matching(call.method, &segments, fold).is_some()) {
-            return Err(Problem::new(Code::PolicyDenied).detail("the deny list closes this path"));
+            return Err(PolicyError::Denied);
         }
         for (index, rule) in self.rules.iter().enumerate() {
             let Some(pattern) = rule.matching(call.method, &segments, fold) else { continue };
@@ -234,17 +251,14 @@ impl Policy {
         self.by_access(call.method, guarded)
     }
 
-    fn by_access(&self, method: &Method, guarded: bool) -> Result<Permit, Problem> {
+    fn by_access(&self, method: &Method, guarded: bool) -> Result<Permit, PolicyError> {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         match self.access {
             Access::Full if !guarded || self.rules.is_empty() => Ok(Permit::Full),
             Access::Read if reads && !guarded => Ok(Permit::Read),
-            Access::Read if !guarded => {
-                Err(Problem::new(Code::PolicyDenied).detail("this provider is open for GET and HEAD only"))
-            }
-            _ if guarded => Err(Problem::new(Code::PolicyDenied)
-                .detail("this path needs full access without rules, or a rule that names it")),
-            _ => Err(Problem::new(Code::PolicyDenied).detail("no rule allows this method and path")),
+            Access::Read if !guarded => Err(PolicyError::ReadOnly),
+            _ if guarded => Err(PolicyError::Guarded),
+            _ => Err(PolicyError::NoRule),
         }
     }
 }
@@ -252,25 +266,20 @@ impl Policy {
 /// The adapter's deny list, which holds under every access level.
 ///
 /// # Errors
-/// `policy-denied` where the list means the call.
-pub(crate) fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Problem> {
+/// The list closes this path.
+pub(crate) fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), PolicyError> {
     match adapter.denies(call.method, call.host, call.path) {
         None => Ok(()),
-        Some(denied) => Err(Problem::new(Code::PolicyDenied)
-            .detail(format!("this path is closed at every access level: it {}", denied.reason))
-            .remedy("There is no setting that opens this path; do without it.")),
+        Some(denied) => Err(PolicyError::Closed(denied.reason)),
     }
 }
 
-fn decide(index: usize, rule: &Rule, has_scope: &dyn Fn(&str) -> bool) -> Result<Permit, Problem> {
+fn decide(index: usize, rule: &Rule, has_scope: &dyn Fn(&str) -> bool) -> Result<Permit, PolicyError> {
     if !rule.allow {
-        return Err(Problem::new(Code::PolicyDenied).detail("a rule denies this method and path"));
+        return Err(PolicyError::DeniedByRule);
     }
     match &rule.require_scope {
-        Some(scope) if !has_scope(scope) => Err(Problem::new(Code::CallerScopeMissing)
-            .detail(format!("this call needs the scope '{scope}' in the access token"))
-            .required_scopes(vec![scope.clone()])
-            .missing_scopes(vec![scope.clone()])),
+        Some(scope) if !has_scope(scope) => Err(PolicyError::ScopeMissing(scope.clone())),
         _ => Ok(Permit::Rule(index)),
     }
 }

@@ -20,9 +20,9 @@ use super::outbound::Outbound;
 use super::redirect::{self, Redirect};
 use super::send::{AnswerBody, Received};
 use crate::body::{self, Body};
+use crate::call_error::CallError;
 use crate::error_table::{self, classified_code};
 use crate::headers::IDP_OUTCOME;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::route::{ProxyRoute, host_of};
@@ -62,7 +62,7 @@ impl Delivery<'_> {
             return Err(error_table::provider_answer(connect, &token, answer, self.guard, may_ask));
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Problem::new(Code::ProviderError).detail("the provider switched protocols unasked"));
+            return Err(CallError::SwitchedProtocols.into());
         }
         let needs_links = head.headers.contains_key(LOCATION)
             || head.headers.contains_key(LINK)
@@ -73,7 +73,7 @@ impl Delivery<'_> {
             redirect::examine(self.provider, links, method, head.status, &head.headers)
         });
         match redirect {
-            Redirect::Blocked => Err(redirect::blocked()),
+            Redirect::Blocked => Err(CallError::ForeignRedirect.into()),
             Redirect::Fetch(url) => {
                 drop(body);
                 let fetched = redirect::fetch(self.provider, method, &self.parts.headers, url).await?;
@@ -104,7 +104,7 @@ impl Delivery<'_> {
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let encoded = leak_guard::is_encoded(&head.headers);
         if encoded && !bodiless && self.provider.plan.adapter().echo_prone() {
-            return Err(Problem::new(Code::ResponseUninspectable));
+            return Err(CallError::UninspectableAnswer.into());
         }
         let json = links.as_ref().filter(|_| !encoded && is_rewritable(head.status)).and_then(|links| {
             let rules = self.json_rules(&head.headers);

@@ -13,7 +13,6 @@ mod search;
 mod send;
 mod spans;
 
-
 use http::Response;
 use http::request::Parts;
 

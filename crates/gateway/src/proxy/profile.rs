@@ -10,8 +10,8 @@ use super::instructions::ErrorMode;
 use super::outbound::Outbound;
 use super::send::{AnswerBody, Sending, app_secret, find_token};
 use crate::body;
+use crate::call_error::CallError;
 use crate::error_table;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{App, RequestContext, Trail, VerifiedCaller};
@@ -30,12 +30,8 @@ pub(crate) async fn profile(
     provider: &ProviderRuntime,
     trail: &mut Trail,
 ) -> Result<Profile, Problem> {
-    let url = provider.profile_url.as_ref().ok_or_else(|| {
-        Problem::new(Code::ProviderMisconfigured).cause(format!(
-            "providers.{}.profile_url is not set and cannot be derived from base_url",
-            provider.name
-        ))
-    })?;
+    let url = provider.profile_url.as_ref();
+    let url = url.ok_or_else(|| CallError::NoProfileUrl(provider.name.as_ref().to_owned()))?;
     let plan = app.permit_profile(&verified, provider, url, trail)?;
     let call = app.admit_call(verified, provider, account, plan, trail).await?;
     let token = find_token(app, &call, trail).await?;
@@ -58,7 +54,6 @@ pub(crate) async fn profile(
         AnswerBody::Straight(timed) => timed.boxed_unsync(),
         AnswerBody::Read(read) => read,
     };
-    let malformed = || Problem::new(Code::ProviderError).detail("the provider's profile cannot be read");
-    let bytes = body::read(body, LONGEST).await.map_err(|_| malformed())?;
-    adapter.profile(&bytes).map_err(|_| malformed())
+    let bytes = body::read(body, LONGEST).await.map_err(|_| CallError::UnreadableProfile)?;
+    adapter.profile(&bytes).map_err(|_| CallError::UnreadableProfile.into())
 }

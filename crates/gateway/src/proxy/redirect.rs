@@ -9,7 +9,7 @@ use super::hygiene;
 use super::links::Links;
 
 use crate::body;
-use crate::outcome::Code;
+use crate::call_error::CallError;
 use crate::problem::Problem;
 use crate::provider::{ProviderRuntime, Redirects};
 use crate::upstream::{Progress, SendError};
@@ -78,24 +78,27 @@ pub(super) async fn fetch(
     mut url: Url,
 ) -> Result<Response<Incoming>, Problem> {
     for _ in 0..MAX_HOPS {
-        let request = request(provider, method, caller_headers, &url).ok_or_else(blocked)?;
+        let request = request(provider, method, caller_headers, &url).ok_or(CallError::ForeignRedirect)?;
         let response =
             provider.client.send(request, &Progress::new()).await.map_err(|error| match error {
                 // The address check belongs to the redirect, not to the provider's availability.
-                SendError::Unreachable { refused: Some(_), .. } => blocked(),
+                SendError::Unreachable { refused: Some(_), .. } => CallError::ForeignRedirect.into(),
                 other => Problem::from(other),
             })?;
         let status = response.status();
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         match location {
             Some(location) if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
-                url =
-                    url.join(location).ok().filter(|next| is_download(provider, next)).ok_or_else(blocked)?;
+                url = url
+                    .join(location)
+                    .ok()
+                    .filter(|next| is_download(provider, next))
+                    .ok_or(CallError::ForeignRedirect)?;
             }
             _ => return Ok(response),
         }
     }
-    Err(blocked().detail("the download redirected more than three times"))
+    Err(CallError::TooManyRedirects.into())
 }
 
 fn request(
@@ -119,9 +122,4 @@ fn request(
     *request.uri_mut() = uri.parse().ok()?;
     *request.headers_mut() = hygiene::forward_to_download(caller_headers);
     Some(request)
-}
-
-/// The problem for a redirect that nobody follows.
-pub(super) fn blocked() -> Problem {
-    Problem::new(Code::RedirectBlocked).detail("the provider redirected to a host that is not one of its own")
 }

@@ -17,7 +17,7 @@ use leak_guard::{LeakGuard, Scrubber};
 
 use super::bodies::{Prefixed, Read, read_ahead};
 use crate::body::{self, Body, BoxError, RequestBodyFault, TokenInBody};
-use crate::outcome::Code;
+use crate::call_error::CallError;
 use crate::problem::Problem;
 
 /// How much of a body is read before the first byte goes out.
@@ -52,10 +52,10 @@ pub(super) async fn search(headers: &HeaderMap, body: Body, token: Option<&str>)
     let mut scrubber = guard.scrubber();
     let Some(rest) = rest else {
         let found = has_token(&mut scrubber, &first, true).await;
-        return if found { Err(Problem::new(Code::CallerTokenInBody)) } else { Ok(body::full(first)) };
+        return if found { Err(CallError::TokenInBody.into()) } else { Ok(body::full(first)) };
     };
     if has_token(&mut scrubber, &first, false).await {
-        return Err(Problem::new(Code::CallerTokenInBody));
+        return Err(CallError::TokenInBody.into());
     }
     // The scrubber holds the end of the first part: it may be the beginning of a token.
     let decided = first.slice(..first.len() - scrubber.held());
@@ -138,6 +138,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::outcome::Code;
 
     const TOKEN: &str = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl";
 

@@ -18,6 +18,7 @@ use super::instructions::ErrorMode;
 use super::outbound::Outbound;
 use super::spans;
 use crate::body::{self, Body};
+use crate::call_error::CallError;
 use crate::error_table::{self, classified_code};
 use crate::outcome::Code;
 use crate::problem::Problem;
@@ -58,15 +59,6 @@ pub(super) struct Sending<'a> {
     pub(super) refused: Option<BearerToken>,
 }
 
-/// A fresh token is ready; only this call cannot have it.
-fn again(detail: &'static str) -> Problem {
-    Problem::new(Code::ProviderError)
-        .status(http::StatusCode::SERVICE_UNAVAILABLE)
-        .detail(detail)
-        .remedy("Repeat the call now; a fresh token is ready.")
-        .retry_after(std::time::Duration::ZERO)
-}
-
 impl Sending<'_> {
     /// Sends, and after a dead token once more with a new one.
     pub(super) async fn exchange(
@@ -82,7 +74,7 @@ impl Sending<'_> {
         }
         let fresh = self.replacement((&received.token, &received.classified), trail).await?;
         if !payload.is_replayable() {
-            return Err(again("the provider refused the token and the request's body cannot be sent again"));
+            return Err(CallError::BodyNotRepeatable.into());
         }
         self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         trail.found(&fresh);
@@ -92,7 +84,7 @@ impl Sending<'_> {
         if received.classified.outcome == Outcome::TokenDead {
             // The broker knows whether the token has just been issued; what replaces it is for the next call.
             self.replacement((&received.token, &received.classified), trail).await?;
-            return Err(again("the provider refused a token that another replica had renewed"));
+            return Err(CallError::RefreshedElsewhere.into());
         }
         self.accepted(&received);
         Ok(received)
@@ -235,9 +227,7 @@ impl Sending<'_> {
                     Ok(bodies::Read::Whole(first)) => (first, None),
                     Ok(bodies::Read::Partial(first, rest)) => (first, Some(rest)),
                     Err(_) => {
-                        return Err(
-                            Problem::new(Code::ProviderError).detail("the provider's answer broke off")
-                        );
+                        return Err(CallError::AnswerEndedEarly.into());
                     }
                 };
                 let shown = first.get(..INSPECTED).unwrap_or(&first);
@@ -296,7 +286,7 @@ pub(super) async fn find_token(
             }
             Ok(token)
         }
-        Err(TokenError::Blocked(problem)) => Err(problem),
+        Err(TokenError::Blocked(blocked)) => Err(blocked.into()),
         Err(TokenError::Broker(error)) => {
             trail.waited(started.elapsed());
             trail.failed(&error);

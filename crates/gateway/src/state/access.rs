@@ -13,11 +13,11 @@ use super::App;
 use super::quota::Admission;
 use super::record::Trail;
 use super::steps::{Admitted, AdmittedCall, VerifiedCaller};
+use crate::call_error::CallError;
 use crate::error_table;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::provider::plan::{Plan, ProviderCall};
+use crate::provider::plan::{Plan, PlanError, ProviderCall};
 use crate::telemetry::{SPANS, Shed};
 use caller_auth::{Caller, Checked, Refusal, Schemes, Verified};
 
@@ -103,11 +103,11 @@ impl App {
         &self,
         verified: &VerifiedCaller,
         trail: &mut Trail,
-        plan: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Plan, Problem>,
+        plan: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Plan, PlanError>,
     ) -> Result<Plan, Problem> {
         let caller = verified.caller();
-        let plan =
-            plan(&|scope| caller.has(scope)).map_err(|problem| self.challenge_scope(caller, problem))?;
+        let plan = plan(&|scope| caller.has(scope));
+        let plan = plan.map_err(|error| self.challenge_scope(caller, error.into()))?;
         trail.permit = Some(plan.permit());
         Ok(plan)
     }
@@ -129,7 +129,7 @@ impl App {
             Admission::Observed => self.metrics.shed(Shed::Quota),
             Admission::Refused(wait) => {
                 self.metrics.shed(Shed::Quota);
-                return Err(Problem::new(Code::RateLimited).retry_after(wait));
+                return Err(CallError::QuotaSpent(wait).into());
             }
         }
         self.stores.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
@@ -153,7 +153,7 @@ impl App {
         let admitted = self.admit(verified, Some(provider), account, trail).await?;
         let slot = provider.client.enter().await.ok_or_else(|| {
             self.metrics.shed(Shed::Provider);
-            Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
+            CallError::ProviderBusy
         })?;
         Ok(AdmittedCall::new(admitted, provider, plan, slot))
     }

@@ -27,6 +27,7 @@ pub(crate) use record::{Attempt, RequestContext, Trail, cache_label, source_labe
 pub use steps::{Admitted, AdmittedCall, CallToken, VerifiedCaller};
 pub(crate) use tokens::{TokenError, Tokens};
 
+use crate::call_error::CallError;
 use crate::console::Console;
 use crate::outcome::Code;
 use crate::problem::Problem;
@@ -84,7 +85,7 @@ impl App {
         name: &str,
         trail: &mut Trail,
     ) -> Result<Arc<ProviderRuntime>, Problem> {
-        let provider = self.provider(name).ok_or_else(|| Problem::new(Code::UnknownProvider))?;
+        let provider = self.provider(name).ok_or(CallError::UnknownProvider)?;
         trail.provider = Some(provider.label.clone());
         Ok(provider)
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use token_broker::{AccountStatus, Broker, Error, IdpToken, Revocation, Selector};
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
-use crate::fleet::Fleet;
-use crate::problem::Problem;
+use crate::fleet::{Blocked, Fleet};
 
 /// Why there is no token for a call.
 #[derive(Debug)]
@@ -14,7 +13,7 @@ pub(crate) enum TokenError {
     /// The broker has none.
     Broker(Error),
     /// An operator blocked the account's connection.
-    Blocked(Problem),
+    Blocked(Blocked),
 }
 
 /// The broker behind the steps.

@@ -7,8 +7,8 @@ use http::request::Parts;
 use serde::Serialize;
 
 use crate::body::Body;
+use crate::call_error::CallError;
 use crate::error_table;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
@@ -33,11 +33,8 @@ pub(crate) async fn answer(
     let provider = app.named_provider(name, trail)?;
     let caller = &Arc::clone(verified.caller());
     if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
-        let problem = Problem::new(Code::CallerScopeMissing)
-            .detail(format!("disconnecting needs the scope '{scope}' in the access token"))
-            .required_scopes(vec![scope.to_owned()])
-            .missing_scopes(vec![scope.to_owned()]);
-        return Err(app.challenge_scope(caller, problem));
+        let error = CallError::DisconnectScope(scope.to_owned());
+        return Err(app.challenge_scope(caller, error.into()));
     }
     let selector = proxy::account_selector(&parts.headers)?;
     let admitted = app.admit(verified, Some(&provider), selector, trail).await?;

@@ -1,5 +1,6 @@
 //! What the documentation tells people to write is what the gateway accepts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use gateway::config::Settings;
@@ -56,4 +57,35 @@ fn every_configuration_in_the_documentation_is_accepted() {
         }
     }
     assert!(count >= 8, "only {count} configurations were found");
+}
+
+/// The modules (files or folders under `src`) whose code, tests apart, makes problems.
+fn modules_with_problems() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut modules = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs")
+                && std::fs::read_to_string(&path).unwrap().contains("Problem::new(")
+            {
+                let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
+                modules.insert(module.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned());
+            }
+        }
+    }
+    modules
+}
+
+#[test]
+fn problems_are_made_in_the_modules_that_the_architecture_names() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/architecture.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let sentence = page.split("Apart from it,").nth(1).and_then(|rest| rest.split("Each problem").next());
+    let mut named: BTreeSet<String> =
+        sentence.unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    named.extend(["error_table", "problem"].map(str::to_owned));
+    assert_eq!(modules_with_problems(), named);
 }

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use idp_adapters::{Adapter, Kind, adapter};
 
 use super::*;
+use crate::outcome::Code;
+use crate::problem::Problem;
 
 fn rule(methods: &[&str], paths: &[&str], allow: bool, scope: Option<&str>) -> Rule {
     let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
@@ -15,7 +17,7 @@ fn judge(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     policy
         .judge(adapter, Call { method: &method, host, path }, &|scope| scope == "held")
-        .map_err(|problem| problem.code())
+        .map_err(|error| Problem::from(error).code())
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Why a call ends without the provider's answer, as the steps of a call see it. `error_table` says what the caller gets.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use token_broker::InvalidSelector;
+
+/// Why a call ends without the provider's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// The route names no configured provider.
+    UnknownProvider,
+    /// The caller's quota is spent until then.
+    QuotaSpent(Duration),
+    /// `max_in_flight` calls to the provider are running.
+    ProviderBusy,
+    /// A header for the gateway is there more than once.
+    RepeatedHeader(HeaderName),
+    /// A header for the gateway has bytes that are not visible ASCII.
+    UnreadableHeader(HeaderName),
+    /// `Idp-Errors` has no known value.
+    ErrorMode,
+    /// `Idp-Account` names no account.
+    Account(InvalidSelector),
+    /// The caller's own token is in the request's body.
+    TokenInBody,
+    /// To disconnect an account, the caller needs this scope.
+    DisconnectScope(String),
+    /// Neither the settings nor the adapter know where the profile of this provider is.
+    NoProfileUrl(String),
+    /// The provider's profile is not what the adapter expects.
+    UnreadableProfile,
+    /// The provider's answer ended early.
+    AnswerEndedEarly,
+    /// The provider switched to another protocol, which nobody asked for.
+    SwitchedProtocols,
+    /// The answer's encoding cannot be searched, and this provider repeats what it was sent.
+    UninspectableAnswer,
+    /// The provider redirected to a host that is not one of its own.
+    ForeignRedirect,
+    /// The download redirected more often than is followed.
+    TooManyRedirects,
+    /// The provider refused the token, and the request's body cannot be sent again; the next call gets a fresh token.
+    BodyNotRepeatable,
+    /// The provider refused a token that another replica had refreshed; the next call gets a fresh token.
+    RefreshedElsewhere,
+}
