@@ -1,9 +1,13 @@
 //! Cross-origin headers on every answer to an allowed origin: those of the wire, the limits and panics included.
 
 use crate::harness::{BEN, Rig};
+use crate::wire_support::Running;
 use crate::wire_support::converse;
 use gateway::config::Settings;
 use gateway::server::Options;
+use http::{Request, Response, request::Builder};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::time::Duration;
 
 const PAGE: &str = "https://app.example.com";
@@ -64,6 +68,55 @@ async fn refusals_of_the_layers_are_readable() {
     full.limits.in_flight = 0;
     assert_readable(full, &format!("GET / HTTP/1.1\r\nHost: a\r\n{last}"), 503).await;
     assert_readable(options(""), &format!("GET /panic HTTP/1.1\r\nHost: a\r\n{last}"), 500).await;
+}
+
+/// Sends one request over HTTP/2.
+async fn http2(server: &Running, request: Builder, body: &'static str) -> Response<hyper::body::Incoming> {
+    let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    client
+        .send_request(request.body(Full::new(bytes::Bytes::from_static(body.as_bytes()))).unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn refusals_over_http2_are_readable() {
+    let mut small = options("allowed_hosts = [\"a\"]");
+    small.limits.body = 10;
+    let server = crate::wire_support::start(small).await;
+    let mut full = options("");
+    full.limits.in_flight = 0;
+    let full = crate::wire_support::start(full).await;
+    let get = || Request::get("http://a/");
+    let many = (0..101).fold(get(), |request, number| request.header(format!("x-{number}"), "y"));
+    let cases = [
+        (&server, get().header("host", "b"), "", 400),
+        (&server, get().header("x_y", "z"), "", 400),
+        (&server, Request::builder().method("TRACE").uri("http://a/"), "", 405),
+        (&server, Request::post("http://a/"), "more than ten", 413),
+        (&server, Request::get(format!("http://a/{}", "x".repeat(9000))), "", 414),
+        (&server, Request::get("http://b/"), "", 421),
+        (&server, many, "", 431),
+        (&server, Request::get("http://a/panic"), "", 500),
+        (&full, get(), "", 503),
+    ];
+    for (server, request, body, status) in cases {
+        let answer = http2(server, request.header("origin", PAGE), body).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["access-control-allow-origin"], PAGE, "{status}");
+        assert!(answer.headers().contains_key("access-control-expose-headers"), "{status}");
+    }
+    // Refused by the HTTP/2 library, before there is a request: the one refusal that a page cannot read.
+    let large = get().header("x", "y".repeat(40_000)).header("origin", PAGE);
+    let large = http2(&server, large, "").await;
+    assert_eq!(large.status(), 431);
+    assert!(!large.headers().contains_key("access-control-allow-origin"));
+    let foreign = http2(&full, get().header("origin", "https://evil.example"), "").await;
+    assert_eq!(foreign.status(), 503);
+    assert!(!foreign.headers().contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]
