@@ -12,10 +12,21 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
-/// The sandbox broke the connection off, because a fault ordered it or the caller left.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+/// The sandbox broke the exchange off, because a fault ordered it or the caller left. On HTTP/2 the source
+/// says with which error code (RFC 9113, section 7) the stream is reset; HTTP/1 loses its connection.
+#[derive(Debug, Default, thiserror::Error)]
 #[error("the sandbox broke this exchange off")]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    #[source]
+    reset: Option<h2::Error>,
+}
+
+impl Interrupted {
+    /// The server did not act on the request: RFC 9113, section 8.7, lets the caller send it again.
+    pub(crate) fn refused_stream() -> Self {
+        Self { reset: Some(h2::Reason::REFUSED_STREAM.into()) }
+    }
+}
 
 /// What every server answers with.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Interrupted>;
@@ -63,6 +74,18 @@ impl Answer {
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value.as_ref()))
+        {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets a header to bytes that need not be text: those above 0x7F are allowed by RFC 9110, section 5.5,
+    /// as `obs-text`. Control bytes, which HTTP forbids, are left out with the header.
+    #[must_use]
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
         {
             self.headers.insert(name, value);
         }
@@ -186,16 +209,18 @@ impl http_body::Body for Truncated {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         if self.left == 0 {
-            return Poll::Ready(Some(Err(Interrupted)));
+            return Poll::Ready(Some(Err(Interrupted::default())));
         }
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let Ok(mut data) = frame.into_data() else { return Poll::Ready(Some(Err(Interrupted))) };
+                let Ok(mut data) = frame.into_data() else {
+                    return Poll::Ready(Some(Err(Interrupted::default())));
+                };
                 data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
                 self.left = self.left.saturating_sub(data.len() as u64);
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Poll::Ready(_) => Poll::Ready(Some(Err(Interrupted))),
+            Poll::Ready(_) => Poll::Ready(Some(Err(Interrupted::default()))),
             Poll::Pending => Poll::Pending,
         }
     }

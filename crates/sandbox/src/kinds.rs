@@ -101,6 +101,18 @@ impl ProviderKind {
         }
     }
 
+    /// The name that people know.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Google => "Google",
+            Self::GitHub => "GitHub",
+            Self::Facebook => "Facebook",
+            Self::Bitbucket => "Bitbucket",
+            Self::Microsoft => "Microsoft",
+            Self::OAuth2 => "Acme CRM",
+        }
+    }
+
     /// The id of the connection's own OAuth client at the provider.
     pub(crate) fn client_id(self) -> String {
         match self {

@@ -29,8 +29,10 @@
 //! - [`World`], [`User`], [`Identity`], [`Client`]: what it starts with; [`LiveWorld`] changes it later.
 //! - [`TokenMint`]: caller tokens of every kind, good and forged; [`DpopKey`] for bound ones.
 //! - [`Journal`]: every request any server saw, and how its answer ended.
-//! - [`Faults`]: statuses, HTML, delays, barriers, lost answers, broken connections.
+//! - [`Faults`]: statuses, HTML, delays, barriers, lost answers, broken connections, refused streams.
 //! - [`Trouble`]: each provider's refusals in their real shapes, to order as faults or to ask for.
+//! - [`Quirks`]: lasting behaviours of the real services that are off by default.
+//! - [`SandboxBuilder::tls`]: the providers over TLS, by HTTP/2 or HTTP/1.1.
 //! - `cargo run -p sandbox --example serve`: the demo world for trying clients by hand.
 //! - [`Sandbox::secrets`]: every value that must never be seen outside, for scans by value.
 
@@ -38,7 +40,9 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod builder;
 mod faults;
+mod gzip;
 mod http;
 mod inner;
 mod journal;
@@ -47,6 +51,7 @@ mod keys;
 mod kinds;
 mod mint;
 mod providers;
+mod quirks;
 mod refusals;
 mod sandbox;
 mod server;
@@ -54,15 +59,20 @@ mod tenant;
 mod text;
 mod world;
 
-pub use faults::{Fault, FaultId, Faults, Hold};
+pub use builder::{SandboxBuilder, StartError};
+pub use faults::fault::Fault;
+pub use faults::hold::Hold;
+pub use faults::list::{FaultId, Faults};
 pub use http::Answer;
 pub use journal::entry::{Ended, Entry};
 pub use journal::log::{Journal, NotSeen};
 pub use keys::{DpopKey, KeyError, RsaKey};
 pub use kinds::{ProviderKind, Server};
 pub use mint::{Signer, TokenMint};
+pub use quirks::{Quirk, Quirks};
 pub use refusals::trouble::Trouble;
-pub use sandbox::{Sandbox, SandboxBuilder, StartError};
+pub use sandbox::Sandbox;
+pub use server::tls::Alpn;
 pub use world::client::{ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT};
 pub use world::live::LiveWorld;
 pub use world::people::{Condition, Identity, User};

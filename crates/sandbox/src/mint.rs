@@ -46,6 +46,23 @@ pub struct TokenMint {
 
 impl TokenMint {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let mint = Self::rs256(inner);
+        let (algorithm, lifetime) = {
+            let state = mint.inner.state();
+            (state.tenant.api_algorithm.clone(), state.tenant.access_lifetime)
+        };
+        let mint = mint.expires_in(i64::try_from(lifetime).unwrap_or(i64::MAX / 2));
+        match algorithm.as_str() {
+            "HS256" => {
+                let secret = mint.inner.settings.api_secret.clone().into_bytes();
+                mint.algorithm("HS256").header(json!({ "kid": null })).signer(Signer::Hmac(secret))
+            }
+            other => mint.algorithm(other),
+        }
+    }
+
+    /// A token by the tenant's current key, whatever the API's algorithm is: ID tokens, machine tokens.
+    pub(crate) fn rs256(inner: Arc<Inner>) -> Self {
         let now = text::epoch();
         let user = inner.state().first_user();
         let kid = inner.state().current_key().kid().to_owned();
@@ -126,6 +143,30 @@ impl TokenMint {
         self.claims(
             json!({ "sub": format!("{client_id}@clients"), "azp": client_id, "gty": "client-credentials" }),
         )
+    }
+
+    /// The issuer; the tenant's own address by default.
+    #[must_use]
+    pub fn issuer(self, issuer: &str) -> Self {
+        self.claim("iss", issuer)
+    }
+
+    /// A token of an agent (`agt_...`), as Auth0 issues it to a client that is linked to one: the subject
+    /// is the agent, and `sub_profile` says so.
+    #[must_use]
+    pub fn agent(self, agent_id: &str) -> Self {
+        self.claims(json!({ "sub": agent_id, "sub_profile": "ai_agent", "azp": agent_id }))
+    }
+
+    /// The chain of actors (RFC 8693, section 4.1), the current one first.
+    #[must_use]
+    pub fn acting(self, actors: &[&str]) -> Self {
+        let chain = actors.iter().rev().fold(Value::Null, |inner, actor| {
+            let mut act = json!({ "sub": actor });
+            merge(&mut act, json!({ "act": inner }));
+            act
+        });
+        self.claim("act", chain)
     }
 
     /// An ID token of the SPA client.
@@ -230,11 +271,25 @@ impl TokenMint {
         Ok(format!("{message}.{signed}"))
     }
 
+    /// What Auth0 gives to an application that names no audience: a compact JWE with `alg: dir` and an empty
+    /// second part, which nobody but Auth0 can read.
+    #[must_use]
+    pub fn encrypted(&self) -> String {
+        encrypted(self.claims.get("iss").and_then(Value::as_str).unwrap_or_default())
+    }
+
     /// The token; empty in the practically impossible case that the crypto library refuses to sign.
     #[must_use]
     pub fn sign(&self) -> String {
         self.try_sign().unwrap_or_default()
     }
+}
+
+/// A compact JWE (RFC 7516) whose content nobody can read: five parts, the second empty.
+pub(crate) fn encrypted(issuer: &str) -> String {
+    let header = json!({ "alg": "dir", "enc": "A256GCM", "iss": issuer });
+    let part = |length: usize| text::random(text::URL64, length);
+    format!("{}..{}.{}.{}", text::base64url(header.to_string()), part(16), part(120), part(22))
 }
 
 fn hmac_of(algorithm: &str, secret: &[u8], message: &str) -> String {

@@ -1,236 +1,64 @@
-//! Starting and holding a sandbox.
+//! A running sandbox.
 
-use std::collections::HashMap;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 use url::Url;
 
-use crate::faults::{Fault, Faults, Hold};
-use crate::inner::{Inner, Settings};
+use crate::faults::hold::Hold;
+use crate::faults::list::Faults;
+use crate::inner::Inner;
 use crate::journal::log::Journal;
-use crate::keys::{self, KeyError, RsaKey};
 use crate::kinds::{ProviderKind, Server};
 use crate::mint::TokenMint;
-use crate::server;
-use crate::text::{self, ALNUM};
-use crate::world::client::{
-    ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT,
-};
+use crate::quirks::Quirks;
+use crate::server::tls::Authority;
+use crate::world::client::MACHINE_CLIENT;
 use crate::world::live::LiveWorld;
-use crate::world::start::World;
-use crate::world::state::State;
-use crate::world::tenant::TenantState;
-
-/// Why a sandbox could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A loopback port could not be had.
-    #[error("cannot listen on {address} for the sandbox's {server:?} server; is the port taken?")]
-    Listen {
-        /// The server.
-        server: Server,
-        /// The address that was tried.
-        address: SocketAddr,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Test keys could not be made.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-}
-
-/// Sets a sandbox up. The defaults are the demo world on free loopback ports.
-#[derive(Clone, Debug)]
-pub struct SandboxBuilder {
-    world: World,
-    faults: Vec<Fault>,
-    domain: String,
-    api_audience: String,
-    addresses: HashMap<Server, SocketAddr>,
-    journal_capacity: usize,
-    loopback_downloads: bool,
-    appsecret_proof: bool,
-}
-
-impl Default for SandboxBuilder {
-    fn default() -> Self {
-        Self {
-            world: World::demo(),
-            faults: Vec::new(),
-            domain: "sandbox.eu.auth0.com".to_owned(),
-            api_audience: "https://api.sandbox.example".to_owned(),
-            addresses: HashMap::new(),
-            journal_capacity: 100_000,
-            loopback_downloads: false,
-            appsecret_proof: false,
-        }
-    }
-}
-
-impl SandboxBuilder {
-    /// The users and additional clients to start with.
-    #[must_use]
-    pub fn world(mut self, world: World) -> Self {
-        self.world = world;
-        self
-    }
-
-    /// Adds an application of the tenant, or replaces one of the sandbox's own.
-    #[must_use]
-    pub fn client(mut self, client: Client) -> Self {
-        self.world.clients.push(client);
-        self
-    }
-
-    /// Orders a fault from the first request on.
-    #[must_use]
-    pub fn fault(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
-    }
-
-    /// The canonical tenant domain; only a name, nothing is resolved.
-    #[must_use]
-    pub fn domain(mut self, domain: &str) -> Self {
-        domain.clone_into(&mut self.domain);
-        self
-    }
-
-    /// The identifier of the API that callers' tokens are for.
-    #[must_use]
-    pub fn api_audience(mut self, audience: &str) -> Self {
-        audience.clone_into(&mut self.api_audience);
-        self
-    }
-
-    /// A fixed address for one server, where a configuration outside has to know it.
-    #[must_use]
-    pub fn listen(mut self, server: Server, address: SocketAddr) -> Self {
-        self.addresses.insert(server, address);
-        self
-    }
-
-    /// How many requests the journal keeps; 100,000 by default.
-    #[must_use]
-    pub fn journal_capacity(mut self, entries: usize) -> Self {
-        self.journal_capacity = entries.max(1);
-        self
-    }
-
-    /// Whether redirects to downloads name the sandbox's own download server instead of the providers'
-    /// real download hosts (`codeload.github.com`, ...), which is the default.
-    #[must_use]
-    pub fn loopback_downloads(mut self, loopback: bool) -> Self {
-        self.loopback_downloads = loopback;
-        self
-    }
-
-    /// Whether Facebook demands a right `appsecret_proof` on every call. A wrong one is always refused.
-    #[must_use]
-    pub fn require_appsecret_proof(mut self, required: bool) -> Self {
-        self.appsecret_proof = required;
-        self
-    }
-
-    /// Binds all servers and starts to answer.
-    ///
-    /// # Errors
-    /// When a port cannot be had or the test keys cannot be made.
-    pub async fn start(self) -> Result<Sandbox, StartError> {
-        let mut listeners = Vec::new();
-        let mut urls = HashMap::new();
-        for server in Server::ALL {
-            let address = self
-                .addresses
-                .get(&server)
-                .copied()
-                .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-            let failed = |source| StartError::Listen { server, address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            if let Ok(url) = Url::parse(&format!("http://{bound}/")) {
-                urls.insert(server, url);
-            }
-            listeners.push((server, listener));
-        }
-        let inner = Arc::new(self.inner(urls)?);
-        let stop = CancellationToken::new();
-        for (server, listener) in listeners {
-            tokio::spawn(server::accept(Arc::clone(&inner), server, listener, stop.clone()));
-        }
-        Ok(Sandbox { inner, _stop: stop.drop_guard() })
-    }
-
-    fn inner(self, urls: HashMap<Server, Url>) -> Result<Inner, StartError> {
-        let secret = || text::random(ALNUM, 64);
-        let settings = Settings {
-            domain: self.domain,
-            api_audience: self.api_audience,
-            client_secret: secret(),
-            vault_secret: secret(),
-            provider_secrets: ProviderKind::ALL
-                .into_iter()
-                .map(|kind| (kind, text::random(ALNUM, 40)))
-                .collect(),
-            loopback_downloads: self.loopback_downloads,
-            appsecret_proof: self.appsecret_proof,
-        };
-        let mut world = self.world;
-        let mut clients = own_clients(&settings);
-        clients.append(&mut world.clients);
-        world.clients = clients;
-        let client_key = RsaKey::pooled(keys::CLIENT)?;
-        let mut state = State::new(world, TenantState::default())?;
-        state.secrets.extend(settings.provider_secrets.values().cloned());
-        // One line of the key is enough to recognise it in any output.
-        state.secrets.extend(client_key.private_pem().lines().nth(3).map(str::to_owned));
-        let faults = Faults::default();
-        for fault in self.faults {
-            faults.add(fault);
-        }
-        Ok(Inner {
-            settings,
-            urls,
-            journal: Journal::new(self.journal_capacity),
-            faults,
-            client_key,
-            foreign_key: RsaKey::pooled(keys::FOREIGN)?,
-            holds: Mutex::default(),
-            state: Mutex::new(state),
-        })
-    }
-}
-
-fn own_clients(settings: &Settings) -> Vec<Client> {
-    let management = settings.management_audience();
-    let scopes = ["read:users", "read:user_idp_tokens"];
-    vec![
-        Client::machine(MACHINE_CLIENT, &settings.client_secret).grant(&management, &scopes),
-        Client::machine(ASSERTION_CLIENT, "")
-            .methods(&[ClientMethod::PrivateKeyJwt])
-            .grant(&management, &scopes),
-        Client::custom_api(VAULT_CLIENT, &settings.vault_secret, &settings.api_audience),
-        Client::public(SPA_CLIENT),
-    ]
-}
 
 /// A running tenant with its providers. The servers stop when it is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     inner: Arc<Inner>,
+    authority: Option<Authority>,
     _stop: DropGuard,
 }
 
 impl Sandbox {
-    /// A builder with the demo world.
+    pub(crate) fn new(inner: Arc<Inner>, authority: Option<Authority>, stop: DropGuard) -> Self {
+        Self { inner, authority, _stop: stop }
+    }
+
+    /// The certificate (PEM) of the authority behind the providers' certificates; none without
+    /// [`tls`](crate::SandboxBuilder::tls).
     #[must_use]
-    pub fn builder() -> SandboxBuilder {
-        SandboxBuilder::default()
+    pub fn authority_pem(&self) -> Option<String> {
+        self.authority.as_ref().map(Authority::pem)
+    }
+
+    /// The tenant's address under its custom domain; none without
+    /// [`custom_domain`](crate::SandboxBuilder::custom_domain).
+    #[must_use]
+    pub fn custom_domain_url(&self) -> Option<Url> {
+        self.inner.custom_issuer().and_then(|issuer| Url::parse(&issuer).ok())
+    }
+
+    /// The secret that signs access tokens while the API's algorithm is HS256.
+    #[must_use]
+    pub fn api_secret(&self) -> &str {
+        &self.inner.settings.api_secret
+    }
+
+    /// The audience of Auth0's My Account API.
+    #[must_use]
+    pub fn my_account_audience(&self) -> String {
+        self.inner.settings.my_account_audience()
+    }
+
+    /// Lasting behaviours of the real services, to turn on.
+    #[must_use]
+    pub fn quirks(&self) -> Quirks {
+        self.inner.quirks.clone()
     }
 
     /// The address of the tenant; `tenant.base_url` of a configuration.

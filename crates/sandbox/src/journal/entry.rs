@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
+use ::http::header::{HeaderName, HeaderValue};
 use ::http::request::Parts;
 use ::http::{HeaderMap, Method, StatusCode, Version};
 use bytes::Bytes;
@@ -32,6 +33,15 @@ pub(crate) struct ReceivedBody {
     pub(crate) trailers: Option<HeaderMap>,
 }
 
+/// Over which connection a request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) server: Server,
+    pub(crate) peer: SocketAddr,
+    /// The scheme that links in the answer have; none where it follows from the host.
+    pub(crate) scheme: Option<&'static str>,
+}
+
 /// One request, as it arrived.
 #[derive(Debug)]
 pub struct Entry {
@@ -41,6 +51,7 @@ pub struct Entry {
     method: Method,
     target: String,
     version: Version,
+    scheme: Option<&'static str>,
     authority: Option<String>,
     headers: HeaderMap,
     body: OnceLock<ReceivedBody>,
@@ -49,11 +60,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(number: u64, server: Server, peer: SocketAddr, parts: &Parts) -> Self {
+    pub(super) fn new(number: u64, arrival: &Arrival, parts: &Parts) -> Self {
         Self {
             number,
-            server,
-            peer,
+            server: arrival.server,
+            peer: arrival.peer,
+            scheme: arrival.scheme,
             method: parts.method.clone(),
             target: parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), ToString::to_string),
             version: parts.version,
@@ -63,6 +75,36 @@ impl Entry {
             status: OnceLock::new(),
             ended: OnceLock::new(),
         }
+    }
+
+    /// The same request read as another one: an overridden method, one part of a batch. It is not in the
+    /// journal.
+    pub(crate) fn read_as(&self, method: Method, target: String, body: Bytes) -> Self {
+        let length = body.len() as u64;
+        let received = ReceivedBody { kept: body, length, sha256: String::new(), trailers: None };
+        Self {
+            number: self.number,
+            server: self.server,
+            peer: self.peer,
+            scheme: self.scheme,
+            method,
+            target,
+            version: self.version,
+            authority: self.authority.clone(),
+            headers: self.headers.clone(),
+            body: OnceLock::from(received),
+            status: OnceLock::new(),
+            ended: OnceLock::new(),
+        }
+    }
+
+    /// Sets a header of a request that was made by [`read_as`](Self::read_as).
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            self.headers.insert(name, value);
+        }
+        self
     }
 
     /// Position in the journal since the sandbox started, from 0.
@@ -228,12 +270,14 @@ impl Entry {
         decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
     }
 
-    /// The origin the caller believes to talk to: loopback hosts by http, all others by https.
+    /// The origin that links in the answer name: over TLS by https; without TLS loopback hosts by http and
+    /// all others, which a test maps to the sandbox, by https.
     #[must_use]
     pub fn origin(&self) -> String {
         let host = self.host();
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let scheme = if matches!(name, "127.0.0.1" | "localhost" | "[::1]") { "http" } else { "https" };
+        let loopback = matches!(name, "127.0.0.1" | "localhost" | "[::1]");
+        let scheme = self.scheme.unwrap_or(if loopback { "http" } else { "https" });
         format!("{scheme}://{host}")
     }
 

@@ -1,14 +1,13 @@
 //! The journal: every request any server of the sandbox saw, and what became of its answer.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::request::Parts;
 use tokio::sync::watch;
 
-use super::entry::{Ended, Entry};
+use super::entry::{Arrival, Ended, Entry};
 use crate::kinds::Server;
 
 /// Nothing that matched came in time.
@@ -44,9 +43,9 @@ impl Journal {
         Self(Arc::new(Shared { log: Mutex::default(), changed: watch::Sender::new(0), capacity }))
     }
 
-    pub(crate) fn record(&self, server: Server, peer: SocketAddr, parts: &Parts) -> Arc<Entry> {
+    pub(crate) fn record(&self, arrival: &Arrival, parts: &Parts) -> Arc<Entry> {
         let mut log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = Arc::new(Entry::new(log.next, server, peer, parts));
+        let entry = Arc::new(Entry::new(log.next, arrival, parts));
         log.next += 1;
         if log.entries.len() == self.0.capacity {
             log.entries.pop_front();

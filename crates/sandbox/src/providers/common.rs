@@ -27,6 +27,7 @@ use crate::text;
 /// | `status/{n}` | that status with an empty JSON object |
 /// | `redirect?to=URL&status=N` | a redirect to any URL |
 /// | `trouble/{name}` | one of the provider's own refusals, see [`Trouble`] |
+/// | `raw-header/{name}?hex=BYTES` | a header of any bytes, in hexadecimal digits |
 /// | `gzip` | a compressed body although nobody asked for it |
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest: &[&str]) -> Response<Body> {
     match rest {
@@ -48,6 +49,10 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest:
             Some(trouble) => trouble.answer().clone().into_response(),
             None => no_page(),
         },
+        ["raw-header", name] => {
+            let bytes = text::from_hex(&entry.param("hex").unwrap_or_default()).unwrap_or_default();
+            Answer::json(200, &json!({ "ok": true })).header_bytes(name, &bytes).into_response()
+        }
         ["gzip"] => {
             // An empty gzip member; what is in it does not matter.
             let member = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -10,6 +10,8 @@ use crate::http::{Answer, Body};
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::kinds::Server;
+use crate::quirks::Quirk;
+use crate::refusals::downloads::link_over;
 use crate::text::{self, ALNUM};
 
 /// A new capability link to `path` on the real host, or on the loopback server if the sandbox is set so.
@@ -33,6 +35,9 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     };
     if !known {
         return Answer::json(404, &json!({ "message": "Not Found" })).into_response();
+    }
+    if inner.quirks.is_on(Quirk::LinksOver) {
+        return link_over(&format!("{}{}", entry.origin(), entry.target())).into_response();
     }
     let whole = format!("the bytes behind {}\n", entry.path()).repeat(20).into_bytes();
     let answer = match range(entry.header("range"), whole.len()) {

@@ -33,7 +33,7 @@ pub(crate) fn lacks(required: &[&str], granted: &[String]) -> Answer {
 
 const LIMIT: &str = "Rate limit for this resource has been exceeded";
 
-/// The refusals that no request brings about by itself.
+/// The refusals that no request causes by itself.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let sampled = error(429, LIMIT)
         .header("x-ratelimit-limit", "60, 60;w=3600")
@@ -46,6 +46,8 @@ pub(crate) fn troubles() -> Vec<Trouble> {
     vec![
         Trouble::new("token-expired", dead(NoSession::Expired)),
         Trouble::new("token-dead", dead(NoSession::Revoked)),
+        // The same words as for a dead token, although the token works elsewhere.
+        Trouble::new("not-supported", dead(NoSession::Unknown)),
         Trouble::new("scope-missing", lacks(&["pullrequest:write"], &["account".to_owned()])),
         Trouble::new("rate-limit", error(429, LIMIT)),
         Trouble::new("rate-limit-text", Answer::text(429, LIMIT)),

@@ -1,10 +1,10 @@
 //! All refusals by provider and name: to order as faults, to ask for at `/sandbox/trouble/{name}`, to run a
 //! classifier over.
 
-use crate::kinds::ProviderKind;
+use crate::kinds::{ProviderKind, Server};
 
 use super::trouble::Trouble;
-use super::{bitbucket, entra, facebook, github, google, microsoft, oauth2};
+use super::{bitbucket, downloads, entra, facebook, github, google, microsoft, oauth2};
 
 impl Trouble {
     /// All refusals the sandbox knows of a provider.
@@ -21,6 +21,14 @@ impl Trouble {
                 all
             }
             ProviderKind::OAuth2 => oauth2::troubles(),
+        }
+    }
+
+    /// All refusals of a server: those of its provider, or those of the download hosts.
+    pub(crate) fn of_server(server: Server) -> Vec<Self> {
+        match server {
+            Server::Downloads => downloads::troubles(),
+            _ => server.provider().map(Self::all).unwrap_or_default(),
         }
     }
 

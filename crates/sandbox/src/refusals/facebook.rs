@@ -91,7 +91,21 @@ const ERRORS: [(&str, u16, u64, &str); 13] = [
     ("proof", 400, 100, "Invalid appsecret_proof provided in the API argument"),
 ];
 
-/// The refusals that no request brings about by itself.
+/// The call wants a page's own token: code 190 although the user's token works elsewhere.
+pub(crate) fn page_token_needed() -> Answer {
+    session_over(None, "This method must be called with a Page Access Token")
+}
+
+/// Code 2500 is about the request: the token is good.
+pub(crate) fn bad_fields(fields: &str) -> Answer {
+    let position = fields.len();
+    let text = format!(
+        "Syntax error \"Expected end of string instead of \"{{\".\" at character {position}: {fields}"
+    );
+    error(400, 2500, &text)
+}
+
+/// The refusals that no request causes by itself.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let usage = r#"{"call_count":100,"total_time":25,"total_cputime":25}"#;
     let business = r#"{"1789":[{"type":"pages","call_count":100,"total_cputime":20,"total_time":20,"estimated_time_to_regain_access":19}]}"#;
@@ -117,6 +131,9 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::new("scope-missing", permission("user_photos")),
         Trouble::new("transient", full(500, "OAuthException", 2, None, transient, true)),
         Trouble::new("not-found", unknown_path("1")),
+        Trouble::new("fields-syntax", bad_fields("id,name,photos{")),
+        Trouble::new("path-components", error(400, 2500, "Unknown path components: /photos")),
+        Trouble::new("page-token-needed", page_token_needed()),
     ]);
     all
 }

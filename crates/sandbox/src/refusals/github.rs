@@ -46,7 +46,19 @@ pub(crate) fn bad_credentials() -> Answer {
     error(401, "Bad credentials").header("www-authenticate", "Bearer realm=\"GitHub\"")
 }
 
-/// The refusals that no request brings about by itself.
+/// `/app` and what else only an app's own JSON web token may call, asked with a user's token.
+pub(crate) fn app_token_needed() -> Answer {
+    error(401, "A JSON web token could not be decoded")
+}
+
+/// GraphQL tells its limit in the body of a 200.
+fn graphql_limit() -> Answer {
+    let message = "API rate limit exceeded for user ID 1.";
+    let body = json!({ "errors": [{ "type": "RATE_LIMITED", "message": message }] });
+    limit_headers(Answer::json(200, &body), 5000, 0, 1234).header("x-ratelimit-resource", "graphql")
+}
+
+/// The refusals that no request causes by itself.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let scopes = error(403, "Must have admin rights to Repository.")
         .header("x-oauth-scopes", "read:user")
@@ -67,6 +79,8 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::new("scope-missing-hidden", hidden),
         Trouble::new("integration", integration),
         Trouble::new("saml", saml()),
+        Trouble::new("app-token-needed", app_token_needed()),
+        Trouble::new("graphql-limit", graphql_limit()),
         Trouble::new("server-error", Answer::json(502, &json!({ "message": "Server Error" }))),
         Trouble::new("validation", error(422, "Validation Failed")),
     ]

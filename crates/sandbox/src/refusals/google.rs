@@ -101,7 +101,36 @@ pub(crate) fn scope_missing(scopes: &[String]) -> Answer {
     explained(403, text, "insufficientPermissions", "global", info).header("www-authenticate", challenge)
 }
 
-/// The refusals that no request brings about by itself.
+/// An error of the token endpoint.
+fn oauth(status: u16, error: &str, description: &str) -> Answer {
+    Answer::json(status, &json!({ "error": error, "error_description": description }))
+        .header("cache-control", "no-store")
+}
+
+/// A limit whose end is told in `details` (`google.rpc.RetryInfo`), not in a header.
+fn retry_info() -> Answer {
+    let text = "Resource has been exhausted (e.g. check quota).";
+    let mut body = envelope(429, text, "rateLimitExceeded", "global");
+    let details = json!([
+        { "@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{ "subject": "user:1", "description": text }] },
+        { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.5s" },
+    ]);
+    if let Some(members) = body.get_mut("error") {
+        merge(members, json!({ "details": details }));
+    }
+    Answer::json(429, &body)
+}
+
+/// The session control of Google Workspace ended the grant.
+fn session_control() -> Answer {
+    let body = json!({
+        "error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)",
+        "error_uri": "https://support.google.com/a/answer/9368756", "error_subtype": "invalid_rapt",
+    });
+    Answer::json(400, &body).header("cache-control", "no-store")
+}
+
+/// The refusals that no request causes by itself. The last five belong to the token endpoint.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let limit = |status, reason: &str| error(status, "User Rate Limit Exceeded", reason, "usageLimits");
     let later = text::rfc3339_in(Duration::from_secs(90));
@@ -136,5 +165,11 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::new("not-found", not_found("File not found: 1x")),
         Trouble::new("backend-error", error(503, "Backend Error", "backendError", "global")),
         Trouble::new("internal-error", error(500, "Internal Error", "internalError", "global")),
+        Trouble::new("retry-info", retry_info()),
+        Trouble::new("grant-dead", oauth(400, "invalid_grant", "Token has been expired or revoked.")),
+        Trouble::new("session-control", session_control()),
+        Trouble::new("unauthorized-client", oauth(401, "unauthorized_client", "Unauthorized")),
+        Trouble::new("client-unknown", oauth(401, "invalid_client", "The OAuth client was not found.")),
+        Trouble::new("client-secret", oauth(401, "invalid_client", "Unauthorized")),
     ]
 }

@@ -38,6 +38,42 @@ fn claims_challenge() -> Answer {
     )
 }
 
+/// The resource demands an authentication context (`acrs`): other calls of the same token go on.
+fn authentication_context() -> Answer {
+    let claims = text::base64(r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#);
+    let text = "The presented access token does not satisfy the required authentication context.";
+    error(401, "InvalidAuthenticationContext", text).header(
+        "www-authenticate",
+        format!("{CHALLENGE}, error=\"insufficient_claims\", claims=\"{claims}\""),
+    )
+}
+
+/// The token is meant for another API.
+fn invalid_audience() -> Answer {
+    error(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")
+        .header("www-authenticate", CHALLENGE)
+}
+
+/// The user lacks a mailbox or a licence. Some of these are 401, although the token is good.
+fn not_provisioned() -> Vec<Trouble> {
+    let mailbox = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
+    let licence = "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them.";
+    vec![
+        Trouble::new("no-mailbox", error(404, "MailboxNotEnabledForRESTAPI", mailbox)),
+        Trouble::new(
+            "no-mailbox-401",
+            error(
+                401,
+                "OrganizationFromTenantGuidNotFound",
+                "The tenant for tenant guid '0000' does not exist.",
+            ),
+        ),
+        Trouble::new("no-mailbox-empty", error(401, "UnknownError", "")),
+        Trouble::new("no-licence", error(403, "Forbidden", licence)),
+        Trouble::new("no-licence-files", error(400, "BadRequest", "Tenant does not have a SPO license.")),
+    ]
+}
+
 /// Each part of Graph has its own word for a missing permission.
 pub(crate) fn lacks(area: &str) -> Answer {
     match area {
@@ -53,16 +89,18 @@ pub(crate) fn not_found() -> Answer {
     error(404, "ResourceNotFound", "Resource could not be discovered.")
 }
 
-/// The refusals that no request brings about by itself.
+/// The refusals that no request causes by itself.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let wait = |status, code: &str, text: &str, seconds: &str| {
         error(status, code, text).header("retry-after", seconds)
     };
-    vec![
+    let mut all = vec![
         Trouble::new("token-expired", dead(NoSession::Expired)),
         Trouble::new("token-dead", dead(NoSession::Revoked)),
         Trouble::new("token-invalid", dead(NoSession::Unknown)),
         Trouble::new("claims-challenge", claims_challenge()),
+        Trouble::new("authentication-context", authentication_context()),
+        Trouble::new("invalid-audience", invalid_audience()),
         Trouble::new("scope-missing", lacks("users")),
         Trouble::new("scope-missing-mail", lacks("messages")),
         Trouble::new("scope-missing-files", lacks("drive")),
@@ -98,5 +136,7 @@ pub(crate) fn troubles() -> Vec<Trouble> {
             ),
         ),
         Trouble::new("not-found", not_found()),
-    ]
+    ];
+    all.extend(not_provisioned());
+    all
 }

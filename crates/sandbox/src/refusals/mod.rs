@@ -2,6 +2,7 @@
 
 pub(crate) mod bitbucket;
 pub(crate) mod catalogue;
+pub(crate) mod downloads;
 pub(crate) mod entra;
 pub(crate) mod facebook;
 pub(crate) mod github;

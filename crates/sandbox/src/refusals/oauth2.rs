@@ -30,7 +30,7 @@ pub(crate) fn lacks(scope: &str) -> Answer {
     refusal(403, "insufficient_scope", "The request requires higher privileges than provided", Some(scope))
 }
 
-/// The refusals that no request brings about by itself.
+/// The refusals that no request causes by itself.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let limit = || Answer::json(429, &json!({ "error": "rate_limited", "error_description": "Slow down" }));
     let object = json!({ "error": { "code": "quota", "message": "Slow down" } });

@@ -94,7 +94,8 @@ fn by_assertion(inner: &Inner, entry: &Entry, assertion: &str) -> Result<Client,
 }
 
 fn check_claims(inner: &Inner, claims: &Value) -> Result<(), Answer> {
-    let audiences = [inner.issuer(), format!("https://{}/", inner.settings.domain)];
+    let mut audiences = vec![inner.issuer(), format!("https://{}/", inner.settings.domain)];
+    audiences.extend(inner.custom_issuer());
     let good = match claims.get("aud") {
         Some(Value::String(one)) => audiences.contains(one),
         Some(Value::Array(many)) => {

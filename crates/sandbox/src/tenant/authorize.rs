@@ -1,6 +1,4 @@
-//! `/authorize` with PKCE, the login page behind it, and the end of a browser session.
-
-use std::sync::Arc;
+//! `/authorize` with PKCE, the login and consent pages behind it, and the end of a browser session.
 
 use serde_json::Value;
 use url::Url;
@@ -11,7 +9,9 @@ use crate::journal::entry::Entry;
 use crate::text::{self, URL64};
 use crate::world::client::{Client, ClientMethod};
 
-use super::pages;
+use super::consent::{self, ProviderLogin};
+use super::{my_account, pages};
+use crate::world::state::Record;
 use crate::world::tenant::Login;
 
 const COOKIE: &str = "auth0";
@@ -26,23 +26,23 @@ enum Mode {
 
 /// A request that comes from a known application and names one of its addresses.
 #[derive(Clone, Debug)]
-struct Ask {
+struct AuthorizationRequest {
     client: Client,
     redirect: Url,
     mode: Mode,
     state: Option<String>,
 }
 
-impl Ask {
+impl AuthorizationRequest {
     fn read(inner: &Inner, entry: &Entry) -> Result<Self, Answer> {
         let id = entry.param("client_id").unwrap_or_default();
         let client = inner.state().clients.get(&id).cloned();
-        let client = client.ok_or_else(|| pages::oops(403, &format!("Unknown client: {id}")))?;
+        let client = client.ok_or_else(|| pages::error_page(403, &format!("Unknown client: {id}")))?;
         let address = entry.param("redirect_uri").unwrap_or_default();
         let registered = client.callbacks.as_ref().is_none_or(|known| known.contains(&address));
         let redirect = Url::parse(&address).ok().filter(|url| registered && url.fragment().is_none());
         let redirect = redirect.ok_or_else(|| {
-            pages::oops(
+            pages::error_page(
                 403,
                 &format!("Callback URL mismatch. {address} is not in the list of allowed callback URLs."),
             )
@@ -108,8 +108,9 @@ impl Ask {
 /// Whether there is an API of that identifier in the tenant.
 pub(super) fn knows_audience(inner: &Inner, audience: &str) -> bool {
     let settings = &inner.settings;
-    let own = [settings.api_audience.clone(), settings.management_audience(), settings.my_account_audience()];
+    let own = [settings.api_audience.clone(), settings.management_audience()];
     own.iter().any(|known| known == audience)
+        || my_account::is_audience(inner, audience)
         || inner.state().clients.values().any(|client| {
             client.resource_server.as_deref() == Some(audience)
                 || client.grants.iter().any(|(granted, _)| granted == audience)
@@ -123,94 +124,132 @@ fn session(inner: &Inner, entry: &Entry) -> Option<String> {
     inner.state().tenant.sessions.get(value).cloned()
 }
 
-pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
+pub(super) fn answer(inner: &Inner, entry: &Entry) -> Answer {
     authorize(inner, entry).unwrap_or_else(|refusal| refusal)
 }
 
-fn authorize(inner: &Arc<Inner>, entry: &Entry) -> Result<Answer, Answer> {
-    let ask = Ask::read(inner, entry)?;
-    ask.check(inner, entry)?;
+fn authorize(inner: &Inner, entry: &Entry) -> Result<Answer, Answer> {
+    let request = AuthorizationRequest::read(inner, entry)?;
+    request.check(inner, entry)?;
     let prompt = entry.param("prompt").unwrap_or_default();
-    let again = prompt.split(' ').any(|prompt| matches!(prompt, "login" | "select_account"));
+    let prompts = |wanted: &str| prompt.split(' ').any(|prompt| prompt == wanted);
+    let again = prompts("login") || prompts("select_account");
     match session(inner, entry).filter(|_| !again) {
-        Some(user) => Ok(finish(inner, entry, &ask, &user)),
-        None if prompt.split(' ').any(|prompt| prompt == "none") => {
-            Err(ask.refuse("login_required", "Login required"))
+        Some(user) if prompts("none") => {
+            if has_connection(inner, entry, &user) {
+                Ok(finish(inner, entry, &request, &user))
+            } else {
+                Err(request.refuse("login_required", "Login required"))
+            }
         }
+        Some(user) => Ok(at_provider(inner, entry, &request, &user)),
+        None if prompts("none") => Err(request.refuse("login_required", "Login required")),
         None => Ok(pages::login(entry.query().unwrap_or_default(), &candidates(inner, entry))),
     }
 }
 
-/// The users to choose from: those of the named connection, if there are any, else all.
+/// Whether the session's user has an account of the connection that the request names, if it names one.
+fn has_connection(inner: &Inner, entry: &Entry, user: &str) -> bool {
+    let Some(connection) = entry.param("connection") else { return true };
+    let state = inner.state();
+    let mut identities = state.users.get(user).into_iter().flat_map(|record| &record.identities);
+    identities.any(|held| held.identity.connection == connection)
+}
+
+/// The user is known. A request that names a connection goes on to the provider, all others are done.
+fn at_provider(inner: &Inner, entry: &Entry, request: &AuthorizationRequest, user: &str) -> Answer {
+    match ProviderLogin::read(inner, entry, user) {
+        None => finish(inner, entry, request, user),
+        Some(login) if login.needs_consent(inner) => login.page(inner, entry, &request.client.name, user),
+        Some(login) => {
+            let user = login.log_in(inner).unwrap_or_else(|| user.to_owned());
+            finish(inner, entry, request, &user)
+        }
+    }
+}
+
+/// The users to choose from: the one that `login_hint` names, else those of the named connection, if there
+/// are any, else all.
 fn candidates(inner: &Inner, entry: &Entry) -> Vec<(String, String)> {
     let state = inner.state();
+    let all: Vec<&Record> = state.order.iter().filter_map(|id| state.users.get(id)).collect();
+    let hint = entry.param("login_hint");
+    let hinted = |record: &Record| {
+        let user = &record.user;
+        hint.as_ref().is_some_and(|hint| hint.eq_ignore_ascii_case(&user.email) || *hint == user.user_id)
+    };
     let connection = entry.param("connection");
-    let all = || state.order.iter().filter_map(|id| state.users.get(id));
-    let named: Vec<(String, String)> = all()
-        .filter(|record| {
-            record.identities.iter().any(|held| Some(&held.identity.connection) == connection.as_ref())
-        })
-        .map(|record| (record.user.user_id.clone(), record.user.name.clone()))
-        .collect();
-    if named.is_empty() {
-        return all().map(|record| (record.user.user_id.clone(), record.user.name.clone())).collect();
-    }
-    named
+    let connected = |record: &Record| {
+        record.identities.iter().any(|held| Some(&held.identity.connection) == connection.as_ref())
+    };
+    let narrowed: [Vec<&Record>; 2] = [
+        all.iter().copied().filter(|record| hinted(record)).collect(),
+        all.iter().copied().filter(|record| connected(record)).collect(),
+    ];
+    let shown = narrowed.into_iter().find(|list| !list.is_empty()).unwrap_or(all);
+    shown.iter().map(|record| (record.user.user_id.clone(), record.user.name.clone())).collect()
 }
 
 /// A button of the login page was pressed.
-pub(super) fn login(inner: &Arc<Inner>, entry: &Entry) -> Answer {
-    let ask = match Ask::read(inner, entry).and_then(|ask| ask.check(inner, entry).map(|()| ask)) {
-        Ok(ask) => ask,
+pub(super) fn login(inner: &Inner, entry: &Entry) -> Answer {
+    let read = AuthorizationRequest::read(inner, entry);
+    let request = match read.and_then(|request| request.check(inner, entry).map(|()| request)) {
+        Ok(request) => request,
         Err(refusal) => return refusal,
     };
     let user = entry.field("user").unwrap_or_default();
     if !inner.state().users.contains_key(&user) {
-        return pages::oops(400, "There is no such user");
+        return pages::error_page(400, "There is no such user");
     }
-    renew(inner, entry, &user);
-    let cookie = text::random(URL64, 43);
-    inner.state().tenant.sessions.insert(cookie.clone(), user.clone());
-    let answer = finish(inner, entry, &ask, &user);
-    let answer = if answer.status().is_redirection() {
-        // The browser is to come back with GET.
-        Answer::redirect(
-            303,
-            answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default(),
-        )
-    } else {
-        answer
+    let answer = by_get(at_provider(inner, entry, &request, &user));
+    with_session(inner, answer, &user)
+}
+
+/// A button of the consent page was pressed.
+pub(super) fn consent(inner: &Inner, entry: &Entry) -> Answer {
+    let Some(pending) = consent::take(inner, entry) else {
+        return pages::error_page(400, "The page was used before, or the sandbox does not know it");
     };
+    let target = format!("/authorize?{}", pending.query);
+    let original = entry.read_as(::http::Method::GET, target, bytes::Bytes::new());
+    let read = AuthorizationRequest::read(inner, &original);
+    let (request, login) = match (read, ProviderLogin::read(inner, &original, &pending.user_id)) {
+        (Ok(request), Some(login)) => (request, login),
+        (Err(refusal), _) => return refusal,
+        (_, None) => return pages::error_page(400, "The user or the connection is gone"),
+    };
+    if entry.field("decision").as_deref() == Some("deny") {
+        return by_get(request.refuse("access_denied", "User did not authorize the request"));
+    }
+    let user = login.grant(inner, &pending.user_id);
+    let answer = by_get(finish(inner, &original, &request, &user));
+    with_session(inner, answer, &user)
+}
+
+/// A redirect that the browser follows with GET after a form.
+fn by_get(answer: Answer) -> Answer {
+    match answer.headers().get("location").and_then(|to| to.to_str().ok()) {
+        Some(to) if answer.status().is_redirection() => Answer::redirect(303, to),
+        _ => answer,
+    }
+}
+
+/// Starts a browser session.
+fn with_session(inner: &Inner, answer: Answer, user: &str) -> Answer {
+    let cookie = text::random(URL64, 43);
+    inner.state().tenant.sessions.insert(cookie.clone(), user.to_owned());
     answer.header("set-cookie", format!("{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax"))
 }
 
-/// A sign-in that names a connection passes the provider's consent, and brings new tokens with it.
-fn renew(inner: &Arc<Inner>, entry: &Entry, user: &str) {
-    let Some(connection) = entry.param("connection") else { return };
-    let more = entry.param("connection_scope").unwrap_or_default();
-    {
-        let mut state = inner.state();
-        let identities = state.users.get_mut(user).map(|record| record.identities.iter_mut());
-        for held in identities.into_iter().flatten().filter(|held| held.identity.connection == connection) {
-            for scope in more.split([',', ' ']).filter(|scope| !scope.is_empty()) {
-                if !held.identity.scopes.iter().any(|known| known == scope) {
-                    held.identity.scopes.push(scope.to_owned());
-                }
-            }
-        }
-    }
-    inner.state().sign_in_again(user, &connection);
-}
-
-fn finish(inner: &Inner, entry: &Entry, ask: &Ask, user: &str) -> Answer {
+fn finish(inner: &Inner, entry: &Entry, request: &AuthorizationRequest, user: &str) -> Answer {
     let blocked = inner.state().users.get(user).is_some_and(|record| record.user.blocked);
     if blocked {
-        return ask.refuse("unauthorized", "user is blocked");
+        return request.refuse("unauthorized", "user is blocked");
     }
     let code = text::random(URL64, 43);
     let login = Login {
         user_id: user.to_owned(),
-        client_id: ask.client.id.clone(),
+        client_id: request.client.id.clone(),
         redirect_uri: entry.param("redirect_uri").unwrap_or_default(),
         scope: entry.param("scope").unwrap_or_default(),
         audience: entry.param("audience").filter(|audience| !audience.is_empty()),
@@ -218,9 +257,10 @@ fn finish(inner: &Inner, entry: &Entry, ask: &Ask, user: &str) -> Answer {
         challenge: entry.param("code_challenge"),
         dpop: entry.param("dpop_jkt"),
         auth_time: text::epoch(),
+        issuer: inner.issuer_of(entry),
     };
     inner.state().tenant.codes.insert(code.clone(), login);
-    ask.respond(&[("code", code)])
+    request.respond(&[("code", code)])
 }
 
 /// `/v2/logout` (`returnTo`) and `/oidc/logout` (`post_logout_redirect_uri`).

@@ -8,7 +8,7 @@ use crate::http::Answer;
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
-use crate::mint::TokenMint;
+use crate::mint::{TokenMint, encrypted};
 use crate::text::{self, URL64};
 use crate::world::client::Client;
 
@@ -16,8 +16,6 @@ use super::answers::{expires_in, oauth_error};
 use super::authorize::knows_audience;
 use super::{profile, verify};
 use crate::world::tenant::Login;
-
-const LIFETIME: u64 = 86400;
 
 fn invalid(description: &str) -> Answer {
     oauth_error(403, "invalid_grant", description)
@@ -89,9 +87,10 @@ fn has(login: &Login, scope: &str) -> bool {
 }
 
 fn tokens(inner: &Arc<Inner>, login: &Login) -> Value {
+    let lifetime = inner.state().tenant.access_lifetime;
     let mut body = json!({
         "access_token": access_token(inner, login), "scope": login.scope,
-        "expires_in": expires_in(inner, LIFETIME),
+        "expires_in": expires_in(inner, lifetime),
         "token_type": if login.dpop.is_some() { "DPoP" } else { "Bearer" },
     });
     if has(login, "openid") {
@@ -102,18 +101,19 @@ fn tokens(inner: &Arc<Inner>, login: &Login) -> Value {
 
 fn access_token(inner: &Arc<Inner>, login: &Login) -> String {
     let Some(audience) = &login.audience else {
-        // No audience: an opaque token that only `/userinfo` takes.
-        let token = text::random(URL64, 32);
+        // No audience: a token that only `/userinfo` takes.
+        let token = encrypted(&login.issuer);
         inner.state().tenant.opaque.insert(token.clone(), login.clone());
         return token;
     };
     let audience = if has(login, "openid") {
-        json!([audience, format!("{}userinfo", inner.issuer())])
+        json!([audience, format!("{}userinfo", login.issuer)])
     } else {
         json!(audience)
     };
     let mut mint = TokenMint::new(Arc::clone(inner))
         .user(&login.user_id)
+        .issuer(&login.issuer)
         .audience(audience)
         .claim("azp", login.client_id.clone())
         .claim("scope", login.scope.clone());
@@ -136,7 +136,8 @@ fn id_token(inner: &Arc<Inner>, login: &Login) -> String {
             "exp": text::epoch() + 36_000, "auth_time": login.auth_time,
         }),
     );
-    TokenMint::new(Arc::clone(inner))
+    TokenMint::rs256(Arc::clone(inner))
+        .issuer(&login.issuer)
         .id_token(login.nonce.as_deref().unwrap_or_default())
         .claims(claims)
         .claim("nonce", login.nonce.clone())

@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use crate::http::Answer;
 use crate::inner::Inner;
-use crate::kinds::Server;
+use crate::journal::entry::Entry;
 
-pub(super) fn discovery(inner: &Inner) -> Answer {
-    let base = inner.origin(Server::Tenant);
+pub(super) fn discovery(inner: &Inner, entry: &Entry) -> Answer {
+    let issuer = inner.issuer_of(entry);
+    let base = issuer.trim_end_matches('/');
     Answer::json(
         200,
         &json!({
-            "issuer": inner.issuer(),
+            "issuer": issuer,
             "authorization_endpoint": format!("{base}/authorize"),
             "token_endpoint": format!("{base}/oauth/token"),
             "userinfo_endpoint": format!("{base}/userinfo"),

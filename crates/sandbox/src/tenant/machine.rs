@@ -8,7 +8,7 @@ use crate::http::Answer;
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
-use crate::mint::TokenMint;
+use crate::mint::{TokenMint, encrypted};
 use crate::text::{self, URL64};
 use crate::world::client::Client;
 
@@ -27,14 +27,14 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client, key: Op
     }
     let granted = match entry.field("audience") {
         // Auth0's trap: no audience is no error, but an opaque token that no API takes.
-        None => opaque(inner),
+        None => opaque(inner, entry),
         Some(audience) => token(inner, client, &audience, entry, key),
     };
     quota.iter().fold(granted, |answer, quota| quota.mark(answer))
 }
 
-fn opaque(inner: &Arc<Inner>) -> Answer {
-    let token = text::random(URL64, 32);
+fn opaque(inner: &Arc<Inner>, entry: &Entry) -> Answer {
+    let token = encrypted(&inner.issuer_of(entry));
     inner.state().secrets.insert(token.clone());
     Answer::json(
         200,
@@ -62,7 +62,8 @@ fn token(inner: &Arc<Inner>, client: &Client, audience: &str, entry: &Entry, key
         (state.tenant.machine_lifetime, state.tenant.management_generation)
     };
     let scope = scopes.join(" ");
-    let mut mint = TokenMint::new(Arc::clone(inner))
+    let mut mint = TokenMint::rs256(Arc::clone(inner))
+        .issuer(&inner.issuer_of(entry))
         .machine(&client.id)
         .audience(audience)
         .scope(&scope)

@@ -1,6 +1,9 @@
 //! Connected Accounts by the My Account API (facts 4.4).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::http::Answer;
 use crate::inner::Inner;
@@ -8,12 +11,28 @@ use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
 use crate::text::{self, URL64};
-use crate::world::people::{Condition, Identity};
-use crate::world::state::{Held, Record};
+use crate::world::people::Identity;
+use crate::world::state::{Held, Record, State};
 
-use super::users::connected_account;
-use super::{pages, verify};
+use super::pages::{self, Consent};
+use super::{accounts, verify};
 use crate::world::tenant::Connect;
+
+/// How long a flow may take from its start to its completion.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// The audiences of this API: the canonical domain's, and those of the addresses that SDKs make of the
+/// domain they are set to.
+fn audiences(inner: &Inner) -> Vec<String> {
+    let mut all = vec![inner.settings.my_account_audience(), format!("{}me/", inner.issuer())];
+    all.extend(inner.custom_issuer().map(|issuer| format!("{issuer}me/")));
+    all
+}
+
+/// Whether tokens for this audience are tokens for this API.
+pub(super) fn is_audience(inner: &Inner, audience: &str) -> bool {
+    audiences(inner).iter().any(|known| known == audience)
+}
 
 fn problem(status: u16, title: &str, detail: &str) -> Answer {
     let kind = format!("https://auth0.com/api-errors/A0E-{status}-0001");
@@ -37,7 +56,8 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, rest: &[&str]) -> Answer {
 /// The user of a token for this API with the scope `{action}:me:connected_accounts`.
 fn user(inner: &Inner, entry: &Entry, action: &str) -> Result<String, Answer> {
     let token = entry.credential(&["bearer", "dpop"]).unwrap_or_default();
-    let claims = verify::token_for(inner, token, &inner.settings.my_account_audience());
+    let mut audiences = audiences(inner).into_iter();
+    let claims = audiences.find_map(|audience| verify::token_for(inner, token, &audience));
     let claims = claims.ok_or_else(|| problem(401, "Unauthorized", "Invalid or missing access token"))?;
     if !verify::has_scope(&claims, &format!("{action}:me:connected_accounts")) {
         return Err(problem(403, "Forbidden", "Insufficient scope"));
@@ -51,7 +71,7 @@ fn route(inner: &Inner, entry: &Entry, rest: &[&str]) -> Result<Answer, Answer> 
         ("POST", ["connected-accounts", "complete"]) => {
             complete(inner, entry, &user(inner, entry, "create")?)
         }
-        ("GET", ["connected-accounts", "accounts"]) => accounts(inner, entry, &user(inner, entry, "read")?),
+        ("GET", ["connected-accounts", "accounts"]) => list(inner, entry, &user(inner, entry, "read")?),
         ("GET", ["connected-accounts", "connections"]) => {
             user(inner, entry, "read")?;
             let all: Vec<Value> = ProviderKind::ALL
@@ -81,18 +101,27 @@ fn vaulted(record: &Record) -> impl Iterator<Item = &Held> {
     record.connected.iter().chain(&record.identities).filter(|held| held.vault.is_some())
 }
 
-fn accounts(inner: &Inner, entry: &Entry, user: &str) -> Result<Answer, Answer> {
+/// A connected account as this API shows it: without what only the Management API tells.
+fn shown(held: &Held) -> Value {
+    let identity = &held.identity;
+    json!({
+        "id": held.connected_id, "connection": identity.connection, "access_type": "offline",
+        "scopes": identity.scopes, "created_at": "2026-01-02T03:04:05.678Z",
+    })
+}
+
+fn list(inner: &Inner, entry: &Entry, user: &str) -> Result<Answer, Answer> {
     let state = inner.state();
     let record = state.users.get(user).ok_or_else(|| problem(404, "Not Found", "No such user"))?;
     let wanted = entry.param("connection");
     let all: Vec<Value> = vaulted(record)
         .filter(|held| wanted.as_ref().is_none_or(|name| *name == held.identity.connection))
-        .map(connected_account)
+        .map(shown)
         .collect();
     let take = entry.param("take").and_then(|take| take.parse().ok()).unwrap_or(10_usize).clamp(1, 50);
     let start = entry.param("from").and_then(|from| from.parse().ok()).unwrap_or(0_usize);
-    let shown: Vec<Value> = all.iter().skip(start).take(take).cloned().collect();
-    let mut body = json!({ "accounts": shown });
+    let listed: Vec<Value> = all.iter().skip(start).take(take).cloned().collect();
+    let mut body = json!({ "accounts": listed });
     if start + take < all.len() {
         merge(&mut body, json!({ "next": (start + take).to_string() }));
     }
@@ -107,7 +136,7 @@ fn connect(inner: &Inner, entry: &Entry, user_id: String) -> Result<Answer, Answ
     let body = entry.json().ok_or_else(|| problem(415, "Unsupported Media Type", "The body must be JSON"))?;
     let need = |name: &str| member(&body, name).ok_or_else(|| invalid(name, &format!("{name} is required")));
     let (connection, redirect_uri) = (need("connection")?, need("redirect_uri")?);
-    if identity(inner, &user_id, &connection).is_none() {
+    if accounts::account(inner, &user_id, &connection, None).is_none() {
         return Err(invalid("connection", "The connection does not exist or has no Token Vault"));
     }
     let challenge = member(&body, "code_challenge");
@@ -129,39 +158,71 @@ fn connect(inner: &Inner, entry: &Entry, user_id: String) -> Result<Answer, Answ
         challenge,
         ticket: ticket.clone(),
         code: None,
+        ends: Instant::now() + LIFETIME,
     };
     inner.state().tenant.connects.insert(session.clone(), flow);
-    let base = inner.origin(crate::kinds::Server::Tenant);
+    let base = inner.issuer_of(entry);
     let body = json!({
-        "auth_session": session, "connect_uri": format!("{base}/connected-accounts/connect"),
-        "connect_params": { "ticket": ticket }, "expires_in": 300,
+        "auth_session": session, "connect_uri": format!("{base}connected-accounts/connect"),
+        "connect_params": { "ticket": ticket }, "expires_in": LIFETIME.as_secs(),
     });
     Ok(Answer::json(201, &body))
 }
 
-/// The page that the browser is sent to, and the form behind its button.
+/// The page that the browser is sent to, and the form behind its buttons.
 pub(super) fn browser(inner: &Inner, entry: &Entry) -> Answer {
     let ticket = entry.param("ticket").unwrap_or_default();
-    let mut state = inner.state();
-    let Some(flow) = state.tenant.connects.values_mut().find(|flow| flow.ticket == ticket) else {
-        return pages::oops(400, "The ticket is unknown or was used");
+    let found = {
+        let state = inner.state();
+        let mut flows = state.tenant.connects.iter();
+        let found = flows.find(|(_, flow)| flow.ticket == ticket && flow.ends > Instant::now());
+        found.map(|(session, flow)| (session.clone(), flow.clone()))
+    };
+    let Some((session, flow)) = found.filter(|_| !ticket.is_empty()) else {
+        return pages::error_page(400, "The ticket is unknown, over, or was used");
     };
     if entry.method() != ::http::Method::POST {
-        return pages::consent(&flow.connection, &ticket);
+        return page(inner, &flow);
     }
-    let code = text::random(URL64, 32);
-    flow.code = Some(code.clone());
-    // A ticket opens one page, once.
-    flow.ticket.clear();
-    let mut members = vec![("connect_code", code)];
+    let mut members = Vec::new();
+    if entry.field("decision").as_deref() == Some("deny") {
+        inner.state().tenant.connects.remove(&session);
+        members.push(("error", "access_denied".to_owned()));
+        members.push(("error_description", "User did not authorize the request".to_owned()));
+    } else {
+        let code = text::random(URL64, 32);
+        if let Some(flow) = inner.state().tenant.connects.get_mut(&session) {
+            flow.code = Some(code.clone());
+            // A ticket opens one page, once.
+            flow.ticket.clear();
+        }
+        members.push(("connect_code", code));
+    }
     members.extend(flow.state.clone().map(|state| ("state", state)));
     Answer::redirect(303, &pages::with_members(&flow.redirect_uri, &members))
+}
+
+/// The provider's consent page of a flow.
+fn page(inner: &Inner, flow: &Connect) -> Answer {
+    let Some(account) = accounts::account(inner, &flow.user_id, &flow.connection, None) else {
+        return pages::error_page(400, "The user or the connection is gone");
+    };
+    let mut scopes = account.scopes.clone();
+    scopes.extend(flow.scopes.iter().filter(|scope| !account.scopes.contains(scope)).cloned());
+    pages::consent(&Consent {
+        provider: account.kind.map_or(flow.connection.as_str(), |kind| kind.title()),
+        application: "The application",
+        account: &account.login,
+        scopes: &scopes,
+        action: &format!("/connected-accounts/connect?ticket={}", text::encode(&flow.ticket)),
+    })
 }
 
 fn complete(inner: &Inner, entry: &Entry, user_id: &str) -> Result<Answer, Answer> {
     let body = entry.json().ok_or_else(|| problem(415, "Unsupported Media Type", "The body must be JSON"))?;
     let session = member(&body, "auth_session").unwrap_or_default();
-    let flow = inner.state().tenant.connects.get(&session).filter(|flow| flow.user_id == user_id).cloned();
+    let flow = inner.state().tenant.connects.get(&session).cloned();
+    let flow = flow.filter(|flow| flow.user_id == user_id && flow.ends > Instant::now());
     let flow = flow.ok_or_else(|| invalid("auth_session", "The session is unknown or over"))?;
     if flow.code.is_none() || flow.code != member(&body, "connect_code") {
         return Err(invalid("connect_code", "The code is wrong"));
@@ -173,51 +234,49 @@ fn complete(inner: &Inner, entry: &Entry, user_id: &str) -> Result<Answer, Answe
     if flow.challenge.is_some_and(|challenge| !verify::proves(&verifier, &challenge)) {
         return Err(invalid("code_verifier", "The verifier is wrong"));
     }
-    let mut account = identity(inner, user_id, &flow.connection)
-        .ok_or_else(|| problem(404, "Not Found", "No such connection"))?;
-    account.scopes.extend(flow.scopes);
-    account.scopes.dedup();
+    let mut account = accounts::account(inner, user_id, &flow.connection, None)
+        .ok_or_else(|| problem(404, "Not Found", "No such connection"))?
+        .in_vault();
+    let more: Vec<String> = flow.scopes.into_iter().filter(|scope| !account.scopes.contains(scope)).collect();
+    account.scopes.extend(more);
+    // Only GitHub Apps' tokens can be kept in the vault: OAuth Apps have no refresh tokens.
+    account.app = account.app || account.kind == Some(ProviderKind::GitHub);
     let mut state = inner.state();
     state.tenant.connects.remove(&session);
-    let user = state.users.get(user_id).map(|record| record.user.clone());
-    let user = user.ok_or_else(|| problem(404, "Not Found", "No such user"))?;
-    let taken = state.users.get(user_id).is_some_and(|record| {
-        vaulted(record).any(|held| {
-            held.identity.connection == account.connection && held.identity.user_id == account.user_id
-        })
-    });
-    if taken {
-        return Err(problem(409, "Conflict", "The account is connected already"));
-    }
-    let held = state.hold(&user, &account);
-    let shown = connected_account(&held);
-    if let Some(record) = state.users.get_mut(user_id) {
-        record.connected.push(held);
-    }
-    Ok(Answer::json(201, &shown))
+    keep(&mut state, user_id, &account)
 }
 
-/// The account that signing in at the provider yields: the user's own one where there is one.
-fn identity(inner: &Inner, user_id: &str, connection: &str) -> Option<Identity> {
-    let state = inner.state();
-    let record = state.users.get(user_id)?;
-    let own = record.identities.iter().find(|held| held.identity.connection == connection);
-    let identity = match own {
-        Some(held) => held.identity.clone(),
-        None => {
-            let login = record.user.name.split(' ').next().unwrap_or("user").to_lowercase();
-            let digest = text::sha256(format!("{user_id} {connection}").as_bytes());
-            let number = digest.iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            let id = number.to_string();
-            match connection {
-                "google-oauth2" => Identity::google(&id, &login),
-                "github" => Identity::github_app(&id, &login),
-                "bitbucket" => Identity::bitbucket(&format!("{{{id}}}"), &login),
-                "facebook" => Identity::facebook(&id, &login),
-                "windowslive" => Identity::microsoft(&id, &login),
-                _ => return None,
-            }
-        }
+/// Puts an account into the vault. One that is there already is a conflict, unless its grant is dead or has
+/// not all the scopes: then it gets a new one.
+fn keep(state: &mut State, user_id: &str, account: &Identity) -> Result<Answer, Answer> {
+    let user = state.users.get(user_id).map(|record| record.user.clone());
+    let user = user.ok_or_else(|| problem(404, "Not Found", "No such user"))?;
+    let same = |held: &Held| {
+        held.vault.is_some()
+            && held.identity.connection == account.connection
+            && held.identity.user_id == account.user_id
     };
-    Some(identity.condition(Condition::Live).in_vault())
+    let known = state.users.get(user_id).and_then(|record| vaulted(record).find(|held| same(held)));
+    let grant = known.and_then(|held| held.vault).and_then(|id| state.grants.get(id));
+    if grant.is_some_and(|grant| {
+        !grant.revoked && account.scopes.iter().all(|scope| grant.scopes.contains(scope))
+    }) {
+        return Err(problem(409, "Conflict", "The account is connected already"));
+    }
+    let held = state.hold(&user, account);
+    let answer = shown(&held);
+    if let Some(record) = state.users.get_mut(user_id) {
+        let mut all = record.connected.iter_mut().chain(&mut record.identities);
+        match all.find(|held| same(held)) {
+            Some(known) => {
+                known.vault = held.vault;
+                known.connected_id = held.connected_id;
+                if !known.identity.stored {
+                    known.identity.scopes.clone_from(&account.scopes);
+                }
+            }
+            None => record.connected.push(held),
+        }
+    }
+    Ok(Answer::json(201, &answer))
 }

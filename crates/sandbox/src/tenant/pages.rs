@@ -1,32 +1,42 @@
-//! The few pages a browser sees.
+//! The pages that a browser sees: without scripts, except where Auth0's own response modes need one.
 
 use serde_json::Value;
 
 use crate::http::Answer;
-use crate::text;
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:0;display:grid;place-items:center;min-height:100vh;\
-    background:#f4f5f7;color:#1b1f24}main{background:#fff;padding:2rem;border-radius:.75rem;width:min(22rem,90vw);\
-    box-shadow:0 1px 4px #0003}h1{font-size:1.25rem;margin:0 0 .5rem}button{display:block;width:100%;margin:.5rem 0;\
-    padding:.75rem;font:inherit;text-align:left;border:1px solid #c7ccd1;border-radius:.5rem;background:#fff;cursor:pointer}\
-    button:hover,button:focus-visible{border-color:#0b57d0;outline:2px solid #0b57d0}small{color:#57606a}";
+const STYLE: &str = include_str!("style.css");
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// The style sheet of all pages.
+pub(super) fn style() -> Answer {
+    Answer::new(200)
+        .header("content-type", "text/css; charset=utf-8")
+        .header("cache-control", "public, max-age=3600")
+        .body(STYLE)
+}
+
 fn page(status: u16, title: &str, body: &str) -> Answer {
     let title = escape(title);
     let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body><main>\
-         <h1>{title}</h1>{body}</main></body></html>"
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+         <link rel=\"stylesheet\" href=\"/u/style.css\"></head>\
+         <body><main><h1>{title}</h1>{body}</main></body></html>\n"
     );
-    Answer::html(status, html).header("cache-control", "no-store").header("x-robots-tag", "noindex")
+    // No `form-action`: browsers apply it to the redirect after the form too, and that leads to the app.
+    let policy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+    Answer::html(status, html)
+        .header("cache-control", "no-store")
+        .header("x-robots-tag", "noindex")
+        .header("content-security-policy", policy)
+        .header("referrer-policy", "no-referrer")
 }
 
-/// What cannot be told to the application, for it is not known to be one.
-pub(super) fn oops(status: u16, why: &str) -> Answer {
+/// A refusal that cannot be sent to the application, because the request does not name a known one.
+pub(super) fn error_page(status: u16, why: &str) -> Answer {
     page(status, "Oops!, something went wrong", &format!("<p>{}</p>", escape(why)))
 }
 
@@ -50,14 +60,41 @@ pub(super) fn login(query: &str, users: &[(String, String)]) -> Answer {
     page(200, "Sign in", &body)
 }
 
-/// The provider's consent, as far as the sandbox plays it.
-pub(super) fn consent(connection: &str, ticket: &str) -> Answer {
-    let action = format!("/connected-accounts/connect?ticket={}", text::encode(ticket));
+/// What a consent page says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Consent<'a> {
+    /// The provider's name for people.
+    pub(super) provider: &'a str,
+    /// The application that asks.
+    pub(super) application: &'a str,
+    /// The account at the provider.
+    pub(super) account: &'a str,
+    /// What is asked for.
+    pub(super) scopes: &'a [String],
+    /// Where the form goes.
+    pub(super) action: &'a str,
+}
+
+/// The provider's consent page, as far as the sandbox plays it: who asks, for what, and two buttons.
+pub(super) fn consent(consent: &Consent<'_>) -> Answer {
+    let scopes: String =
+        consent.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape(scope))).collect();
+    let asked = if scopes.is_empty() {
+        "<p>It asks for your public profile.</p>".to_owned()
+    } else {
+        format!("<h2>It asks for</h2><ul>{scopes}</ul>")
+    };
     let body = format!(
-        "<form method=\"post\" action=\"{}\"><button type=\"submit\">Allow</button></form>",
-        escape(&action)
+        "<p><strong>{}</strong> wants to use your account <strong>{}</strong>.</p>{asked}\
+         <form method=\"post\" action=\"{}\">\
+         <button type=\"submit\" class=\"primary\" name=\"decision\" value=\"allow\">Allow</button>\
+         <button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button></form>\
+         <p><small>This page of the sandbox stands for the provider's own.</small></p>",
+        escape(consent.application),
+        escape(consent.account),
+        escape(consent.action)
     );
-    page(200, &format!("Connect {connection}"), &body)
+    page(200, &format!("Connect {}", consent.provider), &body)
 }
 
 /// `address` with members added to its query.

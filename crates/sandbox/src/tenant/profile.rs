@@ -40,7 +40,7 @@ pub(super) fn userinfo(inner: &Inner, entry: &Entry) -> Answer {
     let opaque =
         inner.state().tenant.opaque.get(token).map(|login| (login.user_id.clone(), login.scope.clone()));
     let known = opaque.or_else(|| {
-        let claims = verify::token_for(inner, token, &format!("{}userinfo", inner.issuer()))?;
+        let claims = verify::token_for(inner, token, &format!("{}userinfo", inner.issuer_of(entry)))?;
         let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
         Some((verify::subject(&claims).to_owned(), scope))
     });

@@ -1,4 +1,4 @@
-//! The Management API's reads of one user (facts 3).
+//! The user record as the Management API shows it (facts 3.2).
 
 use serde_json::{Map, Value, json};
 
@@ -10,78 +10,12 @@ use crate::text;
 use crate::world::state::{Held, Record};
 
 use super::answers::boom;
-use super::verify::{self, Bad};
-
-pub(super) fn answer(inner: &Inner, entry: &Entry, rest: &[&str]) -> Answer {
-    let spent = inner.state().tenant.limit.spend();
-    let answer = if spent.allowed {
-        match scopes(inner, entry) {
-            Ok(scopes) => read(inner, entry, rest, &scopes),
-            Err(refusal) => refusal,
-        }
-    } else {
-        boom(429, "Too Many Requests", "Global limit has been reached", Some("too_many_requests"))
-    };
-    answer
-        .header("x-ratelimit-limit", spent.limit.to_string())
-        .header("x-ratelimit-remaining", spent.remaining.to_string())
-        .header("x-ratelimit-reset", spent.reset.to_string())
-}
-
-/// Checks the management token the way the API does and returns its scopes.
-fn scopes(inner: &Inner, entry: &Entry) -> Result<Vec<String>, Answer> {
-    let unauthorized = |message: &str| boom(401, "Unauthorized", message, None);
-    if !entry.headers().contains_key("authorization") {
-        return Err(unauthorized("Missing authentication"));
-    }
-    let malformed = || boom(400, "Bad Request", "Bad HTTP authentication header format", Some("Bearer"));
-    let token = entry.bearer().ok_or_else(malformed)?;
-    let body = verify::signed(inner, token).map_err(|bad| match bad {
-        Bad::Malformed => malformed(),
-        Bad::Signature => unauthorized("Invalid signature received for JSON Web Token validation"),
-    })?;
-    let named = verify::audiences(&body);
-    if !named.contains(&inner.settings.management_audience().as_str()) {
-        return Err(unauthorized(&format!("Bad audience: {}", named.join(","))));
-    }
-    if body.get("iss").and_then(Value::as_str) != Some(inner.issuer().as_str()) {
-        return Err(unauthorized("Invalid token"));
-    }
-    if verify::is_over(&body) {
-        return Err(unauthorized("Expired token received for JSON Web Token validation"));
-    }
-    let state = inner.state();
-    let born = state.tenant.management_tokens.get(token).copied();
-    if born.is_some_and(|born| born < state.tenant.management_generation) {
-        return Err(unauthorized("Invalid token"));
-    }
-    let scope = body.get("scope").and_then(Value::as_str).unwrap_or_default();
-    Ok(scope.split(' ').map(str::to_owned).collect())
-}
-
-fn read(inner: &Inner, entry: &Entry, rest: &[&str], scopes: &[String]) -> Answer {
-    let has = |scope: &str| scopes.iter().any(|held| held == scope);
-    let needs = |wanted: &str| {
-        let text = format!("Insufficient scope, expected any of: {wanted}");
-        boom(403, "Forbidden", &text, Some("insufficient_scope"))
-    };
-    match rest {
-        ["users", _] | ["users", _, "connected-accounts"] if !has("read:users") => {
-            needs("read:users,read:current_user")
-        }
-        ["users", id] => one(inner, entry, id, has("read:user_idp_tokens")),
-        ["users", id, "connected-accounts"] => connected(inner, id),
-        ["connections"] if !has("read:connections") => needs("read:connections"),
-        ["connections"] => connections(inner),
-        _ => boom(404, "Not Found", "Not Found", None),
-    }
-}
 
 fn no_user() -> Answer {
     boom(404, "Not Found", "The user does not exist.", Some("inexistent_user"))
 }
 
-fn one(inner: &Inner, entry: &Entry, id: &str, tokens: bool) -> Answer {
+pub(super) fn one(inner: &Inner, entry: &Entry, id: &str, tokens: bool) -> Answer {
     if id.split_once('|').is_none_or(|(provider, rest)| provider.is_empty() || rest.is_empty()) {
         let text = format!("Object didn't pass validation for format user-id: {id}");
         return boom(400, "Bad Request", &text, Some("invalid_uri"));
@@ -132,6 +66,13 @@ fn document(record: &Record, tokens: bool) -> Value {
     body
 }
 
+/// The identities of a user, without tokens.
+pub(super) fn identities(inner: &Inner, id: &str) -> Option<Value> {
+    let record = inner.state().users.get(id).cloned()?;
+    let all = record.identities.iter().enumerate();
+    Some(all.map(|(index, held)| identity(&record, held, index > 0, false)).collect())
+}
+
 fn identity(record: &Record, held: &Held, secondary: bool, tokens: bool) -> Value {
     let identity = &held.identity;
     let number = identity.numeric.then(|| identity.user_id.parse::<u64>().ok()).flatten();
@@ -157,10 +98,15 @@ fn identity(record: &Record, held: &Held, secondary: bool, tokens: bool) -> Valu
         });
         merge(&mut body, json!({ "profileData": profile }));
     }
+    if identity.profile_data.as_object().is_some_and(|members| !members.is_empty()) {
+        let mut profile = body.get("profileData").cloned().unwrap_or_else(|| json!({}));
+        merge(&mut profile, identity.profile_data.clone());
+        merge(&mut body, json!({ "profileData": profile }));
+    }
     body
 }
 
-fn connected(inner: &Inner, id: &str) -> Answer {
+pub(super) fn connected(inner: &Inner, id: &str) -> Answer {
     let Some(record) = inner.state().users.get(id).cloned() else { return no_user() };
     let accounts: Vec<Value> = record
         .connected
@@ -180,19 +126,4 @@ pub(super) fn connected_account(held: &Held) -> Value {
         "strategy": identity.strategy, "access_type": "offline", "scopes": identity.scopes,
         "created_at": "2026-01-02T03:04:05.678Z",
     })
-}
-
-fn connections(inner: &Inner) -> Answer {
-    let state = inner.state();
-    let mut seen = std::collections::BTreeMap::new();
-    for record in state.users.values() {
-        for held in record.identities.iter().chain(&record.connected) {
-            seen.insert(held.identity.connection.clone(), held.identity.strategy.clone());
-        }
-    }
-    let list: Vec<Value> = seen
-        .into_iter()
-        .map(|(name, strategy)| json!({ "id": format!("con_{}", name.replace('-', "")), "name": name, "strategy": strategy }))
-        .collect();
-    Answer::json(200, &Value::Array(list))
 }

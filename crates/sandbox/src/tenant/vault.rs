@@ -82,7 +82,7 @@ fn by_access_token(inner: &Inner, token: &str, client: &Client) -> Result<String
         Bad::Malformed => invalid("The subject token is malformed"),
         Bad::Signature => invalid("The subject token's signature is invalid"),
     })?;
-    if claims.get("iss").and_then(Value::as_str) != Some(inner.issuer().as_str()) {
+    if claims.get("iss").and_then(Value::as_str).is_none_or(|issuer| !inner.is_issuer(issuer)) {
         return Err(invalid("The subject token has another issuer"));
     }
     if verify::is_over(&claims) {

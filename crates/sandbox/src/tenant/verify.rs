@@ -22,7 +22,12 @@ pub(super) fn signed(inner: &Inner, token: &str) -> Result<Value, Bad> {
     let kid = head.get("kid").and_then(Value::as_str).unwrap_or_default();
     let message = format!("{header}.{claims}");
     let keys = inner.state().published_keys();
-    let good = keys.iter().any(|key| key.kid() == kid && key.verify("RS256", message.as_bytes(), &signature));
+    let algorithm = match head.get("alg").and_then(Value::as_str) {
+        Some("PS256") => "PS256",
+        _ => "RS256",
+    };
+    let good =
+        keys.iter().any(|key| key.kid() == kid && key.verify(algorithm, message.as_bytes(), &signature));
     if good { Ok(body) } else { Err(Bad::Signature) }
 }
 
@@ -50,7 +55,7 @@ pub(super) fn has_scope(claims: &Value, wanted: &str) -> bool {
 /// A token that is good for `audience`: signed, ours, not over.
 pub(super) fn token_for(inner: &Inner, token: &str, audience: &str) -> Option<Value> {
     let claims = signed(inner, token).ok()?;
-    let ours = claims.get("iss").and_then(Value::as_str) == Some(inner.issuer().as_str());
+    let ours = claims.get("iss").and_then(Value::as_str).is_some_and(|issuer| inner.is_issuer(issuer));
     (ours && !is_over(&claims) && audiences(&claims).contains(&audience)).then_some(claims)
 }
 

@@ -27,6 +27,7 @@ pub enum ClientMethod {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) id: String,
+    pub(crate) name: String,
     pub(crate) secret: String,
     pub(crate) methods: Vec<ClientMethod>,
     pub(crate) grant_types: Vec<String>,
@@ -48,6 +49,7 @@ impl Client {
     pub fn machine(id: &str, secret: &str) -> Self {
         Self {
             id: id.to_owned(),
+            name: id.to_owned(),
             secret: secret.to_owned(),
             methods: vec![ClientMethod::Post, ClientMethod::Basic],
             grant_types: vec!["client_credentials".to_owned()],
@@ -78,6 +80,13 @@ impl Client {
             resource_server: Some(audience.to_owned()),
             ..Self::machine(id, secret)
         }
+    }
+
+    /// The name that people see on the consent page; the id by default.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// Grants scopes of the API `audience` (a client grant).

@@ -186,6 +186,34 @@ impl Grants {
         Some(self.issue(id, Some(usual_life(kind))))
     }
 
+    /// A later login under the same consent: a new access token. GitHub keeps the one it gave.
+    pub(crate) fn log_in(&mut self, id: GrantId, lifetime: Option<u64>) -> Option<Issued> {
+        let kind = self.get(id).filter(|grant| !grant.revoked)?.kind;
+        let kept = self.newest(id).filter(|_| kind == ProviderKind::GitHub && lifetime.is_none());
+        let scopes = self.get(id)?.scopes.clone();
+        match kept {
+            Some((access_token, expires_in)) => {
+                Some(Issued { access_token, refresh_token: None, expires_in, scopes })
+            }
+            None => Some(self.issue(id, lifetime)),
+        }
+    }
+
+    /// A refresh that returns the access token the grant has already, dead or not.
+    pub(crate) fn repeat(&mut self, kind: ProviderKind, token: &str) -> Result<Issued, RefreshRefused> {
+        let id = self.behind(kind, token).ok_or(RefreshRefused::Unknown)?;
+        let grant = self.get_mut(id).filter(|grant| !grant.revoked).ok_or(RefreshRefused::Revoked)?;
+        grant.refreshes += 1;
+        let access_token = grant.access.last().cloned().unwrap_or_default();
+        let expires_in = Some(usual_life(kind));
+        Ok(Issued {
+            access_token,
+            refresh_token: grant.refresh.clone(),
+            expires_in,
+            scopes: grant.scopes.clone(),
+        })
+    }
+
     /// Redeems a refresh token by the provider's own rules of rotation (facts 1.3).
     pub(crate) fn redeem(&mut self, kind: ProviderKind, token: &str) -> Result<Issued, RefreshRefused> {
         let (id, used) = *self.refresh.get(token).ok_or(RefreshRefused::Unknown)?;

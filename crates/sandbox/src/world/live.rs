@@ -62,13 +62,33 @@ impl LiveWorld {
 
     /// Links an account to a user, with a new grant.
     pub fn link(&self, user_id: &str, identity: &Identity) -> bool {
-        let mut state = self.inner.state();
-        let Some(user) = state.users.get(user_id).map(|record| record.user.clone()) else { return false };
-        let held = state.hold(&user, identity);
-        if let Some(record) = state.users.get_mut(user_id) {
-            record.identities.push(held);
-        }
-        true
+        self.inner.state().link(user_id, identity)
+    }
+
+    /// Links two users: the second's identities become the first's, and the second is gone, as with
+    /// `POST /api/v2/users/{id}/identities`.
+    pub fn link_users(&self, primary: &str, secondary: &str) -> bool {
+        self.inner.state().link_users(primary, secondary)
+    }
+
+    /// Makes the first identity of a connection stand twice in the record, with the same tokens.
+    pub fn duplicate_identity(&self, user_id: &str, connection: &str) -> bool {
+        self.change(user_id, |record| {
+            let found = record.identities.iter().find(|held| held.identity.connection == connection).cloned();
+            found.map(|held| record.identities.push(held)).is_some()
+        })
+        .unwrap_or(false)
+    }
+
+    /// Lays an object over `profileData` of the first identity of a connection, which is in the record
+    /// whatever `fields` names: `{ "padding": "..." }` makes a record of any length.
+    pub fn set_profile_data(&self, user_id: &str, connection: &str, members: Value) -> bool {
+        self.change(user_id, |record| {
+            let mut identities = record.identities.iter_mut();
+            let held = identities.find(|held| held.identity.connection == connection);
+            held.map(|held| merge(&mut held.identity.profile_data, members)).is_some()
+        })
+        .unwrap_or(false)
     }
 
     /// Unlinks all accounts of a connection from a user.
@@ -110,6 +130,13 @@ impl LiveWorld {
     /// old grant's tokens stay as they are.
     pub fn sign_in_again(&self, user_id: &str, connection: &str) -> bool {
         self.inner.state().sign_in_again(user_id, connection)
+    }
+
+    /// The user signs in with this connection once more and the provider asks for no consent: Auth0's copy
+    /// gets a new access token of the same grant. Google's has no refresh token then, although the old one
+    /// still works.
+    pub fn log_in(&self, user_id: &str, connection: &str) -> bool {
+        self.inner.state().log_in(user_id, connection)
     }
 
     /// The user revokes the grant at the provider: access and refresh tokens are dead, in the vault too.
@@ -193,6 +220,23 @@ impl LiveWorld {
     /// Seconds that access tokens of a provider live from now on (those that expire at all).
     pub fn set_token_lifetime(&self, kind: ProviderKind, seconds: u64) {
         self.inner.state().grants.lifetimes.insert(kind, seconds);
+    }
+
+    /// Seconds that access tokens for the API live from now on; 86,400 at the start, and Auth0 allows up
+    /// to 2,592,000.
+    pub fn set_access_token_lifetime(&self, seconds: u64) {
+        self.inner.state().tenant.access_lifetime = seconds;
+    }
+
+    /// The algorithm of access tokens for the API from now on: `RS256`, `PS256`, or `HS256` with
+    /// [`Sandbox::api_secret`](crate::Sandbox::api_secret).
+    pub fn set_api_algorithm(&self, algorithm: &str) {
+        algorithm.clone_into(&mut self.inner.state().tenant.api_algorithm);
+    }
+
+    /// Adds a connection to the tenant that no user has.
+    pub fn add_connection(&self, name: &str, strategy: &str) {
+        self.inner.state().tenant.connections.push((name.to_owned(), strategy.to_owned()));
     }
 
     /// Seconds that the tenant's machine tokens live from now on; 86400 at the start.

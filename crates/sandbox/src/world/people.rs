@@ -36,6 +36,7 @@ pub struct Identity {
     pub(crate) condition: Condition,
     pub(crate) stored: bool,
     pub(crate) vaulted: bool,
+    pub(crate) profile_data: Value,
 }
 
 impl Identity {
@@ -56,6 +57,7 @@ impl Identity {
             condition: Condition::Live,
             stored: true,
             vaulted: false,
+            profile_data: Value::Object(serde_json::Map::new()),
         }
     }
 
@@ -168,6 +170,13 @@ impl Identity {
     #[must_use]
     pub fn scopes(mut self, scopes: &[&str]) -> Self {
         self.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self
+    }
+
+    /// Lays an object over `profileData` in the user record.
+    #[must_use]
+    pub fn profile_data(mut self, members: Value) -> Self {
+        merge(&mut self.profile_data, members);
         self
     }
 

@@ -156,23 +156,85 @@ impl State {
     /// The user signs in with this connection again: Auth0's copy gets the tokens of a new grant.
     pub(crate) fn sign_in_again(&mut self, user_id: &str, connection: &str) -> bool {
         let Some(record) = self.users.get(user_id) else { return false };
-        let Some(index) = record.identities.iter().position(|held| held.identity.connection == connection)
-        else {
-            return false;
-        };
+        let mut identities = record.identities.iter();
+        let found = identities.find(|held| held.identity.connection == connection);
+        let Some(identity) = found.map(|held| held.identity.clone()) else { return false };
+        self.consent_again(user_id, &identity)
+    }
+
+    /// The user consents to an identity's scopes: Auth0's copy gets the tokens of a new grant. Google gives a
+    /// refresh token only where it is asked for one; without it Auth0's copy has none.
+    pub(crate) fn consent_again(&mut self, user_id: &str, identity: &Identity) -> bool {
+        let Some(record) = self.users.get(user_id) else { return false };
         let user = record.user.clone();
-        let Some(mut identity) = record.identities.get(index).map(|held| held.identity.clone()) else {
+        let Some(index) = record.identities.iter().position(|held| {
+            held.identity.connection == identity.connection && held.identity.user_id == identity.user_id
+        }) else {
             return false;
         };
-        identity.condition = Condition::Live;
         let vault = record.identities.get(index).and_then(|held| held.vault);
-        let mut held = self.hold(&user, &Identity { vaulted: false, ..identity });
+        let fresh = Identity { condition: Condition::Live, vaulted: false, ..identity.clone() };
+        let mut held = self.hold(&user, &fresh);
         held.vault = vault;
         if let Some(record) = self.users.get_mut(user_id) {
             record.last_login = SystemTime::now();
             if let Some(slot) = record.identities.get_mut(index) {
                 *slot = held;
             }
+        }
+        true
+    }
+
+    /// Links an account to a user, with a new grant.
+    pub(crate) fn link(&mut self, user_id: &str, identity: &Identity) -> bool {
+        let Some(user) = self.users.get(user_id).map(|record| record.user.clone()) else { return false };
+        let held = self.hold(&user, identity);
+        if let Some(record) = self.users.get_mut(user_id) {
+            record.identities.push(held);
+        }
+        true
+    }
+
+    /// The user signs in with this connection once more, and the provider asks for no consent: a new access
+    /// token of the same grant. Google gives a refresh token at a consent only, so Auth0's copy has none then.
+    pub(crate) fn log_in(&mut self, user_id: &str, connection: &str) -> bool {
+        let Some(record) = self.users.get_mut(user_id) else { return false };
+        let Some(held) = record.identities.iter_mut().find(|held| held.identity.connection == connection)
+        else {
+            return false;
+        };
+        let lifetime = held.identity.expires_in;
+        let Some(issued) = held.grant.and_then(|id| self.grants.log_in(id, lifetime)) else { return false };
+        let kind = held.identity.kind;
+        held.access_token = Some(issued.access_token.clone());
+        held.refresh_token = match kind {
+            Some(ProviderKind::Google) => None,
+            _ => held.grant.and_then(|id| self.grants.refresh_of(id)),
+        };
+        record.last_login = SystemTime::now();
+        self.keep(&issued);
+        true
+    }
+
+    /// The user of an account at a provider.
+    pub(crate) fn owner(&self, connection: &str, account: &str) -> Option<String> {
+        let owns = |record: &Record| {
+            let mut identities = record.identities.iter();
+            identities.any(|held| held.identity.connection == connection && held.identity.user_id == account)
+        };
+        self.order.iter().find(|id| self.users.get(*id).is_some_and(owns)).cloned()
+    }
+
+    /// Joins one user to another: the second's identities become the first's, and the second is gone.
+    pub(crate) fn link_users(&mut self, primary: &str, secondary: &str) -> bool {
+        if primary == secondary || !self.users.contains_key(primary) {
+            return false;
+        }
+        let Some(gone) = self.users.remove(secondary) else { return false };
+        self.order.retain(|id| id != secondary);
+        if let Some(record) = self.users.get_mut(primary) {
+            record.identities.extend(gone.identities);
+            record.connected.extend(gone.connected);
         }
         true
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::text;
 
@@ -10,6 +11,10 @@ use crate::text;
 #[derive(Debug)]
 pub(crate) struct TenantState {
     pub(crate) machine_lifetime: u64,
+    pub(crate) access_lifetime: u64,
+    pub(crate) api_algorithm: String,
+    /// Name and strategy of connections that no user has.
+    pub(crate) connections: Vec<(String, String)>,
     pub(crate) expires_in_text: bool,
     pub(crate) publish_algorithm: bool,
     pub(crate) extra_keys: Vec<Value>,
@@ -27,6 +32,8 @@ pub(crate) struct TenantState {
     pub(crate) sessions: HashMap<String, String>,
     /// Opaque access tokens, good for `/userinfo` alone.
     pub(crate) opaque: HashMap<String, Login>,
+    /// Consent pages that were shown, by ticket.
+    pub(crate) consents: HashMap<String, PendingConsent>,
     /// Connected Accounts flows by `auth_session`.
     pub(crate) connects: HashMap<String, Connect>,
     /// What DPoP proofs of public clients have to repeat.
@@ -46,6 +53,17 @@ pub(crate) struct Login {
     /// Thumbprint of the key that the tokens are to be bound to.
     pub(crate) dpop: Option<String>,
     pub(crate) auth_time: i64,
+    /// The host of the tenant that the sign-in went through.
+    pub(crate) issuer: String,
+}
+
+/// A consent page that was shown and not answered yet.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingConsent {
+    /// The user of the browser's session.
+    pub(crate) user_id: String,
+    /// The query of the authorization request.
+    pub(crate) query: String,
 }
 
 /// A Connected Accounts flow between its start and its completion.
@@ -59,12 +77,17 @@ pub(crate) struct Connect {
     pub(crate) challenge: Option<String>,
     pub(crate) ticket: String,
     pub(crate) code: Option<String>,
+    /// When the flow is over.
+    pub(crate) ends: Instant,
 }
 
 impl Default for TenantState {
     fn default() -> Self {
         Self {
             machine_lifetime: 86400,
+            access_lifetime: 86400,
+            api_algorithm: "RS256".to_owned(),
+            connections: Vec::new(),
             expires_in_text: false,
             publish_algorithm: true,
             extra_keys: Vec::new(),
@@ -78,6 +101,7 @@ impl Default for TenantState {
             refresh_tokens: HashMap::new(),
             sessions: HashMap::new(),
             opaque: HashMap::new(),
+            consents: HashMap::new(),
             connects: HashMap::new(),
             dpop_nonce: text::random(text::URL64, 32),
         }

@@ -21,4 +21,10 @@ mod sign_in;
 #[cfg(test)]
 mod tenant;
 #[cfg(test)]
+mod tenant_life;
+#[cfg(test)]
+mod unkind;
+#[cfg(test)]
 mod vault;
+#[cfg(test)]
+mod wire;

@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Response, Url};
-use sandbox::{DpopKey, SPA_CLIENT, Sandbox};
+use sandbox::{DpopKey, Quirk, SPA_CLIENT, Sandbox};
 use serde_json::{Value, json};
 
-use crate::helpers::{BEN, CLEO, client, json, start, text};
+use crate::helpers::{ANA, BEN, CLEO, client, json, start, text};
 
 const BACK: &str = "http://127.0.0.1:9/app";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
@@ -157,16 +157,75 @@ async fn a_silent_request_answers_the_opening_window() {
     assert!(ask(&cookie).await.contains("login_required"));
 }
 
+/// Presses a button of the consent page that an answer shows.
+async fn decide(sandbox: &Sandbox, page: Response, decision: &str) -> Response {
+    assert_eq!(page.status(), 200);
+    assert!(page.headers()["content-security-policy"].to_str().expect("text").contains("default-src 'none'"));
+    let html = page.text().await.expect("text");
+    assert!(!html.contains("<script") && html.contains("/u/style.css"), "{html}");
+    let action = html.split("action=\"/").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
+    let to = sandbox.tenant_url().join(action).expect("a path");
+    client().post(to).form(&[("decision", decision)]).send().await.expect("an answer")
+}
+
 #[tokio::test]
-async fn a_sign_in_with_a_connection_renews_its_grant_and_adds_scopes() {
+async fn a_sign_in_with_a_connection_passes_the_consent_page_and_adds_scopes() {
     let sandbox = start().await;
     assert!(!sandbox.world().is_granted(CLEO, "github"));
     let with = [("connection", "github"), ("connection_scope", "read:org,notifications")];
-    press(&authorize(&sandbox, &with), CLEO).await;
+    let page = press(&authorize(&sandbox, &with), CLEO).await;
+    let denied = decide(&sandbox, page, "deny").await;
+    assert_eq!((denied.status().as_u16(), location(&denied)["error"].as_str()), (303, "access_denied"));
+    assert!(!sandbox.world().is_granted(CLEO, "github"));
+    let back = decide(&sandbox, press(&authorize(&sandbox, &with), CLEO).await, "allow").await;
+    assert!(location(&back).contains_key("code"));
     assert!(sandbox.world().is_granted(CLEO, "github"));
     let url = sandbox.provider_url(sandbox::ProviderKind::GitHub).join("user/orgs").expect("a path");
     let token = sandbox.world().access_token(CLEO, "github").expect("a token");
     assert_eq!(json(client().get(url).bearer_auth(token)).await.0, 200);
+    // The user agreed to all of it: the page does not come again, unless it is asked for.
+    assert_eq!(press(&authorize(&sandbox, &with), CLEO).await.status(), 303);
+    let forced = [("connection", "github"), ("prompt", "consent")];
+    assert_eq!(press(&authorize(&sandbox, &forced), CLEO).await.status(), 200);
+}
+
+#[tokio::test]
+async fn google_gives_a_refresh_token_only_when_asked_at_a_consent() {
+    let sandbox = start().await;
+    let held = || sandbox.world().refresh_token(BEN, "google-oauth2").is_some();
+    assert!(held());
+    let offline = ("access_type", "offline");
+    for (with, expected) in [
+        (vec![("connection", "google-oauth2"), offline], false),
+        (vec![("connection", "google-oauth2"), offline, ("prompt", "consent")], true),
+        (vec![("connection", "google-oauth2"), ("prompt", "consent")], false),
+    ] {
+        let mut answer = press(&authorize(&sandbox, &with), BEN).await;
+        if answer.status() == 200 {
+            answer = decide(&sandbox, answer, "allow").await;
+        }
+        assert!(location(&answer).contains_key("code"), "{with:?}");
+        assert_eq!(held(), expected, "{with:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_account_is_another_user_unless_the_tenant_links_accounts() {
+    let sandbox = start().await;
+    let with = [("connection", "github"), ("login_hint", "ana-dev@example.test")];
+    let connect = async || {
+        let back = location(&decide(&sandbox, press(&authorize(&sandbox, &with), ANA).await, "allow").await);
+        let (status, tokens) = redeem(&sandbox, &[("code", &back["code"])]).await;
+        assert_eq!(status, 200, "{tokens}");
+        text(&claims(text(&tokens, "/id_token")), "/sub").to_owned()
+    };
+    let other = connect().await;
+    assert!(other.starts_with("github|"), "{other}");
+    assert!(sandbox.world().access_token(ANA, "github").is_none());
+    assert!(sandbox.world().delete_user(&other));
+    sandbox.quirks().turn_on(Quirk::LinkAccounts);
+    assert_eq!(connect().await, ANA);
+    assert!(sandbox.world().access_token(ANA, "github").is_some());
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn an_account_is_connected_through_the_browser() {
     assert_eq!((status, flow.get("expires_in")), (201, Some(&json!(300))));
     let page = format!("{}?ticket={}", text(&flow, "/connect_uri"), text(&flow, "/connect_params/ticket"));
     let html = client().get(&page).send().await.expect("an answer").text().await.expect("text");
-    assert!(html.contains("Connect github"));
+    assert!(html.contains("Connect GitHub") && html.contains("<code>x</code>"), "{html}");
     let back = client().post(&page).send().await.expect("an answer").headers()["location"].clone();
     let back = reqwest::Url::parse(back.to_str().expect("text")).expect("an address");
     let members: std::collections::HashMap<_, _> = back.query_pairs().into_owned().collect();
@@ -108,4 +108,53 @@ async fn an_account_is_connected_through_the_browser() {
     let gone = client().delete(api(&format!("accounts/{}", text(&account, "/id")))).bearer_auth(&token);
     assert_eq!(gone.send().await.expect("an answer").status(), 204);
     assert_eq!(json(client().get(api("accounts")).bearer_auth(sandbox.caller_token(BEN))).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_connection_can_be_denied_and_does_not_wait_for_ever() {
+    let sandbox = start().await;
+    // The audience that Auth0's SDK makes of the address it is set to.
+    let audience = format!("{}me/", sandbox.tenant_url());
+    let token = sandbox.mint().user(BEN).audience(audience).scope("create:me:connected_accounts").sign();
+    let connect = sandbox.tenant_url().join("me/v1/connected-accounts/connect").expect("a path");
+    let start = json!({ "connection": "github", "redirect_uri": "http://127.0.0.1:9/back", "state": "s" });
+    let (status, flow) = json(client().post(connect).bearer_auth(&token).json(&start)).await;
+    assert_eq!(status, 201, "{flow}");
+    let page = format!("{}?ticket={}", text(&flow, "/connect_uri"), text(&flow, "/connect_params/ticket"));
+    let denied = client().post(&page).form(&[("decision", "deny")]).send().await.expect("an answer");
+    let back = denied.headers()["location"].to_str().expect("text").to_owned();
+    assert!(back.contains("error=access_denied") && back.contains("state=s"), "{back}");
+    assert_eq!(client().get(&page).send().await.expect("an answer").status(), 400, "the ticket is used");
+}
+
+#[tokio::test]
+async fn an_account_is_connected_again_when_its_grant_is_dead_or_too_narrow() {
+    let sandbox = start().await;
+    let token = sandbox.mint().user(BEN).audience(sandbox.my_account_audience());
+    let token = token.scope("create:me:connected_accounts").sign();
+    let api =
+        |path: &str| sandbox.tenant_url().join(&format!("me/v1/connected-accounts/{path}")).expect("a path");
+    let connect = async |scopes: &[&str]| {
+        let address = "http://127.0.0.1:9/back";
+        let start = json!({ "connection": "bitbucket", "redirect_uri": address, "scopes": scopes });
+        let (_, flow) = json(client().post(api("connect")).bearer_auth(&token).json(&start)).await;
+        let page =
+            format!("{}?ticket={}", text(&flow, "/connect_uri"), text(&flow, "/connect_params/ticket"));
+        let back = client().post(&page).send().await.expect("an answer").headers()["location"].clone();
+        let back = reqwest::Url::parse(back.to_str().expect("text")).expect("an address");
+        let code =
+            back.query_pairs().find(|(name, _)| name == "connect_code").expect("a code").1.into_owned();
+        let done =
+            json!({ "auth_session": flow["auth_session"], "connect_code": code, "redirect_uri": address });
+        json(client().post(api("complete")).bearer_auth(&token).json(&done)).await.0
+    };
+    assert_eq!(connect(&[]).await, 201);
+    assert_eq!(connect(&[]).await, 409);
+    assert_eq!(connect(&["pipeline"]).await, 201);
+    assert_eq!(connect(&["pipeline"]).await, 409);
+    sandbox.world().revoke(BEN, "bitbucket");
+    let caller = sandbox.caller_token(BEN);
+    assert_eq!(exchange(&sandbox, &caller, "bitbucket", &[]).await.0, 401);
+    assert_eq!(connect(&[]).await, 201);
+    assert_eq!(exchange(&sandbox, &caller, "bitbucket", &[]).await.0, 200);
 }

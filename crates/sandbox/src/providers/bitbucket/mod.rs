@@ -16,6 +16,7 @@ use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::kinds::ProviderKind;
 use crate::refusals::bitbucket::{dead, error};
+use crate::refusals::trouble::NoSession;
 
 use pages::{consented, paged};
 
@@ -60,6 +61,8 @@ fn api(inner: &Inner, entry: &Entry, session: &Session, rest: &[&str]) -> Result
             });
             Ok(paged(entry, &[access], 100))
         }
+        // What an OAuth token may not do at all, told in the words of a dead token.
+        ["workspaces", _, "permissions", ..] => Err(dead(NoSession::Unknown)),
         ["workspaces", name] if reads => {
             consented(session, "account")?;
             if *name == session.account.login || *name == data::workspace_uuid(&session.account) {

@@ -12,6 +12,7 @@ use crate::kinds::ProviderKind;
 use crate::providers::downloads;
 use crate::providers::session::Session;
 use crate::refusals::bitbucket::{error, not_found};
+use crate::world::state::Account;
 
 pub(super) fn answer(
     inner: &Inner,
@@ -113,25 +114,34 @@ fn pull_requests(
         }
         ("POST", []) => {
             consented(session, "pullrequest:write")?;
-            let body = entry.json().ok_or_else(|| error(400, "Bad request"))?;
-            let title = body.get("title").and_then(Value::as_str).filter(|title| !title.is_empty());
-            let (Some(title), Some(_)) = (title, body.pointer("/source/branch/name")) else {
-                let fields =
-                    json!({ "title": ["This field is required."], "source": ["This field is required."] });
-                let error = json!({ "message": "Bad request", "fields": fields });
-                return Err(Answer::json(400, &json!({ "type": "error", "error": error })));
-            };
-            let mut state = inner.state();
-            let created = state.created.entry(key.clone()).or_default();
-            let number = 28 + created.len();
-            let mut request = data::pull_request(account, entry, name, number, title);
-            merge(&mut request, json!({ "state": "OPEN" }));
-            created.push(request.clone());
-            let location = request.pointer("/links/self/href").and_then(Value::as_str).unwrap_or_default();
-            Ok(Answer::json(201, &request).header("location", location))
+            create(inner, entry, account, name, key)
         }
         _ => Err(error(404, "Resource not found")),
     }
+}
+
+fn create(
+    inner: &Inner,
+    entry: &Entry,
+    account: &Account,
+    name: &str,
+    key: (ProviderKind, String),
+) -> Result<Answer, Answer> {
+    let body = entry.json().ok_or_else(|| error(400, "Bad request"))?;
+    let title = body.get("title").and_then(Value::as_str).filter(|title| !title.is_empty());
+    let (Some(title), Some(_)) = (title, body.pointer("/source/branch/name")) else {
+        let fields = json!({ "title": ["This field is required."], "source": ["This field is required."] });
+        let error = json!({ "message": "Bad request", "fields": fields });
+        return Err(Answer::json(400, &json!({ "type": "error", "error": error })));
+    };
+    let mut state = inner.state();
+    let created = state.created.entry(key).or_default();
+    let number = 28 + created.len();
+    let mut request = data::pull_request(account, entry, name, number, title);
+    merge(&mut request, json!({ "state": "OPEN" }));
+    created.push(request.clone());
+    let location = request.pointer("/links/self/href").and_then(Value::as_str).unwrap_or_default();
+    Ok(Answer::json(201, &request).header("location", location))
 }
 
 /// A file's bytes, or a directory's entries a page at a time.

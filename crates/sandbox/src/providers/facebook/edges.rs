@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, data};
+use super::fields::{self, Field};
 use super::paging;
 use crate::http::Answer;
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
-use crate::refusals::facebook::{error, permission, unknown_path};
+use crate::refusals::facebook::{error, page_token_needed, permission, unknown_path};
 use crate::text;
 use crate::world::state::Account;
 
-const FIELDS: [&str; 9] =
-    ["id", "name", "email", "first_name", "last_name", "picture", "link", "permissions", "photos"];
+const FIELDS: [&str; 10] =
+    ["id", "name", "email", "first_name", "last_name", "picture", "link", "permissions", "photos", "albums"];
 
 fn needs(call: &Call<'_>, scope: &str) -> Result<(), Answer> {
     if call.session.has(scope) { Ok(()) } else { Err(permission(scope)) }
@@ -44,19 +45,21 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, call: &Call<'_>, rest: &[&str
         }
         ("GET" | "HEAD", [id, "photos"]) if own(id) => {
             needs(call, "user_photos")?;
-            let photos: Vec<Value> = (1..=60).map(|number| photo(entry, account, number)).collect();
+            let photos = photos(entry, account);
             Ok(paging::by_cursor(entry, call, &format!("{}/photos", account.id), &photos))
         }
         ("GET" | "HEAD", [id, "albums"]) if own(id) => {
             needs(call, "user_photos")?;
-            let album = |number: usize| json!({ "id": format!("{}7{number:03}", account.id), "name": format!("Album {number}") });
-            let albums: Vec<Value> = (1..=30).map(album).collect();
-            Ok(paging::by_offset(entry, call, &format!("{}/albums", account.id), &albums))
+            Ok(paging::by_offset(entry, call, &format!("{}/albums", account.id), &albums(account)))
         }
         ("GET" | "HEAD", [id, "posts" | "feed"]) if own(id) => {
             needs(call, "user_posts")?;
             let posts: Vec<(i64, Value)> = (1..=30).rev().map(|number| post(account, number)).collect();
             Ok(paging::by_time(entry, call, &format!("{}/posts", account.id), &posts))
+        }
+        ("GET" | "HEAD", [id, "insights"]) if call.page != Some(*id) => Err(page_token_needed()),
+        ("GET" | "HEAD", [_, "insights"]) => {
+            Ok(data(vec![json!({ "name": "page_views_total", "values": [] })]))
         }
         (method, [id, "feed"]) => feed(inner, entry, call, method, id),
         ("GET" | "HEAD", [id]) => {
@@ -70,12 +73,31 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, call: &Call<'_>, rest: &[&str
     }
 }
 
+/// `?ids=`: one answer for many objects, each under its id, with paging of its own.
+pub(super) fn many(
+    inner: &Inner,
+    entry: &Entry,
+    call: &Call<'_>,
+    ids: &str,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
+    let mut body = json!({});
+    for id in ids.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+        let path: Vec<&str> =
+            std::iter::once(id).chain(rest.iter().copied().filter(|segment| !segment.is_empty())).collect();
+        let one = answer(inner, entry, call, &path)?;
+        let value: Value = serde_json::from_slice(one.bytes()).unwrap_or_default();
+        merge(&mut body, json!({ id: value }));
+    }
+    Ok(Answer::json(200, &body))
+}
+
 fn me(entry: &Entry, call: &Call<'_>) -> Result<Answer, Answer> {
     let account = &call.session.account;
     let asked = entry.param("fields").unwrap_or_else(|| "id,name".to_owned());
     let (first, last) = account.name.split_once(' ').unwrap_or((&account.name, ""));
     let mut body = json!({ "id": account.id });
-    for field in asked.split(',').map(|field| field.split(['{', '.']).next().unwrap_or_default().trim()) {
+    for Field { name: field, limit } in fields::parse(&asked)? {
         if !FIELDS.contains(&field) {
             let text = format!("(#100) Tried accessing nonexisting field ({field}) on node type (User)");
             return Err(error(400, 100, &text));
@@ -91,6 +113,10 @@ fn me(entry: &Entry, call: &Call<'_>) -> Result<Answer, Answer> {
                 json!({ "data": { "height": 50, "is_silhouette": false, "url": url, "width": 50 } })
             }
             "permissions" => json!({ "data": permissions(call) }),
+            "photos" | "albums" if call.session.has("user_photos") => {
+                let all = if field == "photos" { photos(entry, account) } else { albums(account) };
+                paging::expanded(entry, call, &format!("{}/{field}", account.id), &all, limit.unwrap_or(25))
+            }
             _ => continue,
         };
         merge(&mut body, json!({ field: member }));
@@ -141,6 +167,15 @@ fn managed(inner: &Inner, call: &Call<'_>, (id, name): &(String, String)) -> Val
         "access_token": token, "category": "Local business", "name": name, "id": id,
         "category_list": [{ "id": "2500", "name": "Local business" }], "tasks": ["ANALYZE", "CREATE_CONTENT", "MANAGE"],
     })
+}
+
+fn photos(entry: &Entry, account: &Account) -> Vec<Value> {
+    (1..=60).map(|number| photo(entry, account, number)).collect()
+}
+
+fn albums(account: &Account) -> Vec<Value> {
+    let album = |number: usize| json!({ "id": format!("{}7{number:03}", account.id), "name": format!("Album {number}") });
+    (1..=30).map(album).collect()
 }
 
 fn photo(entry: &Entry, account: &Account, number: usize) -> Value {

@@ -2,6 +2,7 @@
 
 pub(super) mod call;
 mod edges;
+mod fields;
 mod paging;
 
 use std::sync::Arc;
@@ -68,7 +69,11 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     }
     let call =
         Call { session: &session, page: page.as_deref(), version, token: &token, proof: proof.as_deref() };
-    let answer = edges::answer(inner, entry, &call, rest).unwrap_or_else(|refusal| refusal);
+    let answer = match entry.param("ids") {
+        Some(ids) => edges::many(inner, entry, &call, &ids, rest),
+        None => edges::answer(inner, entry, &call, rest),
+    };
+    let answer = answer.unwrap_or_else(|refusal| refusal);
     mark(inner, answer, version).into_response()
 }
 

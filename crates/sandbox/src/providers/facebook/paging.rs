@@ -11,7 +11,8 @@ use crate::text;
 
 /// A link to another page of an edge: the request's parameters but for those of `with`, and the token.
 fn link(entry: &Entry, call: &Call<'_>, path: &str, with: &[(&str, String)]) -> String {
-    let dropped = ["access_token", "appsecret_proof", "after", "before", "offset", "since", "until", "limit"];
+    let dropped =
+        ["access_token", "appsecret_proof", "after", "before", "offset", "since", "until", "limit", "ids"];
     let mut members: Vec<(String, String)> =
         entry.params().into_iter().filter(|(name, _)| !dropped.contains(&name.as_str())).collect();
     members.push(("access_token".to_owned(), call.token.to_owned()));
@@ -61,6 +62,24 @@ pub(super) fn by_cursor(entry: &Entry, call: &Call<'_>, path: &str, all: &[Value
         merge(&mut paging, json!({ "previous": previous }));
     }
     Answer::json(200, &json!({ "data": items, "paging": paging }))
+}
+
+/// The first page of an edge that stands inside of its object.
+pub(super) fn expanded(entry: &Entry, call: &Call<'_>, path: &str, all: &[Value], limit: usize) -> Value {
+    let limit = limit.clamp(1, 100);
+    let items: Vec<&Value> = all.iter().take(limit).collect();
+    let last = cursor(items.len().saturating_sub(1));
+    let mut paging = json!({ "cursors": { "before": cursor(0), "after": last } });
+    if limit < all.len() {
+        let mut members = vec![("access_token", call.token.to_owned())];
+        members.extend(call.proof.map(|proof| ("appsecret_proof", proof.to_owned())));
+        members.extend([("pretty", "0".to_owned()), ("limit", limit.to_string()), ("after", last)]);
+        let query: Vec<String> =
+            members.iter().map(|(name, value)| format!("{name}={}", text::encode(value))).collect();
+        let next = format!("{}/{}/{path}?{}", entry.origin(), call.version, query.join("&"));
+        merge(&mut paging, json!({ "next": next }));
+    }
+    json!({ "data": items, "paging": paging })
 }
 
 /// Pages by `limit` and `offset`.

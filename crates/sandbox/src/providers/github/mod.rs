@@ -1,5 +1,8 @@
 //! `api.github.com` (facts 3): who may ask, and the headers of every answer.
 
+mod actions;
+mod ids;
+mod paging;
 mod repos;
 mod users;
 
@@ -14,7 +17,7 @@ use crate::http::{Answer, Body};
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::kinds::ProviderKind;
-use crate::refusals::github::{bad_credentials, error, limit_headers, saml};
+use crate::refusals::github::{app_token_needed, bad_credentials, error, limit_headers, saml};
 use crate::refusals::trouble::NoSession;
 use crate::text;
 
@@ -39,7 +42,9 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     if let ["sandbox", rest @ ..] = segments.as_slice() {
         return common::answer(inner, entry, &session, rest);
     }
-    let answer = api(inner, entry, &session, &segments);
+    let named = ids::by_name(&session, &segments, repos::name);
+    let named: Option<Vec<&str>> = named.as_ref().map(|path| path.iter().map(String::as_str).collect());
+    let answer = api(inner, entry, &session, named.as_ref().unwrap_or(&segments));
     conditional(entry, mark(inner, answer, &session, &segments), version).into_response()
 }
 
@@ -97,9 +102,15 @@ fn api(inner: &Arc<Inner>, entry: &Entry, session: &Session, segments: &[&str]) 
         ("GET", ["user", "issues"]) => Answer::json(200, &json!([]))
             .header("x-github-sso", "partial-results; organizations=21955855,20582480"),
         ("GET", ["orgs", "saml-corp", ..]) => saml(),
+        (_, ["app", ..]) => app_token_needed(),
+        ("POST", ["graphql"]) => {
+            Answer::json(200, &json!({ "data": { "viewer": { "login": session.account.login } } }))
+        }
         ("GET", ["installation", ..]) => error(403, "Resource not accessible by integration"),
         ("GET", ["rate_limit"]) => users::rate_limit(inner, entry, session),
-        (_, ["user", "repos"] | ["repos", ..]) => repos::answer(inner, entry, session, segments),
+        (_, ["user" | "users" | "orgs", ..] | ["repos", ..]) => {
+            repos::answer(inner, entry, session, segments)
+        }
         _ => error(404, "Not Found"),
     }
 }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use ::http::Method;
 use serde_json::{Value, json};
 
+use super::actions;
+use super::ids::{FIRST, ORGANIZATION};
+use super::paging::paged;
 use super::users::owner;
 use crate::http::Answer;
 use crate::inner::Inner;
@@ -11,7 +15,6 @@ use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
 use crate::providers::downloads;
-use crate::providers::query::{number, page as page_of};
 use crate::providers::session::Session;
 use crate::refusals::github::error;
 use crate::text;
@@ -27,40 +30,30 @@ const REPOSITORIES: [(&str, bool); 7] = [
     ("glade", false),
 ];
 
+/// The former name of the first repository.
+const RENAMED: &str = "old-atlas";
+
 const FILES: [(&str, &str); 3] = [
     ("README.md", "# A repository\n\nNothing to see here.\n"),
     ("docs/guide.md", "# Guide\n\nRead this first.\n"),
     ("src/main.rs", "fn main() {}\n"),
 ];
 
-/// The `Link` header of one page, with the request's other parameters repeated.
-fn paged(entry: &Entry, all: &[Value]) -> Answer {
-    let size = number(entry, "per_page", 30, 100).max(1);
-    let page = number(entry, "page", 1, usize::MAX).max(1);
-    let (items, more) = page_of(all, page - 1, size);
-    let answer = Answer::json(200, &Value::Array(items));
-    let last = all.len().div_ceil(size).max(1);
-    let others: String = entry
-        .params()
-        .iter()
-        .filter(|(name, _)| name != "page")
-        .map(|(name, value)| format!("{}={}&", text::encode(name), text::encode(value)))
-        .collect();
-    let link = |page: usize, rel: &str| {
-        format!("<{}{}?{others}page={page}>; rel=\"{rel}\"", entry.origin(), entry.path())
-    };
-    let mut links = Vec::new();
-    if page > 1 {
-        links.push(link(page - 1, "prev"));
-    }
-    if more {
-        links.push(link(page + 1, "next"));
-        links.push(link(last, "last"));
-    }
-    if page > 1 {
-        links.push(link(1, "first"));
-    }
-    if links.is_empty() { answer } else { answer.header("link", links.join(", ")) }
+/// The name of the repository with the id `FIRST + index`.
+pub(super) fn name(index: usize) -> Option<&'static str> {
+    REPOSITORIES.get(index).map(|(name, _)| *name)
+}
+
+/// A repository as it is shown by itself: with the token for cloning that GitHub adds to private ones.
+fn whole(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
+    let mut body = repository(session, entry, index)?;
+    let private = body.get("private").and_then(Value::as_bool) == Some(true);
+    let login = &session.account.login;
+    let digest = text::hex(&text::sha256(format!("clone {login} {index}").as_bytes())).to_uppercase();
+    // It stays the same for a while in life too, so that `ETag` stays.
+    let token = digest.get(..29).filter(|_| private).unwrap_or_default();
+    merge(&mut body, json!({ "temp_clone_token": token, "network_count": 0, "subscribers_count": 1 }));
+    Some(body)
 }
 
 fn repository(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
@@ -68,7 +61,7 @@ fn repository(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
     let login = &session.account.login;
     let base = format!("{}/repos/{login}/{name}", entry.origin());
     Some(json!({
-        "id": 1_296_269 + index, "node_id": text::base64(format!("R_{login}_{name}")), "name": name,
+        "id": FIRST + index, "node_id": text::base64(format!("R_{login}_{name}")), "name": name,
         "full_name": format!("{login}/{name}"), "private": private, "owner": owner(session, entry),
         "html_url": format!("https://github.com/{login}/{name}"), "description": format!("The {name} repository"),
         "fork": false, "url": base, "issues_url": format!("{base}/issues{{/number}}"),
@@ -81,25 +74,60 @@ fn repository(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
     }))
 }
 
+/// The lists of repositories: the caller's, a user's, the organization's.
+fn list(entry: &Entry, session: &Session, segments: &[&str], sees_private: bool) -> Answer {
+    let all = |private: bool| -> Vec<Value> {
+        let shown = REPOSITORIES.iter().enumerate().filter(|(_, (_, hidden))| private || !hidden);
+        shown.filter_map(|(index, _)| repository(session, entry, index)).collect()
+    };
+    let (organization, id) = ORGANIZATION;
+    match segments {
+        ["user", "repos"] => paged(entry, "/user/repos", &all(sees_private)),
+        ["users", login, "repos"] if login.eq_ignore_ascii_case(&session.account.login) => {
+            paged(entry, &format!("/user/{}/repos", session.account.id), &all(false))
+        }
+        ["orgs", name, "repos"] if name.eq_ignore_ascii_case(organization) => {
+            paged(entry, &format!("/organizations/{id}/repos"), &all(false))
+        }
+        ["users", login] if login.eq_ignore_ascii_case(&session.account.login) => {
+            Answer::json(200, &owner(session, entry))
+        }
+        ["orgs", name] if name.eq_ignore_ascii_case(organization) => {
+            let url = format!("{}/orgs/{organization}", entry.origin());
+            Answer::json(200, &json!({ "login": organization, "id": id.parse::<u64>().ok(), "url": url }))
+        }
+        _ => error(404, "Not Found"),
+    }
+}
+
+/// A repository has another name now: its address by number stays.
+fn moved(entry: &Entry, rest: &[&str]) -> Answer {
+    let rest: String = rest.iter().map(|segment| format!("/{}", text::encode(segment))).collect();
+    let query = entry.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let url = format!("{}/repositories/{FIRST}{rest}{query}", entry.origin());
+    let docs = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects";
+    let status = if matches!(*entry.method(), Method::GET | Method::HEAD) { 301 } else { 307 };
+    let message = if status == 301 { "Moved Permanently" } else { "Temporary Redirect" };
+    let body = json!({ "message": message, "url": url, "documentation_url": docs });
+    Answer::json(status, &body).header("location", url)
+}
+
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segments: &[&str]) -> Answer {
     let sees_private = session.grant.app || session.has("repo");
     let method = entry.method().as_str();
     let (owner, name, rest) = match segments {
-        ["user", "repos"] if method == "GET" => {
-            let visible = |private: bool| sees_private || !private;
-            let all: Vec<Value> = REPOSITORIES
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, private))| visible(*private))
-                .filter_map(|(index, _)| repository(session, entry, index))
-                .collect();
-            return paged(entry, &all);
-        }
         ["repos", owner, name, rest @ ..] => (*owner, *name, rest),
+        _ if method == "GET" => return list(entry, session, segments, sees_private),
         _ => return error(404, "Not Found"),
     };
-    let found = REPOSITORIES.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
-    let Some(index) = found.filter(|_| owner.eq_ignore_ascii_case(&session.account.login)) else {
+    // GitHub ignores the case of owners and repositories.
+    if !owner.eq_ignore_ascii_case(&session.account.login) {
+        return error(404, "Not Found");
+    }
+    if name.eq_ignore_ascii_case(RENAMED) {
+        return moved(entry, rest);
+    }
+    let Some(index) = REPOSITORIES.iter().position(|(known, _)| known.eq_ignore_ascii_case(name)) else {
         return error(404, "Not Found");
     };
     let (name, private) = REPOSITORIES.get(index).copied().unwrap_or_default();
@@ -107,8 +135,11 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segme
         return error(404, "Not Found");
     }
     match (method, rest) {
-        ("GET" | "HEAD", []) => Answer::json(200, &repository(session, entry, index).unwrap_or_default()),
-        ("GET", ["issues"]) => paged(entry, &issues(inner, session, entry, name)),
+        ("GET" | "HEAD", []) => Answer::json(200, &whole(session, entry, index).unwrap_or_default()),
+        ("GET", ["issues"]) => {
+            let path = format!("/repositories/{}/issues", FIRST + index);
+            paged(entry, &path, &issues(inner, session, entry, name))
+        }
         ("GET", ["issues", id]) => {
             let all = issues(inner, session, entry, name);
             let wanted = id.parse::<u64>().ok();
@@ -118,6 +149,7 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segme
         ("POST", ["issues"]) => create_issue(inner, session, entry, name),
         ("GET" | "HEAD", ["contents", path @ ..]) => contents(session, entry, name, private, &path.join("/")),
         ("GET" | "HEAD", ["tarball" | "zipball", ..]) => archive(inner, session, name, rest),
+        ("GET" | "HEAD", ["actions", rest @ ..]) => actions::answer(inner, entry, session, name, rest),
         ("GET", ["git", "private-branch"]) => error(403, "Resource not accessible by integration"),
         _ => error(404, "Not Found"),
     }

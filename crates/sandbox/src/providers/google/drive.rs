@@ -17,10 +17,10 @@ use crate::text;
 const READ: [&str; 5] =
     ["drive", "drive.readonly", "drive.file", "drive.metadata.readonly", "drive.metadata"];
 const CONTENT: [&str; 3] = ["drive", "drive.readonly", "drive.file"];
-const WRITE: [&str; 2] = ["drive", "drive.file"];
+pub(super) const WRITE: [&str; 2] = ["drive", "drive.file"];
 const FILES: Paging = Paging { items: "files", size: "pageSize", default: 100, max: 1000 };
 /// What an answer without `fields` shows of a file.
-const USUAL: &str = "kind,id,name,mimeType";
+pub(super) const USUAL: &str = "kind,id,name,mimeType";
 
 fn file(session: &Session, number: usize) -> Value {
     let names = ["Budget", "Holiday plan", "Minutes", "Draft", "Invoice", "Recipe"];
@@ -61,7 +61,7 @@ fn all(inner: &Inner, session: &Session) -> Vec<Value> {
     files
 }
 
-fn masked(entry: &Entry, usual: &str, body: &Value) -> Result<Answer, Answer> {
+pub(super) fn masked(entry: &Entry, usual: &str, body: &Value) -> Result<Answer, Answer> {
     let fields = entry.param("fields").unwrap_or_else(|| usual.to_owned());
     let mask = Mask::parse(&fields).ok_or_else(|| invalid(&format!("Invalid field selection {fields}")))?;
     Ok(Answer::json(200, &mask.apply(body)))
@@ -102,7 +102,10 @@ pub(super) fn answer(
         }
         ("POST", ["files"]) => {
             consented(session, &WRITE)?;
-            let metadata = entry.json().ok_or_else(|| invalid("Parse Error"))?;
+            // A form is no metadata, and still makes a file: a GET whose override header got lost does so.
+            let form = entry.header("content-type").is_some_and(|kind| kind.contains("urlencoded"));
+            let metadata = entry.json().or_else(|| form.then(|| json!({})));
+            let metadata = metadata.ok_or_else(|| invalid("Parse Error"))?;
             let created = create(inner, session, &metadata, 0);
             masked(entry, USUAL, &created)
         }
@@ -124,56 +127,9 @@ fn find(inner: &Inner, session: &Session, id: &str) -> Result<Value, Answer> {
     found.ok_or_else(|| not_found(&format!("File not found: {id}")))
 }
 
-fn create(inner: &Inner, session: &Session, metadata: &Value, size: usize) -> Value {
+pub(super) fn create(inner: &Inner, session: &Session, metadata: &Value, size: usize) -> Value {
     let name = metadata.get("name").and_then(Value::as_str).unwrap_or("Untitled");
     let file = resource(session, &format!("1up{}", text::random(text::ALNUM, 28)), name, size);
     inner.state().created.entry(key(session)).or_default().push(file.clone());
     file
-}
-
-/// Uploads: the bytes at once (`media`), or resumable: a `Location` that is good for the following `PUT`s.
-pub(super) fn upload(inner: &Inner, entry: &Entry, session: &Session) -> Result<Answer, Answer> {
-    consented(session, &WRITE)?;
-    let length = usize::try_from(entry.body_length().unwrap_or(0)).unwrap_or(usize::MAX);
-    let kind = entry.param("uploadType").unwrap_or_default();
-    match (entry.method().as_str(), kind.as_str()) {
-        ("POST", "resumable") => {
-            let id = format!("AB{}", text::random(text::URL64, 60));
-            let metadata = entry.json().unwrap_or_else(|| json!({ "name": "Untitled" }));
-            let uploads = (ProviderKind::Google, format!("upload/{id}"));
-            inner.state().created.entry(uploads).or_default().push(metadata);
-            let path = entry.path();
-            let location = format!("{}{path}?uploadType=resumable&upload_id={id}", entry.origin());
-            Ok(Answer::new(200).header("location", location).header("x-guploader-uploadid", id))
-        }
-        ("PUT", "resumable") => resume(inner, entry, session, length),
-        ("POST", _) => {
-            let created = create(inner, session, &json!({}), length);
-            masked(entry, USUAL, &created)
-        }
-        _ => Err(not_found("the requested entity")),
-    }
-}
-
-/// `Content-Range: bytes 0-99/200` goes on with 308 and no `Location`; the last part makes the file.
-fn resume(inner: &Inner, entry: &Entry, session: &Session, length: usize) -> Result<Answer, Answer> {
-    let uploads = (ProviderKind::Google, format!("upload/{}", entry.param("upload_id").unwrap_or_default()));
-    let metadata = inner.state().created.get(&uploads).and_then(|known| known.first().cloned());
-    let metadata = metadata.ok_or_else(|| not_found("the upload session"))?;
-    let part = entry.header("content-range").and_then(|range| {
-        let (span, total) = range.strip_prefix("bytes ")?.split_once('/')?;
-        let last: usize = span.split_once('-')?.1.parse().ok()?;
-        Some((last, total.parse::<usize>().ok()?))
-    });
-    match part {
-        Some((last, total)) if last + 1 < total => {
-            Ok(Answer::new(308).header("range", format!("bytes=0-{last}")))
-        }
-        part => {
-            inner.state().created.remove(&uploads);
-            let size = part.map_or(length, |(_, total)| total);
-            let created = create(inner, session, &metadata, size);
-            masked(entry, USUAL, &created)
-        }
-    }
 }

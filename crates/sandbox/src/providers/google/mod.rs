@@ -7,11 +7,13 @@ mod gmail;
 mod mask;
 mod paging;
 mod people;
+mod upload;
 mod userinfo;
 
 use std::sync::Arc;
 
-use ::http::Response;
+use ::http::{Method, Response};
+use bytes::Bytes;
 
 use super::common;
 use super::session::{Session, session};
@@ -35,16 +37,33 @@ fn labels(segments: &[&str]) -> &'static [&'static str] {
     }
 }
 
-/// Whether the host the caller named, if it is one of Google's at all, is the one this path lives on.
-fn at_home(entry: &Entry, segments: &[&str]) -> bool {
+/// Whether the host that the caller named, if it is one of Google's at all, serves this path.
+fn serves_path(entry: &Entry, segments: &[&str]) -> bool {
     let host = entry.host().split(':').next().unwrap_or_default().to_ascii_lowercase();
     host.strip_suffix(".googleapis.com").is_none_or(|label| labels(segments).contains(&label))
 }
 
+/// A `POST` that means another method (`X-HTTP-Method-Override`): Google's clients send a GET whose address
+/// is too long so, with the query as a form in the body.
+fn overridden(entry: &Entry) -> Option<Entry> {
+    if entry.method() != Method::POST {
+        return None;
+    }
+    let method = Method::from_bytes(entry.header("x-http-method-override")?.as_bytes()).ok()?;
+    let form = entry.header("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+    if method == Method::GET && form {
+        let query = String::from_utf8_lossy(entry.body());
+        return Some(entry.read_as(method, format!("{}?{query}", entry.path()), Bytes::new()));
+    }
+    Some(entry.read_as(method, entry.target().to_owned(), Bytes::copy_from_slice(entry.body())))
+}
+
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
+    let meant = overridden(entry);
+    let entry = meant.as_ref().unwrap_or(entry);
     let segments = entry.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if !at_home(entry, &segments) {
+    if !serves_path(entry, &segments) {
         let page = "<html lang=en><title>Error 404 (Not Found)!!1</title><p>The requested URL was not found on this server.";
         return Answer::html(404, page).into_response();
     }
@@ -69,7 +88,7 @@ fn api(inner: &Inner, entry: &Entry, session: &Session, segments: &[&str]) -> Re
             userinfo::answer(session, segments.get(1).copied().unwrap_or_default())
         }
         ["drive", "v3", rest @ ..] => drive::answer(inner, entry, session, rest),
-        ["upload", "drive", "v3", "files"] => drive::upload(inner, entry, session),
+        ["upload", "drive", "v3", "files"] => upload::answer(inner, entry, session),
         ["calendar", "v3", rest @ ..] => calendar::answer(inner, entry, session, rest),
         ["v1", "people", rest @ ..] => people::answer(entry, session, rest),
         ["gmail", "v1", "users", user, rest @ ..] => {

@@ -38,6 +38,46 @@ fn item(inner: &Inner, number: usize, link: bool) -> Value {
     body
 }
 
+/// The root folder; `$expand=children` puts a page of its children inside, with a link of its own.
+fn root(inner: &Inner, entry: &Entry, version: &str) -> Value {
+    let mut body = json!({ "id": id(0), "name": "root", "folder": { "childCount": ITEMS }, "root": {} });
+    if entry.param("$expand").is_some_and(|expand| expand.starts_with("children")) {
+        let children: Vec<Value> = (1..=5).map(|number| item(inner, number, true)).collect();
+        let next = at(entry, version, "me/drive/root/children?$top=5&$skip=5");
+        merge(&mut body, json!({ "children": children, "children@odata.nextLink": next }));
+    }
+    body
+}
+
+/// Work that goes on: its address stands in three headers, as services of Microsoft write it.
+fn accepted(operation: &str) -> Answer {
+    Answer::json(202, &json!({ "status": "running" }))
+        .header("location", operation)
+        .header("operation-location", operation)
+        .header("azure-asyncoperation", operation)
+        .header("retry-after", "1")
+}
+
+/// Starts what takes longer than one request: a copy, an upload, a workbook session.
+fn begin(inner: &Inner, entry: &Entry, version: &str, number: usize, work: &[&str]) -> Option<Answer> {
+    match work {
+        ["copy"] => {
+            let monitor = downloads::link(inner, HOST, &format!("/_api/v2.0/monitor/{number}"));
+            Some(Answer::new(202).header("location", monitor))
+        }
+        ["createuploadsession"] => {
+            let link = downloads::link(inner, HOST, &format!("/_api/v2.0/upload/{number}"));
+            let body = json!({ "uploadUrl": link, "expirationDateTime": "2026-03-03T04:05:06Z" });
+            Some(Answer::json(200, &body))
+        }
+        ["workbook", "createsession"] => {
+            let operation = format!("me/drive/items/{}/workbook/operations/op-1", id(number));
+            Some(accepted(&at(entry, version, &operation)))
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn answer(
     inner: &Inner,
     entry: &Entry,
@@ -56,6 +96,13 @@ pub(super) fn answer(
                 200,
                 &json!({ "id": "b!t18F8ybsHUq1z3LTz8xvZqP8", "driveType": "business", "owner": owner }),
             ))
+        }
+        ("GET" | "HEAD", ["drive", "root"]) => Ok(Answer::json(200, &root(inner, entry, version))),
+        ("POST", ["drive", "items", _, work @ ..]) => {
+            begin(inner, entry, version, number.ok_or_else(missing)?, work).ok_or_else(missing)
+        }
+        ("GET", ["drive", "items", _, "workbook", "operations", operation]) => {
+            Ok(Answer::json(200, &json!({ "id": operation, "status": "succeeded" })))
         }
         ("GET" | "HEAD", ["drive", "root", "children"]) => {
             let context = at(entry, version, "$metadata#users('me')/drive/items");

@@ -1,12 +1,14 @@
 //! `graph.microsoft.com` (facts 6): the user, mail, calendar, drive.
 
+mod batch;
+mod delta;
 mod drive;
 mod odata;
 mod outlook;
 
 use std::sync::Arc;
 
-use ::http::Response;
+use ::http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::common;
@@ -61,13 +63,22 @@ fn api(inner: &Inner, entry: &Entry, session: &Session, raw: &[String]) -> Resul
             (rest, raw.get(3..).unwrap_or_default())
         }
         ["users", ..] => return Err(lacks("users")),
-        ["$batch"] => return Ok(Answer::json(200, &json!({ "responses": [] }))),
+        ["$batch"] if entry.method() == Method::POST => {
+            let part = |part: &Entry| {
+                let segments = part.segments();
+                api(inner, part, session, &segments).unwrap_or_else(|refusal| refusal)
+            };
+            return batch::answer(entry, version, part);
+        }
         _ => return Err(not_found()),
     };
     match (entry.method().as_str(), rest) {
         ("GET" | "HEAD", []) => {
             consented(session, "users", &["User.Read", "User.ReadWrite", "User.ReadBasic.All"])?;
             Ok(Answer::json(200, &selected(entry, &me(entry, version, session))))
+        }
+        ("GET", ["messages", "delta"] | ["mailfolders", _, "messages", "delta"]) => {
+            delta::answer(entry, session, version)
         }
         (_, ["drive" | "drives", ..]) => drive::answer(inner, entry, session, version, rest, ids),
         _ => outlook::answer(inner, entry, session, version, rest, ids),

@@ -13,7 +13,7 @@ use crate::providers::session::Session;
 use crate::refusals::microsoft::{error, not_found};
 use crate::text;
 
-const MAIL: [&str; 3] = ["Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic"];
+pub(super) const MAIL: [&str; 3] = ["Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic"];
 const CALENDAR: [&str; 3] = ["Calendars.Read", "Calendars.ReadWrite", "Calendars.ReadBasic"];
 const MESSAGES: usize = 23;
 
@@ -34,6 +34,11 @@ fn message(session: &Session, number: usize) -> Value {
         "toRecipients": [person(&session.account.name, &session.account.email)], "conversationId": id("thread", number),
         "body": { "contentType": "text", "content": format!("Dear {},\r\n\r\nthis is letter {number}.\r\n", session.account.name) },
     })
+}
+
+/// The mailbox.
+pub(super) fn letters(session: &Session) -> Vec<Value> {
+    (1..=MESSAGES).map(|number| message(session, number)).collect()
 }
 
 fn event(session: &Session, number: usize, subject: &str, start: &Value, end: &Value) -> Value {
@@ -97,16 +102,15 @@ pub(super) fn answer(
 ) -> Result<Answer, Answer> {
     let user = text::encode(&session.account.id);
     let context = |kind: &str| at(entry, version, &format!("$metadata#users('{user}')/{kind}"));
-    let letters = || (1..=MESSAGES).map(|number| message(session, number)).collect::<Vec<Value>>();
     let area = rest.first().copied().unwrap_or_default();
     match (entry.method().as_str(), rest) {
         ("GET" | "HEAD", ["messages"] | ["mailfolders", _, "messages"]) => {
             consented(session, area, &MAIL)?;
-            Ok(paged(entry, &context("messages"), &letters()))
+            Ok(paged(entry, &context("messages"), &letters(session)))
         }
         ("GET" | "HEAD", ["messages", _]) => {
             consented(session, area, &MAIL)?;
-            find(entry, letters(), ids.get(1).copied().unwrap_or_default())
+            find(entry, letters(session), ids.get(1).copied().unwrap_or_default())
         }
         ("POST", ["sendmail"]) => {
             consented(session, area, &["Mail.Send"])?;
@@ -152,5 +156,12 @@ fn create(inner: &Inner, entry: &Entry, session: &Session, version: &str) -> Res
     let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
     let location =
         at(entry, version, &format!("users('{}')/events('{id}')", text::encode(&session.account.id)));
-    Ok(Answer::json(201, &event).header("location", location))
+    // `Prefer: return=minimal`: the address of what was made comes in headers alone.
+    if entry.header("prefer").is_some_and(|prefer| prefer.contains("return=minimal")) {
+        return Ok(Answer::new(204)
+            .header("preference-applied", "return=minimal")
+            .header("odata-entityid", &location)
+            .header("location", location));
+    }
+    Ok(Answer::json(201, &event).header("content-location", &location).header("location", location))
 }

@@ -7,6 +7,7 @@ use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
+use crate::quirks::Quirk;
 use crate::text;
 use crate::world::grants::{Issued, RefreshRefused};
 
@@ -52,7 +53,11 @@ pub(super) fn no_store(answer: Answer) -> Answer {
 /// Redeems a refresh token; what is issued joins the secrets.
 pub(super) fn redeem(inner: &Inner, kind: ProviderKind, token: &str) -> Result<Issued, RefreshRefused> {
     let mut state = inner.state();
-    let issued = state.grants.redeem(kind, token)?;
+    let issued = if inner.quirks.is_on(Quirk::RefreshRepeatsToken(kind)) {
+        state.grants.repeat(kind, token)?
+    } else {
+        state.grants.redeem(kind, token)?
+    };
     state.keep(&issued);
     Ok(issued)
 }

@@ -1,6 +1,6 @@
 //! Entra ID (`login.microsoftonline.com`): a new refresh token each time, the old ones stay good.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::client::{BadClient, client, issued, no_store, parameter, redeem};
 use crate::http::Answer;
@@ -8,7 +8,8 @@ use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
-use crate::refusals::entra::refused;
+use crate::quirks::Quirk;
+use crate::refusals::entra::{refused, single_tenant, with_suberror};
 use crate::text;
 use crate::world::grants::RefreshRefused;
 
@@ -17,6 +18,11 @@ const GRAPH: &str = "https://graph.microsoft.com/";
 
 pub(super) fn answer(inner: &Inner, entry: &Entry, segments: &[&str]) -> Option<Answer> {
     match (entry.method().as_str(), segments) {
+        ("POST", ["common" | "organizations" | "consumers", "oauth2", ..])
+            if inner.quirks.is_on(Quirk::SingleTenant) =>
+        {
+            Some(single_tenant())
+        }
         ("POST", [_, "oauth2", "v2.0", "token"]) => Some(token(inner, entry, false)),
         ("POST", [_, "oauth2", "token"]) => Some(token(inner, entry, true)),
         _ => None,
@@ -47,12 +53,7 @@ fn check(asked: &str, consented: &[String]) -> Result<(), Answer> {
         None => Ok(()),
         Some(_) => {
             let text = "The user or administrator has not consented to use the application.";
-            let mut answer = refused(400, "invalid_grant", 65_001, text);
-            if let Ok(mut body) = serde_json::from_slice::<Value>(answer.bytes()) {
-                merge(&mut body, json!({ "suberror": "consent_required" }));
-                answer = answer.body(body.to_string());
-            }
-            Err(answer)
+            Err(with_suberror(400, "invalid_grant", 65_001, text, Some("consent_required")))
         }
     }
 }

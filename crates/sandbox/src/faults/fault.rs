@@ -1,45 +1,15 @@
-//! Faults on demand: what a server does instead of, before or after its real answer.
+//! One fault.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use ::http::Method;
-use ::http::header::{HeaderName, HeaderValue};
-use tokio::sync::watch;
 
 use crate::http::Answer;
 use crate::journal::entry::Entry;
 use crate::kinds::Server;
 use crate::refusals::trouble::Trouble;
+use ::http::Method;
+use ::http::header::{HeaderName, HeaderValue};
 
-/// A barrier: whoever meets it waits until it is opened. Clones share one state.
-#[derive(Clone, Debug)]
-pub struct Hold(Arc<watch::Sender<bool>>);
-
-impl Default for Hold {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Hold {
-    /// A closed barrier.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    /// Lets everybody pass, those waiting and those to come.
-    pub fn release(&self) {
-        self.0.send_replace(true);
-    }
-
-    pub(crate) async fn passed(&self) {
-        let mut open = self.0.subscribe();
-        // The sender is held by `self`: this cannot fail.
-        let _ = open.wait_for(|open| *open).await;
-    }
-}
+use super::hold::Hold;
 
 /// One fault: which requests it meets, how often, and what it does to them.
 ///
@@ -55,9 +25,35 @@ pub struct Fault {
     server: Server,
     path: String,
     method: Option<Method>,
-    times: Option<usize>,
-    skip: usize,
-    step: Step,
+    api_only: bool,
+    pub(super) times: Option<usize>,
+    pub(super) skip: usize,
+    pub(super) step: Step,
+}
+
+/// The headers of an answer whose operation will be removed.
+pub(crate) const DEPRECATION: [(&str, &str); 2] =
+    [("deprecation", "@1773100800"), ("sunset", "Fri, 10 Mar 2028 00:00:00 GMT")];
+
+/// Whether a request goes to a provider's token or revocation endpoint.
+fn is_token_endpoint(entry: &Entry) -> bool {
+    let segments = entry.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    matches!(
+        segments.as_slice(),
+        ["token" | "revoke"]
+            | ["oauth", "token" | "revoke"]
+            | ["oauth2", "v4", "token"]
+            | ["o", "oauth2", "revoke"]
+            | ["login", "oauth", "access_token"]
+            | ["applications", ..]
+            | ["credentials", "revoke"]
+            | ["site", "oauth2", "access_token"]
+            | [_, "oauth2", "token"]
+            | [_, "oauth2", "v2.0", "token"]
+            | ["oauth", "access_token"]
+            | [_, "oauth", "access_token"]
+    )
 }
 
 /// What a picked fault does.
@@ -72,6 +68,8 @@ pub(crate) struct Step {
     pub(crate) hold_after: Option<Hold>,
     pub(crate) lose_answer: bool,
     pub(crate) truncate: Option<u64>,
+    pub(crate) gzip: bool,
+    pub(crate) refuse_stream: bool,
     early: bool,
 }
 
@@ -85,7 +83,15 @@ impl Fault {
     /// A fault that meets every request to `server`, for ever, and does nothing yet.
     #[must_use]
     pub fn on(server: Server) -> Self {
-        Self { server, path: String::new(), method: None, times: None, skip: 0, step: Step::default() }
+        Self {
+            server,
+            path: String::new(),
+            method: None,
+            api_only: false,
+            times: None,
+            skip: 0,
+            step: Step::default(),
+        }
     }
 
     /// Only paths (as sent, undecoded) that start with `prefix`.
@@ -99,6 +105,14 @@ impl Fault {
     #[must_use]
     pub fn method(mut self, method: Method) -> Self {
         self.method = Some(method);
+        self
+    }
+
+    /// Only the provider's API: its token and revocation endpoints go on as usual. Together with
+    /// `trouble("token-dead")` and no count it is a provider that refuses everything.
+    #[must_use]
+    pub fn api_only(mut self) -> Self {
+        self.api_only = true;
         self
     }
 
@@ -165,6 +179,21 @@ impl Fault {
         self
     }
 
+    /// Compresses the answer's body by gzip, whatever the request accepts.
+    #[must_use]
+    pub fn gzip(mut self) -> Self {
+        self.step.gzip = true;
+        self
+    }
+
+    /// Resets the stream with `REFUSED_STREAM` (RFC 9113, section 8.7) and does not act upon the request. A
+    /// connection of HTTP/1 is closed instead.
+    #[must_use]
+    pub fn refuse_stream(mut self) -> Self {
+        self.step.refuse_stream = true;
+        self
+    }
+
     /// Answers this instead.
     #[must_use]
     pub fn answer(mut self, answer: Answer) -> Self {
@@ -176,7 +205,7 @@ impl Fault {
     /// text that says so when the fault's server knows none of that name.
     #[must_use]
     pub fn trouble(self, name: &str) -> Self {
-        let known = self.server.provider().and_then(|kind| Trouble::named(kind, name));
+        let known = Trouble::of_server(self.server).into_iter().find(|trouble| trouble.name() == name);
         let answer = known.map_or_else(
             || Answer::text(500, format!("the sandbox knows no trouble named {name}")),
             |trouble| trouble.answer().clone(),
@@ -210,6 +239,24 @@ impl Fault {
         self
     }
 
+    /// Sets a header on whatever is answered, to bytes that need not be text, see
+    /// [`Answer::header_bytes`].
+    #[must_use]
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
+        {
+            self.step.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Sets `Deprecation` (RFC 9745) and `Sunset` (RFC 8594) on whatever is answered.
+    #[must_use]
+    pub fn deprecated(self) -> Self {
+        DEPRECATION.iter().fold(self, |fault, (name, value)| fault.header(name, value))
+    }
+
     /// Sets `Retry-After` in seconds on whatever is answered.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
@@ -223,91 +270,10 @@ impl Fault {
         self
     }
 
-    fn meets(&self, entry: &Entry) -> bool {
+    pub(super) fn meets(&self, entry: &Entry) -> bool {
         self.server == entry.server()
+            && !(self.api_only && is_token_endpoint(entry))
             && entry.path().starts_with(&self.path)
             && self.method.as_ref().is_none_or(|method| method == entry.method())
-    }
-}
-
-/// Names one ordered fault, to take it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FaultId(u64);
-
-/// A cheap handle on the faults of a sandbox.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Ordered>>);
-
-#[derive(Debug, Default)]
-struct Ordered {
-    next: u64,
-    faults: Vec<(FaultId, Fault)>,
-    down: Vec<Server>,
-}
-
-impl Faults {
-    /// Orders a fault. The oldest one that meets a request acts; used-up ones are gone.
-    pub fn add(&self, fault: Fault) -> FaultId {
-        let mut ordered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = FaultId(ordered.next);
-        ordered.next += 1;
-        ordered.faults.push((id, fault));
-        id
-    }
-
-    /// Takes a fault back; false if it is used up or was taken back before.
-    pub fn remove(&self, id: FaultId) -> bool {
-        let mut ordered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = ordered.faults.len();
-        ordered.faults.retain(|(other, _)| *other != id);
-        ordered.faults.len() < before
-    }
-
-    /// Takes all faults back and brings all servers up.
-    pub fn clear(&self) {
-        let mut ordered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ordered.faults.clear();
-        ordered.down.clear();
-    }
-
-    /// Makes `server` unreachable: new connections are closed at once, old ones at their next request.
-    pub fn take_down(&self, server: Server) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).down.push(server);
-    }
-
-    /// Makes `server` reachable again.
-    pub fn bring_up(&self, server: Server) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).down.retain(|down| *down != server);
-    }
-
-    pub(crate) fn is_down(&self, server: Server) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).down.contains(&server)
-    }
-
-    pub(crate) fn pick(&self, entry: &Entry) -> Option<Step> {
-        let mut ordered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut picked = None;
-        for (id, fault) in &mut ordered.faults {
-            if !fault.meets(entry) {
-                continue;
-            }
-            if fault.skip > 0 {
-                fault.skip -= 1;
-                continue;
-            }
-            if let Some(left) = &mut fault.times {
-                if *left == 0 {
-                    continue;
-                }
-                *left -= 1;
-            }
-            picked = Some((*id, fault.step.clone(), fault.times == Some(0)));
-            break;
-        }
-        let (id, step, used_up) = picked?;
-        if used_up {
-            ordered.faults.retain(|(other, _)| *other != id);
-        }
-        Some(step)
     }
 }

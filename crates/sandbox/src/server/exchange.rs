@@ -1,90 +1,43 @@
-//! The servers of a sandbox and the loop that serves them.
+//! One request and its answer: the journal, the faults, the router.
 //!
-//! Every request is written to the journal when its head arrives, meets the faults that were ordered
-//! for it, and is then answered by the server's router. What became of the answer goes back into the
-//! journal, so that a test can see a caller that hung up.
+//! A request is written to the journal when its head arrives, meets the faults that were ordered for it,
+//! and is then answered by the server's router. What became of the answer goes back into the journal, so
+//! that a test can see a caller that hung up.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ::http::header::HeaderValue;
 use ::http::{Request, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 
-use crate::faults::Step;
-use crate::http::{Answer, Body, Interrupted};
+use crate::faults::fault::{DEPRECATION, Step};
+use crate::gzip;
+use crate::http::{Answer, Body, Interrupted, full};
 use crate::inner::Inner;
-use crate::journal::entry::{Ended, Entry, ReceivedBody};
+use crate::journal::entry::{Arrival, Ended, Entry, ReceivedBody};
 use crate::journal::watched::Watched;
 use crate::kinds::Server;
+use crate::quirks::Quirk;
 use crate::{providers, tenant};
 
-/// Accepts connections until the sandbox stops.
-pub(crate) async fn accept(
-    inner: Arc<Inner>,
-    server: Server,
-    listener: TcpListener,
-    stop: CancellationToken,
-) {
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        // An accept error (descriptors used up, say) is the machine's, not a caller's: try again.
-        let Ok((stream, peer)) = accepted else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        if inner.faults.is_down(server) {
-            continue;
-        }
-        tokio::spawn(connection(Arc::clone(&inner), server, stream, peer, stop.clone()));
-    }
-}
-
-async fn connection(
-    inner: Arc<Inner>,
-    server: Server,
-    stream: TcpStream,
-    peer: SocketAddr,
-    stop: CancellationToken,
-) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let inner = Arc::clone(&inner);
-        async move { exchange(&inner, server, peer, request).await }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().max_headers(200);
-    builder.http2().max_concurrent_streams(10_000);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        () = stop.cancelled() => {}
-        // A broken connection is the point of several faults.
-        _ = serving => {}
-    }
-}
-
-async fn exchange(
+pub(super) async fn exchange(
     inner: &Arc<Inner>,
-    server: Server,
-    peer: SocketAddr,
+    mut arrival: Arrival,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Interrupted> {
     let (parts, body) = request.into_parts();
-    let entry = inner.journal.record(server, peer, &parts);
+    let server = arrival.server;
+    if server.provider().is_some_and(|kind| inner.quirks.is_on(Quirk::PlainHttpLinks(kind))) {
+        arrival.scheme = Some("http");
+    }
+    let entry = inner.journal.record(&arrival, &parts);
     let mut watched = Watched::new(inner.journal.clone(), Arc::clone(&entry));
     if inner.faults.is_down(server) {
         watched.end(Ended::Dropped);
-        return Err(Interrupted);
+        return Err(Interrupted::default());
     }
     let step = inner.faults.pick(&entry);
     if step.as_ref().is_none_or(|step| !step.ignores_body()) {
@@ -93,7 +46,7 @@ async fn exchange(
         inner.journal.touch();
     }
     let response = match step {
-        None => route(inner, server, &entry),
+        None => answered(inner, server, &entry).await?,
         Some(step) => match faulty(inner, server, &entry, step).await {
             Ok(response) => response,
             Err(interrupted) => {
@@ -123,26 +76,76 @@ async fn faulty(
     if step.hang {
         std::future::pending::<Infallible>().await;
     }
+    if step.refuse_stream {
+        return Err(Interrupted::refused_stream());
+    }
     if step.disconnect {
-        return Err(Interrupted);
+        return Err(Interrupted::default());
     }
     let mut response = match step.answer {
         Some(answer) => answer.into_response(),
-        None => route(inner, server, entry),
+        None => answered(inner, server, entry).await?,
     };
     for (name, value) in &step.headers {
         response.headers_mut().insert(name, value.clone());
+    }
+    if step.gzip {
+        response = compressed(response).await?;
     }
     if let Some(hold) = &step.hold_after {
         hold.passed().await;
     }
     if step.lose_answer {
-        return Err(Interrupted);
+        return Err(Interrupted::default());
     }
     if let Some(bytes) = step.truncate {
         return Ok(response.map(|body| crate::http::truncated(body, bytes)));
     }
     Ok(response)
+}
+
+/// The router's answer, changed by the quirks that are on.
+async fn answered(inner: &Arc<Inner>, server: Server, entry: &Entry) -> Result<Response<Body>, Interrupted> {
+    let mut response = route(inner, server, entry);
+    let Some(kind) = server.provider() else { return Ok(response) };
+    if inner.quirks.is_on(Quirk::Deprecated(kind)) {
+        for (name, value) in DEPRECATION {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if inner.quirks.is_on(Quirk::RelativeLocations(kind)) {
+        make_relative(&mut response, &entry.origin());
+    }
+    if inner.quirks.is_on(Quirk::AlwaysGzip(kind)) {
+        response = compressed(response).await?;
+    }
+    Ok(response)
+}
+
+/// The headers that name an address.
+const ADDRESSES: [&str; 4] = ["location", "content-location", "operation-location", "azure-asyncoperation"];
+
+fn make_relative(response: &mut Response<Body>, origin: &str) {
+    for name in ADDRESSES {
+        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        let path = value.and_then(|value| value.strip_prefix(origin)).map(HeaderValue::from_str);
+        if let Some(Ok(path)) = path {
+            response.headers_mut().insert(name, path);
+        }
+    }
+}
+
+/// Compresses a whole answer, except one without a body and one that is compressed already.
+async fn compressed(response: Response<Body>) -> Result<Response<Body>, Interrupted> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await?.to_bytes();
+    if whole.is_empty() || parts.headers.contains_key("content-encoding") {
+        return Ok(Response::from_parts(parts, full(whole)));
+    }
+    let packed = gzip::compress(&whole);
+    parts.headers.remove("content-length");
+    parts.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    Ok(Response::from_parts(parts, full(Bytes::from(packed))))
 }
 
 fn route(inner: &Arc<Inner>, server: Server, entry: &Entry) -> Response<Body> {
@@ -165,7 +168,7 @@ async fn receive(mut body: Incoming) -> Result<ReceivedBody, Interrupted> {
     let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
-        match frame.map_err(|_| Interrupted)?.into_data() {
+        match frame.map_err(|_| Interrupted::default())?.into_data() {
             Ok(data) => {
                 length += data.len() as u64;
                 digest.update(&data);
