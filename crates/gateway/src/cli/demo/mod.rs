@@ -5,7 +5,7 @@ mod lines;
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
-use sandbox::{ProviderKind, Sandbox};
+use sandbox::{ProviderKind, Quirk, Sandbox};
 use serde_json::{Value, json};
 
 use super::{exit::Exit, output::Output, serve};
@@ -42,13 +42,14 @@ pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exi
         ));
         return Exit::Usage;
     }
-    let (sandbox, app) = match (Sandbox::builder().start().await, app::bind().await) {
-        (Ok(sandbox), Ok(app)) => (sandbox, app),
-        (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
-        (_, Err(error)) => {
-            return output.failure(&format!("the example app cannot listen: {error}"), "try again");
-        }
-    };
+    let (sandbox, app) =
+        match (Sandbox::builder().quirk(Quirk::LinkAccounts).start().await, app::bind().await) {
+            (Ok(sandbox), Ok(app)) => (sandbox, app),
+            (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
+            (_, Err(error)) => {
+                return output.failure(&format!("the example app cannot listen: {error}"), "try again");
+            }
+        };
     let app_url = format!("http://{}", app.address());
     let configuration = configuration(&sandbox, &app_url);
     let settings = match Settings::from_toml(&configuration) {
