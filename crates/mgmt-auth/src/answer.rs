@@ -13,8 +13,8 @@ use crate::{Error, Fault, hints};
 /// Which endpoint answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    TokenEndpoint,
-    ManagementApi,
+    Token,
+    Management,
     /// Keys and discovery: public documents; any failure is the tenant's.
     Document,
 }
@@ -41,7 +41,7 @@ impl Body {
 
     /// Auth0's error code. The Management API's `error` is only the status in words.
     fn code(&self, endpoint: Endpoint) -> Option<&str> {
-        let own = (endpoint == Endpoint::TokenEndpoint).then_some(self.error.as_deref()).flatten();
+        let own = (endpoint == Endpoint::Token).then_some(self.error.as_deref()).flatten();
         own.filter(|code| is_word(code)).or(self.error_code.as_deref().filter(|code| is_word(code)))
     }
 
@@ -76,8 +76,8 @@ pub(crate) fn decode(answer: &Response<Bytes>, endpoint: Endpoint, now: SystemTi
         _ if status.is_redirection() => {
             Error::operator("the tenant redirects, which is not followed; set its own address as base URL")
         }
-        Endpoint::TokenEndpoint => token_endpoint(status, &body, code),
-        Endpoint::ManagementApi => management_api(status, &body, code),
+        Endpoint::Token => token_endpoint(status, &body, code),
+        Endpoint::Management => management_api(status, &body, code),
     };
     error.answered(status, code)
 }

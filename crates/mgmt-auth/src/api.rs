@@ -195,7 +195,7 @@ impl Requests<'_> {
         tracing::Span::current().record("status", answer.status().as_u16());
         let now = self.endpoints.clock.now();
         let failure =
-            (!answer.status().is_success()).then(|| answer::decode(&answer, Endpoint::ManagementApi, now));
+            (!answer.status().is_success()).then(|| answer::decode(&answer, Endpoint::Management, now));
         let refused_for =
             failure.as_ref().filter(|error| error.is_rate_limited()).and_then(Error::retry_after);
         permit.answered(RateHeaders::read(answer.headers(), now), refused_for);

@@ -85,7 +85,7 @@ impl Endpoints {
         }
         let answer = self.send(request, self.request_timeout, MAX_DOCUMENT).await?;
         if !answer.status().is_success() {
-            let error = answer::decode(&answer, Endpoint::TokenEndpoint, self.clock.now());
+            let error = answer::decode(&answer, Endpoint::Token, self.clock.now());
             return Err(match proof.note.filter(|_| error.is_unauthorized()) {
                 Some(note) => error.with_note(&note),
                 None => error,

@@ -47,7 +47,7 @@ fn every_row_of_the_token_endpoints_table_has_its_fault() {
         (401, r#"{"error":"mfa_required","mfa_token":"x"}"#, Fault::Operator, "mfa_required"),
     ];
     for (status, body, expected, code) in rows {
-        assert_eq!(fault(Endpoint::TokenEndpoint, status, body), (expected, Some(code.to_owned())), "{body}");
+        assert_eq!(fault(Endpoint::Token, status, body), (expected, Some(code.to_owned())), "{body}");
     }
 }
 
@@ -78,7 +78,7 @@ fn every_row_of_the_management_apis_table_has_its_fault() {
         (302, String::new(), Fault::Operator),
     ];
     for (status, body, expected) in rows {
-        assert_eq!(fault(Endpoint::ManagementApi, status, &body).0, expected, "{status} {body}");
+        assert_eq!(fault(Endpoint::Management, status, &body).0, expected, "{status} {body}");
     }
 }
 
@@ -89,7 +89,7 @@ fn the_global_limit_is_recognised_in_any_form() {
         (403, r#"{"error":"x","error_description":"GLOBAL LIMIT has been reached"}"#),
         (403, r#"{"errorCode":"too_many_requests"}"#),
     ] {
-        for endpoint in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
+        for endpoint in [Endpoint::Token, Endpoint::Management, Endpoint::Document] {
             let error = decode(&answer(status, body), endpoint, SystemTime::now());
             assert!(error.is_rate_limited() && error.is_transient(), "{endpoint:?} {body}");
             assert_eq!(error.retry_after(), Some(SHORT));
@@ -100,18 +100,18 @@ fn the_global_limit_is_recognised_in_any_form() {
 #[test]
 fn html_never_says_that_a_user_does_not_exist() {
     let page = "<html><body>nope</body></html>";
-    assert_eq!(fault(Endpoint::ManagementApi, 404, page).0, Fault::Operator);
-    assert_eq!(fault(Endpoint::ManagementApi, 403, page).0, Fault::Tenant);
-    assert_eq!(fault(Endpoint::ManagementApi, 502, page).0, Fault::Tenant);
-    assert_eq!(fault(Endpoint::TokenEndpoint, 403, page).0, Fault::Tenant);
-    assert_eq!(fault(Endpoint::TokenEndpoint, 503, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::Management, 404, page).0, Fault::Operator);
+    assert_eq!(fault(Endpoint::Management, 403, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::Management, 502, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::Token, 403, page).0, Fault::Tenant);
+    assert_eq!(fault(Endpoint::Token, 503, page).0, Fault::Tenant);
 }
 
 #[test]
 fn nothing_of_the_answers_prose_gets_into_an_error() {
     let body =
         r#"{"error":"sentinel word","message":"sentinel auth0|123","errorCode":"sentinel with spaces"}"#;
-    for endpoint in [Endpoint::TokenEndpoint, Endpoint::ManagementApi, Endpoint::Document] {
+    for endpoint in [Endpoint::Token, Endpoint::Management, Endpoint::Document] {
         for status in [400, 401, 403, 404, 429, 500] {
             let error = decode(&answer(status, body), endpoint, SystemTime::now());
             assert!(!format!("{error} {error:?}").contains("sentinel"), "{error:?}");
@@ -123,7 +123,7 @@ fn nothing_of_the_answers_prose_gets_into_an_error() {
 fn a_limit_is_never_over_at_once() {
     for (name, value) in [("x-ratelimit-reset", "1500000000"), ("retry-after", "0"), ("x-other", "")] {
         let limited = Response::builder().status(429).header(name, value).body(Bytes::new()).unwrap();
-        let error = decode(&limited, Endpoint::ManagementApi, SystemTime::now());
+        let error = decode(&limited, Endpoint::Management, SystemTime::now());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "{name}: {value}");
     }
 }
