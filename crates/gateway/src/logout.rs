@@ -1,25 +1,27 @@
 //! `POST /hooks/backchannel-logout` (OpenID Connect Back-Channel Logout 1.0).
 
-use std::time::SystemTime;
-
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response};
 
 use crate::body::{self, Body, ReadError};
-use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
 use crate::selector::Selector;
-use crate::state::App;
+use crate::state::Calls;
 
 /// Longest form.
 const LONGEST: usize = 16 * 1024;
 
 /// Verifies the logout token, then drops what is cached for that user.
-pub(crate) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response<Body>, Problem> {
-    if !app.logout_enabled {
+pub(crate) async fn answer(
+    calls: &Calls,
+    enabled: bool,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Body>, Problem> {
+    if !enabled {
         return Err(Problem::new(Code::NotFound));
     }
     if parts.method != Method::POST {
@@ -43,11 +45,8 @@ pub(crate) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
     let (Some((_, token)), None) = (tokens.next(), tokens.next()) else {
         return Err(bad("exactly one 'logout_token' is expected"));
     };
-    let logout = app.verifier.log_out(&token, SystemTime::now()).await.map_err(error_table::logout)?;
-    let selector = Selector { user: Some(logout.subject.clone()), ..Selector::default() };
-    // Refused first: an older token that comes between the two fills no cache again.
-    app.stores.fleet.log_out(&logout.subject, logout.issued_at).await;
-    app.forget_here(&selector).await?;
+    let user = calls.access.log_out(&token).await?;
+    calls.forget(&Selector { user: Some(user), ..Selector::default() }).await?;
     Ok(reply::done())
 }
 

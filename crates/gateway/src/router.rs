@@ -14,8 +14,7 @@ use crate::proxy;
 use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::server::RequestInfo;
-use crate::state::{App, RequestContext, Trail, cache_label, source_label, user_lookup};
-use crate::telemetry::{Summary, audit};
+use crate::state::{App, RequestContext, Trail};
 use crate::{documents, logout, v1};
 use caller_auth::Schemes;
 
@@ -56,7 +55,7 @@ impl App {
         if let Some(nonce) = trail.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
-        self.account(&context, &parts.method, trail, &mut response);
+        self.recorder.record(&context, &parts.method, trail, &mut response);
         response
     }
 
@@ -68,11 +67,11 @@ impl App {
         let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
         let mut trail = Trail::new();
         trail.event = "operator-call";
-        let verified = self.operator(user_id, &mut trail);
+        let verified = self.calls.access.operator(user_id, &mut trail);
         trail.route = Some(PROXY_ROUTE);
         let result = match route(&self.hosts, None, parts.uri.path()) {
             Route::Proxy(route) => {
-                proxy::proxy(self, &context, verified, route, (&parts, body), &mut trail).await
+                proxy::proxy(&self.calls, &context, verified, route, (&parts, body), &mut trail).await
             }
             Route::Own(_) => Err(Problem::new(Code::NotFound)),
         };
@@ -82,7 +81,7 @@ impl App {
             trail.outcome = Some(problem.code());
             problem.respond(rendering)
         });
-        self.account(&context, &parts.method, trail, &mut response);
+        self.recorder.record(&context, &parts.method, trail, &mut response);
         response
     }
 
@@ -94,76 +93,14 @@ impl App {
         trail: &mut Trail,
     ) -> Result<Response<Body>, Problem> {
         let with_token = |name| {
-            self.providers.get(name).is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
+            self.calls
+                .providers
+                .get(name)
+                .is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
         };
         let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
-        let verified = self.verify(parts, schemes, trail).await?;
-        proxy::proxy(self, context, verified, route, (parts, body), trail).await
-    }
-
-    /// Summary, explanation, audit line and metrics of one answered request.
-    fn account(
-        &self,
-        context: &RequestContext<'_>,
-        method: &Method,
-        trail: Trail,
-        response: &mut Response<Body>,
-    ) {
-        let outcome = trail.outcome.unwrap_or(Code::Ok);
-        if let Some(provider) = &trail.provider {
-            self.metrics.outcome(provider, outcome.as_str());
-            if let (Some(source), Some(cache)) = (trail.source, trail.cache) {
-                self.metrics.token_cache(source_label(source), cache_label(cache));
-            }
-        }
-        if let Some(result) = user_lookup(&trail, outcome) {
-            self.metrics.user_lookup(result);
-        }
-        if self.audit.is_on() {
-            self.audit(context, method, &trail, outcome, response.status().as_u16());
-        }
-        response.extensions_mut().insert(Summary {
-            route: trail.route,
-            provider: trail.provider.clone(),
-            outcome: Some(outcome.as_str()),
-            upstream: trail.upstream(),
-            tenant: trail.tenant,
-            cache: trail.cache.map(cache_label),
-            mismatch: trail.mismatch.clone(),
-        });
-        if trail.provider.is_some() {
-            self.explained.keep(context.id, trail, outcome);
-        }
-    }
-
-    fn audit(
-        &self,
-        context: &RequestContext<'_>,
-        method: &Method,
-        trail: &Trail,
-        outcome: Code,
-        status: u16,
-    ) {
-        let Some(caller) = &trail.caller else { return };
-        let reached = !trail.attempts.is_empty() || outcome == Code::Ok;
-        let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
-        let account = trail.account.as_ref().map(ToString::to_string);
-        let rule = trail.permit.map(|permit| permit.to_string());
-        let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
-        self.audit.call(&audit::CallEvent {
-            request_id: Some(context.id.as_str()),
-            caller: Some(caller.subject()),
-            client: caller.client(),
-            organization: caller.organization(),
-            actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
-            account: account.as_deref(),
-            provider: trail.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
-            method: Some(method.as_str()),
-            route: trail.route,
-            rule: rule.as_deref(),
-            status: Some(status),
-            ..audit::CallEvent::new(trail.event, decision, outcome.as_str())
-        });
+        let verified = self.calls.access.verify(parts, schemes, trail).await?;
+        proxy::proxy(&self.calls, context, verified, route, (parts, body), trail).await
     }
 }
 
@@ -200,11 +137,11 @@ async fn answer_own(
         "/hooks/backchannel-logout" => {
             trail.route = Some("/hooks/backchannel-logout");
             trail.event = "logout";
-            return logout::answer(app, parts, body).await;
+            return logout::answer(&app.calls, app.logout_enabled, parts, body).await;
         }
         "/openapi.json" => {
             trail.route = Some("/openapi.json");
-            return read_only(parts).and_then(|()| documents::openapi(app, context));
+            return read_only(parts).and_then(|()| documents::openapi(&app.calls.address, context));
         }
         "/docs" | "/docs/" => {
             trail.route = Some("/docs");
@@ -221,7 +158,8 @@ async fn answer_own(
     }
     if is_metadata(path) {
         trail.route = Some("/.well-known/oauth-protected-resource");
-        return read_only(parts).and_then(|()| documents::resource_metadata(app, context));
+        return read_only(parts)
+            .and_then(|()| documents::resource_metadata(&app.calls, &app.scopes, context));
     }
     let guarded = ["/v1", "/proxy"]
         .iter()
@@ -230,8 +168,8 @@ async fn answer_own(
         return Err(Problem::new(Code::NotFound));
     }
     trail.route = Some("/v1");
-    let verified = app.verify(parts, Schemes::Standard, trail).await?;
-    v1::answer(app, context, path, parts, verified, trail).await
+    let verified = app.calls.access.verify(parts, Schemes::Standard, trail).await?;
+    v1::answer((&app.calls, &app.recorder.explained), context, path, parts, verified, trail).await
 }
 
 /// RFC 9728 puts a resource's own path behind the well-known part.

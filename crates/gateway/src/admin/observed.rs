@@ -11,13 +11,17 @@ const MANAGEMENT: &str = "management";
 impl App {
     /// State for [`Metrics::observe`](crate::telemetry::Metrics::observe).
     pub fn observed(&self) -> Observed {
-        let (keys, token) = (self.tenant.keys(), self.tenant.management_status());
+        let (keys, token) = (self.tenant.tenant.keys(), self.tenant.tenant.management_status());
         let keys_age = keys.status().loaded_ago;
-        let allowance = self.tenant.allowance();
+        let allowance = self.tenant.tenant.allowance();
         let count =
             |calls: Option<u32>| calls.map(|calls| (MANAGEMENT, u64::from(calls))).into_iter().collect();
         Observed {
-            management_token_expiry: self.tenant.current_management_token().map(|token| token.expires_at()),
+            management_token_expiry: self
+                .tenant
+                .tenant
+                .current_management_token()
+                .map(|token| token.expires_at()),
             ages: [(KeeperName::ManagementToken, token.loaded_ago), (KeeperName::Keys, keys_age)]
                 .into_iter()
                 .filter_map(|(keeper, age)| Some((keeper, age?)))
@@ -27,6 +31,7 @@ impl App {
             ratelimit_remaining: count(allowance.remaining()),
             ratelimit_limit: count(allowance.limit()),
             upstream_in_flight: self
+                .calls
                 .providers
                 .values()
                 .map(|provider| (provider.label.clone(), provider.client.in_flight()))

@@ -3,7 +3,6 @@
 use futures_util::future::BoxFuture;
 
 use super::{GrantEntry, Operations, Readiness};
-use crate::error_table;
 use crate::fleet::{BlockEntry, Forget, Past, Reach};
 use crate::outcome::Code;
 use crate::problem::Problem;
@@ -14,37 +13,17 @@ impl App {
     /// Forgets what is cached for a user (or more), here and in all replicas, and stored grants only where that is asked
     /// for.
     pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Problem> {
-        let forgotten = self.forget_here(selector).await?;
+        let forgotten = self.calls.forget(selector).await?;
         self.stores.fleet.forget(selector.clone()).await;
         Ok(forgotten)
-    }
-
-    /// The same in this replica alone.
-    pub(crate) async fn forget_here(&self, selector: &Selector) -> Result<u64, Problem> {
-        let verified = match (&selector.user, selector.all) {
-            (Some(user), _) if selector.provider.is_none() && selector.connection.is_none() => {
-                self.verifier.forget(user)
-            }
-            (_, true) => self.verifier.forget_all(),
-            _ => 0,
-        };
-        let wanted = token_broker::Selector {
-            user: selector.user.clone(),
-            connection: selector.connection.clone(),
-            provider: selector.provider.clone(),
-            grants: selector.grants,
-        };
-        let forgotten = self.tokens.forget(&wanted).await;
-        let forgotten = forgotten.map_err(|error| error_table::broker(&error, None))?;
-        Ok(forgotten + verified)
     }
 
     /// Forgets what another replica was told to forget.
     pub(super) async fn obey(&self, past: Past) {
         match past.what {
-            Forget::Doubted(user) => self.tokens.invalidate(&user),
+            Forget::Doubted(user) => self.calls.tokens.invalidate(&user),
             Forget::Cached(target) => {
-                if let Err(problem) = self.forget_here(&target.selector()).await {
+                if let Err(problem) = self.calls.forget(&target.selector()).await {
                     tracing::warn!(event = "forget_failed", cause = problem.log_text());
                 }
             }
@@ -78,7 +57,7 @@ impl Operations for App {
             let list = self
                 .stores
                 .grants
-                .list(&token_broker::GrantFilter::default().of_tenant(self.tenant.domain()))
+                .list(&token_broker::GrantFilter::default().of_tenant(self.tenant.tenant.domain()))
                 .await;
             let list = list.map_err(|error| Problem::new(Code::StoreUnavailable).cause(error.to_string()))?;
             Ok(list.into_iter().map(GrantEntry::from).collect())

@@ -18,8 +18,8 @@ impl App {
         ]);
         let mut readiness = Readiness::from_checks(checks);
         match readiness.status {
-            ReadyStatus::Ready => self.was_ready.store(true, Ordering::Relaxed),
-            _ if self.was_ready.load(Ordering::Relaxed) => {
+            ReadyStatus::Ready => self.tenant.was_ready.store(true, Ordering::Relaxed),
+            _ if self.tenant.was_ready.load(Ordering::Relaxed) => {
                 readiness.status = ReadyStatus::Ready;
                 for check in readiness.checks.values_mut().filter(|check| check.status == CheckStatus::Fail) {
                     check.status = CheckStatus::Warn;
@@ -31,7 +31,7 @@ impl App {
     }
 
     fn check_keys(&self) -> Check {
-        if self.tenant.keys().is_empty() {
+        if self.tenant.tenant.keys().is_empty() {
             fail("the tenant's signing keys could not be fetched yet; check tenant.base_url and the network")
         } else {
             fine()
@@ -39,7 +39,7 @@ impl App {
     }
 
     fn check_management_token(&self) -> Check {
-        let Some(token) = self.tenant.current_management_token() else {
+        let Some(token) = self.tenant.tenant.current_management_token() else {
             return fail(
                 "no management token could be had yet; check tenant.client_id, its secret and its grant, or run \
                  `gateway doctor`",
@@ -53,7 +53,7 @@ impl App {
                 missing.join(" ")
             ));
         }
-        if !excess.is_empty() && !self.allow_excess_scopes {
+        if !excess.is_empty() && !self.tenant.allow_excess_scopes {
             return warn(format!(
                 "the management token holds more than it needs ({}); remove the scopes from the grant, or set \
                  tenant.allow_excess_scopes",
@@ -73,8 +73,8 @@ impl App {
 
     /// Fetches keys and management token ahead of the first request. Failures show in [`App::readiness`].
     pub async fn warm(&self) {
-        let keys = self.tenant.keys().load();
-        let token = self.tenant.management_token();
+        let keys = self.tenant.tenant.keys().load();
+        let token = self.tenant.tenant.management_token();
         let (keys, token) = futures_util::join!(keys, token);
         if let Err(error) = keys {
             tracing::warn!(event = "keys-unavailable", cause = %error);
@@ -87,7 +87,7 @@ impl App {
 
     /// Notices at once that the operator granted a missing scope; otherwise it takes up to a minute.
     pub(crate) async fn recheck_scopes(&self) {
-        if let Err(error) = self.tenant.recheck_scopes().await {
+        if let Err(error) = self.tenant.tenant.recheck_scopes().await {
             tracing::warn!(event = "management-token-unavailable", cause = %error);
         }
     }
@@ -102,7 +102,7 @@ impl App {
                 remedy = "add the scopes to the application's grant for the Management API",
             );
         }
-        if !excess.is_empty() && !self.allow_excess_scopes {
+        if !excess.is_empty() && !self.tenant.allow_excess_scopes {
             tracing::warn!(
                 event = "management-token-excess-scopes",
                 scopes = excess.join(" "),
@@ -114,8 +114,8 @@ impl App {
     /// Keeps keys and management token fresh and follows the fleet's orders; never returns. The binary spawns it.
     pub async fn keep(&self) -> std::convert::Infallible {
         let following = self.stores.fleet.follow(|past| Box::pin(self.obey(past)));
-        let keys = self.tenant.keep_keys();
-        let token = self.tenant.keep_management_token();
+        let keys = self.tenant.tenant.keep_keys();
+        let token = self.tenant.tenant.keep_management_token();
         let (keys, ..) = futures_util::join!(keys, token, following, self.stores.keep_asking());
         keys
     }

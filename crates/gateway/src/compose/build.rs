@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mgmt_auth::Tenant;
-use token_broker::Broker;
+use token_broker::{Broker, BrokerBuilder};
 use user_store::UserStore;
 
 use super::convert;
@@ -16,7 +16,9 @@ use crate::console::Console;
 use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
-use crate::state::{App, Asked, Fingerprint, Quotas, Tokens};
+use crate::state::{
+    Access, App, Asked, Calls, Fingerprint, PublicAddress, Quotas, Recorder, TenantState, Tokens,
+};
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
@@ -54,7 +56,13 @@ impl App {
     /// # Errors
     /// A part cannot be built from these settings.
     pub fn successor(&self, settings: &Settings, stores: Arc<Stores>) -> Result<Self, StartError> {
-        Self::compose(settings, stores, self.metrics.clone(), self.audit.clone(), Some(self))
+        Self::compose(
+            settings,
+            stores,
+            self.recorder.metrics.clone(),
+            self.recorder.audit.clone(),
+            Some(self),
+        )
     }
 
     fn compose(
@@ -65,60 +73,92 @@ impl App {
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let origin = Fingerprint::of(settings, &stores);
-        let known = before.filter(|before| before.origin.is_same_tenant(&origin));
+        let known = before.filter(|before| before.tenant.origin.is_same_tenant(&origin));
         let (tenant, users) = roots(settings, &stores, &origin, known)?;
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
-        let tls = upstream::tls_config()?;
-        let timeouts = upstream_timeouts(settings);
-        let mut broker = Broker::builder(tenant.clone(), users.clone())
-            .store(Arc::clone(&stores.grants))
-            .tasks(stores.tasks.clone())
-            .cache_ttl(settings.users.cache_ttl)
-            .negative_ttl(settings.users.negative_ttl)
-            .capacity(settings.users.capacity);
-        if let Some(redis) = &stores.redis {
-            broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
-        }
-        if let Some(vault) = vault(settings) {
-            broker = broker.vault(vault);
-        }
-        let mut providers = HashMap::new();
-        let mut hosts = VirtualHosts::default();
-        for (name, entry) in &settings.providers {
-            let runtime = provider(name, entry, &tenant, tls.clone(), timeouts)?;
-            metrics.provider(&runtime.label);
-            broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
-            for (public, host) in &entry.hosts {
-                hosts.insert(public, Arc::clone(&runtime.name), host);
-            }
-            providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
-        }
         let scopes = convert::scopes(settings);
+        let (calls, hosts) = calls(settings, &tenant, users.clone(), &stores, &metrics)?;
+        let explained = before.map(|before| Arc::clone(&before.recorder.explained)).unwrap_or_default();
+        let was_ready = known.is_some_and(|known| known.tenant.was_ready.load(Ordering::Relaxed));
         Ok(Self {
-            console: Console::new(settings, &scopes),
-            verifier: verifier(settings, &tenant, &stores),
-            tokens: Tokens::new(broker.build()?, Arc::clone(&stores.fleet)),
-            tenant,
-            metrics,
-            audit,
+            hosts,
+            calls,
+            recorder: Recorder { metrics, audit, explained },
+            tenant: TenantState {
+                tenant,
+                users,
+                origin,
+                allow_excess_scopes: settings.tenant.allow_excess_scopes,
+                was_ready: was_ready.into(),
+            },
             stores,
-            explained: before.map(|before| Arc::clone(&before.explained)).unwrap_or_default(),
-            asked: Asked::default(),
-            replay_limit: settings.server.limits.replay.as_usize(),
-            send_trace_context: settings.telemetry.send_trace_context,
-            public_url: settings.server.public_url.clone(),
-            hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
+            console: Console::new(settings, &scopes),
             scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),
-            providers,
-            hosts,
-            quotas: Quotas::new(&settings.quotas),
-            vault_audience: uses_vault(settings).then(|| vault_audience(settings)).flatten(),
-            allow_excess_scopes: settings.tenant.allow_excess_scopes,
-            was_ready: known.map(|known| known.was_ready.load(Ordering::Relaxed)).unwrap_or_default().into(),
-            users,
-            origin,
         })
+    }
+}
+
+/// What calls need, and which hosts stand for which provider.
+fn calls(
+    settings: &Settings,
+    tenant: &Tenant,
+    users: UserStore,
+    stores: &Stores,
+    metrics: &Metrics,
+) -> Result<(Calls, VirtualHosts), StartError> {
+    let tls = upstream::tls_config()?;
+    let timeouts = upstream_timeouts(settings);
+    let mut broker = broker(settings, tenant, users, stores);
+    let mut providers = HashMap::new();
+    let mut hosts = VirtualHosts::default();
+    for (name, entry) in &settings.providers {
+        let runtime = provider(name, entry, tenant, tls.clone(), timeouts)?;
+        metrics.provider(&runtime.label);
+        broker = broker.provider(convert::broker_provider(entry, Arc::clone(runtime.plan.adapter())));
+        for (public, host) in &entry.hosts {
+            hosts.insert(public, Arc::clone(&runtime.name), host);
+        }
+        providers.insert(Arc::clone(&runtime.name), Arc::new(runtime));
+    }
+    let access = Access::new(
+        verifier(settings, tenant, stores),
+        Quotas::new(&settings.quotas),
+        Arc::clone(&stores.fleet),
+        metrics.clone(),
+        settings.vault.is_some() && uses_vault(settings),
+    );
+    let calls = Calls {
+        access,
+        tokens: Tokens::new(broker.build()?, Arc::clone(&stores.fleet)),
+        providers,
+        secrets: tenant.secrets().clone(),
+        asked: Asked::default(),
+        metrics: metrics.clone(),
+        address: PublicAddress {
+            url: settings.server.public_url.clone(),
+            hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
+        },
+        replay_limit: settings.server.limits.replay.as_usize(),
+        send_trace_context: settings.telemetry.send_trace_context,
+    };
+    Ok((calls, hosts))
+}
+
+/// The broker, without providers.
+fn broker(settings: &Settings, tenant: &Tenant, users: UserStore, stores: &Stores) -> BrokerBuilder {
+    let mut broker = Broker::builder(tenant.clone(), users)
+        .store(Arc::clone(&stores.grants))
+        .tasks(stores.tasks.clone())
+        .cache_ttl(settings.users.cache_ttl)
+        .negative_ttl(settings.users.negative_ttl)
+        .capacity(settings.users.capacity);
+    if let Some(redis) = &stores.redis {
+        broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
+    }
+    match vault(settings) {
+        Some(vault) => broker.vault(vault),
+        None => broker,
     }
 }
 
@@ -135,11 +175,11 @@ fn roots(
     known: Option<&App>,
 ) -> Result<(Tenant, UserStore), StartError> {
     let tenant = match known {
-        Some(known) => known.tenant.clone(),
+        Some(known) => known.tenant.tenant.clone(),
         None => tenant(settings, stores.redis.as_ref())?,
     };
-    let users = match known.filter(|known| known.origin == *origin) {
-        Some(known) => known.users.clone(),
+    let users = match known.filter(|known| known.tenant.origin == *origin) {
+        Some(known) => known.tenant.users.clone(),
         None => users(settings, &tenant, stores),
     };
     Ok((tenant, users))
@@ -196,10 +236,6 @@ fn tenant(settings: &Settings, redis: Option<&Arc<token_broker::RedisStore>>) ->
 
 fn uses_vault(settings: &Settings) -> bool {
     settings.providers.values().any(|provider| provider.source.contains(&Source::Vault))
-}
-
-fn vault_audience(settings: &Settings) -> Option<String> {
-    settings.vault.as_ref().map(|vault| vault.audience.clone())
 }
 
 fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {

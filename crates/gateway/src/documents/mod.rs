@@ -2,23 +2,32 @@
 
 mod openapi;
 
+use std::collections::BTreeSet;
+
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, Response};
 
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::{App, RequestContext};
+use crate::state::{Calls, PublicAddress, RequestContext};
 
 /// `GET /.well-known/oauth-protected-resource`.
-pub(crate) fn resource_metadata(app: &App, context: &RequestContext<'_>) -> Result<Response<Body>, Problem> {
-    let resource = context.public_address(app);
-    reply::json(&caller_auth::resource_metadata(app.verifier.rules(), &resource, &app.scopes))
+pub(crate) fn resource_metadata(
+    calls: &Calls,
+    scopes: &BTreeSet<String>,
+    context: &RequestContext<'_>,
+) -> Result<Response<Body>, Problem> {
+    let resource = context.public_address(&calls.address);
+    reply::json(&caller_auth::resource_metadata(calls.access.rules(), &resource, scopes))
 }
 
 /// `GET /openapi.json`.
-pub(crate) fn openapi(app: &App, context: &RequestContext<'_>) -> Result<Response<Body>, Problem> {
-    reply::json(&openapi::document(&context.public_address(app)))
+pub(crate) fn openapi(
+    address: &PublicAddress,
+    context: &RequestContext<'_>,
+) -> Result<Response<Body>, Problem> {
+    reply::json(&openapi::document(&context.public_address(address)))
 }
 
 /// `GET /docs`: the same for reading, without scripts.

@@ -26,13 +26,13 @@ use crate::headers::IDP_OUTCOME;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::route::{ProxyRoute, host_of};
-use crate::state::{App, RequestContext, Trail};
+use crate::state::{Calls, RequestContext, Trail};
 use crate::telemetry::ScrubPlace;
 use crate::time::seconds_rounded_up;
 
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
-    pub(super) app: &'a App,
+    pub(super) calls: &'a Calls,
     pub(super) context: &'a RequestContext<'a>,
     pub(super) provider: &'a ProviderRuntime,
     pub(super) route: ProxyRoute<'a>,
@@ -52,12 +52,12 @@ impl Delivery<'_> {
     ) -> Result<Response<Body>, Problem> {
         let Received { head, body, classified, token } = received;
         if classified.outcome == Outcome::RateLimited {
-            self.app.metrics.upstream_rate_limited(&self.provider.label);
+            self.calls.metrics.upstream_rate_limited(&self.provider.label);
         }
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
             let connect = &self.provider.connect;
             let user = trail.caller.as_ref().map_or("", |caller| caller.subject());
-            let may_ask = self.app.may_ask(user, &token, &classified);
+            let may_ask = self.calls.may_ask(user, &token, &classified);
             let answer = (head.status, &classified);
             return Err(error_table::provider_answer(connect, &token, answer, self.guard, may_ask));
         }
@@ -121,7 +121,7 @@ impl Delivery<'_> {
         let strip = self.guard.strips(&head.headers) && !encoded;
         let hits = self.guard.prepare(&mut head.headers);
         if hits > 0 {
-            self.app.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
+            self.calls.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
         }
         if json.is_some() {
             head.headers.remove(CONTENT_LENGTH);
@@ -155,7 +155,7 @@ impl Delivery<'_> {
         strip: bool,
         place: Option<OwnedSemaphorePermit>,
     ) -> Body {
-        let (metrics, label) = (self.app.metrics.clone(), self.provider.label.clone());
+        let (metrics, label) = (self.calls.metrics.clone(), self.provider.label.clone());
         let report = move |hits: u64| metrics.leak_scrub(&label, ScrubPlace::Body, hits);
         match (body, json) {
             (AnswerBody::Straight(mut timed), None) => {
@@ -180,9 +180,10 @@ impl Delivery<'_> {
 
     /// How links of the provider's answer are rewritten.
     fn links(&self) -> Links {
-        let (app, context, provider, route) = (self.app, self.context, self.provider, self.route);
-        let public = app.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
-        let scheme = match &app.public_url {
+        let (context, provider, route) = (self.context, self.provider, self.route);
+        let address = &self.calls.address;
+        let public = address.url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        let scheme = match &address.url {
             Some(url) if url.scheme() == "http" => "http",
             Some(_) => "https",
             None => context.peer.scheme(),
@@ -194,7 +195,7 @@ impl Delivery<'_> {
                 host: (name.to_owned(), route.host.unwrap_or_default().to_owned()),
             },
             (None, Some(public), _) => LinkBase::Origin(public.clone()),
-            (None, None, Some(authority)) if app.hosts_are_validated => {
+            (None, None, Some(authority)) if address.hosts_are_validated => {
                 LinkBase::Origin(format!("{scheme}://{authority}"))
             }
             _ => LinkBase::Path,

@@ -27,39 +27,39 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::plan::ProviderCall;
 use crate::route::ProxyRoute;
-use crate::state::{App, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
 
 /// Proxies one call of a verified caller.
 ///
 /// # Errors
 /// The problem to answer with, in the contract's order of refusals.
 pub(crate) async fn proxy(
-    app: &App,
+    calls: &Calls,
     context: &RequestContext<'_>,
     verified: VerifiedCaller,
     route: ProxyRoute<'_>,
     (parts, body): (&Parts, Body),
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let provider = app.named_provider(route.provider, trail)?;
+    let provider = calls.named_provider(route.provider, trail)?;
     let query = parts.uri.query();
     let asked = ProviderCall { method: &parts.method, host: route.host, path: route.path, query };
-    let plan = app.permit(&verified, &provider, asked, trail)?;
+    let plan = calls.access.permit(&verified, &provider, asked, trail)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
-    let call = app.admit_call(verified, &provider, account, plan, trail).await?;
+    let call = calls.access.admit_call(verified, &provider, account, plan, trail).await?;
     let body = search::search(&parts.headers, body, call.admitted().token()).await?;
-    let token = find_token(app, &call, trail).await?;
+    let token = find_token(calls, &call, trail).await?;
     let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str());
-    let payload = Payload::prepare(body, app.replay_limit).await.map_err(error_table::request_body)?;
-    let app_secret = app_secret(app, &provider).await;
-    let mut sending = Sending { app, call, provider: &provider, outbound, mode, app_secret, refused: None };
+    let payload = Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)?;
+    let app_secret = app_secret(calls, &provider).await;
+    let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret, refused: None };
     let received = sending.exchange(token, payload, trail).await?;
     let guard = sending.guard(&received.token);
     let slot = sending.call.take_slot();
     let delivery = answer::Delivery {
         guard: &guard,
-        app,
+        calls,
         context,
         provider: &provider,
         route,

@@ -14,7 +14,7 @@ use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{App, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
 
 /// No profile is longer.
 const LONGEST: usize = 256 * 1024;
@@ -24,7 +24,7 @@ const LONGEST: usize = 256 * 1024;
 /// # Errors
 /// As for a proxied call with `Idp-Errors: problem`; `provider-misconfigured` where no profile URL is known.
 pub(crate) async fn profile(
-    app: &App,
+    calls: &Calls,
     context: &RequestContext<'_>,
     (verified, account): (VerifiedCaller, Option<AccountSelector>),
     provider: &ProviderRuntime,
@@ -32,21 +32,21 @@ pub(crate) async fn profile(
 ) -> Result<Profile, Problem> {
     let url = provider.profile_url.as_ref();
     let url = url.ok_or_else(|| CallError::NoProfileUrl(provider.name.as_ref().to_owned()))?;
-    let plan = app.permit_profile(&verified, provider, url, trail)?;
-    let call = app.admit_call(verified, provider, account, plan, trail).await?;
-    let token = find_token(app, &call, trail).await?;
+    let plan = calls.access.permit_profile(&verified, provider, url, trail)?;
+    let call = calls.access.admit_call(verified, provider, account, plan, trail).await?;
+    let token = find_token(calls, &call, trail).await?;
     let adapter = provider.plan.adapter();
     let outbound = Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str());
-    let app_secret = app_secret(app, provider).await;
+    let app_secret = app_secret(calls, provider).await;
     let mut sending =
-        Sending { app, call, provider, outbound, mode: ErrorMode::Problem, app_secret, refused: None };
+        Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret, refused: None };
     let payload = Payload::Whole(bytes::Bytes::new());
     let received = sending.exchange(token, payload, trail).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
         let (token, classified) = (&received.token, &received.classified);
         let guard = sending.guard(token);
         let connect = &provider.connect;
-        let may_ask = app.may_ask(sending.call.admitted().caller().subject(), token, classified);
+        let may_ask = calls.may_ask(sending.call.admitted().caller().subject(), token, classified);
         let answer = (received.head.status, classified);
         return Err(error_table::provider_answer(connect, token, answer, &guard, may_ask));
     }

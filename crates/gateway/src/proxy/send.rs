@@ -23,7 +23,7 @@ use crate::error_table::{self, classified_code};
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{AdmittedCall, App, Attempt, CallToken, TokenError, Trail};
+use crate::state::{AdmittedCall, Attempt, CallToken, Calls, TokenError, Trail};
 use crate::telemetry::{RetryReason, UpstreamFault, UpstreamRequest, labels, trace_context};
 use crate::upstream::{Progress, SendError};
 
@@ -48,7 +48,7 @@ pub(super) enum AnswerBody {
 
 /// Everything that stays the same over the attempts of one call.
 pub(super) struct Sending<'a> {
-    pub(super) app: &'a App,
+    pub(super) calls: &'a Calls,
     pub(super) call: AdmittedCall<'a>,
     pub(super) provider: &'a ProviderRuntime,
     pub(super) outbound: Outbound,
@@ -76,7 +76,7 @@ impl Sending<'_> {
         if !payload.is_replayable() {
             return Err(CallError::BodyNotRepeatable.into());
         }
-        self.app.metrics.retry(&self.provider.label, RetryReason::DeadToken);
+        self.calls.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         trail.found(&fresh);
         self.refused = Some(received.token.bearer().clone());
         drop(received);
@@ -93,7 +93,7 @@ impl Sending<'_> {
     /// Tells the broker that the provider accepted the token.
     fn accepted(&self, received: &Received) {
         if received.classified.outcome == Outcome::Ok {
-            self.app.tokens.accepted(&self.call, &received.token);
+            self.calls.tokens.accepted(&self.call, &received.token);
         }
     }
 
@@ -102,7 +102,7 @@ impl Sending<'_> {
         (dead, classified): (&CallToken, &Classified),
         trail: &mut Trail,
     ) -> Result<CallToken, Problem> {
-        let looking = self.app.tokens.replace(&self.call, dead, classified.refresh_helps);
+        let looking = self.calls.tokens.replace(&self.call, dead, classified.refresh_helps);
         let started = Instant::now();
         let found = looking.instrument(spans::token()).await;
         trail.waited(started.elapsed());
@@ -152,7 +152,7 @@ impl Sending<'_> {
             Err(SendError::Unreachable { retry: true, .. })
                 if self.outbound.method().is_idempotent() && payload.is_replayable() =>
             {
-                self.app.metrics.retry(&self.provider.label, RetryReason::Connection);
+                self.calls.metrics.retry(&self.provider.label, RetryReason::Connection);
                 self.send(&token, payload, trail).await
             }
             other => other,
@@ -182,7 +182,7 @@ impl Sending<'_> {
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
         let method = labels::method_label(self.outbound.method());
         let span = spans::upstream(method, &self.provider.label, trail.attempts.len());
-        if self.app.send_trace_context {
+        if self.calls.send_trace_context {
             trace_context::send(&span, request.headers_mut());
         }
         let result = self.provider.client.send(request, &progress).instrument(span.clone()).await;
@@ -254,7 +254,7 @@ struct Attempted<'a, 'b> {
 
 impl Drop for Attempted<'_, '_> {
     fn drop(&mut self) {
-        self.sending.app.metrics.upstream_request(&UpstreamRequest {
+        self.sending.calls.metrics.upstream_request(&UpstreamRequest {
             method: labels::method_label(self.sending.outbound.method()),
             provider: &self.sending.provider.label,
             result: self.result,
@@ -264,19 +264,19 @@ impl Drop for Attempted<'_, '_> {
 }
 
 /// The OAuth client's secret, where the provider wants a proof of it with every call.
-pub(super) async fn app_secret(app: &App, provider: &ProviderRuntime) -> Option<SecretString> {
-    app.tenant.secrets().read(provider.secret.as_ref()?).await.ok()
+pub(super) async fn app_secret(calls: &Calls, provider: &ProviderRuntime) -> Option<SecretString> {
+    calls.secrets.read(provider.secret.as_ref()?).await.ok()
 }
 
 /// Finds the token for an admitted call.
 pub(super) async fn find_token(
-    app: &App,
+    calls: &Calls,
     call: &AdmittedCall<'_>,
     trail: &mut Trail,
 ) -> Result<CallToken, Problem> {
     let span = spans::token();
     let started = Instant::now();
-    let found = app.tokens.find(call).instrument(span.clone()).await;
+    let found = calls.tokens.find(call).instrument(span.clone()).await;
     match found {
         Ok(token) => {
             spans::found(&span, &token);

@@ -9,19 +9,84 @@ use token_broker::AccountSelector;
 use tracing::Instrument as _;
 use url::Url;
 
-use super::App;
-use super::quota::Admission;
+use super::quota::{Admission, Quotas};
 use super::record::Trail;
 use super::steps::{Admitted, AdmittedCall, VerifiedCaller};
 use crate::call_error::CallError;
 use crate::error_table;
+use crate::fleet::Fleet;
+use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::provider::plan::{Plan, PlanError, ProviderCall};
-use crate::telemetry::{SPANS, Shed};
-use caller_auth::{Caller, Checked, Refusal, Schemes, Verified};
+use crate::selector::Selector;
+use crate::telemetry::{Metrics, SPANS, Shed};
+use caller_auth::{Caller, Checked, Refusal, Rules, Schemes, Verified, Verifier};
 
-impl App {
+/// Who may do what.
+pub(crate) struct Access {
+    verifier: Verifier,
+    quotas: Quotas,
+    fleet: Arc<Fleet>,
+    metrics: Metrics,
+    /// Whether a provider's tokens come from Token Vault.
+    vault: bool,
+}
+
+impl Access {
+    /// `vault`: whether a provider's tokens come from Token Vault.
+    pub(crate) fn new(
+        verifier: Verifier,
+        quotas: Quotas,
+        fleet: Arc<Fleet>,
+        metrics: Metrics,
+        vault: bool,
+    ) -> Self {
+        Self { verifier, quotas, fleet, metrics, vault }
+    }
+
+    /// What verification is configured with.
+    pub(crate) fn rules(&self) -> &Rules {
+        self.verifier.rules()
+    }
+
+    /// Verifies a logout token and refuses the user's older tokens everywhere; who that is.
+    ///
+    /// # Errors
+    /// The token is not valid, or that cannot be told.
+    pub(crate) async fn log_out(&self, token: &str) -> Result<String, Problem> {
+        let logout = self.verifier.log_out(token, SystemTime::now()).await.map_err(error_table::logout)?;
+        // Refused first: an older token that comes between the two fills no cache again.
+        self.fleet.log_out(&logout.subject, logout.issued_at).await;
+        Ok(logout.subject)
+    }
+
+    /// Has the other replicas read a user's grants again.
+    pub(crate) async fn invalidate_grants(&self, user: &str) {
+        self.fleet.doubt(user).await;
+    }
+
+    /// Drops verified tokens; how many.
+    pub(crate) fn forget(&self, selector: &Selector) -> u64 {
+        match (&selector.user, selector.all) {
+            (Some(user), _) if selector.provider.is_none() && selector.connection.is_none() => {
+                self.verifier.forget(user)
+            }
+            (_, true) => self.verifier.forget_all(),
+            _ => 0,
+        }
+    }
+
+    /// Adds the RFC 6750 challenge to a missing scope.
+    pub(crate) fn challenge_scope(&self, caller: &Caller, problem: Problem) -> Problem {
+        if problem.code() != Code::CallerScopeMissing {
+            return problem;
+        }
+        let scope = problem.required().join(" ");
+        let challenge = self.verifier.insufficient_scope(caller, &scope);
+        challenge.values.into_iter().fold(problem, Problem::challenge)
+    }
+
     /// Verifies the caller of a request.
     pub(crate) async fn verify(
         &self,
@@ -132,9 +197,9 @@ impl App {
                 return Err(CallError::QuotaSpent(wait).into());
             }
         }
-        self.stores.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
+        self.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
         let verified = self.accept(verified, trail).await?;
-        Ok(Admitted::new(verified, provider, account, self.vault_audience.is_some()))
+        Ok(Admitted::new(verified, provider, account, self.vault))
     }
 
     /// Quota, blocks and a place among the provider's calls in flight, for a call that policy permits. Nothing of the

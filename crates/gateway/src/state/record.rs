@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use token_broker::{Account, IdpToken};
 
-use super::App;
+use super::PublicAddress;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::provider::policy::Permit;
@@ -30,8 +30,8 @@ pub(crate) struct RequestContext<'a> {
 
 impl RequestContext<'_> {
     /// The address clients reach the gateway at, as far as it is known.
-    pub(crate) fn public_address(&self, app: &App) -> Cow<'_, str> {
-        match &app.public_url {
+    pub(crate) fn public_address(&self, address: &PublicAddress) -> Cow<'_, str> {
+        match &address.url {
             Some(url) => Cow::Owned(url.as_str().trim_end_matches('/').to_owned()),
             None => Cow::Owned(format!("{}://{}", self.peer.scheme(), self.authority.unwrap_or("localhost"))),
         }

@@ -12,7 +12,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{App, Trail, VerifiedCaller};
+use crate::state::{Calls, Trail, VerifiedCaller};
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -24,24 +24,24 @@ struct Disconnected {
 
 /// Says honestly which of the two happened.
 pub(crate) async fn answer(
-    app: &App,
+    calls: &Calls,
     parts: &Parts,
     verified: VerifiedCaller,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let provider = app.named_provider(name, trail)?;
+    let provider = calls.named_provider(name, trail)?;
     let caller = &Arc::clone(verified.caller());
     if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
         let error = CallError::DisconnectScope(scope.to_owned());
-        return Err(app.challenge_scope(caller, error.into()));
+        return Err(calls.access.challenge_scope(caller, error.into()));
     }
     let selector = proxy::account_selector(&parts.headers)?;
-    let admitted = app.admit(verified, Some(&provider), selector, trail).await?;
-    let revoked = app.tokens.revoke(&admitted).await;
+    let admitted = calls.access.admit(verified, Some(&provider), selector, trail).await?;
+    let revoked = calls.tokens.revoke(&admitted).await;
     let revoked = revoked.map_err(|error| error_table::broker(&error, Some(&provider.connect)))?;
     trail.account = Some(revoked.account);
-    app.stores.fleet.doubt(caller.subject()).await;
+    calls.access.invalidate_grants(caller.subject()).await;
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,

@@ -6,16 +6,16 @@ use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::{App, Trail, VerifiedCaller};
+use crate::state::{Access, ExplainRing, Trail, VerifiedCaller};
 
 pub(crate) async fn answer(
-    app: &App,
+    (access, explained): (&Access, &ExplainRing),
     verified: VerifiedCaller,
     id: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let verified = app.accept(verified, trail).await?;
-    match app.explained.find(id, &verified.caller) {
+    let verified = access.accept(verified, trail).await?;
+    match explained.find(id, &verified.caller) {
         Some(explanation) => reply::json(&explanation),
         None => Err(Problem::new(Code::NotFound)
             .detail("this replica knows no such call of yours")

@@ -10,7 +10,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{App, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
 use crate::time::rfc3339;
 
 #[derive(Serialize)]
@@ -34,12 +34,12 @@ struct Account {
 
 /// Which accounts the caller has, and in what state.
 pub(crate) async fn accounts(
-    app: &App,
+    calls: &Calls,
     verified: VerifiedCaller,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let admitted = app.admit(verified, None, None, trail).await?;
-    let known = app.tokens.accounts(&admitted).await;
+    let admitted = calls.access.admit(verified, None, None, trail).await?;
+    let known = calls.tokens.accounts(&admitted).await;
     let known = known.map_err(|error| error_table::broker(&error, None))?;
     let accounts = known.into_iter().map(|status| Account {
         account: status.account.to_string(),
@@ -57,16 +57,16 @@ pub(crate) async fn accounts(
 
 /// One profile shape for every provider.
 pub(crate) async fn profile(
-    app: &App,
+    calls: &Calls,
     context: &RequestContext<'_>,
     parts: &Parts,
     verified: VerifiedCaller,
     name: &str,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
-    let provider = app.named_provider(name, trail)?;
+    let provider = calls.named_provider(name, trail)?;
     let selector = proxy::account_selector(&parts.headers)?;
-    let profile = proxy::profile(app, context, (verified, selector), &provider, trail).await?;
+    let profile = proxy::profile(calls, context, (verified, selector), &provider, trail).await?;
     let mut members = Map::new();
     members.insert("provider".to_owned(), Value::from(&*provider.name));
     members.insert("account".to_owned(), trail.account.as_ref().map(ToString::to_string).into());

@@ -10,7 +10,7 @@ use http::request::Parts;
 use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::state::{App, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, ExplainRing, RequestContext, Trail, VerifiedCaller};
 
 /// One of our own routes.
 enum Own<'a> {
@@ -25,7 +25,7 @@ enum Own<'a> {
 /// # Errors
 /// The problem to answer with.
 pub(crate) async fn answer(
-    app: &App,
+    (calls, explained): (&Calls, &ExplainRing),
     context: &RequestContext<'_>,
     path: &str,
     parts: &Parts,
@@ -44,10 +44,10 @@ pub(crate) async fn answer(
         return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
     }
     match route {
-        Own::Me => me::accounts(app, verified, trail).await,
-        Own::Profile(provider) => me::profile(app, context, parts, verified, provider, trail).await,
-        Own::Disconnect(provider) => disconnect::answer(app, parts, verified, provider, trail).await,
-        Own::Explain(id) => explain::answer(app, verified, id, trail).await,
+        Own::Me => me::accounts(calls, verified, trail).await,
+        Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, trail).await,
+        Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, trail).await,
+        Own::Explain(id) => explain::answer((&calls.access, explained), verified, id, trail).await,
     }
 }
 

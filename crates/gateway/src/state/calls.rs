@@ -1,0 +1,80 @@
+//! What the calls of verified callers need.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use idp_adapters::{Classified, Outcome};
+use mgmt_auth::SecretReader;
+use token_broker::IdpToken;
+
+use super::{Access, Asked, PublicAddress, Tokens, Trail};
+use crate::call_error::CallError;
+use crate::error_table;
+use crate::problem::Problem;
+use crate::provider::ProviderRuntime;
+use crate::selector::Selector;
+use crate::telemetry::Metrics;
+
+/// What the calls of verified callers need.
+pub(crate) struct Calls {
+    /// Who may do what.
+    pub(crate) access: Access,
+    /// IdP tokens and accounts.
+    pub(crate) tokens: Tokens,
+    /// The configured providers by name.
+    pub(crate) providers: HashMap<Arc<str>, Arc<ProviderRuntime>>,
+    /// Reads the app secret for providers that want a proof of it.
+    pub(crate) secrets: SecretReader,
+    /// What users were asked to consent to.
+    pub(crate) asked: Asked,
+    pub(crate) metrics: Metrics,
+    pub(crate) address: PublicAddress,
+    /// `server.limits.replay`, in bytes.
+    pub(crate) replay_limit: usize,
+    /// `telemetry.send_trace_context`.
+    pub(crate) send_trace_context: bool,
+}
+
+impl Calls {
+    /// The provider that a route names.
+    ///
+    /// # Errors
+    /// `unknown-provider`.
+    pub(crate) fn named_provider(
+        &self,
+        name: &str,
+        trail: &mut Trail,
+    ) -> Result<Arc<ProviderRuntime>, Problem> {
+        let provider = self.providers.get(name).cloned().ok_or(CallError::UnknownProvider)?;
+        trail.provider = Some(provider.label.clone());
+        Ok(provider)
+    }
+
+    /// Whether an answer about a scope that `token` lacks may ask the user for it: not twice in a row.
+    pub(crate) fn may_ask(&self, user: &str, token: &IdpToken, classified: &Classified) -> bool {
+        classified.outcome == Outcome::ScopeMissing && self.asked.may_ask(user, token, classified)
+    }
+
+    /// Forgets what this replica has cached, and stored grants where the selector says so; how many things that were.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Problem> {
+        let verified = self.access.forget(selector);
+        let wanted = token_broker::Selector {
+            user: selector.user.clone(),
+            connection: selector.connection.clone(),
+            provider: selector.provider.clone(),
+            grants: selector.grants,
+        };
+        let forgotten = self.tokens.forget(&wanted).await;
+        let forgotten = forgotten.map_err(|error| error_table::broker(&error, None))?;
+        Ok(forgotten + verified)
+    }
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Calls").field("providers", &self.providers.keys()).finish_non_exhaustive()
+    }
+}
