@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// No hint is believed beyond this: 31 days.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
-/// Values below this are seconds to wait, values from it on are a point in time (facts, section 5.4).
+/// Values below this are seconds to wait, values from it on are a point in time.
 const EPOCH_FROM: f64 = 1e9;
 
 /// How a limit header writes down the end of the limit.

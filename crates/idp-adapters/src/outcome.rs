@@ -69,7 +69,7 @@ pub enum Verdict {
     NeedsBody,
 }
 
-/// What became of a call. The gateway maps these to its closed list of outcome words.
+/// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -1,4 +1,4 @@
-//! Helpers of the tests: one call from a provider's answer to what we make of it.
+//! Helpers of the tests: from an answer of a provider to its classification in one call.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -99,6 +99,9 @@ proptest! {
         let cases = [
             (Kind::GitHub, format!("applications/{tail}")),
             (Kind::GitHub, "credentials/revoke".to_owned()),
+            (Kind::GitHub, format!("api/v3/applications/{tail}")),
+            (Kind::GitHub, "api/uploads/credentials/revoke".to_owned()),
+            (Kind::Microsoft, "sites/a/_api/$batch".to_owned()),
             (Kind::Google, format!("batch/{tail}")),
             (Kind::Google, "oauth2/v3/tokeninfo".to_owned()),
             (Kind::Facebook, "v22.0/oauth/access_token".to_owned()),

@@ -1,10 +1,10 @@
-//! Which identity a request means. Pure.
+//! Which identity is meant. Pure.
 
 use user_store::{Identity, User};
 
 use crate::{Account, AccountSelector, Provider};
 
-/// The result.
+/// What choosing came to.
 #[derive(Debug)]
 pub(crate) enum Choice<'a> {
     /// This one.
@@ -21,8 +21,8 @@ pub(crate) fn account(identity: &Identity) -> Account {
 
 /// The identity of `user` at `provider` that `selector` means.
 ///
-/// The order of the list has no meaning. An account without a token is left out where others have one, unless the
-/// caller names it.
+/// The place in the list decides nothing. An account without a token steps back behind those that have one, unless
+/// the caller names it.
 pub(crate) fn choose<'a>(
     user: &'a User,
     provider: &Provider,

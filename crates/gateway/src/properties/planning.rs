@@ -127,9 +127,11 @@ pub fn judge(case: Case<'_>) -> Planned {
     let path = if case.path.is_empty() { "/" } else { case.path };
     let Ok(named) = Method::from_bytes(method.as_bytes()) else { return Planned::Refused };
     let asked = ProviderCall { method: &named, host: case.host, path: case.path, query: case.query };
-    let place = place(setup, case.host).filter(|(authority, _)| {
-        !authority.eq_ignore_ascii_case("openidconnect.googleapis.com") || path == "/v1/userinfo"
-    });
+    let place = place(setup, case.host)
+        .map(|place| enterprise(setup, case.host, path).unwrap_or(place))
+        .filter(|(authority, _)| {
+            !authority.eq_ignore_ascii_case("openidconnect.googleapis.com") || path == "/v1/userinfo"
+        });
     let denied = place.is_some_and(|(_, base)| {
         [path.to_owned(), format!("{base}{path}")].iter().any(|path| is_denied(setup.kind, method, path))
     });
@@ -156,6 +158,21 @@ pub fn judge(case: Case<'_>) -> Planned {
     }
 }
 
+/// Where a GitHub Enterprise Server has what is not below `/api/v3`.
+fn enterprise<'a>(setup: &Setup, host: Option<&str>, path: &str) -> Option<(&'a str, &'a str)> {
+    let first: Vec<u8> = path
+        .split('/')
+        .find(|segment| !segment.is_empty())
+        .map(|segment| percent_encoding::percent_decode_str(segment).collect())
+        .unwrap_or_default();
+    match host {
+        _ if setup.home.0 != "ghe.corp" => None,
+        Some(host) if host.eq_ignore_ascii_case("uploads.github.com") => Some(("ghe.corp", "/api/uploads")),
+        _ if first == b"graphql" => Some(("ghe.corp", "/api")),
+        _ => None,
+    }
+}
+
 /// Authority and base of the calls for a host; `None` where the configuration opens none.
 fn place<'a>(setup: &Setup, host: Option<&'a str>) -> Option<(&'a str, &'a str)>
 where
@@ -169,6 +186,9 @@ where
         return Some(place);
     }
     if same(setup.home.0) || setup.kind == Kind::GitHub && same("api.github.com") {
+        return Some(setup.home);
+    }
+    if setup.home.0 == "ghe.corp" && same("uploads.github.com") {
         return Some(setup.home);
     }
     let own = match setup.kind {
@@ -201,17 +221,26 @@ fn as_provider(kind: Kind, path: &str) -> Vec<String> {
     decoded.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
+/// Where GitHub's API begins, on github.com and on an Enterprise Server.
+const API_ROOTS: [&[&str]; 4] = [&[], &["api", "v3"], &["api", "uploads"], &["api"]];
+
 /// The contract's deny lists.
 fn is_denied(kind: Kind, method: &str, path: &str) -> bool {
     let segments = as_provider(kind, path);
     let mut words: Vec<&str> = segments.iter().map(String::as_str).collect();
     match kind {
-        Kind::GitHub => matches!(words[..], ["applications" | "credentials", ..]),
+        Kind::GitHub => API_ROOTS
+            .iter()
+            .filter_map(|root| words.strip_prefix(*root))
+            .any(|rest| matches!(rest, ["applications" | "credentials", ..])),
         Kind::Google => {
             words.first().is_some_and(|first| first.starts_with("batch"))
                 || matches!(words[..], ["oauth2", _, "tokeninfo"])
         }
-        Kind::Microsoft => matches!(words[..], [_, "$batch", ..]),
+        Kind::Microsoft => {
+            matches!(words[..], [_, "$batch", ..])
+                || words.windows(2).any(|pair| matches!(pair, ["_api", "$batch"]))
+        }
         Kind::Facebook => {
             if words.first().and_then(|word| word.strip_prefix('v')).is_some_and(|rest| {
                 rest.starts_with(|c: char| c.is_ascii_digit())

@@ -23,6 +23,8 @@ use super::upstream::Upstream;
 pub(crate) struct ProviderPlan {
     adapter: Arc<dyn Adapter>,
     default_host: Box<str>,
+    /// `base_url`, where set.
+    base_url: Option<Url>,
     base: Arc<Upstream>,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     own_hosts: bool,
@@ -187,6 +189,7 @@ impl ProviderPlan {
         let encoded_slash = parts.encoded_slash.unwrap_or_else(|| adapter.encoded_slash());
         Some(Self {
             default_host: default_host.into(),
+            base_url: parts.base_url.cloned(),
             base,
             upstreams,
             own_hosts,
@@ -210,7 +213,8 @@ impl ProviderPlan {
         if let Some(upstream) = self.upstreams.get(&host) {
             return Some(Arc::clone(upstream));
         }
-        if *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority().host()) {
+        let by_base = self.base_url.as_ref().is_some_and(|base| self.adapter.served_by_base(base, &host));
+        if by_base || *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority().host()) {
             return Some(Arc::clone(&self.base));
         }
         // Under a changed base URL the adapter's other hosts are somebody else's: only `upstreams` opens them.
@@ -230,11 +234,15 @@ impl ProviderPlan {
         self.adapter.download_host(host) && !self.adapter.allows_host(host) && *host != *self.default_host
     }
 
-    /// Whether a URL is at the configured mirror of a download host.
-    pub(crate) fn is_download_mirror(&self, url: &Url) -> bool {
-        self.upstreams
-            .iter()
-            .any(|(host, upstream)| self.is_download_host(host) && upstream.is_origin_of(url))
+    /// Whether a redirect may be followed to this URL, without the token: one of the adapter's download hosts, or the
+    /// configured mirror of one.
+    pub(crate) fn is_download(&self, url: &Url) -> bool {
+        let mirror = |(host, upstream): (&String, &Arc<Upstream>)| {
+            self.is_download_host(host) && upstream.is_origin_of(url)
+        };
+        url.username().is_empty()
+            && url.password().is_none()
+            && (self.adapter.is_download(url, self.base_url.as_ref()) || self.upstreams.iter().any(mirror))
     }
 
     /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`

@@ -49,7 +49,7 @@ pub(super) fn examine(
         Redirects::Pass => Redirect::None,
         Redirects::Block => Redirect::Blocked,
         Redirects::Follow => match links.resolve(text) {
-            Some(url) if is_read(method) && is_download(provider, &url) => Redirect::Fetch(url),
+            Some(url) if is_read(method) && provider.plan.is_download(&url) => Redirect::Fetch(url),
             _ => Redirect::Blocked,
         },
     }
@@ -57,17 +57,6 @@ pub(super) fn examine(
 
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-/// No userinfo, and either https at the usual port of a host that the adapter declares, or the mirror of one.
-fn is_download(provider: &ProviderRuntime, url: &Url) -> bool {
-    if !url.username().is_empty() || url.password().is_some() {
-        return false;
-    }
-    let declared = url.scheme() == "https"
-        && url.port().is_none()
-        && url.host_str().is_some_and(|host| provider.plan.adapter().download_host(host));
-    declared || provider.plan.is_download_mirror(url)
 }
 
 /// Fetches a download without any credential. The URL is a capability: it is not logged and not kept.
@@ -92,7 +81,7 @@ pub(super) async fn fetch(
                 url = url
                     .join(location)
                     .ok()
-                    .filter(|next| is_download(provider, next))
+                    .filter(|next| provider.plan.is_download(next))
                     .ok_or(CallError::ForeignRedirect)?;
             }
             _ => return Ok(response),

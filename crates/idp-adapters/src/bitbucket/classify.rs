@@ -1,4 +1,4 @@
-//! Bitbucket's answers (facts, sections 5.3 and 5.4).
+//! Bitbucket's answers.
 
 use std::time::{Duration, SystemTime};
 

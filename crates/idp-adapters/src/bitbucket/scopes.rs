@@ -34,7 +34,7 @@ const V2: Segment = Literal("2.0");
 const REPOS: Segment = Literal("repositories");
 const PULLS: Segment = Literal("pullrequests");
 
-/// What the most used calls need (facts, section 5.1). What else lives below a repository has scopes of its own.
+/// What the most used calls need. What else lives below a repository has scopes of its own.
 pub(super) const CALLS: &[ScopeRule] = &[
     call("GET", &[V2, Literal("user")], &["account"]),
     call("GET", &[V2, Literal("user"), Literal("emails")], &["email"]),

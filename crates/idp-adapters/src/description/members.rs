@@ -1,4 +1,4 @@
-//! Places in answers and requests that a forwarding gateway treats in a special way.
+//! Places in answers and requests that a program which forwards calls treats in a special way.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ pub enum Depth {
 /// What a link in a body is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
-    /// The way to another page of a list. Clients follow it, so it always leads through the gateway.
+    /// The way to another page of a list. Clients follow it, so it always leads back through the forwarding program.
     Paging,
     /// The address of a resource itself (GitHub's `url` and `*_url`). Rewritten only where the operator asks for it
     /// (`rewrite_urls`), because bodies otherwise pass as they are; only values that begin with one of the
@@ -100,7 +100,7 @@ impl LinkMember {
 }
 
 /// Response headers whose value is one URL, for every provider. A value that is a URL of one of the provider's API
-/// hosts leads back through the gateway; every other value passes as it is. `Link` (RFC 8288) holds several; read
+/// hosts leads back through the forwarding program; every other value passes as it is. `Link` (RFC 8288) holds several; read
 /// it with [`crate::link_header`].
 ///
 /// `Location` and `Content-Location` are RFC 9110; `X-Goog-Upload-*` are Google's resumable uploads;

@@ -18,8 +18,8 @@ use crate::Kind;
 
 /// The declared side of an adapter: everything about a provider that is data and not behaviour.
 ///
-/// An operator's overrides (`base_url`, `upstreams`, `token_url`, ...) are not here: they belong to the
-/// gateway and the broker, which start from these values.
+/// An operator's overrides (`base_url`, `upstreams`, `token_url`, ...) are not here: they belong to the program that forwards
+/// calls, which starts from these values.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Description {

@@ -46,11 +46,11 @@ pub enum Cause {
     Throttled,
     /// The provider failed, or something else answered in its place. The grant is not affected.
     Unavailable,
-    /// The answer is no answer of a token endpoint.
+    /// The answer is not one of a token endpoint.
     MalformedAnswer,
     /// The provider has no such operation.
     Unsupported,
-    /// An error word that nobody documented: certainly no proof that the grant is dead.
+    /// An error word that is not documented. It does not prove that the grant is dead.
     Unknown,
 }
 
@@ -126,7 +126,7 @@ const FACTS: &[Facts] = &[
         Failure::Permanent,
         Actor::User,
         "The refresh token was issued to another OAuth client. The user must connect the account again; if this \
-        happens to every user, client_id is not that of the Auth0 connection.",
+         happens to every user, client_id is not that of the client with which users sign in.",
     ),
     fact(
         Cause::ConsentMissing,
@@ -165,16 +165,16 @@ const FACTS: &[Facts] = &[
         "client-rejected",
         Failure::Misconfigured,
         Actor::Operator,
-        "The provider does not accept the OAuth client's credentials. Set client_id and client_secret to those \
-        of the Auth0 connection.",
+        "The provider does not accept the OAuth client's credentials. Set client_id and client_secret to those of the \
+         client with which users sign in.",
     ),
     fact(
         Cause::ClientSecretExpired,
         "client-secret-expired",
         Failure::Misconfigured,
         Actor::Operator,
-        "The OAuth client's secret has expired. Make a new one at the provider, and set it here and in the Auth0 \
-        connection.",
+        "The OAuth client's secret has expired. Make a new one at the provider, and set it wherever this client is \
+         configured.",
     ),
     fact(
         Cause::ClientUnknown,

@@ -43,7 +43,7 @@ fn entra_numbers_go_before_the_word() {
         ("invalid_request", 50_194, Cause::TokenEndpointWrong, Failure::Misconfigured),
         ("invalid_request", 90_002, Cause::TokenEndpointWrong, Failure::Misconfigured),
         ("invalid_grant", 7_000_012, Cause::TokenEndpointWrong, Failure::Misconfigured),
-        // Throttling in the clothes of a dead grant.
+        // Throttling that is written like a dead grant.
         ("invalid_grant", 50_196, Cause::Throttled, Failure::Transient),
         ("invalid_grant", 90_024, Cause::Unavailable, Failure::Transient),
         // Another client's grant: dead for this user alone.
@@ -59,7 +59,7 @@ fn entra_numbers_go_before_the_word() {
         ("invalid_client", 7_000_215, Cause::ClientRejected, Failure::Misconfigured),
         ("invalid_client", 7_000_222, Cause::ClientSecretExpired, Failure::Misconfigured),
         ("unauthorized_client", 700_016, Cause::ClientUnknown, Failure::Misconfigured),
-        // Numbers that nobody knows leave the word to decide.
+        // The word decides where the number is unknown.
         ("invalid_grant", 999, Cause::GrantInvalid, Failure::Permanent),
         ("odd_word", 999, Cause::Unknown, Failure::Misconfigured),
     ] {

@@ -1,4 +1,4 @@
-//! Facebook's answers: the code decides, hardly ever the status (facts, sections 4.3 and 4.4).
+//! Facebook's answers: the code decides, hardly ever the status.
 
 use std::time::{Duration, SystemTime};
 
@@ -61,7 +61,7 @@ fn by_code(head: &Head<'_>, error: &GraphError, now: SystemTime) -> Classified {
         100 if error.blames_client() => Classified::new(Outcome::Misconfigured),
         1 | 2 => Classified::new(Outcome::Error),
         _ if error.is_transient => Classified::new(Outcome::Error),
-        // Codes have no status of their own: 400 is all that Facebook knows.
+        // Facebook answers 400 whatever the code is.
         _ if head.status == StatusCode::UNAUTHORIZED => dead(error),
         _ => outcome::by_status(head.status, hints::retry_after(head.headers, now), LIMIT),
     }
@@ -80,7 +80,7 @@ fn scope_missing(head: &Head<'_>, message: Option<&str>) -> Classified {
     Classified { outcome: Outcome::ScopeMissing, ..classified }
 }
 
-/// Without a readable body the three quoted strings of `WWW-Authenticate` may still tell:
+/// Without a readable body the three quoted strings of `WWW-Authenticate` decide:
 /// `OAuth "Facebook Platform" "invalid_token" "..."`.
 fn by_challenge(head: &Head<'_>, now: SystemTime) -> Classified {
     let says = |word: &str| head.text("www-authenticate").is_some_and(|text| text.contains(word));

@@ -13,7 +13,7 @@ const fn me(edge: &'static [crate::Segment], any_of: &'static [&'static str]) ->
     ScopeRule { method: "GET", host: None, pattern: edge, any_of }
 }
 
-/// What the most used calls need (facts, section 4.1).
+/// What the most used calls need.
 pub(super) const CALLS: &[ScopeRule] = &[
     me(&[Version, Literal("me"), Literal("accounts")], &["pages_show_list"]),
     me(&[Version, Literal("me"), Literal("photos")], &["user_photos"]),

@@ -47,7 +47,7 @@ const fn call(
     ScopeRule { method, host: None, pattern, any_of }
 }
 
-/// What OAuth App tokens need for the most used calls (facts, section 3.1). Calls on repositories are not here:
+/// What OAuth App tokens need for the most used calls. Calls on repositories are not here:
 /// public ones need nothing.
 pub(super) const CALLS: &[ScopeRule] = &[
     call("GET", &[Literal("user")], &[]),

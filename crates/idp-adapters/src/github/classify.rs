@@ -1,4 +1,4 @@
-//! GitHub's answers (facts, sections 3.3 and 3.4).
+//! GitHub's answers.
 
 use std::time::{Duration, SystemTime};
 

@@ -98,7 +98,7 @@ const MAIL_READ: &[&str] = &[
 const CONTACTS_READ: &[&str] =
     &["https://www.googleapis.com/auth/contacts.readonly", "https://www.googleapis.com/auth/contacts"];
 
-/// What the most used calls need (facts, section 2.1).
+/// What the most used calls need.
 pub(super) const CALLS: &[ScopeRule] = &[
     call("GET", None, &[Literal("drive"), Literal("v3"), Literal("files"), Rest], DRIVE_READ),
     call("POST", None, &[Literal("drive"), Literal("v3"), Literal("files"), Rest], DRIVE_WRITE),

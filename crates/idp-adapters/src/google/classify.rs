@@ -1,4 +1,4 @@
-//! Google's answers: two envelopes, often merged, and an OAuth one (facts, section 2.2).
+//! Google's answers: two envelopes, often merged, and an OAuth one.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Graph's and SharePoint's answers (facts, sections 6.2 and 6.4).
+//! Graph's and SharePoint's answers.
 
 use std::time::{Duration, SystemTime};
 
@@ -85,7 +85,7 @@ fn finer(head: &Head<'_>, code: &str, words: Option<&str>) -> Classified {
     Classified::new(Outcome::Denied)
 }
 
-/// Graph says 401 also for an audience that is not its own, and for accounts without what the path is about.
+/// Graph also says 401 for a token of another audience, and for accounts without the service that the path is about.
 fn unauthorized(head: &Head<'_>, code: &str, words: Option<&str>) -> Outcome {
     let diagnostics = head.text("x-ms-diagnostics");
     let audience = |text| AUDIENCE.iter().any(|part| message::mentions(text, part));
@@ -93,7 +93,7 @@ fn unauthorized(head: &Head<'_>, code: &str, words: Option<&str>) -> Outcome {
     if audience(words) || audience(diagnostics) || audience(Some(code)) {
         return Outcome::Misconfigured;
     }
-    // What stands behind Graph answered in words of its own: the token itself was accepted.
+    // A service behind Graph answered: Graph itself had accepted the token.
     let behind = code.eq_ignore_ascii_case("UnknownError");
     if behind || lacks(Some(code)) || lacks(words) { Outcome::Denied } else { Outcome::TokenDead }
 }

@@ -58,7 +58,7 @@ const fn call(
 
 const ME: Segment = Literal("me");
 
-/// What the most used calls need (facts, section 6.1).
+/// What the most used calls need.
 pub(super) const CALLS: &[ScopeRule] = &[
     call("GET", &[Any, ME], &["User.Read"]),
     call("GET", &[Any, ME, Literal("messages"), Rest], &["Mail.Read"]),

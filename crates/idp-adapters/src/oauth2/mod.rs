@@ -17,9 +17,9 @@ pub use self::settings::{
     ErrorSelectors, LimitHeader, OAuth2Settings, PaginationStyle, ProfileMembers, ScopeDelimiter, TokenAuth,
 };
 use crate::{
-    Adapter, Classified, Description, Endpoints, Head, HttpRequest, Kind, LinkMember, MalformedProfile,
-    Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
-    Revoked, Verdict, claims::Document, exchange,
+    Adapter, Classified, Description, Endpoints, Head, HostPattern, HttpRequest, Kind, LinkMember,
+    MalformedProfile, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
+    RevokeError, RevokeInput, Revoked, Verdict, claims::Document, exchange,
 };
 
 /// The generic adapter.
@@ -79,7 +79,8 @@ impl Adapter for OAuth2 {
     }
 
     fn download_host(&self, host: &str) -> bool {
-        self.settings.download_hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+        let fits = |known: &str| known.parse::<HostPattern>().is_ok_and(|pattern| pattern.matches(host));
+        self.settings.download_hosts.iter().any(|known| known.eq_ignore_ascii_case(host) || fits(known))
     }
 
     fn links(&self) -> &[LinkMember] {

@@ -14,7 +14,8 @@ use crate::LimitUnit;
 pub struct OAuth2Settings {
     /// Hosts that may receive the token besides the one of `base_url`.
     pub hosts: Vec<String>,
-    /// Hosts from which redirected downloads may be fetched without a credential.
+    /// Hosts from which redirected downloads may be fetched without a credential; `*` stands for a part of one label
+    /// ([`HostPattern`](crate::HostPattern)).
     pub download_hosts: Vec<String>,
     /// The word in front of the token in `Authorization`; empty for none.
     pub scheme: String,
@@ -120,7 +121,7 @@ pub enum PaginationStyle {
     /// `Link` headers (RFC 8288).
     #[default]
     Link,
-    /// The next page's URL stands in a member; it is rewritten to the gateway.
+    /// The next page's URL stands in a member.
     NextUrl {
         /// Where.
         member: String,

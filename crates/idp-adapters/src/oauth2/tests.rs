@@ -7,6 +7,7 @@ use crate::{Failure, LimitUnit, Outcome, testing::*};
 fn custom() -> OAuth2Settings {
     serde_json::from_value(serde_json::json!({
         "hosts": ["api.acme.test"],
+        "download_hosts": ["files*.acme.test", "localhost"],
         "scheme": "Token",
         "headers": { "X-Api": "2" },
         "token_url": "https://id.acme.test/token",
@@ -76,6 +77,8 @@ fn limit_headers_have_units() {
 fn settings_decide_what_is_declared() {
     let adapter = OAuth2::new(custom());
     assert!(adapter.allows_host("API.acme.test") && !adapter.allows_host("id.acme.test"));
+    assert!(adapter.download_host("files7.acme.test") && adapter.download_host("LOCALHOST"));
+    assert!(!adapter.download_host("acme.test") && !adapter.download_host("x.files7.acme.test"));
     assert!(rewrites(&*adapter, &[Some("meta"), Some("next")]));
     assert!(!rewrites(&*adapter, &[Some("data"), Some("meta"), Some("next")]));
     assert!(adapter.echo_prone());

@@ -1,4 +1,4 @@
-//! How each provider refuses a call (facts, table 1.2).
+//! How each provider refuses a call.
 
 use idp_adapters::Kind;
 

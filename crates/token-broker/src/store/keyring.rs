@@ -81,7 +81,7 @@ impl KeyRing {
     /// Reads the lines of `store.encryption_keys_file`. Empty lines and lines that start with `#` do not count.
     ///
     /// # Errors
-    /// There is no key, a line cannot be read, or an id occurs twice.
+    /// No key, a line that is none, or an id that occurs twice.
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKeyRing> {
         let mut keys = Vec::new();
         let mut ids = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Vault results that replicas share.
+//! Vault results of a fleet.
 
 use std::{
     borrow::Cow,

@@ -55,6 +55,17 @@ fn an_enterprise_server_has_graphql_beside_its_api() {
         let want = format!("https://ghe.corp/api{path}");
         assert_eq!(plan(&enterprise, None, path, None).as_deref(), Ok(want.as_str()));
     }
+    assert_eq!(
+        plan(&enterprise, Some("uploads.github.com"), "/repos/a/b/releases/1/assets", Some("name=x"))
+            .as_deref(),
+        Ok("https://ghe.corp/api/uploads/repos/a/b/releases/1/assets?name=x")
+    );
+    let download = |url: &str| enterprise.is_download(&Url::parse(url).unwrap());
+    assert!(
+        download("https://codeload.ghe.corp/a/b/zip/main")
+            && download("https://ghe.corp/_codeload/a/b/zip/main")
+    );
+    assert!(!download("https://codeload.github.com/a/b/zip/main") && !download("https://ghe.corp/login"));
     let reads = provider(Kind::GitHub, Some("https://ghe.corp"), &[], Access::Read);
     assert_eq!(plan(&reads, None, "/api/graphql", None), Err(Code::PolicyDenied));
     assert_eq!(plan(&reads, None, "/api/v3/applications/x/token", None), Err(Code::PolicyDenied));
@@ -91,7 +102,16 @@ fn tm_r01_hosts_come_from_adapter_and_configuration_alone() {
         assert_eq!(plan(&google, Some(host), "/", None), Err(Code::HostNotAllowed), "{host}");
     }
     let enterprise = provider(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], Access::Read);
-    assert_eq!(plan(&enterprise, Some("uploads.github.com"), "/", None), Err(Code::HostNotAllowed));
+    // Uploads of an Enterprise Server are on that server, the token never goes to GitHub's own host.
+    assert_eq!(
+        plan(&enterprise, Some("uploads.github.com"), "/", None).as_deref(),
+        Ok("https://ghe.corp/api/uploads/")
+    );
+    let mirror = provider(Kind::Google, Some("https://google.corp"), &[], Access::Read);
+    assert_eq!(
+        plan(&mirror, Some("people.googleapis.com"), "/v1/people/me", None),
+        Err(Code::HostNotAllowed)
+    );
     assert_eq!(
         plan(&enterprise, Some("api.github.com"), "/user", None).as_deref(),
         Ok("https://ghe.corp/api/v3/user")

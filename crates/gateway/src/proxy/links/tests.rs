@@ -141,7 +141,7 @@ fn link_headers_keep_their_parameters() {
 fn an_escaped_quote_does_not_end_a_quoted_string() {
     let github = links(Kind::GitHub, None, &[], origin(), None);
     let mut headers = HeaderMap::new();
-    let line = r#"<https://api.github.com/a?page=1>; title="say \"x\" <https://api.github.com/no>"; rel="prev", <https://api.github.com/a?page=3>; title="\""; rel="next""#;
+    let line = r#"<https://api.github.com/a?page=1>; title="say \" <https://api.github.com/no>"; rel="prev", <https://api.github.com/a?page=3>; rel="next""#;
     headers.append(LINK, line.parse().unwrap());
     assert!(github.rewrite_headers(&mut headers));
     let rewritten = headers[LINK].to_str().unwrap();
