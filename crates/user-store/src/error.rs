@@ -30,10 +30,6 @@ impl Error {
         self
     }
 
-    pub(crate) fn not_found() -> Self {
-        Self::new(Fault::NotFound, "the tenant has no such user")
-    }
-
     pub(crate) fn mismatch() -> Self {
         let message = "the Management API answered with another user's record";
         Self { mismatch: true, ..Self::new(Fault::Tenant, message) }

@@ -183,7 +183,8 @@ impl UserStore {
         count
     }
 
-    /// The bytes of memory that the cached records take, roughly; below `capacity_bytes`.
+    /// How much of `capacity_bytes` is in use. A record counts for its bytes, and at least for its share of the capacity
+    /// (`capacity_bytes / capacity`).
     #[must_use]
     pub fn cached_bytes(&self) -> u64 {
         self.inner.records.weight() + self.inner.connected.weight()
