@@ -67,7 +67,7 @@ async fn providers_speak_tls_and_the_version_that_was_agreed() {
         assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
         let body: serde_json::Value = answer.json().await.expect("JSON");
         assert!(body["url"].as_str().expect("text").starts_with("https://127.0.0.1:"));
-        let stranger = reqwest::Client::new();
+        let stranger = crate::helpers::client();
         assert!(user(&stranger, &sandbox).await.is_err(), "nobody else trusts the authority");
     }
 }
