@@ -233,8 +233,10 @@ fn tm_s07_no_command_takes_a_secret_on_its_command_line() {
                 todo.push([words.clone(), vec![name.to_owned()]].concat());
             }
         }
+        // The name of a file that holds a secret is none.
+        let help = help.replace(" <FILE>", "=FILE");
         for word in help.split(|c: char| c.is_whitespace() || c == '[' || c == ']' || c == ',') {
-            let is_option = word.starts_with("--");
+            let is_option = word.starts_with("--") && !word.ends_with("=FILE");
             let secret = ["secret", "password", "token", "key", "bearer", "credential"];
             assert!(
                 !(is_option && secret.iter().any(|part| word.to_ascii_lowercase().contains(part))),
