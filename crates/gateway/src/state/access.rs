@@ -104,8 +104,8 @@ impl Access {
         }
     }
 
-    fn refused(&self, mut refusal: Refusal, trail: &mut Trail) -> Problem {
-        trail.mismatch = refusal.mismatch.take();
+    fn refused(&self, refusal: Refusal, trail: &mut Trail) -> Problem {
+        trail.mismatch.clone_from(&refusal.mismatch);
         let problem = error_table::refusal(refusal);
         self.metrics.auth_failure(problem.code().as_str());
         problem

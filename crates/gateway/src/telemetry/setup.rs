@@ -138,7 +138,8 @@ pub struct Telemetry {
 }
 
 /// Our crates: they may speak at any level, because they never log a value that came with a request.
-const OWN: [&str; 6] = ["gateway", "mgmt_auth", "user_store", "token_broker", "token_keeper", "idp_adapters"];
+const OWN: [&str; 7] =
+    ["gateway", "caller_auth", "mgmt_auth", "user_store", "token_broker", "token_keeper", "idp_adapters"];
 /// Crates whose debug output holds header values.
 const LOUD: [&str; 10] = [
     "h2",
