@@ -1,4 +1,4 @@
-//! The configured store, opened once per process and kept over reloads: grants, standing orders, ids that were used.
+//! The configured store, opened once per process and kept over reloads: grants, the control state, ids that were used.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use token_broker::{FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
-use crate::fleet::{Fleet, Standing};
+use crate::fleet::{Fleet, RecordStatus};
 use caller_auth::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 
 /// Ids of proofs and logout tokens that one process remembers.
@@ -136,7 +136,7 @@ impl Stores {
         self.tasks.wait().await;
     }
 
-    /// The store under new settings: the same one where they say the same, with its orders carried over where not.
+    /// The store under new settings: the same one where they say the same, with its control state carried over where not.
     ///
     /// # Errors
     /// As [`Stores::open`].
@@ -202,7 +202,7 @@ impl Stores {
         })
     }
 
-    /// The record of orders also tells whether our keys are the fleet's.
+    /// The control state also tells whether our keys are the fleet's.
     async fn first_look(&self) -> Result<(), OpenError> {
         match self.fleet.read().await {
             Err(error) if error.is_damaged() => Err(bad(error.to_string())),
@@ -242,15 +242,15 @@ impl Stores {
 
     /// Whether the store serves, and what somebody should look at.
     pub(crate) fn state(&self) -> State {
-        match self.fleet.standing() {
-            Standing::Unread(cause) => State::Unusable(format!(
+        match self.fleet.status() {
+            RecordStatus::Unread(cause) => State::Unusable(format!(
                 "the store was never read ({cause}): blocks and logouts are not known; check store.url, or run \
                  `gateway doctor`"
             )),
-            Standing::Old(cause) => State::Doubtful(format!(
+            RecordStatus::Old(cause) => State::Doubtful(format!(
                 "the store does not answer ({cause}); the last copy of blocks and logouts serves"
             )),
-            Standing::Current => {
+            RecordStatus::Current => {
                 let broken = self.broken_promises.lock().unwrap_or_else(PoisonError::into_inner);
                 if broken.is_empty() { State::Fine } else { State::Doubtful(broken.join("; ")) }
             }

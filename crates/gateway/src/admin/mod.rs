@@ -28,7 +28,7 @@ pub trait Operations: Send + Sync + 'static {
     fn forget(&self, selector: Selector) -> BoxFuture<'_, Result<u64, Problem>>;
     /// Refuses what matches from now on; says how far that reaches.
     fn block(&self, block: BlockRequest) -> BoxFuture<'_, Result<Reach, Problem>>;
-    /// Lifts the block with exactly this selector.
+    /// Removes the block with exactly this selector.
     fn unblock(&self, selector: Selector) -> BoxFuture<'_, Result<Reach, Problem>>;
     /// The blocks in force.
     fn blocks(&self) -> BoxFuture<'_, Result<Vec<BlockEntry>, Problem>>;

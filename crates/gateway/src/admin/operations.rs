@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{GrantEntry, Operations, Readiness};
-use crate::fleet::{BlockEntry, Forget, Past, Reach};
+use crate::fleet::{BlockEntry, Forget, Invalidation, Reach};
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::selector::{BlockRequest, Selector};
@@ -18,10 +18,10 @@ impl App {
         Ok(forgotten)
     }
 
-    /// Forgets what another replica was told to forget.
-    pub(super) async fn obey(&self, past: Past) {
-        match past.what {
-            Forget::Doubted(user) => self.calls.tokens.invalidate(&user),
+    /// Applies what another replica was told to forget.
+    pub(super) async fn apply(&self, invalidation: Invalidation) {
+        match invalidation.what {
+            Forget::Grants(user) => self.calls.tokens.invalidate(&user),
             Forget::Cached(target) => {
                 if let Err(problem) = self.calls.forget(&target.selector()).await {
                     tracing::warn!(event = "forget_failed", cause = problem.log_text());
@@ -45,7 +45,7 @@ impl Operations for App {
     }
 
     fn unblock(&self, selector: Selector) -> BoxFuture<'_, Result<Reach, Problem>> {
-        Box::pin(async move { Ok(self.stores.fleet.lift(selector).await) })
+        Box::pin(async move { Ok(self.stores.fleet.unblock(selector).await) })
     }
 
     fn blocks(&self) -> BoxFuture<'_, Result<Vec<BlockEntry>, Problem>> {

@@ -30,7 +30,7 @@ pub struct BlockEntry {
     pub until: Option<String>,
 }
 
-/// Whom or what an order is about. Every member that is set must apply; a version that knows more members than this one
+/// Whom or what a command is about. Every member that is set must apply; a version that knows more members than this one
 /// may have written it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

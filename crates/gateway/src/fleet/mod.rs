@@ -1,7 +1,7 @@
-//! The record of standing orders, kept whole in every replica: read again on a message and every second.
+//! The control state (blocks, logouts, invalidations), kept whole in every replica: read again on a message and every second.
 //!
-//! A message only says 'read again'. While the store is down the last copy serves, and orders given here count here at
-//! once and for the others when it is back. A store that has lost the record, or gone back to an older one, gets it back.
+//! A message only says 'read again'. While the store is down the last copy serves, and commands given here apply
+//! here at once, and for the others when it is back. A store that has lost the record, or gone back to an older one, gets it back.
 
 mod blocks;
 mod record;
@@ -19,8 +19,8 @@ use token_broker::{Durability, Reading, RecordStore, StoreError, Swap};
 use self::blocks::Block;
 pub(crate) use self::blocks::Blocked;
 pub use self::blocks::{BlockEntry, Reach};
-pub(crate) use self::record::{Forget, Past};
-use self::record::{Order, Orders};
+use self::record::{Command, ControlState};
+pub(crate) use self::record::{Forget, Invalidation};
 use crate::selector::{BlockRequest, Selector};
 use caller_auth::LogoutMarks;
 
@@ -38,16 +38,16 @@ const SLACK: u64 = 3600;
 /// Attempts at a write that others keep overtaking.
 const ATTEMPTS: usize = 16;
 
-/// The standing orders of this process, and of all that share its store. Outlives reloads.
+/// The control state of this process, and of all that share its store. Outlives reloads.
 pub(crate) struct Fleet {
     record: Option<Arc<dyn RecordStore>>,
     name: String,
-    /// What is obeyed: the store's copy with our own unwritten orders carried out on it.
-    standing: ArcSwap<Orders>,
+    /// What applies: the store's copy, and our own unwritten commands applied to it.
+    current: ArcSwap<ControlState>,
     marks: LogoutMarks,
     state: Mutex<State>,
     /// One conversation with the store at a time.
-    talking: tokio::sync::Mutex<()>,
+    store_lock: tokio::sync::Mutex<()>,
     /// Tells this process from the others.
     own: u64,
     /// Seconds for which a logout is kept.
@@ -57,19 +57,19 @@ pub(crate) struct Fleet {
 #[derive(Default)]
 struct State {
     /// The store's copy and its version.
-    copy: Orders,
+    copy: ControlState,
     version: Option<u64>,
-    /// Orders that the store has not taken yet.
-    pending: Vec<Order>,
+    /// Commands that the store has not taken yet.
+    pending: Vec<Command>,
     /// Up to which entry this process has forgotten what was to be forgotten.
-    obeyed: u64,
+    applied: u64,
     /// Why the last conversation failed.
     failure: Option<String>,
 }
 
 /// What can be said about the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum RecordStatus {
     /// The copy is at most a second or two old.
     Current,
     /// The store does not answer; the last copy serves.
@@ -79,12 +79,12 @@ pub(crate) enum Standing {
 }
 
 impl Fleet {
-    /// Orders for this process alone, gone with it.
+    /// A control state for this process alone, gone with it.
     pub(crate) fn alone() -> Self {
         Self::new(None, String::new())
     }
 
-    /// A tenant's orders, kept in a store.
+    /// A tenant's control state, kept in a store.
     pub(crate) fn kept(record: Arc<dyn RecordStore>, tenant: &str) -> Self {
         Self::new(Some(record), record_name(tenant))
     }
@@ -96,10 +96,10 @@ impl Fleet {
         Self {
             record,
             name,
-            standing: ArcSwap::default(),
+            current: ArcSwap::default(),
             marks: LogoutMarks::default(),
             state: Mutex::default(),
-            talking: tokio::sync::Mutex::default(),
+            store_lock: tokio::sync::Mutex::default(),
             own: u64::from_ne_bytes(own),
             logout: AtomicU64::new(caller_auth::MAX_LIFETIME.as_secs() + SLACK),
         }
@@ -112,11 +112,11 @@ impl Fleet {
 
     /// Takes over what stood in another record.
     pub(crate) fn inherit(&self, other: &Self) {
-        self.state().pending.extend(other.standing.load().standing());
+        self.state().pending.extend(other.current.load().commands());
         self.show();
     }
 
-    /// The logout marks that verification obeys.
+    /// The logout marks that verification asks.
     pub(crate) fn marks(&self) -> &LogoutMarks {
         &self.marks
     }
@@ -128,56 +128,56 @@ impl Fleet {
         provider: Option<&str>,
         connection: Option<&str>,
     ) -> Result<(), Blocked> {
-        blocks::check(&self.standing.load().blocks, user, provider, connection)
+        blocks::check(&self.current.load().blocks, user, provider, connection)
     }
 
     /// The blocks in force.
     pub(crate) fn entries(&self) -> Vec<BlockEntry> {
         let now = SystemTime::now();
-        let standing = self.standing.load();
-        standing.blocks.iter().filter(|block| block.is_in_force(now)).map(Block::entry).collect()
+        let current = self.current.load();
+        current.blocks.iter().filter(|block| block.is_in_force(now)).map(Block::entry).collect()
     }
 
     /// Adds a block; the same selector again replaces it.
     pub(crate) async fn block(&self, request: BlockRequest) -> Reach {
-        self.give(Order::Block(Block::new(request, SystemTime::now()))).await
+        self.submit(Command::Block(Block::new(request, SystemTime::now()))).await
     }
 
-    /// Lifts the block with exactly this selector.
-    pub(crate) async fn lift(&self, selector: Selector) -> Reach {
-        self.give(Order::Lift(selector.into())).await
+    /// Removes the block with exactly this selector.
+    pub(crate) async fn unblock(&self, selector: Selector) -> Reach {
+        self.submit(Command::Unblock(selector.into())).await
     }
 
     /// Refuses the user's older tokens everywhere, and makes the others forget the user.
     pub(crate) async fn log_out(&self, user: &str, until: SystemTime) -> Reach {
-        self.give(Order::LogOut(user.to_owned(), until)).await
+        self.submit(Command::LogOut(user.to_owned(), until)).await
     }
 
     /// Makes the others forget what is cached.
     pub(crate) async fn forget(&self, selector: Selector) -> Reach {
-        self.give(Order::Forget(selector.into())).await
+        self.submit(Command::Forget(selector.into())).await
     }
 
     /// Makes the others read a user's grants again.
-    pub(crate) async fn doubt(&self, user: &str) -> Reach {
-        self.give(Order::Doubt(user.to_owned())).await
+    pub(crate) async fn invalidate_grants(&self, user: &str) -> Reach {
+        self.submit(Command::InvalidateGrants(user.to_owned())).await
     }
 
-    /// Gives an order: obeyed here when this returns, and by the fleet where it says so.
-    async fn give(&self, order: Order) -> Reach {
-        self.state().pending.push(order);
+    /// Submits a command: it applies here when this returns, and in the fleet where the answer says so.
+    async fn submit(&self, command: Command) -> Reach {
+        self.state().pending.push(command);
         self.show();
         let Some(record) = &self.record else {
             // There is no store to wait for.
             self.settle_alone();
             return Reach::Replica;
         };
-        let _talking = self.talking.lock().await;
+        let _lock = self.store_lock.lock().await;
         match self.flush(&**record).await {
             Ok(()) if record.durability() == Durability::Fleet => Reach::Fleet,
             Ok(()) => Reach::Replica,
             Err(error) => {
-                tracing::error!(event = "order_not_shared", %error, "obeyed here; the store gets it when it answers");
+                tracing::error!(event = "command_not_shared", %error, "applied here; the store gets it when it answers");
                 self.state().failure = Some(error.to_string());
                 Reach::Replica
             }
@@ -190,7 +190,7 @@ impl Fleet {
     /// The store does not answer, or the record cannot be opened.
     pub(crate) async fn read(&self) -> Result<(), StoreError> {
         let Some(record) = &self.record else { return Ok(()) };
-        let _talking = self.talking.lock().await;
+        let _lock = self.store_lock.lock().await;
         let read = async {
             self.look(&**record).await?;
             if self.state().pending.is_empty() { Ok(()) } else { self.flush(&**record).await }
@@ -200,8 +200,11 @@ impl Fleet {
         read
     }
 
-    /// Reads again for ever, and has `obey` forget what other replicas were told to forget.
-    pub(crate) async fn follow<'a>(&self, obey: impl Fn(Past) -> BoxFuture<'a, ()> + Send) -> Infallible {
+    /// Reads again for ever, and has `apply` forget what other replicas were told to forget.
+    pub(crate) async fn follow<'a>(
+        &self,
+        apply: impl Fn(Invalidation) -> BoxFuture<'a, ()> + Send,
+    ) -> Infallible {
         let Some(record) = &self.record else { return std::future::pending().await };
         let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
         loop {
@@ -213,8 +216,8 @@ impl Fleet {
                 }
                 _ => {}
             }
-            for past in self.to_obey() {
-                obey(past).await;
+            for invalidation in self.pending_invalidations() {
+                apply(invalidation).await;
             }
             // Marks that came with the record end here too, where no logout may ever arrive.
             self.marks.prune(SystemTime::now(), self.logout_age());
@@ -223,13 +226,13 @@ impl Fleet {
     }
 
     /// What can be said about the record.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn status(&self) -> RecordStatus {
         let state = self.state();
         match (&self.record, &state.failure, state.version) {
-            (None, ..) | (_, None, Some(_)) => Standing::Current,
-            (_, Some(failure), Some(_)) => Standing::Old(failure.clone()),
+            (None, ..) | (_, None, Some(_)) => RecordStatus::Current,
+            (_, Some(failure), Some(_)) => RecordStatus::Old(failure.clone()),
             (_, failure, None) => {
-                Standing::Unread(failure.clone().unwrap_or_else(|| "not asked yet".to_owned()))
+                RecordStatus::Unread(failure.clone().unwrap_or_else(|| "not asked yet".to_owned()))
             }
         }
     }
@@ -239,12 +242,12 @@ impl Fleet {
         let seen = self.state().version;
         match record.read(&self.name, seen).await? {
             Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
-                let copy = Orders::decode(&bytes)
+                let copy = ControlState::decode(&bytes)
                     .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
                 {
                     let mut state = self.state();
                     if seen.is_none() {
-                        state.obeyed = copy.serial();
+                        state.applied = copy.serial();
                     }
                     (state.copy, state.version) = (copy, Some(version));
                 }
@@ -261,7 +264,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Writes the record once as it was read: under the newest key, so that an old one can go although nobody gives orders.
+    /// Writes the record once as it was read: under the newest key, so that an old one can go although nobody submits a command.
     async fn seal_anew(&self, record: &dyn RecordStore, version: u64) {
         if let Err(error) = self.put_back(record, Some(version)).await {
             tracing::debug!(%error, "the record of blocks and logouts was not sealed anew");
@@ -277,7 +280,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Writes our orders onto the newest copy.
+    /// Applies our commands to the newest copy, and writes it.
     async fn flush(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             if self.state().version.is_none() {
@@ -288,7 +291,7 @@ impl Fleet {
                 if state.pending.is_empty() {
                     return Ok(());
                 }
-                (self.carried_out(&state), state.version, state.pending.len())
+                (self.with_pending(&state), state.version, state.pending.len())
             };
             match record.write(&self.name, seen, &next.encode()).await? {
                 Swap::Done(version) => {
@@ -307,17 +310,17 @@ impl Fleet {
 
     fn settle_alone(&self) {
         let mut state = self.state();
-        state.copy = self.carried_out(&state);
+        state.copy = self.with_pending(&state);
         state.pending.clear();
-        state.obeyed = state.copy.serial();
+        state.applied = state.copy.serial();
     }
 
-    fn carried_out(&self, state: &State) -> Orders {
-        let mut orders = state.copy.clone();
+    fn with_pending(&self, state: &State) -> ControlState {
+        let mut control = state.copy.clone();
         let now = SystemTime::now();
         let logout = self.logout_age();
-        state.pending.iter().for_each(|order| orders.carry_out(order, self.own, now, logout));
-        orders
+        state.pending.iter().for_each(|command| control.apply(command, self.own, now, logout));
+        control
     }
 
     fn logout_age(&self) -> Duration {
@@ -327,17 +330,17 @@ impl Fleet {
     /// Lets requests see what is known by now.
     fn show(&self) {
         let state = self.state();
-        let orders = self.carried_out(&state);
-        self.marks.merge(orders.logouts());
-        self.standing.store(Arc::new(orders));
+        let control = self.with_pending(&state);
+        self.marks.merge(control.logouts());
+        self.current.store(Arc::new(control));
     }
 
-    fn to_obey(&self) -> Vec<Past> {
+    fn pending_invalidations(&self) -> Vec<Invalidation> {
         let mut state = self.state();
-        let past = state.copy.to_obey(state.obeyed, self.own);
+        let invalidations = state.copy.pending_invalidations(state.applied, self.own);
         // A store that was emptied begins again at one.
-        state.obeyed = state.copy.serial();
-        past
+        state.applied = state.copy.serial();
+        invalidations
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

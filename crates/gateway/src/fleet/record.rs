@@ -1,4 +1,4 @@
-//! The orders that all replicas obey, as one record: what is blocked, who logged out, what was to be forgotten lately.
+//! The control state of all replicas, as one record: what is blocked, who logged out, what was to be forgotten lately.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -13,24 +13,24 @@ const LATELY: Duration = Duration::from_secs(900);
 /// The most such entries.
 const MOST: usize = 1000;
 
-/// One order.
+/// One command.
 #[derive(Clone, Debug)]
-pub(super) enum Order {
+pub(super) enum Command {
     /// Refuse this.
     Block(Block),
-    /// Lift the block with exactly this target.
-    Lift(Target),
+    /// Remove the block with exactly this target.
+    Unblock(Target),
     /// Refuse the user's tokens issued up to this moment, and forget the user.
     LogOut(String, SystemTime),
     /// Forget what is cached.
     Forget(Target),
     /// Read a user's grants again: another replica has changed them.
-    Doubt(String),
+    InvalidateGrants(String),
 }
 
 /// Something to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Past {
+pub(crate) struct Invalidation {
     serial: u64,
     at: u64,
     /// The replica that has done it already.
@@ -46,45 +46,46 @@ pub(crate) enum Forget {
     /// Everything cached about it.
     Cached(Target),
     /// What is believed of this user's stored grants.
-    Doubted(String),
+    #[serde(rename = "doubted")]
+    Grants(String),
 }
 
 /// The record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Orders {
+pub(super) struct ControlState {
     /// Of the newest entry of `lately`.
     serial: u64,
     pub(super) blocks: Vec<Block>,
     /// User to the second up to which tokens are refused.
     logouts: BTreeMap<String, u64>,
-    lately: Vec<Past>,
+    lately: Vec<Invalidation>,
 }
 
-impl Orders {
-    /// Carries an order out, for the replica `by`, and drops what has lost its meaning: a logout after `logout`, when no token
+impl ControlState {
+    /// Applies a command, for the replica `by`, and drops what has lost its meaning: a logout after `logout`, when no token
     /// from before it can be used any more.
-    pub(super) fn carry_out(&mut self, order: &Order, by: u64, now: SystemTime, logout: Duration) {
+    pub(super) fn apply(&mut self, command: &Command, by: u64, now: SystemTime, logout: Duration) {
         self.prune(now, logout);
-        match order {
-            Order::Block(block) => {
+        match command {
+            Command::Block(block) => {
                 self.blocks.retain(|known| known.target != block.target);
                 self.blocks.push(block.clone());
             }
-            Order::Lift(target) => self.blocks.retain(|known| known.target != *target),
-            Order::LogOut(user, until) => {
+            Command::Unblock(target) => self.blocks.retain(|known| known.target != *target),
+            Command::LogOut(user, until) => {
                 let mark = self.logouts.entry(user.clone()).or_default();
                 *mark = (*mark).max(seconds(*until));
                 self.note(Forget::Cached(Target::user(user)), by, now);
             }
-            Order::Forget(target) => self.note(Forget::Cached(target.clone()), by, now),
-            Order::Doubt(user) => self.note(Forget::Doubted(user.clone()), by, now),
+            Command::Forget(target) => self.note(Forget::Cached(target.clone()), by, now),
+            Command::InvalidateGrants(user) => self.note(Forget::Grants(user.clone()), by, now),
         }
     }
 
     fn note(&mut self, what: Forget, by: u64, now: SystemTime) {
         self.serial += 1;
-        self.lately.push(Past { serial: self.serial, at: seconds(now), by, what });
+        self.lately.push(Invalidation { serial: self.serial, at: seconds(now), by, what });
         let excess = self.lately.len().saturating_sub(MOST);
         self.lately.drain(..excess);
     }
@@ -93,7 +94,7 @@ impl Orders {
         let since = |age: Duration| seconds(now).saturating_sub(age.as_secs());
         self.blocks.retain(|block| block.is_in_force(now));
         self.logouts.retain(|_, until| *until >= since(logout));
-        self.lately.retain(|past| past.at >= since(LATELY));
+        self.lately.retain(|invalidation| invalidation.at >= since(LATELY));
     }
 
     /// The newest thing to be forgotten.
@@ -101,9 +102,13 @@ impl Orders {
         self.serial
     }
 
-    /// What is to be forgotten by the replica `own` that has obeyed up to `obeyed`.
-    pub(super) fn to_obey(&self, obeyed: u64, own: u64) -> Vec<Past> {
-        self.lately.iter().filter(|past| past.serial > obeyed && past.by != own).cloned().collect()
+    /// What is to be forgotten by the replica `own` that has applied all up to `applied`.
+    pub(super) fn pending_invalidations(&self, applied: u64, own: u64) -> Vec<Invalidation> {
+        self.lately
+            .iter()
+            .filter(|invalidation| invalidation.serial > applied && invalidation.by != own)
+            .cloned()
+            .collect()
     }
 
     /// Who logged out, and up to when tokens are refused.
@@ -111,10 +116,10 @@ impl Orders {
         self.logouts.iter().map(|(user, until)| (user.as_str(), moment(*until)))
     }
 
-    /// The standing orders, for another record to take over.
-    pub(super) fn standing(&self) -> Vec<Order> {
-        let blocks = self.blocks.iter().cloned().map(Order::Block);
-        let logouts = self.logouts().map(|(user, until)| Order::LogOut(user.to_owned(), until));
+    /// What is in force as commands, for another record to take over.
+    pub(super) fn commands(&self) -> Vec<Command> {
+        let blocks = self.blocks.iter().cloned().map(Command::Block);
+        let logouts = self.logouts().map(|(user, until)| Command::LogOut(user.to_owned(), until));
         blocks.chain(logouts).collect()
     }
 

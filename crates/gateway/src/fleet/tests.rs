@@ -28,7 +28,7 @@ async fn blocks_hit_what_they_name_and_nothing_else() {
     assert_eq!(fleet.block(request(&user)).await, Reach::Replica);
     assert_eq!(code(&fleet, "auth0|1", "github", None), Some(Code::UserBlocked));
     assert_eq!(code(&fleet, "auth0|2", "github", None), None);
-    fleet.lift(user).await;
+    fleet.unblock(user).await;
     assert_eq!(code(&fleet, "auth0|1", "github", None), None);
     fleet.block(request(&selector(None, Some("github"), None))).await;
     assert_eq!(code(&fleet, "auth0|1", "github", None), None, "the connection is not known yet");
@@ -59,8 +59,8 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
     let following = {
         let (two, forgotten) = (two.clone(), forgotten.clone());
         tokio::spawn(async move {
-            let note = |past: Past| -> BoxFuture<'static, ()> {
-                forgotten.lock().unwrap().push(past.what);
+            let note = |invalidation: Invalidation| -> BoxFuture<'static, ()> {
+                forgotten.lock().unwrap().push(invalidation.what);
                 Box::pin(std::future::ready(()))
             };
             two.follow(note).await;
@@ -70,16 +70,16 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
     let moment = SystemTime::now();
     one.block(request(&selector(Some("auth0|1"), None, None))).await;
     one.log_out("auth0|2", moment).await;
-    one.doubt("auth0|3").await;
+    one.invalidate_grants("auth0|3").await;
     tokio::time::sleep(Duration::from_millis(1900)).await;
     assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked));
     assert!(two.marks().refuses("auth0|2", moment - Duration::from_secs(1)));
     assert!(!two.marks().refuses("auth0|2", moment + Duration::from_secs(2)));
-    let expected = [Forget::Cached(blocks::Target::user("auth0|2")), Forget::Doubted("auth0|3".into())];
+    let expected = [Forget::Cached(blocks::Target::user("auth0|2")), Forget::Grants("auth0|3".into())];
     assert_eq!(*forgotten.lock().unwrap(), expected);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(forgotten.lock().unwrap().len(), 2, "once is enough");
-    two.lift(selector(Some("auth0|1"), None, None)).await;
+    two.unblock(selector(Some("auth0|1"), None, None)).await;
     one.read().await.unwrap();
     assert_eq!(code(&one, "auth0|1", "github", None), None);
     following.abort();
@@ -140,16 +140,16 @@ async fn a_store_that_is_down_keeps_the_last_copy_and_gets_what_it_missed() {
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
     store.set_down(true);
     assert!(two.read().await.is_err());
-    assert!(matches!(two.standing(), Standing::Unread(_)), "a replica that never read it is not ready");
+    assert!(matches!(two.status(), RecordStatus::Unread(_)), "a replica that never read it is not ready");
     store.set_down(false);
     assert_eq!(one.block(request(&selector(Some("auth0|1"), None, None))).await, Reach::Fleet);
     two.read().await.unwrap();
-    assert_eq!(two.standing(), Standing::Current);
+    assert_eq!(two.status(), RecordStatus::Current);
     store.set_down(true);
     assert_eq!(one.block(request(&selector(Some("auth0|2"), None, None))).await, Reach::Replica);
-    assert_eq!(code(&one, "auth0|2", "github", None), Some(Code::UserBlocked), "obeyed here at once");
+    assert_eq!(code(&one, "auth0|2", "github", None), Some(Code::UserBlocked), "applied here at once");
     assert!(two.read().await.is_err());
-    assert!(matches!(two.standing(), Standing::Old(_)));
+    assert!(matches!(two.status(), RecordStatus::Old(_)));
     assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked), "the last copy serves");
     store.set_down(false);
     one.read().await.unwrap();
@@ -194,7 +194,7 @@ async fn tm_c05_a_logout_is_obeyed_as_long_as_a_token_can_live() {
         let (kept, gone) = (now - life, now - life - 2 * hour);
         first.log_out("kept", kept).await;
         first.log_out("gone", gone).await;
-        // Any order drops what is too old; a replica that starts later reads the rest.
+        // Any command drops what is too old; a replica that starts later reads the rest.
         first.log_out("other", now).await;
         let second = Fleet::kept(store, "acme.test");
         second.read().await.unwrap();
@@ -218,7 +218,7 @@ async fn marks_that_only_came_with_the_record_end_too() {
         tokio::spawn(async move { two.follow(|_| Box::pin(std::future::ready(()))).await })
     };
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert!(matches!(two.standing(), Standing::Current));
+    assert!(matches!(two.status(), RecordStatus::Current));
     assert_eq!(two.marks().all(), []);
     following.abort();
 }

@@ -63,7 +63,7 @@ impl Access {
 
     /// Has the other replicas read a user's grants again.
     pub(crate) async fn invalidate_grants(&self, user: &str) {
-        self.fleet.doubt(user).await;
+        self.fleet.invalidate_grants(user).await;
     }
 
     /// Drops verified tokens; how many.
