@@ -14,7 +14,7 @@ use crate::proxy;
 use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::server::RequestInfo;
-use crate::state::{App, RequestContext, Trail};
+use crate::state::{App, RequestContext, RequestRecord};
 use crate::{documents, logout, v1};
 use caller_auth::Schemes;
 
@@ -31,15 +31,15 @@ impl App {
             authority: parts.headers.get(HOST).and_then(|value| value.to_str().ok()),
             cross_origin: info.cross_origin,
         };
-        let mut trail = Trail::new();
+        let mut record = RequestRecord::new();
         let (surface, result) = match route(&self.hosts, context.authority, parts.uri.path()) {
             Route::Proxy(route) => {
-                trail.route = Some(PROXY_ROUTE);
-                let answer = self.proxied(&context, route, (&parts, body), &mut trail).await;
+                record.route = Some(PROXY_ROUTE);
+                let answer = self.proxied(&context, route, (&parts, body), &mut record).await;
                 (Surface::Proxied, answer)
             }
             Route::Own(path) => {
-                (Surface::Own, answer_own(self, &context, path, (&parts, body), &mut trail).await)
+                (Surface::Own, answer_own(self, &context, path, (&parts, body), &mut record).await)
             }
         };
         let rendering =
@@ -47,15 +47,15 @@ impl App {
         let mut response = match result {
             Ok(response) => response,
             Err(problem) => {
-                trail.outcome = Some(problem.code());
+                record.outcome = Some(problem.code());
                 report(&problem, &context);
                 problem.respond(rendering)
             }
         };
-        if let Some(nonce) = trail.nonce.take() {
+        if let Some(nonce) = record.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
-        self.recorder.record(&context, &parts.method, trail, &mut response);
+        self.recorder.record(&context, &parts.method, record, &mut response);
         response
     }
 
@@ -65,23 +65,23 @@ impl App {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
         let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
-        let mut trail = Trail::new();
-        trail.event = "operator-call";
-        let verified = self.calls.access.operator(user_id, &mut trail);
-        trail.route = Some(PROXY_ROUTE);
+        let mut record = RequestRecord::new();
+        record.event = "operator-call";
+        let verified = self.calls.access.operator(user_id, &mut record);
+        record.route = Some(PROXY_ROUTE);
         let result = match route(&self.hosts, None, parts.uri.path()) {
             Route::Proxy(route) => {
-                proxy::proxy(&self.calls, &context, verified, route, (&parts, body), &mut trail).await
+                proxy::proxy(&self.calls, &context, verified, route, (&parts, body), &mut record).await
             }
             Route::Own(_) => Err(Problem::new(Code::NotFound)),
         };
         let rendering =
             Rendering { request_id: context.id.as_str(), surface: Surface::Own, request_headers: None };
         let mut response = result.unwrap_or_else(|problem| {
-            trail.outcome = Some(problem.code());
+            record.outcome = Some(problem.code());
             problem.respond(rendering)
         });
-        self.recorder.record(&context, &parts.method, trail, &mut response);
+        self.recorder.record(&context, &parts.method, record, &mut response);
         response
     }
 
@@ -90,7 +90,7 @@ impl App {
         context: &RequestContext<'_>,
         route: ProxyRoute<'_>,
         (parts, body): (&Parts, Body),
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         let with_token = |name| {
             self.calls
@@ -99,8 +99,8 @@ impl App {
                 .is_some_and(|provider| provider.plan.adapter().accepts_token_scheme())
         };
         let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
-        let verified = self.calls.access.verify(parts, schemes, trail).await?;
-        proxy::proxy(&self.calls, context, verified, route, (parts, body), trail).await
+        let verified = self.calls.access.verify(parts, schemes, record).await?;
+        proxy::proxy(&self.calls, context, verified, route, (parts, body), record).await
     }
 }
 
@@ -131,20 +131,20 @@ async fn answer_own(
     context: &RequestContext<'_>,
     path: &str,
     (parts, body): (&Parts, Body),
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     match path {
         "/hooks/backchannel-logout" => {
-            trail.route = Some("/hooks/backchannel-logout");
-            trail.event = "logout";
+            record.route = Some("/hooks/backchannel-logout");
+            record.event = "logout";
             return logout::answer(&app.calls, app.logout_enabled, parts, body).await;
         }
         "/openapi.json" => {
-            trail.route = Some("/openapi.json");
+            record.route = Some("/openapi.json");
             return read_only(parts).and_then(|()| documents::openapi(&app.calls.address, context));
         }
         "/docs" | "/docs/" => {
-            trail.route = Some("/docs");
+            record.route = Some("/docs");
             return read_only(parts).and_then(|()| documents::docs());
         }
         _ => {}
@@ -153,11 +153,11 @@ async fn answer_own(
         && let Some(file) = path.strip_prefix("/console")
         && (file.is_empty() || file.starts_with('/'))
     {
-        trail.route = Some("/console/");
+        record.route = Some("/console/");
         return read_only(parts).and_then(|()| console.file(file));
     }
     if is_metadata(path) {
-        trail.route = Some("/.well-known/oauth-protected-resource");
+        record.route = Some("/.well-known/oauth-protected-resource");
         return read_only(parts)
             .and_then(|()| documents::resource_metadata(&app.calls, &app.scopes, context));
     }
@@ -167,9 +167,9 @@ async fn answer_own(
     if !guarded {
         return Err(Problem::new(Code::NotFound));
     }
-    trail.route = Some("/v1");
-    let verified = app.calls.access.verify(parts, Schemes::Standard, trail).await?;
-    v1::answer((&app.calls, &app.recorder.explained), context, path, parts, verified, trail).await
+    record.route = Some("/v1");
+    let verified = app.calls.access.verify(parts, Schemes::Standard, record).await?;
+    v1::answer((&app.calls, &app.recorder.explained), context, path, parts, verified, record).await
 }
 
 /// RFC 9728 puts a resource's own path behind the well-known part.

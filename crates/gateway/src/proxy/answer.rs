@@ -26,7 +26,7 @@ use crate::headers::IDP_OUTCOME;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::route::{ProxyRoute, host_of};
-use crate::state::{Calls, RequestContext, Trail};
+use crate::state::{Calls, RequestContext, RequestRecord};
 use crate::telemetry::ScrubPlace;
 use crate::time::seconds_rounded_up;
 
@@ -48,7 +48,7 @@ impl Delivery<'_> {
         &self,
         received: Received,
         place: Option<OwnedSemaphorePermit>,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         let Received { head, body, classified, token } = received;
         if classified.outcome == Outcome::RateLimited {
@@ -56,7 +56,7 @@ impl Delivery<'_> {
         }
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
             let connect = &self.provider.connect;
-            let user = trail.caller.as_ref().map_or("", |caller| caller.subject());
+            let user = record.caller.as_ref().map_or("", |caller| caller.subject());
             let may_ask = self.calls.may_ask(user, &token, &classified);
             let answer = (head.status, &classified);
             return Err(error_table::provider_answer(connect, &token, answer, self.guard, may_ask));
@@ -84,9 +84,9 @@ impl Delivery<'_> {
                     _ => Outcome::Error,
                 });
                 let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
-                self.deliver(head, body, &classified, None, place, trail)
+                self.deliver(head, body, &classified, None, place, record)
             }
-            Redirect::None => self.deliver(head, body, &classified, links, place, trail),
+            Redirect::None => self.deliver(head, body, &classified, links, place, record),
         }
     }
 
@@ -98,7 +98,7 @@ impl Delivery<'_> {
         classified: &Classified,
         links: Option<Links>,
         place: Option<OwnedSemaphorePermit>,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         let bodiless = *self.outbound.method() == http::Method::HEAD
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -129,7 +129,7 @@ impl Delivery<'_> {
         }
         self.sign(&mut head.headers, classified);
         let code = classified_code(classified.outcome);
-        trail.outcome = Some(code);
+        record.outcome = Some(code);
         let body = if bodiless { body::empty() } else { self.guarded(body, json, strip, place) };
         let mut response = Response::from_parts(head, body);
         // HTTP/2 and HTTP/1.1 are ours to choose on this side.

@@ -27,7 +27,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::plan::ProviderCall;
 use crate::route::ProxyRoute;
-use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, RequestRecord, VerifiedCaller};
 
 /// Proxies one call of a verified caller.
 ///
@@ -39,22 +39,22 @@ pub(crate) async fn proxy(
     verified: VerifiedCaller,
     route: ProxyRoute<'_>,
     (parts, body): (&Parts, Body),
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let provider = calls.named_provider(route.provider, trail)?;
+    let provider = calls.named_provider(route.provider, record)?;
     let query = parts.uri.query();
     let asked = ProviderCall { method: &parts.method, host: route.host, path: route.path, query };
-    let plan = calls.access.permit(&verified, &provider, asked, trail)?;
+    let plan = calls.access.permit(&verified, &provider, asked, record)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
-    let call = calls.access.admit_call(verified, &provider, account, plan, trail).await?;
+    let call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
     let body = search::search(&parts.headers, body, call.admitted().token()).await?;
-    let token = find_token(calls, &call, trail).await?;
+    let token = find_token(calls, &call, record).await?;
     let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str());
     let payload = Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)?;
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret, refused: None };
-    let received = sending.exchange(token, payload, trail).await?;
+    let received = sending.exchange(token, payload, record).await?;
     let guard = sending.guard(&received.token);
     let slot = sending.call.take_slot();
     let delivery = answer::Delivery {
@@ -67,5 +67,5 @@ pub(crate) async fn proxy(
         outbound: &sending.outbound,
         mode,
     };
-    delivery.answer(received, slot, trail).await
+    delivery.answer(received, slot, record).await
 }

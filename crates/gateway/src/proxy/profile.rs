@@ -14,7 +14,7 @@ use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, RequestRecord, VerifiedCaller};
 
 /// No profile is longer.
 const LONGEST: usize = 256 * 1024;
@@ -28,20 +28,20 @@ pub(crate) async fn profile(
     context: &RequestContext<'_>,
     (verified, account): (VerifiedCaller, Option<AccountSelector>),
     provider: &ProviderRuntime,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Profile, Problem> {
     let url = provider.profile_url.as_ref();
     let url = url.ok_or_else(|| CallError::NoProfileUrl(provider.name.as_ref().to_owned()))?;
-    let plan = calls.access.permit_profile(&verified, provider, url, trail)?;
-    let call = calls.access.admit_call(verified, provider, account, plan, trail).await?;
-    let token = find_token(calls, &call, trail).await?;
+    let plan = calls.access.permit_profile(&verified, provider, url, record)?;
+    let call = calls.access.admit_call(verified, provider, account, plan, record).await?;
+    let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
     let outbound = Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str());
     let app_secret = app_secret(calls, provider).await;
     let mut sending =
         Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret, refused: None };
     let payload = Payload::Whole(bytes::Bytes::new());
-    let received = sending.exchange(token, payload, trail).await?;
+    let received = sending.exchange(token, payload, record).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
         let (token, classified) = (&received.token, &received.classified);
         let guard = sending.guard(token);

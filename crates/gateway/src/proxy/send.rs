@@ -23,7 +23,7 @@ use crate::error_table::{self, classified_code};
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{AdmittedCall, Attempt, CallToken, Calls, TokenError, Trail};
+use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, TokenError};
 use crate::telemetry::{RetryReason, UpstreamFault, UpstreamRequest, labels, trace_context};
 use crate::upstream::{Progress, SendError};
 
@@ -65,25 +65,25 @@ impl Sending<'_> {
         &mut self,
         token: CallToken,
         mut payload: Payload,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Received, Problem> {
-        let received = self.attempt(token, &mut payload, trail).await?;
+        let received = self.attempt(token, &mut payload, record).await?;
         if received.classified.outcome != Outcome::TokenDead {
             self.accepted(&received);
             return Ok(received);
         }
-        let fresh = self.replacement((&received.token, &received.classified), trail).await?;
+        let fresh = self.replacement((&received.token, &received.classified), record).await?;
         if !payload.is_replayable() {
             return Err(CallError::BodyNotRepeatable.into());
         }
         self.calls.metrics.retry(&self.provider.label, RetryReason::DeadToken);
-        trail.found(&fresh);
+        record.found(&fresh);
         self.refused = Some(received.token.bearer().clone());
         drop(received);
-        let received = self.attempt(fresh, &mut payload, trail).await?;
+        let received = self.attempt(fresh, &mut payload, record).await?;
         if received.classified.outcome == Outcome::TokenDead {
             // The broker knows whether the token has just been issued; what replaces it is for the next call.
-            self.replacement((&received.token, &received.classified), trail).await?;
+            self.replacement((&received.token, &received.classified), record).await?;
             return Err(CallError::RefreshedElsewhere.into());
         }
         self.accepted(&received);
@@ -100,14 +100,14 @@ impl Sending<'_> {
     async fn replacement(
         &self,
         (dead, classified): (&CallToken, &Classified),
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<CallToken, Problem> {
         let looking = self.calls.tokens.replace(&self.call, dead, classified.refresh_helps);
         let started = Instant::now();
         let found = looking.instrument(spans::token()).await;
-        trail.waited(started.elapsed());
+        record.waited(started.elapsed());
         found.map_err(|error| {
-            trail.failed(&error);
+            record.failed(&error);
             let refused =
                 matches!(error.reason(), Reason::ReconnectRequired { .. } | Reason::EndpointRefused { .. });
             if refused && !classified.refresh_helps {
@@ -146,21 +146,21 @@ impl Sending<'_> {
         &mut self,
         token: CallToken,
         payload: &mut Payload,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Received, Problem> {
-        let response = match self.send(&token, payload, trail).await {
+        let response = match self.send(&token, payload, record).await {
             Err(SendError::Unreachable { retry: true, .. })
                 if self.outbound.method().is_idempotent() && payload.is_replayable() =>
             {
                 self.calls.metrics.retry(&self.provider.label, RetryReason::Connection);
-                self.send(&token, payload, trail).await
+                self.send(&token, payload, record).await
             }
             other => other,
         }?;
         let (head, incoming) = response.into_parts();
         let body = Timed::new(incoming, self.provider.client.idle());
         let (body, classified) = self.classify(&head, body, &token).await?;
-        trail.classified(classified_code(classified.outcome));
+        record.classified(classified_code(classified.outcome));
         Ok(Received { head, body, classified, token })
     }
 
@@ -168,7 +168,7 @@ impl Sending<'_> {
         &self,
         token: &CallToken,
         payload: &mut Payload,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Response<Incoming>, SendError> {
         let progress = Progress::new();
         let adapter = &**self.provider.plan.adapter();
@@ -181,7 +181,7 @@ impl Sending<'_> {
         // Counts as cancelled unless it comes to an end.
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
         let method = labels::method_label(self.outbound.method());
-        let span = spans::upstream(method, &self.provider.label, trail.attempts.len());
+        let span = spans::upstream(method, &self.provider.label, record.attempts.len());
         if self.calls.send_trace_context {
             trace_context::send(&span, request.headers_mut());
         }
@@ -195,7 +195,7 @@ impl Sending<'_> {
         spans::ended(&span, guard.result);
         let status = guard.result.ok();
         drop(guard);
-        trail.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
+        record.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
         result
     }
 
@@ -272,7 +272,7 @@ pub(super) async fn app_secret(calls: &Calls, provider: &ProviderRuntime) -> Opt
 pub(super) async fn find_token(
     calls: &Calls,
     call: &AdmittedCall<'_>,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<CallToken, Problem> {
     let span = spans::token();
     let started = Instant::now();
@@ -280,16 +280,16 @@ pub(super) async fn find_token(
     match found {
         Ok(token) => {
             spans::found(&span, &token);
-            trail.found(&token);
+            record.found(&token);
             if token.cache() != Cached::Hit {
-                trail.waited(started.elapsed());
+                record.waited(started.elapsed());
             }
             Ok(token)
         }
         Err(TokenError::Blocked(blocked)) => Err(blocked.into()),
         Err(TokenError::Broker(error)) => {
-            trail.waited(started.elapsed());
-            trail.failed(&error);
+            record.waited(started.elapsed());
+            record.failed(&error);
             Err(error_table::broker(&error, Some(&call.provider().connect)))
         }
     }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use super::quota::{Admission, Quotas};
-use super::record::Trail;
+use super::record::RequestRecord;
 use super::steps::{Admitted, AdmittedCall, VerifiedCaller};
 use crate::call_error::CallError;
 use crate::error_table;
@@ -92,20 +92,20 @@ impl Access {
         &self,
         parts: &Parts,
         schemes: Schemes,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<VerifiedCaller, Problem> {
         let verifying = self.verifier.check(parts, schemes, SystemTime::now());
         match verifying.instrument(tracing::info_span!(target: SPANS, "caller.verify")).await {
             Ok(checked) => {
-                trail.caller = Some(Arc::clone(checked.caller()));
+                record.caller = Some(Arc::clone(checked.caller()));
                 Ok(VerifiedCaller::new(checked))
             }
-            Err(refusal) => Err(self.refused(refusal, trail)),
+            Err(refusal) => Err(self.refused(refusal, record)),
         }
     }
 
-    fn refused(&self, refusal: Refusal, trail: &mut Trail) -> Problem {
-        trail.mismatch.clone_from(&refusal.mismatch);
+    fn refused(&self, refusal: Refusal, record: &mut RequestRecord) -> Problem {
+        record.mismatch.clone_from(&refusal.mismatch);
         let problem = error_table::refusal(refusal);
         self.metrics.auth_failure(problem.code().as_str());
         problem
@@ -118,21 +118,21 @@ impl Access {
     pub(crate) async fn accept(
         &self,
         caller: VerifiedCaller,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Verified, Problem> {
         match self.verifier.accept(caller.into_checked()).await {
             Ok(verified) => {
-                trail.nonce.clone_from(&verified.next_nonce);
+                record.nonce.clone_from(&verified.next_nonce);
                 Ok(verified)
             }
-            Err(refusal) => Err(self.refused(refusal, trail)),
+            Err(refusal) => Err(self.refused(refusal, record)),
         }
     }
 
     /// The operator of this process, who acts for a user without a token of that user (`gateway call`).
-    pub(crate) fn operator(&self, user_id: &str, trail: &mut Trail) -> VerifiedCaller {
+    pub(crate) fn operator(&self, user_id: &str, record: &mut RequestRecord) -> VerifiedCaller {
         let checked = Checked::vouched(Caller::vouched(user_id, "gateway call"));
-        trail.caller = Some(Arc::clone(checked.caller()));
+        record.caller = Some(Arc::clone(checked.caller()));
         VerifiedCaller::new(checked)
     }
 
@@ -145,9 +145,9 @@ impl Access {
         verified: &VerifiedCaller,
         provider: &ProviderRuntime,
         call: ProviderCall<'_>,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, trail, |has_scope| provider.plan.plan(call, has_scope))
+        self.permitted(verified, record, |has_scope| provider.plan.plan(call, has_scope))
     }
 
     /// The same for the profile's address.
@@ -159,21 +159,21 @@ impl Access {
         verified: &VerifiedCaller,
         provider: &ProviderRuntime,
         url: &Url,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, trail, |has_scope| provider.plan.plan_profile(url, has_scope))
+        self.permitted(verified, record, |has_scope| provider.plan.plan_profile(url, has_scope))
     }
 
     fn permitted(
         &self,
         verified: &VerifiedCaller,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
         plan: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Plan, PlanError>,
     ) -> Result<Plan, Problem> {
         let caller = verified.caller();
         let plan = plan(&|scope| caller.has(scope));
         let plan = plan.map_err(|error| self.challenge_scope(caller, error.into()))?;
-        trail.permit = Some(plan.permit());
+        record.permit = Some(plan.permit());
         Ok(plan)
     }
 
@@ -186,7 +186,7 @@ impl Access {
         verified: VerifiedCaller,
         provider: Option<&'a ProviderRuntime>,
         account: Option<AccountSelector>,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Admitted<'a>, Problem> {
         let caller = verified.caller();
         match self.quotas.take(caller) {
@@ -198,7 +198,7 @@ impl Access {
             }
         }
         self.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
-        let verified = self.accept(verified, trail).await?;
+        let verified = self.accept(verified, record).await?;
         Ok(Admitted::new(verified, provider, account, self.vault))
     }
 
@@ -213,9 +213,9 @@ impl Access {
         provider: &'a ProviderRuntime,
         account: Option<AccountSelector>,
         plan: Plan,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<AdmittedCall<'a>, Problem> {
-        let admitted = self.admit(verified, Some(provider), account, trail).await?;
+        let admitted = self.admit(verified, Some(provider), account, record).await?;
         let slot = provider.client.enter().await.ok_or_else(|| {
             self.metrics.shed(Shed::Provider);
             CallError::ProviderBusy

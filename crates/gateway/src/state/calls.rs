@@ -7,7 +7,7 @@ use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
 use token_broker::IdpToken;
 
-use super::{Access, Asked, PublicAddress, Tokens, Trail};
+use super::{Access, Asked, PublicAddress, RequestRecord, Tokens};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -43,10 +43,10 @@ impl Calls {
     pub(crate) fn named_provider(
         &self,
         name: &str,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<Arc<ProviderRuntime>, Problem> {
         let provider = self.providers.get(name).cloned().ok_or(CallError::UnknownProvider)?;
-        trail.provider = Some(provider.label.clone());
+        record.provider = Some(provider.label.clone());
         Ok(provider)
     }
 

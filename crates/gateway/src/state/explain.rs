@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::record::{Attempt, Trail};
+use super::record::{Attempt, RequestRecord};
 use crate::outcome::Code;
 use crate::provider::policy::Permit;
 use crate::request_id::RequestId;
@@ -62,21 +62,21 @@ struct ExplainedAttempt {
 pub(crate) struct ExplainRing(Mutex<VecDeque<Explained>>);
 
 impl ExplainRing {
-    /// Keeps one call of a known caller. What the trail held is in here afterwards.
-    pub(crate) fn keep(&self, id: RequestId, trail: Trail, outcome: Code) {
-        let Some(caller) = trail.caller else { return };
+    /// Keeps one call of a known caller. What the record held is in here afterwards.
+    pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
+        let Some(caller) = record.caller else { return };
         let now = Instant::now();
         let entry = Explained {
             id,
             at: now,
-            time: trail.started,
+            time: record.started,
             caller,
-            provider: trail.provider,
-            account: trail.account,
-            source: trail.source,
-            cache: trail.cache,
-            permit: trail.permit,
-            attempts: trail.attempts,
+            provider: record.provider,
+            account: record.account,
+            source: record.source,
+            cache: record.cache,
+            permit: record.permit,
+            attempts: record.attempts,
             outcome,
         };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

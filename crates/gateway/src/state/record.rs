@@ -51,7 +51,7 @@ pub(crate) struct Attempt {
 
 /// What became known about a request on its way; feeds the summary, `explain` and the audit log.
 #[derive(Debug)]
-pub(crate) struct Trail {
+pub(crate) struct RequestRecord {
     pub(crate) started: SystemTime,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) nonce: Option<HeaderValue>,
@@ -71,7 +71,7 @@ pub(crate) struct Trail {
     pub(crate) route: Option<&'static str>,
 }
 
-impl Trail {
+impl RequestRecord {
     pub(crate) fn new() -> Self {
         Self {
             started: SystemTime::now(),
@@ -134,13 +134,13 @@ impl Trail {
 }
 
 /// How the user record behind a request was found, as far as one was needed.
-pub(crate) fn user_lookup(trail: &Trail, outcome: Code) -> Option<CacheResult> {
+pub(crate) fn user_lookup(record: &RequestRecord, outcome: Code) -> Option<CacheResult> {
     match outcome {
         Code::UserUnknown => Some(CacheResult::Missing),
         Code::TenantRateLimited | Code::TenantUnavailable | Code::TenantMisconfigured => {
             Some(CacheResult::Failed)
         }
-        _ if trail.source == Some(token_broker::Source::Identities) => trail.cache.map(cache_label),
+        _ if record.source == Some(token_broker::Source::Identities) => record.cache.map(cache_label),
         _ => None,
     }
 }

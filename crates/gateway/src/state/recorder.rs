@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, Response};
 
 use super::ExplainRing;
-use super::record::{RequestContext, Trail, cache_label, source_label, user_lookup};
+use super::record::{RequestContext, RequestRecord, cache_label, source_label, user_lookup};
 use crate::body::Body;
 use crate::outcome::Code;
 use crate::telemetry::{Audit, Metrics, Summary, audit};
@@ -23,33 +23,33 @@ impl Recorder {
         &self,
         context: &RequestContext<'_>,
         method: &Method,
-        trail: Trail,
+        record: RequestRecord,
         response: &mut Response<Body>,
     ) {
-        let outcome = trail.outcome.unwrap_or(Code::Ok);
-        if let Some(provider) = &trail.provider {
+        let outcome = record.outcome.unwrap_or(Code::Ok);
+        if let Some(provider) = &record.provider {
             self.metrics.outcome(provider, outcome.as_str());
-            if let (Some(source), Some(cache)) = (trail.source, trail.cache) {
+            if let (Some(source), Some(cache)) = (record.source, record.cache) {
                 self.metrics.token_cache(source_label(source), cache_label(cache));
             }
         }
-        if let Some(result) = user_lookup(&trail, outcome) {
+        if let Some(result) = user_lookup(&record, outcome) {
             self.metrics.user_lookup(result);
         }
         if self.audit.is_on() {
-            self.audit(context, method, &trail, outcome, response.status().as_u16());
+            self.audit(context, method, &record, outcome, response.status().as_u16());
         }
         response.extensions_mut().insert(Summary {
-            route: trail.route,
-            provider: trail.provider.clone(),
+            route: record.route,
+            provider: record.provider.clone(),
             outcome: Some(outcome.as_str()),
-            upstream: trail.upstream(),
-            tenant: trail.tenant,
-            cache: trail.cache.map(cache_label),
-            mismatch: trail.mismatch.clone(),
+            upstream: record.upstream(),
+            tenant: record.tenant,
+            cache: record.cache.map(cache_label),
+            mismatch: record.mismatch.clone(),
         });
-        if trail.provider.is_some() {
-            self.explained.keep(context.id, trail, outcome);
+        if record.provider.is_some() {
+            self.explained.keep(context.id, record, outcome);
         }
     }
 
@@ -57,15 +57,15 @@ impl Recorder {
         &self,
         context: &RequestContext<'_>,
         method: &Method,
-        trail: &Trail,
+        record: &RequestRecord,
         outcome: Code,
         status: u16,
     ) {
-        let Some(caller) = &trail.caller else { return };
-        let reached = !trail.attempts.is_empty() || outcome == Code::Ok;
+        let Some(caller) = &record.caller else { return };
+        let reached = !record.attempts.is_empty() || outcome == Code::Ok;
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
-        let account = trail.account.as_ref().map(ToString::to_string);
-        let rule = trail.permit.map(|permit| permit.to_string());
+        let account = record.account.as_ref().map(ToString::to_string);
+        let rule = record.permit.map(|permit| permit.to_string());
         let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
         self.audit.call(&audit::CallEvent {
             request_id: Some(context.id.as_str()),
@@ -74,12 +74,12 @@ impl Recorder {
             organization: caller.organization(),
             actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
             account: account.as_deref(),
-            provider: trail.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
+            provider: record.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
             method: Some(method.as_str()),
-            route: trail.route,
+            route: record.route,
             rule: rule.as_deref(),
             status: Some(status),
-            ..audit::CallEvent::new(trail.event, decision, outcome.as_str())
+            ..audit::CallEvent::new(record.event, decision, outcome.as_str())
         });
     }
 }

@@ -12,7 +12,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{Calls, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestRecord, VerifiedCaller};
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -28,19 +28,19 @@ pub(crate) async fn answer(
     parts: &Parts,
     verified: VerifiedCaller,
     name: &str,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let provider = calls.named_provider(name, trail)?;
+    let provider = calls.named_provider(name, record)?;
     let caller = &Arc::clone(verified.caller());
     if let Some(scope) = provider.disconnect_scope.as_deref().filter(|scope| !caller.has(scope)) {
         let error = CallError::DisconnectScope(scope.to_owned());
         return Err(calls.access.challenge_scope(caller, error.into()));
     }
     let selector = proxy::account_selector(&parts.headers)?;
-    let admitted = calls.access.admit(verified, Some(&provider), selector, trail).await?;
+    let admitted = calls.access.admit(verified, Some(&provider), selector, record).await?;
     let revoked = calls.tokens.revoke(&admitted).await;
     let revoked = revoked.map_err(|error| error_table::broker(&error, Some(&provider.connect)))?;
-    trail.account = Some(revoked.account);
+    record.account = Some(revoked.account);
     calls.access.invalidate_grants(caller.subject()).await;
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),

@@ -6,15 +6,15 @@ use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::{Access, ExplainRing, Trail, VerifiedCaller};
+use crate::state::{Access, ExplainRing, RequestRecord, VerifiedCaller};
 
 pub(crate) async fn answer(
     (access, explained): (&Access, &ExplainRing),
     verified: VerifiedCaller,
     id: &str,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let verified = access.accept(verified, trail).await?;
+    let verified = access.accept(verified, record).await?;
     match explained.find(id, &verified.caller) {
         Some(explanation) => reply::json(&explanation),
         None => Err(Problem::new(Code::NotFound)

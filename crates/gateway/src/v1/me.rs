@@ -10,7 +10,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{Calls, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, RequestContext, RequestRecord, VerifiedCaller};
 use crate::time::rfc3339;
 
 #[derive(Serialize)]
@@ -36,9 +36,9 @@ struct Account {
 pub(crate) async fn accounts(
     calls: &Calls,
     verified: VerifiedCaller,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let admitted = calls.access.admit(verified, None, None, trail).await?;
+    let admitted = calls.access.admit(verified, None, None, record).await?;
     let known = calls.tokens.accounts(&admitted).await;
     let known = known.map_err(|error| error_table::broker(&error, None))?;
     let accounts = known.into_iter().map(|status| Account {
@@ -62,14 +62,14 @@ pub(crate) async fn profile(
     parts: &Parts,
     verified: VerifiedCaller,
     name: &str,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let provider = calls.named_provider(name, trail)?;
+    let provider = calls.named_provider(name, record)?;
     let selector = proxy::account_selector(&parts.headers)?;
-    let profile = proxy::profile(calls, context, (verified, selector), &provider, trail).await?;
+    let profile = proxy::profile(calls, context, (verified, selector), &provider, record).await?;
     let mut members = Map::new();
     members.insert("provider".to_owned(), Value::from(&*provider.name));
-    members.insert("account".to_owned(), trail.account.as_ref().map(ToString::to_string).into());
+    members.insert("account".to_owned(), record.account.as_ref().map(ToString::to_string).into());
     if let Ok(Value::Object(claims)) = serde_json::to_value(&profile) {
         members.extend(claims.into_iter().filter(|(_, value)| !value.is_null()));
     }

@@ -10,7 +10,7 @@ use http::request::Parts;
 use crate::body::Body;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::state::{Calls, ExplainRing, RequestContext, Trail, VerifiedCaller};
+use crate::state::{Calls, ExplainRing, RequestContext, RequestRecord, VerifiedCaller};
 
 /// One of our own routes.
 enum Own<'a> {
@@ -30,7 +30,7 @@ pub(crate) async fn answer(
     path: &str,
     parts: &Parts,
     verified: VerifiedCaller,
-    trail: &mut Trail,
+    record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     let route = own_route(path).ok_or_else(|| Problem::new(Code::NotFound))?;
     let (name, event, allowed): (_, _, &'static str) = match &route {
@@ -39,15 +39,15 @@ pub(crate) async fn answer(
         Own::Profile(_) => ("/v1/me/{provider}/profile", "profile", "GET, HEAD"),
         Own::Explain(_) => ("/v1/explain/{request-id}", "explain", "GET, HEAD"),
     };
-    (trail.route, trail.event) = (Some(name), event);
+    (record.route, record.event) = (Some(name), event);
     if !allowed.split(", ").any(|method| method == parts.method.as_str()) {
         return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
     }
     match route {
-        Own::Me => me::accounts(calls, verified, trail).await,
-        Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, trail).await,
-        Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, trail).await,
-        Own::Explain(id) => explain::answer((&calls.access, explained), verified, id, trail).await,
+        Own::Me => me::accounts(calls, verified, record).await,
+        Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, record).await,
+        Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, record).await,
+        Own::Explain(id) => explain::answer((&calls.access, explained), verified, id, record).await,
     }
 }
 
