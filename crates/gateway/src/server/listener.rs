@@ -50,7 +50,7 @@ pub struct Server {
     common: Arc<Common>,
     connections: Arc<Semaphore>,
     /// At most this many connections over the limit are told so before they are closed.
-    farewells: Arc<Semaphore>,
+    rejections: Arc<Semaphore>,
     tasks: TaskTracker,
     cores: Option<Arc<Cores>>,
     public: bool,
@@ -128,7 +128,7 @@ impl Server {
             context,
             common: Arc::new(common),
             connections: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
-            farewells: Arc::new(Semaphore::new(64)),
+            rejections: Arc::new(Semaphore::new(64)),
             tasks: TaskTracker::new(),
             cores: None,
             public,
@@ -171,14 +171,14 @@ impl Server {
                 biased;
                 () = self.common.lifecycle.reached(self.common.closes_at) => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, from)) => self.welcome(stream, from),
+                    Ok((stream, from)) => self.accept(stream, from),
                     Err(error) => backoff(&error).await,
                 },
             }
         }
         // What the kernel has already accepted for us is served too, not reset.
         while let Ok(Ok((stream, from))) = timeout(Duration::ZERO, self.listener.accept()).await {
-            self.welcome(stream, from);
+            self.accept(stream, from);
         }
         let Self { listener, tasks, common, .. } = self;
         drop(listener);
@@ -190,11 +190,11 @@ impl Server {
         }
     }
 
-    fn welcome(&self, stream: TcpStream, from: SocketAddr) {
+    fn accept(&self, stream: TcpStream, from: SocketAddr) {
         // Small frames of a stream must not wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            self.turn_away(stream);
+            self.reject(stream);
             return;
         };
         let options = self.context.options.load_full();
@@ -204,7 +204,7 @@ impl Server {
         let serving = move |stream: TcpStream| async move {
             let aborted = common.lifecycle.clone();
             tokio::select! {
-                () = converse(stream, peer, tls, options, common) => {}
+                () = serve(stream, peer, tls, options, common) => {}
                 () = aborted.reached(Stage::Aborted) => {}
             }
             drop::<(OwnedSemaphorePermit, Option<Open>)>((permit, open));
@@ -224,9 +224,9 @@ impl Server {
         }
     }
 
-    fn turn_away(&self, mut stream: TcpStream) {
+    fn reject(&self, mut stream: TcpStream) {
         self.common.metrics.shed(Shed::Connections);
-        let Ok(permit) = Arc::clone(&self.farewells).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.rejections).try_acquire_owned() else { return };
         if self.tls.is_some() {
             return;
         }
@@ -277,7 +277,7 @@ impl Drop for Open {
     }
 }
 
-async fn converse(
+async fn serve(
     stream: TcpStream,
     peer: Peer,
     tls: Option<ServerTls>,
@@ -287,8 +287,8 @@ async fn converse(
     match tls {
         None => connection::serve(stream, peer, options, common).await,
         Some(tls) => {
-            let patience = options.timeouts.header;
-            if let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await {
+            let limit = options.timeouts.header;
+            if let Ok(Ok(stream)) = timeout(limit, tls.accept(stream)).await {
                 connection::serve(stream, peer, options, common).await;
             }
         }

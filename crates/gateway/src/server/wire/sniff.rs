@@ -20,10 +20,10 @@ pub(crate) enum Protocol {
 /// Reads until the first bytes tell, and hands back what was read. `None`: the peer left or said nothing in time.
 pub(crate) async fn sniff<IO: AsyncRead + Unpin>(
     io: &mut IO,
-    patience: Duration,
+    limit: Duration,
 ) -> Option<(Protocol, BytesMut)> {
     let mut read = BytesMut::with_capacity(2048);
-    let decided = timeout(patience, async {
+    let decided = timeout(limit, async {
         loop {
             let common = read.len().min(PREFACE.len());
             if read[..common] != PREFACE[..common] {
