@@ -13,7 +13,7 @@ use caller_auth::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 
 /// Ids of proofs and logout tokens that one process remembers.
 const REPLAYS: usize = 1 << 20;
-/// How often the store is asked what it promises.
+/// How often it is checked what the store guarantees.
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// Why the configured store cannot be opened.
@@ -33,8 +33,8 @@ pub struct Stores {
     pub(crate) tasks: TaskTracker,
     /// What every replica's DPoP nonces are made from.
     pub(crate) nonce_key: [u8; 32],
-    /// What the store did not promise when it was asked last.
-    broken_promises: Mutex<Vec<String>>,
+    /// What the store did not guarantee at the last check.
+    missing_guarantees: Mutex<Vec<String>>,
 }
 
 /// What a store was opened with: a reload that changes none of it keeps the store.
@@ -126,7 +126,7 @@ impl Stores {
             }
             StoreKind::Redis => Self::redis(origin)?,
         };
-        stores.first_look().await?;
+        stores.read_first().await?;
         Ok(Arc::new(Self { tasks, ..stores }))
     }
 
@@ -158,7 +158,7 @@ impl Stores {
             }
         };
         stores.fleet.inherit(&self.fleet);
-        stores.first_look().await?;
+        stores.read_first().await?;
         Ok(Arc::new(Self { tasks: self.tasks.clone(), ..stores }))
     }
 
@@ -174,7 +174,7 @@ impl Stores {
             replays: Arc::new(MemoryReplays::new(REPLAYS)),
             tasks: TaskTracker::new(),
             nonce_key,
-            broken_promises: Mutex::default(),
+            missing_guarantees: Mutex::default(),
         })
     }
 
@@ -203,7 +203,7 @@ impl Stores {
     }
 
     /// The control state also tells whether our keys are the fleet's.
-    async fn first_look(&self) -> Result<(), OpenError> {
+    async fn read_first(&self) -> Result<(), OpenError> {
         match self.fleet.read().await {
             Err(error) if error.is_damaged() => Err(bad(error.to_string())),
             Err(error) => {
@@ -211,31 +211,31 @@ impl Stores {
                 Ok(())
             }
             Ok(()) => {
-                self.ask_for_promises().await;
+                self.check_guarantees().await;
                 Ok(())
             }
         }
     }
 
-    /// Asks the store what it promises, and says what that means when it is something new.
-    async fn ask_for_promises(&self) {
-        let Ok(broken) = self.grants.check().await else { return };
-        let mut known = self.broken_promises.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known != broken {
-            for what in &broken {
-                tracing::warn!(event = "store_promises_too_little", "{what}");
+    /// Checks what the store guarantees, and logs what is newly missing.
+    async fn check_guarantees(&self) {
+        let Ok(missing) = self.grants.check().await else { return };
+        let mut known = self.missing_guarantees.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != missing {
+            for what in &missing {
+                tracing::warn!(event = "store_guarantees_missing", "{what}");
             }
-            *known = broken;
+            *known = missing;
         }
     }
 
-    /// Keeps asking. Never returns.
-    pub(crate) async fn keep_asking(&self) -> std::convert::Infallible {
+    /// Keeps checking what the store guarantees. Never returns.
+    pub(crate) async fn keep_checking(&self) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(PERIOD).await;
             // A file is walked through once, when it is opened.
             if self.redis.is_some() {
-                self.ask_for_promises().await;
+                self.check_guarantees().await;
             }
         }
     }
@@ -251,8 +251,8 @@ impl Stores {
                 "the store does not answer ({cause}); the last copy of blocks and logouts serves"
             )),
             RecordStatus::Current => {
-                let broken = self.broken_promises.lock().unwrap_or_else(PoisonError::into_inner);
-                if broken.is_empty() { State::Fine } else { State::Doubtful(broken.join("; ")) }
+                let missing = self.missing_guarantees.lock().unwrap_or_else(PoisonError::into_inner);
+                if missing.is_empty() { State::Fine } else { State::Doubtful(missing.join("; ")) }
             }
         }
     }

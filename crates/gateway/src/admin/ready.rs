@@ -116,7 +116,7 @@ impl App {
         let following = self.stores.fleet.follow(|invalidation| Box::pin(self.apply(invalidation)));
         let keys = self.tenant.tenant.keep_keys();
         let token = self.tenant.tenant.keep_management_token();
-        let (keys, ..) = futures_util::join!(keys, token, following, self.stores.keep_asking());
+        let (keys, ..) = futures_util::join!(keys, token, following, self.stores.keep_checking());
         keys
     }
 }

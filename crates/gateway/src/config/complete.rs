@@ -48,25 +48,25 @@ pub(super) fn complete(tree: &mut Value, collector: &mut Collector) {
     vault(root, &tenant, collector);
 }
 
-/// Which of the defaults are in force that give way to another setting they would contradict.
+/// Which settings are unset whose default depends on another setting.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unsaid {
+pub(super) struct UnsetDefaults {
     replay: bool,
     stale_user: bool,
     stale_keys: bool,
 }
 
-impl Unsaid {
+impl UnsetDefaults {
     pub(super) fn of(tree: &Value) -> Self {
-        let unsaid = |pointer| tree.pointer(pointer).is_none();
+        let unset = |pointer| tree.pointer(pointer).is_none();
         Self {
-            replay: unsaid("/server/limits/replay"),
-            stale_user: unsaid("/users/stale_ttl"),
-            stale_keys: unsaid("/callers/keys/stale"),
+            replay: unset("/server/limits/replay"),
+            stale_user: unset("/users/stale_ttl"),
+            stale_keys: unset("/callers/keys/stale"),
         }
     }
 
-    pub(super) fn give_way(self, mut settings: Settings) -> Settings {
+    pub(super) fn adjust(self, mut settings: Settings) -> Settings {
         let limits = &mut settings.server.limits;
         if self.replay {
             limits.replay = limits.replay.min(limits.body);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ProviderSettings, Settings, Source,
-    complete::{self, Unsaid},
+    complete::{self, UnsetDefaults},
     environment, file,
     problems::{Collector, Origins, Problem, Problems},
     schema::{self, Node},
@@ -107,9 +107,9 @@ fn load(text: &str, path: Option<PathBuf>, variables: &[(String, String)]) -> Re
     let mut tree = merge(from_file, from_environment).map_err(|error| internal(&error.to_string()))?;
     walk(&mut tree, "", root, &mut collector);
     complete::complete(&mut tree, &mut collector);
-    let unsaid = Unsaid::of(&tree);
+    let unset = UnsetDefaults::of(&tree);
     let mut settings = match Settings::deserialize(tree) {
-        Ok(settings) => unsaid.give_way(settings),
+        Ok(settings) => unset.adjust(settings),
         Err(error) => {
             let (mut problems, _) = collector.finish();
             if problems.is_empty() {

@@ -127,7 +127,7 @@ impl Delivery<'_> {
             head.headers.remove(CONTENT_LENGTH);
             leak_guard::remove_digests(&mut head.headers);
         }
-        self.sign(&mut head.headers, classified);
+        self.set_headers(&mut head.headers, classified);
         let code = classified_code(classified.outcome);
         record.outcome = Some(code);
         let body = if bodiless { body::empty() } else { self.guarded(body, json, strip, place) };
@@ -139,7 +139,7 @@ impl Delivery<'_> {
     }
 
     /// Outcome, wait and browser protection.
-    fn sign(&self, headers: &mut HeaderMap, classified: &Classified) {
+    fn set_headers(&self, headers: &mut HeaderMap, classified: &Classified) {
         let code = classified_code(classified.outcome);
         headers.insert(IDP_OUTCOME, HeaderValue::from_static(code.as_str()));
         if let Some(wait) = classified.retry_after {

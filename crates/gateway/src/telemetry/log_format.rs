@@ -102,8 +102,8 @@ impl Visit for Members<'_> {
 }
 
 fn text_line(line: &mut String, event: &Event<'_>, color: bool) {
-    let mut words = Words::default();
-    event.record(&mut words);
+    let mut fields = TextFields::default();
+    event.record(&mut fields);
     let level = *event.metadata().level();
     let (on, off) = match (color, level) {
         (false, _) => ("", ""),
@@ -113,13 +113,13 @@ fn text_line(line: &mut String, event: &Event<'_>, color: bool) {
         (true, _) => ("\x1b[2m", "\x1b[0m"),
     };
     let now = jiff::Timestamp::now();
-    let name = words.event.as_deref().unwrap_or("log");
+    let name = fields.event.as_deref().unwrap_or("log");
     let _ = write!(line, "{now:.3} {on}{:<5}{off} {name}", word(level));
-    if let Some(message) = &words.message {
+    if let Some(message) = &fields.message {
         let _ = write!(line, ": {}", message.replace(['\n', '\r'], " "));
     }
-    line.push_str(&words.rest);
-    match (words.request, current::request()) {
+    line.push_str(&fields.rest);
+    match (fields.request, current::request()) {
         (Some(request), _) => drop(write!(line, " request_id={request}")),
         (None, Some(request)) => drop(write!(line, " request_id={request}")),
         (None, None) => {}
@@ -129,20 +129,20 @@ fn text_line(line: &mut String, event: &Event<'_>, color: bool) {
 
 /// An event's fields for people: the most telling ones go first, whatever their order.
 #[derive(Default)]
-struct Words {
+struct TextFields {
     event: Option<String>,
     message: Option<String>,
     request: Option<String>,
     rest: String,
 }
 
-impl Words {
+impl TextFields {
     fn put(&mut self, name: &str, value: fmt::Arguments<'_>) {
         let _ = write!(self.rest, " {name}={value}");
     }
 }
 
-impl Visit for Words {
+impl Visit for TextFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "event" => self.event = Some(value.to_owned()),

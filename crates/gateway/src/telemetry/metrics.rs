@@ -215,7 +215,7 @@ impl Metrics {
 
     /// Records the result of a configuration reload (and of the first load).
     pub fn reload(&self, ok: bool) {
-        self.0.house.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+        self.0.process.reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
         self.0.shared.reload_ok.store(ok, Ordering::Relaxed);
         if ok {
             self.0.shared.reloaded_at.store(unix_seconds(SystemTime::now()), Ordering::Relaxed);
@@ -229,12 +229,12 @@ impl Metrics {
 
     /// Records the result of a certificate reload.
     pub fn tls_reload(&self, ok: bool) {
-        self.0.house.tls_reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
+        self.0.process.tls_reloads.add(1, &[KeyValue::new("outcome", if ok { "ok" } else { "failed" })]);
     }
 
     /// Counts a secret file that could not be read.
     pub fn secret_file_error(&self) {
-        self.0.house.secret_file_errors.add(1, &[]);
+        self.0.process.secret_file_errors.add(1, &[]);
     }
 
     /// Counts a request that panicked.
@@ -244,7 +244,7 @@ impl Metrics {
 
     /// Counts telemetry that was dropped because its queue is full.
     pub fn telemetry_dropped(&self, signal: Signal, count: u64) {
-        self.0.house.dropped.add(count, &[KeyValue::new("signal", signal.as_str())]);
+        self.0.process.dropped.add(count, &[KeyValue::new("signal", signal.as_str())]);
     }
 
     /// Counts open connections of the public listener.

@@ -39,7 +39,7 @@ const BATCH: usize = 512;
 /// A batch that is not full is sent this often.
 const EVERY: Duration = Duration::from_secs(2);
 /// One push may take this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The exporter could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(2))
-            .timeout(PATIENCE)
+            .timeout(PUSH_TIMEOUT)
             .build()
             .map_err(|error| OtlpError(error.to_string()))?;
         let runtime = Handle::try_current().map_err(|error| OtlpError(error.to_string()))?;
@@ -106,7 +106,7 @@ pub(super) fn metrics_reader(
         .with_http()
         .with_http_client(client)
         .with_endpoint(endpoint(base, "/v1/metrics"))
-        .with_timeout(PATIENCE)
+        .with_timeout(PUSH_TIMEOUT)
         .build()
         .map_err(|error| OtlpError(error.to_string()))?;
     Ok(PeriodicReader::builder(exporter).with_interval(Duration::from_secs(15)).build())
@@ -124,7 +124,7 @@ pub(super) fn tracer(
         .with_http()
         .with_http_client(client.clone())
         .with_endpoint(endpoint(base, "/v1/traces"))
-        .with_timeout(PATIENCE)
+        .with_timeout(PUSH_TIMEOUT)
         .build()
         .map_err(|error| OtlpError(error.to_string()))?;
     exporter.set_resource(&resource);
@@ -184,7 +184,7 @@ async fn export(
             waiting.recv_many(&mut batch, BATCH.min(left)).await;
             left -= batch.len();
             let count = batch.len() as u64;
-            if !matches!(timeout(PATIENCE, exporter.export(batch)).await, Ok(Ok(()))) {
+            if !matches!(timeout(PUSH_TIMEOUT, exporter.export(batch)).await, Ok(Ok(()))) {
                 metrics.telemetry_dropped(Signal::Traces, count);
                 takes = false;
                 break;

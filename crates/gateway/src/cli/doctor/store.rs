@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest the doctor looks through a store.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LIST_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) async fn check(settings: &Settings, report: &mut Report) {
     let store = &settings.store;
@@ -112,7 +112,7 @@ async fn grants<S: GrantStore + RecordStore>(store: &S, tenant: &str, report: &m
     {
         return report.fail("store-keys", error.to_string(), DAMAGED);
     }
-    match timeout(PATIENCE, store.list(&GrantFilter::default().of_tenant(tenant))).await {
+    match timeout(LIST_TIMEOUT, store.list(&GrantFilter::default().of_tenant(tenant))).await {
         Ok(Ok(list)) => match unreadable(store, &list).await {
             None => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
             Some(finding) => report.fail("store-keys", finding, UNREADABLE),

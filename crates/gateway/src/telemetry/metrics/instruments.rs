@@ -15,7 +15,7 @@ pub(super) struct Instruments {
     pub(super) http: Http,
     pub(super) calls: Calls,
     pub(super) tenant: Tenant,
-    pub(super) house: House,
+    pub(super) process: ProcessInstruments,
 }
 
 impl Instruments {
@@ -30,7 +30,7 @@ impl Instruments {
             http: Http::new(&meter),
             calls: Calls::new(&meter),
             tenant: Tenant::new(&meter),
-            house: House::new(&meter),
+            process: ProcessInstruments::new(&meter),
             provider,
         }
     }
@@ -140,14 +140,14 @@ impl Tenant {
 }
 
 /// The process itself.
-pub(super) struct House {
+pub(super) struct ProcessInstruments {
     pub(super) reloads: Counter<u64>,
     pub(super) tls_reloads: Counter<u64>,
     pub(super) secret_file_errors: Counter<u64>,
     pub(super) dropped: Counter<u64>,
 }
 
-impl House {
+impl ProcessInstruments {
     fn new(meter: &Meter) -> Self {
         Self {
             reloads: counter(meter, "idp_gateway.config_reloads", "Configuration loads by outcome"),

@@ -17,16 +17,16 @@ impl Metrics {
     pub(super) fn start_at_zero(&self) {
         let inner = &*self.0;
         inner.http.panics.add(0, &[]);
-        inner.house.secret_file_errors.add(0, &[]);
+        inner.process.secret_file_errors.add(0, &[]);
         for reason in Shed::ALL {
             inner.http.shed.add(0, &[KeyValue::new("reason", reason.as_str())]);
         }
         for signal in Signal::ALL {
-            inner.house.dropped.add(0, &[KeyValue::new("signal", signal.as_str())]);
+            inner.process.dropped.add(0, &[KeyValue::new("signal", signal.as_str())]);
         }
         for outcome in LOADED {
-            inner.house.reloads.add(0, &[KeyValue::new("outcome", outcome)]);
-            inner.house.tls_reloads.add(0, &[KeyValue::new("outcome", outcome)]);
+            inner.process.reloads.add(0, &[KeyValue::new("outcome", outcome)]);
+            inner.process.tls_reloads.add(0, &[KeyValue::new("outcome", outcome)]);
         }
         for outcome in FetchOutcome::ALL {
             let outcome = KeyValue::new("outcome", outcome.as_str());

@@ -114,7 +114,7 @@ async fn a_collector_that_hangs_for_minutes_holds_nobody_up() {
     assert!((30..=60).contains(&asked), "{asked} pushes in ten minutes");
 
     slow.answers.store(true, Ordering::SeqCst);
-    sleep(PATIENCE + EVERY).await;
+    sleep(PUSH_TIMEOUT + EVERY).await;
     let lost = dropped();
     for _ in 0..QUEUE / 2 {
         tracer.start("request").end();
