@@ -257,7 +257,7 @@ fn normal(path: &str) -> Vec<u8> {
 fn random() -> [u8; 32] {
     let mut key = [0; 32];
     if getrandom::fill(&mut key).is_err() {
-        tracing::error!(event = "entropy-missing", "no random numbers for the DPoP nonce key");
+        tracing::error!(event = "entropy_missing", "no random numbers for the DPoP nonce key");
     }
     key
 }

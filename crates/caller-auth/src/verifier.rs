@@ -309,7 +309,7 @@ impl Verifier {
 
     /// Writes the refusal to the log, and adds the challenge that it carries.
     fn refused(&self, refusal: Refusal) -> Refusal {
-        tracing::debug!(event = "caller-refused", reason = refusal.reason.as_str(), cause = refusal.cause);
+        tracing::debug!(event = "caller_refused", reason = refusal.reason.as_str(), cause = refusal.cause);
         self.challenged(refusal)
     }
 

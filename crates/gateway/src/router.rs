@@ -66,7 +66,7 @@ impl App {
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
         let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
         let mut record = RequestRecord::new();
-        record.event = "operator-call";
+        record.event = "operator_call";
         let verified = self.calls.access.operator(user_id, &mut record);
         record.route = Some(PROXY_ROUTE);
         let result = match route(&self.hosts, None, parts.uri.path()) {
@@ -112,7 +112,8 @@ fn report(problem: &Problem, context: &RequestContext<'_>) {
         | Code::StoreUnavailable
         | Code::InternalError => {
             tracing::error!(
-                event = problem.code().as_str(),
+                event = "operator_needed",
+                code = problem.code().as_str(),
                 request_id = context.id.as_str(),
                 cause = problem.log_text(),
                 remedy = problem.remedy_text(),

@@ -44,7 +44,7 @@ pub enum Reason {
         source: Source,
         /// Why the provider's token endpoint refused the grant, where it did.
         cause: Option<Cause>,
-        /// A single-use refresh token was spent and its successor lost; to be audited as `refresh-lost`.
+        /// A single-use refresh token was spent and its successor lost; to be audited as `refresh_lost`.
         refresh_lost: bool,
     },
     /// The provider refuses, at this endpoint, a token that worked elsewhere or was issued within the last minute. Nothing is

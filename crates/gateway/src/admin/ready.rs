@@ -77,10 +77,10 @@ impl App {
         let token = self.tenant.tenant.management_token();
         let (keys, token) = futures_util::join!(keys, token);
         if let Err(error) = keys {
-            tracing::warn!(event = "keys-unavailable", cause = %error);
+            tracing::warn!(event = "keys_unavailable", cause = %error);
         }
         match token {
-            Err(error) => tracing::warn!(event = "management-token-unavailable", cause = %error),
+            Err(error) => tracing::warn!(event = "management_token_unavailable", cause = %error),
             Ok(token) => self.report_scopes(&token),
         }
     }
@@ -88,7 +88,7 @@ impl App {
     /// Notices at once that the operator granted a missing scope; otherwise it takes up to a minute.
     pub(crate) async fn recheck_scopes(&self) {
         if let Err(error) = self.tenant.tenant.recheck_scopes().await {
-            tracing::warn!(event = "management-token-unavailable", cause = %error);
+            tracing::warn!(event = "management_token_unavailable", cause = %error);
         }
     }
 
@@ -97,14 +97,14 @@ impl App {
         let (missing, excess) = (token.missing_scopes(), token.excess_scopes());
         if !missing.is_empty() {
             tracing::warn!(
-                event = "management-token-missing-scopes",
+                event = "management_token_missing_scopes",
                 scopes = missing.join(" "),
                 remedy = "add the scopes to the application's grant for the Management API",
             );
         }
         if !excess.is_empty() && !self.tenant.allow_excess_scopes {
             tracing::warn!(
-                event = "management-token-excess-scopes",
+                event = "management_token_excess_scopes",
                 scopes = excess.join(" "),
                 remedy = "remove the scopes from the grant, or set tenant.allow_excess_scopes",
             );

@@ -28,7 +28,7 @@ pub(super) async fn run(
         Err(error) => return fatal(output, &error),
     };
     for missing in crate::hardening::missing() {
-        tracing::warn!(event = "hardening-missing", cause = missing);
+        tracing::warn!(event = "hardening_missing", cause = missing);
     }
     let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await {
         Ok(app) => Arc::new(app),

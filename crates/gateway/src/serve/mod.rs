@@ -123,7 +123,7 @@ fn check_files(options: &Options) {
     let wanted = (options.limits.connections as u64).saturating_add(options.limits.in_flight as u64);
     if let Some(limit) = crate::telemetry::max_fds().filter(|limit| *limit < wanted) {
         tracing::warn!(
-            event = "few-files",
+            event = "few_files",
             limit,
             wanted,
             "the process may open fewer files than server.limits need; raise the limit (ulimit -n) or lower server.limits.connections"
@@ -146,7 +146,7 @@ fn announce(listening: Listening) {
 async fn end_on_signal(lifecycle: Lifecycle, timing: Drain) -> bool {
     let Ok(mut termination) = Termination::install() else {
         tracing::error!(
-            event = "no-signals",
+            event = "no_signals",
             "the process cannot receive SIGTERM; it will end without a drain"
         );
         return false;
@@ -186,9 +186,9 @@ fn reloader(load: Load, server: Reconfigure, telemetry: Telemetry) -> Reloader {
             };
             telemetry.metrics().reload(loaded.is_ok());
             match &loaded {
-                Ok(()) => tracing::info!(event = "config-reloaded", "the new configuration is in use"),
+                Ok(()) => tracing::info!(event = "config_reloaded", "the new configuration is in use"),
                 Err(error) => {
-                    tracing::error!(event = "config-reload-failed", problems = %error, "the configuration in use stays");
+                    tracing::error!(event = "config_reload_failed", problems = %error, "the configuration in use stays");
                 }
             }
             loaded

@@ -49,7 +49,7 @@ pub(crate) async fn drain(lifecycle: &Lifecycle, drain: Drain, again: impl Futur
     if aborting {
         tracing::warn!(event = "aborting", "a second signal: requests in flight are cut off");
     } else {
-        tracing::warn!(event = "drain-timeout", "requests still in flight are cut off");
+        tracing::warn!(event = "drain_timeout", "requests still in flight are cut off");
     }
     lifecycle.advance(Stage::Aborted);
     aborting

@@ -312,7 +312,7 @@ async fn backoff(error: &io::Error) {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     );
     if !of_one_connection {
-        tracing::warn!(event = "accept-failed", kind = ?error.kind(), "a connection could not be accepted; raise the limit of open files");
+        tracing::warn!(event = "accept_failed", kind = ?error.kind(), "a connection could not be accepted; raise the limit of open files");
         sleep(Duration::from_millis(100)).await;
     }
 }

@@ -96,10 +96,10 @@ impl ServerTls {
             match result {
                 Ok(config) => {
                     self.0.current.store(config);
-                    tracing::info!(event = "tls-reloaded", "the certificate was replaced");
+                    tracing::info!(event = "tls_reloaded", "the certificate was replaced");
                 }
                 Err(error) => {
-                    tracing::warn!(event = "tls-reload-failed", %error, "the certificate in use stays; write both files anew");
+                    tracing::warn!(event = "tls_reload_failed", %error, "the certificate in use stays; write both files anew");
                 }
             }
         }

@@ -105,7 +105,7 @@ impl RequestRecord {
         if let token_broker::Reason::ReconnectRequired { account, refresh_lost, .. } = error.reason() {
             self.account = Some(account.clone());
             if *refresh_lost {
-                self.event = "refresh-lost";
+                self.event = "refresh_lost";
             }
         }
     }

@@ -38,7 +38,7 @@ impl Decision {
 /// One call of a caller, or of the operator in their name.
 #[derive(Clone, Debug)]
 pub struct CallEvent<'a> {
-    /// `call`, `me`, `profile`, `revoke`, `logout`, `operator-call`, `refresh-lost`, ...
+    /// `call`, `me`, `profile`, `revoke`, `logout`, `operator_call`, `refresh_lost`, ...
     pub event: &'static str,
     /// The request's id.
     pub request_id: Option<&'a str>,

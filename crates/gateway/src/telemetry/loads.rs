@@ -142,8 +142,7 @@ struct SecretFile(bool);
 
 impl Visit for SecretFile {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0 |=
-            field.name() == "event" && matches!(value, "secret_file_unreadable" | "secret-file-unreadable");
+        self.0 |= field.name() == "event" && value == "secret_file_unreadable";
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}

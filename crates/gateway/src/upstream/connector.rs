@@ -37,11 +37,11 @@ pub(crate) fn tls_config() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let (_, ignored) = roots.add_parsable_certificates(found.certs);
     if ignored > 0 || !found.errors.is_empty() {
-        tracing::warn!(event = "roots-partly-unreadable", ignored, errors = found.errors.len());
+        tracing::warn!(event = "roots_partly_unreadable", ignored, errors = found.errors.len());
     }
     if roots.is_empty() {
         tracing::warn!(
-            event = "no-roots",
+            event = "no_roots",
             remedy = "install ca-certificates or set SSL_CERT_FILE: no https upstream can be reached"
         );
     }

@@ -26,7 +26,7 @@ async fn run(sandbox: &Sandbox, arguments: &'static [&'static str]) -> (i32, Str
         "calls are audited, questions are not"
     );
     assert!(
-        audited.is_empty() || (audited.contains("operator-call") && audited.contains("github")),
+        audited.is_empty() || (audited.contains("operator_call") && audited.contains("github")),
         "{audited}"
     );
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))

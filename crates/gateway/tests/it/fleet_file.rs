@@ -85,7 +85,10 @@ async fn the_one_window_ends_in_reconnect_required_once() {
         assert_eq!(gateway.get(USER, &token).await.outcome, "reconnect-required");
     }
     assert_eq!(asked(), before + 1, "the stored token is tried once, and never again");
-    let audited = || gateway.said().contains("\"event\":\"refresh-lost\"");
+    // Only the audit log's lines have a decision.
+    let is_audited =
+        |line: &str| line.contains("\"event\":\"refresh_lost\"") && line.contains("\"decision\":");
+    let audited = || gateway.said().lines().any(is_audited);
     let until = Instant::now() + Duration::from_secs(5);
     while !audited() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -96,7 +96,7 @@ async fn tm_c05_a_reload_forgets_no_block_and_no_logout() {
     assert_eq!(status(&serving, USER, &ben).await, 401);
     assert_eq!(status(&serving, "/v1/me", &cleo).await, 403);
     serving.reload(&sandbox, "access = \"full\"");
-    serving.wait_for("config-reloaded");
+    serving.wait_for("config_reloaded");
     assert_eq!(status(&serving, USER, &ben).await, 401, "the logout was forgotten");
     assert_eq!(status(&serving, "/v1/me", &cleo).await, 403, "the block was forgotten");
     let again = client().post(serving.url("/hooks/backchannel-logout")).form(&[("logout_token", &logout)]);
@@ -120,7 +120,7 @@ async fn tm_l03_a_reload_keeps_what_its_change_does_not_touch() {
     // Nothing is fetched anew, and so a reload does no harm while the tenant is down.
     sandbox.faults().take_down(Server::Tenant);
     serving.reload(&sandbox, "access = \"full\"");
-    serving.wait_for("config-reloaded");
+    serving.wait_for("config_reloaded");
     assert_eq!(status(&serving, USER, &ben).await, 200);
     assert_eq!(
         status(&serving, &format!("/v1/explain/{id}"), &ben).await,
@@ -151,7 +151,7 @@ const RESIDUE: [(&str, usize); 4] =
 async fn tm_s04_the_process_cannot_be_dumped_and_keeps_little() {
     let sandbox = Sandbox::builder().start().await.unwrap();
     let serving = Serving::start(&sandbox, "");
-    assert!(!serving.logged().contains("hardening-missing"), "the kernel refused something");
+    assert!(!serving.logged().contains("hardening_missing"), "the kernel refused something");
     assert!(!gateway::hardening::missing().is_empty(), "a process that did not ask is not hardened");
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
@@ -253,7 +253,7 @@ async fn tm_s08_a_management_token_that_can_do_more_is_said_at_start_and_in_read
     let scopes = ["read:users", "read:user_idp_tokens", "update:users"];
     assert!(sandbox.world().set_management_scopes(sandbox.client_id(), &scopes));
     let serving = Serving::start(&sandbox, "");
-    let warning = serving.wait_for("management-token-excess-scopes");
+    let warning = serving.wait_for("management_token_excess_scopes");
     assert!(warning.to_string().contains("update:users"), "{warning}");
     let ready: Value = client().get(serving.admin_url("/readyz")).send().await.unwrap().json().await.unwrap();
     assert_eq!(ready["status"], "ready", "nothing refuses to serve");

@@ -75,7 +75,7 @@ async fn the_access_line_says_where_the_time_went_and_what_mends_a_refusal() {
     );
     // Other lines of the same request name it too.
     let id = refused["request_id"].as_str().unwrap();
-    assert_eq!(serving.wait_where(&[("event", "caller-refused"), ("request_id", id)])["level"], "debug");
+    assert_eq!(serving.wait_where(&[("event", "caller_refused"), ("request_id", id)])["level"], "debug");
     let log = serving.logged();
     assert!(!log.contains("word") && !log.contains(BEN) && !log.contains(&token), "{log}");
 }
