@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn tm_a_selector_has_256_bytes_at_most() {
+    fn tm_c11_a_selector_has_256_bytes_at_most() {
         let of = |len: usize| format!("github|{}", "7".repeat(len - "github|".len()));
         assert!(parse(&of(256)).is_ok());
         assert_eq!(parse(&of(257)), Err(InvalidSelector));

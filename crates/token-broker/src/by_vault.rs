@@ -59,8 +59,8 @@ impl Inner {
                 return Err(self.not_connected(provider, Source::Vault, request.account));
             }
             None => {
-                // Whoever waits for the tenant anyway can learn that the user is blocked; who cannot be looked up is
-                // left to the tenant's own judgement.
+                // The call waits for the tenant anyway, so the user is looked up at the same time: a blocked user gets
+                // nothing. If the look-up fails, the tenant's answer to the exchange decides.
                 let (held, user) = futures_util::future::join(
                     self.vault.get(&key, subject),
                     self.users.get(request.user_id),

@@ -1,10 +1,10 @@
-//! Which identity is meant. Pure.
+//! Which identity a request means. Pure.
 
 use user_store::{Identity, User};
 
 use crate::{Account, AccountSelector, Provider};
 
-/// What choosing came to.
+/// The result.
 #[derive(Debug)]
 pub(crate) enum Choice<'a> {
     /// This one.
@@ -21,8 +21,8 @@ pub(crate) fn account(identity: &Identity) -> Account {
 
 /// The identity of `user` at `provider` that `selector` means.
 ///
-/// The place in the list decides nothing. An account without a token steps back behind those that have one, unless
-/// the caller names it.
+/// The order of the list has no meaning. An account without a token is left out where others have one, unless the
+/// caller names it.
 pub(crate) fn choose<'a>(
     user: &'a User,
     provider: &Provider,

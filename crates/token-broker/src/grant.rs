@@ -1,92 +1,21 @@
-//! Grants as they are kept.
+//! Grants as they are stored.
+
+mod encoding;
+mod key;
 
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use token_keeper::BearerToken;
-use zeroize::Zeroizing;
 
-use crate::{Account, Source};
+pub use self::key::GrantKey;
 
-/// Names one grant. Every part of it separates: tenant, user, source, connection, account and OAuth client (none is a value
-/// too).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct GrantKey {
-    /// The tenant's canonical domain.
-    pub tenant: String,
-    /// The full Auth0 user id.
-    pub user: String,
-    /// Where the grant comes from.
-    pub source: Source,
-    /// The connection.
-    pub connection: String,
-    /// The user's id at the provider.
-    pub account: Option<String>,
-    /// What its tokens depend on besides: adapter, OAuth client and token endpoint. `None` where nothing is refreshed, for
-    /// revocations, and for grants that older versions stored.
-    pub client: Option<String>,
-}
-
-impl GrantKey {
-    /// The key of an account's grant, whatever client refreshes it.
-    #[must_use]
-    pub fn new(tenant: &str, user: &str, source: Source, account: &Account) -> Self {
-        Self {
-            tenant: tenant.to_owned(),
-            user: user.to_owned(),
-            source,
-            connection: account.connection().to_owned(),
-            account: account.user_id().map(str::to_owned),
-            client: None,
-        }
-    }
-
-    /// The same account's grant as it belongs to an OAuth client.
-    #[must_use]
-    pub fn with_client(self, client: Option<String>) -> Self {
-        Self { client, ..self }
-    }
-
-    /// The key as unambiguous text: what stores file it under and what encryption binds the record to.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        let Self { tenant, user, source, connection, account, client } = self;
-        match client {
-            None => serde_json::json!(["grant/1", tenant, user, source, connection, account]),
-            Some(client) => serde_json::json!(["grant/2", tenant, user, source, connection, account, client]),
-        }
-        .to_string()
-    }
-
-    /// Reads [`GrantKey::encode`]'s text.
-    #[must_use]
-    pub fn decode(text: &str) -> Option<Self> {
-        type Old = (String, String, String, Source, String, Option<String>);
-        type New = (String, String, String, Source, String, Option<String>, String);
-        if let Ok((version, tenant, user, source, connection, account)) = serde_json::from_str::<Old>(text) {
-            return (version == "grant/1").then_some(Self {
-                tenant,
-                user,
-                source,
-                connection,
-                account,
-                client: None,
-            });
-        }
-        let (version, tenant, user, source, connection, account, client) =
-            serde_json::from_str::<New>(text).ok()?;
-        let client = Some(client);
-        (version == "grant/2").then_some(Self { tenant, user, source, connection, account, client })
-    }
-}
-
-/// A keyed hash of the copy that Auth0 held when a grant started: tells whether Auth0's copy has changed since,
-/// and nothing else. Written `key id:hex`.
+/// A keyed hash of Auth0's copy, or of one token of it: tells whether the copy has changed since, and nothing else. Written
+/// `key id:2:hex`, by older versions `key id:hex`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub(crate) String);
@@ -99,7 +28,7 @@ impl Fingerprint {
     }
 }
 
-/// What a grant is good for.
+/// The state of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "state")]
 #[non_exhaustive]
@@ -108,14 +37,14 @@ pub enum GrantState {
     Live,
     /// Revoked by its user: refused until Auth0's copy changes.
     Revoked,
-    /// The provider refused its refresh token for good.
+    /// The provider refused its refresh token.
     Dead {
         /// No new attempt before this, seconds since 1970.
         until: u64,
         /// Its last refresh token was spent and the next one never stored.
         lost: bool,
     },
-    /// Its record cannot be opened, so nobody knows. Only lists say so; reading one is an error.
+    /// Its record cannot be opened, so its state is unknown. Only lists say so; reading one is an error.
     Unreadable,
 }
 
@@ -137,7 +66,7 @@ pub struct GrantRecord {
     pub origin_access: Option<Fingerprint>,
     /// The same for the refresh token.
     pub origin_refresh: Option<Fingerprint>,
-    /// What it is good for.
+    /// Its state.
     pub state: GrantState,
     /// The IdP token; `None` until the first refresh succeeded (Auth0's copy is used so long).
     pub access_token: Option<BearerToken>,
@@ -183,65 +112,7 @@ impl GrantRecord {
         }
     }
 
-    /// The record as bytes, tokens in the clear: to be encrypted before they leave the process.
-    #[must_use]
-    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let kept = Kept {
-            v: VERSION,
-            origin: &self.origin,
-            origin_access: self.origin_access.as_ref(),
-            origin_refresh: self.origin_refresh.as_ref(),
-            state: self.state,
-            access_token: self.access_token.as_ref().map(BearerToken::expose),
-            refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
-            expires_at: self.expires_at.map(seconds),
-            lifetime: self.lifetime.map(|lifetime| lifetime.as_secs()),
-            scopes: self.scopes.as_deref(),
-            intent: self.intent,
-            refused_for: self.refused_for.as_deref(),
-            refreshed_at: self.refreshed_at.map(seconds),
-            refreshed_before: self.refreshed_before.map(seconds),
-            updated_at: seconds(self.updated_at),
-        };
-        // Sized first: a buffer that grows would leave unwiped copies behind.
-        let secrets = kept.access_token.map_or(0, str::len) + kept.refresh_token.map_or(0, str::len);
-        let scopes: usize = self.scopes.iter().flatten().map(|scope| scope.len() + 8).sum();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * secrets + 2 * scopes + 1024));
-        // Writing plain data into memory cannot fail; an empty record would be refused by `decode`.
-        let _ = serde_json::to_writer(&mut *bytes, &kept);
-        bytes
-    }
-
-    /// Reads [`GrantRecord::encode`]'s bytes. `None`: not written by this version or damaged.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let found: Found = serde_json::from_slice(bytes).ok()?;
-        if found.v != VERSION {
-            return None;
-        }
-        let access_token = match found.access_token {
-            Some(token) => Some(BearerToken::new(token.expose_secret()).ok()?),
-            None => None,
-        };
-        Some(Self {
-            origin: found.origin,
-            origin_access: found.origin_access,
-            origin_refresh: found.origin_refresh,
-            state: found.state,
-            access_token,
-            expires_at: found.expires_at.and_then(time),
-            lifetime: found.lifetime.map(Duration::from_secs),
-            refresh_token: found.refresh_token,
-            scopes: found.scopes,
-            intent: found.intent,
-            refused_for: found.refused_for,
-            refreshed_at: found.refreshed_at.and_then(time),
-            refreshed_before: found.refreshed_before.and_then(time),
-            updated_at: time(found.updated_at)?,
-        })
-    }
-
-    /// What may be told about it.
+    /// What can be shown of it.
     #[must_use]
     pub fn summary(&self, key: GrantKey) -> GrantSummary {
         GrantSummary {
@@ -268,7 +139,7 @@ impl fmt::Debug for GrantRecord {
 }
 
 impl GrantSummary {
-    /// What may be told about a record that cannot be opened: whose it is, and that it can be deleted.
+    /// What can be shown of a record that cannot be opened: whose it is, and that it can be deleted.
     #[must_use]
     pub fn unreadable(key: GrantKey) -> Self {
         Self {
@@ -282,13 +153,13 @@ impl GrantSummary {
     }
 }
 
-/// What may be told about a stored grant: never a secret.
+/// What can be shown of a stored grant: never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantSummary {
     /// Whose grant.
     pub key: GrantKey,
-    /// What it is good for.
+    /// Its state.
     pub state: GrantState,
     /// When its IdP token ends.
     pub expires_at: Option<SystemTime>,
@@ -298,63 +169,6 @@ pub struct GrantSummary {
     pub unanswered: bool,
     /// When it was last written; 1970 where the record cannot be opened.
     pub updated_at: SystemTime,
-}
-
-const VERSION: u8 = 1;
-
-#[derive(Serialize)]
-struct Kept<'a> {
-    v: u8,
-    origin: &'a Fingerprint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin_access: Option<&'a Fingerprint>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin_refresh: Option<&'a Fingerprint>,
-    state: GrantState,
-    access_token: Option<&'a str>,
-    refresh_token: Option<&'a str>,
-    expires_at: Option<u64>,
-    lifetime: Option<u64>,
-    scopes: Option<&'a [String]>,
-    intent: Option<Intent>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused_for: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refreshed_at: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refreshed_before: Option<u64>,
-    updated_at: u64,
-}
-
-/// Members that came later are optional: records of older versions lack them, and older versions ignore them.
-#[derive(Deserialize)]
-struct Found {
-    v: u8,
-    origin: Fingerprint,
-    #[serde(default)]
-    origin_access: Option<Fingerprint>,
-    #[serde(default)]
-    origin_refresh: Option<Fingerprint>,
-    state: GrantState,
-    #[serde(deserialize_with = "secret")]
-    access_token: Option<SecretString>,
-    #[serde(deserialize_with = "secret")]
-    refresh_token: Option<SecretString>,
-    expires_at: Option<u64>,
-    lifetime: Option<u64>,
-    scopes: Option<Vec<String>>,
-    intent: Option<Intent>,
-    #[serde(default)]
-    refused_for: Option<String>,
-    #[serde(default)]
-    refreshed_at: Option<u64>,
-    #[serde(default)]
-    refreshed_before: Option<u64>,
-    updated_at: u64,
-}
-
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
 }
 
 pub(crate) fn seconds(time: SystemTime) -> u64 {
@@ -367,33 +181,9 @@ fn time(seconds: u64) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
-
-    fn key(user: &str, connection: &str, account: Option<&str>) -> GrantKey {
-        let account = Account::new(connection, account.map(str::to_owned));
-        GrantKey::new("acme.test", user, Source::Identities, &account)
-    }
-
-    #[test]
-    fn c01_keys_that_look_alike_stay_apart() {
-        let keys = [
-            key("a|b", "c", Some("d")),
-            key("a", "b|c", Some("d")),
-            key("a|b|c", "d", None),
-            key("a|b", "c", None),
-            key("a|b", "c", Some("")),
-            key("A|b", "c", Some("d")),
-            key("a|b ", "c", Some("d")),
-            key("a\",\"b", "c", Some("d")),
-            key("a|b", "c", Some("d")).with_client(Some("x".into())),
-            key("a|b", "c", Some("d")).with_client(Some(String::new())),
-        ];
-        let encoded: std::collections::BTreeSet<_> = keys.iter().map(GrantKey::encode).collect();
-        assert_eq!(encoded.len(), keys.len());
-        for key in keys {
-            assert_eq!(GrantKey::decode(&key.encode()), Some(key));
-        }
-    }
 
     #[test]
     fn a_record_survives_its_encoding_and_shows_no_token() {

@@ -53,7 +53,7 @@ pub(crate) struct Grants {
     pub(crate) store: Arc<dyn GrantStore>,
     cache: Cache<GrantKey, Arc<CachedGrant>>,
     reads: SingleFlight<GrantKey, Read>,
-    /// Refreshed grants on their way into the store: used by nobody before they are there.
+    /// Refreshed grants that are being stored. Their tokens are not used before.
     writes: SingleFlight<GrantKey, ()>,
     /// Counts what an orderly end of the process waits for.
     pub(crate) tasks: TaskTracker,

@@ -236,7 +236,7 @@ impl Inner {
         let current = current(&tenant, cached.record(), keys);
         let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
         tenant.stamp(&mut revoked, keys);
-        // Refused first: whatever happens at the provider, nobody gets a token any more.
+        // Stored first: no token is handed out any more, whatever the provider answers.
         let told = self.store_revocation(&key, &revoked).await?;
         let access = current.access.as_ref().map(|access| access.bearer);
         let (at_provider, detail) = call::revoke(

@@ -1,5 +1,5 @@
-//! Refresh at the provider: by one party at a time, with nothing spent before an intent is stored and nothing used before
-//! it is stored.
+//! Refresh at the provider, by one process at a time. Before a single-use token is sent, an intent is stored; before a new
+//! access token is used, its grant is stored.
 
 mod confirm;
 
@@ -29,11 +29,11 @@ use crate::{
 
 /// How long the right to refresh is held; longer than a call takes.
 pub const LEASE: Duration = Duration::from_secs(30);
-/// How long somebody else's refresh is waited for.
+/// How long another process's refresh is waited for.
 const LEASE_WAIT: Duration = Duration::from_secs(12);
-/// How long a grant that the provider refused for good is left alone.
+/// How long a refresh token that the provider refused is not tried again.
 const DEAD_COOL_DOWN: Duration = Duration::from_secs(600);
-/// How often a record that somebody else writes at the same time is read again before anything is spent.
+/// How often a record is read again that another process writes at the same time. Nothing is sent before.
 const WRITE_TRIES: usize = 4;
 
 /// How a refresh ended, other than by an error.
@@ -67,7 +67,7 @@ pub(crate) struct Refresher {
     pub(crate) clock: Clock,
     /// Reads client secrets at each use.
     pub(crate) secrets: SecretReader,
-    flights: SingleFlight<GrantKey, Outcome>,
+    running: SingleFlight<GrantKey, Outcome>,
     /// Failed refreshes are not repeated at once.
     pauses: Mutex<HashMap<GrantKey, (Instant, Error)>>,
 }
@@ -87,7 +87,7 @@ impl Refresher {
             knowledge,
             clock,
             secrets: SecretReader::new(),
-            flights: SingleFlight::new(),
+            running: SingleFlight::new(),
             pauses: Mutex::default(),
         })
     }
@@ -123,7 +123,7 @@ impl Refresher {
             }
             .instrument(span)
         };
-        self.flights.join_or_start(&key, paused, run, |_| ())
+        self.running.join_or_start(&key, paused, run, |_| ())
     }
 
     fn paused(&self, key: &GrantKey) -> Option<Error> {

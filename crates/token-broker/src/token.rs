@@ -57,13 +57,13 @@ impl IdpToken {
         self.refreshed_at
     }
 
-    /// What it cost to find.
+    /// How it was found.
     #[must_use]
     pub fn cache(&self) -> Cached {
         self.cache
     }
 
-    /// When it ends. `None` when nobody said: Auth0 keeps no time of issue beside an identity's token.
+    /// When it expires. `None` when that is unknown: Auth0 keeps no time of issue beside an identity's token.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -86,17 +86,17 @@ impl IdpToken {
     }
 }
 
-/// What finding a token cost.
+/// How a token was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cached {
-    /// Nothing.
+    /// In a cache.
     Hit,
-    /// Waiting for what another call had started.
+    /// By a look-up, an exchange or a refresh that another call had started.
     Joined,
-    /// A look-up, an exchange or a refresh.
+    /// By a look-up, an exchange or a refresh.
     Loaded,
-    /// Nothing, from a record past its time, because Auth0 cannot answer just now.
+    /// In a cache, from a record past its time, because Auth0 cannot answer at the moment.
     Stale,
 }
 
@@ -154,7 +154,7 @@ pub enum AccountState {
     Expired,
     /// The user has to connect it again.
     Reconnect,
-    /// It has a token that expires, and nobody knows when it was issued.
+    /// It has a token that expires, and the time of issue is unknown.
     Unknown,
 }
 

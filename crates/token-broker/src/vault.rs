@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use crate::{BoxFuture, Cached, Error, Reason, TokenRequest, digest::Digest};
 
-use self::refusal::{judge, not_connected, unavailable};
+use self::refusal::{classify, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
 pub(crate) use self::{refusal::falls_through, shared::Shared};
 
@@ -29,7 +29,7 @@ const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-
 const SUBJECT: &str = "urn:ietf:params:oauth:token-type:access_token";
 const REQUESTED: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
-/// Kept this much shorter than the token lives, so that nobody is handed one that ends on the way.
+/// A result is cached for this much less than the token lives, so that no token expires on its way.
 const MARGIN: Duration = Duration::from_secs(5);
 /// What a token lives when the answer does not say.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3600);
@@ -102,7 +102,7 @@ impl Exchange for Tenant {
     }
 }
 
-/// What a result is kept under. Nothing of the caller token itself is in it.
+/// What a result is cached under. It holds nothing of the caller token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct VaultKey {
     pub(crate) user: String,
@@ -139,36 +139,36 @@ pub(crate) struct Held {
     until: Instant,
 }
 
-type Landed = Result<Held, Error>;
+type Loaded = Result<Held, Error>;
 
 /// How many accounts one user's calls may name within the life of a result.
 const MOST_HINTS: usize = 16;
 
 type Hints = Arc<Mutex<Vec<(Digest, Instant)>>>;
 
-/// How long what the vault said counts.
+/// How long the vault's answers are cached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ages {
     /// A result.
     pub(crate) kept: Duration,
-    /// That it holds nothing.
+    /// The answer that it holds nothing.
     pub(crate) absent: Duration,
 }
 
-/// The vault and what it gave lately.
+/// The vault and its cached results.
 #[derive(Debug)]
 pub(crate) struct Vault {
     exchange: Arc<dyn Exchange>,
     settings: Option<VaultSettings>,
     ages: Ages,
     held: Cache<VaultKey, Held>,
-    /// Where it held nothing, and when it said so by either clock.
+    /// Where the vault held nothing, and when it said so, by either clock.
     absent: Cache<VaultKey, (Instant, SystemTime)>,
     /// The accounts that each user's calls have named lately.
     hints: Cache<String, Hints>,
-    flights: SingleFlight<VaultKey, Landed>,
+    exchanges: SingleFlight<VaultKey, Loaded>,
     shared: Option<Shared>,
-    /// How often something was forgotten: what was asked before is not shared after.
+    /// How often results were forgotten: an exchange that was started before is not shared afterwards.
     forgotten: Arc<AtomicU64>,
     clock: Clock,
 }
@@ -192,8 +192,8 @@ impl Vault {
             .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
             .build();
         let hints = Cache::builder().max_capacity(capacity).build();
-        let (flights, forgotten) = (SingleFlight::new(), Arc::default());
-        Self { exchange, settings, ages, held, absent, hints, flights, shared, forgotten, clock }
+        let (exchanges, forgotten) = (SingleFlight::new(), Arc::default());
+        Self { exchange, settings, ages, held, absent, hints, exchanges, shared, forgotten, clock }
     }
 
     /// Whether the vault can be asked for this caller at all.
@@ -218,7 +218,7 @@ impl Vault {
         }
     }
 
-    /// A kept result that still holds.
+    /// A cached result that has not expired.
     pub(crate) fn peek(&self, key: &VaultKey) -> Option<Held> {
         self.held.get(key).filter(|held| held.until > Instant::now())
     }
@@ -252,7 +252,7 @@ impl Vault {
         known
     }
 
-    /// A kept result, or that of an exchange with the caller's token.
+    /// A cached result, or that of an exchange with the caller's token.
     pub(crate) async fn get(&self, key: &VaultKey, subject: &BearerToken) -> Result<(Held, Cached), Error> {
         if let Some(held) = self.peek(key) {
             return Ok((held, Cached::Hit));
@@ -276,7 +276,7 @@ impl Vault {
         subject: &BearerToken,
         dead: Option<Digest>,
     ) -> Result<(Held, Cached), Error> {
-        // A second round for those whose predecessor's caller token was refused: theirs may be better.
+        // A caller that joined an exchange whose caller token was refused tries its own once.
         for last in [false, true] {
             let there = || {
                 let held = self.peek(key)?;
@@ -284,12 +284,12 @@ impl Vault {
             };
             let kept = (self.held.clone(), key.clone());
             let load = || self.load(key.clone(), subject.clone(), dead);
-            let commit = move |landed: &Landed| {
-                if let Ok(held) = landed {
+            let commit = move |loaded: &Loaded| {
+                if let Ok(held) = loaded {
                     kept.0.insert(kept.1, held.clone());
                 }
             };
-            let (pending, cached) = match self.flights.join_or_start(key, there, load, commit) {
+            let (pending, cached) = match self.exchanges.join_or_start(key, there, load, commit) {
                 Flight::Cached(held) => return held.map(|held| (held, Cached::Joined)),
                 Flight::Started(pending) => (pending, Cached::Loaded),
                 Flight::Joined(pending) => (pending, Cached::Joined),
@@ -309,7 +309,7 @@ impl Vault {
         key: VaultKey,
         subject: BearerToken,
         dead: Option<Digest>,
-    ) -> impl Future<Output = Landed> + Send + 'static {
+    ) -> impl Future<Output = Loaded> + Send + 'static {
         let (exchange, settings, cache_ttl) = (self.exchange.clone(), self.settings.clone(), self.ages.kept);
         let (shared, forgotten, clock) = (self.shared.clone(), self.forgotten.clone(), self.clock.clone());
         let before = forgotten.load(Ordering::Acquire);
@@ -322,15 +322,15 @@ impl Vault {
             {
                 return Ok(held);
             }
-            let landed = exchanged(&*exchange, settings, &key, &subject, cache_ttl, clock.now()).await;
-            if let (Some(shared), Ok(held)) = (&shared, &landed)
+            let loaded = exchanged(&*exchange, settings, &key, &subject, cache_ttl, clock.now()).await;
+            if let (Some(shared), Ok(held)) = (&shared, &loaded)
                 && forgotten.load(Ordering::Acquire) == before
             {
                 shared.store(&key, held, clock.now()).await;
             }
             tracing::Span::current()
-                .record("outcome", landed.as_ref().err().map_or("ok", Error::fetch_outcome));
-            landed
+                .record("outcome", loaded.as_ref().err().map_or("ok", Error::fetch_outcome));
+            loaded
         }
         .instrument(span)
     }
@@ -338,7 +338,7 @@ impl Vault {
     /// Forgets the results that match, and counts them; exchanges under way are not kept either.
     pub(crate) fn forget(&self, matches: impl Fn(&VaultKey) -> bool) -> u64 {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.flights.discard_matching(&matches);
+        self.exchanges.discard_matching(&matches);
         let absent: Vec<_> = self.absent.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
         absent.iter().for_each(|key| self.absent.invalidate(&**key));
         let hits: Vec<_> = self.held.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
@@ -354,7 +354,7 @@ async fn exchanged(
     subject: &BearerToken,
     cache_ttl: Duration,
     wall: SystemTime,
-) -> Landed {
+) -> Loaded {
     let settings = settings.ok_or_else(|| not_connected(&key.connection))?;
     let mut form = vec![
         ("grant_type", GRANT),
@@ -366,7 +366,7 @@ async fn exchanged(
     form.extend(key.account.as_deref().map(|account| ("login_hint", account)));
     let asked = Instant::now();
     let answer = exchange.exchange(&settings.credentials, &form).await;
-    let exchanged = answer.map_err(|refused| judge(&refused, key))?;
+    let exchanged = answer.map_err(|refused| classify(&refused, key))?;
     let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
     let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
     Ok(Held {

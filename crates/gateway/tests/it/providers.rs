@@ -410,13 +410,15 @@ async fn a_new_login_answers_a_claims_challenge_and_both_tokens_stay_inside() {
     assert_eq!(answer.outcome(), (200, "ok".into()));
     let stars = |text: &str| Value::from("*".repeat(text.len()));
     assert_eq!((&answer.json()["was"], &answer.json()["is"]), (&stars(&refused), &stars(&new)));
-    // The same copy again: dead for a minute.
-    faults.add(Fault::on(Server::Microsoft).answer(challenge()));
+    // The same copy again. The token works elsewhere, so this path wants more and the account stays open.
+    faults.add(Fault::on(Server::Microsoft).path("/v1.0/me/messages").answer(challenge()));
     rig.sandbox.journal().clear();
     for _ in 0..3 {
         assert_eq!(rig.get(path, BEN).await.outcome(), (403, "reconnect-required".into()));
     }
-    assert_eq!(rig.sandbox.journal().of(Server::Microsoft).len(), 1);
+    assert_eq!(rig.sandbox.journal().of(Server::Microsoft).len(), 3);
+    assert_eq!(rig.sandbox.journal().count_of(Server::Tenant, "/api/v2/users/"), 1, "one look for the path");
+    assert_eq!(rig.get("/proxy/microsoft/v1.0/me", BEN).await.status, 200);
     rig.finish();
 }
 

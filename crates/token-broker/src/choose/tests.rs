@@ -72,7 +72,7 @@ fn an_account_without_a_token_steps_back() {
 }
 
 #[test]
-fn tm_an_identity_whose_connection_another_provider_names_belongs_to_that_one_alone() {
+fn tm_c09_an_identity_whose_connection_another_provider_names_belongs_to_that_one_alone() {
     let linked = user(json!([
         identity("waad", "acme-entra", "3", Some("m")),
         identity("waad", "acme-sharepoint", "3", Some("s")),

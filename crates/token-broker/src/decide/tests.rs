@@ -152,22 +152,24 @@ fn every_row_is_needed() {
     }
 }
 
+struct Refusal(&'static [StoredNow], &'static [TenantNow], &'static [bool], &'static [bool], Conclusion);
+
 #[rustfmt::skip]
-const CONCLUSIONS: &[(&[StoredNow], &[TenantNow], &[bool], &[bool], Conclusion)] = &[
+const CONCLUSIONS: &[Refusal] = &[
     // The store               | Auth0's copy     | single use | intent | what the refusal means
-    (&[StoredNow::Other],      &[TenantNow::Same, TenantNow::Other, TenantNow::Unreadable], BOTH, BOTH, Conclusion::LookAgain),
+    Refusal(&[StoredNow::Other],      &[TenantNow::Same, TenantNow::Other, TenantNow::Unreadable], BOTH, BOTH, Conclusion::LookAgain),
     // Another replica may have spent the token.
-    (&[StoredNow::Unreadable], &[TenantNow::Same, TenantNow::Other, TenantNow::Unreadable], AGAIN, BOTH, Conclusion::StoreUnavailable),
-    (&[StoredNow::Unreadable], &[TenantNow::Other],      FIRST, BOTH,  Conclusion::LookAgain),
-    (&[StoredNow::Unreadable], &[TenantNow::Unreadable], FIRST, BOTH,  Conclusion::TenantUnavailable),
-    (&[StoredNow::Unreadable], &[TenantNow::Same],       FIRST, FIRST, Conclusion::Dead),
-    (&[StoredNow::Unreadable], &[TenantNow::Same],       FIRST, AGAIN, Conclusion::Lost),
+    Refusal(&[StoredNow::Unreadable], &[TenantNow::Same, TenantNow::Other, TenantNow::Unreadable], AGAIN, BOTH, Conclusion::StoreUnavailable),
+    Refusal(&[StoredNow::Unreadable], &[TenantNow::Other],      FIRST, BOTH,  Conclusion::LookAgain),
+    Refusal(&[StoredNow::Unreadable], &[TenantNow::Unreadable], FIRST, BOTH,  Conclusion::TenantUnavailable),
+    Refusal(&[StoredNow::Unreadable], &[TenantNow::Same],       FIRST, FIRST, Conclusion::Dead),
+    Refusal(&[StoredNow::Unreadable], &[TenantNow::Same],       FIRST, AGAIN, Conclusion::Lost),
     // The user may have signed in again.
-    (&[StoredNow::Same],       &[TenantNow::Other],      BOTH,  BOTH,  Conclusion::LookAgain),
-    (&[StoredNow::Same],       &[TenantNow::Unreadable], BOTH,  BOTH,  Conclusion::TenantUnavailable),
+    Refusal(&[StoredNow::Same],       &[TenantNow::Other],      BOTH,  BOTH,  Conclusion::LookAgain),
+    Refusal(&[StoredNow::Same],       &[TenantNow::Unreadable], BOTH,  BOTH,  Conclusion::TenantUnavailable),
     // Nothing speaks for the grant. With an intent, a refresh was cut off after the provider had spent the token.
-    (&[StoredNow::Same],       &[TenantNow::Same],       BOTH,  FIRST, Conclusion::Dead),
-    (&[StoredNow::Same],       &[TenantNow::Same],       BOTH,  AGAIN, Conclusion::Lost),
+    Refusal(&[StoredNow::Same],       &[TenantNow::Same],       BOTH,  FIRST, Conclusion::Dead),
+    Refusal(&[StoredNow::Same],       &[TenantNow::Same],       BOTH,  AGAIN, Conclusion::Lost),
 ];
 
 #[test]

@@ -81,7 +81,7 @@ impl KeyRing {
     /// Reads the lines of `store.encryption_keys_file`. Empty lines and lines that start with `#` do not count.
     ///
     /// # Errors
-    /// No key, a line that is none, or an id that occurs twice.
+    /// There is no key, a line cannot be read, or an id occurs twice.
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKeyRing> {
         let mut keys = Vec::new();
         let mut ids = BTreeSet::new();
@@ -205,15 +205,15 @@ impl KeyRing {
 
     /// Seals as older versions did.
     #[cfg(all(test, feature = "file"))]
-    pub(crate) fn seal_old(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
-        let key = &self.keys[0];
+    pub(crate) fn seal_old(&self, place: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+        let key = self.keys.first()?;
         let mut nonce = [0; NONCE_LEN];
         assert!(system(&mut nonce));
         let mut text = plain.to_vec();
         let sealing = Nonce::assume_unique_for_key(nonce);
-        key.old.seal.seal_in_place_append_tag(sealing, Aad::from(place), &mut text).unwrap();
-        let id_len = u8::try_from(key.id.len()).unwrap();
-        [&[OLD_FORMAT, id_len], key.id.as_bytes(), &nonce, &text].concat()
+        key.old.seal.seal_in_place_append_tag(sealing, Aad::from(place), &mut text).ok()?;
+        let id_len = u8::try_from(key.id.len()).ok()?;
+        Some([&[OLD_FORMAT, id_len], key.id.as_bytes(), &nonce, &text].concat())
     }
 
     /// The fingerprint of `parts`, made with the sealing key.

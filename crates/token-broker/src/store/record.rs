@@ -31,8 +31,8 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// Reads a record, unless it still is at version `seen`.
     fn read<'a>(&'a self, name: &'a str, seen: Option<u64>) -> BoxFuture<'a, Result<Reading, StoreError>>;
 
-    /// Writes a record if it is still at version `seen` (`None`: not there), and tells whoever
-    /// [waits](Self::wait). Durable when it returns.
+    /// Writes a record if it is still at version `seen` (`None`: not there), and wakes those
+    /// that [wait](Self::wait). Durable when it returns.
     fn write<'a>(
         &'a self,
         name: &'a str,

@@ -23,9 +23,9 @@ use super::{
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
 /// The longest one command takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest it takes to connect.
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const PREFIX: &str = "idp-gateway:";
 
 /// Writes a grant (`v` version, `k` encoded key, `d` sealed record) if it is still at the version seen.
@@ -53,8 +53,8 @@ pub struct RedisStore {
     release: Script,
     /// Tells this process from the others.
     holder: std::sync::Arc<str>,
-    /// Where messages about records arrive.
-    ear: std::sync::Arc<tokio::sync::Mutex<Option<(String, redis::aio::PubSub)>>>,
+    /// Where messages about records arrive: the record, and the subscription.
+    subscription: std::sync::Arc<tokio::sync::Mutex<Option<(String, redis::aio::PubSub)>>>,
 }
 
 impl RedisStore {
@@ -62,30 +62,30 @@ impl RedisStore {
     /// connects at first use and again by itself. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is not valid.
     pub fn new(url: &str, keys: KeyRing) -> Result<Self, StoreError> {
         // The library's own words could quote the URL, and with it the password.
-        let wrong = |_| StoreError::unavailable("store.url is no redis:// or rediss:// URL");
+        let wrong = |_| StoreError::unavailable("store.url is not a redis:// or rediss:// URL");
         let client = Client::open(url).map_err(wrong)?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StoreError::unavailable("RedisStore::new was called outside of a Tokio runtime"));
         }
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
-            .set_response_timeout(Some(PATIENCE))
-            .set_connection_timeout(Some(CONNECT));
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT));
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
         let (swap_script, release) = (Script::new(SWAP), Script::new(RELEASE));
         let holder = Lease::new(Instant::now(), Duration::ZERO).id.into();
-        let ear = std::sync::Arc::default();
-        Ok(Self { client, manager, keys: keys.into(), swap_script, release, holder, ear })
+        let subscription = std::sync::Arc::default();
+        Ok(Self { client, manager, keys: keys.into(), swap_script, release, holder, subscription })
     }
 
     async fn ask<T>(
         &self,
         what: impl Future<Output = Result<T, RedisError>> + Send,
     ) -> Result<T, StoreError> {
-        let answer = tokio::time::timeout(PATIENCE + CONNECT, what).await;
+        let answer = tokio::time::timeout(RESPONSE_TIMEOUT + CONNECT_TIMEOUT, what).await;
         answer
             .map_err(|_| StoreError::unavailable("Redis does not answer in time"))?
             .map_err(|error| StoreError::unavailable(format!("Redis: {}", words(&error))))
@@ -101,7 +101,7 @@ impl RedisStore {
 }
 
 impl RedisStore {
-    /// Writes a record of an older format anew, bound to its version. Whoever writes first wins.
+    /// Writes a record of an older format anew, bound to its version. The first writer wins.
     async fn rewrite(&self, key: &GrantKey, found: Versioned) -> Versioned {
         match self.swap(key, Some(found.version), &found.record).await {
             Ok(Swap::Done(version)) => Versioned { version, ..found },

@@ -68,7 +68,7 @@ async fn a_sign_in_before_the_revocation_lifts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tm_a_revoked_vault_connection_is_refused_whatever_account_a_call_names() {
+async fn tm_c10_a_revoked_vault_connection_is_refused_whatever_account_a_call_names() {
     let rig = Rig::new(google("ya29.a"));
     *rig.vault.answer.lock().unwrap() = Box::new(|_| {
         Ok(crate::vault::Exchanged {
@@ -169,7 +169,7 @@ async fn the_callers_view_shows_every_account_and_no_token() {
 
 /// A replica that never saw the grant, told by the control state while the store is down.
 #[tokio::test(start_paused = true)]
-async fn tm_a_revocation_holds_in_every_replica_also_while_the_store_is_down() {
+async fn tm_c10_a_revocation_holds_in_every_replica_also_while_the_store_is_down() {
     let rig = Rig::new(google("ya29.a"));
     let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
     rig.provider.answers(|_| Ok((200, json!({}))));

@@ -1,5 +1,7 @@
 //! The broker without sockets: a tenant, a vault and a provider made of closures, on a paused clock.
 
+mod endpoints;
+mod fleet;
 mod identities;
 mod manage;
 mod properties;

@@ -202,7 +202,7 @@ async fn tm_c06_rotation_in_memory_is_refused_with_the_remedy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tm_another_client_or_token_endpoint_does_not_spend_the_grant() {
+async fn tm_c09_another_client_or_token_endpoint_does_not_spend_the_grant() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let (answer, _) = rotating(7200);
     rig.provider.answers(answer);

@@ -234,7 +234,7 @@ async fn a_grant_that_the_provider_refused_can_still_be_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tm_accounts_that_callers_make_up_are_bounded() {
+async fn tm_c11_accounts_that_callers_make_up_are_bounded() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     let nothing = refused("federated_connection_refresh_token_not_found", 401);
@@ -257,7 +257,7 @@ async fn tm_accounts_that_callers_make_up_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tm_connected_accounts_are_read_once_for_many() {
+async fn tm_c11_connected_accounts_are_read_once_for_many() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.vault", Some(3600)));

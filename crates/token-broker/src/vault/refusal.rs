@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Refused, VaultKey};
 use crate::{Account, Error, Reason, Source};
 
-/// The detail of a 404, which is no proof that the vault holds nothing.
+/// The detail of a 404, which does not prove that the vault holds nothing.
 const NO_SUCH_ACCOUNT: &str = "the tenant finds nothing to exchange for this account";
 
 pub(super) fn not_connected(connection: &str) -> Error {
@@ -19,8 +19,8 @@ pub(super) fn unavailable(retry_after: Option<Duration>) -> Error {
         .after(retry_after)
 }
 
-/// Every refusal as its own outcome.
-pub(super) fn judge(refused: &Refused, key: &VaultKey) -> Error {
+/// The error that a refusal stands for.
+pub(super) fn classify(refused: &Refused, key: &VaultKey) -> Error {
     let misconfigured = |detail: &'static str| Error::new(Reason::TenantMisconfigured, detail);
     match refused.code.as_deref() {
         _ if refused.rate_limited => {

@@ -1,4 +1,4 @@
-//! Vault results of a fleet.
+//! Vault results that replicas share.
 
 use std::{
     borrow::Cow,

@@ -269,3 +269,22 @@ async fn a_record_that_cannot_be_opened_hides_no_other_and_can_be_deleted() {
     let other = GrantFilter::default().of_tenant("other.test");
     assert!(store.list(&other).await.unwrap().is_empty(), "another tenant's grants are not ours");
 }
+
+/// Whoever can write to the server, without the key, puts old records back under higher versions.
+#[tokio::test]
+async fn tm_c12_an_old_record_under_a_higher_version_is_refused() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    store.write("orders", None, b"blocks").await.unwrap();
+    let url = format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port);
+    let mut client = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    for kind in ["grant", "record"] {
+        let names: Vec<String> =
+            redis::cmd("KEYS").arg(format!("idp-gateway:{kind}:*")).query_async(&mut client).await.unwrap();
+        let mut set = redis::cmd("HSET");
+        let _: i64 = set.arg(&names[0]).arg("v").arg(u64::MAX / 2).query_async(&mut client).await.unwrap();
+    }
+    assert!(GrantStore::load(&store, &key("u")).await.unwrap_err().is_damaged());
+    assert!(store.read("orders", None).await.unwrap_err().is_damaged());
+}

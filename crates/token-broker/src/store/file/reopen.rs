@@ -62,7 +62,7 @@ impl ReopenableDatabase {
         if let Some(database) = database.as_ref().filter(|_| !self.failed.load(Ordering::Acquire)) {
             return Ok(database.clone());
         }
-        // Closed first: the file is locked by whoever has it open.
+        // Closed first: an open database locks the file.
         *database = None;
         let opened = (self.open)(&self.path).map_err(|error| refused(&self.path, &error))?;
         let opened = Arc::new(opened);

@@ -240,7 +240,7 @@ fn an_overlay_reads_what_was_written_and_changes_no_file() {
 
 /// Processes that start together for the first time: one of them gets the file, and the others are told so.
 #[tokio::test(flavor = "multi_thread")]
-async fn tm_of_several_first_opens_one_owns_the_file_and_nothing_is_damaged() {
+async fn of_several_first_opens_one_owns_the_file_and_nothing_is_damaged() {
     for round in 0..60 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grants.redb");
@@ -279,7 +279,7 @@ async fn a_record_of_an_older_format_is_read_and_written_anew() {
         let database = store.shared.database.get().unwrap();
         let write = database.begin_write().unwrap();
         let mut table = write.open_table(GRANTS).unwrap();
-        let sealed = ring("k", 1).seal_old(place.as_bytes(), &record("r-old").encode());
+        let sealed = ring("k", 1).seal_old(place.as_bytes(), &record("r-old").encode()).unwrap();
         table.insert(&*place, &*[&1_u64.to_be_bytes()[..], &sealed].concat()).unwrap();
         drop(table);
         write.commit().unwrap();
@@ -292,7 +292,7 @@ async fn a_record_of_an_older_format_is_read_and_written_anew() {
 
 /// Whoever can write the file, without the key, puts an old record under a higher version.
 #[tokio::test]
-async fn tm_a_record_under_another_version_is_refused() {
+async fn tm_c12_a_record_under_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path().join("grants.redb"), ring("k", 1)).await.unwrap();
     store.swap(&key("u"), None, &record("r0")).await.unwrap();

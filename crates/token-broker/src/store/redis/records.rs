@@ -1,4 +1,4 @@
-//! Records of a fleet: one hash each, and a channel on which replicas hear 'read again'.
+//! Records of a fleet: one hash each, and a channel that tells replicas to read again.
 
 use futures_util::StreamExt as _;
 use redis::aio::PubSub;
@@ -64,9 +64,9 @@ impl RedisStore {
         Ok(Swap::Done(version))
     }
 
-    async fn hear(&self, record: &str) {
-        let mut ear = self.ear.lock().await;
-        if ear.as_ref().is_none_or(|(of, _)| of != record) {
+    async fn wait_for_message(&self, record: &str) {
+        let mut subscription = self.subscription.lock().await;
+        if subscription.as_ref().is_none_or(|(of, _)| of != record) {
             let subscribed: Result<PubSub, redis::RedisError> = async {
                 let mut pubsub = self.client.get_async_pubsub().await?;
                 pubsub.subscribe(channel(record)).await?;
@@ -74,7 +74,7 @@ impl RedisStore {
             }
             .await;
             match subscribed {
-                Ok(pubsub) => *ear = Some((record.to_owned(), pubsub)),
+                Ok(pubsub) => *subscription = Some((record.to_owned(), pubsub)),
                 Err(error) => {
                     tracing::debug!(
                         cause = super::words(&error),
@@ -84,11 +84,11 @@ impl RedisStore {
                 }
             }
         }
-        if let Some((_, pubsub)) = ear.as_mut()
+        if let Some((_, pubsub)) = subscription.as_mut()
             && pubsub.on_message().next().await.is_none()
         {
-            // The connection ended, and with it whatever was said meanwhile.
-            *ear = None;
+            // The connection ended, and messages may have been lost.
+            *subscription = None;
         }
     }
 
@@ -125,6 +125,6 @@ impl RecordStore for RedisStore {
     }
 
     fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(self.hear(name))
+        Box::pin(self.wait_for_message(name))
     }
 }
