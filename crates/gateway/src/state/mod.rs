@@ -24,7 +24,7 @@ pub(crate) use consent::Asked;
 pub(crate) use explain::ExplainRing;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use quota::Quotas;
-pub(crate) use record::{Attempt, RequestContext, RequestRecord, cache_label};
+pub(crate) use record::{Attempt, RequestContext, RequestRecord};
 pub(crate) use recorder::Recorder;
 pub use steps::{Admitted, AdmittedCall, CallToken, VerifiedCaller};
 pub(crate) use tenant::TenantState;

@@ -78,7 +78,6 @@ fn the_contracts_names_are_in_the_scrape() {
         r#"idp_gateway_auth0_ratelimit_limit{api="management"} 10"#,
         r#"idp_gateway_upstream_ratelimited_total{provider="github"} 1"#,
         r#"idp_gateway_retries_total{provider="github",reason="dead_token"} 1"#,
-        r#"idp_gateway_breaker_state{provider="github"} 0"#,
         r#"idp_gateway_inflight{stage="upstream"} 4"#,
         r#"idp_gateway_shed_total{reason="in_flight"} 1"#,
         r#"idp_gateway_leak_scrubs_total{place="body",provider="github"} 2"#,
