@@ -43,7 +43,7 @@ fn spelled(text: &str, how: u8) -> String {
         2 => format!("\\u{byte:04x}"),
         3 => format!("\\\\u{byte:04x}"),
         4 => format!("&#{byte};"),
-        _ if byte % 2 == 0 => format!("%{byte:02x}"),
+        _ if byte.is_multiple_of(2) => format!("%{byte:02x}"),
         _ => char::from(byte).to_string(),
     };
     text.bytes().map(write).collect()
