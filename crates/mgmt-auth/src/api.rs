@@ -15,9 +15,10 @@ use crate::{
     Error, Fault, ManagementToken, Priority, Tenant,
     answer::{self, Endpoint},
     budget::Budget,
+    form::UNRESERVED,
     hints::RateHeaders,
     management::ManagementLoad,
-    oauth::{Call, Endpoints, UNRESERVED},
+    oauth::{Call, Endpoints},
 };
 
 /// An answer of the Management API and the token that got it.

@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, Header};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::{AssertionAlgorithm, Error};
+use crate::Error;
 
 /// `client_assertion_type`.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -20,6 +20,18 @@ const LIFETIME: Duration = Duration::from_secs(120);
 /// Auth0's limits: the whole assertion, and each of `iss`, `sub` and `jti`.
 const MAX_LENGTH: usize = 2048;
 const MAX_ID: usize = 64;
+
+/// The signature of a client assertion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AssertionAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[default]
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+}
 
 /// The contents of an assertion.
 pub(crate) struct Subject<'a> {

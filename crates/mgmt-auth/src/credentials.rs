@@ -8,8 +8,10 @@ use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 use crate::{
-    Error, SecretReader, SecretSource, assertion, hidden_characters,
-    oauth::{Form, UNRESERVED},
+    Error, SecretReader, SecretSource,
+    assertion::{self, AssertionAlgorithm},
+    form::{Form, UNRESERVED},
+    hidden_characters,
 };
 
 /// An OAuth client and its authentication.
@@ -38,18 +40,6 @@ pub enum ClientAuth {
         /// The assertion's signature, as registered with the credential.
         algorithm: AssertionAlgorithm,
     },
-}
-
-/// The signature of a client assertion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum AssertionAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[default]
-    RS256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    RS384,
-    /// RSASSA-PSS with SHA-256.
-    PS256,
 }
 
 /// What a form needs beside its members.

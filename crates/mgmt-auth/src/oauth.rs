@@ -5,20 +5,16 @@ use std::{fmt, time::Duration};
 use api_transport::{HttpsOnly, Limits, Transport as _};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use secrecy::zeroize::Zeroizing;
 use token_keeper::Clock;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use crate::{
     ClientCredentials, Error, SecretReader, TokenResponse,
     answer::{self, Endpoint},
+    form::Form,
     hints,
 };
 
-/// What is not percent-encoded (RFC 3986 section 2.3).
-pub(crate) const UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Token answers and documents are small.
 const MAX_DOCUMENT: usize = 256 * 1024;
 /// A user record with many identities and profiles.
@@ -42,25 +38,6 @@ pub(crate) struct Call {
     /// Encoded, with the query.
     pub(crate) path: String,
     pub(crate) body: Option<Bytes>,
-}
-
-/// A form body under construction; wiped when dropped.
-#[derive(Default)]
-pub(crate) struct Form(Zeroizing<String>);
-
-impl Form {
-    pub(crate) fn add(&mut self, name: &str, value: &str) {
-        for (separator, text) in [("&", name), ("=", value)] {
-            if !self.0.is_empty() {
-                self.0.push_str(separator);
-            }
-            self.0.extend(form_urlencoded::byte_serialize(text.as_bytes()));
-        }
-    }
-
-    fn bytes(&self) -> Bytes {
-        Bytes::copy_from_slice(self.0.as_bytes())
-    }
 }
 
 impl Endpoints {

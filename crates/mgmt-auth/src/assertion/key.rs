@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::EncodingKey;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
-use super::Subject;
-use crate::{AssertionAlgorithm, Error};
+use super::{AssertionAlgorithm, Subject};
+use crate::Error;
 
 /// Object identifiers inside a PKCS#8 key: RFC 5480 and RFC 8410.
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];

@@ -3,21 +3,19 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use quick_cache::{Weighter, sync::Cache};
-use token_keeper::{Flight, SingleFlight};
+use token_keeper::SingleFlight;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
-use super::{UserStore, check_id};
 use crate::{ConnectedAccount, Error, record::Ages};
 
 /// How long a list serves at most: a user who has just connected an account wants to see it.
 const LONGEST: Duration = Duration::from_secs(60);
 
-type Accounts = Arc<[ConnectedAccount]>;
+pub(super) type Accounts = Arc<[ConnectedAccount]>;
 
 pub(crate) struct Connected {
     lists: Cache<Arc<str>, List, ByListSize>,
-    loads: SingleFlight<Arc<str>, Result<Accounts, Error>>,
+    pub(super) loads: SingleFlight<Arc<str>, Result<Accounts, Error>>,
 }
 
 #[derive(Clone)]
@@ -59,65 +57,21 @@ impl Connected {
         self.lists.weight()
     }
 
+    /// Keeps a list that was read at `read_at`.
+    pub(super) fn keep(&self, user_id: Arc<str>, accounts: Accounts, read_at: Instant) {
+        self.lists.insert(user_id, List { accounts, read_at });
+    }
+
     /// The cached list up to this age.
-    fn cached(&self, user_id: &str, up_to: Duration) -> Option<Accounts> {
+    pub(super) fn cached(&self, user_id: &str, up_to: Duration) -> Option<Accounts> {
         let list = self.lists.get(user_id)?;
         (list.read_at.elapsed() < up_to).then_some(list.accounts)
     }
 }
 
 impl Ages {
-    fn of_lists(&self) -> Duration {
+    pub(super) fn of_lists(&self) -> Duration {
         self.cache.min(LONGEST)
-    }
-}
-
-impl UserStore {
-    /// The user's Connected Accounts. Cached for a minute (less if `cache_ttl` is less), read once for any number of
-    /// callers. While Auth0 answers 429, 5xx or not at all, a list serves up to `stale_ttl`.
-    ///
-    /// # Errors
-    /// Auth0 gave no answer and there is no list young enough, or Auth0 refused.
-    pub async fn connected_accounts(&self, user_id: &str) -> Result<Arc<[ConnectedAccount]>, Error> {
-        check_id(user_id)?;
-        let inner = &self.inner;
-        if let Some(accounts) = inner.connected.cached(user_id, inner.ages.of_lists()) {
-            return Ok(accounts);
-        }
-        let read = match self.read_connected_accounts(user_id) {
-            Flight::Cached(read) => read,
-            Flight::Started(pending) | Flight::Joined(pending) => {
-                pending.wait().await.unwrap_or_else(|| Err(Error::lost()))
-            }
-        };
-        read.or_else(|error| {
-            let old = inner.connected.cached(user_id, inner.ages.stale).filter(|_| error.excuses_stale());
-            old.ok_or(error)
-        })
-    }
-
-    fn read_connected_accounts(&self, user_id: &str) -> Flight<Result<Accounts, Error>> {
-        let key: Arc<str> = user_id.into();
-        let cached = || self.inner.connected.cached(user_id, self.inner.ages.of_lists()).map(Ok);
-        let (inner, load_key) = (self.inner.clone(), key.clone());
-        let load = move || {
-            let span = tracing::info_span!(parent: None, "connected_accounts.load");
-            span.follows_from(tracing::Span::current());
-            async move {
-                let accounts = inner.directory.connected_accounts(&load_key, inner.priority).await?;
-                Ok::<_, Error>(Accounts::from(accounts))
-            }
-            .instrument(span)
-        };
-        let (inner, commit_key) = (self.inner.clone(), key.clone());
-        let started = Instant::now();
-        let commit = move |read: &Result<Accounts, Error>| {
-            if let Ok(accounts) = read {
-                let list = List { accounts: accounts.clone(), read_at: started };
-                inner.connected.lists.insert(commit_key, list);
-            }
-        };
-        self.inner.connected.loads.join_or_start(&key, cached, load, commit)
     }
 }
 
