@@ -24,6 +24,7 @@ mod scopes;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod user_agent;
 
 use std::sync::Arc;
 
@@ -49,9 +50,6 @@ pub use self::{
 };
 
 pub use token_keeper::BearerToken;
-
-/// What forwarded calls call themselves where a provider wants a `User-Agent` and the caller sent none.
-pub(crate) const USER_AGENT: &str = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));
 
 /// The adapter of a kind. [`Kind::OAuth2`] gives the one with default settings, which knows no host, no endpoint
 /// and RFC 6750 errors; [`OAuth2::new`] makes one from settings.

@@ -14,6 +14,7 @@ mod keys;
 mod management;
 mod oauth;
 mod pages;
+mod requests;
 mod secret;
 mod shared;
 mod tenant;

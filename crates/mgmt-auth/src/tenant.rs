@@ -10,10 +10,10 @@ use url::Url;
 use crate::{
     Allowance, ClientCredentials, Discovery, Error, KeyPolicy, ManagementToken, Priority, SecretReader,
     SharedTokenStore, SigningKeys, TenantBuilder, TokenName, TokenQuota, TokenResponse,
-    api::Requests,
     budget::Budget,
     management::{LoadSettings, ManagementLoad},
     oauth::Endpoints,
+    requests::Requests,
 };
 
 /// An Auth0 tenant: its management token, its keys, and the Management API. Cheap to clone; clones share all state.

@@ -167,7 +167,7 @@ impl Api {
                         To::Provider(_) => self.classify(request, &answer),
                         To::Download(_) => download_refused(&answer),
                     };
-                    let details = Details::of(&answer, &token);
+                    let details = Details::of(&answer.headers, &answer.body, &token);
                     return Err(Error::refused(self.kind(), answer.status, classified, details));
                 }
             }

@@ -7,7 +7,6 @@ use http::{
 use serde_json::Value;
 use token_keeper::BearerToken;
 
-use super::{FieldError, http::Answer};
 use crate::{exchange::word, message};
 
 /// Headers that quote tokens, or whose value gives access to something.
@@ -15,6 +14,18 @@ const SECRET: &[HeaderName] = &[LINK, LOCATION, PROXY_AUTHENTICATE, SET_COOKIE, 
 
 /// So many fields of one refusal are kept.
 const MAX_FIELDS: usize = 50;
+
+/// One field that a provider did not like, in the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldError {
+    /// The kind of thing the field belongs to (`Issue`).
+    pub resource: Option<String>,
+    /// The field (`title`).
+    pub field: Option<String>,
+    /// Why (`missing_field`).
+    pub code: Option<String>,
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Details {
@@ -24,16 +35,16 @@ pub(crate) struct Details {
 }
 
 impl Details {
-    pub(super) fn of(answer: &Answer, token: &BearerToken) -> Self {
+    pub(super) fn of(answered: &HeaderMap, body: &[u8], token: &BearerToken) -> Self {
         let secret = token.expose().as_bytes();
         let quotes = |value: &[u8]| value.windows(secret.len().max(1)).any(|window| window == secret);
         let mut headers = HeaderMap::new();
-        for (name, value) in &answer.headers {
+        for (name, value) in answered {
             if !SECRET.contains(name) && name != "x-github-sso" && !quotes(value.as_bytes()) {
                 headers.append(name, value.clone());
             }
         }
-        Self { headers, fields: fields(&message::json(&answer.body)), sso_url: sso_url(&answer.headers) }
+        Self { headers, fields: fields(&message::json(body)), sso_url: sso_url(answered) }
     }
 }
 

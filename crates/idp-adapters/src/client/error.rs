@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 
-use super::details::Details;
+use super::details::{Details, FieldError};
 use crate::{Classified, Kind, Outcome, exchange};
 
 /// Why a typed call brought nothing: the provider refused it, could not be reached, or answered something else.
@@ -255,18 +255,6 @@ impl Error {
             _ => false,
         }
     }
-}
-
-/// One field that a provider did not like, in the provider's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FieldError {
-    /// The kind of thing the field belongs to (`Issue`).
-    pub resource: Option<String>,
-    /// The field (`title`).
-    pub field: Option<String>,
-    /// Why (`missing_field`).
-    pub code: Option<String>,
 }
 
 /// Without the prose, and without codes that are not words.

@@ -34,7 +34,7 @@ pub(crate) fn is_confidential(url: &Url) -> bool {
 pub(crate) fn bare(method: Method, url: Url) -> HttpRequest {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+    headers.insert(USER_AGENT, HeaderValue::from_static(crate::user_agent::USER_AGENT));
     HttpRequest { method, url, headers, body: None }
 }
 

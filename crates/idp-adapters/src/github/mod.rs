@@ -96,7 +96,7 @@ impl Adapter for GitHub {
     }
 
     fn required_headers(&self, _host: &str, headers: &mut HeaderMap) {
-        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(crate::USER_AGENT));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(crate::user_agent::USER_AGENT));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/vnd.github+json"));
     }
 

@@ -28,22 +28,11 @@ const DRAWING: &str = "docs/architecture.md";
 const DRAWN: &str = "crates/gateway/src/";
 const FIRST_LINE: &str = "modules of gateway";
 
-/// Circles that are still to be dissolved: the folder that all files of the circle are in, and how many files it may have. No
-/// entry is added, and none grows.
-const TO_DISSOLVE: [(&str, usize); 6] = [
-    ("crates/gateway/src/cli/", 21),
-    ("crates/gateway/src/server/", 9),
-    ("crates/gateway/src/telemetry/", 3),
-    ("crates/gateway/src/v1/", 3),
-    ("crates/idp-adapters/src/", 11),
-    ("crates/mgmt-auth/src/", 3),
-];
-
 pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for folder in sources(files) {
         let graph = Graph::read(&folder, files)?;
-        for circle in graph.circles().iter().filter(|circle| !is_known(circle, &TO_DISSOLVE)) {
+        for circle in &graph.circles() {
             findings.push(Finding::new(
                 folder.as_str(),
                 format!("{} files import each other: {}", circle.len(), describe(&graph, circle)),
@@ -74,12 +63,6 @@ fn sources(files: &[Tracked]) -> BTreeSet<String> {
             && (name.ends_with("/src/lib.rs") || name.ends_with("/src/main.rs"))
     });
     roots.filter_map(|name| name.rsplit_once('/').map(|(folder, _)| format!("{folder}/"))).collect()
-}
-
-fn is_known(circle: &BTreeSet<&str>, known: &[(&str, usize)]) -> bool {
-    known
-        .iter()
-        .any(|(folder, most)| circle.len() <= *most && circle.iter().all(|file| file.starts_with(folder)))
 }
 
 /// Each file of the circle with the files of the circle that it imports.

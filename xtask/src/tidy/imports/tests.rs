@@ -90,10 +90,3 @@ fn the_drawing_and_the_code_must_say_the_same() {
     assert_eq!(found("a -> b c\nb -> c\nc ->\nd ->\n"), ["d is drawn but is no module"]);
     assert_eq!(draw(&files(&code)).unwrap(), "modules of gateway\na -> b c\nb -> c\nc ->\n");
 }
-
-#[test]
-fn a_known_circle_passes_until_it_grows_or_moves() {
-    let circle = BTreeSet::from(["a/b/1.rs", "a/b/2.rs", "a/b/3.rs"]);
-    assert!(is_known(&circle, &[("a/b/", 3)]));
-    assert!(!is_known(&circle, &[("a/b/", 2), ("a/c/", 9)]));
-}

@@ -1,0 +1,4 @@
+//! How this crate names itself to providers.
+
+/// The `User-Agent` of a forwarded call where the provider demands one and the caller sent none (RFC 9110, section 10.1.5).
+pub(crate) const USER_AGENT: &str = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));
