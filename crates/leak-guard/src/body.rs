@@ -20,14 +20,19 @@ pin_project! {
         inner: B,
         scrubber: Scrubber,
         stripper: Option<MemberStripper>,
+        // Arrived and not searched yet: each poll searches one piece.
+        waiting: Bytes,
         on_scrub: F,
         ended: bool,
     }
 }
 
+/// How much is searched before other tasks of the thread have their turn.
+const PIECE: usize = 64 * 1024;
+
 impl<B, F> GuardedBody<B, F> {
     pub(super) fn new(inner: B, scrubber: Scrubber, stripper: Option<MemberStripper>, on_scrub: F) -> Self {
-        Self { inner, scrubber, stripper, on_scrub, ended: false }
+        Self { inner, scrubber, stripper, waiting: Bytes::new(), on_scrub, ended: false }
     }
 }
 
@@ -45,24 +50,30 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         while !*this.ended {
-            let out = match ready!(this.inner.as_mut().poll_frame(cx)) {
-                Some(Err(error)) => {
-                    *this.ended = true;
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Some(Ok(frame)) => {
-                    // Trailers are dropped: nothing in them is worth the risk.
-                    let Ok(mut chunk) = frame.into_data() else { continue };
-                    if let Some(stripper) = this.stripper.as_mut() {
-                        chunk = stripper.push(chunk);
-                        report(this.on_scrub, stripper.take_hits());
+            if this.waiting.is_empty() {
+                match ready!(this.inner.as_mut().poll_frame(cx)) {
+                    Some(Err(error)) => {
+                        *this.ended = true;
+                        return Poll::Ready(Some(Err(error)));
                     }
-                    this.scrubber.push(chunk)
+                    // Trailers are dropped: nothing in them is worth the risk.
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(chunk) => *this.waiting = chunk,
+                        Err(_) => continue,
+                    },
+                    None => *this.ended = true,
                 }
-                None => {
-                    *this.ended = true;
-                    this.scrubber.finish()
+            }
+            let out = if *this.ended {
+                this.scrubber.finish()
+            } else {
+                let length = this.waiting.len().min(PIECE);
+                let mut chunk = this.waiting.split_to(length);
+                if let Some(stripper) = this.stripper.as_mut() {
+                    chunk = stripper.push(chunk);
+                    report(this.on_scrub, stripper.take_hits());
                 }
+                this.scrubber.push(chunk)
             };
             report(this.on_scrub, this.scrubber.take_hits());
             if !out.is_empty() {
@@ -73,7 +84,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || (self.inner.is_end_stream() && self.scrubber.held() == 0)
+        self.ended || (self.inner.is_end_stream() && self.scrubber.held() == 0 && self.waiting.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -81,7 +92,7 @@ where
             return SizeHint::default();
         }
         let inner = self.inner.size_hint();
-        let held = if self.ended { 0 } else { self.scrubber.held() as u64 };
+        let held = if self.ended { 0 } else { (self.scrubber.held() + self.waiting.len()) as u64 };
         let mut hint = SizeHint::new();
         hint.set_lower(inner.lower().saturating_add(held));
         if let Some(upper) = inner.upper() {

@@ -50,7 +50,7 @@ fn spelled(text: &str, how: u8) -> String {
 }
 
 #[test]
-fn escapes_of_the_letters_of_a_long_token_cost_a_few_steps_a_byte() {
+fn tm_o11_escapes_of_the_letters_of_a_long_token_cost_a_few_steps_a_byte() {
     let token = jwt();
     let letters: String = (b'A'..=b'z').filter(u8::is_ascii_alphanumeric).map(char::from).collect();
     for how in 0..6 {

@@ -134,17 +134,21 @@ pub fn remove_digests(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the body arrives in a coding other than identity, so that the guard cannot look into it.
+/// Whether the body arrives in a content coding, or a transfer coding besides `chunked`, that is not `identity`, so that the
+/// guard cannot look into it.
 #[must_use]
 pub fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
+    let other = |value: &HeaderValue, plain: &[&str]| {
         value.to_str().map_or(true, |text| {
-            text.split(',').any(|coding| {
-                let coding = coding.trim();
-                !coding.is_empty() && !coding.eq_ignore_ascii_case("identity")
-            })
+            let mut codings = text.split(',').map(str::trim).filter(|coding| !coding.is_empty());
+            codings.any(|coding| !plain.iter().any(|known| coding.eq_ignore_ascii_case(known)))
         })
-    })
+    };
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|value| other(value, &["identity"]))
+        || headers
+            .get_all(header::TRANSFER_ENCODING)
+            .iter()
+            .any(|value| other(value, &["identity", "chunked"]))
 }
 
 /// JSON by its media type. Facebook says `text/javascript` as often as `application/json`.

@@ -49,6 +49,12 @@ impl PreparedToken {
         }
         Self(needles.into_iter().map(Needle::new).collect())
     }
+
+    /// Whether both are clones of one: of the same secret, prepared once.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl std::fmt::Debug for PreparedToken {

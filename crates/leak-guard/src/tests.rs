@@ -197,7 +197,19 @@ fn stripping_takes_length_and_digests_along() {
 }
 
 #[test]
-fn encodings_other_than_identity_are_seen() {
+fn tm_o09_codings_are_seen_in_both_headers() {
+    for (coding, encoded) in [
+        ("gzip", true),
+        ("gzip, chunked", true),
+        ("chunked", false),
+        ("Chunked", false),
+        ("identity", false),
+        ("", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("transfer-encoding", HeaderValue::from_static(coding));
+        assert_eq!(is_encoded(&headers), encoded, "{coding}");
+    }
     for (coding, encoded) in [("gzip", true), ("identity", false), ("identity, br", true), ("", false)] {
         let mut headers = HeaderMap::new();
         headers.insert("content-encoding", HeaderValue::from_static(coding));
@@ -233,6 +245,21 @@ impl http_body::Body for Frames {
         }
         std::task::Poll::Ready(None)
     }
+}
+
+#[tokio::test]
+async fn tm_o11_a_large_frame_is_searched_in_pieces() {
+    use http_body_util::BodyExt as _;
+    let guard = LeakGuard::new(&[TOKEN], false);
+    let chunk = Bytes::from("x".repeat(1024 * 1024));
+    let frames = Frames { left: 1, chunk, trailers: false, error: false };
+    let mut body = guard.body(frames, false, |_| {});
+    let mut lengths = Vec::new();
+    while let Some(frame) = body.frame().await {
+        lengths.push(frame.unwrap().into_data().unwrap().len());
+    }
+    assert_eq!(lengths.iter().sum::<usize>(), 1024 * 1024);
+    assert!(lengths.len() >= 16 && lengths.iter().all(|length| *length <= 64 * 1024), "{lengths:?}");
 }
 
 #[tokio::test]
