@@ -295,12 +295,14 @@ impl RevokeError {
     }
 }
 
-/// `text` if it looks like an error word: what a provider puts elsewhere could be anything, a token included.
+/// `text` if it looks like an error word: what a provider puts elsewhere could be anything, a token included. No token is
+/// shorter than 40 characters, or of small letters alone.
 pub(crate) fn word(text: &str) -> Option<String> {
     let plain = |b: u8| {
         b.is_ascii_lowercase() || b.is_ascii_uppercase() || b.is_ascii_digit() || b"_-. ".contains(&b)
     };
-    (!text.is_empty() && text.len() <= 48 && text.bytes().all(plain)).then(|| text.to_owned())
+    let short = text.len() < 40 || text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    (!text.is_empty() && text.len() <= 48 && short && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
 #[cfg(test)]

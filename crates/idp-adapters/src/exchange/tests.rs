@@ -119,3 +119,15 @@ fn no_sign_of_a_provider_stands_in_the_table_twice() {
         assert_eq!(twin, None);
     }
 }
+
+#[test]
+fn an_error_word_is_no_token() {
+    for good in ["invalid_grant", "Invalid Dpop Proof", "federated_connection_refresh_token_not_found"] {
+        assert_eq!(word(good).as_deref(), Some(good));
+    }
+    for token in
+        ["gho_16C7e42F292c6912E7710c838347Ae178B4a", "0123456789012345678901234567890123456789", "a/b", ""]
+    {
+        assert_eq!(word(token), None, "{token}");
+    }
+}
