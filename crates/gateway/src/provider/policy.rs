@@ -1,5 +1,7 @@
 //! What a caller may do at a provider: access level, rules, and the adapter's deny list.
 
+use std::borrow::Cow;
+
 use http::Method;
 use idp_adapters::Adapter;
 
@@ -66,16 +68,53 @@ impl Rule {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    fn matching(
-        &self,
-        method: &Method,
-        segments: &[std::borrow::Cow<'_, [u8]>],
-        fold: bool,
-    ) -> Option<&Pattern> {
+    /// Whether it takes something away: it then holds for every spelling that some provider might read alike.
+    fn restricts(&self) -> bool {
+        !self.allow || self.require_scope.is_some()
+    }
+
+    fn matching(&self, method: &Method, path: &ReadPath<'_>) -> Option<&Pattern> {
         if !self.covers(method) {
             return None;
         }
-        self.patterns.iter().find(|pattern| pattern.matches(segments, fold))
+        let mut patterns = self.patterns.iter();
+        if self.restricts() {
+            let either = |pattern: &&Pattern| {
+                pattern.matches(&path.segments, |_| true)
+                    || path.split.as_ref().is_some_and(|split| pattern.matches(split, |_| true))
+            };
+            return patterns.find(either);
+        }
+        patterns.find(|pattern| pattern.matches(&path.segments, |index| path.folds(index)))
+    }
+}
+
+type Segments<'a> = Vec<Cow<'a, [u8]>>;
+
+/// A path as rules see it.
+struct ReadPath<'a> {
+    adapter: &'a dyn Adapter,
+    raw: &'a str,
+    segments: Segments<'a>,
+    /// Its segments where encoded slashes separate too; `None` without any.
+    split: Option<Segments<'static>>,
+}
+
+impl<'a> ReadPath<'a> {
+    fn new(adapter: &'a dyn Adapter, raw: &'a str) -> Self {
+        let split = raw.replace("%2F", "/").replace("%2f", "/");
+        let owned = |segment: Cow<'_, [u8]>| Cow::Owned(segment.into_owned());
+        Self {
+            adapter,
+            raw,
+            segments: path::segments(raw).collect(),
+            split: (split != raw).then(|| path::segments(&split).map(owned).collect()),
+        }
+    }
+
+    /// Whether the provider ignores ASCII case in this segment.
+    fn folds(&self, index: usize) -> bool {
+        self.adapter.ignores_case_at(self.raw, index)
     }
 }
 
@@ -110,19 +149,24 @@ impl Pattern {
         Ok(Self { segments, rest })
     }
 
-    /// Whether decoded segments fit.
-    pub(crate) fn matches(&self, segments: &[std::borrow::Cow<'_, [u8]>], fold: bool) -> bool {
+    /// Whether decoded segments fit; `fold` says where ASCII case does not count.
+    fn matches(&self, segments: &[Cow<'_, [u8]>], fold: impl Fn(usize) -> bool) -> bool {
         let long_enough = if self.rest {
             segments.len() >= self.segments.len()
         } else {
             segments.len() == self.segments.len()
         };
         long_enough
-            && self.segments.iter().zip(segments).all(|(element, segment)| element.matches(segment, fold))
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .enumerate()
+                .all(|(index, (element, segment))| element.matches(segment, || fold(index)))
     }
 
     /// Whether the first element is a literal, so that the pattern names what it opens.
-    fn names(&self, first: &[u8], fold: bool) -> bool {
+    fn names(&self, first: &[u8], fold: impl Fn() -> bool) -> bool {
         matches!(self.segments.first(), Some(element @ Element::Literal(_)) if element.matches(first, fold))
     }
 }
@@ -142,11 +186,12 @@ impl Element {
         Some(Self::Literal(percent_encoding::percent_decode_str(part).collect()))
     }
 
-    fn matches(&self, segment: &[u8], fold: bool) -> bool {
+    fn matches(&self, segment: &[u8], fold: impl Fn() -> bool) -> bool {
         match self {
             Self::One => true,
-            Self::Literal(text) if fold => text.eq_ignore_ascii_case(segment),
-            Self::Literal(text) => text.as_slice() == segment,
+            Self::Literal(text) => {
+                text.as_slice() == segment || (text.eq_ignore_ascii_case(segment) && fold())
+            }
         }
     }
 }
@@ -163,7 +208,7 @@ pub(crate) struct Policy {
 }
 
 /// Why a call is permitted: the rule's position, or the access level. Shown by `explain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Permit {
     /// The rule at this position (from 0).
     Rule(usize),
@@ -235,14 +280,13 @@ impl Policy {
         if self.rules.is_empty() && self.denied.is_empty() {
             return self.by_access(call.method, guarded);
         }
-        let segments: Vec<_> = path::segments(call.path).collect();
-        let fold = adapter.ignores_case();
-        if self.denied.iter().any(|rule| rule.matching(call.method, &segments, fold).is_some()) {
+        let path = ReadPath::new(adapter, call.path);
+        if self.denied.iter().any(|rule| rule.matching(call.method, &path).is_some()) {
             return Err(PolicyError::Denied);
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            let Some(pattern) = rule.matching(call.method, &segments, fold) else { continue };
-            let named = segments.first().is_some_and(|first| pattern.names(first, fold));
+            let Some(pattern) = rule.matching(call.method, &path) else { continue };
+            let named = path.segments.first().is_some_and(|first| pattern.names(first, || path.folds(0)));
             if guarded && rule.allow && !named {
                 continue;
             }

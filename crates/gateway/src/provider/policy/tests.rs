@@ -113,3 +113,46 @@ fn patterns_that_make_no_sense_are_refused() {
     assert!(Rule::new(&["G ET".to_owned()], &[], true, None).is_err());
     let _: Arc<Policy> = Arc::default();
 }
+
+#[test]
+fn tm_r06_no_spelling_of_a_name_passes_a_rule_that_takes_it_away() {
+    let policy = Policy {
+        access: Access::Full,
+        rules: vec![
+            rule(&[], &["/repos/acme/payroll/**"], false, None),
+            rule(&[], &["/repos/acme/wages/**"], true, Some("wages")),
+        ],
+        ..Policy::default()
+    };
+    for (path, want) in [
+        ("/repos/acme/payroll", Err(Code::PolicyDenied)),
+        ("/repos/ACME/Payroll/issues", Err(Code::PolicyDenied)),
+        ("/Repos/Acme/payroll", Err(Code::PolicyDenied)),
+        ("/repos/acme%2Fpayroll/issues", Err(Code::PolicyDenied)),
+        ("/repos/ACME%2fpayroll", Err(Code::PolicyDenied)),
+        ("/repos/acme/WAGES", Err(Code::CallerScopeMissing)),
+        ("/repos/acme%2FWages", Err(Code::CallerScopeMissing)),
+        ("/repos/acme/other", Ok(Permit::Full)),
+    ] {
+        assert_eq!(judge(&policy, Kind::GitHub, "GET", path), want, "{path}");
+        assert_eq!(judge(&policy, Kind::Google, "GET", path), want, "{path}");
+    }
+}
+
+#[test]
+fn what_a_rule_opens_is_compared_as_the_provider_compares() {
+    let policy = Policy {
+        access: Access::Rules,
+        rules: vec![rule(&["GET"], &["/repos/acme/site/contents/readme"], true, None)],
+        ..Policy::default()
+    };
+    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/ACME/Site/contents/readme"), Ok(Permit::Rule(0)));
+    assert_eq!(
+        judge(&policy, Kind::GitHub, "GET", "/repos/acme/site/contents/README"),
+        Err(Code::PolicyDenied)
+    );
+    assert_eq!(
+        judge(&policy, Kind::Google, "GET", "/repos/ACME/site/contents/readme"),
+        Err(Code::PolicyDenied)
+    );
+}
