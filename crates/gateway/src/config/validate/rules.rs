@@ -1,6 +1,6 @@
 //! Access rules and deny rules of a provider.
 
-use super::super::{DenyRule, ProviderSettings, problems::Collector};
+use super::super::{Access, DenyRule, ProviderSettings, problems::Collector};
 
 pub(super) fn validate(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
     for (index, rule) in provider.rules.iter().enumerate() {
@@ -24,11 +24,56 @@ pub(super) fn validate(at: &str, provider: &ProviderSettings, collector: &mut Co
             );
         }
     }
+    aliases(at, provider, collector);
     for (index, DenyRule { methods: list, path }) in provider.oauth2.deny.iter().enumerate() {
         let at = format!("{at}.oauth2.deny[{index}]");
         methods(&at, list, collector);
         pattern(&format!("{at}.path"), path, collector);
     }
+}
+
+/// Warns where the rules open a path by names and not by id: links to further pages and redirects after a rename lead to the
+/// latter.
+fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
+    if provider.access != Access::Rules {
+        return;
+    }
+    let opened: Vec<&str> = provider
+        .rules
+        .iter()
+        .filter(|rule| rule.allow)
+        .flat_map(|rule| &rule.paths)
+        .map(String::as_str)
+        .collect();
+    for alias in provider.adapter.adapter().aliases() {
+        let missing = opened
+            .iter()
+            .filter_map(|path| alias.counterpart(path))
+            .find(|by_id| !opened.iter().any(|path| covers(path, by_id)));
+        if let Some(by_id) = missing {
+            collector.warn(
+                &format!("{at}.rules"),
+                format!("they open `{}` by name alone; further pages of lists are elsewhere", alias.by_name),
+                &format!("open \"{by_id}\" too"),
+            );
+        }
+    }
+}
+
+/// Whether a pattern matches whatever another one does.
+fn covers(wide: &str, narrow: &str) -> bool {
+    let is_name = |segment: &str| segment.starts_with('{');
+    let mut narrow = narrow.split('/').filter(|segment| !segment.is_empty());
+    for want in wide.split('/').filter(|segment| !segment.is_empty()) {
+        if want == "**" {
+            return true;
+        }
+        let Some(have) = narrow.next() else { return false };
+        if have == "**" || !(is_name(want) || want == have) {
+            return false;
+        }
+    }
+    narrow.next().is_none()
 }
 
 /// Whether `scope` is one scope token (RFC 6749, section 3.3).
@@ -83,7 +128,21 @@ fn check_pattern(pattern: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::check_pattern;
+    use super::{check_pattern, covers};
+
+    #[test]
+    fn a_pattern_covers_what_it_matches_wholly() {
+        for (wide, narrow) in
+            [("/**", "/a/{b}/**"), ("/a/{x}/**", "/a/{b}/c"), ("/a/{x}", "/a/{b}"), ("/a/**", "/a/**")]
+        {
+            assert!(covers(wide, narrow), "{wide} {narrow}");
+        }
+        for (wide, narrow) in
+            [("/a", "/a/b"), ("/a/b", "/a/{b}"), ("/a/{b}", "/a/**"), ("/a/{b}/c", "/a/{b}")]
+        {
+            assert!(!covers(wide, narrow), "{wide} {narrow}");
+        }
+    }
 
     #[test]
     fn patterns() {
