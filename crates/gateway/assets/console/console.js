@@ -107,7 +107,10 @@ async function start() {
   const encoded = account => account.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent)
   const select = account => account ? { 'Idp-Account': encoded(account) } : {}
 
-  async function show(response) {
+  // Outcomes whose body is never the provider's. Only then may a body say where to log in and what to do.
+  const OWN = ['reconnect-required', 'account-not-connected', 'account-ambiguous']
+
+  async function show(response, proxied = false) {
     const text = await response.text()
     const id = response.headers.get('x-request-id') ?? ''
     at('status').textContent = response.status
@@ -120,7 +123,8 @@ async function start() {
       at('explanation').hidden = false
     })
     let problem = {}
-    if (!response.ok) {
+    const own = !proxied || OWN.includes(response.headers.get('idp-outcome'))
+    if (!response.ok && own) {
       try {
         problem = JSON.parse(text) ?? {}
       } catch {
@@ -166,7 +170,8 @@ async function start() {
 
   async function list() {
     const response = await ask('/v1/me')
-    if (!response.ok) {
+    const own = !proxied || OWN.includes(response.headers.get('idp-outcome'))
+    if (!response.ok && own) {
       accounts = []
       await show(response)
     } else {
@@ -190,7 +195,7 @@ async function start() {
         ...(body && { 'Content-Type': 'application/json' }),
         ...(at('problems').checked && { 'Idp-Errors': 'problem' })
       }
-    }))
+    }), true)
   })
   await asked(list)()
 }

@@ -4,10 +4,10 @@
 //! together: a system call and a change of threads for each line would cost more than the rest of a proxied request.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write},
     mem,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -138,8 +138,17 @@ fn writer(target: &Target) -> io::Result<Box<dyn Write + Send>> {
     Ok(match target {
         Target::Stderr => Box::new(io::stderr()),
         Target::Stdout => Box::new(io::stdout()),
-        Target::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        Target::File(path) => Box::new(append(path)?),
     })
+}
+
+/// Opens a file for appending. A new one is for the process's user alone: audit lines name people.
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn write_all(shared: &Shared, target: &Target, mut lines: Lines) {

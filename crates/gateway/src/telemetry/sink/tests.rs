@@ -16,6 +16,12 @@ fn lines_arrive_in_order_and_a_rotated_file_is_opened_anew() {
     sink.reopen();
     sink.write("next\n");
     sink.flush();
+    #[cfg(unix)]
+    for file in [&moved, &path] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(file).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "lines name people");
+    }
     let old = std::fs::read_to_string(moved).expect("old file");
     assert_eq!(old.lines().count(), 100);
     assert_eq!(old.lines().last(), Some("99"));
