@@ -67,6 +67,12 @@ impl AccountSelector {
         Self { connection: connection.into(), user_id }
     }
 
+    /// Auth0's name of the connection.
+    #[must_use]
+    pub fn connection(&self) -> &str {
+        &self.connection
+    }
+
     /// Whether the account is meant.
     #[must_use]
     pub fn matches(&self, connection: &str, user_id: &str) -> bool {

@@ -74,9 +74,28 @@ impl Tokens {
     /// Revokes the grant at the provider where that can be done, and forgets it.
     ///
     /// # Errors
-    /// As [`Broker::revoke`].
-    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Revocation, Error> {
-        self.broker.revoke(&admitted.request()).await
+    /// As [`Broker::revoke`]; or the account's connection is blocked.
+    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Revocation, TokenError> {
+        let request = admitted.request();
+        let accounts = self.broker.accounts(&request).await.map_err(TokenError::Broker)?;
+        let meant = |account: &token_broker::Account| {
+            request.account.is_none_or(|selector| {
+                // Of the accounts of a vault nobody knows the user's id.
+                account.user_id().map_or_else(
+                    || selector.connection() == account.connection(),
+                    |id| selector.matches(account.connection(), id),
+                )
+            })
+        };
+        let mut meant = accounts.iter().map(|status| &status.account).filter(|account| meant(account));
+        // Several are refused by the broker, with the list.
+        if let (Some(account), None) = (meant.next(), meant.next()) {
+            let connection = Some(account.connection());
+            self.fleet
+                .check(request.user_id, Some(request.provider), connection)
+                .map_err(TokenError::Blocked)?;
+        }
+        self.broker.revoke(&request).await.map_err(TokenError::Broker)
     }
 
     /// Forgets what is cached, and stored grants where the selector says so.

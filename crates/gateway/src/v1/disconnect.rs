@@ -12,7 +12,7 @@ use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{Calls, RequestRecord, VerifiedCaller};
+use crate::state::{Calls, RequestRecord, TokenError, VerifiedCaller};
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -39,7 +39,10 @@ pub(crate) async fn answer(
     let selector = proxy::account_selector(&parts.headers)?;
     let admitted = calls.access.admit(verified, Some(&provider), selector, record).await?;
     let revoked = calls.tokens.revoke(&admitted).await;
-    let revoked = revoked.map_err(|error| error_table::broker(&error, Some(&provider.connect)))?;
+    let revoked = revoked.map_err(|error| match error {
+        TokenError::Blocked(blocked) => Problem::from(blocked),
+        TokenError::Broker(error) => error_table::broker(&error, Some(&provider.connect)),
+    })?;
     record.account = Some(revoked.account);
     calls.access.invalidate_grants(caller.subject()).await;
     reply::json(&Disconnected {

@@ -105,6 +105,14 @@ async fn operators_forget_and_block() {
     let connection = Selector { connection: Some("github".to_owned()), ..Selector::default() };
     rig.app.block(BlockRequest { selector: connection, reason: None, duration: None }).await.unwrap();
     assert_eq!(rig.get("/proxy/github/user", BEN).await.outcome(), (403, "policy-denied".into()));
+    for account in [None, Some("github"), Some("github|583232")] {
+        let delete = rig.request(Method::DELETE, "/v1/me/github", BEN);
+        let delete = match account {
+            Some(account) => delete.header("idp-account", account),
+            None => delete,
+        };
+        assert_eq!(rig.send(delete).await.outcome(), (403, "policy-denied".into()), "{account:?}");
+    }
     rig.finish();
 }
 
