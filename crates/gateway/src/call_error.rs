@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 use token_broker::InvalidSelector;
 
 /// Why a call ends without the provider's answer.
@@ -38,6 +38,14 @@ pub(crate) enum CallError {
     UninspectableAnswer,
     /// The provider redirected to a host that is not one of its own.
     ForeignRedirect,
+    /// The provider redirected to an address that holds the token.
+    TokenInRedirect,
+    /// The download host did not accept the signed address; its status.
+    DownloadRefused(StatusCode),
+    /// A header names another method than the request's.
+    MethodOverride(HeaderName),
+    /// The form of a request that means a GET holds what that GET's query may not, or is too long for a query.
+    OverriddenForm,
     /// The download redirected more often than is followed.
     TooManyRedirects,
     /// The provider refused the token, and the request's body cannot be sent again; the next call gets a fresh token.

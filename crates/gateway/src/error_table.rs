@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use idp_adapters::{Classified, Outcome};
-use leak_guard::LeakGuard;
 use token_broker::{Account, IdpToken, Reason, Source};
 
 use crate::body::RequestBodyFault;
@@ -182,6 +181,19 @@ impl From<CallError> for Problem {
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
             CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
                 .detail("the provider redirected to a host that is not one of its own"),
+            CallError::TokenInRedirect => Problem::new(Code::RedirectBlocked)
+                .detail("the provider redirected to an address that holds the token"),
+            CallError::DownloadRefused(status) => provider_error("the download host refused the address that the provider had signed")
+                .provider_status(status)
+                .remedy("Repeat the call: the provider signs a new address each time."),
+            CallError::MethodOverride(name) => {
+                bad_request(format!("'{name}' names another method than the request's"))
+                    .remedy("Send the request with the method that is meant, and without that header.")
+            }
+            CallError::OverriddenForm => bad_request(
+                "a form that stands for a query is longer than 64 KiB, or holds a member that is not passed to this provider".to_owned(),
+            )
+            .remedy("Send the GET that is meant, or leave that member out."),
             CallError::TooManyRedirects => {
                 Problem::new(Code::RedirectBlocked).detail("the download redirected more than three times")
             }
@@ -286,8 +298,22 @@ pub(crate) fn broker(error: &token_broker::Error, connect: Option<&ConnectTo>) -
 pub(crate) fn reconnect(connect: &ConnectTo, token: &IdpToken, classified: &Classified) -> Problem {
     let scope = classified.connection_scope.clone();
     Problem::new(Code::ReconnectRequired)
+        .claims(classified.claims.clone())
         .accounts(vec![ConnectTo::account(Some(connect), token.account())])
         .connect(connect.parameters(Some(token.account().connection()), token.source(), scope))
+}
+
+/// A download host's error answer as a problem.
+pub(crate) fn download_answer(status: StatusCode, classified: &Classified) -> Problem {
+    let code = classified_code(classified.outcome);
+    let mut problem = Problem::new(code).provider_status(status);
+    if code.keeps_provider_status() {
+        problem = problem.status(status);
+    }
+    match classified.retry_after {
+        Some(wait) => problem.retry_after(wait),
+        None => problem,
+    }
 }
 
 /// A provider's error answer as a problem (`Idp-Errors: problem`). Unless `may_ask`, a missing scope is named but not asked
@@ -296,15 +322,17 @@ pub(crate) fn provider_answer(
     connect: &ConnectTo,
     token: &IdpToken,
     (status, classified): (StatusCode, &Classified),
-    guard: &LeakGuard,
     may_ask: bool,
 ) -> Problem {
     let code = classified_code(classified.outcome);
     let mut problem = Problem::new(code)
         .provider_status(status)
-        .provider_detail(classified.detail.as_deref().map(|detail| guard.scrub_text(detail)));
+        .provider_detail(classified.detail.clone())
+        .claims(classified.claims.clone());
     if code.keeps_provider_status() {
-        problem = problem.status(status);
+        // A 401 here is about the request; an app takes one for the end of its own login.
+        problem =
+            problem.status(if status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { status });
     }
     if let Some(wait) = classified.retry_after {
         problem = problem.retry_after(wait);

@@ -81,6 +81,7 @@ struct Inner {
     required_scopes: Vec<String>,
     connection_scope: Option<String>,
     connect: Option<Connect>,
+    claims: Option<String>,
     retry_after: Option<Duration>,
     provider_status: Option<u16>,
     provider_detail: Option<String>,
@@ -111,6 +112,8 @@ struct Wire<'a> {
     connection_scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connect: Option<&'a Connect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +152,7 @@ impl Problem {
             required_scopes: Vec::new(),
             connection_scope: None,
             connect: None,
+            claims: None,
             retry_after: None,
             provider_status: None,
             provider_detail: None,
@@ -212,6 +216,13 @@ impl Problem {
     #[must_use]
     pub fn connect(mut self, connect: Option<Connect>) -> Self {
         self.0.connect = connect;
+        self
+    }
+
+    /// What the user has to satisfy in an interactive sign-in, as OpenID Connect's `claims` parameter takes it.
+    #[must_use]
+    pub fn claims(mut self, claims: Option<String>) -> Self {
+        self.0.claims = claims;
         self
     }
 
@@ -359,6 +370,7 @@ impl Problem {
             required_scopes: &inner.required_scopes,
             connection_scope: inner.connection_scope.as_deref(),
             connect: inner.connect.as_ref(),
+            claims: inner.claims.as_deref(),
             retry_after: self.wait().map(seconds),
             provider_status: inner.provider_status,
             provider_detail: inner.provider_detail.as_deref(),

@@ -52,6 +52,7 @@ impl App {
                 problem.respond(rendering)
             }
         };
+        response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
         if let Some(nonce) = record.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
@@ -81,6 +82,7 @@ impl App {
             record.outcome = Some(problem.code());
             problem.respond(rendering)
         });
+        response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
         self.recorder.record(&context, &parts.method, record, &mut response);
         response
     }

@@ -17,7 +17,8 @@ use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
 use crate::state::{
-    Access, App, Asked, Calls, Fingerprint, PublicAddress, Quotas, Recorder, TenantState, Tokens,
+    Access, App, Asked, Calls, Deprecations, Fingerprint, Prepared, PublicAddress, Quotas, Recorder,
+    TenantState, Tokens,
 };
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
@@ -134,6 +135,8 @@ fn calls(
         providers,
         secrets: tenant.secrets().clone(),
         asked: Asked::default(),
+        deprecations: Deprecations::default(),
+        prepared: Prepared::default(),
         metrics: metrics.clone(),
         address: PublicAddress {
             url: settings.server.public_url.clone(),
@@ -261,18 +264,22 @@ fn provider(
         upstreams: &entry.upstreams,
         encoded_slash: Some(entry.encoded_slash),
         policy: convert::policy(entry)?,
+        downloads: &entry.download_hosts,
     });
     let plan = plan.ok_or_else(|| StartError::Provider {
         name: name.to_owned(),
         detail: "base_url or upstreams is no http(s) origin".to_owned(),
     })?;
     let secret = config_secret(entry);
+    let version = convert::version(entry, &**plan.adapter());
     Ok(ProviderRuntime {
         name: name.into(),
         label: ProviderLabel::configured(name, &entry.base_url),
         plan: Arc::new(plan),
         client: UpstreamClient::new(tls, timeouts, entry.max_in_flight, entry.allow_private_network),
         redirects: convert::redirects(entry.redirects),
+        rewrite_urls: entry.rewrite_urls,
+        version,
         drop_capabilities: entry.capability_urls == crate::config::CapabilityUrls::Drop,
         virtual_hosts: entry
             .hosts

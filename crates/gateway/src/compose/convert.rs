@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
 use idp_adapters::Adapter;
 use mgmt_auth as tenant;
 use token_broker as broker;
@@ -127,6 +128,21 @@ pub(super) fn broker_provider(settings: &ProviderSettings, adapter: Arc<dyn Adap
     provider.revoke_url.clone_from(&settings.revoke_url);
     provider.allow_rotation_in_memory = settings.allow_rotation_in_memory;
     provider
+}
+
+/// `api_version`.
+pub(super) fn version(
+    settings: &ProviderSettings,
+    adapter: &dyn Adapter,
+) -> Option<(HeaderName, HeaderValue)> {
+    match settings.api_version.as_deref() {
+        None => adapter.version_header(Some(&settings.base_url)),
+        Some("") => None,
+        Some(version) => {
+            let (name, _) = adapter.version_header(None)?;
+            Some((name, HeaderValue::from_str(version).ok()?))
+        }
+    }
 }
 
 /// `redirects`.

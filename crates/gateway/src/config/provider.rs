@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use idp_adapters::RefreshRule;
+use idp_adapters::{HostPattern, RefreshRule};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,16 @@ pub struct ProviderSettings {
     /// What happens to redirects to other hosts.
     #[serde(default)]
     pub redirects: Redirects,
+    /// More hosts from which redirected downloads are fetched, without any credential; `*` is a part of one label.
+    #[serde(default, deserialize_with = "unit::host_patterns")]
+    #[schemars(with = "Vec<String>")]
+    pub download_hosts: Vec<HostPattern>,
+    /// Whether `url` and `*_url` members of bodies point here too (GitHub), for clients that follow them.
+    #[serde(default)]
+    pub rewrite_urls: bool,
+    /// Version of the API to ask for where the caller names none; empty for none; default the adapter's.
+    #[serde(default)]
+    pub api_version: Option<String>,
     /// What happens to short-lived download links inside bodies.
     #[serde(default)]
     pub capability_urls: CapabilityUrls,

@@ -3,6 +3,7 @@
 //! Every form has one parser, used by deserialization and by the walk over the merged configuration, and one
 //! schema marker that carries its `format`. A `format` names the parser.
 
+use idp_adapters::HostPattern;
 use std::{borrow::Cow, fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
@@ -269,6 +270,15 @@ pub(super) fn url_map<'de, D: Deserializer<'de>>(
     std::collections::BTreeMap::<String, String>::deserialize(deserializer)?
         .into_iter()
         .map(|(key, text)| Ok((key, parse_url(&text).map_err(D::Error::custom)?)))
+        .collect()
+}
+
+pub(super) fn host_patterns<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<HostPattern>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?
+        .iter()
+        .map(|text| text.parse().map_err(D::Error::custom))
         .collect()
 }
 

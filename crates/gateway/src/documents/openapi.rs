@@ -162,7 +162,8 @@ fn schemas() -> Value {
                 "accounts": { "type": "array", "items": account },
                 "missing_scopes": texts, "required_scopes": texts, "connection_scope": text,
                 "connect": { "type": "object" }, "retry_after": { "type": "integer" },
-                "provider_status": { "type": "integer" }, "provider_detail": text } },
+                "provider_status": { "type": "integer" }, "provider_detail": text,
+                "claims": text } },
         "Me": { "type": "object", "required": ["user_id", "accounts"], "properties": {
             "user_id": text,
             "accounts": { "type": "array", "items": { "type": "object", "properties": {

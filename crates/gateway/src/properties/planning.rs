@@ -50,6 +50,7 @@ fn setup(
         upstreams: &upstreams,
         encoded_slash: None,
         policy: Policy { access, rules, ..Policy::default() },
+        downloads: &[],
     })?;
     Some(Setup { kind, plan, access, home, mirror, own_hosts })
 }

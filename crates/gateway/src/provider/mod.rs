@@ -8,6 +8,7 @@ mod upstream;
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
 use mgmt_auth::SecretSource;
 use url::Url;
 
@@ -42,6 +43,10 @@ pub(crate) struct ProviderRuntime {
     pub(crate) client: UpstreamClient,
     /// `redirects`.
     pub(crate) redirects: Redirects,
+    /// `rewrite_urls`.
+    pub(crate) rewrite_urls: bool,
+    /// The header that selects a version of the API, and the version where the caller names none.
+    pub(crate) version: Option<(HeaderName, HeaderValue)>,
     /// `capability_urls = "drop"`.
     pub(crate) drop_capabilities: bool,
     /// Public name and provider host of its virtual hosts.

@@ -162,6 +162,11 @@ pub(crate) fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a s
         .find_map(|member| query::named(member.split('=').next().unwrap_or_default(), denied))
 }
 
+/// Whether the query holds a member whose name stands for a token.
+pub(crate) fn holds_token_member(query: &str) -> bool {
+    query.split(['&', ';']).any(|member| query::is_token_member(member.split('=').next().unwrap_or_default()))
+}
+
 /// The query without members of these names; `None` when nothing is left.
 pub(crate) fn without_members(query: &str, refused: &[&str]) -> Option<String> {
     let kept: Vec<&str> = query

@@ -5,18 +5,17 @@
 //! byte, and no spelling of a denied path passes.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::Method;
 use http::uri::{PathAndQuery, Uri};
-use idp_adapters::{Adapter, DeniedValue, Kind};
+use idp_adapters::{Adapter, DeniedValue, HostPattern, Kind};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::path::{self, BadPath};
 use super::policy::{self, Call, Permit, Policy, PolicyError};
-use super::upstream::Upstream;
+use super::upstream::{Upstream, is_host_name};
 
 /// Everything about one configured provider that planning needs.
 #[derive(Clone, Debug)]
@@ -30,6 +29,7 @@ pub(crate) struct ProviderPlan {
     own_hosts: bool,
     encoded_slash: bool,
     policy: Policy,
+    downloads: Box<[HostPattern]>,
 }
 
 /// What a [`ProviderPlan`] is made of.
@@ -45,6 +45,8 @@ pub(crate) struct PlanParts<'a> {
     pub encoded_slash: Option<bool>,
     /// `access` and `rules`.
     pub policy: Policy,
+    /// `download_hosts`.
+    pub downloads: &'a [HostPattern],
 }
 
 /// A permitted request: where it goes and what it asks for. Only [`ProviderPlan`] makes one, after policy and scopes.
@@ -195,6 +197,7 @@ impl ProviderPlan {
             own_hosts,
             encoded_slash,
             policy: parts.policy,
+            downloads: parts.downloads.into(),
             adapter,
         })
     }
@@ -229,25 +232,51 @@ impl ProviderPlan {
         self.upstreams.get(&host.to_ascii_lowercase())
     }
 
-    /// Whether a host only serves downloads, which are fetched without the token and never called with it.
-    fn is_download_host(&self, host: &str) -> bool {
-        self.adapter.download_host(host) && !self.adapter.allows_host(host) && *host != *self.default_host
+    fn serves_downloads(&self, host: &str) -> bool {
+        self.adapter.download_host(host) || self.downloads.iter().any(|pattern| pattern.matches(host))
     }
 
-    /// Whether a redirect may be followed to this URL, without the token: one of the adapter's download hosts, or the
-    /// configured mirror of one.
+    /// Whether a host only serves downloads, which are fetched without the token and never called with it.
+    fn is_download_host(&self, host: &str) -> bool {
+        self.serves_downloads(host) && !self.adapter.allows_host(host) && *host != *self.default_host
+    }
+
+    /// Whether a redirect may be followed to this URL, without the token: `https` at the usual port of a download host that
+    /// the adapter or the operator declares, or the configured mirror of one.
     pub(crate) fn is_download(&self, url: &Url) -> bool {
         let mirror = |(host, upstream): (&String, &Arc<Upstream>)| {
             self.is_download_host(host) && upstream.is_origin_of(url)
         };
+        let configured = || {
+            let named = |host: &str| self.downloads.iter().any(|pattern| pattern.matches(host));
+            url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(named)
+        };
         url.username().is_empty()
             && url.password().is_none()
-            && (self.adapter.is_download(url, self.base_url.as_ref()) || self.upstreams.iter().any(mirror))
+            && (self.adapter.is_download(url, self.base_url.as_ref())
+                || configured()
+                || self.upstreams.iter().any(mirror))
     }
 
     /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
-    /// when the URL is not one of this provider.
+    /// when the URL is not one of this provider. `http` and `https` at their usual ports are alike: an API behind a TLS
+    /// terminator may write either.
     pub(crate) fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
+        self.owner_by_scheme(url).or_else(|| {
+            let other = match url.scheme() {
+                "http" => "https",
+                "https" => "http",
+                _ => return None,
+            };
+            let mut alike = url.clone();
+            if url.port().is_some() || alike.set_scheme(other).is_err() {
+                return None;
+            }
+            self.owner_by_scheme(&alike)
+        })
+    }
+
+    fn owner_by_scheme(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
         let mut called = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
         if let Some((host, upstream)) = called.find(|(_, upstream)| upstream.is_origin_of(url)) {
             return Some((host.as_str().into(), Arc::clone(upstream)));
@@ -297,6 +326,17 @@ impl ProviderPlan {
         Ok(Plan { upstream, host, target, permit })
     }
 
+    /// Judges a raw query, or a form that stands for one.
+    ///
+    /// # Errors
+    /// The provider must not see one of its members or values.
+    pub(crate) fn judge_query(&self, query: &str) -> Result<(), PlanError> {
+        if let Some(name) = path::denied_member(query, self.adapter.denied_query()) {
+            return Err(PlanError::QueryMember(name));
+        }
+        self.adapter.denied_value(query).map_or(Ok(()), |denied| Err(PlanError::QueryValue(denied)))
+    }
+
     /// Plans one request.
     ///
     /// # Errors
@@ -319,14 +359,7 @@ impl ProviderPlan {
         }
         let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
-        if let Some(name) =
-            call.query.and_then(|query| path::denied_member(query, self.adapter.denied_query()))
-        {
-            return Err(PlanError::QueryMember(name));
-        }
-        if let Some(denied) = call.query.and_then(|query| self.adapter.denied_value(query)) {
-            return Err(PlanError::QueryValue(denied));
-        }
+        call.query.map_or(Ok(()), |query| self.judge_query(query))?;
         let judged = Call { method: call.method, host: &host, path };
         let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
         let base = self.adapter.base_path(upstream.base(), &host, path);
@@ -351,19 +384,6 @@ fn join(base: &str, path: &str, query: Option<&str>) -> Option<PathAndQuery> {
     let target = PathAndQuery::try_from(text.clone()).ok()?;
     // The `http` crate cuts at `#`; anything that is not kept byte for byte is not sent.
     (target.as_str() == text).then_some(target)
-}
-
-/// Dot-separated labels of letters, digits and hyphens; no port, no userinfo, no trailing dot, no address.
-fn is_host_name(host: &str) -> bool {
-    host.len() <= 253
-        && host.parse::<Ipv4Addr>().is_err()
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
 }
 
 #[cfg(test)]

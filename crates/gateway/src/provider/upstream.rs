@@ -1,5 +1,7 @@
 //! The origin where a provider host is reached.
 
+use std::net::Ipv4Addr;
+
 use http::uri::{Authority, Scheme};
 use url::Url;
 
@@ -56,4 +58,17 @@ impl Upstream {
             && url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
             && url.port_or_known_default() == Some(self.authority.port_u16().unwrap_or(default))
     }
+}
+
+/// Dot-separated labels of letters, digits and hyphens; no port, no userinfo, no trailing dot, no address.
+pub(super) fn is_host_name(host: &str) -> bool {
+    host.len() <= 253
+        && host.parse::<Ipv4Addr>().is_err()
+        && host.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
 }

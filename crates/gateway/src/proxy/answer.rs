@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -15,7 +15,7 @@ use super::bodies::Timed;
 use super::hygiene;
 use super::instructions::ErrorMode;
 use super::json::{JsonRules, Rewriter, RewrittenBody};
-use super::links::{LinkBase, Links};
+use super::links::{self, LinkBase, Links};
 use super::outbound::Outbound;
 use super::redirect::{self, Redirect};
 use super::send::{AnswerBody, Received};
@@ -39,7 +39,6 @@ pub(super) struct Delivery<'a> {
     pub(super) parts: &'a Parts,
     pub(super) outbound: &'a Outbound,
     pub(super) mode: ErrorMode,
-    pub(super) guard: &'a LeakGuard,
 }
 
 impl Delivery<'_> {
@@ -54,19 +53,22 @@ impl Delivery<'_> {
         if classified.outcome == Outcome::RateLimited {
             self.calls.metrics.upstream_rate_limited(&self.provider.label);
         }
+        if head.headers.contains_key("deprecation") || head.headers.contains_key("sunset") {
+            self.calls.metrics.upstream_deprecated(&self.provider.label);
+            self.calls.deprecations.warn(self.provider, self.outbound.plan());
+        }
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
             let connect = &self.provider.connect;
             let user = record.caller.as_ref().map_or("", |caller| caller.subject());
             let may_ask = self.calls.may_ask(user, &token, &classified);
             let answer = (head.status, &classified);
-            return Err(error_table::provider_answer(connect, &token, answer, self.guard, may_ask));
+            return Err(error_table::provider_answer(connect, &token, answer, may_ask));
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(CallError::SwitchedProtocols.into());
         }
-        let needs_links = head.headers.contains_key(LOCATION)
-            || head.headers.contains_key(LINK)
-            || (head.status.is_success() && self.wants_json(&head.headers));
+        let needs_links =
+            links::in_headers(&head.headers) || (head.status.is_success() && self.wants_json(&head.headers));
         let links = needs_links.then(|| self.links());
         let method = self.outbound.method();
         let redirect = links.as_ref().map_or(Redirect::None, |links| {
@@ -76,18 +78,36 @@ impl Delivery<'_> {
             Redirect::Blocked => Err(CallError::ForeignRedirect.into()),
             Redirect::Fetch(url) => {
                 drop(body);
-                let fetched = redirect::fetch(self.provider, method, &self.parts.headers, url).await?;
+                let fetched =
+                    redirect::fetch(self.provider, method, &self.parts.headers, url, &mut record.secrets)
+                        .await?;
                 let (head, incoming) = fetched.into_parts();
-                let classified = Classified::new(match head.status.as_u16() {
-                    ..400 => Outcome::Ok,
-                    400..500 => Outcome::Rejected,
-                    _ => Outcome::Error,
-                });
+                let classified = self.classify_download(&head)?;
                 let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
                 self.deliver(head, body, &classified, None, place, record)
             }
             Redirect::None => self.deliver(head, body, &classified, links, place, record),
         }
+    }
+
+    /// What became of a download. Its host was given no credential: a 401 or 403 says that the signed address is not good,
+    /// which concerns neither the app's login nor the user's rights.
+    fn classify_download(&self, head: &Head) -> Result<Classified, Problem> {
+        let status = head.status;
+        let classified = match status.as_u16() {
+            ..400 => Classified::new(Outcome::Ok),
+            429 => {
+                self.calls.metrics.upstream_rate_limited(&self.provider.label);
+                Classified::limited(redirect::retry_after(&head.headers))
+            }
+            401 | 403 => return Err(CallError::DownloadRefused(status).into()),
+            400..500 => Classified::new(Outcome::Rejected),
+            _ => Classified::new(Outcome::Error),
+        };
+        if self.mode == ErrorMode::Problem && status.as_u16() >= 400 {
+            return Err(error_table::download_answer(status, &classified));
+        }
+        Ok(classified)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one answer, used once each")]
@@ -103,7 +123,12 @@ impl Delivery<'_> {
         let bodiless = *self.outbound.method() == http::Method::HEAD
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let encoded = leak_guard::is_encoded(&head.headers);
-        if encoded && !bodiless && self.provider.plan.adapter().echo_prone() {
+        let adapter = self.provider.plan.adapter();
+        let stripper = LeakGuard::new(&[], adapter.strips_token_members());
+        let strip = !bodiless && stripper.strips(&head.headers);
+        // Of a part of a document nobody can tell where its members begin.
+        let partial = head.status == StatusCode::PARTIAL_CONTENT;
+        if !bodiless && ((encoded && (adapter.echo_prone() || strip)) || (partial && strip)) {
             return Err(CallError::UninspectableAnswer.into());
         }
         let json = links.as_ref().filter(|_| !encoded && is_rewritable(head.status)).and_then(|links| {
@@ -118,19 +143,19 @@ impl Delivery<'_> {
         if let Some(links) = &links {
             links.rewrite_headers(&mut head.headers);
         }
-        let strip = self.guard.strips(&head.headers) && !encoded;
-        let hits = self.guard.prepare(&mut head.headers);
-        if hits > 0 {
-            self.calls.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
-        }
-        if json.is_some() {
+        if json.is_some() || strip {
             head.headers.remove(CONTENT_LENGTH);
             leak_guard::remove_digests(&mut head.headers);
         }
         self.set_headers(&mut head.headers, classified);
         let code = classified_code(classified.outcome);
         record.outcome = Some(code);
-        let body = if bodiless { body::empty() } else { self.guarded(body, json, strip, place) };
+        let mut body = if bodiless { body::empty() } else { rewritten(body, json, place) };
+        if strip {
+            let (metrics, label) = (self.calls.metrics.clone(), self.provider.label.clone());
+            let report = move |hits: u64| metrics.leak_scrub(&label, ScrubPlace::Body, hits);
+            body = body::boxed(stripper.body(body, true, report));
+        }
         let mut response = Response::from_parts(head, body);
         // HTTP/2 and HTTP/1.1 are ours to choose on this side.
         *response.version_mut() = http::Version::default();
@@ -146,36 +171,6 @@ impl Delivery<'_> {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds_rounded_up(wait)));
         }
         hygiene::protect_answer(headers, self.context.cross_origin);
-    }
-
-    fn guarded(
-        &self,
-        body: AnswerBody,
-        json: Option<Rewriter>,
-        strip: bool,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Body {
-        let (metrics, label) = (self.calls.metrics.clone(), self.provider.label.clone());
-        let report = move |hits: u64| metrics.leak_scrub(&label, ScrubPlace::Body, hits);
-        match (body, json) {
-            (AnswerBody::Straight(mut timed), None) => {
-                timed.hold(place);
-                body::boxed(self.guard.body(timed, strip, report))
-            }
-            (AnswerBody::Straight(mut timed), Some(json)) => {
-                timed.hold(place);
-                let inner = RewrittenBody::body(body::boxed(timed), json);
-                body::boxed(self.guard.body(inner, strip, report))
-            }
-            (AnswerBody::Read(read), json) => {
-                let held = body::boxed(Held { inner: read, _place: place });
-                let inner = match json {
-                    Some(json) => RewrittenBody::body(held, json),
-                    None => held,
-                };
-                body::boxed(self.guard.body(inner, strip, report))
-            }
-        }
     }
 
     /// How links of the provider's answer are rewritten.
@@ -214,7 +209,13 @@ impl Delivery<'_> {
     fn wants_json(&self, headers: &HeaderMap) -> bool {
         let adapter = self.provider.plan.adapter();
         let drops = self.provider.drop_capabilities && !adapter.capability_members().is_empty();
-        (adapter.links().iter().any(is_rewritten) || drops) && headers.get(CONTENT_TYPE).is_some_and(is_json)
+        (adapter.links().iter().any(|link| self.is_rewritten(link)) || drops)
+            && headers.get(CONTENT_TYPE).is_some_and(is_json)
+    }
+
+    /// Ways to other pages always are; addresses of resources where the operator asks for it.
+    fn is_rewritten(&self, link: &LinkMember) -> bool {
+        link.purpose == LinkPurpose::Paging || self.provider.rewrite_urls
     }
 
     fn json_rules(&self, headers: &HeaderMap) -> JsonRules {
@@ -222,21 +223,31 @@ impl Delivery<'_> {
         if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
             return JsonRules { links: Vec::new(), dropped: Vec::new() };
         }
-        let links = adapter.links().iter().filter(|link| is_rewritten(link));
+        let links = adapter.links().iter().filter(|link| self.is_rewritten(link));
         let dropped =
             if self.provider.drop_capabilities { adapter.capability_members().to_vec() } else { Vec::new() };
         JsonRules { links: links.cloned().collect(), dropped }
     }
 }
 
+/// The body with its links rewritten, holding the call's place until it ends.
+fn rewritten(body: AnswerBody, json: Option<Rewriter>, place: Option<OwnedSemaphorePermit>) -> Body {
+    let inner = match body {
+        AnswerBody::Straight(mut timed) => {
+            timed.hold(place);
+            body::boxed(timed)
+        }
+        AnswerBody::Read(read) => body::boxed(Held { inner: read, _place: place }),
+    };
+    match json {
+        Some(json) => RewrittenBody::body(inner, json),
+        None => inner,
+    }
+}
+
 /// `:8443`, where the authority names a port.
 fn port_of(authority: &str) -> Option<&str> {
     authority.get(host_of(authority).len()..)
-}
-
-/// Ways to other pages always are; addresses of resources pass as they are.
-fn is_rewritten(link: &LinkMember) -> bool {
-    link.purpose == LinkPurpose::Paging
 }
 
 /// Whole answers only: a part of a document has no top.

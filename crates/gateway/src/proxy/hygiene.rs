@@ -134,10 +134,26 @@ fn is_dropped(name: &str) -> bool {
         | "sourcemap"
         | "x-sourcemap"
         | "refresh"
+        | "authorization"
+        | "cdn-cache-control"
+        | "cloudflare-cdn-cache-control"
+        | "surrogate-control"
+        | "x-sendfile"
+        | "use-as-dictionary"
+        | "set-login"
         | "x-request-id" => true,
-        _ => ["access-control-", "set-cookie", "proxy-", "content-security-policy", "cross-origin-", "idp-"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)),
+        _ => [
+            "x-accel-",
+            "public-key-pins",
+            "access-control-",
+            "set-cookie",
+            "proxy-",
+            "content-security-policy",
+            "cross-origin-",
+            "idp-",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix)),
     }
 }
 

@@ -1,11 +1,16 @@
 //! Request headers for the gateway alone.
 
-use http::{HeaderMap, HeaderName};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method};
+use idp_adapters::{Adapter, METHOD_OVERRIDE_HEADERS, MethodOverride};
 use token_broker::AccountSelector;
 
 use crate::call_error::CallError;
 
 const IDP_ACCOUNT: HeaderName = HeaderName::from_static("idp-account");
+/// The one of [`METHOD_OVERRIDE_HEADERS`] that Google's clients send.
+pub(super) const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 const IDP_ERRORS: HeaderName = HeaderName::from_static("idp-errors");
 
 /// `Idp-Errors`.
@@ -26,6 +31,46 @@ pub(super) fn error_mode(headers: &HeaderMap) -> Result<ErrorMode, CallError> {
         Some(word) if word.eq_ignore_ascii_case("problem") => Ok(ErrorMode::Problem),
         Some(_) => Err(CallError::ErrorMode),
     }
+}
+
+/// How a request's method is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// As it was sent.
+    AsSent,
+    /// A POST of a form that stands for a GET with that form as its query (Google's clients do so with long queries).
+    FormAsGet,
+}
+
+/// Reads the headers that name another method. What they say is never lost: such a request is judged as what it means, or
+/// refused.
+pub(super) fn meant(parts: &Parts, adapter: &dyn Adapter) -> Result<Meant, CallError> {
+    let mut meant = Meant::AsSent;
+    for name in METHOD_OVERRIDE_HEADERS.iter().map(|name| HeaderName::from_static(name)) {
+        let Some(word) = single(&parts.headers, &name)? else { continue };
+        if word.is_empty() || word.eq_ignore_ascii_case(parts.method.as_str()) {
+            continue;
+        }
+        let stands_for_get = adapter.method_override() == MethodOverride::FormPostAsGet
+            && name == METHOD_OVERRIDE
+            && parts.method == Method::POST
+            && word.eq_ignore_ascii_case("GET")
+            && is_form(&parts.headers);
+        if !stands_for_get {
+            return Err(CallError::MethodOverride(name));
+        }
+        meant = Meant::FormAsGet;
+    }
+    Ok(meant)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let kind =
+        kinds.next().map(|kind| kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default());
+    kinds.next().is_none()
+        && kind
+            .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
 }
 
 /// Reads `Idp-Account`.

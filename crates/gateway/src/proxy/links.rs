@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderValue, LINK, LOCATION};
-use idp_adapters::link_header;
+use http::header::{HeaderMap, HeaderName, HeaderValue, LINK};
+use idp_adapters::{ADDRESS_HEADERS, link_header};
 use url::Url;
 
 use crate::provider::path;
@@ -126,33 +126,32 @@ impl Links {
         }
     }
 
-    /// Rewrites `Link` and `Location`. Returns whether anything changed.
-    pub(super) fn rewrite_headers(&self, headers: &mut HeaderMap) -> bool {
-        let mut changed = false;
-        if let Some(new) = headers
-            .get(LOCATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|link| self.rewrite(link))
-            .and_then(|link| HeaderValue::try_from(link).ok())
-        {
-            headers.insert(LOCATION, new);
-            changed = true;
+    /// Rewrites `Link` and every header that holds an address. What cannot be read, and so not judged, is taken out.
+    pub(super) fn rewrite_headers(&self, headers: &mut HeaderMap) {
+        for name in ADDRESS_HEADERS.iter().map(|name| HeaderName::from_static(name)) {
+            let Some(value) = headers.get(&name) else { continue };
+            let Ok(text) = std::str::from_utf8(value.as_bytes()) else {
+                headers.remove(&name);
+                continue;
+            };
+            if let Some(new) = self.rewrite(text).and_then(|link| HeaderValue::try_from(link).ok()) {
+                headers.insert(name, new);
+            }
         }
         if headers.contains_key(LINK) {
             let lines: Vec<HeaderValue> =
-                headers.get_all(LINK).iter().map(|line| self.rewrite_line(line)).collect();
+                headers.get_all(LINK).iter().filter_map(|line| self.rewrite_line(line)).collect();
             headers.remove(LINK);
             for line in lines {
                 headers.append(LINK, line);
             }
-            changed = true;
         }
-        changed
     }
 
-    /// Rewrites the target of every link of one `Link` line.
-    fn rewrite_line(&self, line: &HeaderValue) -> HeaderValue {
+    /// Rewrites the target of every link of one `Link` line; `None` for a line that is no text.
+    fn rewrite_line(&self, line: &HeaderValue) -> Option<HeaderValue> {
         let bytes = line.as_bytes();
+        std::str::from_utf8(bytes).ok()?;
         let mut out = Vec::with_capacity(bytes.len());
         let mut from = 0;
         for link in link_header::links(bytes) {
@@ -162,8 +161,13 @@ impl Links {
             from = link.span.end;
         }
         out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-        HeaderValue::from_bytes(&out).unwrap_or_else(|_| line.clone())
+        HeaderValue::from_bytes(&out).ok()
     }
+}
+
+/// Whether there is a header that [`Links::rewrite_headers`] looks at.
+pub(super) fn in_headers(headers: &HeaderMap) -> bool {
+    headers.contains_key(LINK) || ADDRESS_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Without userinfo.
@@ -171,12 +175,16 @@ fn clean(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
-/// Path, query and fragment of an absolute URL as written.
+/// Path, query and fragment of an absolute URL as written; `None` for a relative one (its query may hold `://` too), and for
+/// one that a parser reads in another way than it is written.
 fn raw_target(link: &str) -> Option<String> {
-    let rest = link.split_once("://")?.1;
+    let (scheme, rest) = link.split_once("://")?;
+    let is_scheme = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    if !is_scheme || !link.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return None;
+    }
     let target = rest.find(['/', '?', '#']).map_or("/", |at| rest.get(at..).unwrap_or_default());
-    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    target.bytes().all(|byte| byte.is_ascii_graphic()).then_some(target)
+    Some(if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
 }
 
 #[cfg(test)]

@@ -13,19 +13,22 @@ mod search;
 mod send;
 mod spans;
 
-use http::Response;
 use http::request::Parts;
+use http::{Method, Response};
 
 pub(crate) use self::instructions::account_selector;
 pub(crate) use self::profile::profile;
 
 use self::bodies::Payload;
+use self::instructions::Meant;
 use self::outbound::Outbound;
 use self::send::{Sending, app_secret, find_token};
-use crate::body::Body;
+use crate::body::{self, Body};
+use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::plan::ProviderCall;
+use crate::provider::{ProviderRuntime, path};
 use crate::route::ProxyRoute;
 use crate::state::{Calls, RequestContext, RequestRecord, VerifiedCaller};
 
@@ -43,22 +46,26 @@ pub(crate) async fn proxy(
 ) -> Result<Response<Body>, Problem> {
     let provider = calls.named_provider(route.provider, record)?;
     let query = parts.uri.query();
-    let asked = ProviderCall { method: &parts.method, host: route.host, path: route.path, query };
+    let meant = instructions::meant(parts, &**provider.plan.adapter())?;
+    let method = if meant == Meant::FormAsGet { &Method::GET } else { &parts.method };
+    let asked = ProviderCall { method, host: route.host, path: route.path, query };
     let plan = calls.access.permit(&verified, &provider, asked, record)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
     let call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
     let body = search::search(&parts.headers, body, call.admitted().token()).await?;
+    let body = match meant {
+        Meant::AsSent => body,
+        Meant::FormAsGet => judged_form(&provider, body).await?,
+    };
     let token = find_token(calls, &call, record).await?;
-    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str());
+    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), meant);
     let payload = Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)?;
     let app_secret = app_secret(calls, &provider).await;
-    let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret, refused: None };
+    let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
     let received = sending.exchange(token, payload, record).await?;
-    let guard = sending.guard(&received.token);
     let slot = sending.call.take_slot();
     let delivery = answer::Delivery {
-        guard: &guard,
         calls,
         context,
         provider: &provider,
@@ -68,4 +75,17 @@ pub(crate) async fn proxy(
         mode,
     };
     delivery.answer(received, slot, record).await
+}
+
+/// Longest form that stands for a query.
+const LONGEST_FORM: usize = 64 * 1024;
+
+/// A form that stands for a query is judged as one.
+async fn judged_form(provider: &ProviderRuntime, body: Body) -> Result<Body, CallError> {
+    let form = body::read(body, LONGEST_FORM).await.map_err(|_| CallError::OverriddenForm)?;
+    let text = std::str::from_utf8(&form).map_err(|_| CallError::OverriddenForm)?;
+    if provider.plan.judge_query(text).is_err() || path::holds_token_member(text) {
+        return Err(CallError::OverriddenForm);
+    }
+    Ok(body::full(form))
 }

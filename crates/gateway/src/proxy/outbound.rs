@@ -10,6 +10,7 @@ use idp_adapters::Adapter;
 use secrecy::SecretString;
 
 use super::hygiene;
+use super::instructions::{METHOD_OVERRIDE, Meant};
 use crate::body::Body;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
@@ -29,10 +30,19 @@ impl Outbound {
         call: &AdmittedCall<'_>,
         caller_headers: &HeaderMap,
         request_id: &str,
+        meant: Meant,
     ) -> Self {
         let (plan, adapter) = (call.plan(), &**call.provider().plan.adapter());
         let mut headers = hygiene::forward(caller_headers, adapter.echo_prone(), request_id);
         adapter.required_headers(plan.host(), &mut headers);
+        if let Some((name, value)) = &call.provider().version
+            && !headers.contains_key(name)
+        {
+            headers.insert(name, value.clone());
+        }
+        if meant == Meant::FormAsGet {
+            headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
+        }
         Self { method: method.clone(), plan: plan.clone(), headers }
     }
 
@@ -46,7 +56,8 @@ impl Outbound {
         &self.method
     }
 
-    /// One request with this token and body. `None` when the adapter's additions do not fit into a URI, which no
+    /// One request with this token and body, and what the adapter derived from the token for it (Facebook's
+    /// `appsecret_proof`). `None` when the adapter's additions do not fit into a URI, which no
     /// adapter's do.
     pub(super) fn request(
         &self,
@@ -54,7 +65,7 @@ impl Outbound {
         token: &CallToken,
         app_secret: Option<&SecretString>,
         body: Body,
-    ) -> Option<Request<Body>> {
+    ) -> Option<(Request<Body>, Vec<SecretString>)> {
         let mut placed = idp_adapters::Outbound { headers: self.headers.clone(), query: Vec::new() };
         adapter.place_token(token.bearer(), app_secret, &mut placed);
         if expects_content(&self.method) && body.size_hint().exact() == Some(0) {
@@ -65,7 +76,7 @@ impl Outbound {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.plan.uri(&placed.query)?;
         *request.headers_mut() = placed.headers;
-        Some(request)
+        Some((request, placed.query.into_iter().map(|(_, secret)| secret).collect()))
     }
 }
 

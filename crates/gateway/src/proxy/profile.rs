@@ -6,7 +6,7 @@ use idp_adapters::{Outcome, Profile};
 use token_broker::AccountSelector;
 
 use super::bodies::Payload;
-use super::instructions::ErrorMode;
+use super::instructions::{ErrorMode, Meant};
 use super::outbound::Outbound;
 use super::send::{AnswerBody, Sending, app_secret, find_token};
 use crate::body;
@@ -36,19 +36,17 @@ pub(crate) async fn profile(
     let call = calls.access.admit_call(verified, provider, account, plan, record).await?;
     let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
-    let outbound = Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str());
+    let outbound = Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str(), Meant::AsSent);
     let app_secret = app_secret(calls, provider).await;
-    let mut sending =
-        Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret, refused: None };
+    let mut sending = Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret };
     let payload = Payload::Whole(bytes::Bytes::new());
     let received = sending.exchange(token, payload, record).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
         let (token, classified) = (&received.token, &received.classified);
-        let guard = sending.guard(token);
         let connect = &provider.connect;
         let may_ask = calls.may_ask(sending.call.admitted().caller().subject(), token, classified);
         let answer = (received.head.status, classified);
-        return Err(error_table::provider_answer(connect, token, answer, &guard, may_ask));
+        return Err(error_table::provider_answer(connect, token, answer, may_ask));
     }
     let body = match received.body {
         AnswerBody::Straight(timed) => timed.boxed_unsync(),

@@ -1,6 +1,8 @@
 //! Redirects to hosts that are not the provider's (`providers.NAME.redirects`, threat R04).
 
-use http::header::LOCATION;
+use std::time::{Duration, SystemTime};
+
+use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use url::Url;
@@ -12,10 +14,15 @@ use crate::body;
 use crate::call_error::CallError;
 use crate::problem::Problem;
 use crate::provider::{ProviderRuntime, Redirects};
+use crate::state::Secrets;
 use crate::upstream::{Progress, SendError};
 
 /// At most this many hops are fetched.
 const MAX_HOPS: usize = 3;
+/// How long a download host's limit lasts that says nothing.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(60);
+/// No limit lasts longer.
+const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an answer's `Location` means.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,7 +47,8 @@ pub(super) fn examine(
     if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
         return Redirect::None;
     }
-    let text = location.to_str().unwrap_or_default();
+    // An address that cannot be read cannot be judged.
+    let Ok(text) = std::str::from_utf8(location.as_bytes()) else { return Redirect::Blocked };
     // Within the provider, and expressible as an address of the gateway.
     if links.is_ours(text) && links.rewrite(text).is_some() {
         return Redirect::None;
@@ -59,14 +67,22 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// Fetches a download without any credential. The URL is a capability: it is not logged and not kept.
+/// Fetches a download without any credential. The URL is a capability: it is not logged, not kept, and becomes one of the
+/// `secrets` that an error answer must not repeat. One that holds a secret of the call is not fetched.
 pub(super) async fn fetch(
     provider: &ProviderRuntime,
     method: &Method,
     caller_headers: &HeaderMap,
     mut url: Url,
+    secrets: &mut Secrets,
 ) -> Result<Response<Incoming>, Problem> {
+    let of_call = secrets.guard();
+    let mut signed = Vec::new();
     for _ in 0..MAX_HOPS {
+        if of_call.scrub(url.as_str().as_bytes()).is_some() {
+            return Err(CallError::TokenInRedirect.into());
+        }
+        signed.extend(url.query().map(str::to_owned));
         let request = request(provider, method, caller_headers, &url).ok_or(CallError::ForeignRedirect)?;
         let response =
             provider.client.send(request, &Progress::new()).await.map_err(|error| match error {
@@ -75,19 +91,31 @@ pub(super) async fn fetch(
                 other => Problem::from(other),
             })?;
         let status = response.status();
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        match location {
+        match response.headers().get(LOCATION) {
             Some(location) if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
-                url = url
-                    .join(location)
+                url = std::str::from_utf8(location.as_bytes())
                     .ok()
+                    .and_then(|location| url.join(location).ok())
                     .filter(|next| provider.plan.is_download(next))
                     .ok_or(CallError::ForeignRedirect)?;
             }
-            _ => return Ok(response),
+            _ => {
+                if status.as_u16() >= 400 {
+                    signed.iter().for_each(|query| secrets.add_once(query));
+                }
+                return Ok(response);
+            }
         }
     }
     Err(CallError::TooManyRedirects.into())
+}
+
+/// When a download host that limits may be asked again, in either form of `Retry-After` (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
+    let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = text.and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let date = || httpdate::parse_http_date(text?).ok()?.duration_since(SystemTime::now()).ok();
+    seconds.or_else(date).unwrap_or(DOWNLOAD_LIMIT).min(LONGEST_LIMIT)
 }
 
 fn request(

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tokens_in_forms_and_batches_are_found_however_long_the_body() {
+    async fn tm_r12_tokens_in_forms_and_batches_are_found_however_long_the_body() {
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         let encoded = TOKEN.replace('.', "%2E");
         for text in [format!("access_token={TOKEN}"), format!("a=b&t={encoded}")] {

@@ -6,10 +6,8 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
-use leak_guard::{LeakGuard, PreparedToken};
 use secrecy::{ExposeSecret as _, SecretString};
 use token_broker::{Cached, Reason};
-use token_keeper::BearerToken;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -23,8 +21,8 @@ use crate::error_table::{self, classified_code};
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
-use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, TokenError};
-use crate::telemetry::{RetryReason, UpstreamFault, UpstreamRequest, labels, trace_context};
+use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, Secrets, TokenError};
+use crate::telemetry::{RetryReason, ScrubPlace, UpstreamFault, UpstreamRequest, labels, trace_context};
 use crate::upstream::{Progress, SendError};
 
 /// How much of an error's body a classifier may see.
@@ -55,8 +53,6 @@ pub(super) struct Sending<'a> {
     pub(super) mode: ErrorMode,
     /// The OAuth client's secret, where the provider wants a proof of it.
     pub(super) app_secret: Option<SecretString>,
-    /// The token that was refused, when a second one is used.
-    pub(super) refused: Option<BearerToken>,
 }
 
 impl Sending<'_> {
@@ -78,7 +74,6 @@ impl Sending<'_> {
         }
         self.calls.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         record.found(&fresh);
-        self.refused = Some(received.token.bearer().clone());
         drop(received);
         let received = self.attempt(fresh, &mut payload, record).await?;
         if received.classified.outcome == Outcome::TokenDead {
@@ -118,25 +113,6 @@ impl Sending<'_> {
         })
     }
 
-    /// Looks for every secret that this call was made with, in whatever the provider answers: the tokens, and what the adapter
-    /// derived of them (Facebook's `appsecret_proof`).
-    pub(super) fn guard(&self, token: &CallToken) -> LeakGuard {
-        let adapter = self.provider.plan.adapter();
-        let app_secret = &self.app_secret;
-        let mut prepared = Vec::with_capacity(2);
-        for token in [Some(token.bearer()), self.refused.as_ref()].into_iter().flatten() {
-            prepared.push(PreparedToken::new(token.expose()));
-            if app_secret.is_some() {
-                let mut placed = idp_adapters::Outbound::default();
-                adapter.place_token(token, app_secret.as_ref(), &mut placed);
-                let derived =
-                    placed.query.iter().map(|(_, secret)| PreparedToken::new(secret.expose_secret()));
-                prepared.extend(derived);
-            }
-        }
-        LeakGuard::from_prepared(prepared, adapter.strips_token_members())
-    }
-
     fn reconnect(&self, token: &CallToken, classified: &Classified) -> Problem {
         error_table::reconnect(&self.provider.connect, token, classified)
     }
@@ -157,9 +133,16 @@ impl Sending<'_> {
             }
             other => other,
         }?;
-        let (head, incoming) = response.into_parts();
+        let (mut head, incoming) = response.into_parts();
+        if head.status.as_u16() >= 400 {
+            // Members of problems are made from what error answers say: what is cut or split later must not hold part of a token.
+            let hits = record.secrets.guard().scrub_headers(&mut head.headers);
+            if hits > 0 {
+                self.calls.metrics.leak_scrub(&self.provider.label, ScrubPlace::Header, hits);
+            }
+        }
         let body = Timed::new(incoming, self.provider.client.idle());
-        let (body, classified) = self.classify(&head, body, &token).await?;
+        let (body, classified) = self.classify(&head, body, &token, &record.secrets).await?;
         record.classified(classified_code(classified.outcome));
         Ok(Received { head, body, classified, token })
     }
@@ -174,9 +157,12 @@ impl Sending<'_> {
         let adapter = &**self.provider.plan.adapter();
         let body = payload.body(&progress).unwrap_or_else(body::empty);
         let request = self.outbound.request(adapter, token, self.app_secret.as_ref(), body);
-        let Some(mut request) = request else {
+        let Some((mut request, derived)) = request else {
             return Err(SendError::Unreachable { retry: false, refused: None });
         };
+        let prepared = &self.calls.prepared;
+        record.secrets.add(prepared, token.bearer().expose());
+        derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret()));
         let started = Instant::now();
         // Counts as cancelled unless it comes to an end.
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
@@ -206,6 +192,7 @@ impl Sending<'_> {
         head: &http::response::Parts,
         body: Timed<Incoming>,
         token: &CallToken,
+        secrets: &Secrets,
     ) -> Result<(AnswerBody, Classified), Problem> {
         let adapter = self.provider.plan.adapter();
         let now = SystemTime::now();
@@ -232,7 +219,7 @@ impl Sending<'_> {
                 };
                 let shown = first.get(..INSPECTED).unwrap_or(&first);
                 // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
-                let clean = self.guard(token).scrub(shown);
+                let clean = secrets.guard().scrub(shown);
                 let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
                 let classified = adapter.classify_body(&seen, shown, now);
                 let body = match rest {

@@ -7,7 +7,7 @@ use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
 use token_broker::IdpToken;
 
-use super::{Access, Asked, PublicAddress, RequestRecord, Tokens};
+use super::{Access, Asked, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -27,6 +27,10 @@ pub(crate) struct Calls {
     pub(crate) secrets: SecretReader,
     /// What users were asked to consent to.
     pub(crate) asked: Asked,
+    /// What providers announced the end of.
+    pub(crate) deprecations: Deprecations,
+    /// Secrets that were prepared for the search of answers.
+    pub(crate) prepared: Prepared,
     pub(crate) metrics: Metrics,
     pub(crate) address: PublicAddress,
     /// `server.limits.replay`, in bytes.

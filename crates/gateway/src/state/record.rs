@@ -8,6 +8,7 @@ use http::HeaderValue;
 use token_broker::{Account, IdpToken};
 
 use super::PublicAddress;
+use super::secrets::Secrets;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::provider::policy::Permit;
@@ -69,6 +70,8 @@ pub(crate) struct RequestRecord {
     /// `call`, `me`, `profile`, `revoke`, `logout`.
     pub(crate) event: &'static str,
     pub(crate) route: Option<&'static str>,
+    /// The secrets that went to the provider, which no answer may hold.
+    pub(crate) secrets: Secrets,
 }
 
 impl RequestRecord {
@@ -88,6 +91,7 @@ impl RequestRecord {
             tenant: None,
             event: "call",
             route: None,
+            secrets: Secrets::default(),
         }
     }
 

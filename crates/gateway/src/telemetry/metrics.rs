@@ -195,6 +195,11 @@ impl Metrics {
         self.0.calls.upstream_ratelimited.add(1, &[KeyValue::new("provider", provider.shared().0)]);
     }
 
+    /// Counts an answer with `Deprecation` (RFC 9745) or `Sunset` (RFC 8594).
+    pub fn upstream_deprecated(&self, provider: &ProviderLabel) {
+        self.0.calls.upstream_deprecated.add(1, &[KeyValue::new("provider", provider.shared().0)]);
+    }
+
     /// Counts a proxied call that is sent again.
     pub fn retry(&self, provider: &ProviderLabel, reason: RetryReason) {
         let labels =

@@ -19,6 +19,7 @@ mod fleet_redis;
 mod fleet_support;
 mod framing;
 mod harness;
+mod hazards_answers;
 mod hazards_callers;
 mod hazards_floods;
 mod hazards_life;

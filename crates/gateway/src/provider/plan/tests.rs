@@ -17,6 +17,7 @@ fn provider(kind: Kind, base: Option<&str>, upstreams: &[(&str, &str)], access: 
         upstreams: &upstreams,
         encoded_slash: None,
         policy: Policy { access, rules: vec![], ..Policy::default() },
+        downloads: &[],
     })
     .unwrap()
 }
@@ -137,7 +138,7 @@ fn upstreams_say_where_a_host_really_is() {
     assert_eq!(owner("http://127.0.0.1:9000/v1").as_deref(), Some("www.googleapis.com"));
     assert_eq!(owner("http://127.0.0.1:9002/v1"), None);
     assert_eq!(owner("https://people.googleapis.com/v1").as_deref(), Some("people.googleapis.com"));
-    assert_eq!(owner("http://people.googleapis.com/v1"), None);
+    assert_eq!(owner("http://people.googleapis.com/v1").as_deref(), Some("people.googleapis.com"));
 }
 
 #[test]

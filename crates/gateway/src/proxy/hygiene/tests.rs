@@ -139,3 +139,23 @@ fn lengths_of_unsent_bodies_stay() {
     clean_answer(&mut answer, true);
     assert_eq!(answer["content-length"], "5");
 }
+
+#[test]
+fn tm_o10_headers_for_caches_and_proxies_do_not_pass() {
+    let mut headers = map(&[
+        ("authorization", "Bearer x"),
+        ("cdn-cache-control", "public"),
+        ("cloudflare-cdn-cache-control", "public"),
+        ("surrogate-control", "max-age=9"),
+        ("x-accel-redirect", "/internal"),
+        ("x-accel-buffering", "no"),
+        ("x-sendfile", "/etc/passwd"),
+        ("use-as-dictionary", "match=\"/*\""),
+        ("set-login", "logged-in"),
+        ("public-key-pins", "x"),
+        ("public-key-pins-report-only", "x"),
+        ("etag", "\"e\""),
+    ]);
+    clean_answer(&mut headers, false);
+    assert_eq!(names(&headers), ["etag"]);
+}

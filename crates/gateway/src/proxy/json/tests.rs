@@ -17,6 +17,7 @@ fn rewriter_of(links_of: Vec<LinkMember>, dropped: &[&'static str]) -> Rewriter 
         upstreams: &BTreeMap::new(),
         encoded_slash: None,
         policy: Policy::default(),
+        downloads: &[],
     })
     .unwrap();
     let asked = ProviderCall { method: &Method::GET, host: None, path: "/me", query: None };

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use http::header::LOCATION;
 use idp_adapters::Kind;
 
 use super::*;
@@ -23,6 +24,7 @@ fn links(
         upstreams: &upstreams,
         encoded_slash: None,
         policy: Policy { access: Access::Full, rules: vec![], ..Policy::default() },
+        downloads: &[],
     })
     .unwrap();
     let asked = ProviderCall { method: &Method::GET, host, path: "/a/b", query: None };
@@ -60,7 +62,8 @@ fn tm_o03_pagination_links_lead_back_to_the_gateway() {
         ),
         ("https://api.github.com/x?access_token=t&page=2", Some("https://gw.example/proxy/github/x?page=2")),
         ("https://api.github.com/x?access_token=t", Some("https://gw.example/proxy/github/x")),
-        ("http://api.github.com/x", None),
+        ("http://api.github.com/x", Some("https://gw.example/proxy/github/x")),
+        ("http://api.github.com:8080/x", None),
         ("https://api.github.com:8443/x", None),
         ("https://user@api.github.com/x", None),
         ("https://api.github.com.evil.example/x", None),
@@ -129,7 +132,7 @@ fn link_headers_keep_their_parameters() {
         ),
     );
     headers.insert(LOCATION, HeaderValue::from_static("https://api.github.com/repositories/1"));
-    assert!(github.rewrite_headers(&mut headers));
+    github.rewrite_headers(&mut headers);
     assert_eq!(
         headers[LINK],
         "</proxy/github/x?page=2>; rel=\"next\", <https://evil.example/>; rel=\"<q>\"; title=\"a,b\""
@@ -143,7 +146,7 @@ fn an_escaped_quote_does_not_end_a_quoted_string() {
     let mut headers = HeaderMap::new();
     let line = r#"<https://api.github.com/a?page=1>; title="say \" <https://api.github.com/no>"; rel="prev", <https://api.github.com/a?page=3>; rel="next""#;
     headers.append(LINK, line.parse().unwrap());
-    assert!(github.rewrite_headers(&mut headers));
+    github.rewrite_headers(&mut headers);
     let rewritten = headers[LINK].to_str().unwrap();
     assert_eq!(
         idp_adapters::link_header::target_of(&headers, "next"),
@@ -152,4 +155,30 @@ fn an_escaped_quote_does_not_end_a_quoted_string() {
     assert!(
         rewritten.contains("<https://api.github.com/no>") && rewritten.contains("/proxy/github/a?page=1>")
     );
+}
+
+#[test]
+fn tm_o08_only_what_parses_as_absolute_is_judged_so() {
+    let github = links(Kind::GitHub, None, &[], origin(), None);
+    for (from, to) in [
+        (
+            "/x?return=https://evil.example/y",
+            "https://gw.example/proxy/github/x?return=https://evil.example/y",
+        ),
+        ("c?u=http://a/b", "https://gw.example/proxy/github/a/c?u=http://a/b"),
+        ("//api.github.com/x?u=a://b", "https://gw.example/proxy/github/x?u=a://b"),
+        ("HTTPS://API.github.com/X%2Fy", "https://gw.example/proxy/github/X%2Fy"),
+        ("https://api.github.com\\x/y", "https://gw.example/proxy/github/x/y"),
+    ] {
+        assert_eq!(github.rewrite(from).as_deref(), Some(to), "{from}");
+    }
+    let versioned =
+        links(Kind::Microsoft, Some("https://graph.microsoft.com/v1.0"), &[], LinkBase::Path, None);
+    for relative in ["/v1.0/me/messages/1", "b/../../me/messages/1"] {
+        assert_eq!(
+            versioned.rewrite(relative).as_deref(),
+            Some("/proxy/microsoft/me/messages/1"),
+            "{relative}"
+        );
+    }
 }

@@ -80,6 +80,7 @@ pub(super) struct Calls {
     pub(super) outcomes: Counter<u64>,
     pub(super) auth_failures: Counter<u64>,
     pub(super) upstream_ratelimited: Counter<u64>,
+    pub(super) upstream_deprecated: Counter<u64>,
     pub(super) retries: Counter<u64>,
     pub(super) leak_scrubs: Counter<u64>,
 }
@@ -93,6 +94,11 @@ impl Calls {
                 meter,
                 "idp_gateway.upstream_ratelimited",
                 "Throttling answers by provider",
+            ),
+            upstream_deprecated: counter(
+                meter,
+                "idp_gateway.upstream_deprecated",
+                "Answers that announce the end of what was called, by provider",
             ),
             retries: counter(meter, "idp_gateway.retries", "Proxied calls sent again"),
             leak_scrubs: counter(meter, "idp_gateway.leak_scrubs", "Tokens replaced by the leak guard"),

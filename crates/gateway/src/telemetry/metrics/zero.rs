@@ -44,6 +44,7 @@ impl Metrics {
         let calls = &self.0.calls;
         let provider = || KeyValue::new("provider", label.name().to_owned());
         calls.upstream_ratelimited.add(0, &[provider()]);
+        calls.upstream_deprecated.add(0, &[provider()]);
         for place in ScrubPlace::ALL {
             calls.leak_scrubs.add(0, &[provider(), KeyValue::new("place", place.as_str())]);
         }
