@@ -80,7 +80,7 @@ async fn tm_o07_scopes_of_a_github_answer_hold_no_token() {
     for echo in [token.clone(), percent(&token)] {
         let fault = Fault::on(Server::GitHub).path("/user/repos").times(1).status(404);
         let fault = fault.header("x-oauth-scopes", "read:user");
-        rig.sandbox.faults().add(fault.header("x-accepted-oauth-scopes", &format!("repo, {echo}")));
+        rig.sandbox.faults().add(fault.header("x-accepted-oauth-scopes", format!("repo, {echo}")));
         let request =
             rig.request(Method::GET, "/proxy/github/user/repos", BEN).header("idp-errors", "problem");
         let answer = rig.send(request).await;
