@@ -37,6 +37,37 @@ pub(super) enum Color {
     Never,
 }
 
+/// `gateway demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    /// Port of the gateway; the example app and the admin listener take the next two. Default: 8080, or the next free ones;
+    /// with --json any free ones.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=65533))]
+    pub(super) port: Option<u16>,
+    /// Also allow the pages of this origin, for an app of your own: http://localhost:5173. May be repeated.
+    #[arg(long, value_name = "URL")]
+    pub(super) origin: Vec<String>,
+    /// Open the example app in the browser.
+    #[arg(long)]
+    pub(super) open: bool,
+    /// Write addresses, tokens and the sandbox's secrets as one line of JSON, for scripts.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `gateway demo …`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Subcommand)]
+pub(super) enum DemoCommand {
+    /// Write the running demo's address and caller tokens as shell variables: eval "$(gateway demo env)".
+    Env {
+        /// Port of the demo's gateway.
+        #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65533))]
+        port: u16,
+    },
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -44,10 +75,12 @@ pub(super) enum Command {
     Serve,
     /// Run sandbox, gateway and an example app on loopback; nothing to sign up for.
     #[cfg(feature = "demo")]
+    #[command(args_conflicts_with_subcommands = true)]
     Demo {
-        /// Write addresses, tokens and the sandbox's secrets as one line of JSON, for scripts.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        args: DemoArgs,
+        #[command(subcommand)]
+        command: Option<DemoCommand>,
     },
     /// Read the configuration and say everything that is wrong with it.
     Check {

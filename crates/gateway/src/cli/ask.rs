@@ -36,6 +36,12 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The body as it came.
+    #[cfg(feature = "demo")]
+    pub(super) fn text(&self) -> &str {
+        self.body.expose_secret()
+    }
+
     /// The body as JSON; `Null` when it is none.
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(self.body.expose_secret()).unwrap_or(Value::Null)

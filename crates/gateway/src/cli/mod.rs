@@ -73,8 +73,12 @@ fn dispatch(args: Args) -> Exit {
             })
         }
         #[cfg(feature = "demo")]
-        Command::Demo { json } => {
-            with_runtime(&output, demo::run(Sources::of_process(config), json, &output))
+        Command::Demo { command: Some(args::DemoCommand::Env { port }), .. } => {
+            with_runtime(&output, demo::env(port, &output))
+        }
+        #[cfg(feature = "demo")]
+        Command::Demo { args, command: None } => {
+            with_runtime(&output, demo::run(Sources::of_process(config), &args, &output))
         }
         Command::Check { json } => check::run(&Sources::of_process(config), json, &output),
         Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),

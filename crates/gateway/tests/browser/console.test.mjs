@@ -1,7 +1,7 @@
 // The console in the distribution's Chromium: sign-in, accounts, calls, explanations, and a provider's markup shown as text.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { demo, faultOnce, launch, record, signIn } from './support.mjs'
+import { assertNoSecrets, consent, demo, faultOnce, launch, record, signIn } from './support.mjs'
 
 const asPerson = async (name, check) => {
   const browser = await launch()
@@ -46,23 +46,31 @@ test('a person sees their accounts, calls a provider, asks why, and never meets 
     await page.getByRole('button', { name: 'Explain' }).click()
     await page.locator('#explanation').filter({ hasText: '"account": "github|583232"' }).waitFor()
 
-    const kept = await page.evaluate(() => JSON.stringify([
-      { ...localStorage }, { ...sessionStorage }, document.cookie, document.documentElement.outerHTML
-    ]))
-    const seen = await everything() + kept
-    assert.ok(demo.secrets.length > 5, 'there are secrets to look for')
-    for (const secret of demo.secrets) assert.ok(!seen.includes(secret), 'a secret reached the browser')
+    await assertNoSecrets(page, everything)
   }))
 
-test('a refusal comes with its remedy and the way to connect', () =>
-  asPerson('ana', async page => {
+test('a refusal comes with its remedy, and Connect leads back to the call', () =>
+  asPerson('ana', async (page, everything) => {
     await call(page, 'github', '/user')
     await page.locator('#outcome').filter({ hasText: 'account-not-connected' }).waitFor()
     assert.ok((await page.locator('#remedy').textContent()).length > 10)
-    const asked = page.waitForRequest(request => request.url().startsWith(`${demo.tenant.base_url}/authorize`))
     await page.getByRole('button', { name: 'Connect', exact: true }).click()
-    const authorize = await asked
-    assert.equal(new URL(authorize.url()).searchParams.get('connection'), 'github')
+    await consent(page, 'GitHub', 'Allow', demo.console)
+    await page.locator('#message').filter({ hasText: 'Connected' }).waitFor()
+    assert.equal(await page.getByRole('combobox', { name: 'Provider' }).inputValue(), 'github')
+    await page.locator('#body').filter({ hasText: '"login": "ana"' }).waitFor()
+    await page.getByRole('row').filter({ hasText: 'github' }).filter({ hasText: 'works' }).waitFor()
+    await assertNoSecrets(page, everything)
+  }))
+
+test('a provider that is not connected is connected from the list', () =>
+  asPerson('ana', async page => {
+    const facebook = page.getByRole('row').filter({ hasText: 'facebook' })
+    assert.match(await facebook.textContent(), /not connected/)
+    await facebook.getByRole('button', { name: 'Connect facebook' }).click()
+    await consent(page, 'Facebook', 'Deny', demo.console)
+    await page.getByRole('alert').filter({ hasText: 'Nothing was connected' }).waitFor()
+    await page.getByRole('row').filter({ hasText: 'facebook' }).filter({ hasText: 'not connected' }).waitFor()
   }))
 
 test('markup of a provider is text', () =>

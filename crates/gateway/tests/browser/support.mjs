@@ -1,4 +1,5 @@
 // What the browser tests share: the demo that runs, a browser, a record of all that it sees.
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chromium } from 'playwright-core'
 
@@ -42,4 +43,25 @@ export async function faultOnce(server, order) {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(order)
   })
   if (!answer.ok) throw new Error(`the fault was not taken: ${answer.status}`)
+}
+
+// The provider's consent page, which the sandbox's tenant shows.
+export async function consent(page, provider, decision, address) {
+  await page.getByRole('heading', { name: `Connect ${provider}` }).waitFor()
+  await page.getByRole('button', { name: decision, exact: true }).click()
+  await page.waitForURL(url => url.href.startsWith(address))
+}
+
+// Shapes of the providers' tokens, for those that are issued after the demo has printed its secrets.
+const TOKENS = /\bya29\.[\w-]{20}|\bgh[opurs]_[A-Za-z0-9]{30}|\bEAA[A-Za-z0-9]{30}|\b1\/\/0g[\w-]{20}|\btok\/\w{20}/
+
+// Searches everything that a page saw or keeps for secrets that it must never see.
+export async function assertNoSecrets(page, everything) {
+  const kept = await page.evaluate(() => JSON.stringify([
+    { ...localStorage }, { ...sessionStorage }, document.cookie, document.documentElement.outerHTML
+  ]))
+  const seen = await everything() + kept + JSON.stringify(await page.context().cookies())
+  assert.ok(demo.secrets.length > 5 && demo.secrets.some(secret => TOKENS.test(secret)), 'there are secrets to look for')
+  for (const secret of demo.secrets) assert.ok(!seen.includes(secret), 'a secret reached the browser')
+  assert.ok(!TOKENS.test(seen), 'a token of a provider reached the browser')
 }

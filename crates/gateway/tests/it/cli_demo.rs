@@ -1,4 +1,4 @@
-//! Every line that `gateway demo` prints does what it says.
+//! Every line that `gateway demo` prints and serves does what it says.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,13 +13,12 @@ impl Drop for Running {
     }
 }
 
-/// The printed text, up to the last `curl` line.
+/// What the terminal shows, up to its last line.
 fn printed(demo: &mut Running) -> Vec<String> {
     let stdout = BufReader::new(demo.0.stdout.take().unwrap());
     let mut lines = Vec::new();
     for line in stdout.lines().map(Result::unwrap) {
-        let last =
-            line.starts_with("curl") && lines.iter().any(|l: &String| l.contains("provider-scope-missing"));
+        let last = line.starts_with("tenant ");
         lines.push(line);
         if last {
             break;
@@ -28,8 +27,15 @@ fn printed(demo: &mut Running) -> Vec<String> {
     lines
 }
 
+/// What a shell says to a line.
+fn shell(line: &str) -> String {
+    let output = Command::new("sh").arg("-c").arg(line).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
-fn every_printed_line_works_or_is_refused_as_it_says() {
+fn every_line_to_paste_works_or_is_refused_as_it_says() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         println!("skipped: the demo's lines are for curl, which is not here");
         return;
@@ -37,25 +43,24 @@ fn every_printed_line_works_or_is_refused_as_it_says() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.arg("demo").env_remove("IDP_GATEWAY_CONFIG").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut demo = Running(command.spawn().unwrap());
-    let lines = printed(&mut demo);
-    let variables: String = lines
-        .iter()
-        .filter(|line| {
-            line.split_once('=')
-                .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase()))
-        })
-        .fold(String::new(), |all, line| all + line + "\n");
+    let banner = printed(&mut demo);
+    let line =
+        |start: &str| banner.iter().map(|line| line.trim()).find(|line| line.starts_with(start)).unwrap();
+    let variables = line("eval ");
+    let first = shell(&format!("{variables}; {}", line("curl -si")));
+    assert!(first.starts_with("HTTP/1.1 200"), "{first}");
+    let lines: Vec<String> = shell(line("curl -s ")).lines().map(str::to_owned).collect();
     let mut tried = 0;
     for pair in lines.windows(2).filter(|pair| pair[1].starts_with("curl")) {
         let (what, line) = (pair[0].trim_start_matches("# "), &pair[1]);
         // Names below `localhost` are loopback for curl itself, whatever the machine's resolver says.
         let output =
-            Command::new("sh").arg("-c").arg(format!("{variables}{line} --max-time 20")).output().unwrap();
+            Command::new("sh").arg("-c").arg(format!("{variables}; {line} --max-time 20")).output().unwrap();
         let answer = String::from_utf8_lossy(&output.stdout).to_lowercase();
         let code = what.split(':').next().unwrap();
         let wanted = if code.contains('-') && !code.contains(' ') { code } else { "ok" };
         assert!(answer.contains(&format!("idp-outcome: {wanted}\r\n")), "{what}\n{line}\n{answer}");
         tried += 1;
     }
-    assert!(tried >= 20, "only {tried} lines were printed");
+    assert!(tried >= 20, "only {tried} lines were served");
 }

@@ -1,4 +1,5 @@
-//! Serves the example app (one page, the Auth0 library, and where things are) and takes orders for faults.
+//! Serves the example app (its files, the Auth0 library, and where things are), the texts for a shell, and takes orders
+//! for faults.
 
 use std::{convert::Infallible, io, net::SocketAddr};
 
@@ -12,7 +13,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
-const PAGE: &str = include_str!("../../../assets/demo-app/index.html");
+const PAGE: &str = include_str!("../../../../../docs/examples/spa/index.html");
+const SCRIPT: &str = include_str!("../../../../../docs/examples/spa/app.js");
+const STYLE: &str = include_str!("../../../../../docs/examples/spa/app.css");
 const LIBRARY: &str = include_str!("../../../assets/vendor/auth0-spa-js.js");
 
 /// The app's listener, bound before the gateway so that its origin can be allowed.
@@ -21,8 +24,20 @@ pub(super) struct App {
     address: SocketAddr,
 }
 
-pub(super) async fn bind() -> io::Result<App> {
-    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+/// What the app serves that depends on the addresses.
+#[derive(Clone)]
+pub(super) struct Texts {
+    /// `/config.json`: where the page finds the tenant and the gateway.
+    pub(super) config: Bytes,
+    /// `/env`: shell variables.
+    pub(super) env: Bytes,
+    /// `/lines`: `curl` lines to paste.
+    pub(super) lines: Bytes,
+}
+
+/// Listens on loopback; port 0 is any free port.
+pub(super) async fn bind(port: u16) -> io::Result<App> {
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     Ok(App { listener, address })
 }
@@ -33,15 +48,13 @@ impl App {
     }
 
     /// Answers until the process ends.
-    pub(super) fn serve(self, mut config: Value, gateway: &str, faults: Faults) {
-        config["gateway"] = gateway.into();
-        let config = Bytes::from(config.to_string());
+    pub(super) fn serve(self, texts: Texts, faults: Faults) {
         tokio::spawn(async move {
             while let Ok((stream, _)) = self.listener.accept().await {
-                let (config, faults) = (config.clone(), faults.clone());
+                let (texts, faults) = (texts.clone(), faults.clone());
                 let service = service_fn(move |request| {
-                    let (config, faults) = (config.clone(), faults.clone());
-                    async move { Ok::<_, Infallible>(answer(request, config, &faults).await) }
+                    let (texts, faults) = (texts.clone(), faults.clone());
+                    async move { Ok::<_, Infallible>(answer(request, texts, &faults).await) }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
@@ -49,7 +62,7 @@ impl App {
     }
 }
 
-async fn answer(request: Request<Incoming>, config: Bytes, faults: &Faults) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, texts: Texts, faults: &Faults) -> Response<Full<Bytes>> {
     if let Some(server) = request.uri().path().strip_prefix("/faults/") {
         let server = server_named(server);
         return empty(match server {
@@ -61,8 +74,12 @@ async fn answer(request: Request<Incoming>, config: Bytes, faults: &Faults) -> R
     }
     let (kind, body) = match request.uri().path() {
         "/" => ("text/html; charset=utf-8", Bytes::from_static(PAGE.as_bytes())),
+        "/app.js" => ("text/javascript; charset=utf-8", Bytes::from_static(SCRIPT.as_bytes())),
+        "/app.css" => ("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
         "/auth0-spa-js.js" => ("text/javascript; charset=utf-8", Bytes::from_static(LIBRARY.as_bytes())),
-        "/config.json" => ("application/json", config),
+        "/config.json" => ("application/json", texts.config),
+        "/env" => ("text/plain; charset=utf-8", texts.env),
+        "/lines" => ("text/plain; charset=utf-8", texts.lines),
         _ => return empty(StatusCode::NOT_FOUND),
     };
     let mut response = Response::new(Full::new(body));

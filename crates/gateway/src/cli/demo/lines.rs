@@ -1,8 +1,8 @@
-//! What the demo prints: lines to paste that work, and lines that are refused for a reason.
+//! What the demo prints, and the lines to paste: those that work, and those that are refused for a reason.
 
 use std::fmt::Write as _;
 
-use super::Demo;
+use super::{Demo, ports};
 
 /// One line: what it shows, whose token it carries, and the rest of the `curl` command.
 struct Line(&'static str, &'static str, &'static str);
@@ -71,20 +71,39 @@ const REFUSED: [Line; 13] = [
     ),
 ];
 
-/// The whole text. The tokens go into shell variables, so that the lines stay short.
-pub(super) fn banner(demo: &Demo) -> String {
-    let mut text = String::from("# idp-gateway demo: everything runs on this machine; Ctrl-C ends it.\n#\n");
+/// What the terminal shows: at most 25 lines of at most 100 columns, the addresses last.
+pub(super) fn banner(demo: &Demo, program: &str) -> String {
+    let port = if demo.port == ports::FIRST { String::new() } else { format!(" --port {}", demo.port) };
+    format!(
+        "idp-gateway demo: everything runs on this machine. Ctrl-C ends it.\n\n\
+         In the browser, open the app:\n  \
+         1. Sign in as Ben and press Call. GitHub answers 200.\n  \
+         2. Sign out, sign in as Cleo and press Call. Cleo has revoked her GitHub access: press Connect.\n     \
+         The call works again. The browser's Network tab shows no token of GitHub.\n\n\
+         In another shell:\n  \
+         eval \"$({program} demo env{port})\"\n  \
+         curl -si -H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
+         curl -s {app}/lines    # more calls: those that work, and those that are refused\n\n\
+         For an app of your own, start the demo with --origin http://localhost:5173, and use\n  \
+         domain    {tenant}\n  client id {client}\n  audience  {audience}\n\n\
+         app       {app}/\n\
+         console   {gateway}/console/\n\
+         gateway   {gateway}\n\
+         admin     {admin}/readyz and {admin}/metrics\n\
+         tenant    {tenant}",
+        app = demo.app,
+        gateway = demo.gateway,
+        admin = demo.admin,
+        tenant = demo.tenant,
+        client = sandbox::SPA_CLIENT,
+        audience = demo.audience,
+    )
+}
+
+/// The address and the tokens as shell variables, so that the lines stay short.
+pub(super) fn env(demo: &Demo) -> String {
+    let mut text = format!("GW={}\n", demo.gateway);
     // Writing to a text cannot fail.
-    let _ = writeln!(text, "# example app   {}   (sign in as Ana, Ben or Cleo)", demo.app);
-    let _ = writeln!(text, "# console       {}/console/   (the same people)", demo.gateway);
-    let _ = writeln!(text, "# gateway       {}", demo.gateway);
-    let _ = writeln!(text, "# admin         {}/readyz   {}/metrics", demo.admin, demo.admin);
-    let _ = writeln!(text, "# tenant        {}\n", demo.tenant);
-    let _ = writeln!(
-        text,
-        "# First paste these lines into a shell: the address, and a caller token of each user."
-    );
-    let _ = writeln!(text, "GW={}", demo.gateway);
     if let Some(host) = demo.virtual_hosts.get("www.googleapis.com") {
         let _ = writeln!(text, "VHOST={host}");
     }
@@ -92,9 +111,14 @@ pub(super) fn banner(demo: &Demo) -> String {
         let _ = writeln!(text, "{}={token}", variable(name));
     }
     let _ = writeln!(text, "EXPIRED={}\nMACHINE={}", demo.expired, demo.machine);
-    let _ = writeln!(text, "\n# These work.");
+    text
+}
+
+/// The lines to paste once the variables are set.
+pub(super) fn lines() -> String {
+    let mut text = String::from("# These work.\n");
     WORKING.iter().for_each(|line| show(line, &mut text));
-    let _ = writeln!(text, "\n# These are refused, each with what the app can do about it.");
+    text.push_str("\n# These are refused, each with what the app can do about it.\n");
     REFUSED.iter().for_each(|line| show(line, &mut text));
     text
 }
@@ -112,4 +136,27 @@ fn show(Line(what, who, rest): &Line, text: &mut String) {
     // A variable does not expand between single quotes.
     let rest = rest.replace("'$GW", "\"$GW\"'");
     let _ = writeln!(text, "# {what}\ncurl -si {token}{rest}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_banner_fits_a_terminal() {
+        let demo = Demo {
+            port: 64990,
+            gateway: "http://127.0.0.1:64990".to_owned(),
+            admin: "http://127.0.0.1:64992".to_owned(),
+            app: "http://127.0.0.1:64991".to_owned(),
+            tenant: "http://127.0.0.1:65000".to_owned(),
+            audience: "https://api.sandbox.test".to_owned(),
+            ..Demo::default()
+        };
+        let text = banner(&demo, "target/release/gateway");
+        assert!(text.lines().count() <= 25, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(text.contains("demo env --port 64990"), "{text}");
+        assert!(text.ends_with("http://127.0.0.1:65000"), "{text}");
+    }
 }

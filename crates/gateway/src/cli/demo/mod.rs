@@ -2,13 +2,15 @@
 
 mod app;
 mod lines;
+mod ports;
 
-use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
 
 use sandbox::{ProviderKind, Quirk, Sandbox};
 use serde_json::{Value, json};
 
-use super::{exit::Exit, output::Output, serve};
+use self::ports::Ports;
+use super::{args::DemoArgs, ask::Asker, exit::Exit, output::Output, serve};
 use crate::config::{Settings, Sources};
 
 /// The users of the sandbox, by the names that the printed lines use.
@@ -22,11 +24,14 @@ const USERS: [(&str, &str); 3] = [
 const GOOGLE_HOSTS: [&str; 3] = ["www.googleapis.com", "people.googleapis.com", "gmail.googleapis.com"];
 
 /// What the demo consists of, once everything listens.
+#[derive(Default)]
 pub(super) struct Demo {
+    port: u16,
     gateway: String,
     admin: String,
     app: String,
     tenant: String,
+    audience: String,
     virtual_hosts: BTreeMap<&'static str, String>,
     tokens: BTreeMap<&'static str, String>,
     expired: String,
@@ -35,15 +40,22 @@ pub(super) struct Demo {
     configuration: String,
 }
 
-pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exit {
+pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
     if let Some(source) = real_tenant(&sources) {
         output.message(&format!(
             "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant; unset {source} for the demo"
         ));
         return Exit::Usage;
     }
+    for (name, _) in &sources.environment {
+        output.message(&format!("warning: {name} has no effect: the demo has its own settings"));
+    }
+    let ports = match choose(args, output) {
+        Ok(ports) => ports,
+        Err(exit) => return exit,
+    };
     let (sandbox, app) =
-        match (Sandbox::builder().quirk(Quirk::LinkAccounts).start().await, app::bind().await) {
+        match (Sandbox::builder().quirk(Quirk::LinkAccounts).start().await, app::bind(ports.app).await) {
             (Ok(sandbox), Ok(app)) => (sandbox, app),
             (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
             (_, Err(error)) => {
@@ -51,27 +63,83 @@ pub(super) async fn run(sources: Sources, as_json: bool, output: &Output) -> Exi
             }
         };
     let app_url = format!("http://{}", app.address());
-    let configuration = configuration(&sandbox, &app_url);
+    let configuration = configuration(&sandbox, ports, &app_url, &args.origin);
     let settings = match Settings::from_toml(&configuration) {
         Ok(settings) => settings,
         Err(problems) => return output.problems(&problems),
     };
     let tell = {
         let (output, demo, faults) = (*output, Demo::new(&sandbox, app_url, configuration), sandbox.faults());
-        let page = json!({
-            "domain": demo.tenant,
-            "client_id": sandbox::SPA_CLIENT,
-            "audience": sandbox.api_audience(),
-        });
+        let (as_json, open) = (args.json, args.open);
         Box::new(move |listen: SocketAddr, admin: SocketAddr| {
             let demo = demo.at(listen, admin);
-            app.serve(page, &demo.gateway, faults);
-            output.line(&if as_json { demo.json() } else { lines::banner(&demo) });
+            app.serve(demo.texts(), faults);
+            output.line(&if as_json { demo.json() } else { lines::banner(&demo, &program()) });
+            if open {
+                open_browser(&demo.app, output);
+            }
         })
     };
     let exit = serve::run(settings, Sources::default(), Some(tell), output).await;
     drop(sandbox);
     exit
+}
+
+/// `gateway demo env`: asks the demo that runs.
+pub(super) async fn env(port: u16, output: &Output) -> Exit {
+    let url = format!("http://127.0.0.1:{}/env", ports::app_port(port));
+    let answer = match Asker::connecting_within(Duration::from_secs(2)) {
+        Ok(asker) => asker.get(&url, None).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(reply) if reply.status == 200 => {
+            output.line(reply.text().trim_end());
+            Exit::Fine
+        }
+        _ => output.failure(
+            &format!("no demo answers on port {port}"),
+            "start `gateway demo`; if it printed another port, pass it with --port",
+        ),
+    }
+}
+
+fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
+    let wanted = match args.port {
+        Some(port) => Ports::from(port),
+        None if args.json => return Ok(Ports::ANY),
+        None => {
+            let ports = Ports::next_free().ok_or_else(|| {
+                output.failure(
+                    "no three ports in a row are free",
+                    "name the first of three free ports with --port",
+                )
+            })?;
+            if ports.gateway != ports::FIRST {
+                output.message(&format!("note: port {} is taken; {} is used", ports::FIRST, ports.gateway));
+            }
+            return Ok(ports);
+        }
+    };
+    match wanted.taken() {
+        None => Ok(wanted),
+        Some(port) => Err(output.failure(
+            &format!("port {port} is taken"),
+            "name the first of three free ports with --port, or leave it out",
+        )),
+    }
+}
+
+/// How this program was called, for lines to paste.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "gateway".to_owned())
+}
+
+fn open_browser(url: &str, output: Output) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    if let Err(error) = std::process::Command::new(opener).arg(url).spawn() {
+        output.message(&format!("warning: `{opener}` does not start ({error}): open {url} yourself"));
+    }
 }
 
 /// Where a tenant of the operator's own is named.
@@ -86,17 +154,22 @@ fn real_tenant(sources: &Sources) -> Option<String> {
 }
 
 /// The configuration that the demo runs on, as an operator would write it.
-fn configuration(sandbox: &Sandbox, app: &str) -> String {
+fn configuration(sandbox: &Sandbox, ports: Ports, app: &str, origins: &[String]) -> String {
+    let origins: Vec<&str> = std::iter::once(app).chain(origins.iter().map(String::as_str)).collect();
     let mut toml = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nallowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
+        "[server]\nlisten = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{}\"\nallowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
          [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-         [callers]\naudience = [\"{}\"]\n[cors]\norigins = [\"{app}\"]\n\
+         [callers]\naudience = [\"{}\"]\n[cors]\norigins = {}\n\
          [console]\nenabled = true\nclient_id = \"{}\"\n",
+        ports.gateway,
+        ports.admin,
         sandbox.domain(),
         sandbox.tenant_url(),
         sandbox.client_id(),
         sandbox.client_secret(),
         sandbox.api_audience(),
+        // A JSON array of texts is a TOML one.
+        json!(origins),
         sandbox::SPA_CLIENT,
     );
     for kind in ProviderKind::ALL {
@@ -165,10 +238,12 @@ impl Demo {
     fn new(sandbox: &Sandbox, app: String, configuration: String) -> Self {
         let (_, ana) = USERS[0];
         Self {
+            port: 0,
             gateway: String::new(),
             admin: String::new(),
             app,
             tenant: sandbox.tenant_url().as_str().trim_end_matches('/').to_owned(),
+            audience: sandbox.api_audience().to_owned(),
             virtual_hosts: BTreeMap::new(),
             tokens: USERS.into_iter().map(|(name, id)| (name, sandbox.caller_token(id))).collect(),
             expired: sandbox.mint().user(ana).issued_ago(7200).expires_in(-3600).sign(),
@@ -179,6 +254,7 @@ impl Demo {
     }
 
     fn at(mut self, listen: SocketAddr, admin: SocketAddr) -> Self {
+        self.port = listen.port();
         self.gateway = format!("http://{listen}");
         self.admin = format!("http://{admin}");
         self.virtual_hosts = GOOGLE_HOSTS
@@ -186,6 +262,21 @@ impl Demo {
             .map(|host| (host, format!("http://{}:{}", public_host(host), listen.port())))
             .collect();
         self
+    }
+
+    /// What the app serves.
+    fn texts(&self) -> app::Texts {
+        let config = json!({
+            "domain": self.tenant,
+            "client_id": sandbox::SPA_CLIENT,
+            "audience": self.audience,
+            "gateway": self.gateway,
+        });
+        app::Texts {
+            config: config.to_string().into(),
+            env: lines::env(self).into(),
+            lines: lines::lines().into(),
+        }
     }
 
     /// Everything in one line, for scripts. Of the sandbox's secrets it says all, so that tests can look for them.

@@ -1,0 +1,60 @@
+//! Which ports the demo listens on.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+/// The gateway's port unless another is asked for or it is taken.
+pub(super) const FIRST: u16 = 8080;
+
+/// Between one try and the next.
+const STEP: usize = 10;
+
+/// Highest port that is tried.
+const LAST: u16 = 8980;
+
+/// Ports of the gateway, the example app and the admin listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ports {
+    pub(super) gateway: u16,
+    pub(super) app: u16,
+    pub(super) admin: u16,
+}
+
+impl Ports {
+    /// Any free ports.
+    pub(super) const ANY: Self = Self { gateway: 0, app: 0, admin: 0 };
+
+    /// The gateway's port and the next two.
+    pub(super) const fn from(gateway: u16) -> Self {
+        Self { gateway, app: app_port(gateway), admin: gateway.saturating_add(2) }
+    }
+
+    /// The first three in a row that are free.
+    pub(super) fn next_free() -> Option<Self> {
+        (FIRST..=LAST).step_by(STEP).map(Self::from).find(|ports| ports.taken().is_none())
+    }
+
+    /// One of them that something else listens on.
+    pub(super) fn taken(self) -> Option<u16> {
+        [self.gateway, self.app, self.admin]
+            .into_iter()
+            .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err())
+    }
+}
+
+/// The example app's port beside a gateway's.
+pub(super) const fn app_port(gateway: u16) -> u16 {
+    gateway.saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(Ports { gateway: 0, app: port, admin: 0 }.taken(), Some(port));
+        assert_eq!(Ports::ANY.taken(), None);
+    }
+}

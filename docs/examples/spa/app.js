@@ -1,0 +1,163 @@
+// A complete single-page app: it signs the user in, calls a provider through the gateway, and reacts to each refusal.
+// `config.json` names the tenant, the client, the audience and the gateway.
+
+const at = (id) => document.getElementById(id)
+const config = await (await fetch('config.json')).json()
+
+const auth0Client = await auth0.createAuth0Client({
+  domain: config.domain,
+  clientId: config.client_id,
+  authorizationParams: { redirect_uri: location.origin + location.pathname, audience: config.audience }
+})
+
+// Calls a provider. The access token is the app's own; the provider's token never reaches the browser.
+async function call({ provider, path, account }) {
+  const request = async (options) => fetch(`${config.gateway}/proxy/${provider}${path}`, {
+    headers: {
+      Authorization: `Bearer ${await auth0Client.getTokenSilently(options)}`,
+      // The body of every refusal is the gateway's own then, and `connect` in it can be trusted.
+      'Idp-Errors': 'problem',
+      ...(account && { 'Idp-Account': encodeAccount(account) })
+    }
+  })
+  const response = await request()
+  // An expired token is replaced once, without the user.
+  return response.headers.get('idp-outcome') === 'caller-token-expired' ? request({ cacheMode: 'off' }) : response
+}
+
+// `Idp-Account` takes visible ASCII. Other characters, and `%` itself, are percent-encoded.
+const encodeAccount = (account) => account.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent)
+
+// Sends the user to connect an account, and repeats the call afterwards.
+function connect(how, wanted) {
+  const appState = { ...wanted, connecting: true }
+  if (how.my_account_endpoint) {
+    return auth0Client.connectAccountWithRedirect({ connection: how.connection, scopes: how.scopes, appState })
+  }
+  const { authorization_endpoint, ...authorizationParams } = how
+  return auth0Client.loginWithRedirect({ authorizationParams, appState })
+}
+
+async function run(wanted) {
+  say('Calling …')
+  try {
+    await show(await call(wanted), wanted)
+  } catch (error) {
+    say(`The call failed: ${error.message}`)
+  }
+}
+
+// Replaces the earlier answer as a whole.
+function say(message) {
+  at('message').textContent = message
+  at('actions').replaceChildren()
+  at('body').textContent = at('request').textContent = ''
+  at('answer').hidden = false
+}
+
+async function show(response, wanted) {
+  const text = await response.text()
+  const body = parse(text)
+  const outcome = response.headers.get('idp-outcome') ?? body?.code
+  at('request').textContent = response.headers.get('x-request-id') ?? ''
+  at('body').textContent = body === undefined ? text : JSON.stringify(body, null, 2)
+  if (response.ok) {
+    at('message').textContent = `${wanted.connecting ? 'Connected. ' : ''}It works (${response.status}).`
+  } else {
+    const refusal = REFUSALS[outcome] ?? (() => `The call was refused: ${body?.message ?? outcome}`)
+    at('message').textContent = refusal(body ?? {}, { ...wanted, connecting: undefined }, response)
+  }
+}
+
+// What the app says and offers for each refusal. The table in the guide lists the same words.
+const REFUSALS = {
+  'account-not-connected': (problem, wanted) => offerConnect(problem, wanted, 'This account is not connected.'),
+  'reconnect-required': (problem, wanted) => offerConnect(problem, wanted, 'The provider no longer accepts this connection.'),
+  'provider-scope-missing': (problem, wanted) =>
+    offerConnect(problem, wanted, `The permission is missing: ${(problem.missing_scopes ?? []).join(', ') || 'unknown'}.`),
+  'account-ambiguous': (problem, wanted) => {
+    for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => run({ ...wanted, account }))
+    return 'You have several accounts at this provider. Choose one.'
+  },
+  'caller-token-missing': offerSignIn,
+  'caller-token-invalid': offerSignIn,
+  'caller-token-opaque': offerSignIn,
+  'caller-token-expired': offerSignIn,
+  'provider-rate-limited': offerRetry,
+  'tenant-rate-limited': offerRetry,
+  'tenant-unavailable': offerRetry,
+  'rate-limited': offerRetry,
+  'overloaded': offerRetry
+}
+
+function offerConnect(problem, wanted, message) {
+  if (!problem.connect) return `${message} ${problem.remedy ?? ''}`
+  offer('Connect', () => connect(problem.connect, wanted))
+  return message
+}
+
+function offerSignIn(problem, wanted) {
+  offer('Sign in again', () => auth0Client.loginWithRedirect({ appState: wanted }))
+  return 'You have to sign in again.'
+}
+
+function offerRetry(problem, wanted, response) {
+  const seconds = Number(response.headers.get('retry-after') ?? 1)
+  const button = offer('Repeat the call', () => run(wanted))
+  button.disabled = true
+  setTimeout(() => { button.disabled = false }, seconds * 1000)
+  return `Too many calls, or a server is not available. Wait ${seconds} s.`
+}
+
+function offer(label, action) {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.textContent = label
+  button.onclick = action
+  at('actions').append(button)
+  return button
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+// The user comes back from the tenant: what the app wanted before, and what went wrong on the way.
+async function returned() {
+  const query = new URLSearchParams(location.search)
+  if (!query.has('state') || !(query.has('code') || query.has('error') || query.has('connect_code'))) return {}
+  try {
+    return { wanted: (await auth0Client.handleRedirectCallback()).appState }
+  } catch (error) {
+    return { wanted: error.appState, error }
+  } finally {
+    history.replaceState({}, '', location.pathname)
+  }
+}
+
+const { wanted, error } = await returned()
+const user = await auth0Client.getUser()
+at('user').textContent = user ? `Signed in as ${user.name ?? user.sub}` : 'Not signed in'
+at('login').hidden = Boolean(user)
+at('logout').hidden = at('main').hidden = !user
+at('login').onclick = () => auth0Client.loginWithRedirect()
+at('logout').onclick = () => auth0Client.logout({ logoutParams: { returnTo: location.origin + location.pathname } })
+at('provider').onchange = (event) => { at('path').value = event.target.selectedOptions[0].dataset.path }
+at('call').onsubmit = (event) => {
+  event.preventDefault()
+  run({ provider: at('provider').value, path: at('path').value })
+}
+if (wanted?.provider) {
+  at('provider').value = wanted.provider
+  at('path').value = wanted.path
+}
+if (error) {
+  at('main').hidden = false
+  say(wanted?.connecting ? `Nothing was connected: ${error.message}` : `Sign-in failed: ${error.message}`)
+} else if (user && wanted?.provider) {
+  await run(wanted)
+}
