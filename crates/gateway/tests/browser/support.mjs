@@ -48,6 +48,9 @@ export async function faultOnce(server, order) {
 // The provider's consent page, which the sandbox's tenant shows.
 export async function consent(page, provider, decision, address) {
   await page.getByRole('heading', { name: `Connect ${provider}` }).waitFor()
+  // `iat` counts whole seconds: a token from the second in which the gateway read the user does not count as newer.
+  // A person takes longer than that; here the clock's next second is awaited.
+  await new Promise(done => setTimeout(done, 1000 - Date.now() % 1000))
   await page.getByRole('button', { name: decision, exact: true }).click()
   await page.waitForURL(url => url.href.startsWith(address))
 }
