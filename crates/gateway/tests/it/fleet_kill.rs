@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Users with a Bitbucket account each.
-fn world(users: usize) -> (World, Vec<String>) {
+pub(crate) fn world(users: usize) -> (World, Vec<String>) {
     let ids: Vec<_> = (0..users).map(|n| format!("bitbucket|{{00000000-0000-4000-8000-{n:012}}}")).collect();
     let user = |id: &String| {
         let account = id.split_once('|').unwrap().1;

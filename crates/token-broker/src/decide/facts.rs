@@ -257,7 +257,7 @@ impl Account {
         } else if lately(access.refreshed_before) {
             Refused::Exhausted
         } else if lately(access.refreshed_at) {
-            Refused::Fresh
+            if knowledge.has_worked(refused) { Refused::Worked } else { Refused::Fresh }
         } else if marked() {
             Refused::Marked
         } else if knowledge.has_worked(refused) {

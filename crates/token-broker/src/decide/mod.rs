@@ -151,6 +151,8 @@ fn refused_token(reading: Reading, refresh: Refresh, refused: Refused, refreshed
         // The refusal of a refresh token is confirmed with a look at Auth0's copy.
         _ if reading == Reading::Cached && !refreshed => Action::Reread,
         _ if refused == Refused::Unknown => Action::Close,
+        // The token endpoint and the API agree: this is more than one endpoint.
+        Refresh::Refused if refused == Refused::Fresh => Action::Close,
         _ => Action::PassOn,
     }
 }

@@ -45,7 +45,8 @@ const ANY: &[Refused] = &[
 const NO: &[Refused] = &[Refused::No];
 const MARKED: &[Refused] = &[Refused::Marked];
 const UNKNOWN: &[Refused] = &[Refused::Unknown];
-const GOOD_LATELY: &[Refused] = &[Refused::Worked, Refused::Fresh];
+const WORKED: &[Refused] = &[Refused::Worked];
+const FRESH: &[Refused] = &[Refused::Fresh];
 const JUST_REFUSED: &[Refused] = &[Refused::Unknown, Refused::Worked, Refused::Fresh];
 const GOOD_ELSEWHERE: &[Refused] = &[Refused::Exhausted, Refused::Endpoint];
 
@@ -83,8 +84,13 @@ const TABLE: &[Row] = &[
     Row(CACHED,  CONNECTED,                TOKENS,        NOT_READY, JUST_REFUSED,   FIRST, Action::Reread),
     Row(CACHED,  CONNECTED,                TOKENS,        NOT_READY, UNKNOWN,        AGAIN, Action::Close),
     Row(CURRENT, CONNECTED,                TOKENS,        NOT_READY, UNKNOWN,        BOTH,  Action::Close),
-    Row(CACHED,  CONNECTED,                TOKENS,        NOT_READY, GOOD_LATELY,    AGAIN, Action::PassOn),
-    Row(CURRENT, CONNECTED,                TOKENS,        NOT_READY, GOOD_LATELY,    BOTH,  Action::PassOn),
+    Row(CACHED,  CONNECTED,                TOKENS,        NOT_READY, WORKED,         AGAIN, Action::PassOn),
+    Row(CURRENT, CONNECTED,                TOKENS,        NOT_READY, WORKED,         BOTH,  Action::PassOn),
+    Row(CACHED,  CONNECTED,                TOKENS,        NEVER,     FRESH,          AGAIN, Action::PassOn),
+    Row(CURRENT, CONNECTED,                TOKENS,        NEVER,     FRESH,          BOTH,  Action::PassOn),
+    // A new token that never worked, and its refresh token: the API and the token endpoint refuse both.
+    Row(CACHED,  CONNECTED,                TOKENS,        REFUSED,   FRESH,          AGAIN, Action::Close),
+    Row(CURRENT, CONNECTED,                TOKENS,        REFUSED,   FRESH,          BOTH,  Action::Close),
     // A token that nobody refused is served.
     Row(READ,    CONNECTED,                GOOD,          REFRESHES, NO,             BOTH,  Action::Serve),
     Row(READ,    CONNECTED,                DUE,           NOT_NOW,   NO,             BOTH,  Action::Serve),
@@ -234,7 +240,8 @@ proptest! {
         };
         prop_assert!(refreshes <= 1 && rereads <= 1, "{refreshes} refreshes, {rereads} looks");
         if last == Action::Close {
-            prop_assert!(matches!(facts.refused, Refused::Unknown | Refused::No), "{facts:?}");
+            let both_refused = facts.refused == Refused::Fresh && facts.refresh == Refresh::Refused;
+            prop_assert!(both_refused || matches!(facts.refused, Refused::Unknown | Refused::No), "{facts:?}");
         }
     }
 }
