@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// The system's allocator merges and splits the short-lived blocks of each request; this one keeps them by size and thread.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     gateway::hardening::apply();
     // Fails only when something has installed a provider before, which is as good.
