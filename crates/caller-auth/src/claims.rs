@@ -298,8 +298,11 @@ pub(crate) fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
     })
 }
 
+/// `scope` as it stands, and the list `permissions`.
+type Granted<'a> = (&'a str, Box<[Box<str>]>);
+
 /// `scope` and `permissions`.
-pub(crate) fn granted(claims: &Object) -> Result<(&str, Box<[Box<str>]>), Refusal> {
+pub(crate) fn granted(claims: &Object) -> Result<Granted<'_>, Refusal> {
     let scope = optional(claims, "scope")?.unwrap_or_default();
     let Some(value) = claims.get("permissions") else { return Ok((scope, Box::default())) };
     let list = value.as_texts().ok_or_else(|| {

@@ -353,8 +353,11 @@ impl SharedUserStore for Redis {
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_costs_no_look_up_for_a_warm_user() {
-    let (tenant, redis) = (FakeTenant::default(), Arc::new(Redis::default()));
-    let replica = |domain: &str| UserStore::over(tenant.clone(), domain).shared(redis.clone()).build();
+    let (clock, redis) = (Clock::following_tokio(), Arc::new(Redis::default()));
+    let tenant = FakeTenant(Arc::new(Auth0 { clock: clock.clone(), ..Auth0::default() }));
+    let replica = |domain: &str| {
+        UserStore::over(tenant.clone(), domain).clock(clock.clone()).shared(redis.clone()).build()
+    };
     let old = replica("acme.test");
     let seen = old.get(ID).await.unwrap().user;
     for _ in 0..3 {
