@@ -54,7 +54,7 @@ fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
             collector.warn(
                 &format!("{at}.rules"),
                 format!("they open `{}` by name alone; further pages of lists are elsewhere", alias.by_name),
-                &format!("open \"{by_id}\" too"),
+                format!("open \"{by_id}\" too"),
             );
         }
     }
