@@ -1,5 +1,7 @@
 //! The one body type of the gateway, and the few ways to make one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 
@@ -22,6 +24,11 @@ pub enum RequestBodyFault {
     /// Longer than `server.timeouts.body_idle` without a byte.
     #[error("the request body paused for longer than server.timeouts.body_idle")]
     Idle,
+    /// It is read ahead, and did not arrive whole within `server.timeouts.header`.
+    #[error(
+        "the request body, which is read before anything else is done, took longer than server.timeouts.header"
+    )]
+    Slow,
     /// Framing errors, or the client went away.
     #[error("the request body could not be read")]
     Broken,
@@ -72,13 +79,19 @@ pub enum ReadError {
     TooLong,
     /// It ended early.
     Broken(BoxError),
+    /// It took longer than it may as a whole.
+    TooSlow,
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes within `patience`.
 ///
 /// # Errors
-/// It is longer, or it ended early.
-pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, ReadError> {
+/// It is longer, it ended early, or it took longer.
+pub async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, ReadError> {
+    tokio::time::timeout(patience, read_all(body, limit)).await.unwrap_or(Err(ReadError::TooSlow))
+}
+
+async fn read_all(mut body: Body, limit: usize) -> Result<Bytes, ReadError> {
     let mut all = bytes::BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };

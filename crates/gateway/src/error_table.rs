@@ -227,7 +227,7 @@ fn repeat(detail: &'static str) -> Problem {
 pub(crate) fn request_body(fault: RequestBodyFault) -> Problem {
     let code = match fault {
         RequestBodyFault::TooLarge => Code::BodyTooLarge,
-        RequestBodyFault::Idle => Code::RequestTimeout,
+        RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
         RequestBodyFault::Broken => Code::BadRequest,
     };
     Problem::new(code).detail(fault.to_string())

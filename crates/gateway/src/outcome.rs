@@ -169,9 +169,9 @@ codes! {
     /// `Host` is not served here.
     Misdirected = "misdirected", MISDIRECTED_REQUEST, "This host name is not served here",
         "Use the gateway's public host name; operators: list it in 'server.allowed_hosts'.";
-    /// Upgrades and CONNECT.
+    /// An upgrade to WebSocket, and CONNECT.
     NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not do this",
-        "Do not ask for CONNECT or protocol upgrades; use plain requests.";
+        "Do not ask for WebSocket or CONNECT; use plain requests.";
     /// A redirect the configuration does not let through.
     RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
         "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";

@@ -44,6 +44,11 @@ impl RequestId {
         Self(text)
     }
 
+    /// Reads the text of an id; `None` when it cannot be one of ours.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -55,6 +55,8 @@ impl RevokedGrant {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     cached: Arc<CachedGrant>,
+    /// When it was revoked, seconds since 1970.
+    revoked: u64,
     at: Instant,
 }
 
@@ -76,15 +78,18 @@ pub(crate) struct Revocations(RwLock<HashMap<GrantKey, Told>>);
 impl Revocations {
     pub(crate) fn add(&self, revoked: &RevokedGrant) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.contains_key(&revoked.key) {
+        // A later one counts: it was made of another copy of Auth0's.
+        if all.get(&revoked.key).is_some_and(|told| told.revoked >= revoked.at) {
             return;
         }
         if all.len() >= MOST
+            && !all.contains_key(&revoked.key)
             && let Some(oldest) = all.iter().min_by_key(|(_, told)| told.at).map(|(key, _)| key.clone())
         {
             all.remove(&oldest);
         }
-        let told = Told { cached: Arc::new(CachedGrant::unstored(revoked.record())), at: Instant::now() };
+        let cached = Arc::new(CachedGrant::unstored(revoked.record()));
+        let told = Told { cached, revoked: revoked.at, at: Instant::now() };
         all.insert(revoked.key.clone(), told);
     }
 

@@ -113,7 +113,8 @@ impl App {
 
     /// Keeps keys and management token fresh and follows the control state; never returns. The binary spawns it.
     pub async fn keep(&self) -> std::convert::Infallible {
-        let following = self.stores.fleet.follow(|invalidation| Box::pin(self.apply(invalidation)));
+        let refuse = |revoked: &[token_broker::RevokedGrant]| self.calls.tokens.apply_revocations(revoked);
+        let following = self.stores.fleet.follow(|invalidation| Box::pin(self.apply(invalidation)), refuse);
         let keys = self.tenant.tenant.keep_keys();
         let token = self.tenant.tenant.keep_management_token();
         let (keys, ..) = futures_util::join!(keys, token, following, self.stores.keep_checking());

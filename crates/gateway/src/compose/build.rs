@@ -13,12 +13,13 @@ use super::convert;
 use super::start_error::StartError;
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
+use crate::memory::Bounds;
 use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
 use crate::state::{
     Access, App, Asked, Calls, Deprecations, Fingerprint, Prepared, PublicAddress, Quotas, Recorder,
-    TenantState, Tokens,
+    TenantState, Tokens, logout_places,
 };
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
@@ -73,6 +74,9 @@ impl App {
         audit: Audit,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
+        if before.is_none() {
+            bounds(settings).log();
+        }
         let origin = Fingerprint::of(settings, &stores);
         let known = before.filter(|before| before.tenant.origin.is_same_tenant(&origin));
         let (tenant, users) = roots(settings, &stores, &origin, known)?;
@@ -143,6 +147,8 @@ fn calls(
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
         },
         replay_limit: settings.server.limits.replay.as_usize(),
+        body_patience: settings.server.timeouts.header,
+        logout_places: logout_places(settings.server.limits.in_flight),
         send_trace_context: settings.telemetry.send_trace_context,
     };
     Ok((calls, hosts))
@@ -155,7 +161,7 @@ fn broker(settings: &Settings, tenant: &Tenant, users: UserStore, stores: &Store
         .tasks(stores.tasks.clone())
         .cache_ttl(settings.users.cache_ttl)
         .negative_ttl(settings.users.negative_ttl)
-        .capacity(settings.users.capacity);
+        .capacity(settings.users.capacity.min(bounds(settings).grant_entries()));
     if let Some(redis) = &stores.redis {
         broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
     }
@@ -199,7 +205,13 @@ fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
         .stale_ttl(settings.users.stale_ttl)
         .negative_ttl(settings.users.negative_ttl)
         .capacity(settings.users.capacity)
+        // Connected Accounts take up to an eighth of it besides.
+        .capacity_bytes(bounds(settings).users / 9 * 8)
         .build()
+}
+
+fn bounds(settings: &Settings) -> Bounds {
+    Bounds::new(settings.server.limits.in_flight)
 }
 
 /// Verification as the settings say, with keys of its own, for a diagnosis: it shares nothing with a running gateway.
@@ -211,6 +223,7 @@ pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartErro
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let mut rules = convert::rules(settings);
     rules.nonce_key = Some(stores.nonce_key);
+    rules.cache_capacity = bounds(settings).token_entries();
     let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
 }

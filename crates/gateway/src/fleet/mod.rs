@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
-use token_broker::{Durability, Reading, RecordStore, StoreError, Swap};
+use token_broker::{Durability, Reading, RecordStore, RevokedGrant, StoreError, Swap};
 
 use self::blocks::Block;
 pub(crate) use self::blocks::Blocked;
@@ -158,9 +158,14 @@ impl Fleet {
         self.submit(Command::Forget(selector.into())).await
     }
 
-    /// Makes the others read a user's grants again.
-    pub(crate) async fn invalidate_grants(&self, user: &str) -> Reach {
-        self.submit(Command::InvalidateGrants(user.to_owned())).await
+    /// Has every replica refuse a disconnected account, also one that has never seen it, and while the store is down.
+    pub(crate) async fn revoke(&self, revoked: RevokedGrant) -> Reach {
+        self.submit(Command::Revoke(revoked)).await
+    }
+
+    /// The disconnected accounts.
+    pub(crate) fn revoked(&self) -> Vec<RevokedGrant> {
+        self.current.load().revoked.clone()
     }
 
     /// Submits a command: it applies here when this returns, and in the fleet where the answer says so.
@@ -200,13 +205,15 @@ impl Fleet {
         read
     }
 
-    /// Reads again for ever, and has `apply` forget what other replicas were told to forget.
+    /// Reads again for ever, has `apply` forget what other replicas were told to forget, and `refuse` learn what they revoked.
     pub(crate) async fn follow<'a>(
         &self,
         apply: impl Fn(Invalidation) -> BoxFuture<'a, ()> + Send,
+        refuse: impl Fn(&[RevokedGrant]) + Send,
     ) -> Infallible {
         let Some(record) = &self.record else { return std::future::pending().await };
         let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
+        let mut told = None;
         loop {
             let was_down = self.state().failure.is_some();
             match self.read().await {
@@ -215,6 +222,12 @@ impl Fleet {
                     tracing::error!(event = "store_unavailable", %error, "the last copy of blocks and logouts serves");
                 }
                 _ => {}
+            }
+            // Before anything is forgotten: what is read anew while the store is down must find it.
+            let version = self.state().version;
+            if told != version {
+                refuse(&self.current.load().revoked);
+                told = version;
             }
             for invalidation in self.pending_invalidations() {
                 apply(invalidation).await;

@@ -1,9 +1,11 @@
-//! The control state of all replicas, as one record: what is blocked, who logged out, what was to be forgotten lately.
+//! The control state of all replicas, as one record: what is blocked, who logged out, which accounts were disconnected, what
+//! was to be forgotten lately.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use token_broker::RevokedGrant;
 
 use super::blocks::{Block, Target};
 use crate::time::{from_unix_seconds as moment, unix_seconds as seconds};
@@ -12,6 +14,9 @@ use crate::time::{from_unix_seconds as moment, unix_seconds as seconds};
 const LATELY: Duration = Duration::from_secs(900);
 /// The most such entries.
 const MOST: usize = 1000;
+
+/// The most revocations: the oldest are dropped, and are then in the store's grants alone.
+const MOST_REVOKED: usize = 1000;
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -24,8 +29,8 @@ pub(super) enum Command {
     LogOut(String, SystemTime),
     /// Forget what is cached.
     Forget(Target),
-    /// Read a user's grants again: another replica has changed them.
-    InvalidateGrants(String),
+    /// Refuse this account until its user connects it anew, and read the user's grants again.
+    Revoke(RevokedGrant),
 }
 
 /// Something to be forgotten.
@@ -60,6 +65,8 @@ pub(super) struct ControlState {
     /// User to the second up to which tokens are refused.
     logouts: BTreeMap<String, u64>,
     lately: Vec<Invalidation>,
+    /// Oldest first. Whether one is lifted shows in Auth0's copy of the account, so nothing ends it here.
+    pub(super) revoked: Vec<RevokedGrant>,
 }
 
 impl ControlState {
@@ -79,7 +86,13 @@ impl ControlState {
                 self.note(Forget::Cached(Target::user(user)), by, now);
             }
             Command::Forget(target) => self.note(Forget::Cached(target.clone()), by, now),
-            Command::InvalidateGrants(user) => self.note(Forget::Grants(user.clone()), by, now),
+            Command::Revoke(grant) => {
+                self.revoked.retain(|known| known.key != grant.key);
+                self.revoked.push(grant.clone());
+                let excess = self.revoked.len().saturating_sub(MOST_REVOKED);
+                self.revoked.drain(..excess);
+                self.note(Forget::Grants(grant.key.user.clone()), by, now);
+            }
         }
     }
 
@@ -120,7 +133,8 @@ impl ControlState {
     pub(super) fn commands(&self) -> Vec<Command> {
         let blocks = self.blocks.iter().cloned().map(Command::Block);
         let logouts = self.logouts().map(|(user, until)| Command::LogOut(user.to_owned(), until));
-        blocks.chain(logouts).collect()
+        let revoked = self.revoked.iter().cloned().map(Command::Revoke);
+        blocks.chain(logouts).chain(revoked).collect()
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

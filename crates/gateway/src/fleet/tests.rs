@@ -49,6 +49,14 @@ async fn blocks_end() {
     assert!(fleet.entries().is_empty());
 }
 
+/// A revocation as the broker tells it.
+fn revoked(user: &str, at: u64) -> RevokedGrant {
+    let key = serde_json::json!({
+        "tenant": "acme.test", "user": user, "source": "identities", "connection": "github", "account": "1", "client": null
+    });
+    serde_json::from_value(serde_json::json!({ "key": key, "at": at, "origin": "k:2:00" })).unwrap()
+}
+
 /// Two replicas over one store; the second one notes what it was to forget.
 #[tokio::test(start_paused = true)]
 async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
@@ -56,29 +64,37 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Arc::new(Fleet::kept(store, "acme.test")));
     one.read().await.unwrap();
     let forgotten = Arc::new(Mutex::new(Vec::new()));
+    let refused = Arc::new(Mutex::new(Vec::new()));
     let following = {
-        let (two, forgotten) = (two.clone(), forgotten.clone());
+        let (two, forgotten, refused) = (two.clone(), forgotten.clone(), refused.clone());
         tokio::spawn(async move {
             let note = |invalidation: Invalidation| -> BoxFuture<'static, ()> {
                 forgotten.lock().unwrap().push(invalidation.what);
                 Box::pin(std::future::ready(()))
             };
-            two.follow(note).await;
+            two.follow(note, |revoked| *refused.lock().unwrap() = revoked.to_vec()).await;
         })
     };
     tokio::time::sleep(Duration::from_millis(1)).await;
     let moment = SystemTime::now();
     one.block(request(&selector(Some("auth0|1"), None, None))).await;
     one.log_out("auth0|2", moment).await;
-    one.invalidate_grants("auth0|3").await;
+    let (earlier, later) = (revoked("auth0|3", 1), revoked("auth0|3", 2));
+    one.revoke(earlier).await;
+    one.revoke(later.clone()).await;
     tokio::time::sleep(Duration::from_millis(1900)).await;
     assert_eq!(code(&two, "auth0|1", "github", None), Some(Code::UserBlocked));
     assert!(two.marks().refuses("auth0|2", moment - Duration::from_secs(1)));
     assert!(!two.marks().refuses("auth0|2", moment + Duration::from_secs(2)));
-    let expected = [Forget::Cached(blocks::Target::user("auth0|2")), Forget::Grants("auth0|3".into())];
+    let grants = || Forget::Grants("auth0|3".into());
+    let expected = [Forget::Cached(blocks::Target::user("auth0|2")), grants(), grants()];
     assert_eq!(*forgotten.lock().unwrap(), expected);
+    assert_eq!(*refused.lock().unwrap(), std::slice::from_ref(&later), "one for each account");
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(forgotten.lock().unwrap().len(), 2, "once is enough");
+    assert_eq!(forgotten.lock().unwrap().len(), 3, "once is enough");
+    let late = Fleet::kept(two.record.clone().unwrap(), "acme.test");
+    late.read().await.unwrap();
+    assert_eq!(late.revoked(), [later], "a new replica learns it too");
     two.unblock(selector(Some("auth0|1"), None, None)).await;
     one.read().await.unwrap();
     assert_eq!(code(&one, "auth0|1", "github", None), None);
@@ -215,7 +231,7 @@ async fn marks_that_only_came_with_the_record_end_too() {
     two.keep_logouts_for(hour);
     let following = {
         let two = two.clone();
-        tokio::spawn(async move { two.follow(|_| Box::pin(std::future::ready(()))).await })
+        tokio::spawn(async move { two.follow(|_| Box::pin(std::future::ready(())), |_| {}).await })
     };
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(matches!(two.status(), RecordStatus::Current));

@@ -34,7 +34,13 @@ pub(crate) enum BadPath {
     /// `%2F` where the provider has no use for it.
     #[error("it holds an encoded slash, which this provider's paths do not use")]
     EncodedSlash,
+    /// Percent-encoding of percent-encoding of percent-encoding, and more.
+    #[error("it is percent-encoded more than three times over")]
+    Layers,
 }
+
+/// The most layers of percent-encoding a path may have. No client needs a second one; proxies add one at most.
+const LAYERS: usize = 3;
 
 /// Checks the path that would be sent to the provider (from its leading slash up to the query).
 ///
@@ -66,7 +72,7 @@ pub(crate) fn check(path: &str, encoded_slash: bool) -> Result<(), BadPath> {
         }
         at += 1;
     }
-    if suspicious && holds_dot_segment(bytes) { Err(BadPath::DotSegment) } else { Ok(()) }
+    if suspicious { check_layers(bytes) } else { Ok(()) }
 }
 
 fn check_decoded(byte: u8, encoded_slash: bool) -> Result<(), BadPath> {
@@ -78,20 +84,25 @@ fn check_decoded(byte: u8, encoded_slash: bool) -> Result<(), BadPath> {
     }
 }
 
-/// Looks for dot segments at every depth of percent-encoding: at each depth slashes and backslashes separate,
-/// and what follows a `;` is a parameter.
-fn holds_dot_segment(path: &[u8]) -> bool {
-    let mut layer = Cow::Borrowed(path);
-    loop {
-        if layer.split(|b| matches!(b, b'/' | b'\\')).any(is_dot_segment) {
-            return true;
+/// Looks for dot segments in every layer of percent-encoding: slashes and backslashes separate in each, and what follows a
+/// `;` is a parameter.
+fn check_layers(path: &[u8]) -> Result<(), BadPath> {
+    for (depth, layer) in layers(path).enumerate() {
+        if depth > LAYERS {
+            return Err(BadPath::Layers);
         }
-        match decode_once(&layer) {
-            // Each layer is shorter than the one before, so this ends.
-            Some(decoded) => layer = Cow::Owned(decoded),
-            None => return false,
+        if layer.split(|b| matches!(b, b'/' | b'\\')).any(is_dot_segment) {
+            return Err(BadPath::DotSegment);
         }
     }
+    Ok(())
+}
+
+/// A path as it is, decoded once, and so on, until nothing changes; at most one layer more than a path may have. None is
+/// longer than the path.
+fn layers(path: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let next = |layer: &Cow<'_, [u8]>| decode_once(layer).map(Cow::Owned);
+    std::iter::successors(Some(Cow::Borrowed(path)), next).take(LAYERS + 2)
 }
 
 fn is_dot_segment(segment: &[u8]) -> bool {
@@ -99,34 +110,33 @@ fn is_dot_segment(segment: &[u8]) -> bool {
     matches!(name, b"." | b"..")
 }
 
-/// One round of decoding, escapes that are none left alone; overlong UTF-8 forms of `.` and `/` count as what
-/// lenient decoders make of them. `None` when nothing changed.
+/// One round of decoding in one pass. Escapes that are none stay as they are; overlong UTF-8 forms of `.` and `/` count as
+/// what lenient decoders make of them. `None` when nothing changed.
 fn decode_once(bytes: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'%', bytes)?;
     let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
+    let (mut at, mut changed) = (0, false);
     while let Some(&byte) = bytes.get(at) {
-        if let Some(decoded) = escape_at(bytes, at) {
-            out.push(decoded);
-            at += 3;
-        } else {
-            out.push(byte);
-            at += 1;
-        }
+        let decoded = escape_at(bytes, at);
+        changed |= decoded.is_some();
+        at += if decoded.is_some() { 3 } else { 1 };
+        out.push(decoded.unwrap_or(byte));
+        fold_overlong(&mut out);
     }
-    if out.len() == bytes.len() {
-        return None;
-    }
-    for (overlong, plain) in [
-        (&[0xc0, 0xae][..], b'.'),
-        (&[0xc0, 0xaf], b'/'),
-        (&[0xe0, 0x80, 0xae], b'.'),
-        (&[0xe0, 0x80, 0xaf], b'/'),
-    ] {
-        while let Some(found) = out.windows(overlong.len()).position(|window| window == overlong) {
-            out.splice(found..found + overlong.len(), [plain]);
-        }
-    }
-    Some(out)
+    changed.then_some(out)
+}
+
+/// Replaces an overlong form at the end of `out`. The plain byte is part of no longer form, so looking once suffices.
+fn fold_overlong(out: &mut Vec<u8>) {
+    let (length, plain) = match out.as_slice() {
+        [.., 0xe0, 0x80, 0xae] => (3, b'.'),
+        [.., 0xe0, 0x80, 0xaf] => (3, b'/'),
+        [.., 0xc0, 0xae] => (2, b'.'),
+        [.., 0xc0, 0xaf] => (2, b'/'),
+        _ => return,
+    };
+    out.truncate(out.len() - length);
+    out.push(plain);
 }
 
 fn escape_at(bytes: &[u8], at: usize) -> Option<u8> {

@@ -1,5 +1,7 @@
 //! Which headers pass, in both directions (contract sections 3 and 4), and what every proxied answer carries.
 
+use std::collections::HashSet;
+
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap,
     HeaderName, HeaderValue, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -9,27 +11,28 @@ use crate::headers::{X_REQUEST_ID, extend_vary};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Names that `Connection` nominates as hop-by-hop, in lower case.
+/// The fields of a message that its `Connection` nominates as hop-by-hop. Names of fields that it does not hold are left
+/// out, so however many names there are, these are no more than the fields.
 #[derive(Debug, Default)]
-struct Nominated(Vec<String>);
+struct Nominated(HashSet<HeaderName>);
 
 impl Nominated {
     fn of(headers: &HeaderMap) -> Self {
         if !headers.contains_key(CONNECTION) {
             return Self::default();
         }
-        let tokens = headers
+        let names = headers
             .get_all(CONNECTION)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .map(|token| token.trim().to_ascii_lowercase())
-            .filter(|token| !token.is_empty());
-        Self(tokens.collect())
+            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            .filter(|name| headers.contains_key(name));
+        Self(names.collect())
     }
 
-    fn holds(&self, name: &str) -> bool {
-        self.0.iter().any(|nominated| nominated == name)
+    fn holds(&self, name: &HeaderName) -> bool {
+        self.0.contains(name)
     }
 }
 
@@ -82,7 +85,7 @@ pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> H
     let nominated = Nominated::of(from);
     let mut headers = HeaderMap::with_capacity(from.len() + 4);
     for (name, value) in from {
-        if !stays_behind(name.as_str(), echo_prone) && !nominated.holds(name.as_str()) {
+        if !stays_behind(name.as_str(), echo_prone) && !nominated.holds(name) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -162,11 +165,8 @@ fn is_dropped(name: &str) -> bool {
 pub(crate) fn clean_answer(headers: &mut HeaderMap, keep_length: bool) {
     let nominated = Nominated::of(headers);
     let length = keep_length.then(|| headers.remove(CONTENT_LENGTH)).flatten();
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_dropped(name.as_str()) || nominated.holds(name.as_str()))
-        .cloned()
-        .collect();
+    let dropped: Vec<HeaderName> =
+        headers.keys().filter(|name| is_dropped(name.as_str()) || nominated.holds(name)).cloned().collect();
     for name in dropped {
         headers.remove(name);
     }

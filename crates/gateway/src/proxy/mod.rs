@@ -13,8 +13,10 @@ mod search;
 mod send;
 mod spans;
 
+use std::time::Duration;
+
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 
 pub(crate) use self::instructions::account_selector;
 pub(crate) use self::profile::profile;
@@ -23,7 +25,7 @@ use self::bodies::Payload;
 use self::instructions::Meant;
 use self::outbound::Outbound;
 use self::send::{Sending, app_secret, find_token};
-use crate::body::{self, Body};
+use crate::body::{self, Body, RequestBodyFault};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -53,14 +55,11 @@ pub(crate) async fn proxy(
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
     let call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
-    let body = search::search(&parts.headers, body, call.admitted().token()).await?;
-    let body = match meant {
-        Meant::AsSent => body,
-        Meant::FormAsGet => judged_form(&provider, body).await?,
-    };
     let token = find_token(calls, &call, record).await?;
     let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), meant);
-    let payload = Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)?;
+    // Last of all: until here a refusal has cost no memory.
+    let payload =
+        read_ahead(calls, &provider, (&parts.headers, body), call.admitted().token(), meant).await?;
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
     let received = sending.exchange(token, payload, record).await?;
@@ -81,11 +80,32 @@ pub(crate) async fn proxy(
 const LONGEST_FORM: usize = 64 * 1024;
 
 /// A form that stands for a query is judged as one.
-async fn judged_form(provider: &ProviderRuntime, body: Body) -> Result<Body, CallError> {
-    let form = body::read(body, LONGEST_FORM).await.map_err(|_| CallError::OverriddenForm)?;
+async fn judged_form(provider: &ProviderRuntime, body: Body, patience: Duration) -> Result<Body, CallError> {
+    let form = body::read(body, LONGEST_FORM, patience).await.map_err(|_| CallError::OverriddenForm)?;
     let text = std::str::from_utf8(&form).map_err(|_| CallError::OverriddenForm)?;
     if provider.plan.judge_query(text).is_err() || path::holds_token_member(text) {
         return Err(CallError::OverriddenForm);
     }
     Ok(body::full(form))
+}
+
+/// Reads as much of the body as must be seen before the provider is asked, within a deadline for the whole.
+async fn read_ahead(
+    calls: &Calls,
+    provider: &ProviderRuntime,
+    (headers, body): (&HeaderMap, Body),
+    caller_token: Option<&str>,
+    meant: Meant,
+) -> Result<Payload, Problem> {
+    let patience = calls.body_patience;
+    let reading = async {
+        let body = search::search(headers, body, caller_token).await?;
+        let body = match meant {
+            Meant::AsSent => body,
+            Meant::FormAsGet => judged_form(provider, body, patience).await?,
+        };
+        Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)
+    };
+    let slow = || Err(error_table::request_body(RequestBodyFault::Slow));
+    tokio::time::timeout(patience, reading).await.unwrap_or_else(|_| slow())
 }

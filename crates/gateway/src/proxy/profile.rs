@@ -52,6 +52,7 @@ pub(crate) async fn profile(
         AnswerBody::Straight(timed) => timed.boxed_unsync(),
         AnswerBody::Read(read) => read,
     };
-    let bytes = body::read(body, LONGEST).await.map_err(|_| CallError::UnreadableProfile)?;
+    let bytes =
+        body::read(body, LONGEST, provider.client.idle()).await.map_err(|_| CallError::UnreadableProfile)?;
     adapter.profile(&bytes).map_err(|_| CallError::UnreadableProfile.into())
 }

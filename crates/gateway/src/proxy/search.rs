@@ -20,11 +20,12 @@ use crate::body::{self, Body, BoxError, RequestBodyFault, TokenInBody};
 use crate::call_error::CallError;
 use crate::problem::Problem;
 
-/// How much of a body is read before the first byte goes out.
-const AHEAD: usize = 1024 * 1024;
+/// How much of a body is read before the first byte goes out: whole forms of the usual size, so that the provider sees nothing
+/// of those that are refused. Longer ones need no more, since no byte of a token goes out in any case.
+const AHEAD: usize = 64 * 1024;
 
 /// How much is searched before other tasks of the thread have their turn.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 16 * 1024;
 
 /// Whether bodies of this type are searched.
 fn is_searched(headers: &HeaderMap) -> bool {

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, Secrets, TokenError};
 use crate::telemetry::{RetryReason, ScrubPlace, UpstreamFault, UpstreamRequest, labels, trace_context};
-use crate::upstream::{Progress, SendError};
+use crate::upstream::{Progress, Retry, SendError};
 
 /// How much of an error's body a classifier may see.
 const INSPECTED: usize = 64 * 1024;
@@ -125,9 +125,7 @@ impl Sending<'_> {
         record: &mut RequestRecord,
     ) -> Result<Received, Problem> {
         let response = match self.send(&token, payload, record).await {
-            Err(SendError::Unreachable { retry: true, .. })
-                if self.outbound.method().is_idempotent() && payload.is_replayable() =>
-            {
+            Err(SendError::Unreachable { retry, .. }) if self.may_retry(retry) && payload.is_replayable() => {
                 self.calls.metrics.retry(&self.provider.label, RetryReason::Connection);
                 self.send(&token, payload, record).await
             }
@@ -147,6 +145,14 @@ impl Sending<'_> {
         Ok(Received { head, body, classified, token })
     }
 
+    fn may_retry(&self, retry: Retry) -> bool {
+        match retry {
+            Retry::No => false,
+            Retry::Idempotent => self.outbound.method().is_idempotent(),
+            Retry::Any => true,
+        }
+    }
+
     async fn send(
         &self,
         token: &CallToken,
@@ -158,7 +164,7 @@ impl Sending<'_> {
         let body = payload.body(&progress).unwrap_or_else(body::empty);
         let request = self.outbound.request(adapter, token, self.app_secret.as_ref(), body);
         let Some((mut request, derived)) = request else {
-            return Err(SendError::Unreachable { retry: false, refused: None });
+            return Err(SendError::Unreachable { retry: Retry::No, refused: None });
         };
         let prepared = &self.calls.prepared;
         record.secrets.add(prepared, token.bearer().expose());

@@ -4,7 +4,7 @@ use super::{
     Lifecycle, Options, Stage, Timeouts,
     connection_state::{ConnState, RefusedHead},
     wire::{
-        head::HeadLimits,
+        head::HeadRules,
         http1, http2,
         sniff::{Protocol, sniff},
         socket::Socket,
@@ -39,12 +39,24 @@ pub(crate) struct Arrival {
     pub(crate) refused: Option<RefusedHead>,
 }
 
+/// What a head has besides target and fields.
+const HEAD_SLACK: usize = 4 * 1024;
+
+/// What an HTTP/2 client may send of a body that nobody reads: of one, and of all of a connection together.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// What is held of an HTTP/2 answer that the client does not read.
+const SEND_BUFFER: usize = 32 * 1024;
+
 /// What all connections of a listener share.
 pub(crate) struct Common {
     pub(crate) stack: Stack,
     pub(crate) lifecycle: Lifecycle,
     /// The stage at which connections of this listener are told to end.
     pub(crate) closes_at: Stage,
+    /// Whether HTTP/1.0 requests may lack `Host`.
+    pub(crate) host_may_lack: bool,
     pub(crate) metrics: Metrics,
 }
 
@@ -78,14 +90,23 @@ async fn http1<IO>(
 {
     let limits = options.limits;
     let guard_options = http1::GuardOptions {
-        limits: HeadLimits { uri: limits.uri, headers: limits.headers, header_count: limits.header_count },
+        rules: HeadRules {
+            uri: limits.uri,
+            headers: limits.headers,
+            header_count: limits.header_count,
+            host_may_lack: common.host_may_lack,
+        },
         header: options.timeouts.header,
         idle: options.timeouts.idle,
     };
     let guard = http1::Guard::new(io, read, guard_options, Arc::clone(&state));
     let mut builder = hyper::server::conn::http1::Builder::new();
-    // The guard has the clock and the limits; hyper's own only need to be wider.
-    builder.header_read_timeout(None).max_buf_size(limits.uri + limits.headers + 64 * 1024).half_close(false);
+    // The guard has the clock and the limits; hyper's own only need to be wider. The size also bounds what is held of an
+    // answer that the client does not read.
+    builder
+        .header_read_timeout(None)
+        .max_buf_size(limits.uri + limits.headers + HEAD_SLACK)
+        .half_close(false);
     if limits.header_count > 100 {
         builder.max_headers(limits.header_count + 1);
     }
@@ -126,10 +147,10 @@ async fn http2<IO>(
         .max_header_list_size(u32::try_from(options.limits.headers).unwrap_or(32 * 1024))
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(64)
-        .initial_stream_window_size(256 * 1024)
-        .initial_connection_window_size(1024 * 1024)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(16 * 1024)
-        .max_send_buf_size(256 * 1024)
+        .max_send_buf_size(SEND_BUFFER)
         .header_table_size(4096)
         .keep_alive_interval(None);
     let stack = Arc::clone(&common.stack);

@@ -79,7 +79,7 @@ impl Server {
             listener,
             tls,
             context,
-            Common { stack, lifecycle, closes_at: Stage::Closing, metrics },
+            Common { stack, lifecycle, closes_at: Stage::Closing, host_may_lack: false, metrics },
             room,
             true,
         )
@@ -102,7 +102,7 @@ impl Server {
             listener,
             None,
             context,
-            Common { stack, lifecycle, closes_at: Stage::Aborted, metrics },
+            Common { stack, lifecycle, closes_at: Stage::Aborted, host_may_lack: true, metrics },
             1024,
             false,
         )

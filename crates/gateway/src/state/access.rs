@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::request::Parts;
-use token_broker::AccountSelector;
+use token_broker::{AccountSelector, RevokedGrant};
 use tracing::Instrument as _;
 use url::Url;
 
@@ -61,9 +61,9 @@ impl Access {
         Ok(logout.subject)
     }
 
-    /// Has the other replicas read a user's grants again.
-    pub(crate) async fn invalidate_grants(&self, user: &str) {
-        self.fleet.invalidate_grants(user).await;
+    /// Has every replica refuse a disconnected account.
+    pub(crate) async fn revoke(&self, revoked: RevokedGrant) {
+        self.fleet.revoke(revoked).await;
     }
 
     /// Drops verified tokens; how many.

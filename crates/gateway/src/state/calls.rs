@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
 use token_broker::IdpToken;
+use tokio::sync::Semaphore;
 
 use super::{Access, Asked, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
 use crate::call_error::CallError;
@@ -35,8 +37,17 @@ pub(crate) struct Calls {
     pub(crate) address: PublicAddress,
     /// `server.limits.replay`, in bytes.
     pub(crate) replay_limit: usize,
+    /// The longest that a body may take which is read before anything else is done (`server.timeouts.header`).
+    pub(crate) body_patience: Duration,
+    /// Places for logout requests whose body comes slowly.
+    pub(crate) logout_places: Semaphore,
     /// `telemetry.send_trace_context`.
     pub(crate) send_trace_context: bool,
+}
+
+/// Places for logout requests whose body comes slowly: few, and a small part of `server.limits.in_flight`.
+pub(crate) fn logout_places(in_flight: usize) -> Semaphore {
+    Semaphore::new((in_flight / 8).clamp(1, 64))
 }
 
 impl Calls {

@@ -1,6 +1,6 @@
 //! Why a call ended as it did: the last 10,000 for 10 minutes, for whoever made them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -57,18 +57,42 @@ struct ExplainedAttempt {
     millis: u64,
 }
 
-/// The calls that are kept, oldest first.
+/// The calls that are kept.
 #[derive(Debug, Default)]
-pub(crate) struct ExplainRing(Mutex<VecDeque<Explained>>);
+pub(crate) struct ExplainRing(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    calls: HashMap<RequestId, Explained>,
+    /// The ids of `calls`, oldest first.
+    order: VecDeque<RequestId>,
+}
+
+impl Kept {
+    fn push(&mut self, entry: Explained) {
+        while self.order.len() >= CAPACITY
+            || self.oldest().is_some_and(|at| entry.at.duration_since(at) >= KEPT)
+        {
+            if let Some(id) = self.order.pop_front() {
+                self.calls.remove(&id);
+            }
+        }
+        self.order.push_back(entry.id);
+        self.calls.insert(entry.id, entry);
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        self.order.front().and_then(|id| self.calls.get(id)).map(|entry| entry.at)
+    }
+}
 
 impl ExplainRing {
     /// Keeps one call of a known caller. What the record held is in here afterwards.
     pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
         let Some(caller) = record.caller else { return };
-        let now = Instant::now();
         let entry = Explained {
             id,
-            at: now,
+            at: Instant::now(),
             time: record.started,
             caller,
             provider: record.provider,
@@ -79,19 +103,14 @@ impl ExplainRing {
             attempts: record.attempts,
             outcome,
         };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while kept.len() >= CAPACITY
-            || kept.front().is_some_and(|oldest| now.duration_since(oldest.at) >= KEPT)
-        {
-            kept.pop_front();
-        }
-        kept.push_back(entry);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
     /// The call with this id, if this caller (same user, same client) made it.
     pub(crate) fn find(&self, id: &str, caller: &Caller) -> Option<Explanation> {
+        let id = RequestId::parse(id)?;
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = kept.iter().rev().find(|entry| entry.id.as_str() == id)?;
+        let entry = kept.calls.get(&id)?;
         let own = entry.caller.subject() == caller.subject()
             && entry.caller.client() == caller.client()
             && entry.caller.issuer() == caller.issuer();
@@ -121,5 +140,36 @@ impl Explained {
             outcome: self.outcome.as_str(),
             actors: self.caller.actors().iter().map(|actor| actor.subject().to_owned()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(user: &str) -> RequestRecord {
+        let mut record = RequestRecord::new();
+        record.caller = Some(Arc::new(Caller::vouched(user, "test")));
+        record
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_found_by_id_until_they_are_too_old_or_too_many() {
+        let ring = ExplainRing::default();
+        let (ana, ben) = (Caller::vouched("auth0|ana", "test"), Caller::vouched("auth0|ben", "test"));
+        let first = RequestId::random();
+        ring.keep(first, call("auth0|ana"), Code::Ok);
+        assert!(ring.find(first.as_str(), &ana).is_some());
+        assert!(ring.find(first.as_str(), &ben).is_none(), "another user's call");
+        assert!(ring.find("no id", &ana).is_none());
+        for _ in 0..CAPACITY {
+            ring.keep(RequestId::random(), call("auth0|ben"), Code::Ok);
+        }
+        assert!(ring.find(first.as_str(), &ana).is_none(), "pushed out by later calls");
+        tokio::time::advance(KEPT).await;
+        let last = RequestId::random();
+        ring.keep(last, call("auth0|ana"), Code::Ok);
+        let kept = ring.0.lock().unwrap();
+        assert_eq!((kept.calls.len(), kept.order.len()), (1, 1), "the index forgets with the list");
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use crate::provider::plan::Plan;
 pub(crate) use access::Access;
 pub(crate) use address::PublicAddress;
-pub(crate) use calls::Calls;
+pub(crate) use calls::{Calls, logout_places};
 pub(crate) use consent::Asked;
 pub(crate) use deprecations::Deprecations;
 pub(crate) use explain::ExplainRing;

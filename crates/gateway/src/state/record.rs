@@ -97,21 +97,30 @@ impl RequestRecord {
 
     /// A token was found.
     pub(crate) fn found(&mut self, token: &IdpToken) {
-        if self.account.as_ref() != Some(token.account()) {
-            self.account = Some(token.account().clone());
-        }
+        self.concerns(token.account(), token.source());
         self.source = Some(token.source());
         self.cache = Some(token.cache());
     }
 
     /// No token was found; a refresh token's lost successor is an event of its own in the audit log.
     pub(crate) fn failed(&mut self, error: &token_broker::Error) {
-        if let token_broker::Reason::ReconnectRequired { account, refresh_lost, .. } = error.reason() {
-            self.account = Some(account.clone());
+        if let token_broker::Reason::ReconnectRequired { account, source, refresh_lost, .. } = error.reason()
+        {
+            self.concerns(account, *source);
             if *refresh_lost {
                 self.event = "refresh_lost";
             }
         }
+    }
+
+    /// Notes the account, as far as Auth0 said which one it is: of a vault token only the connection is known, its account is
+    /// what the caller asked for.
+    fn concerns(&mut self, account: &Account, source: token_broker::Source) {
+        let known = match source {
+            token_broker::Source::Vault => Account::new(account.connection(), None),
+            _ => account.clone(),
+        };
+        self.account = Some(known);
     }
 
     /// The token was not at hand.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use token_broker::{AccountStatus, Broker, Error, IdpToken, Revocation, Selector};
+use token_broker::{AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector};
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
 use crate::fleet::{Blocked, Fleet};
@@ -24,6 +24,8 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new(broker: Broker, fleet: Arc<Fleet>) -> Self {
+        // A reload makes a new broker: it refuses what the one before it did.
+        broker.apply_revocations(&fleet.revoked());
         Self { broker, fleet }
     }
 
@@ -104,6 +106,11 @@ impl Tokens {
     /// As [`Broker::forget`].
     pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Error> {
         self.broker.forget(selector).await
+    }
+
+    /// Takes over what was revoked elsewhere.
+    pub(crate) fn apply_revocations(&self, revoked: &[RevokedGrant]) {
+        self.broker.apply_revocations(revoked);
     }
 
     /// Has a user's grants read again.

@@ -25,8 +25,22 @@ use crate::cores;
 /// so that few requests meet a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// The most streams used of one HTTP/2 connection, whatever the provider allows.
+const STREAMS: usize = 100;
+
+/// What is held of a provider's answer that nobody reads: HTTP/1.1's read buffer, which also bounds an answer's head, and the
+/// window of an HTTP/2 stream. Together with `server.limits.in_flight` they are what stalled readers cost.
+const READ_BUFFER: usize = 32 * 1024;
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// What is held of a request's body that the provider does not read.
+const SEND_BUFFER: usize = 64 * 1024;
+
 /// How long a call waits for a place among `max_in_flight`.
 const QUEUED: Duration = Duration::from_secs(2);
+
+/// A client with connections of its own.
+type Pool = Client<Connector, Body>;
 
 /// Deadlines towards providers (`server.timeouts`).
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +59,7 @@ pub(crate) enum SendError {
     /// No connection, or it broke before any response byte.
     Unreachable {
         /// Whether another connection may fare better.
-        retry: bool,
+        retry: Retry,
         /// Where the cause is ours to name.
         refused: Option<ConnectRefusalKind>,
     },
@@ -59,13 +73,24 @@ pub(crate) enum SendError {
     TokenInBody,
 }
 
+/// Whether a call that got no answer may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It would fail in the same way.
+    No,
+    /// The provider may have acted on it: only where doing so twice is the same as once.
+    Idempotent,
+    /// The provider says that it has not looked at it (RFC 9113, 8.7).
+    Any,
+}
+
 /// The causes of a refused connection, in words for operators.
 pub(crate) type ConnectRefusalKind = &'static str;
 
 /// A provider's connections and how many calls may use them.
 pub(crate) struct UpstreamClient {
     /// One for each core: a provider's connection is driven by the thread that uses it.
-    clients: Box<[Client<Connector, Body>]>,
+    clients: Box<[Pool]>,
     room: Arc<Semaphore>,
     capacity: usize,
     timeouts: UpstreamTimeouts,
@@ -103,17 +128,7 @@ impl UpstreamClient {
         allow_private: bool,
     ) -> Self {
         let connector = Connector::new(tls, allow_private, timeouts.connect);
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(max_in_flight)
-            .http1_max_headers(200)
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10));
-        let clients = (0..cores::count()).map(|_| builder.build(connector.clone())).collect();
+        let clients = (0..cores::count()).map(|_| pool(connector.clone(), max_in_flight)).collect();
         Self { clients, room: Arc::new(Semaphore::new(max_in_flight)), capacity: max_in_flight, timeouts }
     }
 
@@ -144,7 +159,7 @@ impl UpstreamClient {
         progress: &Progress,
     ) -> Result<Response<Incoming>, SendError> {
         let Some(client) = self.clients.get(cores::current()).or(self.clients.first()) else {
-            return Err(SendError::Unreachable { retry: false, refused: None });
+            return Err(SendError::Unreachable { retry: Retry::No, refused: None });
         };
         let mut sending = std::pin::pin!(client.request(request));
         loop {
@@ -166,6 +181,27 @@ impl std::fmt::Debug for UpstreamClient {
     }
 }
 
+/// The client of one core. Every limit is written down: defaults of a library are not a contract.
+fn pool(connector: Connector, max_in_flight: usize) -> Pool {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(max_in_flight)
+        .http1_max_headers(200)
+        .http1_max_buf_size(READ_BUFFER)
+        .http2_initial_max_send_streams(STREAMS)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        // Room for every stream's window: readers that stall must not hold up the streams of others.
+        .http2_initial_connection_window_size(STREAM_WINDOW * u32::try_from(STREAMS).unwrap_or(1))
+        .http2_max_frame_size(16 * 1024)
+        .http2_max_header_list_size(32 * 1024)
+        .http2_max_send_buf_size(SEND_BUFFER)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .build(connector)
+}
+
 /// Maps a client error to our closed list; its text may hold addresses and is not kept.
 fn explain(error: &ClientError) -> SendError {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
@@ -178,15 +214,21 @@ fn explain(error: &ClientError) -> SendError {
         }
         match cause.downcast_ref::<ConnectRefusal>() {
             Some(ConnectRefusal::Internal) => {
-                return SendError::Unreachable { retry: false, refused: Some("its address is internal") };
+                return SendError::Unreachable { retry: Retry::No, refused: Some("its address is internal") };
             }
             Some(ConnectRefusal::Plain) => {
-                return SendError::Unreachable { retry: false, refused: Some("it is not https") };
+                return SendError::Unreachable { retry: Retry::No, refused: Some("it is not https") };
             }
             Some(ConnectRefusal::Timeout) => {
-                return SendError::Unreachable { retry: false, refused: Some("connecting took too long") };
+                return SendError::Unreachable {
+                    retry: Retry::No,
+                    refused: Some("connecting took too long"),
+                };
             }
             None => {}
+        }
+        if cause.downcast_ref::<h2::Error>().is_some_and(is_unprocessed) {
+            return SendError::Unreachable { retry: Retry::Any, refused: None };
         }
         if let Some(error) = cause.downcast_ref::<hyper::Error>()
             && (error.is_parse() || error.is_parse_too_large())
@@ -195,5 +237,15 @@ fn explain(error: &ClientError) -> SendError {
         }
         next = cause.source();
     }
-    SendError::Unreachable { retry: true, refused: None }
+    SendError::Unreachable { retry: Retry::Idempotent, refused: None }
 }
+
+/// Whether the peer says that it has not processed a request: by REFUSED_STREAM, or by a GOAWAY whose last stream lies below
+/// the request's (the only streams that such an error ends).
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
+}
+
+#[cfg(test)]
+mod tests;

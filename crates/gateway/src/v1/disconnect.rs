@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
+use token_broker::Account;
 
 use crate::body::Body;
 use crate::call_error::CallError;
@@ -43,8 +44,9 @@ pub(crate) async fn answer(
         TokenError::Blocked(blocked) => Problem::from(blocked),
         TokenError::Broker(error) => error_table::broker(&error, Some(&provider.connect)),
     })?;
-    record.account = Some(revoked.account);
-    calls.access.invalidate_grants(caller.subject()).await;
+    let key = &revoked.revoked.key;
+    record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
+    calls.access.revoke(revoked.revoked).await;
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,

@@ -138,6 +138,20 @@ async fn probes_answer_in_every_stage() {
     assert_eq!(ask(&server, "POST /livez", "", "").await.status, 405);
 }
 
+/// As HAProxy's `option httpchk` and older balancers ask.
+#[tokio::test]
+async fn probes_need_no_host_and_commands_do() {
+    let server = start(None, true).await;
+    for path in ["/readyz", "/livez", "/metrics"] {
+        let answers = converse(server.addr, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
+        assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200], "{path}");
+    }
+    let command = "POST /admin/forget HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"all\":true}";
+    assert_eq!(converse(server.addr, command.as_bytes()).await[0].status, 403);
+    assert!(server.domain.told.lock().unwrap().is_empty());
+    assert_eq!(converse(server.addr, b"GET /readyz HTTP/1.1\r\n\r\n").await[0].status, 400);
+}
+
 #[tokio::test]
 async fn tm_s05_without_a_token_only_a_local_program_may_command() {
     let server = start(None, true).await;

@@ -143,6 +143,23 @@ async fn redis_a_disconnected_account_is_refused_by_every_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tm_c10_a_disconnected_account_is_refused_by_a_replica_that_never_saw_it_while_redis_is_down() {
+    let Some(redis) = Redis::start("a disconnected account in an outage").await else { return };
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());
+    let (one, two) = (fleet.replica().await, fleet.replica().await);
+    let (ben, cleo) = (fleet.sandbox.caller_token(BEN), fleet.sandbox.caller_token(CLEO));
+    assert_eq!(one.get(USER, &ben).await.status, 200);
+    let gone = one.send(one.request(Method::DELETE, "/v1/me/bitbucket").bearer_auth(&ben)).await.unwrap();
+    assert_eq!(gone.status, 200);
+    // A later order tells when the other replica has read the control state.
+    one.admin(Method::POST, "/admin/block", &json!({ "user": CLEO })).await;
+    let blocked = async || two.get("/proxy/github/user", &cleo).await.outcome == "user-blocked";
+    within_two_seconds("the control state", blocked).await;
+    redis.stop();
+    assert_eq!(two.get(USER, &ben).await.outcome, "reconnect-required");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_a_proof_counts_once_in_the_fleet() {
     let Some(redis) = Redis::start("DPoP").await else { return };
     let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), &redis.store());

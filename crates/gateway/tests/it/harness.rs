@@ -11,7 +11,7 @@ use gateway::state::App;
 use gateway::telemetry::{Audit, Metrics};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Method, RequestBuilder};
-use sandbox::{ProviderKind, Sandbox, SandboxBuilder};
+use sandbox::{Alpn, ProviderKind, Sandbox, SandboxBuilder};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -106,23 +106,24 @@ impl Rig {
 
     /// The same over another sandbox. `server` goes into `[server]`.
     pub(crate) async fn over(builder: SandboxBuilder, server: &str, extra: &str) -> Self {
-        Self::run(builder.start().await.unwrap(), server, "", extra).await
+        Self::run(speaking(builder).start().await.unwrap(), server, "", extra).await
     }
 
     /// The same with TOML that depends on the sandbox's addresses.
     pub(crate) async fn with(builder: SandboxBuilder, extra: impl FnOnce(&Sandbox) -> String) -> Self {
-        let sandbox = builder.start().await.unwrap();
+        let sandbox = speaking(builder).start().await.unwrap();
         let extra = extra(&sandbox);
         Self::run(sandbox, "", "", &extra).await
     }
 
     /// The usual world with lines for `[server]` and for `[callers]`.
     pub(crate) async fn callers(server: &str, callers: &str, extra: &str) -> Self {
-        Self::run(Sandbox::builder().start().await.unwrap(), server, callers, extra).await
+        Self::run(speaking(Sandbox::builder()).start().await.unwrap(), server, callers, extra).await
     }
 
     async fn run(sandbox: Sandbox, server: &str, callers: &str, extra: &str) -> Self {
         LazyLock::force(&LOGS);
+        trust(&sandbox);
         let settings = Settings::from_toml(&configuration(&sandbox, server, callers, extra))
             .unwrap_or_else(|problems| panic!("the test's configuration is wrong: {problems}"));
         let metrics = Metrics::new().unwrap();
@@ -224,6 +225,24 @@ impl Drop for Rig {
             panic!("end the test with `rig.finish()`, which scans for secrets");
         }
     }
+}
+
+/// With `SANDBOX_ALPN=h2` in the environment the providers speak HTTP/2 over TLS, so that the same tests show both protocols.
+/// `SSL_CERT_FILE` then names the file to which each test adds its sandbox's authority.
+fn speaking(builder: SandboxBuilder) -> SandboxBuilder {
+    if std::env::var("SANDBOX_ALPN").is_ok_and(|alpn| alpn == "h2") {
+        builder.tls(Alpn::Http2)
+    } else {
+        builder
+    }
+}
+
+fn trust(sandbox: &Sandbox) {
+    let (Some(authority), Ok(file)) = (sandbox.authority_pem(), std::env::var("SSL_CERT_FILE")) else {
+        return;
+    };
+    let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
+    file.write_all(authority.as_bytes()).unwrap();
 }
 
 fn configuration(sandbox: &Sandbox, server: &str, callers: &str, extra: &str) -> String {

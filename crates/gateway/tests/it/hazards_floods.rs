@@ -17,10 +17,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const USER: &str = "/proxy/github/user";
 
 /// Resident KiB of a process.
-fn resident(id: u32) -> u64 {
+pub(crate) fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Lets this process and its children open as many files as they may.
+pub(crate) fn more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
 }
 
 async fn honest(serving: &Serving, token: &str) {
@@ -53,9 +60,7 @@ async fn tm_f09_floods_cost_no_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_f10_two_thousand_slow_connections_bother_nobody_and_are_gone_in_time() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let files = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
+    more_files();
     let sandbox = Sandbox::builder().start().await.unwrap();
     let serving = Serving::over(&sandbox, "timeouts = { header = \"3s\", body_idle = \"3s\" }", "");
     let token = sandbox.caller_token(BEN);

@@ -20,6 +20,7 @@ mod fleet_support;
 mod framing;
 mod harness;
 mod hazards_answers;
+mod hazards_bodies;
 mod hazards_callers;
 mod hazards_floods;
 mod hazards_life;

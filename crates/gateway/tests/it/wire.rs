@@ -2,7 +2,8 @@
 
 use crate::wire_support::{Running, converse, start};
 use crate::wire_table::{
-    BODIES, CHUNKS, FRAMING, GOOD_TARGETS, HOSTS, LINES, NAMES, REQUEST_LINES, TARGETS, TUNNELS,
+    BODIES, CHUNKS, FRAMING, GOOD_TARGETS, HOSTS, IGNORED_UPGRADES, LINES, NAMES, REQUEST_LINES, TARGETS,
+    TUNNELS,
 };
 use gateway::server::Options;
 
@@ -69,8 +70,43 @@ async fn tm_f01_request_lines_have_one_shape() {
     refused(&server, b"POST /x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400)
         .await;
     refused(&server, b"GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 400).await;
-    refused(&server, b"GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400).await;
     refused(&server, b"HEAD /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 400).await;
+}
+
+#[tokio::test]
+async fn tm_f01_a_get_has_no_body_and_an_empty_one_is_none() {
+    let server = start(Options::default()).await;
+    let chunked = |method: &str, body: &str| {
+        format!("{method} /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    };
+    for method in ["GET", "HEAD"] {
+        refused(&server, chunked(method, "1\r\nx\r\n0\r\n\r\n").as_bytes(), 400).await;
+    }
+    passed(&server, chunked("GET", "0\r\n\r\n").as_bytes(), "GET /x a []").await;
+    // A body that never ends is a head that never ends.
+    let timeouts =
+        gateway::server::Timeouts { header: std::time::Duration::from_millis(200), ..Default::default() };
+    let server = start(Options { timeouts, ..Options::default() }).await;
+    let answers = converse(server.addr, chunked("GET", "").as_bytes()).await;
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [408]);
+    assert_eq!(server.seen.take(), Vec::<String>::new());
+}
+
+/// Open bodies take none of the places of running requests.
+#[tokio::test]
+async fn tm_f10_gets_whose_body_does_not_end_leave_room_for_others() {
+    use tokio::io::AsyncWriteExt as _;
+    let limits = gateway::server::Limits { in_flight: 4, ..Default::default() };
+    let server = start(Options { limits, ..Options::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..10 {
+        passed(&server, b"GET /y HTTP/1.1\r\nHost: a\r\n\r\n", "GET /y a []").await;
+    }
 }
 
 #[tokio::test]
@@ -110,6 +146,12 @@ async fn tm_f06_no_tunnel_of_any_kind() {
     let server = start(Options::default()).await;
     for (payload, status) in TUNNELS {
         refused(&server, payload.as_bytes(), *status).await;
+    }
+    for fields in IGNORED_UPGRADES {
+        let payload = format!("GET /u HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n");
+        passed(&server, payload.as_bytes(), "GET /u a []").await;
+        let payload = format!("POST /u HTTP/1.1\r\nHost: a\r\n{fields}\r\nContent-Length: 2\r\n\r\nhi");
+        passed(&server, payload.as_bytes(), "POST /u a [hi]").await;
     }
     passed(
         &server,

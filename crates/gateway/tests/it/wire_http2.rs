@@ -64,12 +64,45 @@ async fn tm_f04_f06_f11_the_same_rules_hold() {
     let get = || Request::get("http://a/");
     assert_eq!(status(&mut client, get().header("x_y", "z")).await, 400);
     assert_eq!(status(&mut client, get().header("expect", "x")).await, 400);
+    assert_eq!(
+        status(&mut client, get().header("expect", "100-continue").header("expect", "100-continue")).await,
+        400
+    );
+    assert_eq!(status(&mut client, get().header("x-y", "z ")).await, 400);
     assert_eq!(status(&mut client, get().header("content-length", "0")).await, 200);
+    let method = "X".repeat(40);
+    assert_eq!(status(&mut client, Request::builder().method(&*method).uri("http://a/")).await, 400);
     assert_eq!(status(&mut client, Request::builder().method("TRACE").uri("http://a/")).await, 405);
     assert_eq!(status(&mut client, Request::get(format!("http://a/{}", "x".repeat(9000)))).await, 414);
     let many = (0..101).fold(get(), |request, number| request.header(format!("x-{number}"), "y"));
     assert_eq!(status(&mut client, many).await, 431);
     assert!(server.seen.take().iter().all(|seen| seen == "GET / a []"));
+}
+
+/// Without a declared length only the stream's end tells whether there is a body.
+#[tokio::test]
+async fn tm_f01_a_get_has_no_body_on_http2_either() {
+    let server = start(Options::default()).await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = async |method: &str, parts: Vec<&'static str>| {
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|text| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from(text))))
+            .collect();
+        // A stream does not know its end: it comes as a frame of its own.
+        let body = http_body_util::StreamBody::new(futures_util::stream::iter(parts));
+        let request = Request::builder().method(method).uri("http://a/x").body(body).unwrap();
+        client.send_request(request).await.unwrap().status()
+    };
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ask(method, vec!["x"]).await, 400, "{method}");
+        assert_eq!(ask(method, vec!["", "x"]).await, 400, "{method}");
+        assert_eq!(ask(method, vec![]).await, 200, "{method}");
+    }
+    assert_eq!(ask("POST", vec!["hi"]).await, 200);
+    assert_eq!(server.seen.take(), ["GET /x a []", "HEAD /x a []", "POST /x a [hi]"]);
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

@@ -141,17 +141,21 @@ pub(crate) const TUNNELS: &[(&str, u16)] = &[
     ("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 501),
     ("CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
-    (
-        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
-        501,
-    ),
-    ("GET / HTTP/1.1\r\nHost: a\r\nupgrade: TLS/1.0\r\n\r\n", 501),
+    ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, WebSocket/13\r\n\r\n", 501),
+    ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n\r\n", 501),
     ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ("TRACK / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ("GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nExpect:\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, x\r\n\r\n", 400),
+];
+
+/// Offers that are ignored, as the default clients of Java and `curl --http2` make them.
+pub(crate) const IGNORED_UPGRADES: &[&str] = &[
+    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+    "Upgrade: TLS/1.2\r\nConnection: upgrade",
+    "upgrade: TLS/1.0",
 ];
 
 /// Fields that name no host, or several.

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::{
     super::{Settings, StoreKind, problems::Collector},
+    address::is_loopback,
     files::{Content, check_file, check_folder},
 };
 
@@ -53,5 +54,51 @@ fn redis(settings: &Settings, collector: &mut Collector) {
             }
         }
         (None, Some(_)) => {}
+    }
+    let url = match (&store.url, &store.url_file) {
+        (Some(url), _) => Some(url.expose_secret().to_owned()),
+        // What is wrong with the file is said elsewhere.
+        (None, Some(path)) => std::fs::read_to_string(path).ok(),
+        (None, None) => None,
+    };
+    if url.is_some_and(|url| shows_a_password(url.trim())) {
+        collector.warn(
+            "store.url",
+            "the password goes to another machine without encryption",
+            "write rediss:// where the server speaks TLS",
+        );
+    }
+}
+
+/// Whether the address has a password that crosses a network in the clear.
+fn shows_a_password(url: &str) -> bool {
+    // Only in the address of a web page are numbers read as addresses.
+    let Some(Ok(url)) = url.strip_prefix("redis://").map(|rest| Url::parse(&format!("http://{rest}"))) else {
+        return false;
+    };
+    url.password().is_some() && !is_loopback(&url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_stay_on_this_machine_or_in_tls() {
+        for url in
+            ["redis://:secret@redis:6379", "redis://user:secret@10.0.0.7", "redis://u:s@[fd00::1]:6379"]
+        {
+            assert!(shows_a_password(url), "{url}");
+        }
+        for url in [
+            "rediss://:secret@redis:6379",
+            "redis://redis:6379",
+            "redis://:secret@127.0.0.1:6379",
+            "redis://:secret@localhost",
+            "redis://:secret@[::1]:6379",
+            "no url",
+        ] {
+            assert!(!shows_a_password(url), "{url}");
+        }
     }
 }

@@ -13,6 +13,9 @@ fn tm_r02_paths_that_climb_are_refused() {
         ("/a/%2E./b", BadPath::DotSegment),
         ("/a/%252e%252E/b", BadPath::DotSegment),
         ("/a/%25252e%2e/b", BadPath::DotSegment),
+        ("/a/%2525252e%2e/b", BadPath::Layers),
+        ("/%e0%80%ae./b", BadPath::DotSegment),
+        ("/a%c0%af%2e.", BadPath::DotSegment),
         ("/a%2f..%2fb", BadPath::DotSegment),
         ("/a%2f%2e%2e", BadPath::DotSegment),
         ("/a%252f%252e%252e", BadPath::DotSegment),
@@ -61,6 +64,24 @@ fn what_passes_verbatim() {
     ] {
         assert_eq!(check(path, true), Ok(()), "{path}");
     }
+}
+
+/// Every layer is read a fixed number of times, so the bytes in all layers together are the cost of a check.
+#[test]
+fn tm_a10_checking_a_path_costs_a_fixed_factor_of_its_length() {
+    for path in [
+        format!("/%{}41", "25".repeat(3990)),
+        "/%41".repeat(2000),
+        "/%252525252e".repeat(700),
+        "/%c0%ae".repeat(1100),
+        format!("/{}", "%".repeat(8000)),
+    ] {
+        let cost: usize = layers(path.as_bytes()).map(|layer| layer.len()).sum();
+        assert!(cost <= (LAYERS + 2) * path.len(), "{cost} for {} bytes", path.len());
+    }
+    assert_eq!(check(&format!("/%{}41", "25".repeat(3990)), true), Err(BadPath::Layers));
+    assert_eq!(check("/%252541", true), Ok(()), "three layers are the most");
+    assert_eq!(check("/%25252541", true), Err(BadPath::Layers));
 }
 
 #[test]

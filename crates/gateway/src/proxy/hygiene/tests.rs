@@ -69,6 +69,20 @@ fn tm_f07_nothing_of_the_callers_identity_goes_on() {
 }
 
 #[test]
+fn tm_a10_the_names_in_connection_cost_no_more_than_the_fields_of_the_message() {
+    let invented: Vec<String> = (0..14_000).map(|number| format!("n{number}")).collect();
+    let repeated = "x-secret,".repeat(3000);
+    let from = map(&[
+        ("connection", &invented.join(",")),
+        ("connection", &repeated),
+        ("x-secret", "1"),
+        ("x-kept", "1"),
+    ]);
+    assert_eq!(Nominated::of(&from).0.len(), 1);
+    assert_eq!(names(&forward(&from, false, "r")), ["accept-encoding", "x-kept"]);
+}
+
+#[test]
 fn tm_f03_nominated_fields_go_in_both_directions() {
     let from = map(&[
         ("connection", "X-Secret , authorization"),

@@ -2,7 +2,7 @@
 
 use super::{Context, exchange::Exchange, gate::Refusal};
 use crate::{
-    body::{RequestBody, boxed, empty},
+    body::{RequestBody, RequestBodyFault, boxed, empty},
     outcome::Code,
     problem::Problem,
     server::request_body::Inbound,
@@ -31,4 +31,14 @@ where
         return Err(Refusal::last(problem));
     }
     Ok(boxed(Inbound::new(body, options.limits.body, options.timeouts.body_idle, Arc::clone(exchange))))
+}
+
+/// The answer to a request whose body ended early.
+pub(super) fn problem(fault: RequestBodyFault) -> Problem {
+    let code = match fault {
+        RequestBodyFault::TooLarge => Code::BodyTooLarge,
+        RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
+        RequestBodyFault::Broken => Code::BadRequest,
+    };
+    Problem::new(code).detail(fault.to_string())
 }

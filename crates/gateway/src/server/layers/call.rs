@@ -1,11 +1,11 @@
 //! The innermost service: calls the handler, and answers for it when it panics or when the request's body broke.
 
 use super::{
-    Context,
+    Context, body,
     exchange::{LayeredRequest, RefusedRequest, answer},
 };
 use crate::{
-    body::{Body, RequestBody, RequestBodyFault},
+    body::{Body, RequestBody},
     outcome::Code,
     problem::Problem,
     server::{Handler, RequestInfo},
@@ -58,7 +58,7 @@ impl<H: Handler> Service<LayeredRequest<RequestBody>> for Call<H> {
                     context.metrics.panic();
                     Problem::new(Code::InternalError).detail("the gateway failed on this request")
                 }
-                (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => body_problem(fault),
+                (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => body::problem(fault),
                 (Ok(_), _) => return Ok(called.unwrap_or_default()),
             };
             // The request's head went with the handler; its `Accept` is not worth a copy of it for every request.
@@ -67,13 +67,4 @@ impl<H: Handler> Service<LayeredRequest<RequestBody>> for Call<H> {
             Ok(answer(&problem, &refused, &context.options.load(), true))
         })
     }
-}
-
-fn body_problem(fault: RequestBodyFault) -> Problem {
-    let code = match fault {
-        RequestBodyFault::TooLarge => Code::BodyTooLarge,
-        RequestBodyFault::Idle => Code::RequestTimeout,
-        RequestBodyFault::Broken => Code::BadRequest,
-    };
-    Problem::new(code).detail(fault.to_string())
 }

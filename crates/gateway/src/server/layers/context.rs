@@ -4,6 +4,9 @@ use crate::{server::Options, telemetry::Metrics};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
+/// Requests of all connections whose end may be waited for at the same time. Nobody has asked yet who sent them.
+const WAITING: usize = 256;
+
 /// What the layers share.
 pub(crate) struct Context {
     /// The settings in use; a reload swaps them.
@@ -12,11 +15,14 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Room for `server.limits.in_flight` requests.
     pub(crate) room: Arc<tokio::sync::Semaphore>,
+    /// Room for GET and HEAD requests whose body has not ended yet.
+    pub(crate) waiting: Arc<tokio::sync::Semaphore>,
 }
 
 impl Context {
     pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
         let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
-        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room })
+        let waiting = Arc::new(tokio::sync::Semaphore::new(WAITING));
+        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room, waiting })
     }
 }

@@ -1,8 +1,9 @@
 //! The one list of layers, from the outside in. None of them knows the domain.
 //!
 //! The order is the contract's order of refusals up to `overloaded`: framing and limits of the wire (400, 405, 408, 414, 431, 501),
-//! 421, 413 by declared length, 503, a preflight's 204. Everything after that is the [`Handler`]'s.
+//! 421, 413 by declared length, 400 for a body on GET, 503, a preflight's 204. Everything after that is the [`Handler`]'s.
 
+pub(crate) mod bodiless;
 pub(crate) mod body;
 pub(crate) mod call;
 mod context;
@@ -40,6 +41,8 @@ pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
         .layer(GateLayer::new(context, hosts::check))
         // 413 by declared length; clock and limit around the body.
         .layer(GateLayer::new(context, body::check))
+        // GET and HEAD go on without a body; waiting for its end takes no place of a running request.
+        .layer(bodiless::BodilessLayer::new(context))
         // 503 before any cryptography.
         .layer(GateLayer::new(context, in_flight::check))
         // 204 for a preflight.
@@ -55,6 +58,7 @@ pub(crate) fn admin<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
         .layer(observe::ObserveLayer::unlogged(context))
         .layer(GateLayer::new(context, refuse::check))
         .layer(GateLayer::new(context, body::check))
+        .layer(bodiless::BodilessLayer::new(context))
         .service(call::Call::new(context, handler));
     stack(service)
 }

@@ -5,8 +5,8 @@ use crate::{
     outcome::Code,
     problem::Problem,
     server::wire::{
-        Fault,
-        names::{check_method, check_target, is_authority, parse_length, takes_body},
+        BODY_ON_GET, Fault,
+        names::{asks_for_tunnel, check_method, check_target, is_authority, parse_length, takes_body},
     },
 };
 use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery};
@@ -33,11 +33,16 @@ pub(crate) fn check<B>(
 }
 
 fn refusal(fault: Fault) -> Refusal {
+    Refusal::last(problem(fault))
+}
+
+/// The answer to a refused request.
+pub(super) fn problem(fault: Fault) -> Problem {
     let mut problem = Problem::new(fault.code()).detail(fault.detail());
     if fault.code() == Code::MethodNotAllowed {
         problem = problem.allow("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     }
-    Refusal::last(problem)
+    problem
 }
 
 fn check_http2(context: &Context, parts: &mut Parts) -> Result<(), Fault> {
@@ -62,18 +67,29 @@ fn check_fields(parts: &Parts) -> Result<(), Fault> {
     if parts.headers.keys().any(|name| name.as_str().contains('_')) {
         return Err(Fault::Framing("a header field name holds an underscore"));
     }
-    if parts.headers.contains_key(header::UPGRADE) {
+    // HTTP/1 has no blanks around a value, and HTTP/2 must have none (RFC 9113, 8.2.1).
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if parts
+        .headers
+        .values()
+        .any(|value| is_blank(value.as_bytes().first()) || is_blank(value.as_bytes().last()))
+    {
+        return Err(Fault::Framing("a header field value has blanks around it"));
+    }
+    if parts.headers.get_all(header::UPGRADE).iter().any(|value| asks_for_tunnel(value.as_bytes())) {
         return Err(Fault::Tunnel);
     }
     let mut expectations = parts.headers.get_all(header::EXPECT).iter();
-    if expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    let expected =
+        expectations.next().is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !expected || expectations.next().is_some() {
         return Err(Fault::Framing("Expect is not exactly 100-continue"));
     }
     let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
     if let Some(length) = lengths.next() {
         let length = parse_length(length.as_bytes())?;
         if length > 0 && !takes_body(parts.method.as_str().as_bytes()) {
-            return Err(Fault::Framing("a GET or HEAD request has a body"));
+            return Err(BODY_ON_GET);
         }
     }
     if lengths.next().is_some() {

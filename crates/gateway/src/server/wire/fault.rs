@@ -15,11 +15,14 @@ pub(crate) enum Fault {
     HeadersTooLarge,
     /// TRACE and its kin.
     Method,
-    /// CONNECT or an upgrade.
+    /// CONNECT, or an upgrade to WebSocket.
     Tunnel,
     /// The head did not arrive within `server.timeouts.header`.
     Timeout,
 }
+
+/// A body on GET or HEAD means different things to different parsers.
+pub(crate) const BODY_ON_GET: Fault = Fault::Framing("a GET or HEAD request has a body");
 
 impl Fault {
     /// The problem code.
@@ -44,7 +47,7 @@ impl Fault {
                 "the header fields exceed server.limits.headers or server.limits.header_count"
             }
             Self::Method => "this method is never passed on",
-            Self::Tunnel => "upgrades and tunnels are not offered",
+            Self::Tunnel => "WebSocket and CONNECT are not offered",
             Self::Timeout => "the request head did not arrive within server.timeouts.header",
         }
     }

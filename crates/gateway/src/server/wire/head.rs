@@ -1,9 +1,12 @@
 //! One HTTP/1 request head, read strictly and incrementally.
 
 use super::{
-    Fault,
+    BODY_ON_GET, Fault,
     framing::Framing,
-    names::{check_method, check_target, is_authority, is_token, parse_length, takes_body},
+    names::{
+        MAX_METHOD, asks_for_tunnel, check_method, check_target, is_authority, is_token, parse_length,
+        takes_body,
+    },
 };
 use std::ops::Range;
 
@@ -18,15 +21,17 @@ fn trim(value: &[u8]) -> (&[u8], usize) {
     (&value[from..to], from)
 }
 
-/// Limits of one head, from `server.limits`.
+/// What a listener asks of a head: `server.limits`, and whether it may lack `Host`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HeadLimits {
+pub(crate) struct HeadRules {
     /// Bytes of the target.
     pub(crate) uri: usize,
     /// Bytes of all header fields.
     pub(crate) headers: usize,
     /// Number of header fields.
     pub(crate) header_count: usize,
+    /// Whether HTTP/1.0 requests may lack `Host`, as those of simple probes do.
+    pub(crate) host_may_lack: bool,
 }
 
 /// A head that may go on to hyper.
@@ -40,8 +45,6 @@ pub(crate) struct Head {
     pub(crate) framing: Framing,
 }
 
-/// Longest method this gateway looks at.
-const MAX_METHOD: usize = 32;
 /// `HTTP/1.1`, two spaces and the line end.
 const LINE_EXTRA: usize = MAX_METHOD + 12;
 
@@ -68,7 +71,7 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     /// Looks at the bytes that came since the last call.
-    pub(crate) fn scan(&mut self, bytes: &[u8], limits: HeadLimits) -> Result<Option<Head>, Fault> {
+    pub(crate) fn scan(&mut self, bytes: &[u8], rules: HeadRules) -> Result<Option<Head>, Fault> {
         while let Some(at) = memchr::memchr(b'\n', &bytes[self.seen..]) {
             let end = self.seen + at;
             if end == self.line || bytes[end - 1] != b'\r' {
@@ -82,18 +85,18 @@ impl Scanner {
                     self.skip = 2;
                     continue;
                 }
-                self.request_line(bytes, range, limits)?;
+                self.request_line(bytes, range, rules)?;
                 self.started = true;
                 self.fields_from = self.line;
             } else if range.is_empty() {
-                return self.finish(bytes).map(Some);
+                return self.finish(bytes, rules).map(Some);
             } else {
                 self.field(bytes, range)?;
             }
-            self.check_fields(self.line, limits)?;
+            self.check_fields(self.line, rules)?;
         }
         self.seen = bytes.len();
-        self.check_open_line(bytes, limits)?;
+        self.check_open_line(bytes, rules)?;
         Ok(None)
     }
 
@@ -102,15 +105,15 @@ impl Scanner {
         self.is_head
     }
 
-    fn check_fields(&self, until: usize, limits: HeadLimits) -> Result<(), Fault> {
-        let over = until - self.fields_from > limits.headers || self.fields > limits.header_count;
+    fn check_fields(&self, until: usize, rules: HeadRules) -> Result<(), Fault> {
+        let over = until - self.fields_from > rules.headers || self.fields > rules.header_count;
         if self.started && over { Err(Fault::HeadersTooLarge) } else { Ok(()) }
     }
 
     /// Limits and obvious nonsense in a line that has not ended yet.
-    fn check_open_line(&self, bytes: &[u8], limits: HeadLimits) -> Result<(), Fault> {
+    fn check_open_line(&self, bytes: &[u8], rules: HeadRules) -> Result<(), Fault> {
         if self.started {
-            return self.check_fields(bytes.len(), limits);
+            return self.check_fields(bytes.len(), rules);
         }
         let line = &bytes[self.line..];
         // However much of the line has come, its beginning is judged alike.
@@ -118,14 +121,14 @@ impl Scanner {
         let first_is_wrong = line.first().is_some_and(|byte| !is_token(*byte) && *byte != b'\r');
         if too_long || first_is_wrong {
             Err(Fault::Framing("the request line does not begin with a method"))
-        } else if line.len() > limits.uri + LINE_EXTRA {
+        } else if line.len() > rules.uri + LINE_EXTRA {
             Err(Fault::UriTooLong)
         } else {
             Ok(())
         }
     }
 
-    fn request_line(&mut self, bytes: &[u8], range: Range<usize>, limits: HeadLimits) -> Result<(), Fault> {
+    fn request_line(&mut self, bytes: &[u8], range: Range<usize>, rules: HeadRules) -> Result<(), Fault> {
         const SHAPE: Fault = Fault::Framing("the request line is not METHOD SP TARGET SP VERSION");
         let line = &bytes[range.clone()];
         let first = line.iter().position(|byte| *byte == b' ').ok_or(SHAPE)?;
@@ -141,7 +144,7 @@ impl Scanner {
         self.is_head = method == b"HEAD";
         self.bodyless = !takes_body(method);
         let target = &line[first + 1..last];
-        if target.len() > limits.uri {
+        if target.len() > rules.uri {
             return Err(Fault::UriTooLong);
         }
         self.old = match &line[last + 1..] {
@@ -222,7 +225,9 @@ impl Scanner {
                 }
                 self.expect = true;
             }
-            7 if name.eq_ignore_ascii_case(b"upgrade") => return Err(Fault::Tunnel),
+            7 if name.eq_ignore_ascii_case(b"upgrade") && asks_for_tunnel(value) => {
+                return Err(Fault::Tunnel);
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 if self.length.is_some() {
                     return Err(Fault::Framing("there is more than one Content-Length"));
@@ -240,13 +245,14 @@ impl Scanner {
         Ok(())
     }
 
-    fn finish(&self, bytes: &[u8]) -> Result<Head, Fault> {
-        let Some(host) = self.host.clone() else {
-            return Err(Fault::Framing("there is no Host"));
-        };
-        let named = self.authority.clone().map_or(&bytes[host.clone()], |range| &bytes[range]);
-        if !named.eq_ignore_ascii_case(&bytes[host]) {
-            return Err(Fault::Framing("the target names another host than Host"));
+    fn finish(&self, bytes: &[u8], rules: HeadRules) -> Result<Head, Fault> {
+        match (self.host.clone(), self.authority.clone()) {
+            (None, None) if self.old && rules.host_may_lack => {}
+            (None, _) => return Err(Fault::Framing("there is no Host")),
+            (Some(host), Some(named)) if !bytes[named.clone()].eq_ignore_ascii_case(&bytes[host.clone()]) => {
+                return Err(Fault::Framing("the target names another host than Host"));
+            }
+            _ => {}
         }
         let framing = match (self.chunked, self.length) {
             (true, Some(_)) => {
@@ -257,8 +263,9 @@ impl Scanner {
             (false, None | Some(0)) => Framing::Empty,
             (false, Some(length)) => Framing::Length(length),
         };
-        if framing != Framing::Empty && self.bodyless {
-            return Err(Fault::Framing("a GET or HEAD request has a body"));
+        // Whether a chunked body is empty is seen when it is read.
+        if matches!(framing, Framing::Length(_)) && self.bodyless {
+            return Err(BODY_ON_GET);
         }
         Ok(Head { skip: self.skip, len: self.line - self.skip, framing })
     }

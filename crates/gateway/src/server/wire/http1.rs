@@ -7,7 +7,7 @@
 use super::{
     Fault,
     framing::{Framing, Tracker},
-    head::{HeadLimits, Scanner},
+    head::{HeadRules, Scanner},
     timer::Deadline,
 };
 use crate::server::connection_state::{ConnState, RefusedHead};
@@ -26,7 +26,7 @@ use tokio_util::io::poll_read_buf;
 /// Clocks and limits of the guard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GuardOptions {
-    pub(crate) limits: HeadLimits,
+    pub(crate) rules: HeadRules,
     /// `server.timeouts.header`.
     pub(crate) header: Duration,
     /// `server.timeouts.idle`.
@@ -101,11 +101,11 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
 
     /// Looks at the buffered part of a head. True when there is something to hand on.
     fn examine(&mut self) -> bool {
-        match self.scanner.scan(&self.buf, self.options.limits) {
+        match self.scanner.scan(&self.buf, self.options.rules) {
             Ok(None) => return false,
             Err(fault @ (Fault::UriTooLong | Fault::HeadersTooLarge)) => {
-                let limits = self.options.limits;
-                self.phase = Phase::Oversized { fault, left: limits.uri + limits.headers, searched: 0 };
+                let rules = self.options.rules;
+                self.phase = Phase::Oversized { fault, left: rules.uri + rules.headers, searched: 0 };
                 self.header.disarm();
                 self.header.arm(REST.min(self.options.header));
                 self.idle.disarm();

@@ -15,4 +15,4 @@ pub(crate) mod sniff;
 pub(crate) mod socket;
 pub(crate) mod timer;
 
-pub(crate) use fault::Fault;
+pub(crate) use fault::{BODY_ON_GET, Fault};

@@ -66,13 +66,26 @@ pub(crate) fn check_target(target: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Longest method this gateway looks at.
+pub(crate) const MAX_METHOD: usize = 32;
+
 /// Methods that end at the wire.
 pub(crate) fn check_method(method: &[u8]) -> Result<(), Fault> {
     match method {
+        _ if method.len() > MAX_METHOD => Err(Fault::Framing("the method is longer than any known one")),
         b"CONNECT" => Err(Fault::Tunnel),
         b"TRACE" | b"TRACK" => Err(Fault::Method),
         _ => Ok(()),
     }
+}
+
+/// Whether an `Upgrade` asks for what only a tunnel could give. Any other upgrade may be ignored (RFC 9110, 7.8), and clients
+/// that offer `h2c` expect no more.
+pub(crate) fn asks_for_tunnel(upgrade: &[u8]) -> bool {
+    upgrade.split(|byte| *byte == b',').any(|protocol| {
+        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"websocket")
+    })
 }
 
 /// A declared length: digits without sign, list or leading zero.
@@ -88,7 +101,7 @@ pub(crate) fn parse_length(value: &[u8]) -> Result<u64, Fault> {
     })
 }
 
-/// Whether this method's requests may carry a body. A body on GET or HEAD means different things to different parsers.
+/// Whether this method's requests may carry a body.
 pub(crate) fn takes_body(method: &[u8]) -> bool {
     !matches!(method, b"GET" | b"HEAD")
 }
@@ -115,6 +128,16 @@ mod tests {
             "[::1", "[x]", "::1", "a%41", ".a", "-a", "é", "a\0", "http://a",
         ] {
             assert!(!is_authority(bad.as_bytes()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_websocket_asks_for_a_tunnel() {
+        for tunnel in ["websocket", "WebSocket", "h2c, websocket", "websocket/13", " websocket "] {
+            assert!(asks_for_tunnel(tunnel.as_bytes()), "{tunnel}");
+        }
+        for other in ["h2c", "TLS/1.2, HTTP/1.1", "", "websockets", "h2c/websocket"] {
+            assert!(!asks_for_tunnel(other.as_bytes()), "{other}");
         }
     }
 

@@ -1,14 +1,14 @@
 use super::*;
 
-const LIMITS: HeadLimits = HeadLimits { uri: 100, headers: 400, header_count: 10 };
+const RULES: HeadRules = HeadRules { uri: 100, headers: 400, header_count: 10, host_may_lack: false };
 
 /// The answer for the whole text at once, checked to be the same byte by byte.
 fn scan(text: &[u8]) -> Result<Option<Head>, Fault> {
-    let whole = Scanner::default().scan(text, LIMITS);
+    let whole = Scanner::default().scan(text, RULES);
     let mut slow = Scanner::default();
     let mut answer = Ok(None);
     for end in 1..=text.len() {
-        answer = slow.scan(&text[..end], LIMITS);
+        answer = slow.scan(&text[..end], RULES);
         if !matches!(answer, Ok(None)) {
             break;
         }
@@ -35,6 +35,17 @@ fn plain_heads_pass() {
         framing("GET / HTTP/1.1\r\nHost: a\r\nX: \u{fc}\r\nExpect: 100-Continue\r\n\r\n"),
         Framing::Empty
     );
+}
+
+#[test]
+fn http_1_0_needs_no_host_where_the_listener_says_so() {
+    let probes = HeadRules { host_may_lack: true, ..RULES };
+    let passes = |text: &str, rules| Scanner::default().scan(text.as_bytes(), rules).is_ok();
+    assert!(passes("GET /readyz HTTP/1.0\r\n\r\n", probes));
+    assert!(!passes("GET /readyz HTTP/1.0\r\n\r\n", RULES));
+    assert!(!passes("GET /readyz HTTP/1.1\r\n\r\n", probes));
+    assert!(!passes("GET http://a/readyz HTTP/1.0\r\n\r\n", probes));
+    assert!(!passes("GET /readyz HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", probes));
 }
 
 #[test]
