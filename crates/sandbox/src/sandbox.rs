@@ -139,7 +139,7 @@ impl Sandbox {
         self.inner.client_key.private_pem()
     }
 
-    /// The secret of the Custom API Client, [`VAULT_CLIENT`].
+    /// The secret of the Custom API Client, [`VAULT_CLIENT`](crate::VAULT_CLIENT).
     #[must_use]
     pub fn vault_client_secret(&self) -> &str {
         &self.inner.settings.vault_secret

@@ -21,7 +21,7 @@ use std::{path::PathBuf, sync::Arc};
 /// Largest body of an admin call.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Validates the configuration anew and swaps it in; the server's own part comes back as new [`Options`] through
+/// Validates the configuration anew and swaps it in; the server's own part comes back as new [`Options`](crate::server::Options) through
 /// `ServeParts::load`.
 pub type Reloader = Arc<dyn Fn() -> BoxFuture<'static, Result<(), ReloadError>> + Send + Sync>;
 

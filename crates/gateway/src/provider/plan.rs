@@ -49,7 +49,7 @@ pub(crate) struct PlanParts<'a> {
     pub downloads: &'a [HostPattern],
 }
 
-/// A permitted request: where it goes and what it asks for. Only [`ProviderPlan`] makes one, after policy and scopes.
+/// A permitted request: where it goes and what it asks for. Only `ProviderPlan` makes one, after policy and scopes.
 ///
 /// Code outside of this module can pass one on:
 ///

@@ -158,7 +158,7 @@ impl Error {
         self.details()?.sso_url.as_deref()
     }
 
-    /// The claims that the user has to satisfy in an interactive sign-in, as JSON; see [`Classified::claims`].
+    /// The claims that the user has to satisfy in an interactive sign-in, as JSON.
     #[must_use]
     pub fn claims(&self) -> Option<&str> {
         self.classified()?.claims.as_deref()
