@@ -254,7 +254,7 @@ impl Account {
         }
         if self.used.is_some_and(|used| knowledge.is_refusing(used)) {
             Refused::Endpoint
-        } else if lately(access.refreshed_before) {
+        } else if lately(access.refreshed_before) && !knowledge.has_worked(refused) {
             Refused::Exhausted
         } else if lately(access.refreshed_at) {
             if knowledge.has_worked(refused) { Refused::Worked } else { Refused::Fresh }

@@ -82,7 +82,7 @@ pub(crate) enum Refused {
     Worked,
     /// It was refused, and a refresh brought it a moment ago.
     Fresh,
-    /// The same, and it was the second refresh within a minute.
+    /// The same, it never worked, and it was the second refresh within a minute.
     Exhausted,
     /// It was refused by an endpoint that also refused a good token lately.
     Endpoint,
