@@ -24,7 +24,7 @@ pub(crate) struct Times {
 
 /// A token that is genuine, for us, and of this time.
 pub(crate) struct Genuine {
-    /// The key it is bound to. A request that does not show that key is refused whoever the caller is.
+    /// The key it is bound to. A request without a proof of that key is refused for every caller.
     pub(crate) thumbprint: Option<[u8; 32]>,
     /// The caller, or why this one may not call: a 403, which comes after every 401.
     pub(crate) caller: Result<Caller, Refusal>,
@@ -84,7 +84,7 @@ pub(crate) struct Party<'a> {
     pub(crate) organization: Option<&'a str>,
     pub(crate) organization_name: Option<&'a str>,
     pub(crate) actors: Box<[Actor]>,
-    /// Why it is not a user, if it is none.
+    /// Why the token does not speak for a user, if it does not.
     machine: Option<&'static str>,
 }
 

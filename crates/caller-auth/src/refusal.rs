@@ -22,7 +22,7 @@ pub enum Reason {
     TokenInQuery,
     /// There is no access token, or its scheme is unknown.
     TokenMissing,
-    /// The token is not a JWT of this tenant: an opaque token, or one encrypted for somebody else.
+    /// The token is not a JWT of this tenant: an opaque token, or a JWT that is encrypted for another recipient.
     TokenOpaque,
     /// The token has expired.
     TokenExpired,

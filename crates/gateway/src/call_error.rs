@@ -32,7 +32,7 @@ pub(crate) enum CallError {
     UnreadableProfile,
     /// The provider's answer ended early.
     AnswerEndedEarly,
-    /// The provider switched to another protocol, which nobody asked for.
+    /// The provider switched to another protocol without an `Upgrade` in the request.
     SwitchedProtocols,
     /// The answer's encoding cannot be searched, and this provider repeats what it was sent.
     UninspectableAnswer,

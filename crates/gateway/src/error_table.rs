@@ -107,7 +107,7 @@ impl From<PlanError> for Problem {
                 "the query member '{name}' is not passed to this provider"
             ))
             .remedy(format!(
-                "Leave '{name}' out of the query; the gateway does what it is for, or nobody may."
+                "Remove '{name}' from the query. The gateway sets it where the provider needs it."
             )),
             PlanError::QueryValue(denied) => {
                 let (member, word) = (denied.member, denied.word);

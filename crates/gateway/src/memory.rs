@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// What a call holds at most whose answer nobody reads (`docs/operations/scaling.md`).
+/// The most memory that a call holds while the caller does not read its answer (`docs/operations/scaling.md`).
 const CALL: u64 = 144 * 1024;
 /// The process at rest.
 const REST: u64 = 32 << 20;

@@ -277,7 +277,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Writes the record once as it was read: under the newest key, so that an old one can go although nobody submits a command.
+    /// Writes the record once as it was read: with the newest key, so that an old key can be removed without a new command.
     async fn seal_anew(&self, record: &dyn RecordStore, version: u64) {
         if let Err(error) = self.put_back(record, Some(version)).await {
             tracing::debug!(%error, "the record of blocks and logouts was not sealed anew");

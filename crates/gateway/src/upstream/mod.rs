@@ -25,7 +25,7 @@ use crate::cores;
 /// so that few requests meet a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// The most streams used of one HTTP/2 connection, whatever the provider allows.
+/// The streams of an HTTP/2 connection until the provider's SETTINGS arrive, which replace this number.
 const STREAMS: usize = 100;
 
 /// What is held of a provider's answer that nobody reads: HTTP/1.1's read buffer, which also bounds an answer's head, and the
@@ -192,7 +192,7 @@ fn pool(connector: Connector, max_in_flight: usize) -> Pool {
         .http1_max_buf_size(READ_BUFFER)
         .http2_initial_max_send_streams(STREAMS)
         .http2_initial_stream_window_size(STREAM_WINDOW)
-        // Room for every stream's window: readers that stall must not hold up the streams of others.
+        // Room for the windows of that many streams, so that stalled readers do not block the others.
         .http2_initial_connection_window_size(STREAM_WINDOW * u32::try_from(STREAMS).unwrap_or(1))
         .http2_max_frame_size(16 * 1024)
         .http2_max_header_list_size(32 * 1024)
