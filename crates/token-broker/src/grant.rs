@@ -84,7 +84,7 @@ pub struct GrantRecord {
     pub refused_for: Option<String>,
     /// When a refresh brought the IdP token.
     pub refreshed_at: Option<SystemTime>,
-    /// When the refresh before that one was.
+    /// When the refresh before that one was, if nothing accepted the token that it brought.
     pub refreshed_before: Option<SystemTime>,
     /// When it was last written.
     pub updated_at: SystemTime,

@@ -21,6 +21,7 @@ use crate::{
     Error, GrantKey, GrantRecord, GrantState, Lease, Reason, Source, Swap, Transport,
     call::{CallError, refresh},
     decide::{Account, Action, Current, Surroundings, current, decide},
+    digest::Digest,
     grant::{Intent, seconds},
     grants::{CachedGrant, Grants, busy, succeed},
     knowledge::Knowledge,
@@ -237,10 +238,16 @@ impl Refresher {
                     None => continue,
                 }
             }
+            // What is known now: later the token is gone, and another process knows less.
+            let worked =
+                current.access.is_some_and(|access| self.knowledge.has_worked(Digest::of(access.bearer)));
             let asked = self.clock.now();
             return match refresh(&account.provider, &*self.transport, &self.secrets, &spent, asked).await {
                 Ok(refreshed) => {
-                    let new = succeed(&base, &refreshed, asked, self.clock.now());
+                    let mut new = succeed(&base, &refreshed, asked, self.clock.now());
+                    if worked {
+                        new.refreshed_before = None;
+                    }
                     self.keep(account, version, new).await
                 }
                 Err(CallError::Permanent(cause)) => {

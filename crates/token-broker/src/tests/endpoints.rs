@@ -41,6 +41,23 @@ async fn a_token_that_is_refused_right_after_its_refresh_is_no_dead_token() {
     assert_eq!(broker.token_rejected(&request, &token).await.unwrap().bearer().expose(), "ya29.3");
 }
 
+/// A token that worked has ended when it is refused later. That holds across restarts: the next process does not know what worked.
+#[tokio::test(start_paused = true)]
+async fn tokens_that_work_are_replaced_as_often_as_they_end() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let (answer, _) = rotating(7200);
+    rig.provider.answers(answer);
+    for round in 1..=6 {
+        let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+        for _ in 0..2 {
+            let token = broker.token(&rig.ask("bitbucket")).await.unwrap();
+            let next = broker.token_rejected(&rig.ask("bitbucket"), &token).await.unwrap();
+            broker.token_accepted(&rig.ask("bitbucket"), &next);
+        }
+        assert_eq!(rig.provider.calls(), 2 * round);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_spends_one_refresh_token_and_a_second_refusal_is_the_endpoints() {
     let rig = Rig::new(bitbucket("a0", "r0"));
