@@ -76,6 +76,7 @@ impl Calls {
     /// The store does not answer.
     pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Problem> {
         let verified = self.access.forget(selector);
+        self.prepared.clear();
         let wanted = token_broker::Selector {
             user: selector.user.clone(),
             connection: selector.connection.clone(),

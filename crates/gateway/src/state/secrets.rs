@@ -1,7 +1,6 @@
 //! What must not come back: the secrets that a request was sent to a provider with.
 
-use std::borrow::Borrow;
-
+use aws_lc_rs::digest::{SHA256, digest};
 use http::Response;
 use http_body::Body as _;
 use leak_guard::{LeakGuard, PreparedToken};
@@ -20,28 +19,28 @@ const FIXED: u64 = 2 * 1024;
 /// A secret is kept as it is, and in seven encodings of up to 4/3 of its length.
 const COPIES: u64 = 11;
 
-/// A secret as the key of its prepared form.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key(Box<str>);
+/// The SHA-256 digest of a secret: what is looked up must not keep a further copy of it.
+type Key = [u8; 32];
 
-impl Borrow<str> for Key {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
+/// A prepared secret and what it takes.
+#[derive(Clone)]
+struct Entry {
+    prepared: PreparedToken,
+    weight: u64,
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Key, PreparedToken> for Weight {
-    fn weight(&self, key: &Key, _: &PreparedToken) -> u64 {
-        key.0.len() as u64 * COPIES + FIXED
+impl Weighter<Key, Entry> for Weight {
+    fn weight(&self, _: &Key, entry: &Entry) -> u64 {
+        entry.weight
     }
 }
 
 /// Secrets that were prepared for the search, so that a token that is used again is not prepared again. Bounded in bytes: a
 /// token's prepared form is many times larger than the token, so it is kept here and not beside every cached token.
-pub(crate) struct Prepared(Cache<Key, PreparedToken, Weight>);
+pub(crate) struct Prepared(Cache<Key, Entry, Weight>);
 
 impl Default for Prepared {
     fn default() -> Self {
@@ -51,12 +50,20 @@ impl Default for Prepared {
 
 impl Prepared {
     fn get(&self, secret: &str) -> PreparedToken {
-        if let Some(known) = self.0.get(secret) {
-            return known;
+        let mut key = [0; 32];
+        key.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        if let Some(known) = self.0.get(&key) {
+            return known.prepared;
         }
         let prepared = PreparedToken::new(secret);
-        self.0.insert(Key(secret.into()), prepared.clone());
+        let weight = secret.len() as u64 * COPIES + FIXED;
+        self.0.insert(key, Entry { prepared: prepared.clone(), weight });
         prepared
+    }
+
+    /// Drops all of them: an account was forgotten, and its tokens must not stay here.
+    pub(crate) fn clear(&self) {
+        self.0.clear();
     }
 }
 
@@ -147,5 +154,7 @@ mod tests {
         let (first, again) = (prepared.get("a-secret-0123456789"), prepared.get("a-secret-0123456789"));
         assert!(first.is_same(&again) && !first.is_same(&prepared.get("b-secret-0123456789")));
         assert!(!format!("{prepared:?}").contains("secret-0"));
+        prepared.clear();
+        assert!(!first.is_same(&prepared.get("a-secret-0123456789")), "nothing is kept");
     }
 }
