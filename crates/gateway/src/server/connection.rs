@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Interval, interval, sleep_until},
+    time::{Instant, Interval, interval, sleep, sleep_until},
 };
 
 /// Answers one request of a connection: the layered stack.
@@ -49,6 +49,9 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// What is held of an HTTP/2 answer that the client does not read.
 const SEND_BUFFER: usize = 32 * 1024;
 
+/// How long the first bytes of a connection are waited for once the listener has closed. Their sender cannot know of that yet.
+const FIRST_BYTES: Duration = Duration::from_millis(500);
+
 /// What all connections of a listener share.
 pub(crate) struct Common {
     pub(crate) stack: Stack,
@@ -66,9 +69,14 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut socket = Socket::new(io, options.timeouts.write_idle);
+    let closed = async {
+        common.lifecycle.reached(common.closes_at).await;
+        sleep(FIRST_BYTES).await;
+    };
     let sniffed = tokio::select! {
+        biased;
         sniffed = sniff(&mut socket, options.timeouts.header) => sniffed,
-        () = common.lifecycle.reached(common.closes_at) => None,
+        () = closed => None,
     };
     let state = Arc::new(ConnState::default());
     match sniffed {
@@ -118,6 +126,8 @@ async fn http1<IO>(
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
     tokio::select! {
+        // First: a connection that has not read what already came would be closed as an idle one.
+        biased;
         _ = connection.as_mut() => return,
         () = common.lifecycle.reached(common.closes_at) => connection.as_mut().graceful_shutdown(),
     }
@@ -167,6 +177,7 @@ async fn http2<IO>(
         (pin!(common.lifecycle.reached(common.closes_at)), pin!(common.lifecycle.reached(Stage::Aborted)));
     loop {
         let close = tokio::select! {
+            biased;
             _ = connection.as_mut() => return,
             () = closing.as_mut(), if !clocks.closing => true,
             () = aborted.as_mut() => return,

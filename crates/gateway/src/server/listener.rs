@@ -14,7 +14,7 @@ use crate::{
     request_id::RequestId,
     telemetry::{Metrics, Shed},
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, os::fd::AsFd as _, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -177,8 +177,15 @@ impl Server {
             }
         }
         // What the kernel has already accepted for us is served too, not reset.
-        while let Ok(Ok((stream, from))) = timeout(Duration::ZERO, self.listener.accept()).await {
-            self.accept(stream, from);
+        // The socket itself is asked: what the runtime was last told of it may be old.
+        if let Ok(waiting) = self.listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) {
+            while let Ok((stream, from)) = waiting.accept() {
+                if stream.set_nonblocking(true).is_ok()
+                    && let Ok(stream) = TcpStream::from_std(stream)
+                {
+                    self.accept(stream, from);
+                }
+            }
         }
         let Self { listener, tasks, common, .. } = self;
         drop(listener);

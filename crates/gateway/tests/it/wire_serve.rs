@@ -7,8 +7,8 @@ use gateway::{
     admin::{BlockEntry, BlockRequest, Operations, Reach, Readiness, ReloadError, Selector},
     problem::Problem,
     serve::{Listening, ServeParts, serve},
-    server::{AllowedHost, Drain, Lifecycle, Options, Stage},
-    telemetry::Telemetry,
+    server::{AllowedHost, Drain, Lifecycle, Options, Server, Stage},
+    telemetry::{Metrics, Telemetry},
 };
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,12 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{net::TcpStream, sync::oneshot, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::oneshot,
+    time::timeout,
+};
 
 struct Nothing;
 
@@ -46,6 +51,31 @@ async fn ask(addr: SocketAddr, line: &str) -> Answer {
         "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
     );
     converse(addr, text.as_bytes()).await.remove(0)
+}
+
+/// The kernel accepts connections before the server does: a request that arrives so is answered, however late the server sees it.
+#[tokio::test]
+async fn tm_l01_requests_that_wait_when_the_listener_closes_are_answered() {
+    const CLIENTS: usize = 50;
+    let (seen, lifecycle) = (Seen::default(), Lifecycle::default());
+    let handler = move |request, info| echo(seen.clone(), request, info);
+    let metrics = Metrics::new().unwrap();
+    let server = Server::bind(Options::default(), handler, metrics, lifecycle.clone()).await.unwrap();
+    let server = server.on_cores(Arc::new(gateway::cores::Cores::start().unwrap()));
+    let addr = server.addr();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        clients.push(client);
+    }
+    lifecycle.advance(Stage::Closing);
+    tokio::spawn(server.run());
+    for mut client in clients {
+        let mut answer = Vec::new();
+        timeout(Duration::from_secs(10), client.read_to_end(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
+    }
 }
 
 #[tokio::test]
