@@ -83,12 +83,23 @@ pub enum ReadError {
     TooSlow,
 }
 
-/// Reads a whole body of at most `limit` bytes within `patience`.
+impl ReadError {
+    /// What it is for a request's body.
+    pub fn fault(&self) -> RequestBodyFault {
+        match self {
+            Self::TooLong => RequestBodyFault::TooLarge,
+            Self::Broken(error) => RequestBodyFault::find(&**error).unwrap_or(RequestBodyFault::Broken),
+            Self::TooSlow => RequestBodyFault::Slow,
+        }
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes within `timeout`.
 ///
 /// # Errors
 /// It is longer, it ended early, or it took longer.
-pub async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, ReadError> {
-    tokio::time::timeout(patience, read_all(body, limit)).await.unwrap_or(Err(ReadError::TooSlow))
+pub async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, ReadError> {
+    tokio::time::timeout(timeout, read_all(body, limit)).await.unwrap_or(Err(ReadError::TooSlow))
 }
 
 async fn read_all(mut body: Body, limit: usize) -> Result<Bytes, ReadError> {

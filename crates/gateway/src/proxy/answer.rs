@@ -126,9 +126,10 @@ impl Delivery<'_> {
         let adapter = self.provider.plan.adapter();
         let stripper = LeakGuard::new(&[], adapter.strips_token_members());
         let strip = !bodiless && stripper.strips(&head.headers);
-        // Of a part of a document nobody can tell where its members begin.
+        let removes = strip || (!bodiless && head.status.is_success() && self.drops_members(&head.headers));
+        // A part of a document does not tell where its members begin.
         let partial = head.status == StatusCode::PARTIAL_CONTENT;
-        if !bodiless && ((encoded && (adapter.echo_prone() || strip)) || (partial && strip)) {
+        if !bodiless && ((encoded && (adapter.echo_prone() || removes)) || (partial && removes)) {
             return Err(CallError::UninspectableAnswer.into());
         }
         let json = links.as_ref().filter(|_| !encoded && is_rewritable(head.status)).and_then(|links| {
@@ -207,9 +208,16 @@ impl Delivery<'_> {
 
     /// Whether a body of this type may hold members to rewrite.
     fn wants_json(&self, headers: &HeaderMap) -> bool {
-        let adapter = self.provider.plan.adapter();
-        let drops = self.provider.drop_capabilities && !adapter.capability_members().is_empty();
-        (adapter.links().iter().any(|link| self.is_rewritten(link)) || drops)
+        let links = self.provider.plan.adapter().links();
+        self.drops_members(headers)
+            || (links.iter().any(|link| self.is_rewritten(link))
+                && headers.get(CONTENT_TYPE).is_some_and(is_json))
+    }
+
+    /// Whether a body of this type may hold members to remove.
+    fn drops_members(&self, headers: &HeaderMap) -> bool {
+        self.provider.drop_capabilities
+            && !self.provider.plan.adapter().capability_members().is_empty()
             && headers.get(CONTENT_TYPE).is_some_and(is_json)
     }
 

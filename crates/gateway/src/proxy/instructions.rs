@@ -1,6 +1,6 @@
 //! Request headers for the gateway alone.
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use idp_adapters::{Adapter, METHOD_OVERRIDE_HEADERS, MethodOverride};
@@ -64,13 +64,16 @@ pub(super) fn meant(parts: &Parts, adapter: &dyn Adapter) -> Result<Meant, CallE
     Ok(meant)
 }
 
+/// Whether the body is a form as the provider reads it: in no content coding, and in UTF-8. Of any other body it is not known
+/// what the provider would take for its query.
 fn is_form(headers: &HeaderMap) -> bool {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter();
-    let kind =
-        kinds.next().map(|kind| kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default());
-    kinds.next().is_none()
-        && kind
-            .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+    let (Some(kind), None, None) = (kinds.next(), kinds.next(), headers.get(CONTENT_ENCODING)) else {
+        return false;
+    };
+    let mut parts = kind.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+        && parts.all(|parameter| parameter.eq_ignore_ascii_case(b"charset=utf-8"))
 }
 
 /// Reads `Idp-Account`.

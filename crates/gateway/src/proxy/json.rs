@@ -1,8 +1,8 @@
 //! Rewrites a few string members of a JSON body while it streams by.
 //!
 //! A scanner follows the structure just far enough to know the path of names from the top. Members that were asked
-//! for are collected (up to 16 KiB) and replaced; everything else passes in the chunks it came in. What is not
-//! JSON passes unharmed.
+//! for are collected (up to 16 KiB) and replaced, or dropped whatever their length; everything else passes in the chunks it
+//! came in. What is not JSON passes unharmed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -51,7 +51,9 @@ enum Place {
     /// In a string that passes.
     Text { escaped: bool },
     /// In a string that is collected.
-    Collected { escaped: bool, drop: bool },
+    Collected { escaped: bool },
+    /// In a string that `null` replaces.
+    Dropped { escaped: bool },
 }
 
 /// One open object or array.
@@ -92,33 +94,42 @@ impl Rewriter {
     /// Takes the next chunk and gives back what may be passed on.
     pub(super) fn push(&mut self, chunk: Bytes) -> Bytes {
         let mut out: Option<BytesMut> = None;
-        let mut from = if matches!(self.place, Place::Collected { .. }) { None } else { Some(0) };
+        let held = matches!(self.place, Place::Collected { .. } | Place::Dropped { .. });
+        let mut from = if held { None } else { Some(0) };
         for (at, &byte) in chunk.iter().enumerate() {
             match self.place {
                 Place::Between => {
                     if self.step(byte) {
-                        // A collected string begins: what came before it passes.
+                        // A string begins that does not pass as it is. What came before it passes.
                         flush(&mut out, &chunk, from.take(), at);
                     }
                 }
                 Place::Name { escaped } => self.in_name(byte, escaped),
                 Place::Text { escaped } => self.place = next_text(byte, escaped),
-                Place::Collected { escaped, drop } => {
+                Place::Collected { escaped } => {
                     self.value.push(byte);
                     let done = byte == b'"' && !escaped;
                     if done || self.value.len() > MAX_VALUE {
                         let out = out.get_or_insert_with(BytesMut::new);
                         if done {
-                            out.extend_from_slice(&self.replaced(drop));
-                            self.place = Place::Between;
+                            out.extend_from_slice(&self.replaced());
                         } else {
                             out.extend_from_slice(&self.value);
-                            self.place = Place::Text { escaped: byte == b'\\' && !escaped };
                         }
                         self.value.clear();
+                        self.place = next_text(byte, escaped);
                         from = Some(at + 1);
                     } else {
-                        self.place = Place::Collected { escaped: byte == b'\\' && !escaped, drop };
+                        self.place = Place::Collected { escaped: byte == b'\\' && !escaped };
+                    }
+                }
+                Place::Dropped { escaped } => {
+                    if byte == b'"' && !escaped {
+                        out.get_or_insert_with(BytesMut::new).extend_from_slice(b"null");
+                        self.place = Place::Between;
+                        from = Some(at + 1);
+                    } else {
+                        self.place = Place::Dropped { escaped: byte == b'\\' && !escaped };
                     }
                 }
             }
@@ -140,7 +151,7 @@ impl Rewriter {
         Bytes::from(std::mem::take(&mut self.value))
     }
 
-    /// One byte between tokens. True when a string begins that is to be collected.
+    /// One byte between tokens. True when a string begins that does not pass as it is.
     fn step(&mut self, byte: u8) -> bool {
         match byte {
             b'{' | b'[' => {
@@ -172,8 +183,12 @@ impl Rewriter {
                     self.place = Place::Text { escaped: false };
                     return false;
                 };
-                self.value.push(byte);
-                self.place = Place::Collected { escaped: false, drop };
+                if drop {
+                    self.place = Place::Dropped { escaped: false };
+                } else {
+                    self.value.push(byte);
+                    self.place = Place::Collected { escaped: false };
+                }
                 return true;
             }
             _ => {}
@@ -210,7 +225,7 @@ impl Rewriter {
         serde_json::from_slice(&quoted).ok().filter(|name: &String| self.rules.know(name))
     }
 
-    /// Whether the string that begins here is to be collected, and dropped.
+    /// Whether the string that begins here is to be dropped (`true`) or collected (`false`).
     fn wanted(&self) -> Option<bool> {
         let level = self.levels.last().filter(|level| level.object && self.buried == 0)?;
         let name = level.name.as_deref()?;
@@ -222,10 +237,7 @@ impl Rewriter {
     }
 
     /// What stands in the place of the collected string.
-    fn replaced(&self, drop: bool) -> Vec<u8> {
-        if drop {
-            return b"null".to_vec();
-        }
+    fn replaced(&self) -> Vec<u8> {
         let link: Option<String> = serde_json::from_slice(&self.value).ok();
         let new = link.and_then(|link| self.links.rewrite(&link));
         new.and_then(|new| serde_json::to_vec(&new).ok()).unwrap_or_else(|| self.value.clone())

@@ -25,7 +25,7 @@ use self::bodies::Payload;
 use self::instructions::Meant;
 use self::outbound::Outbound;
 use self::send::{Sending, app_secret, find_token};
-use crate::body::{self, Body, RequestBodyFault};
+use crate::body::{self, Body, ReadError, RequestBodyFault};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -80,13 +80,15 @@ pub(crate) async fn proxy(
 const LONGEST_FORM: usize = 64 * 1024;
 
 /// A form that stands for a query is judged as one.
-async fn judged_form(provider: &ProviderRuntime, body: Body, patience: Duration) -> Result<Body, CallError> {
-    let form = body::read(body, LONGEST_FORM, patience).await.map_err(|_| CallError::OverriddenForm)?;
-    let text = std::str::from_utf8(&form).map_err(|_| CallError::OverriddenForm)?;
-    if provider.plan.judge_query(text).is_err() || path::holds_token_member(text) {
-        return Err(CallError::OverriddenForm);
-    }
-    Ok(body::full(form))
+async fn judged_form(provider: &ProviderRuntime, body: Body, timeout: Duration) -> Result<Body, Problem> {
+    let form = match body::read(body, LONGEST_FORM, timeout).await {
+        Ok(form) => form,
+        Err(ReadError::TooLong) => return Err(CallError::OverriddenForm.into()),
+        Err(error) => return Err(error_table::request_body(error.fault())),
+    };
+    let allowed = std::str::from_utf8(&form)
+        .is_ok_and(|text| provider.plan.judge_query(text).is_ok() && !path::holds_token_member(text));
+    if allowed { Ok(body::full(form)) } else { Err(CallError::OverriddenForm.into()) }
 }
 
 /// Reads as much of the body as must be seen before the provider is asked, within a deadline for the whole.

@@ -180,6 +180,17 @@ async fn tm_r10_a_method_override_is_judged_as_what_it_means_or_refused() {
     for hostile in ["q=1&$httpMethod=DELETE", "%61ccess_token=x", "callback=x"] {
         assert_eq!(rig.send(form(hostile)).await.outcome(), (400, "bad-request".into()), "{hostile}");
     }
+    // Nobody can say what the provider would read in these.
+    for (name, value) in [
+        ("content-encoding", "gzip"),
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-16"),
+        ("content-type", "application/x-www-form-urlencoded; boundary=x"),
+    ] {
+        let mut request = form("q=1").build().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+        let answer = rig.send(reqwest::RequestBuilder::from_parts(reqwest::Client::new(), request)).await;
+        assert_eq!(answer.outcome(), (400, "bad-request".into()), "{name}: {value}");
+    }
     assert!(provider.take().is_empty());
     assert_eq!(rig.send(form("q=1&pageSize=2")).await.status, 200);
     let [sent] = provider.take().try_into().unwrap();

@@ -81,6 +81,19 @@ fn capability_links_are_dropped_at_any_depth() {
 }
 
 #[test]
+fn a_dropped_member_of_any_length_never_passes() {
+    let long = format!(r#"{{"download_url":"{}\"y","a":1}}"#, "x".repeat(MAX_VALUE * 2));
+    for size in [1, 1000, long.len()] {
+        let pieces: Vec<&[u8]> = long.as_bytes().chunks(size).collect();
+        assert_eq!(run(rewriter(&[], &["download_url"]), &pieces), r#"{"download_url":null,"a":1}"#);
+    }
+    assert_eq!(
+        run(rewriter(&[], &["download_url"]), &[br#"{"download_url":"https://x"#]),
+        r#"{"download_url":"#
+    );
+}
+
+#[test]
 fn endless_members_and_broken_json_pass() {
     let long = format!(r#"{{"next":"{}","a":1}}"#, "x".repeat(MAX_VALUE * 2));
     assert_eq!(run(rewriter(&[&["next"]], &[]), &[long.as_bytes()]), long);
