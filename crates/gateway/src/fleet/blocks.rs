@@ -1,5 +1,6 @@
 //! What operators refuse: users, connections, providers, everything.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub struct BlockEntry {
 }
 
 /// Whom or what a command is about. Every member that is set must apply; a version that knows more members than this one
-/// may have written it.
+/// may have written it, and this one then applies it to more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Target {
@@ -43,12 +44,15 @@ pub(crate) struct Target {
     provider: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     all: bool,
+    /// Members of a newer version. They are written back as they were read.
+    #[serde(flatten)]
+    more: BTreeMap<String, serde_json::Value>,
 }
 
 impl From<Selector> for Target {
     fn from(selector: Selector) -> Self {
         let Selector { user, connection, provider, all, .. } = selector;
-        Self { user, connection, provider, all }
+        Self { user, connection, provider, all, more: BTreeMap::new() }
     }
 }
 
@@ -59,7 +63,7 @@ impl Target {
 
     /// The same as the admin listener's words. Never with stored grants: those are the store's.
     pub(crate) fn selector(&self) -> Selector {
-        let Self { user, connection, provider, all } = self.clone();
+        let Self { user, connection, provider, all, .. } = self.clone();
         Selector { user, connection, provider, all, grants: false }
     }
 

@@ -49,7 +49,7 @@ pub(crate) struct Fleet {
     /// One conversation with the store at a time.
     store_lock: tokio::sync::Mutex<()>,
     /// Tells this process from the others.
-    own: u64,
+    own: Option<u64>,
     /// Seconds for which a logout is kept.
     logout: AtomicU64,
 }
@@ -90,9 +90,6 @@ impl Fleet {
     }
 
     fn new(record: Option<Arc<dyn RecordStore>>, name: String) -> Self {
-        let mut own = [0; 8];
-        // Without randomness a replica at worst does again what it has done.
-        let _ = getrandom::fill(&mut own);
         Self {
             record,
             name,
@@ -100,7 +97,7 @@ impl Fleet {
             marks: LogoutMarks::default(),
             state: Mutex::default(),
             store_lock: tokio::sync::Mutex::default(),
-            own: u64::from_ne_bytes(own),
+            own: random(),
             logout: AtomicU64::new(caller_auth::MAX_LIFETIME.as_secs() + SLACK),
         }
     }
@@ -205,7 +202,7 @@ impl Fleet {
         read
     }
 
-    /// Reads again for ever, has `apply` forget what other replicas were told to forget, and `refuse` learn what they revoked.
+    /// Reads again for ever, calls `apply` with what other replicas were told to forget, and `refuse` with what they revoked.
     pub(crate) async fn follow<'a>(
         &self,
         apply: impl Fn(Invalidation) -> BoxFuture<'a, ()> + Send,
@@ -213,7 +210,7 @@ impl Fleet {
     ) -> Infallible {
         let Some(record) = &self.record else { return std::future::pending().await };
         let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
-        let mut told = None;
+        let mut applied_version = None;
         loop {
             let was_down = self.state().failure.is_some();
             match self.read().await {
@@ -225,9 +222,9 @@ impl Fleet {
             }
             // Before anything is forgotten: what is read anew while the store is down must find it.
             let version = self.state().version;
-            if told != version {
+            if applied_version != version {
                 refuse(&self.current.load().revoked);
-                told = version;
+                applied_version = version;
             }
             for invalidation in self.pending_invalidations() {
                 apply(invalidation).await;
@@ -261,6 +258,10 @@ impl Fleet {
                     let mut state = self.state();
                     if seen.is_none() {
                         state.applied = copy.serial();
+                    } else if !copy.continues(&state.copy) {
+                        // The store went back, or lost the record and got a new one: what we know is applied to it again.
+                        let ours = state.copy.commands();
+                        state.pending.splice(0..0, ours);
                     }
                     (state.copy, state.version) = (copy, Some(version));
                 }
@@ -271,7 +272,8 @@ impl Fleet {
             // The store has lost the record or an older one has come back: it gets ours.
             Reading::Found { version, .. } => self.put_back(record, Some(version)).await?,
             Reading::Absent => self.put_back(record, None).await?,
-            _ => {}
+            // Unchanged.
+            _ => return Ok(()),
         }
         self.show();
         Ok(())
@@ -285,7 +287,11 @@ impl Fleet {
     }
 
     async fn put_back(&self, record: &dyn RecordStore, there: Option<u64>) -> Result<(), StoreError> {
-        let bytes = self.state().copy.encode();
+        let bytes = {
+            let mut state = self.state();
+            self.own.iter().for_each(|own| state.copy.begin(*own));
+            state.copy.encode()
+        };
         // On a conflict somebody else was faster; the next look tells.
         if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
             self.state().version = Some(version);
@@ -330,9 +336,10 @@ impl Fleet {
 
     fn with_pending(&self, state: &State) -> ControlState {
         let mut control = state.copy.clone();
+        self.own.iter().for_each(|own| control.begin(*own));
         let now = SystemTime::now();
         let logout = self.logout_age();
-        state.pending.iter().for_each(|command| control.apply(command, self.own, now, logout));
+        state.pending.iter().for_each(|command| control.apply(command, self.own.unwrap_or(0), now, logout));
         control
     }
 
@@ -359,6 +366,13 @@ impl Fleet {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A number that no other replica has; `None` without randomness: such a replica does again what it has done itself.
+fn random() -> Option<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u64::from_ne_bytes(bytes)).filter(|number| *number != 0)
 }
 
 impl fmt::Debug for Fleet {

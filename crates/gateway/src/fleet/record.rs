@@ -38,7 +38,7 @@ pub(super) enum Command {
 pub(crate) struct Invalidation {
     serial: u64,
     at: u64,
-    /// The replica that has done it already.
+    /// The replica that has done it already; 0: one that cannot tell.
     by: u64,
     #[serde(flatten)]
     pub(crate) what: Forget,
@@ -59,11 +59,15 @@ pub(crate) enum Forget {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ControlState {
-    /// Of the newest entry of `lately`.
+    /// A random number of the record, given when it is first written: a store that has lost the record and got a new one shows
+    /// another. Zero in records of older versions.
+    lineage: u64,
+    /// Grows with every command; the newest entry of `lately` has the serial of its command.
     serial: u64,
     pub(super) blocks: Vec<Block>,
     /// User to the second up to which tokens are refused.
     logouts: BTreeMap<String, u64>,
+    #[serde(deserialize_with = "known_invalidations")]
     lately: Vec<Invalidation>,
     /// Oldest first. Whether one is lifted shows in Auth0's copy of the account, so nothing ends it here.
     pub(super) revoked: Vec<RevokedGrant>,
@@ -74,6 +78,7 @@ impl ControlState {
     /// from before it can be used any more.
     pub(super) fn apply(&mut self, command: &Command, by: u64, now: SystemTime, logout: Duration) {
         self.prune(now, logout);
+        self.serial += 1;
         match command {
             Command::Block(block) => {
                 self.blocks.retain(|known| known.target != block.target);
@@ -97,7 +102,6 @@ impl ControlState {
     }
 
     fn note(&mut self, what: Forget, by: u64, now: SystemTime) {
-        self.serial += 1;
         self.lately.push(Invalidation { serial: self.serial, at: seconds(now), by, what });
         let excess = self.lately.len().saturating_sub(MOST);
         self.lately.drain(..excess);
@@ -110,16 +114,28 @@ impl ControlState {
         self.lately.retain(|invalidation| invalidation.at >= since(LATELY));
     }
 
-    /// The newest thing to be forgotten.
+    /// That of the newest command.
     pub(super) fn serial(&self) -> u64 {
         self.serial
     }
 
+    /// Whether this copy holds all that `other` holds: it came later in the history of the same record.
+    pub(super) fn continues(&self, other: &Self) -> bool {
+        self.lineage == other.lineage && self.serial >= other.serial
+    }
+
+    /// Gives the record a lineage, where it has none.
+    pub(super) fn begin(&mut self, lineage: u64) {
+        if self.lineage == 0 {
+            self.lineage = lineage;
+        }
+    }
+
     /// What is to be forgotten by the replica `own` that has applied all up to `applied`.
-    pub(super) fn pending_invalidations(&self, applied: u64, own: u64) -> Vec<Invalidation> {
+    pub(super) fn pending_invalidations(&self, applied: u64, own: Option<u64>) -> Vec<Invalidation> {
         self.lately
             .iter()
-            .filter(|invalidation| invalidation.serial > applied && invalidation.by != own)
+            .filter(|invalidation| invalidation.serial > applied && Some(invalidation.by) != own)
             .cloned()
             .collect()
     }
@@ -145,4 +161,10 @@ impl ControlState {
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
+}
+
+/// What a newer version wants forgotten in a way that this one does not know is left out; the rest of the record counts.
+fn known_invalidations<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Invalidation>, D::Error> {
+    let all = Vec::<serde_json::Value>::deserialize(from)?;
+    Ok(all.into_iter().filter_map(|one| serde_json::from_value(one).ok()).collect())
 }
