@@ -268,8 +268,10 @@ fn is_json(value: &HeaderValue) -> bool {
     let ends_with = |suffix: &[u8]| {
         media.len() >= suffix.len() && media[media.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
     };
+    // GitHub's `application/vnd.github.raw+json` is a file as it is stored.
+    let raw = media.windows(4).any(|part| part.eq_ignore_ascii_case(b".raw"));
     media.eq_ignore_ascii_case(b"application/json")
-        || ends_with(b"+json")
+        || (ends_with(b"+json") && !raw)
         || ends_with(b"/json")
         || ends_with(b"/javascript")
 }

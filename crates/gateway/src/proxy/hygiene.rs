@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap,
-    HeaderName, HeaderValue, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap,
+    HeaderName, HeaderValue, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
 
 use crate::headers::{X_REQUEST_ID, extend_vary};
@@ -101,11 +102,11 @@ pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> H
 /// The headers a followed download may carry.
 pub(super) fn forward_to_download(from: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for name in [http::header::ACCEPT, RANGE, IF_RANGE, http::header::USER_AGENT] {
-        // `If-Range` without `Range` would mean nothing, and its validator belongs to another resource.
-        if name != IF_RANGE
-            && let Some(value) = from.get(&name)
-        {
+    // A validator of the caller's belongs to another resource. A range that depends on it would be a part of another file, so
+    // the whole is asked for (RFC 9110 section 13.1.5).
+    let conditional = [IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| from.contains_key(name));
+    for name in [ACCEPT, USER_AGENT].into_iter().chain((!conditional).then_some(RANGE)) {
+        if let Some(value) = from.get(&name) {
             headers.insert(name, value.clone());
         }
     }

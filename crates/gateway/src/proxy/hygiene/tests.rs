@@ -173,3 +173,20 @@ fn tm_o10_headers_for_caches_and_proxies_do_not_pass() {
     clean_answer(&mut headers, false);
     assert_eq!(names(&headers), ["etag"]);
 }
+
+/// A resumed download must never join the old and the new file: its validator means nothing at the download host.
+#[test]
+fn a_conditional_range_becomes_the_whole_download() {
+    let headers = |fields: &[(&'static str, &'static str)]| -> HeaderMap {
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        fields.iter().map(field).collect()
+    };
+    let alone = forward_to_download(&headers(&[("range", "bytes=5-"), ("authorization", "Bearer x")]));
+    assert_eq!(alone, headers(&[("range", "bytes=5-"), ("accept-encoding", "identity")]));
+    for condition in ["if-range", "if-match", "if-unmodified-since"] {
+        let sent = forward_to_download(&headers(&[("range", "bytes=5-"), (condition, "\"v1\"")]));
+        assert_eq!(sent, headers(&[("accept-encoding", "identity")]), "{condition}");
+    }
+}
