@@ -51,8 +51,10 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     match number(text) {
         Some(value) => seconds(value),
         None => {
-            let date = rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
-            Some(until(date, now))
+            // Recipients take all three formats (RFC 9110 section 5.6.7); some senders get the day of the week wrong.
+            let strict = httpdate::parse_http_date(text).ok().and_then(|date| Timestamp::try_from(date).ok());
+            let lenient = || rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok();
+            Some(until(strict.or_else(lenient)?, now))
         }
     }
 }

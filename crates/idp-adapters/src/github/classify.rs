@@ -15,6 +15,9 @@ const SECONDARY: Duration = Duration::from_secs(60);
 const RIGHTS: &[&str] =
     &["resource not accessible", "must have", "saml", "resource protected", "not authorized"];
 
+/// Refusals by an organisation's or GitHub's own rules: no scope helps.
+const BY_RULE: &[&str] = &["ip allow list", "oauth app access restrictions", "account was suspended"];
+
 /// Messages of limits.
 const LIMITS: &[&str] = &["rate limit", "abuse detection", "maximum number of login attempts"];
 
@@ -82,6 +85,9 @@ fn forbidden(head: &Head<'_>, words: Option<&str>, now: SystemTime) -> Classifie
     let says = |list: &[&str]| list.iter().any(|part| message::mentions(words, part));
     if says(LIMITS) || (exhausted(head) && !says(RIGHTS)) {
         return limited(head, now);
+    }
+    if says(BY_RULE) {
+        return denied(head);
     }
     scope_missing(head).unwrap_or_else(|| denied(head))
 }

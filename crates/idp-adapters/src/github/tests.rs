@@ -70,6 +70,20 @@ fn scope_missing_403_is_told_by_the_scope_headers() {
     assert_eq!(got.connection_scope.as_deref(), Some("read:user,gist,repo"));
 }
 
+/// Another scope would not lift these, and asking for one would send the user round for ever.
+#[test]
+fn rules_of_an_organisation_are_no_missing_scope() {
+    let headers = [("x-oauth-scopes", "read:user"), ("x-accepted-oauth-scopes", "repo")];
+    for message in [
+        "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
+        "Although you appear to have the correct authorization credentials, the `acme` organization has enabled OAuth App access restrictions, meaning that data access to third-parties is limited.",
+        "Sorry. Your account was suspended.",
+    ] {
+        let body = serde_json::json!({ "message": message }).to_string();
+        assert_eq!(classify(&GitHub, 403, &headers, &body).outcome, Outcome::Denied, "{message}");
+    }
+}
+
 #[test]
 fn scope_missing_asks_for_the_narrowest_alternative() {
     let headers = [("x-oauth-scopes", "gist"), ("x-accepted-oauth-scopes", "admin:org, read:org, write:org")];

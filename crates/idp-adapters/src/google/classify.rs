@@ -33,6 +33,7 @@ const THROTTLES: &[&str] = &[
 ];
 const QUOTAS: &[&str] = &[
     "quotaExceeded",
+    "downloadQuotaExceeded",
     "dailyLimitExceeded",
     "dailyLimitExceededUnreg",
     "limitExceeded",

@@ -62,7 +62,7 @@ fn throttling_403_and_429() {
             assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(60)), "{reason} {status}");
         }
     }
-    for reason in ["quotaExceeded", "dailyLimitExceeded"] {
+    for reason in ["quotaExceeded", "dailyLimitExceeded", "downloadQuotaExceeded"] {
         let got = classify(&Google, 403, &[], &forbidden(reason, "usageLimits", "PERMISSION_DENIED"));
         assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(3600)), "{reason}");
     }

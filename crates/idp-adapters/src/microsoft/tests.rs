@@ -124,8 +124,13 @@ fn limits_are_429_509_and_503_with_retry_after() {
         let got = classify(&Microsoft, status, &[("retry-after", "12")], &graph("TooManyRequests"));
         assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(12)), "{status}");
     }
-    let date = [("retry-after", "Fri, 02 Jan 2026 03:05:05 GMT")];
-    assert_eq!(classify(&Microsoft, 429, &date, "").retry_after, secs(60));
+    // The three formats of RFC 9110 section 5.6.7.
+    for date in
+        ["Fri, 02 Jan 2026 03:05:05 GMT", "Friday, 02-Jan-26 03:05:05 GMT", "Fri Jan  2 03:05:05 2026"]
+    {
+        let got = classify(&Microsoft, 429, &[("retry-after", date)], "");
+        assert_eq!(got.retry_after, secs(60), "{date}");
+    }
     assert_eq!(classify(&Microsoft, 509, &[], "").retry_after, secs(30));
     assert_eq!(classify(&Microsoft, 503, &[], "").outcome, Outcome::Error);
     assert_eq!(classify(&Microsoft, 504, &[], "").outcome, Outcome::Error);
