@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mgmt_auth::KeyPolicy;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::actors::Actors;
 use crate::keys::{self, KeySource};
@@ -123,7 +124,7 @@ impl VerifierBuilder {
 
     /// Asks for a nonce in every proof, made from `key`; replicas that share the key take each other's nonces.
     #[must_use]
-    pub fn dpop_nonce(mut self, key: [u8; 32]) -> Self {
+    pub fn dpop_nonce(mut self, key: Zeroizing<[u8; 32]>) -> Self {
         (self.rules.dpop_nonce, self.rules.nonce_key) = (true, Some(key));
         self
     }

@@ -2,6 +2,7 @@
 //! [`explain`](crate::explain) asks the same ones.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Reason;
 use crate::actors::{self, Actor};
@@ -14,7 +15,7 @@ use crate::rules::Rules;
 use crate::time;
 
 /// Seconds by which a lifetime may exceed the allowed one: `iat` is often set a little back against clocks that differ.
-const LIFETIME_SLACK: i64 = 300;
+pub(crate) const LIFETIME_SLACK: Duration = Duration::from_secs(300);
 
 /// Times of a token, in seconds since 1970.
 pub(crate) struct Times {
@@ -266,17 +267,26 @@ pub(crate) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     lifetime(expires_at.saturating_sub(issued_at), rules)?;
     let soon = now.saturating_add(leeway);
     if issued_at > soon {
-        return Err(bad("iat is in the future"));
+        return Err(early(Claim::IssuedAt, "iat is in the future", issued_at, soon));
     }
-    if not_before.is_some_and(|at| at > soon) {
-        return Err(bad("nbf is in the future"));
+    if let Some(at) = not_before.filter(|at| *at > soon) {
+        return Err(early(Claim::NotBefore, "nbf is in the future", at, soon));
     }
     Ok(Times { issued_at, expires_at })
 }
 
+/// A time that has not come yet: nothing that a user could mend.
+fn early(claim: Claim, cause: &'static str, at: i64, soon: i64) -> Refusal {
+    let (name, ahead) = (claim.as_str(), at.saturating_sub(soon));
+    let detail = format!(
+        "The access token's '{name}' is {ahead} s later than accepted: the clocks of Auth0 and of this server differ."
+    );
+    Refusal::invalid(cause, detail).because(claim, format_args!("at most {soon}"), &at.to_string())
+}
+
 fn lifetime(seconds: i64, rules: &Rules) -> Result<(), Refusal> {
     let accepted = time::whole(rules.max_lifetime);
-    if seconds <= accepted.saturating_add(LIFETIME_SLACK) {
+    if seconds <= accepted.saturating_add(time::whole(LIFETIME_SLACK)) {
         return Ok(());
     }
     let detail =

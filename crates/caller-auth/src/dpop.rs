@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::Reason;
 use crate::cache::{Digest, sha256};
@@ -49,7 +50,7 @@ pub(crate) struct Proofs {
 
 impl Proofs {
     pub(crate) fn new(rules: &Rules, replays: Arc<dyn ReplayStore>) -> Self {
-        let nonces = rules.dpop_nonce.then(|| Nonces::new(&rules.nonce_key.unwrap_or_else(random)));
+        let nonces = rules.dpop_nonce.then(|| Nonces::new(&rules.nonce_key.clone().unwrap_or_else(random)));
         Self {
             nonces,
             replays,
@@ -254,9 +255,9 @@ fn normal(path: &str) -> Vec<u8> {
 }
 
 /// A key of this process alone. Without entropy nothing else works either, and a zero key only weakens the nonce.
-fn random() -> [u8; 32] {
-    let mut key = [0; 32];
-    if getrandom::fill(&mut key).is_err() {
+fn random() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    if getrandom::fill(&mut *key).is_err() {
         tracing::error!(event = "entropy_missing", "no random numbers for the DPoP nonce key");
     }
     key

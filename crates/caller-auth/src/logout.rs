@@ -84,17 +84,19 @@ struct Inner {
 impl LogoutMarks {
     /// Refuses tokens of `subject` issued at or before `until`. A later mark is never replaced by an earlier one.
     pub fn add(&self, subject: &str, until: SystemTime) {
-        let mut marks = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
-        let mark = marks.entry(subject.to_owned()).or_insert(until);
-        *mark = until.max(*mark);
-        self.0.any.store(true, Ordering::Release);
+        self.merge([(subject, until)]);
     }
 
     /// Puts the marks of the fleet beside our own.
     pub fn merge<'a>(&self, marks: impl IntoIterator<Item = (&'a str, SystemTime)>) {
+        let mut kept = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
         for (subject, until) in marks {
-            self.add(subject, until);
+            match kept.get_mut(subject) {
+                Some(mark) => *mark = until.max(*mark),
+                None => drop(kept.insert(subject.to_owned(), until)),
+            }
         }
+        self.0.any.store(!kept.is_empty(), Ordering::Release);
     }
 
     /// Drops marks older than `age` (the longest life of a token): nothing they could refuse is valid any more.

@@ -102,6 +102,10 @@ pub enum Claim {
     Audience,
     /// The time between `iat` and `exp`, in seconds.
     Lifetime,
+    /// `iat`.
+    IssuedAt,
+    /// `nbf`.
+    NotBefore,
     /// `azp` or `client_id`.
     Client,
     /// `org_id` or `org_name`.
@@ -122,6 +126,8 @@ impl Claim {
             Self::KeyId => "kid",
             Self::Audience => "aud",
             Self::Lifetime => "lifetime",
+            Self::IssuedAt => "iat",
+            Self::NotBefore => "nbf",
             Self::Client => "azp",
             Self::Organization => "org_id",
             Self::Actor => "act",

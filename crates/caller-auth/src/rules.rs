@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::actors::Actors;
 
@@ -95,7 +96,7 @@ pub struct Rules {
     /// Whether proofs need a nonce of ours.
     pub dpop_nonce: bool,
     /// The key that nonces are made from; the same on all replicas, or a client that meets another replica is asked again.
-    pub nonce_key: Option<[u8; 32]>,
+    pub nonce_key: Option<Zeroizing<[u8; 32]>>,
     /// Where clients see this resource: the base of a proof's `htu`.
     pub public_url: Option<Url>,
     /// Virtual hosts, in lower case: there `htu` holds their name instead.

@@ -199,12 +199,14 @@ impl Verifier {
         let issued_at = time::system(issued_at).ok_or(invalid("iat"))?;
         let issuer = token.text("iss").unwrap_or_default();
         let id = sha256(&[b"logout\0", issuer.as_bytes(), b"\0", id.as_bytes()].concat());
-        match self.replays.first_use(id, self.rules.max_lifetime + 2 * self.rules.leeway).await {
+        // As long as a token that was issued before can be used.
+        let age = self.rules.max_lifetime + claims::LIFETIME_SLACK + 2 * self.rules.leeway;
+        match self.replays.first_use(id, age).await {
             Ok(true) => {}
             Ok(false) => return Err(invalid("jti was used before")),
             Err(_) => return Err(LogoutRefusal::Unavailable("replay store")),
         }
-        self.marks.prune(now, self.rules.max_lifetime + 2 * self.rules.leeway);
+        self.marks.prune(now, age);
         self.marks.add(subject, issued_at);
         self.cache.forget(subject);
         Ok(Logout { subject: subject.to_owned(), issued_at })

@@ -303,6 +303,20 @@ async fn a_refusal_holds_both_values_and_never_the_token() {
             "3600",
             "7200",
         ),
+        (
+            "issued in the future",
+            token(json!({}), json!({ "iat": NOW + 100, "exp": NOW + 200 })),
+            Claim::IssuedAt,
+            &*format!("at most {}", NOW + 30),
+            &*(NOW + 100).to_string(),
+        ),
+        (
+            "not valid yet",
+            token(json!({}), json!({ "nbf": NOW + 100 })),
+            Claim::NotBefore,
+            &*format!("at most {}", NOW + 30),
+            &*(NOW + 100).to_string(),
+        ),
         ("size", long.clone(), Claim::Size, "2048", &*long.len().to_string()),
         ("line break", token(json!({}), json!({ "iss": "x\ny" })), Claim::Issuer, ISSUER, "x?y"),
     ] {

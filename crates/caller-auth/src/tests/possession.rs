@@ -236,7 +236,7 @@ async fn a_nonce_is_demanded_and_then_good_for_a_while() {
     let client = Client::new();
     let mut rules = with(Dpop::Require);
     rules.dpop_nonce = true;
-    rules.nonce_key = Some([7; 32]);
+    rules.nonce_key = Some(zeroize::Zeroizing::new([7; 32]));
     let verifier = Verifier::with_rules(rules.clone(), Keys::tenant());
     let refusal = client.send(&verifier, &[&client.proof(json!({}), json!({}))]).await.unwrap_err();
     assert_eq!(refusal.reason, Reason::ProofInvalid);
