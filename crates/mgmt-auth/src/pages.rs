@@ -76,13 +76,21 @@ impl<T: DeserializeOwned> Pages<T> {
             query.chain(position.iter().map(|(name, value)| (*name, value.as_str()))).collect();
         let page: Page = self.tenant.get(&segments, &query, self.priority).await?;
         let (entries, checkpoint) = page.into_parts();
+        let read: Vec<T> = entries
+            .into_iter()
+            .map(serde_json::from_value)
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::tenant("an entry of the Management API's list cannot be read"))?;
+        let full = read.len() >= PAGE_SIZE;
         self.next = match next {
-            Next::Number(page) if entries.len() >= PAGE_SIZE => Some(Next::Number(page + 1)),
+            Next::Number(page) if full => Some(Next::Number(page + 1)),
             Next::Number(_) => None,
-            Next::Checkpoint(_) => checkpoint.map(|from| Next::Checkpoint(Some(from))),
+            // A checkpoint that repeats would lead to the same page for ever.
+            Next::Checkpoint(last) => {
+                checkpoint.filter(|from| last.as_ref() != Some(from)).map(|from| Next::Checkpoint(Some(from)))
+            }
         };
-        let entries: Result<Vec<T>, _> = entries.into_iter().map(serde_json::from_value).collect();
-        entries.map(Some).map_err(|_| Error::tenant("an entry of the Management API's list cannot be read"))
+        Ok(Some(read))
     }
 
     /// All entries, page after page.

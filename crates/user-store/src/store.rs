@@ -177,7 +177,9 @@ impl UserStore {
         inner.loads.discard_matching(|_| true);
         inner.negatives.clear();
         inner.connected.forget_all();
-        let count = self.invalidate_matching(|_| true);
+        // The shared copies go all at once, below.
+        let count = inner.records.len() as u64;
+        inner.records.clear();
         if let Some(shared) = &inner.shared {
             shared.remove_all_in_background();
         }
