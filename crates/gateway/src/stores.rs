@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use token_broker::{FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
 use tokio_util::task::TaskTracker;
@@ -32,7 +33,7 @@ pub struct Stores {
     /// Refreshes that an orderly end waits for, over reloads.
     pub(crate) tasks: TaskTracker,
     /// What every replica's DPoP nonces are made from.
-    pub(crate) nonce_key: [u8; 32],
+    pub(crate) nonce_key: Zeroizing<[u8; 32]>,
     /// What the store did not guarantee at the last check.
     missing_guarantees: Mutex<Vec<String>>,
 }
@@ -86,6 +87,11 @@ impl Origin {
         };
         self.tenant == other.tenant && same_keys
     }
+}
+
+/// What every replica that shares these keys makes DPoP nonces from.
+fn nonce_key(keys: &KeyRing) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    keys.derive("dpop-nonce").map_err(|error| bad(error.to_string()))
 }
 
 fn bad(detail: impl Into<String>) -> OpenError {
@@ -164,7 +170,7 @@ impl Stores {
 
     fn memory(origin: Origin) -> Result<Self, OpenError> {
         let grants = Arc::new(MemoryStore::new().map_err(|error| bad(error.to_string()))?);
-        let nonce_key = grants.keys().derive("dpop-nonce");
+        let nonce_key = nonce_key(grants.keys())?;
         Ok(Self {
             origin,
             file: None,
@@ -182,7 +188,7 @@ impl Stores {
         Ok(Self {
             fleet: Arc::new(Fleet::kept(file.clone(), &origin.tenant)),
             grants: file.clone(),
-            nonce_key: file.keys().derive("dpop-nonce"),
+            nonce_key: nonce_key(file.keys())?,
             file: Some(file),
             ..Self::memory(origin)?
         })
@@ -196,7 +202,7 @@ impl Stores {
             fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),
             grants: redis.clone(),
             replays: Arc::new(SharedReplays(redis.clone())),
-            nonce_key: GrantStore::keys(&*redis).derive("dpop-nonce"),
+            nonce_key: nonce_key(GrantStore::keys(&*redis))?,
             redis: Some(redis),
             ..Self::memory(origin)?
         })

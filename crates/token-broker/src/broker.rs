@@ -6,8 +6,8 @@ use token_keeper::Clock;
 use user_store::UserStore;
 
 use crate::{
-    Account, AccountSelector, BrokerBuilder, Error, GrantKey, IdpToken, Provider, Reason, Source,
-    TokenRequest, Transport,
+    Account, AccountSelector, BrokerBuilder, Error, GrantKey, IdpToken, Provider, Reason, RevokedGrant,
+    Source, TokenRequest, Transport,
     grants::Grants,
     knowledge::{Knowledge, Use},
     refresh::Refresher,
@@ -21,6 +21,9 @@ pub struct Broker {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// Told of each revocation as soon as it is stored.
+pub(crate) type OnRevoked = Box<dyn Fn(RevokedGrant) + Send + Sync>;
+
 pub(crate) struct Inner {
     pub(crate) tenant: Arc<str>,
     pub(crate) users: UserStore,
@@ -32,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) knowledge: Arc<Knowledge>,
     pub(crate) clock: Clock,
     pub(crate) revocations: Revocations,
+    pub(crate) on_revoked: OnRevoked,
     /// Whether the management token is known to lack `read:user_idp_tokens`.
     pub(crate) lacks_idp_tokens: Box<dyn Fn() -> bool + Send + Sync>,
 }

@@ -8,9 +8,9 @@ use tokio_util::task::TaskTracker;
 use user_store::UserStore;
 
 use crate::{
-    Broker, Durability, GrantStore, MemoryStore, Provider, SharedVaultStore, Source, Transport,
+    Broker, Durability, GrantStore, MemoryStore, Provider, RevokedGrant, SharedVaultStore, Source, Transport,
     VaultSettings,
-    broker::Inner,
+    broker::{Inner, OnRevoked},
     grants::Grants,
     knowledge::Knowledge,
     refresh::Refresher,
@@ -36,6 +36,7 @@ pub struct BrokerBuilder {
     capacity: u64,
     tasks: TaskTracker,
     clock: Clock,
+    on_revoked: OnRevoked,
 }
 
 /// Why a broker cannot be built. Names the provider and the remedy.
@@ -93,6 +94,7 @@ impl BrokerBuilder {
             capacity: 100_000,
             tasks: TaskTracker::new(),
             clock: Clock::default(),
+            on_revoked: Box::new(|_| {}),
         }
     }
 
@@ -149,6 +151,13 @@ impl BrokerBuilder {
     /// are done loses a grant: close the tracker and wait for it before the runtime ends. Several brokers may share one.
     pub fn tasks(mut self, tasks: TaskTracker) -> Self {
         self.tasks = tasks;
+        self
+    }
+
+    /// Called with each revocation as soon as it is stored, before the provider is asked: other replicas can be told even if the
+    /// caller leaves while the provider answers. It must not block.
+    pub fn on_revoked(mut self, told: impl Fn(RevokedGrant) + Send + Sync + 'static) -> Self {
+        self.on_revoked = Box::new(told);
         self
     }
 
@@ -217,6 +226,7 @@ impl BrokerBuilder {
             knowledge,
             clock: self.clock,
             revocations: Revocations::default(),
+            on_revoked: self.on_revoked,
             lacks_idp_tokens: self.lacks_idp_tokens,
         };
         Ok(Broker { inner: Arc::new(inner) })

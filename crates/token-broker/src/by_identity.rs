@@ -7,7 +7,8 @@ use std::sync::Arc;
 use user_store::{Identity, Lookup, User};
 
 use crate::{
-    AccountSelector, Cached, Error, GrantKey, GrantRecord, IdpToken, Provider, Reason, Source, TokenRequest,
+    AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason, Source,
+    TokenRequest,
     broker::{Inner, dead_token, endpoint_refused},
     choose::{Choice, account, choose},
     decide::{Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide},
@@ -224,10 +225,14 @@ impl Inner {
 
     /// Removes a revocation, here and in the store.
     async fn reopen(&self, key: &GrantKey) -> Result<(), Error> {
-        self.revocations.remove(key);
-        self.grants.delete(key).await?;
-        if key.client.is_some() {
-            self.grants.delete(&key.clone().with_client(None)).await?;
+        self.revocations.lift(key);
+        let plain = key.client.is_some().then(|| key.clone().with_client(None));
+        for key in [Some(key.clone()), plain].into_iter().flatten() {
+            // The revocation may be one that only this process was told of, and the stored grant a newer one.
+            let stored = self.grants.read(&key).await?;
+            if stored.record().is_some_and(|record| record.state == GrantState::Revoked) {
+                self.grants.delete(&key).await?;
+            }
         }
         Ok(())
     }
@@ -244,7 +249,7 @@ impl Inner {
                 Some(told) if told.is_newer_than(&cached) => Ok(Some(told.as_cached())),
                 Some(_) => {
                     // The store has been read since, so what it says counts.
-                    self.revocations.remove(key);
+                    self.revocations.lift(key);
                     Ok(Some(cached))
                 }
                 None => Ok(Some(cached)),

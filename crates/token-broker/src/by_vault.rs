@@ -144,7 +144,8 @@ impl Inner {
     /// again. It is refused whatever account of it a call names: the vault does not say which account a token is for.
     async fn refuse_revoked(&self, request: &TokenRequest<'_>, account: &Account) -> Result<(), Error> {
         // Older versions filed a revocation under the account that was named.
-        for account in [Account::new(account.connection(), None), account.clone()] {
+        let named = account.user_id().is_some().then(|| account.clone());
+        for account in [Some(Account::new(account.connection(), None)), named].into_iter().flatten() {
             let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &account);
             let cached = self.cached_grant(&key).await?;
             let Some(record) = cached.as_deref().and_then(CachedGrant::record) else { continue };
@@ -161,6 +162,7 @@ impl Inner {
                     return Err(refused());
                 }
             }
+            self.revocations.lift(&key);
             self.grants.delete(&key).await?;
         }
         Ok(())

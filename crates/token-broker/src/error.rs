@@ -140,6 +140,7 @@ impl Error {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn is_reconnect(&self) -> bool {
         matches!(self.0.reason, Reason::ReconnectRequired { .. })
     }

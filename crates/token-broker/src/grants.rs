@@ -128,7 +128,10 @@ impl Grants {
 
     /// Keeps a refreshed grant for this process alone, where that is safe.
     pub(crate) fn keep_here(&self, key: &GrantKey, record: GrantRecord, seen: Option<u64>) {
-        self.insert(key, Some(Versioned::new(record, seen.unwrap_or(0))));
+        // The store was not read now: what this process was told since then still counts.
+        let read_at = self.cache.get(key).map_or_else(Instant::now, |cached| cached.read_at);
+        let found = Some(Versioned::new(record, seen.unwrap_or(0)));
+        self.cache.insert(key.clone(), Arc::new(CachedGrant { found, of_all_clients: false, read_at }));
     }
 
     /// Writes once, on the version seen.
@@ -205,7 +208,7 @@ impl Grants {
         self.writes.pending(key).is_some()
     }
 
-    /// Writes a state that no version may stand against: the user's own revocation.
+    /// Writes a state whatever version is stored: the user's own revocation.
     pub(crate) async fn overwrite(&self, key: &GrantKey, record: &GrantRecord) -> Result<(), Error> {
         for _ in 0..8 {
             let seen = self.read(key).await?.version();

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::time::Instant;
 
 use crate::{GrantKey, digest::Digest};
@@ -97,7 +97,12 @@ pub(crate) struct Recent<K: Hash + Eq + Send + Sync + 'static> {
 impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
     pub(crate) fn new(for_how_long: Duration) -> Self {
         Self {
-            noted: Cache::builder().max_capacity(CAPACITY).build(),
+            noted: Cache::builder()
+                .max_capacity(CAPACITY)
+                // A full cache takes the newest mark, and drops the oldest one.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(for_how_long.saturating_add(Duration::from_secs(60)))
+                .build(),
             for_how_long,
             started: Instant::now(),
             idle_after: AtomicU64::new(0),

@@ -20,7 +20,8 @@ impl Broker {
     /// The caller's accounts at all providers, or at the request's. Asks no provider and holds no token.
     ///
     /// # Errors
-    /// The user is unknown or blocked, or there is no record of them and Auth0 gave none.
+    /// The user is unknown or blocked, or there is no record of them and Auth0 gave none. An account whose stored grant cannot
+    /// be read is listed as [`AccountState::Unknown`].
     pub async fn accounts(&self, request: &TokenRequest<'_>) -> Result<Vec<AccountStatus>, Error> {
         let inner = &self.inner;
         let user = inner.users.get_newer(request.user_id, request.issued_at).await?.user;
@@ -36,7 +37,7 @@ impl Broker {
                 match source {
                     Source::Identities => {
                         for identity in user.identities().iter().filter(|identity| provider.owns(identity)) {
-                            list.push(inner.status(provider, &user, identity, request.issued_at).await?);
+                            list.push(inner.status(provider, &user, identity, request.issued_at).await);
                         }
                     }
                     Source::Vault => {
@@ -112,7 +113,12 @@ impl Broker {
         let vault = inner.vault.forget(|key| of_user(&key.user) && named(&key.connection));
         inner.vault.forget_shared(selector.user.as_deref()).await;
         inner.grants.forget(&filter);
-        let grants = if selector.grants { inner.grants.delete_matching(&filter).await? } else { 0 };
+        let grants = if selector.grants {
+            inner.revocations.lift_matching(&filter);
+            inner.grants.delete_matching(&filter).await?
+        } else {
+            0
+        };
         Ok(users + vault + grants)
     }
 
@@ -146,10 +152,20 @@ impl Inner {
         user: &Arc<User>,
         identity: &Identity,
         issued_at: SystemTime,
-    ) -> Result<AccountStatus, Error> {
+    ) -> AccountStatus {
         let account = account(identity);
         let key = self.identity_key(user.user_id(), provider, &account);
-        let cached = self.cached_grant(&key).await?;
+        let Ok(cached) = self.cached_grant(&key).await else {
+            return AccountStatus {
+                account,
+                provider: provider.name.clone(),
+                source: Source::Identities,
+                expires_at: None,
+                state: AccountState::Unknown,
+                refreshable: false,
+                scopes: None,
+            };
+        };
         let record = cached.as_deref().and_then(CachedGrant::record);
         let asked = decide::Account {
             provider: provider.clone(),
@@ -185,7 +201,7 @@ impl Inner {
                 AccountState::Reconnect
             }
         };
-        Ok(AccountStatus {
+        AccountStatus {
             account,
             provider: provider.name.clone(),
             source: Source::Identities,
@@ -194,7 +210,7 @@ impl Inner {
             refreshable: matches!(facts.refresh, Refresh::Ready | Refresh::Exchange)
                 && state != AccountState::Reconnect,
             scopes: access.and_then(|access| access.scopes).map(<[String]>::to_vec),
-        })
+        }
     }
 
     /// The user's Connected Accounts; none when they cannot be read, which is no reason to show nothing else.
@@ -262,22 +278,21 @@ impl Inner {
         // What is compared later must be what stands there now.
         self.users.invalidate(request.user_id);
         let origin = self.connected_copy(request.user_id, account.connection()).await?;
-        let held = match request.subject_token.filter(|_| self.vault.serves(request)) {
-            Some(subject) => {
-                let key = self.vault.key(request, account.connection(), account.user_id());
-                match self.vault.get(&key, subject).await {
-                    Ok((held, _)) => Some(held),
-                    // The provider has refused the grant already: there is nothing to revoke, and much to forget.
-                    Err(error) if error.is_reconnect() => None,
-                    Err(error) => return Err(error),
-                }
-            }
-            None => None,
-        };
+        let exchange = request.subject_token.filter(|_| self.vault.serves(request));
+        let vault_key = self.vault.key(request, account.connection(), account.user_id());
+        if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
+            return Err(nothing());
+        }
         // The whole connection: the vault does not say which account a token is for.
         let connection = Account::new(account.connection(), None);
         let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
+        // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
         let told = self.store_revocation(&key, &revoked(origin, self.clock.now())).await?;
+        // Without a token there is nothing to revoke at the provider, and only our copies are removed.
+        let held = match exchange {
+            Some(subject) => self.vault.get(&vault_key, subject).await.ok().map(|(held, _)| held),
+            None => None,
+        };
         self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
         self.vault.forget_shared(Some(request.user_id)).await;
         let access = held.as_ref().map(|held| &held.bearer);
@@ -292,13 +307,14 @@ impl Inner {
 impl Inner {
     /// Stores a revocation for every client that has refreshed the grant, and for those to come.
     async fn store_revocation(&self, key: &GrantKey, record: &GrantRecord) -> Result<RevokedGrant, Error> {
-        let plain = key.clone().with_client(None);
-        self.grants.overwrite(&plain, record).await?;
-        if *key != plain {
-            self.grants.overwrite(key, record).await?;
+        // The client's own record first: it counts before that of all clients, should the caller leave in between.
+        self.grants.overwrite(key, record).await?;
+        if key.client.is_some() {
+            self.grants.overwrite(&key.clone().with_client(None), record).await?;
         }
         let revoked = RevokedGrant::new(key, record);
         self.revocations.add(&revoked);
+        (self.on_revoked)(revoked.clone());
         Ok(revoked)
     }
 }

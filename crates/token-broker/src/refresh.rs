@@ -112,12 +112,12 @@ impl Refresher {
 
     fn join_or_start(self: &Arc<Self>, job: Job) -> Flight<Outcome> {
         let (this, key) = (self.clone(), job.account.key.clone());
-        let provider = &job.account.provider;
-        let span = tracing::info_span!(parent: None, "grant.refresh", provider = %provider.name, outcome = tracing::field::Empty);
-        span.follows_from(tracing::Span::current());
         let paused = || self.paused(&key).map(Err);
-        let counted = provider.rotates().then(|| self.grants.tasks.token());
         let run = move || {
+            let provider = &job.account.provider;
+            let span = tracing::info_span!(parent: None, "grant.refresh", provider = %provider.name, outcome = tracing::field::Empty);
+            span.follows_from(tracing::Span::current());
+            let counted = provider.rotates().then(|| this.grants.tasks.token());
             async move {
                 let _counted = counted;
                 this.run(job).await
@@ -128,10 +128,12 @@ impl Refresher {
     }
 
     fn paused(&self, key: &GrantKey) -> Option<Error> {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        pauses.retain(|_, (until, _)| *until > now);
-        pauses.get(key).map(|(until, error)| error.clone().after(Some(until.saturating_duration_since(now))))
+        pauses
+            .get(key)
+            .filter(|(until, _)| *until > now)
+            .map(|(until, error)| error.clone().after(Some(until.saturating_duration_since(now))))
     }
 
     async fn run(&self, job: Job) -> Outcome {
@@ -150,7 +152,9 @@ impl Refresher {
                 let least = Duration::from_secs(if misconfigured { 30 } else { 1 });
                 let pause = error.retry_after().unwrap_or(least).clamp(least, Duration::from_secs(300));
                 let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-                pauses.insert(job.account.key.clone(), (Instant::now() + pause, error.clone()));
+                let now = Instant::now();
+                pauses.retain(|_, (until, _)| *until > now);
+                pauses.insert(job.account.key.clone(), (now + pause, error.clone()));
             }
         }
         outcome
@@ -230,7 +234,7 @@ impl Refresher {
                 return Ok(Done::NotNeeded);
             };
             let mut base = self.base(account, record, &current);
-            let cut_off = base.intent.is_some();
+            let before = base.intent;
             if single_use {
                 match self.note_intent(&account.key, &mut base, version, lease).await? {
                     Some(noted) => version = Some(noted),
@@ -251,11 +255,12 @@ impl Refresher {
                     self.keep(account, version, new).await
                 }
                 Err(CallError::Permanent(cause)) => {
-                    self.confirm_invalid_grant(account, &base, version, cut_off, cause).await
+                    self.confirm_invalid_grant(account, &base, version, before, cause).await
                 }
                 Err(CallError::Other { error, acted }) => {
                     if single_use && !acted {
-                        base.intent = None;
+                        // This token was not sent; the answer to an earlier one may still be missing.
+                        base.intent = before;
                         self.grants.write(&account.key, version, &base).await?;
                     }
                     Err(error)

@@ -10,7 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{Fingerprint, GrantKey, GrantRecord, GrantState, grant::seconds, grants::CachedGrant};
+use crate::{
+    Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState, grant::seconds, grants::CachedGrant,
+};
 
 /// The most revocations held; the oldest are dropped first, and are then in the store alone.
 const MOST: usize = 10_000;
@@ -55,8 +57,6 @@ impl RevokedGrant {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     cached: Arc<CachedGrant>,
-    /// When it was revoked, seconds since 1970.
-    revoked: u64,
     at: Instant,
 }
 
@@ -71,26 +71,35 @@ impl Told {
     }
 }
 
+/// A revocation, and whether it still counts.
+struct Entry {
+    revoked: RevokedGrant,
+    /// Absent once it was lifted: the same list is applied again, and must not bring it back.
+    told: Option<Told>,
+    at: Instant,
+}
+
 /// All of them, by key without client.
 #[derive(Default)]
-pub(crate) struct Revocations(RwLock<HashMap<GrantKey, Told>>);
+pub(crate) struct Revocations(RwLock<HashMap<GrantKey, Entry>>);
 
 impl Revocations {
     pub(crate) fn add(&self, revoked: &RevokedGrant) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // A later one counts: it was made of another copy of Auth0's.
-        if all.get(&revoked.key).is_some_and(|told| told.revoked >= revoked.at) {
+        let known = |entry: &Entry| entry.revoked.at > revoked.at || entry.revoked == *revoked;
+        if all.get(&revoked.key).is_some_and(known) {
             return;
         }
         if all.len() >= MOST
             && !all.contains_key(&revoked.key)
-            && let Some(oldest) = all.iter().min_by_key(|(_, told)| told.at).map(|(key, _)| key.clone())
+            && let Some(oldest) = all.iter().min_by_key(|(_, entry)| entry.at).map(|(key, _)| key.clone())
         {
             all.remove(&oldest);
         }
-        let cached = Arc::new(CachedGrant::unstored(revoked.record()));
-        let told = Told { cached, revoked: revoked.at, at: Instant::now() };
-        all.insert(revoked.key.clone(), told);
+        let (cached, at) = (Arc::new(CachedGrant::unstored(revoked.record())), Instant::now());
+        let entry = Entry { revoked: revoked.clone(), told: Some(Told { cached, at }), at };
+        all.insert(revoked.key.clone(), entry);
     }
 
     pub(crate) fn get(&self, key: &GrantKey) -> Option<Told> {
@@ -98,11 +107,21 @@ impl Revocations {
         if all.is_empty() {
             return None;
         }
-        all.get(&key.clone().with_client(None)).cloned()
+        all.get(&key.clone().with_client(None))?.told.clone()
     }
 
-    pub(crate) fn remove(&self, key: &GrantKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&key.clone().with_client(None));
+    /// Lifts a revocation.
+    pub(crate) fn lift(&self, key: &GrantKey) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.get_mut(&key.clone().with_client(None)) {
+            entry.told = None;
+        }
+    }
+
+    /// Lifts the revocations of the grants that match.
+    pub(crate) fn lift_matching(&self, filter: &GrantFilter) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.iter_mut().filter(|(key, _)| filter.matches(key)).for_each(|(_, entry)| entry.told = None);
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use mgmt_auth::{ClientCredentials, Tenant};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use secrecy::ExposeSecret;
 use token_keeper::{BearerToken, Clock, Flight, SingleFlight};
 use tokio::time::Instant;
@@ -191,7 +191,11 @@ impl Vault {
             .max_capacity(capacity)
             .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
             .build();
-        let hints = Cache::builder().max_capacity(capacity).build();
+        let hints = Cache::builder()
+            .max_capacity(capacity)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(ages.kept.saturating_add(Duration::from_secs(60)))
+            .build();
         let (exchanges, forgotten) = (SingleFlight::new(), Arc::default());
         Self { exchange, settings, ages, held, absent, hints, exchanges, shared, forgotten, clock }
     }
@@ -320,6 +324,7 @@ impl Vault {
                 && let Some(held) = shared.load(&key, clock.now()).await
                 && dead != Some(Digest::of(&held.bearer))
             {
+                tracing::Span::current().record("outcome", "ok");
                 return Ok(held);
             }
             let loaded = exchanged(&*exchange, settings, &key, &subject, cache_ttl, clock.now()).await;

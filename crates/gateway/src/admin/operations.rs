@@ -21,7 +21,10 @@ impl App {
     /// Applies what another replica was told to forget.
     pub(super) async fn apply(&self, invalidation: Invalidation) {
         match invalidation.what {
-            Forget::Grants(user) => self.calls.tokens.invalidate(&user),
+            Forget::Grants(user) => {
+                self.calls.prepared.clear();
+                self.calls.tokens.invalidate(&user);
+            }
             Forget::Cached(target) => {
                 if let Err(problem) = self.calls.forget(&target.selector()).await {
                     tracing::warn!(event = "forget_failed", cause = problem.log_text());

@@ -156,7 +156,13 @@ fn calls(
 
 /// The broker, without providers.
 fn broker(settings: &Settings, tenant: &Tenant, users: UserStore, stores: &Stores) -> BrokerBuilder {
+    let (fleet, tasks) = (Arc::clone(&stores.fleet), stores.tasks.clone());
+    let tell = move |revoked| {
+        let fleet = Arc::clone(&fleet);
+        tasks.spawn(async move { fleet.revoke(revoked).await });
+    };
     let mut broker = Broker::builder(tenant.clone(), users)
+        .on_revoked(tell)
         .store(Arc::clone(&stores.grants))
         .tasks(stores.tasks.clone())
         .cache_ttl(settings.users.cache_ttl)
@@ -222,7 +228,7 @@ pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartErro
 /// Verification that shares used ids and logout marks with whoever shares the store.
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let mut rules = convert::rules(settings);
-    rules.nonce_key = Some(stores.nonce_key);
+    rules.nonce_key = Some(stores.nonce_key.clone());
     rules.cache_capacity = bounds(settings).token_entries();
     let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())

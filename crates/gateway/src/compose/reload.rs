@@ -68,8 +68,8 @@ impl Running {
 /// Warms the application up and renews ahead of expiry, without any request.
 fn keep(app: Arc<App>) -> JoinHandle<()> {
     tokio::spawn(forever(async move {
-        app.warm().await;
-        app.keep().await
+        // Blocks are read also while the tenant does not answer.
+        futures_util::join!(app.warm(), app.keep()).1
     }))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::request::Parts;
-use token_broker::{AccountSelector, RevokedGrant};
+use token_broker::AccountSelector;
 use tracing::Instrument as _;
 use url::Url;
 
@@ -59,11 +59,6 @@ impl Access {
         // Refused first: an older token that comes between the two fills no cache again.
         self.fleet.log_out(&logout.subject, logout.issued_at).await;
         Ok(logout.subject)
-    }
-
-    /// Has every replica refuse a disconnected account.
-    pub(crate) async fn revoke(&self, revoked: RevokedGrant) {
-        self.fleet.revoke(revoked).await;
     }
 
     /// Drops verified tokens; how many.

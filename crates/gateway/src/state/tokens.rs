@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use token_broker::{AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector};
+use token_broker::{
+    Account, AccountSelector, AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector,
+};
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
 use crate::fleet::{Blocked, Fleet};
@@ -41,7 +43,7 @@ impl Tokens {
         Ok(CallToken::new(token))
     }
 
-    /// Another token for a call whose token the provider refused. Without `refresh_helps` only a new login brings one.
+    /// Another token for a call whose token the provider refused. If `refresh_helps` is false, only a new login gives a token.
     ///
     /// # Errors
     /// There is none.
@@ -80,7 +82,7 @@ impl Tokens {
     pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Revocation, TokenError> {
         let request = admitted.request();
         let accounts = self.broker.accounts(&request).await.map_err(TokenError::Broker)?;
-        let meant = |account: &token_broker::Account| {
+        let meant = |account: &Account| {
             request.account.is_none_or(|selector| {
                 // Of the accounts of a vault nobody knows the user's id.
                 account.user_id().map_or_else(
@@ -89,12 +91,11 @@ impl Tokens {
                 )
             })
         };
-        let mut meant = accounts.iter().map(|status| &status.account).filter(|account| meant(account));
-        // Several are refused by the broker, with the list.
-        if let (Some(account), None) = (meant.next(), meant.next()) {
-            let connection = Some(account.connection());
+        let connections = accounts.iter().map(|status| &status.account).filter(|account| meant(account));
+        let named = request.account.map(AccountSelector::connection);
+        for connection in connections.map(Account::connection).chain(named) {
             self.fleet
-                .check(request.user_id, Some(request.provider), connection)
+                .check(request.user_id, Some(request.provider), Some(connection))
                 .map_err(TokenError::Blocked)?;
         }
         self.broker.revoke(&request).await.map_err(TokenError::Broker)

@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     })?;
     let key = &revoked.revoked.key;
     record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
-    calls.access.revoke(revoked.revoked).await;
+    calls.prepared.clear();
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,

@@ -215,7 +215,7 @@ impl Account {
 
     fn refresh(&self, current: &Current<'_>, now: SystemTime) -> Refresh {
         let cooling = matches!(current.state, GrantState::Dead { until, .. } if seconds(now) < until);
-        if !self.may_refresh || self.provider.refresh_url().is_none() {
+        if !self.may_refresh || self.provider.client_key.is_none() {
             return if cooling { Refresh::Refused } else { Refresh::Impossible };
         }
         match self.provider.rule() {

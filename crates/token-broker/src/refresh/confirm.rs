@@ -9,7 +9,7 @@ use crate::{
     choose::{Choice, choose},
     decide::{Account, Conclusion, StoredNow, TenantNow, conclude},
     digest::Digest,
-    grant::seconds,
+    grant::{Intent, seconds},
     tenant_grant::TenantGrant,
 };
 
@@ -21,7 +21,7 @@ impl Refresher {
         account: &Account,
         sent: &GrantRecord,
         version: Option<u64>,
-        cut_off: bool,
+        before: Option<Intent>,
         cause: Cause,
     ) -> Outcome {
         let single_use = account.provider.rotates();
@@ -29,14 +29,14 @@ impl Refresher {
         let settled = stored == StoredNow::Other || (stored == StoredNow::Unreadable && single_use);
         let (tenant, tenant_error) =
             if settled { (TenantNow::Same, None) } else { self.tenant_now(account).await };
-        let lost = match conclude(stored, tenant, single_use, cut_off) {
+        let lost = match conclude(stored, tenant, single_use, before.is_some()) {
             Conclusion::LookAgain => return Ok(Done::Refreshed),
             Conclusion::StoreUnavailable => {
                 return store_error.map_or(Ok(Done::Refreshed), |error| Err(error.into()));
             }
             Conclusion::TenantUnavailable => {
-                // The provider has answered, so no answer is missing any more.
-                self.put(&account.key, GrantRecord { intent: None, ..sent.clone() }, version).await;
+                // The provider has answered this time. The answer to an earlier refresh may still be missing.
+                self.put(&account.key, GrantRecord { intent: before, ..sent.clone() }, version).await;
                 return tenant_error.map_or(Ok(Done::Refreshed), Err);
             }
             Conclusion::Dead => false,

@@ -105,7 +105,8 @@ impl Shared {
 
     /// Whether every record can be opened.
     fn check(&self) -> Result<(), StoreError> {
-        self.walk(|_, found| found.map(|_| ()))
+        self.walk(|_, found| found.map(|_| ()))?;
+        self.check_records()
     }
 
     /// Opens every record.

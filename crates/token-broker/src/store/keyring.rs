@@ -137,15 +137,18 @@ impl KeyRing {
     }
 
     /// A key of its own for another purpose, the same wherever the same key comes first.
-    #[must_use]
-    pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        let mut derived = [0; 32];
-        if let Some(key) = self.keys.first() {
-            // 32 bytes are far below what HKDF can give, so this cannot fail.
-            let info = [b"token-broker purpose 2".as_slice(), purpose.as_bytes()];
-            let _ = key.root.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut derived));
-        }
-        derived
+    ///
+    /// # Errors
+    /// The ring holds no key.
+    pub fn derive(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, InvalidKeyRing> {
+        let mut derived = Zeroizing::new([0; 32]);
+        let key = self.keys.first().ok_or_else(no_key)?;
+        let info = [b"token-broker purpose 2".as_slice(), purpose.as_bytes()];
+        key.root
+            .expand(&info, hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut *derived))
+            .map_err(|_| no_key())?;
+        Ok(derived)
     }
 
     /// Seals `plain` for `place`: only there it can be opened again.
@@ -269,6 +272,10 @@ fn digest(key: &hmac::Key, parts: &[Option<&str>]) -> String {
         }
     }
     hex(context.sign().as_ref())
+}
+
+fn no_key() -> InvalidKeyRing {
+    InvalidKeyRing("the ring holds no key".into())
 }
 
 fn no_randomness() -> InvalidKeyRing {

@@ -4,7 +4,7 @@ use idp_adapters::Kind;
 use serde_json::json;
 
 use super::rig::*;
-use crate::{AccountState, Reason, RevokedAtProvider, Selector, Source};
+use crate::{AccountState, GrantStore, Reason, RevokedAtProvider, Selector, Source};
 
 #[tokio::test(start_paused = true)]
 async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
@@ -53,6 +53,113 @@ async fn a_new_sign_in_lifts_a_revocation_also_with_the_same_token() {
     );
 }
 
+/// The list of revocations is applied again whenever it changes, also after one of them was lifted.
+#[tokio::test(start_paused = true)]
+async fn a_lifted_revocation_that_is_told_again_costs_no_newer_grant() {
+    let rig = Rig::new(bitbucket("a0", "r0"));
+    let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+    let revoked = broker.revoke(&rig.ask("bitbucket")).await.unwrap().revoked;
+    tokio::time::advance(Duration::from_secs(120)).await;
+    // The same tokens after another sign-in: the copy is the same, and its refresh token lives.
+    let now = rig.tenant.wall.now();
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(seconds);
+    let newer = || rig.ask("bitbucket").issued_at(now + Duration::from_secs(60));
+    let (answer, reused) = rotating(7200);
+    rig.provider.answers(answer);
+    let token = broker.token(&newer()).await.unwrap();
+    assert_eq!(broker.token_rejected(&newer(), &token).await.unwrap().bearer().expose(), "a1");
+    for broker in [&broker, &rig.replica([refreshing(Kind::Bitbucket)])] {
+        broker.apply_revocations([&revoked]);
+        for _ in 0..3 {
+            assert_eq!(broker.token(&newer()).await.unwrap().bearer().expose(), "a1");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    }
+    let stored = rig.store.inner.load(&identity_key(&refreshing(Kind::Bitbucket), "bitbucket", "{b}")).await;
+    let stored = stored.unwrap().unwrap().record;
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&stored.refresh_token.unwrap()), "r1");
+    assert_eq!(reused.load(Ordering::SeqCst), 0);
+}
+
+/// A revocation that another replica told while the store is down holds also for a grant that was refreshed meanwhile and
+/// is kept here alone.
+#[tokio::test(start_paused = true)]
+async fn tm_c10_a_refresh_under_way_undoes_no_revocation_while_the_store_is_down() {
+    let rig = Rig::new(json!([{ "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1",
+        "access_token": "ya29.a", "refresh_token": "1//r" }]));
+    let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
+    rig.provider.answers(|_| Ok((200, json!({"access_token": "ya29.b", "expires_in": 3600}))));
+    let dead = two.token(&rig.ask("google")).await.unwrap();
+    let revoked = one.revoke(&rig.ask("google")).await.unwrap().revoked;
+    // The second replica has read the grant before, and cannot read it now.
+    rig.store.down.store(true, Ordering::SeqCst);
+    let (asked, refused) = (rig.ask("google"), rig.ask("google"));
+    let refresh = two.token_rejected(&asked, &dead);
+    let tell = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        two.apply_revocations([&revoked]);
+    };
+    let (_, ()) = tokio::join!(refresh, tell);
+    assert!(two.token(&refused).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_revocation_is_lifted_in_memory_too() {
+    let rig = Rig::new(google("ya29.a"));
+    let vault_token = |_: &Form| {
+        Ok(crate::vault::Exchanged {
+            bearer: token_keeper::BearerToken::new("ya29.vault").unwrap(),
+            scope: None,
+            expires_in: None,
+        })
+    };
+    *rig.vault.answer.lock().unwrap() = Box::new(vault_token);
+    let store = std::sync::Arc::new(crate::MemoryStore::new().unwrap());
+    let tasks = tokio_util::task::TaskTracker::new();
+    let broker = rig.replica_over(store, [sources(Kind::Google, &[Source::Vault])], tasks);
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    let entry = user_store::ConnectedAccount::new("cac_2", "google-oauth2");
+    rig.tenant.connected.lock().unwrap().push(entry);
+    tokio::time::advance(Duration::from_secs(120)).await;
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.vault");
+    // It stays so when the accounts cannot be read any more.
+    *rig.tenant.fault.lock().unwrap() = Some(user_store::Fault::Tenant);
+    broker.forget(&Selector { user: Some(USER.into()), ..Selector::default() }).await.unwrap();
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.vault");
+}
+
+/// The tenant's answer to the exchange decides nothing: the account is refused first.
+#[tokio::test(start_paused = true)]
+async fn a_vault_account_is_refused_also_when_the_tenant_fails() {
+    let rig = Rig::new(google("ya29.a"));
+    *rig.vault.answer.lock().unwrap() =
+        Box::new(|_| Err(crate::vault::Refused { transient: true, ..crate::vault::Refused::default() }));
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_ne!(revocation.at_provider, RevokedAtProvider::Yes);
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+/// A caller who leaves while the provider answers, and the replicas that must know all the same.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_told_before_the_provider_is_asked() {
+    let rig = Rig::new(google("ya29.a"));
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (telling, provider) = (told.clone(), rig.provider.clone());
+    let broker = rig.replica_with([refreshing(Kind::Google)], |builder| {
+        builder.on_revoked(move |revoked| telling.lock().unwrap().push((revoked, provider.calls())))
+    });
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let asked = rig.ask("google");
+    let left = tokio::time::timeout(Duration::from_millis(40), broker.revoke(&asked)).await;
+    assert!(left.is_err(), "the caller leaves before the provider answers");
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].0.key.user.as_str(), told[0].1), (USER, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sign_in_before_the_revocation_lifts_nothing() {
     let rig = Rig::new(google("ya29.a"));
@@ -82,6 +189,12 @@ async fn tm_c10_a_revoked_vault_connection_is_refused_whatever_account_a_call_na
         (selector("google-oauth2|77"), selector("google-oauth2|78"), selector("google-oauth2"));
     let named = |account| rig.ask("google").account(account);
     broker.revoke(&named(Some(&hint))).await.unwrap();
+    // Made-up accounts cost no exchange each.
+    for number in 0..100 {
+        let made_up = selector(&format!("google-oauth2|made-up-{number}"));
+        let _ = broker.revoke(&rig.ask("google").account(Some(&made_up))).await;
+    }
+    assert!(rig.vault.asked.lock().unwrap().len() <= 16);
     for account in [None, Some(&whole), Some(&hint), Some(&other)] {
         let error = broker.token(&named(account)).await.unwrap_err();
         assert!(error.is_reconnect(), "{account:?}: {error:?}");

@@ -103,7 +103,12 @@ impl Directory for Face {
         _: Priority,
     ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, user_store::Error>> {
         self.0.connected_reads.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async move { Ok(self.0.connected.lock().unwrap().clone()) })
+        Box::pin(async move {
+            match *self.0.fault.lock().unwrap() {
+                Some(fault) => Err(user_store::Error::new(fault, "seeded")),
+                None => Ok(self.0.connected.lock().unwrap().clone()),
+            }
+        })
     }
 }
 
@@ -229,7 +234,16 @@ impl Rig {
 
     /// One process of the fleet.
     pub(super) fn replica(&self, providers: impl IntoIterator<Item = Provider>) -> Broker {
-        self.replica_over(self.store.clone(), providers, TaskTracker::new())
+        self.replica_with(providers, |builder| builder)
+    }
+
+    /// One process of the fleet, built with more.
+    pub(super) fn replica_with(
+        &self,
+        providers: impl IntoIterator<Item = Provider>,
+        more: impl FnOnce(BrokerBuilder) -> BrokerBuilder,
+    ) -> Broker {
+        more(self.builder_over(self.store.clone(), providers, TaskTracker::new())).build().unwrap()
     }
 
     /// One process over another store.
@@ -239,6 +253,15 @@ impl Rig {
         providers: impl IntoIterator<Item = Provider>,
         tasks: TaskTracker,
     ) -> Broker {
+        self.builder_over(store, providers, tasks).build().unwrap()
+    }
+
+    fn builder_over(
+        &self,
+        store: Arc<dyn GrantStore>,
+        providers: impl IntoIterator<Item = Provider>,
+        tasks: TaskTracker,
+    ) -> BrokerBuilder {
         let users = UserStore::over(Face(self.tenant.clone()), "acme.test").clock(self.clock()).build();
         let lacks = self.lacks.clone();
         let builder = BrokerBuilder::over(
@@ -254,8 +277,6 @@ impl Rig {
             .store(store)
             .tasks(tasks)
             .clock(self.clock())
-            .build()
-            .unwrap()
     }
 
     pub(super) fn ask<'a>(&'a self, provider: &'a str) -> TokenRequest<'a> {

@@ -119,6 +119,39 @@ async fn an_answer_lost_on_the_way_is_refresh_lost_once_and_never_a_loop() {
     assert!(matches!(stored(&rig).await.unwrap().state, GrantState::Dead { lost: true, .. }));
 }
 
+/// A try that does not reach the provider, or that the tenant's outage leaves undecided, does not answer for the lost one.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_remembered_over_tries_that_decide_nothing() {
+    for tenant_down in [false, true] {
+        let rig = Rig::new(bitbucket("a0", "r0"));
+        let (mut inner, _) = rotating(7200);
+        let mut tries = 0;
+        rig.provider.answers(move |form| {
+            tries += 1;
+            match tries {
+                // The first is spent at the provider, and its answer is lost.
+                1 => inner(form).and(Err(TransportError::Lost)),
+                2 if !tenant_down => Err(TransportError::NotSent),
+                _ => inner(form),
+            }
+        });
+        let broker = rig.replica([refreshing(Kind::Bitbucket)]);
+        let dead = token(&broker, &rig).await;
+        assert_eq!(*reject(&broker, &rig, &dead).await.unwrap_err().reason(), Reason::ProviderUnreachable);
+        *rig.tenant.fault.lock().unwrap() = tenant_down.then_some(user_store::Fault::Tenant);
+        tokio::time::advance(Duration::from_secs(120)).await;
+        let undecided = reject(&broker, &rig, &dead).await.unwrap_err();
+        assert!(!undecided.is_reconnect(), "{undecided:?}");
+        *rig.tenant.fault.lock().unwrap() = None;
+        tokio::time::advance(Duration::from_secs(120)).await;
+        let error = reject(&broker, &rig, &dead).await.unwrap_err();
+        assert!(
+            matches!(error.reason(), Reason::ReconnectRequired { refresh_lost: true, .. }),
+            "{tenant_down}: {error:?}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cut_off_refresh_whose_token_was_not_spent_goes_on() {
     let rig = Rig::new(bitbucket("a0", "r0"));

@@ -45,6 +45,7 @@ pub trait SharedVaultStore: fmt::Debug + Send + Sync + 'static {
 /// A result as it is shared.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Kept<'a> {
+    #[serde(borrow)]
     token: Cow<'a, str>,
     scopes: Option<Vec<String>>,
     expires_at: Option<u64>,

@@ -33,9 +33,28 @@ impl Shared {
         if seen == Some(version) {
             return Ok(Reading::Unchanged);
         }
-        let sealed = value.value().get(8..).unwrap_or_default();
-        let opened: Result<Zeroizing<Vec<u8>>, _> = open_bound(&self.keys, &place(name), version, sealed);
-        Ok(Reading::Found { version, bytes: opened.map_err(|error| self.sealed(&error))? })
+        Ok(Reading::Found { version, bytes: self.open_record(name, version, value.value())? })
+    }
+
+    fn open_record(&self, name: &str, version: u64, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let sealed = value.get(8..).unwrap_or_default();
+        open_bound(&self.keys, &place(name), version, sealed).map_err(|error| self.sealed(&error))
+    }
+
+    /// Opens every record.
+    pub(super) fn check_records(&self) -> Result<(), StoreError> {
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
+        let table = match read.open_table(RECORDS) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        for entry in table.iter().map_err(|error| self.failed(&error))? {
+            let (name, value) = entry.map_err(|error| self.failed(&error))?;
+            let version = version_of(value.value()).ok_or_else(|| torn(self.path()))?;
+            self.open_record(name.value(), version, value.value())?;
+        }
+        Ok(())
     }
 
     fn write(&self, name: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {

@@ -24,9 +24,9 @@ impl RedisStore {
             let mut scan = redis::cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(format!("{PREFIX}{kind}:*")).arg("COUNT").arg(500);
             let (next, names): (String, Vec<String>) = self.ask(scan.query_async(&mut manager)).await?;
-            for name in names {
+            if !names.is_empty() {
                 let mut delete = redis::cmd("DEL");
-                delete.arg(name);
+                delete.arg(names);
                 let _: i64 = self.ask(delete.query_async(&mut manager)).await?;
             }
             if next == "0" {
