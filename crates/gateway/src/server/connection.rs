@@ -41,6 +41,8 @@ pub(crate) struct Arrival {
 
 /// What a head has besides target and fields.
 const HEAD_SLACK: usize = 4 * 1024;
+/// The least that hyper takes as the size of its buffer.
+const LEAST_BUFFER: usize = 8 * 1024;
 
 /// What an HTTP/2 client may send of a body that nobody reads: of one, and of all of a connection together.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -113,7 +115,7 @@ async fn http1<IO>(
     // answer that the client does not read.
     builder
         .header_read_timeout(None)
-        .max_buf_size(limits.uri + limits.headers + HEAD_SLACK)
+        .max_buf_size((limits.uri + limits.headers + HEAD_SLACK).max(LEAST_BUFFER))
         .half_close(false);
     if limits.header_count > 100 {
         builder.max_headers(limits.header_count + 1);

@@ -177,21 +177,27 @@ impl Server {
             }
         }
         // What the kernel has already accepted for us is served too, not reset.
-        // The socket itself is asked: what the runtime was last told of it may be old.
+        // The socket itself is asked: what Tokio knows of its readiness may be out of date.
         if let Ok(waiting) = self.listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) {
-            while let Ok((stream, from)) = waiting.accept() {
-                if stream.set_nonblocking(true).is_ok()
-                    && let Ok(stream) = TcpStream::from_std(stream)
-                {
-                    self.accept(stream, from);
+            for _ in 0..BACKLOG {
+                match waiting.accept() {
+                    Ok((stream, from)) => {
+                        if stream.set_nonblocking(true).is_ok()
+                            && let Ok(stream) = TcpStream::from_std(stream)
+                        {
+                            self.accept(stream, from);
+                        }
+                    }
+                    // This one has gone; others may wait behind it.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(_) => break,
                 }
             }
         }
-        let Self { listener, tasks, common, .. } = self;
+        let Self { listener, tasks, .. } = self;
         drop(listener);
         tasks.close();
         tasks.wait().await;
-        drop(common);
         if let Some(watch) = watch {
             watch.abort();
         }
@@ -302,12 +308,15 @@ async fn serve(
     }
 }
 
+/// How many accepted connections may wait for us.
+const BACKLOG: u32 = 4096;
+
 fn listen(addr: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
     let bind = || {
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
-        socket.listen(4096)
+        socket.listen(BACKLOG)
     };
     bind().map_err(|source| StartError::Bind { key, addr, source })
 }

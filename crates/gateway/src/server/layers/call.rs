@@ -11,7 +11,7 @@ use crate::{
     server::{Handler, RequestInfo},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
-use http::{Request, Response};
+use http::{Request, Response, header};
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
@@ -51,6 +51,7 @@ impl<H: Handler> Service<LayeredRequest<RequestBody>> for Call<H> {
                 peer: exchange.peer,
                 cross_origin: exchange.is_cross_origin(),
             };
+            let host = head.headers.get(header::HOST).cloned();
             let request = Request::from_parts(head, body);
             let called = AssertUnwindSafe(async { handler.handle(request, info).await }).catch_unwind().await;
             let problem = match (&called, exchange.body_fault()) {
@@ -61,9 +62,10 @@ impl<H: Handler> Service<LayeredRequest<RequestBody>> for Call<H> {
                 (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => body::problem(fault),
                 (Ok(_), _) => return Ok(called.unwrap_or_default()),
             };
-            // The request's head went with the handler; its `Accept` is not worth a copy of it for every request.
-            let refused =
-                RefusedRequest { id: exchange.id, uri: &uri, headers: &http::HeaderMap::new(), version };
+            // The request's head went with the handler. Its host tells whose answer this is; its `Accept` is not worth a copy
+            // of all headers for every request.
+            let headers = host.map(|host| (header::HOST, host)).into_iter().collect();
+            let refused = RefusedRequest { id: exchange.id, uri: &uri, headers: &headers, version };
             Ok(answer(&problem, &refused, &context.options.load(), true))
         })
     }
