@@ -265,6 +265,7 @@ pub(crate) fn broker(error: &token_broker::Error, connect: Option<&ConnectTo>) -
             Problem::new(Code::AccountNotConnected).connect(parameters(connection.as_deref(), *source))
         }
         Reason::ReconnectRequired { account: dead, source, .. } => Problem::new(Code::ReconnectRequired)
+            .detail(error.detail().to_owned())
             .accounts(vec![account(dead)])
             .connect(parameters(Some(dead.connection()), *source)),
         Reason::EndpointRefused { .. } => {

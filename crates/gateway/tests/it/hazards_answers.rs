@@ -186,9 +186,10 @@ async fn tm_r10_a_method_override_is_judged_as_what_it_means_or_refused() {
         ("content-type", "application/x-www-form-urlencoded; charset=utf-16"),
         ("content-type", "application/x-www-form-urlencoded; boundary=x"),
     ] {
-        let mut request = form("q=1").build().unwrap();
+        let (client, request) = form("q=1").build_split();
+        let mut request = request.unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());
-        let answer = rig.send(reqwest::RequestBuilder::from_parts(reqwest::Client::new(), request)).await;
+        let answer = rig.send(reqwest::RequestBuilder::from_parts(client, request)).await;
         assert_eq!(answer.outcome(), (400, "bad-request".into()), "{name}: {value}");
     }
     assert!(provider.take().is_empty());
