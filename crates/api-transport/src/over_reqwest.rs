@@ -43,6 +43,13 @@ impl ReqwestTransport {
         let builder = builder
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
+            // A request is repeated by whoever knows what it does, and by nobody else.
+            .retry(reqwest::retry::never())
+            // The limit counts the bytes that come, also where another crate of the build turns compression on.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .no_proxy()
             .connect_timeout(connect_timeout);
         builder.build().map(Self).map_err(|error| SetUpError(Arc::new(error)))

@@ -47,6 +47,14 @@ async fn both_limits_hold_for_the_whole_exchange() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let limits = Limits::new(Duration::from_millis(500), 4);
+    let redirect = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 4\r\n\r\nbody";
+    // The server answers one request alone, so one that follows would not end with this body.
+    assert_eq!(exchange(redirect, false, limits).await.unwrap(), "body");
+}
+
+#[tokio::test]
 async fn nobody_there_is_a_request_that_was_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,6 @@
 //! The one way to a provider's token and revocation endpoints.
 
+use api_transport::is_loopback;
 use std::{fmt::Debug, time::Duration};
 
 use http::{HeaderMap, StatusCode};
@@ -66,13 +67,7 @@ pub(crate) async fn send(transport: &dyn Transport, request: HttpRequest) -> Res
 }
 
 fn is_confidential(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+    url.scheme() == "https" || (url.scheme() == "http" && url.host_str().is_some_and(is_loopback))
 }
 
 /// [`Transport`] over reqwest.

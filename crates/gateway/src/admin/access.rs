@@ -88,7 +88,5 @@ impl Access {
 
 fn is_loopback(host: &str) -> bool {
     let (name, _) = crate::server::wire::names::split_port(host.as_bytes());
-    let name = str::from_utf8(name).unwrap_or_default();
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback())
+    str::from_utf8(name).is_ok_and(api_transport::is_loopback)
 }

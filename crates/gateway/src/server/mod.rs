@@ -1,8 +1,7 @@
 //! The listeners: everything about a request that is not domain.
 //!
 //! A connection is accepted (`listener`), its bytes pass a guard (`wire`), hyper reads them, the layers of `layers` refuse
-//! or mark the request, and a [`Handler`] answers it. `admin` is the second listener; `lifecycle` drains; `serve` ties all of
-//! it to the process: signals, reload, the `listening` line.
+//! or mark the request, and a [`Handler`] answers it. `lifecycle` drains.
 //!
 //! The server runs in-process too: [`Server::bind`] with any closure as handler, which is how the tests drive it.
 

@@ -35,30 +35,14 @@ fn is_internal_v6(ip: Ipv6Addr) -> bool {
     if let Some(mapped) = ip.to_ipv4_mapped() {
         return is_internal_v4(mapped);
     }
-    ip.is_loopback()
-        || ip.is_unspecified()
-        || ip.is_multicast()
-        // Unique local fc00::/7, link-local fe80::/10, the old site-local fec0::/10.
-        || (segments[0] & 0xfe00) == 0xfc00
-        || (segments[0] & 0xffc0) == 0xfe80
-        || (segments[0] & 0xffc0) == 0xfec0
-        // NAT64 64:ff9b::/96 and 64:ff9b:1::/48: an IPv4 address behind a translator.
-        || (segments[0] == 0x64 && segments[1] == 0xff9b)
-        // IPv4-compatible ::/96, 6to4 2002::/16, Teredo 2001::/32, documentation, discard.
-        || segments[..6] == [0; 6]
+    // Global unicast addresses are 2000::/3 (RFC 4291 section 2.4). Outside of it are loopback, private and link-local
+    // addresses, multicast, and IPv4 addresses behind a translator or in another spelling.
+    (segments[0] & 0xe000) != 0x2000
+        // 6to4 2002::/16, Teredo 2001::/32, documentation.
         || segments[0] == 0x2002
         || (segments[0] == 0x2001 && segments[1] == 0)
         || (segments[0] == 0x2001 && segments[1] == 0xdb8)
         || (segments[0] == 0x3fff && segments[1] < 0x1000)
-        || segments[..4] == [0x100, 0, 0, 0]
-}
-
-/// Whether a host name or address means this machine.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -86,6 +70,8 @@ mod tests {
             "fec0::1",
             "::ffff:10.0.0.1",
             "::ffff:169.254.169.254",
+            "::ffff:0:169.254.169.254",
+            "100::1",
             "64:ff9b::a00:1",
             "64:ff9b:1::1",
             "::7f00:1",

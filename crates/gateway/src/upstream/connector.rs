@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use api_transport::is_loopback;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,7 +15,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use rustls::{ClientConfig, RootCertStore};
 use tower::Service;
 
-use super::address::{is_internal, is_loopback};
+use super::address::is_internal;
 use crate::body::BoxError;
 
 /// Why no connection was made, where it was not the network's doing.

@@ -8,12 +8,7 @@ use super::super::problems::Collector;
 
 /// Whether a URL points at this machine: `127.0.0.0/8`, `[::1]` or `localhost`.
 pub(in super::super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    url.host_str().is_some_and(api_transport::is_loopback)
 }
 
 /// What a URL may contain besides scheme and host.
