@@ -41,7 +41,7 @@ impl Error {
 /// The header values that tell a client how to authenticate.
 #[derive(Clone, Debug, Default)]
 pub struct Challenge {
-    /// Values of `WWW-Authenticate`; empty where the status is not 401.
+    /// Values of `WWW-Authenticate`; empty where the status is neither 401 nor a 403 for a missing scope.
     pub values: Vec<HeaderValue>,
     /// The value of `DPoP-Nonce`, when the client must use one.
     pub nonce: Option<HeaderValue>,

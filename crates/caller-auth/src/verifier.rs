@@ -315,7 +315,7 @@ impl Verifier {
         self.challenged(refusal)
     }
 
-    /// Adds the challenge that a 401, or a malformed request, carries.
+    /// Adds the challenge that a 401 carries.
     fn challenged(&self, mut refusal: Refusal) -> Refusal {
         if refusal.reason.status() == http::StatusCode::UNAUTHORIZED {
             let nonce = refusal.challenge.nonce.take();
