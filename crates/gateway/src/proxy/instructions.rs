@@ -33,19 +33,19 @@ pub(super) fn error_mode(headers: &HeaderMap) -> Result<ErrorMode, CallError> {
     }
 }
 
-/// How a request's method is meant.
+/// What the method of a request stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meant {
+pub(super) enum MethodReading {
     /// As it was sent.
     AsSent,
     /// A POST of a form that stands for a GET with that form as its query (Google's clients do so with long queries).
     FormAsGet,
 }
 
-/// Reads the headers that name another method. What they say is never lost: such a request is judged as what it means, or
+/// Reads the headers that name another method. What they say is never lost: such a request is checked as what it means, or
 /// refused.
-pub(super) fn meant(parts: &Parts, adapter: &dyn Adapter) -> Result<Meant, CallError> {
-    let mut meant = Meant::AsSent;
+pub(super) fn read_method(parts: &Parts, adapter: &dyn Adapter) -> Result<MethodReading, CallError> {
+    let mut reading = MethodReading::AsSent;
     for name in METHOD_OVERRIDE_HEADERS.iter().map(|name| HeaderName::from_static(name)) {
         let Some(word) = single(&parts.headers, &name)? else { continue };
         if word.is_empty() || word.eq_ignore_ascii_case(parts.method.as_str()) {
@@ -59,9 +59,9 @@ pub(super) fn meant(parts: &Parts, adapter: &dyn Adapter) -> Result<Meant, CallE
         if !stands_for_get {
             return Err(CallError::MethodOverride(name));
         }
-        meant = Meant::FormAsGet;
+        reading = MethodReading::FormAsGet;
     }
-    Ok(meant)
+    Ok(reading)
 }
 
 /// Whether the body is a form as the provider reads it: in no content coding, and in UTF-8. Of any other body it is not known

@@ -22,7 +22,7 @@ pub(crate) use self::instructions::account_selector;
 pub(crate) use self::profile::profile;
 
 use self::bodies::Payload;
-use self::instructions::Meant;
+use self::instructions::MethodReading;
 use self::outbound::Outbound;
 use self::send::{Sending, app_secret, find_token};
 use crate::body::{self, Body, ReadError, RequestBodyFault};
@@ -48,18 +48,18 @@ pub(crate) async fn proxy(
 ) -> Result<Response<Body>, Problem> {
     let provider = calls.named_provider(route.provider, record)?;
     let query = parts.uri.query();
-    let meant = instructions::meant(parts, &**provider.plan.adapter())?;
-    let method = if meant == Meant::FormAsGet { &Method::GET } else { &parts.method };
+    let reading = instructions::read_method(parts, &**provider.plan.adapter())?;
+    let method = if reading == MethodReading::FormAsGet { &Method::GET } else { &parts.method };
     let asked = ProviderCall { method, host: route.host, path: route.path, query };
     let plan = calls.access.permit(&verified, &provider, asked, record)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
     let call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
     let token = find_token(calls, &call, record).await?;
-    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), meant);
+    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), reading);
     // Last of all: until here a refusal has cost no memory.
     let payload =
-        read_ahead(calls, &provider, (&parts.headers, body), call.admitted().token(), meant).await?;
+        read_ahead(calls, &provider, (&parts.headers, body), call.admitted().token(), reading).await?;
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
     let received = sending.exchange(token, payload, record).await?;
@@ -97,17 +97,17 @@ async fn read_ahead(
     provider: &ProviderRuntime,
     (headers, body): (&HeaderMap, Body),
     caller_token: Option<&str>,
-    meant: Meant,
+    reading: MethodReading,
 ) -> Result<Payload, Problem> {
     let patience = calls.body_patience;
-    let reading = async {
+    let payload = async {
         let body = search::search(headers, body, caller_token).await?;
-        let body = match meant {
-            Meant::AsSent => body,
-            Meant::FormAsGet => judged_form(provider, body, patience).await?,
+        let body = match reading {
+            MethodReading::AsSent => body,
+            MethodReading::FormAsGet => judged_form(provider, body, patience).await?,
         };
         Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)
     };
     let slow = || Err(error_table::request_body(RequestBodyFault::Slow));
-    tokio::time::timeout(patience, reading).await.unwrap_or_else(|_| slow())
+    tokio::time::timeout(patience, payload).await.unwrap_or_else(|_| slow())
 }

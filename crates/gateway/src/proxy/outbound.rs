@@ -10,7 +10,7 @@ use idp_adapters::Adapter;
 use secrecy::SecretString;
 
 use super::hygiene;
-use super::instructions::{METHOD_OVERRIDE, Meant};
+use super::instructions::{METHOD_OVERRIDE, MethodReading};
 use crate::body::Body;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
@@ -30,7 +30,7 @@ impl Outbound {
         call: &AdmittedCall<'_>,
         caller_headers: &HeaderMap,
         request_id: &str,
-        meant: Meant,
+        reading: MethodReading,
     ) -> Self {
         let (plan, adapter) = (call.plan(), &**call.provider().plan.adapter());
         let mut headers = hygiene::forward(caller_headers, adapter.echo_prone(), request_id);
@@ -40,7 +40,7 @@ impl Outbound {
         {
             headers.insert(name, value.clone());
         }
-        if meant == Meant::FormAsGet {
+        if reading == MethodReading::FormAsGet {
             headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
         }
         Self { method: method.clone(), plan: plan.clone(), headers }

@@ -6,7 +6,7 @@ use idp_adapters::{Outcome, Profile};
 use token_broker::AccountSelector;
 
 use super::bodies::Payload;
-use super::instructions::{ErrorMode, Meant};
+use super::instructions::{ErrorMode, MethodReading};
 use super::outbound::Outbound;
 use super::send::{AnswerBody, Sending, app_secret, find_token};
 use crate::body;
@@ -36,7 +36,8 @@ pub(crate) async fn profile(
     let call = calls.access.admit_call(verified, provider, account, plan, record).await?;
     let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
-    let outbound = Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str(), Meant::AsSent);
+    let outbound =
+        Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str(), MethodReading::AsSent);
     let app_secret = app_secret(calls, provider).await;
     let mut sending = Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret };
     let payload = Payload::Whole(bytes::Bytes::new());
