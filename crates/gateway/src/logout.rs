@@ -57,7 +57,7 @@ pub(crate) async fn answer(
 /// Reads the form. Nobody has said who sends it, so it has a deadline and a place among few: bodies that do not come leave room
 /// for every other request.
 async fn read(calls: &Calls, body: Body) -> Result<Bytes, Problem> {
-    let mut reading = pin!(body::read(body, LONGEST, calls.body_patience));
+    let mut reading = pin!(body::read(body, LONGEST, calls.read_ahead_timeout));
     // A whole form usually came with its head, and then needs no place.
     let read = match reading.as_mut().now_or_never() {
         Some(read) => read,

@@ -147,7 +147,7 @@ fn calls(
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
         },
         replay_limit: settings.server.limits.replay.as_usize(),
-        body_patience: settings.server.timeouts.header,
+        read_ahead_timeout: settings.server.timeouts.header,
         logout_places: logout_places(settings.server.limits.in_flight),
         send_trace_context: settings.telemetry.send_trace_context,
     };

@@ -99,15 +99,15 @@ async fn read_ahead(
     caller_token: Option<&str>,
     reading: MethodReading,
 ) -> Result<Payload, Problem> {
-    let patience = calls.body_patience;
+    let timeout = calls.read_ahead_timeout;
     let payload = async {
         let body = search::search(headers, body, caller_token).await?;
         let body = match reading {
             MethodReading::AsSent => body,
-            MethodReading::FormAsGet => judged_form(provider, body, patience).await?,
+            MethodReading::FormAsGet => judged_form(provider, body, timeout).await?,
         };
         Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)
     };
     let slow = || Err(error_table::request_body(RequestBodyFault::Slow));
-    tokio::time::timeout(patience, payload).await.unwrap_or_else(|_| slow())
+    tokio::time::timeout(timeout, payload).await.unwrap_or_else(|_| slow())
 }

@@ -38,7 +38,7 @@ pub(crate) struct Calls {
     /// `server.limits.replay`, in bytes.
     pub(crate) replay_limit: usize,
     /// The longest that a body may take which is read before anything else is done (`server.timeouts.header`).
-    pub(crate) body_patience: Duration,
+    pub(crate) read_ahead_timeout: Duration,
     /// Places for logout requests whose body comes slowly.
     pub(crate) logout_places: Semaphore,
     /// `telemetry.send_trace_context`.
