@@ -253,12 +253,12 @@ impl Stores {
                 "the store was never read ({cause}): blocks and logouts are not known; check store.url, or run \
                  `gateway doctor`"
             )),
-            RecordStatus::Old(cause) => State::Doubtful(format!(
+            RecordStatus::Old(cause) => State::Degraded(format!(
                 "the store does not answer ({cause}); the last copy of blocks and logouts serves"
             )),
             RecordStatus::Current => {
                 let missing = self.missing_guarantees.lock().unwrap_or_else(PoisonError::into_inner);
-                if missing.is_empty() { State::Fine } else { State::Doubtful(missing.join("; ")) }
+                if missing.is_empty() { State::Fine } else { State::Degraded(missing.join("; ")) }
             }
         }
     }
@@ -268,7 +268,7 @@ impl Stores {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Fine,
-    Doubtful(String),
+    Degraded(String),
     Unusable(String),
 }
 

@@ -66,7 +66,7 @@ impl App {
     fn check_store(&self) -> Check {
         match self.stores.state() {
             State::Fine => fine(),
-            State::Doubtful(detail) => warn(detail),
+            State::Degraded(detail) => warn(detail),
             State::Unusable(detail) => fail(&detail),
         }
     }

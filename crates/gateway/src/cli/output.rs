@@ -17,7 +17,7 @@ pub(super) struct Output {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tone {
     Good,
-    Doubtful,
+    Warning,
     Bad,
     Quiet,
 }
@@ -72,7 +72,7 @@ impl Output {
     pub(super) fn paint(&self, text: &str, tone: Tone) -> String {
         let code = match tone {
             Tone::Good => "32",
-            Tone::Doubtful => "33",
+            Tone::Warning => "33",
             Tone::Bad => "31",
             Tone::Quiet => "2",
         };

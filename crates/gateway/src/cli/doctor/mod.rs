@@ -71,7 +71,7 @@ impl Report {
 fn show(check: &Check, output: &Output) {
     let (word, tone) = match check.status {
         Status::Ok => ("ok  ", Tone::Good),
-        Status::Warn => ("warn", Tone::Doubtful),
+        Status::Warn => ("warn", Tone::Warning),
         Status::Fail => ("FAIL", Tone::Bad),
         Status::Skip => ("skip", Tone::Quiet),
     };
