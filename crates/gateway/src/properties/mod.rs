@@ -11,7 +11,7 @@ mod planning;
 pub use bodies::{provider_body, tenant_body};
 pub use http1::http1;
 pub use leaking::leak;
-pub use planning::{Case, METHODS, Planned, judge, plan};
+pub use planning::{Case, METHODS, Planned, check, plan};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

@@ -1,5 +1,5 @@
-//! Request planning against a judge of its own: what the contract says, written down once more and without the code it
-//! judges.
+//! Request planning against an independent oracle: what the contract says, written down once more and without the code it
+//! checks.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -92,7 +92,7 @@ pub enum Planned {
     Sent,
     /// It was refused.
     Refused,
-    /// It was refused, and a judge that reads the path as a provider does says that it is on the deny list.
+    /// It was refused, and an oracle that reads the path as a provider does says that it is on the deny list.
     Denied,
 }
 
@@ -116,13 +116,13 @@ pub fn plan(data: &[u8]) {
     let mut lines = text.splitn(3, '\n');
     let host = lines.next().filter(|host| !host.is_empty());
     let path = lines.next().unwrap_or_default();
-    judge(Case { which: usize::from(*which), host, path, query: lines.next() });
+    check(Case { which: usize::from(*which), host, path, query: lines.next() });
 }
 
-/// Plans a case and judges the plan: it goes to an authority that the configuration allows for the host that was named, over
+/// Plans a case and checks the plan: it goes to an authority that the configuration allows for the host that was named, over
 /// TLS, with base, path and query byte for byte; it climbs under no number of decodings; it is not on the deny list in any
 /// spelling; and what is harmless, and allowed, is planned.
-pub fn judge(case: Case<'_>) -> Planned {
+pub fn check(case: Case<'_>) -> Planned {
     let setup = &SETUPS[case.which % SETUPS.len()];
     let method = METHODS[case.which / SETUPS.len() % METHODS.len()];
     let path = if case.path.is_empty() { "/" } else { case.path };

@@ -1,7 +1,7 @@
 //! Request planning: from a caller's method, path and query to the one request that may be sent, or a refusal.
 //!
 //! [`ProviderPlan::plan`] is pure: no I/O, no clock, no state. What it guarantees (threats R01 to R09):
-//! the connected authority is one the configuration allows, the path sent is the path that was judged byte for
+//! the connected authority is one the configuration allows, the path sent is the path that was checked byte for
 //! byte, and no spelling of a denied path passes.
 
 use std::collections::BTreeMap;
@@ -297,7 +297,7 @@ impl ProviderPlan {
     }
 
     /// Plans the call for the user's profile: its address comes from the adapter or the operator, never from a caller, and
-    /// rules and scopes judge it like any other call.
+    /// rules and scopes apply to it like to any other call.
     ///
     /// # Errors
     /// The address cannot be called, or policy refuses the call.
@@ -321,8 +321,8 @@ impl ProviderPlan {
         };
         let target: PathAndQuery = target.parse().map_err(|_| bad())?;
         let path = target.path().strip_prefix(upstream.base()).unwrap_or(target.path());
-        let judged = Call { method: &Method::GET, host: &host, path };
-        let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
+        let checked = Call { method: &Method::GET, host: &host, path };
+        let permit = self.policy.check(&*self.adapter, checked, has_scope)?;
         Ok(Plan { upstream, host, target, permit })
     }
 
@@ -330,7 +330,7 @@ impl ProviderPlan {
     ///
     /// # Errors
     /// The provider must not see one of its members or values.
-    pub(crate) fn judge_query(&self, query: &str) -> Result<(), PlanError> {
+    pub(crate) fn check_query(&self, query: &str) -> Result<(), PlanError> {
         if let Some(name) = path::denied_member(query, self.adapter.denied_query()) {
             return Err(PlanError::QueryMember(name));
         }
@@ -359,14 +359,14 @@ impl ProviderPlan {
         }
         let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
-        call.query.map_or(Ok(()), |query| self.judge_query(query))?;
-        let judged = Call { method: call.method, host: &host, path };
-        let permit = self.policy.judge(&*self.adapter, judged, has_scope)?;
+        call.query.map_or(Ok(()), |query| self.check_query(query))?;
+        let checked = Call { method: call.method, host: &host, path };
+        let permit = self.policy.check(&*self.adapter, checked, has_scope)?;
         let base = self.adapter.base_path(upstream.base(), &host, path);
         let target = join(&base, path, call.query).ok_or(PlanError::Target)?;
         if !upstream.base().is_empty() {
             // A base that is part of the API (`https://graph.microsoft.com/v1.0`) must not hide a closed path.
-            policy::closed(&*self.adapter, Call { path: target.path(), ..judged })?;
+            policy::closed(&*self.adapter, Call { path: target.path(), ..checked })?;
         }
         Ok(Plan { upstream, host, target, permit })
     }

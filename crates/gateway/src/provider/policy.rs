@@ -249,7 +249,7 @@ pub(crate) enum PolicyError {
     ScopeMissing(String),
 }
 
-/// A call to be judged.
+/// A call to be checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call<'a> {
     /// The method.
@@ -266,7 +266,7 @@ impl Policy {
     ///
     /// # Errors
     /// Something forbids the call, or nothing allows it.
-    pub(crate) fn judge(
+    pub(crate) fn check(
         &self,
         adapter: &dyn Adapter,
         call: Call<'_>,

@@ -126,7 +126,7 @@ impl Links {
         }
     }
 
-    /// Rewrites `Link` and every header that holds an address. What cannot be read, and so not judged, is taken out.
+    /// Rewrites `Link` and every header that holds an address. What cannot be read, and so not checked, is removed.
     pub(super) fn rewrite_headers(&self, headers: &mut HeaderMap) {
         for name in ADDRESS_HEADERS.iter().map(|name| HeaderName::from_static(name)) {
             let Some(value) = headers.get(&name) else { continue };

@@ -79,15 +79,15 @@ pub(crate) async fn proxy(
 /// Longest form that stands for a query.
 const LONGEST_FORM: usize = 64 * 1024;
 
-/// A form that stands for a query is judged as one.
-async fn judged_form(provider: &ProviderRuntime, body: Body, timeout: Duration) -> Result<Body, Problem> {
+/// A form that stands for a query is checked as one.
+async fn checked_form(provider: &ProviderRuntime, body: Body, timeout: Duration) -> Result<Body, Problem> {
     let form = match body::read(body, LONGEST_FORM, timeout).await {
         Ok(form) => form,
         Err(ReadError::TooLong) => return Err(CallError::OverriddenForm.into()),
         Err(error) => return Err(error_table::request_body(error.fault())),
     };
     let allowed = std::str::from_utf8(&form)
-        .is_ok_and(|text| provider.plan.judge_query(text).is_ok() && !path::holds_token_member(text));
+        .is_ok_and(|text| provider.plan.check_query(text).is_ok() && !path::holds_token_member(text));
     if allowed { Ok(body::full(form)) } else { Err(CallError::OverriddenForm.into()) }
 }
 
@@ -104,7 +104,7 @@ async fn read_ahead(
         let body = search::search(headers, body, caller_token).await?;
         let body = match reading {
             MethodReading::AsSent => body,
-            MethodReading::FormAsGet => judged_form(provider, body, timeout).await?,
+            MethodReading::FormAsGet => checked_form(provider, body, timeout).await?,
         };
         Payload::prepare(body, calls.replay_limit).await.map_err(error_table::request_body)
     };

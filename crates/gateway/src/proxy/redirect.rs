@@ -47,7 +47,7 @@ pub(super) fn examine(
     if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
         return Redirect::None;
     }
-    // An address that cannot be read cannot be judged.
+    // An address that cannot be read cannot be checked.
     let Ok(text) = std::str::from_utf8(location.as_bytes()) else { return Redirect::Blocked };
     // Within the provider, and expressible as an address of the gateway.
     if links.is_ours(text) && links.rewrite(text).is_some() {

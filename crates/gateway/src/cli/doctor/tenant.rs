@@ -60,7 +60,7 @@ fn clock(settings: &Settings, reply: &Reply, asked: SystemTime, report: &mut Rep
     };
     let skew = theirs.duration_since(asked).or_else(|_| asked.duration_since(theirs)).unwrap_or_default();
     let finding = format!("this machine's clock and the tenant's differ by {} s", skew.as_secs());
-    let remedy = "synchronise this machine's clock (NTP): tokens are judged by it";
+    let remedy = "synchronise this machine's clock (NTP): tokens are checked against it";
     if skew > settings.callers.leeway {
         report.fail("clock", finding, remedy);
     } else if skew.as_secs() > 5 {

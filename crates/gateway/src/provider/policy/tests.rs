@@ -11,12 +11,12 @@ fn rule(methods: &[&str], paths: &[&str], allow: bool, scope: Option<&str>) -> R
     Rule::new(&own(methods), &own(paths), allow, scope.map(str::to_owned)).unwrap()
 }
 
-fn judge(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit, Code> {
+fn check(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit, Code> {
     let adapter: &dyn Adapter = adapter(kind);
     let host = adapter.default_origin().unwrap().trim_start_matches("https://");
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     policy
-        .judge(adapter, Call { method: &method, host, path }, &|scope| scope == "held")
+        .check(adapter, Call { method: &method, host, path }, &|scope| scope == "held")
         .map_err(|error| Problem::from(error).code())
 }
 
@@ -25,11 +25,11 @@ fn access_levels() {
     let read = Policy::default();
     let full = Policy { access: Access::Full, rules: vec![], ..Policy::default() };
     let rules = Policy { access: Access::Rules, rules: vec![], ..Policy::default() };
-    assert_eq!(judge(&read, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
-    assert_eq!(judge(&read, Kind::GitHub, "HEAD", "/user"), Ok(Permit::Read));
-    assert_eq!(judge(&read, Kind::GitHub, "POST", "/user/repos"), Err(Code::PolicyDenied));
-    assert_eq!(judge(&full, Kind::GitHub, "DELETE", "/repos/a/b"), Ok(Permit::Full));
-    assert_eq!(judge(&rules, Kind::GitHub, "GET", "/user"), Err(Code::PolicyDenied));
+    assert_eq!(check(&read, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
+    assert_eq!(check(&read, Kind::GitHub, "HEAD", "/user"), Ok(Permit::Read));
+    assert_eq!(check(&read, Kind::GitHub, "POST", "/user/repos"), Err(Code::PolicyDenied));
+    assert_eq!(check(&full, Kind::GitHub, "DELETE", "/repos/a/b"), Ok(Permit::Full));
+    assert_eq!(check(&rules, Kind::GitHub, "GET", "/user"), Err(Code::PolicyDenied));
 }
 
 #[test]
@@ -44,16 +44,16 @@ fn the_first_matching_rule_decides() {
         ],
         ..Policy::default()
     };
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Rule(1)));
-    assert_eq!(judge(&policy, Kind::GitHub, "HEAD", "/user/"), Ok(Permit::Rule(1)));
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "//repos//a/b"), Ok(Permit::Rule(1)));
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/a%2Fx/b/c/d"), Ok(Permit::Rule(1)));
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/a/b%2Fsecret"), Ok(Permit::Rule(1)));
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/a/%73ecret"), Err(Code::PolicyDenied));
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/a"), Err(Code::PolicyDenied));
-    assert_eq!(judge(&policy, Kind::GitHub, "POST", "/repos/a/b/issues"), Err(Code::CallerScopeMissing));
-    assert_eq!(judge(&policy, Kind::GitHub, "PUT", "/held"), Ok(Permit::Rule(3)));
-    assert_eq!(judge(&policy, Kind::GitHub, "POST", "/user"), Err(Code::PolicyDenied));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Rule(1)));
+    assert_eq!(check(&policy, Kind::GitHub, "HEAD", "/user/"), Ok(Permit::Rule(1)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "//repos//a/b"), Ok(Permit::Rule(1)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/repos/a%2Fx/b/c/d"), Ok(Permit::Rule(1)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/repos/a/b%2Fsecret"), Ok(Permit::Rule(1)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/repos/a/%73ecret"), Err(Code::PolicyDenied));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/repos/a"), Err(Code::PolicyDenied));
+    assert_eq!(check(&policy, Kind::GitHub, "POST", "/repos/a/b/issues"), Err(Code::CallerScopeMissing));
+    assert_eq!(check(&policy, Kind::GitHub, "PUT", "/held"), Ok(Permit::Rule(3)));
+    assert_eq!(check(&policy, Kind::GitHub, "POST", "/user"), Err(Code::PolicyDenied));
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn without_a_match_access_decides() {
         rules: vec![rule(&["POST"], &["/markdown"], true, None)],
         ..Policy::default()
     };
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
-    assert_eq!(judge(&policy, Kind::GitHub, "POST", "/markdown"), Ok(Permit::Rule(0)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/user"), Ok(Permit::Read));
+    assert_eq!(check(&policy, Kind::GitHub, "POST", "/markdown"), Ok(Permit::Rule(0)));
 }
 
 #[test]
@@ -86,14 +86,14 @@ fn tm_r06_the_deny_list_holds_under_every_access_and_spelling() {
         (Kind::Google, "GET", "/oauth2/v3/tokeninfo"),
     ] {
         let expect_denied = path != "/x//..a";
-        assert_eq!(judge(&full, kind, method, path).is_err(), expect_denied, "{kind:?} {method} {path}");
+        assert_eq!(check(&full, kind, method, path).is_err(), expect_denied, "{kind:?} {method} {path}");
     }
 }
 
 #[test]
 fn graphql_needs_full_access_or_a_rule_that_names_it() {
     let go = |access, rules: Vec<Rule>| {
-        judge(&Policy { access, rules, ..Policy::default() }, Kind::GitHub, "POST", "/graphql")
+        check(&Policy { access, rules, ..Policy::default() }, Kind::GitHub, "POST", "/graphql")
     };
     assert_eq!(go(Access::Full, vec![]), Ok(Permit::Full));
     assert_eq!(go(Access::Read, vec![]), Err(Code::PolicyDenied));
@@ -102,7 +102,7 @@ fn graphql_needs_full_access_or_a_rule_that_names_it() {
     assert_eq!(go(Access::Rules, vec![rule(&[], &["/{any}"], true, None)]), Err(Code::PolicyDenied));
     assert_eq!(go(Access::Rules, vec![rule(&["POST"], &["/graphql"], true, None)]), Ok(Permit::Rule(0)));
     let read = Policy::default();
-    assert_eq!(judge(&read, Kind::GitHub, "GET", "/graphql"), Err(Code::PolicyDenied));
+    assert_eq!(check(&read, Kind::GitHub, "GET", "/graphql"), Err(Code::PolicyDenied));
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn tm_r06_no_spelling_of_a_name_passes_a_rule_that_takes_it_away() {
         ("/repos/acme%2FWages", Err(Code::CallerScopeMissing)),
         ("/repos/acme/other", Ok(Permit::Full)),
     ] {
-        assert_eq!(judge(&policy, Kind::GitHub, "GET", path), want, "{path}");
-        assert_eq!(judge(&policy, Kind::Google, "GET", path), want, "{path}");
+        assert_eq!(check(&policy, Kind::GitHub, "GET", path), want, "{path}");
+        assert_eq!(check(&policy, Kind::Google, "GET", path), want, "{path}");
     }
 }
 
@@ -146,13 +146,13 @@ fn what_a_rule_opens_is_compared_as_the_provider_compares() {
         rules: vec![rule(&["GET"], &["/repos/acme/site/contents/readme"], true, None)],
         ..Policy::default()
     };
-    assert_eq!(judge(&policy, Kind::GitHub, "GET", "/repos/ACME/Site/contents/readme"), Ok(Permit::Rule(0)));
+    assert_eq!(check(&policy, Kind::GitHub, "GET", "/repos/ACME/Site/contents/readme"), Ok(Permit::Rule(0)));
     assert_eq!(
-        judge(&policy, Kind::GitHub, "GET", "/repos/acme/site/contents/README"),
+        check(&policy, Kind::GitHub, "GET", "/repos/acme/site/contents/README"),
         Err(Code::PolicyDenied)
     );
     assert_eq!(
-        judge(&policy, Kind::Google, "GET", "/repos/ACME/site/contents/readme"),
+        check(&policy, Kind::Google, "GET", "/repos/ACME/site/contents/readme"),
         Err(Code::PolicyDenied)
     );
 }

@@ -116,7 +116,7 @@ impl Scanner {
             return self.check_fields(bytes.len(), rules);
         }
         let line = &bytes[self.line..];
-        // However much of the line has come, its beginning is judged alike.
+        // However much of the line has come, its beginning is checked alike.
         let too_long = line.get(..=MAX_METHOD).is_some_and(|start| !start.contains(&b' '));
         let first_is_wrong = line.first().is_some_and(|byte| !is_token(*byte) && *byte != b'\r');
         if too_long || first_is_wrong {
