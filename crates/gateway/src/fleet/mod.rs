@@ -26,7 +26,7 @@ use caller_auth::LogoutMarks;
 
 /// The record's name in the store. Two tenants in one store are two fleets.
 pub(crate) fn record_name(tenant: &str) -> String {
-    format!("orders/1/{tenant}")
+    format!("control/1/{tenant}")
 }
 
 /// How old a copy may get.

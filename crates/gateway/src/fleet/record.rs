@@ -51,7 +51,6 @@ pub(crate) enum Forget {
     /// Everything cached about it.
     Cached(Target),
     /// What is believed of this user's stored grants.
-    #[serde(rename = "doubted")]
     Grants(String),
 }
 

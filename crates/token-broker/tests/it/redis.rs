@@ -198,28 +198,28 @@ async fn a_server_that_is_down_is_unavailable_and_never_damage() {
 async fn records_have_versions_and_their_readers_are_told() {
     let Some(server) = Server::start().await else { return };
     let (one, two) = (server.store(), server.store());
-    assert!(matches!(one.read("orders", None).await.unwrap(), Reading::Absent));
-    let Swap::Done(first) = one.write("orders", None, b"one").await.unwrap() else { panic!() };
-    let Reading::Found { version, bytes } = two.read("orders", None).await.unwrap() else { panic!() };
+    assert!(matches!(one.read("control", None).await.unwrap(), Reading::Absent));
+    let Swap::Done(first) = one.write("control", None, b"one").await.unwrap() else { panic!() };
+    let Reading::Found { version, bytes } = two.read("control", None).await.unwrap() else { panic!() };
     assert_eq!((version, &**bytes), (first, &b"one"[..]));
-    assert!(matches!(two.read("orders", Some(first)).await.unwrap(), Reading::Unchanged));
-    assert_eq!(two.write("orders", None, b"late").await.unwrap(), Swap::Conflict);
+    assert!(matches!(two.read("control", Some(first)).await.unwrap(), Reading::Unchanged));
+    assert_eq!(two.write("control", None, b"late").await.unwrap(), Swap::Conflict);
     // The subscription stands once the first wait was polled for a while.
-    assert!(tokio::time::timeout(Duration::from_millis(300), two.wait("orders")).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(300), two.wait("control")).await.is_err());
     let (heard, written) = tokio::join!(
-        tokio::time::timeout(Duration::from_secs(5), two.wait("orders")),
-        one.write("orders", Some(first), b"two"),
+        tokio::time::timeout(Duration::from_secs(5), two.wait("control")),
+        one.write("control", Some(first), b"two"),
     );
     heard.unwrap();
     let Swap::Done(second) = written.unwrap() else { panic!() };
     assert!(second > first);
-    let Reading::Found { version, .. } = two.read("orders", Some(first)).await.unwrap() else { panic!() };
+    let Reading::Found { version, .. } = two.read("control", Some(first)).await.unwrap() else { panic!() };
     assert_eq!(version, second);
     let foreign = RedisStore::new(
         &format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port),
         KeyRing::ephemeral().unwrap(),
     );
-    assert!(foreign.unwrap().read("orders", None).await.unwrap_err().is_damaged());
+    assert!(foreign.unwrap().read("control", None).await.unwrap_err().is_damaged());
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn tm_c12_an_old_record_under_a_higher_version_is_refused() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     store.swap(&key("u"), None, &record("r0")).await.unwrap();
-    store.write("orders", None, b"blocks").await.unwrap();
+    store.write("control", None, b"blocks").await.unwrap();
     let url = format!("redis://default:{PASSWORD}@127.0.0.1:{}", server.port);
     let mut client = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
     for kind in ["grant", "record"] {
@@ -286,5 +286,5 @@ async fn tm_c12_an_old_record_under_a_higher_version_is_refused() {
         let _: i64 = set.arg(&names[0]).arg("v").arg(u64::MAX / 2).query_async(&mut client).await.unwrap();
     }
     assert!(GrantStore::load(&store, &key("u")).await.unwrap_err().is_damaged());
-    assert!(store.read("orders", None).await.unwrap_err().is_damaged());
+    assert!(store.read("control", None).await.unwrap_err().is_damaged());
 }
