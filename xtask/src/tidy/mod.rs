@@ -4,7 +4,6 @@ mod edges;
 mod files;
 mod hazards;
 mod imports;
-mod links;
 mod sizes;
 mod words;
 
@@ -29,8 +28,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let mut findings = edges::check(root)?;
     findings.extend(sizes::check(&files)?);
     findings.extend(imports::check(&files)?);
-    findings.extend(words::check(&files));
-    findings.extend(links::check(root, &files));
+    findings.extend(words::check(&files)?);
     findings.extend(hazards::check(&files));
     for finding in &findings {
         sh::say(&format!("{}: {}", finding.place, finding.what));

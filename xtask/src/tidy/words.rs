@@ -1,68 +1,90 @@
-//! Words that do not belong into the tree: leftovers, folders of one machine, and second words for one thing.
+//! Words that do not belong into the tree, listed in `xtask/words.toml`: leftovers, folders of one machine, second words for one
+//! thing, and names that are gone.
 
 use super::files::{Finding, Tracked};
+use anyhow::{Context as _, Result};
+use proc_macro2::{TokenStream, TokenTree};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
-struct Rule {
-    word: &'static str,
-    instead: &'static str,
-    /// Rust sources only (prose may say it).
-    code_only: bool,
+const LIST: &str = "xtask/words.toml";
+
+/// Word to what to say instead.
+type Words = BTreeMap<String, String>;
+
+#[derive(Deserialize)]
+struct List {
+    code: Words,
+    anywhere: Words,
+    names: Words,
 }
 
-const fn code(word: &'static str, instead: &'static str) -> Rule {
-    Rule { word, instead, code_only: true }
-}
-
-const fn anywhere(word: &'static str, instead: &'static str) -> Rule {
-    Rule { word, instead, code_only: false }
-}
-
-const RULES: [Rule; 14] = [
-    code(concat!("to", "do!("), "finish it, or leave it out and say so in the docs"),
-    code(concat!("TO", "DO"), "finish it, or open an issue"),
-    code(concat!("FIX", "ME"), "fix it, or open an issue"),
-    code(concat!("dbg", "!("), "use tracing"),
-    code(concat!("#[ig", "nore"), "a test that does not run is not a test; gate long rounds in xtask"),
-    code(concat!("#[al", "low("), "use #[expect(…, reason = \"…\")]"),
-    anywhere(concat!("/ro", "ot/"), "no folder of one machine"),
-    anywhere(concat!("/wo", "rk/"), "no folder of one machine"),
-    anywhere(concat!("/ho", "me/"), "no folder of one machine"),
-    anywhere(concat!("white", "list"), "say allow list"),
-    anywhere(concat!("black", "list"), "say deny list"),
-    anywhere(concat!("provider ", "token"), "say IdP token"),
-    anywhere(concat!("M2M ", "token cache"), "say management token"),
-    anywhere(concat!("user ", "access token of the provider"), "say IdP token"),
-];
-
-pub(super) fn check(files: &[Tracked]) -> Vec<Finding> {
+pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
+    let list = files.iter().find(|file| file.name() == LIST).with_context(|| format!("{LIST} is missing"))?;
+    let list: List = toml::from_str(&list.text).context(LIST)?;
     let mut findings = Vec::new();
-    for file in files.iter().filter(|file| is_text(file)) {
+    for file in files.iter().filter(|file| is_text(file) && file.name() != LIST) {
+        let mut find = |line: usize, what: String| {
+            findings.push(Finding::new(format!("{}:{line}", file.name()), what));
+        };
         for (number, line) in file.text.lines().enumerate() {
-            for rule in RULES.iter().filter(|rule| !rule.code_only || file.is("rs")) {
-                if holds(line, rule.word) {
-                    let place = format!("{}:{}", file.name(), number + 1);
-                    findings.push(Finding::new(place, format!("`{}`: {}", rule.word, rule.instead)));
-                }
+            let code = list.code.iter().filter(|_| file.is("rs"));
+            for (word, instead) in list.anywhere.iter().chain(code).filter(|(word, _)| holds(line, word)) {
+                find(number + 1, format!("`{word}`: {instead}"));
             }
             if line.ends_with([' ', '\t']) {
-                findings.push(Finding::new(
-                    format!("{}:{}", file.name(), number + 1),
-                    "white space at the end of the line",
-                ));
+                find(number + 1, "white space at the end of the line".to_owned());
+            }
+        }
+        for (line, name) in names(file)? {
+            if let Some(instead) = list.names.get(&name) {
+                find(line, format!("`{name}` is a name of old: {instead}"));
             }
         }
         if !file.text.is_empty() && !file.text.ends_with('\n') {
-            findings.push(Finding::new(file.name(), "no line break at the end of the file"));
+            find(file.text.lines().count(), "no line break at the end of the file".to_owned());
         }
     }
-    findings
+    Ok(findings)
 }
 
-/// A folder counts from the root only: `drive/ro` + `ot/` is somebody's API.
+/// A folder counts from the root only: `drive/root` is somebody's API.
 fn holds(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         !word.starts_with('/') || !line[..at].ends_with(|before: char| before.is_alphanumeric())
     })
+}
+
+/// Identifiers with their lines: those of Rust code, those in backticks of comments and pages, and all of an API snapshot.
+fn names(file: &Tracked) -> Result<Vec<(usize, String)>> {
+    let mut found = Vec::new();
+    if file.is("rs") {
+        let tokens: TokenStream =
+            file.text.parse().map_err(|error| anyhow::anyhow!("{}: {error}", file.name()))?;
+        identifiers(tokens, &mut found);
+    }
+    let snapshot = file.name().ends_with("/api.txt");
+    for (number, line) in file.text.lines().enumerate() {
+        let spans = match (file.is("rs"), file.is("md"), snapshot) {
+            (true, ..) if !line.trim_start().starts_with("//") => continue,
+            (true, ..) | (_, true, _) => line.split('`').skip(1).step_by(2).collect(),
+            (.., true) => vec![line],
+            _ => continue,
+        };
+        let words = spans.iter().flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_'));
+        found.extend(words.map(|word| (number + 1, word.to_owned())));
+    }
+    Ok(found)
+}
+
+fn identifiers(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(name) => found.push((name.span().start().line, name.to_string())),
+            TokenTree::Group(group) => identifiers(group.stream(), found),
+            _ => {}
+        }
+    }
 }
 
 fn is_text(file: &Tracked) -> bool {
@@ -76,7 +98,9 @@ mod tests {
     use super::*;
 
     fn found(name: &str, text: &str) -> usize {
-        check(&[Tracked { path: name.into(), text: text.into() }]).len()
+        let list = std::fs::read_to_string(crate::sh::root().unwrap().join(LIST)).unwrap();
+        let list = Tracked { path: LIST.into(), text: list };
+        check(&[list, Tracked { path: name.into(), text: text.into() }]).unwrap().len()
     }
 
     #[test]
@@ -85,6 +109,27 @@ mod tests {
         assert_eq!(found("a.md", concat!("see /ho", "me/me/x\n")), 1);
         assert_eq!(found("a.md", concat!("/me/drive/ro", "ot/children\n")), 0);
         assert_eq!(found("a.md", "fine\n"), 0);
+    }
+
+    #[test]
+    fn names_of_old_are_found_in_code_and_between_backticks_and_not_in_sentences() {
+        for (name, text) in [
+            ("a.rs", "fn carry_out() {}\n"),
+            ("a.rs", "struct Trail;\n"),
+            ("a.rs", "fn a() { println!(\"{}\", obey(1)) }\n"),
+            ("a.rs", "/// See [`Flights`].\nfn a() {}\n"),
+            ("a.md", "The type `Boarding<T>` joins.\n"),
+            ("crates/x/api.txt", "pub fn x::Broker::doubt(&self)\n"),
+        ] {
+            assert_eq!(found(name, text), 1, "{text}");
+        }
+        for (name, text) in [
+            ("a.rs", "// Clients obey; without doubt.\nfn a() { b(\"obey `doubt`\") }\n"),
+            ("a.md", "Landing pages leave a trail. Obey `Retry-After`.\n"),
+            ("a.rs", "fn obeyed() {}\n"),
+        ] {
+            assert_eq!(found(name, text), 0, "{text}");
+        }
     }
 
     #[test]
