@@ -1,7 +1,17 @@
-//! Roles of the benchmark that `cargo xtask bench` plays: a bare reverse proxy to compare with, a fake provider and tenant,
-//! and a load generator. Each is a process of its own, so that the processor time of each can be told apart.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark: it stops where it fails")]
+//! The gateway beside a bare reverse proxy, which `cargo xtask bench` runs: the contest, and its roles, a proxy to compare with,
+//! a fake provider and tenant, and a load generator. Each is a process of its own, so that the processor time of each can be
+//! told apart.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark: it stops where it fails"
+)]
 
+#[path = "proxy/compete.rs"]
+mod compete;
+#[path = "proxy/contest.rs"]
+mod contest;
 #[path = "proxy/load.rs"]
 mod load;
 #[path = "proxy/swap.rs"]
@@ -19,6 +29,11 @@ fn main() {
         ["world", users] => runtime.block_on(world::run(users.parse().unwrap())),
         ["swap", upstream] => runtime.block_on(swap::run(upstream)),
         ["load", settings] => println!("{}", runtime.block_on(load::run(settings))),
+        ["compete", gateway, rounds, users, requests] => {
+            let (rounds, requests) = (rounds.parse().unwrap(), requests.parse().unwrap());
+            let options = compete::Options { rounds, users: users.parse().unwrap(), requests };
+            runtime.block_on(compete::run(gateway, &options));
+        }
         // Without a role `cargo bench` only proves that it compiles.
         _ => println!("run `cargo xtask bench`"),
     }
