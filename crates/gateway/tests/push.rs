@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
-use wire_support::{converse, start};
+use wire_support::{exchange, start};
 
 type Pushed = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
@@ -56,7 +56,7 @@ async fn spans_and_metrics_are_pushed_to_the_collector() {
     };
     let telemetry = Telemetry::install(&options).unwrap();
     let server = start(Options::default()).await;
-    converse(server.addr, b"GET /x?s3ntinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    exchange(server.addr, b"GET /x?s3ntinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     telemetry.metrics().shed(Shed::InFlight);
     telemetry.shutdown().await;
     let got = got.lock().unwrap();

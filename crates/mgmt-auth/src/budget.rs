@@ -158,7 +158,7 @@ impl Budget {
     }
 
     /// Lets those waiting requests go that may.
-    fn pump(&self) {
+    fn advance(&self) {
         let mut turns = Vec::new();
         {
             let (mut state, now) = (self.state(), Instant::now());
@@ -182,7 +182,7 @@ impl Budget {
         runtime.spawn(async move {
             sleep_until(at).await;
             budget.state().woken(at);
-            budget.pump();
+            budget.advance();
         });
     }
 
@@ -212,7 +212,7 @@ impl Permit {
     pub(crate) fn answered(mut self, rate: RateHeaders, refused_for: Option<Duration>) {
         self.settled = true;
         self.budget.state().answered(self.slot, rate, refused_for, Instant::now());
-        self.budget.pump();
+        self.budget.advance();
     }
 
     /// The request had no answer. Those that wait for a probe's answer get `error`: one attempt at an unreachable tenant
@@ -223,7 +223,7 @@ impl Permit {
         for waiter in waiters {
             drop(waiter.send(Turn::Unanswered(error.clone())));
         }
-        self.budget.pump();
+        self.budget.advance();
     }
 }
 
@@ -231,7 +231,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.settled {
             self.budget.state().abandoned(self.slot, self.used);
-            self.budget.pump();
+            self.budget.advance();
         }
     }
 }

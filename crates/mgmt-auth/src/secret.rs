@@ -21,7 +21,7 @@ use file::{Contents, Identity, Read, Unreadable};
 pub use hidden::hidden_characters;
 
 /// The longest a file may take; a network file system can hang.
-const PATIENCE: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a secret comes from.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl SecretReader {
                 // The times of files are the system's.
                 let reading =
                     tokio::task::spawn_blocking(move || file::read(&owned, known, SystemTime::now()));
-                let read = match tokio::time::timeout(PATIENCE, reading).await {
+                let read = match tokio::time::timeout(READ_TIMEOUT, reading).await {
                     Ok(Ok(read)) => read,
                     Ok(Err(_)) | Err(_) => Err(Unreadable::TimedOut),
                 };

@@ -36,7 +36,7 @@ pub trait SharedUserStore: Debug + Send + Sync + 'static {
 }
 
 /// The longest a look-up waits for the shared store before it asks Auth0 itself.
-const PATIENCE: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A shared store and the tenant whose users are kept in it.
 #[derive(Clone, Debug)]
@@ -47,15 +47,17 @@ pub(crate) struct SharedRecords {
 
 impl SharedRecords {
     pub(crate) async fn load(&self, user_id: &str) -> Option<User> {
-        let bytes =
-            tokio::time::timeout(PATIENCE, self.store.load(&self.tenant, user_id)).await.ok().flatten()?;
+        let bytes = tokio::time::timeout(STORE_TIMEOUT, self.store.load(&self.tenant, user_id))
+            .await
+            .ok()
+            .flatten()?;
         wire::decode(&bytes, user_id)
     }
 
     pub(crate) async fn store(&self, user: &User, ttl: Duration) {
         let Some(bytes) = wire::encode(user) else { return };
         let stored = self.store.store(&self.tenant, user.user_id(), bytes, ttl);
-        if tokio::time::timeout(PATIENCE, stored).await.is_err() {
+        if tokio::time::timeout(STORE_TIMEOUT, stored).await.is_err() {
             tracing::warn!(
                 event = "shared_store_slow",
                 "the shared store did not take a user record in time"

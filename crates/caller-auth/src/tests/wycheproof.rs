@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::fixture::rules;
 use crate::{VerifyingKey, jose, signature};
 
-/// The files' folder. Without it the tests are skipped, which `cargo xtask test` counts; with `PARTS_REQUIRED` set they fail.
+/// The files' folder. Without it the tests are skipped, which `cargo xtask test` counts; with `DATA_REQUIRED` set they fail.
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("WYCHEPROOF_DIR").map(PathBuf::from);
     if folder.is_none() {
         assert!(
-            std::env::var_os("PARTS_REQUIRED").is_none(),
-            "PARTS_REQUIRED is set, and WYCHEPROOF_DIR is not"
+            std::env::var_os("DATA_REQUIRED").is_none(),
+            "DATA_REQUIRED is set, and WYCHEPROOF_DIR is not"
         );
         // The test harness would hide what `eprintln!` writes.
         let _ = writeln!(std::io::stderr(), "skipped: WYCHEPROOF_DIR is not set");

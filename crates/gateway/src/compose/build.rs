@@ -18,7 +18,7 @@ use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
 use crate::state::{
-    Access, App, Asked, Calls, Deprecations, Fingerprint, Prepared, PublicAddress, Quotas, Recorder,
+    Access, App, Calls, ConsentPrompts, Deprecations, Fingerprint, Prepared, PublicAddress, Quotas, Recorder,
     TenantState, Tokens, logout_places,
 };
 use crate::stores::Stores;
@@ -138,7 +138,7 @@ fn calls(
         tokens: Tokens::new(broker.build()?, Arc::clone(&stores.fleet)),
         providers,
         secrets: tenant.secrets().clone(),
-        asked: Asked::default(),
+        asked: ConsentPrompts::default(),
         deprecations: Deprecations::default(),
         prepared: Prepared::default(),
         metrics: metrics.clone(),

@@ -9,7 +9,7 @@ use mgmt_auth::SecretReader;
 use token_broker::IdpToken;
 use tokio::sync::Semaphore;
 
-use super::{Access, Asked, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
+use super::{Access, ConsentPrompts, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ pub(crate) struct Calls {
     /// Reads the app secret for providers that want a proof of it.
     pub(crate) secrets: SecretReader,
     /// What users were asked to consent to.
-    pub(crate) asked: Asked,
+    pub(crate) asked: ConsentPrompts,
     /// What providers announced the end of.
     pub(crate) deprecations: Deprecations,
     /// Secrets that were prepared for the search of answers.

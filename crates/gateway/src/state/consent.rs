@@ -33,19 +33,19 @@ struct Ask {
     answered: bool,
 }
 
-/// The asks of this replica.
-pub(crate) struct Asked {
+/// The consent prompts of this replica.
+pub(crate) struct ConsentPrompts {
     hasher: RandomState,
     asks: Cache<Cause, Ask>,
 }
 
-impl Default for Asked {
+impl Default for ConsentPrompts {
     fn default() -> Self {
         Self { hasher: RandomState::new(), asks: Cache::new(CAPACITY) }
     }
 }
 
-impl Asked {
+impl ConsentPrompts {
     /// Whether to ask `user` for what `classified` lacks with `token`, and remembers that it was done. Any number of calls
     /// with the same grant are one ask.
     pub(crate) fn may_ask(&self, user: &str, token: &IdpToken, classified: &Classified) -> bool {
@@ -72,9 +72,9 @@ impl Asked {
     }
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for ConsentPrompts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("asks", &self.asks.len()).finish_non_exhaustive()
+        f.debug_struct("ConsentPrompts").field("asks", &self.asks.len()).finish_non_exhaustive()
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_ask_for_each_cause_until_it_is_forgotten() {
-        let asked = Asked::default();
+        let asked = ConsentPrompts::default();
         assert!(asked.decide(CAUSE, 1, None), "the first time");
         assert!(asked.decide(CAUSE, 1, None), "a second call before the user was back");
         assert!(asked.decide(Cause(2), 1, None), "something else");
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refresh_is_no_answer_of_the_user() {
-        let asked = Asked::default();
+        let asked = ConsentPrompts::default();
         assert!(asked.decide(CAUSE, 1, None));
         let later = SystemTime::now() + Duration::from_secs(1);
         assert!(asked.decide(CAUSE, 2, Some(later)), "refreshed since");

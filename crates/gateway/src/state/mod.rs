@@ -22,7 +22,7 @@ pub use crate::provider::plan::Plan;
 pub(crate) use access::Access;
 pub(crate) use address::PublicAddress;
 pub(crate) use calls::{Calls, logout_places};
-pub(crate) use consent::Asked;
+pub(crate) use consent::ConsentPrompts;
 pub(crate) use deprecations::Deprecations;
 pub(crate) use explain::ExplainRing;
 pub(crate) use fingerprint::Fingerprint;

@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// A provider named `localhost` that speaks HTTP/2 alone, and a client that trusts it.
 async fn provider<Conversation>(
     max_in_flight: usize,
-    converse: impl Fn(TlsStream<TcpStream>) -> Conversation + Send + 'static,
+    exchange: impl Fn(TlsStream<TcpStream>) -> Conversation + Send + 'static,
 ) -> (UpstreamClient, SocketAddr)
 where
     Conversation: Future<Output = ()> + Send + 'static,
@@ -40,7 +40,7 @@ where
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(stream) = acceptor.accept(stream).await {
-                tokio::spawn(converse(stream));
+                tokio::spawn(exchange(stream));
             }
         }
     });

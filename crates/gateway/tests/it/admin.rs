@@ -1,6 +1,6 @@
 //! The admin listener: probes, metrics, authorization, commands.
 
-use crate::wire_support::{Answer, converse};
+use crate::wire_support::{Answer, exchange};
 use futures_util::future::BoxFuture;
 use gateway::{
     admin::{
@@ -105,7 +105,7 @@ async fn ask(server: &Running, line: &str, fields: &str, body: &str) -> Answer {
         "{line} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {}\r\n{fields}\r\n{body}",
         body.len()
     );
-    converse(server.addr, text.as_bytes()).await.remove(0)
+    exchange(server.addr, text.as_bytes()).await.remove(0)
 }
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -143,13 +143,13 @@ async fn probes_answer_in_every_stage() {
 async fn probes_need_no_host_and_commands_do() {
     let server = start(None, true).await;
     for path in ["/readyz", "/livez", "/metrics"] {
-        let answers = converse(server.addr, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
+        let answers = exchange(server.addr, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
         assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200], "{path}");
     }
     let command = "POST /admin/forget HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"all\":true}";
-    assert_eq!(converse(server.addr, command.as_bytes()).await[0].status, 403);
+    assert_eq!(exchange(server.addr, command.as_bytes()).await[0].status, 403);
     assert!(server.domain.told.lock().unwrap().is_empty());
-    assert_eq!(converse(server.addr, b"GET /readyz HTTP/1.1\r\n\r\n").await[0].status, 400);
+    assert_eq!(exchange(server.addr, b"GET /readyz HTTP/1.1\r\n\r\n").await[0].status, 400);
 }
 
 #[tokio::test]

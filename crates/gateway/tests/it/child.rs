@@ -17,7 +17,7 @@ struct Output {
 }
 
 /// A running gateway and everything it has written.
-pub(crate) struct Serving {
+pub(crate) struct RunningGateway {
     child: Child,
     log: Arc<Output>,
     audit: Arc<Output>,
@@ -26,7 +26,7 @@ pub(crate) struct Serving {
     folder: TempDir,
 }
 
-impl Serving {
+impl RunningGateway {
     /// Starts over the sandbox's tenant and GitHub; `extra` is TOML behind the usual settings.
     pub(crate) fn start(sandbox: &Sandbox, extra: &str) -> Self {
         Self::over(sandbox, "", extra)
@@ -56,11 +56,11 @@ impl Serving {
         collect(child.stdout.take().unwrap(), Arc::clone(&audit));
         collect(child.stderr.take().unwrap(), Arc::clone(&log));
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut serving = Self { child, log, audit, addr: unknown, admin: unknown, folder };
-        let listening = serving.wait_for("listening");
-        serving.addr = listening["listen"].as_str().unwrap().parse().unwrap();
-        serving.admin = listening["admin_listen"].as_str().unwrap().parse().unwrap();
-        serving
+        let mut gateway = Self { child, log, audit, addr: unknown, admin: unknown, folder };
+        let listening = gateway.wait_for("listening");
+        gateway.addr = listening["listen"].as_str().unwrap().parse().unwrap();
+        gateway.admin = listening["admin_listen"].as_str().unwrap().parse().unwrap();
+        gateway
     }
 
     /// The log line with this event, waited for.
@@ -116,7 +116,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for RunningGateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

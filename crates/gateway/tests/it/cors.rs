@@ -2,7 +2,7 @@
 
 use crate::harness::{BEN, Rig};
 use crate::wire_support::Running;
-use crate::wire_support::converse;
+use crate::wire_support::exchange;
 use gateway::config::Settings;
 use gateway::server::Options;
 use http::{Request, Response, request::Builder};
@@ -27,7 +27,7 @@ fn options(server: &str) -> Options {
 async fn assert_readable(options: Options, payload: &str, status: u16) {
     let server = crate::wire_support::start(options).await;
     for (origin, allowed) in [(PAGE, Some(PAGE)), ("https://evil.example", None)] {
-        let answers = converse(server.addr, payload.replace("ORIGIN", origin).as_bytes()).await;
+        let answers = exchange(server.addr, payload.replace("ORIGIN", origin).as_bytes()).await;
         let answer = answers.last().unwrap_or_else(|| panic!("{status}: no answer"));
         assert_eq!(answer.status, status, "{}", answer.body);
         assert_eq!(answer.header("access-control-allow-origin"), allowed, "{status} for {origin}");

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::child::Serving;
+use crate::child::RunningGateway;
 use crate::harness::{BEN, Rig};
 use crate::hazards_floods::{more_files, resident};
 use crate::raw_provider::RawProvider;
@@ -117,7 +117,7 @@ async fn tm_a11_a_thousand_readers_that_stall_hold_what_the_documentation_says()
     let sandbox = Sandbox::builder().start().await.unwrap();
     let provider = endless().await;
     let extra = format!("[providers.google]\nmax_in_flight = 1000\nbase_url = \"http://{provider}\"");
-    let serving = Serving::start(&sandbox, &extra);
+    let serving = RunningGateway::start(&sandbox, &extra);
     let token = sandbox.caller_token(BEN);
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     let mut first = TcpStream::connect(serving.addr).await.unwrap();

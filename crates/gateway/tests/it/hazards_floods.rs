@@ -7,12 +7,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::child::Serving;
+use crate::child::RunningGateway;
 use crate::harness::BEN;
 use crate::wire_http2::{flood, floods};
 
 /// How long to wait for the end of a flood.
-const PATIENCE: Duration = Duration::from_secs(3);
+const FLOOD_TIMEOUT: Duration = Duration::from_secs(3);
 
 const USER: &str = "/proxy/github/user";
 
@@ -30,7 +30,7 @@ pub(crate) fn more_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
 }
 
-async fn honest(serving: &Serving, token: &str) {
+async fn honest(serving: &RunningGateway, token: &str) {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
     let answer = client.get(serving.url(USER)).bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -39,18 +39,18 @@ async fn honest(serving: &Serving, token: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_f09_floods_cost_no_memory() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let token = sandbox.caller_token(BEN);
     honest(&serving, &token).await;
     // The first of each kind pays for what is allocated once.
     for (_, round) in floods() {
-        flood(serving.addr, round, PATIENCE).await;
+        flood(serving.addr, round, FLOOD_TIMEOUT).await;
     }
     let before = resident(serving.id());
     for _ in 0..3 {
         for (_, round) in floods() {
             // That each ends in GOAWAY is shown elsewhere; here a slow machine may send some of them too slowly to be one.
-            flood(serving.addr, round, PATIENCE).await;
+            flood(serving.addr, round, FLOOD_TIMEOUT).await;
             honest(&serving, &token).await;
         }
     }
@@ -62,7 +62,7 @@ async fn tm_f09_floods_cost_no_memory() {
 async fn tm_f10_two_thousand_slow_connections_bother_nobody_and_are_gone_in_time() {
     more_files();
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::over(&sandbox, "timeouts = { header = \"3s\", body_idle = \"3s\" }", "");
+    let serving = RunningGateway::over(&sandbox, "timeouts = { header = \"3s\", body_idle = \"3s\" }", "");
     let token = sandbox.caller_token(BEN);
     honest(&serving, &token).await;
     let mut slow = Vec::new();

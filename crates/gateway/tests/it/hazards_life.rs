@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::child::Serving;
+use crate::child::RunningGateway;
 use crate::harness::{BEN, Rig};
 
 const USER: &str = "/proxy/github/user";
@@ -128,7 +128,7 @@ async fn tm_l04_certificates_are_verified_and_no_setting_says_otherwise() {
         ),
     ] {
         let google = format!("[providers.google]\nbase_url = \"https://{host}:{}\"", addr.port());
-        let serving = Serving::within(&sandbox, "", &google, &environment);
+        let serving = RunningGateway::within(&sandbox, "", &google, &environment);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.get(serving.url("/proxy/google/x")).bearer_auth(&token).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{host} {environment:?}");
@@ -229,7 +229,7 @@ fn listening(id: u32) -> Vec<String> {
 async fn tm_l05_liveness_hangs_on_nothing_and_readiness_on_the_first_keys_alone() {
     let sandbox = Sandbox::builder().start().await.unwrap();
     sandbox.faults().take_down(Server::Tenant);
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let probe = async |path: &str| {
         let answer = client.get(serving.admin_url(path)).send().await.unwrap();

@@ -7,7 +7,7 @@ use std::process::Command;
 use sandbox::{Fault, Sandbox, Server};
 use serde_json::{Value, json};
 
-use crate::child::Serving;
+use crate::child::RunningGateway;
 use crate::harness::{ANA, BEN, CLEO};
 
 const USER: &str = "/proxy/github/user";
@@ -16,11 +16,11 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
-async fn status(serving: &Serving, path: &str, token: &str) -> u16 {
+async fn status(serving: &RunningGateway, path: &str, token: &str) -> u16 {
     client().get(serving.url(path)).bearer_auth(token).send().await.unwrap().status().as_u16()
 }
 
-async fn command(serving: &Serving, method: reqwest::Method, path: &str, body: Value) -> Value {
+async fn command(serving: &RunningGateway, method: reqwest::Method, path: &str, body: Value) -> Value {
     let request = client().request(method, serving.admin_url(path)).json(&body);
     let answer = request.send().await.unwrap();
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
@@ -30,7 +30,7 @@ async fn command(serving: &Serving, method: reqwest::Method, path: &str, body: V
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_s02_nothing_that_is_written_at_trace_level_holds_a_secret_or_a_user() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let ben = sandbox.caller_token(BEN);
     let forged = sandbox.mint().user(BEN).signer(sandbox::Signer::Foreign).sign();
     for _ in 0..2 {
@@ -85,7 +85,7 @@ async fn tm_s02_nothing_that_is_written_at_trace_level_holds_a_secret_or_a_user(
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_c05_a_reload_forgets_no_block_and_no_logout() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let ben = sandbox.mint().user(BEN).issued_ago(30).sign();
     let cleo = sandbox.caller_token(CLEO);
     assert_eq!(status(&serving, USER, &ben).await, 200);
@@ -108,7 +108,7 @@ async fn tm_c05_a_reload_forgets_no_block_and_no_logout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_l03_a_reload_keeps_what_its_change_does_not_touch() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let ben = sandbox.caller_token(BEN);
     let served = client().get(serving.url(USER)).bearer_auth(&ben).send().await.unwrap();
     assert_eq!(served.status(), 200);
@@ -150,7 +150,7 @@ const RESIDUE: [(&str, usize); 4] =
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_s04_the_process_cannot_be_dumped_and_keeps_little() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     assert!(!serving.logged().contains("hardening_missing"), "the kernel refused something");
     assert!(!gateway::hardening::missing().is_empty(), "a process that did not ask is not hardened");
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap();
@@ -252,7 +252,7 @@ async fn tm_s08_a_management_token_that_can_do_more_is_said_at_start_and_in_read
     let sandbox = Sandbox::builder().start().await.unwrap();
     let scopes = ["read:users", "read:user_idp_tokens", "update:users"];
     assert!(sandbox.world().set_management_scopes(sandbox.client_id(), &scopes));
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let warning = serving.wait_for("management_token_excess_scopes");
     assert!(warning.to_string().contains("update:users"), "{warning}");
     let ready: Value = client().get(serving.admin_url("/readyz")).send().await.unwrap().json().await.unwrap();

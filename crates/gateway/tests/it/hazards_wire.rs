@@ -73,7 +73,7 @@ struct Conversation {
 }
 
 /// Sends a payload and a canary behind it, and reads until the connection ends or nothing comes any more.
-async fn converse(at: SocketAddr, number: usize, payload: Vec<u8>, canary: String) -> Conversation {
+async fn exchange(at: SocketAddr, number: usize, payload: Vec<u8>, canary: String) -> Conversation {
     let mut stream = TcpStream::connect(at).await.unwrap();
     let _ = stream.write_all(&payload).await;
     let _ = stream.write_all(canary.as_bytes()).await;
@@ -94,7 +94,7 @@ async fn all(at: SocketAddr, token: &str, provider: &RawProvider) -> (Vec<Conver
         let canary = format!(
             "GET /proxy/google/canary{number} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
         );
-        converse(at, number, payload, canary)
+        exchange(at, number, payload, canary)
     });
     let conversations = futures_util::stream::iter(conversations).buffer_unordered(24).collect().await;
     (conversations, provider.take())

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 
 /// The program that the variable `name` names. Without it the tests that need it are skipped, which `cargo xtask test`
-/// counts; with `PARTS_REQUIRED` set they fail.
+/// counts; with `DATA_REQUIRED` set they fail.
 pub(crate) fn part(name: &str, test: &str) -> Option<String> {
     let part = std::env::var(name).ok();
     if part.is_none() {
-        assert!(std::env::var_os("PARTS_REQUIRED").is_none(), "PARTS_REQUIRED is set, and {name} is not");
+        assert!(std::env::var_os("DATA_REQUIRED").is_none(), "DATA_REQUIRED is set, and {name} is not");
         // The test harness would hide what `eprintln!` writes.
         let _ = writeln!(std::io::stderr(), "skipped: {test} needs {name}, which is not set");
     }

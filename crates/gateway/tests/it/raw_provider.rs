@@ -53,7 +53,7 @@ impl RawProvider {
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&serving)));
+                tokio::spawn(exchange(stream, Arc::clone(&serving)));
             }
         });
         Self { addr, shared, task }
@@ -80,7 +80,7 @@ impl Drop for RawProvider {
     }
 }
 
-async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
+async fn exchange(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
     loop {
         let Some(request) = read_request(&mut stream, &mut buffer).await else {

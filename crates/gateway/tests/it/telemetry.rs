@@ -1,8 +1,8 @@
 //! Signals of whole requests.
 
-use crate::child::Serving;
+use crate::child::RunningGateway;
 use crate::harness::BEN;
-use crate::wire_support::{converse, start};
+use crate::wire_support::{exchange, start};
 use gateway::server::Options;
 use sandbox::{Sandbox, Server};
 
@@ -16,14 +16,14 @@ async fn hostile_requests_do_not_add_series() {
         )
     };
     for number in 0..20 {
-        converse(server.addr, send(number).as_bytes()).await;
+        exchange(server.addr, send(number).as_bytes()).await;
     }
     let series = |text: &str| {
         text.lines().filter(|line| line.starts_with("http_") || line.starts_with("idp_")).count()
     };
     let before = series(&server.metrics.render_prometheus());
     for number in 20..400 {
-        converse(server.addr, send(number).as_bytes()).await;
+        exchange(server.addr, send(number).as_bytes()).await;
     }
     let after = server.metrics.render_prometheus();
     assert_eq!(series(&after), before, "{after}");
@@ -33,7 +33,7 @@ async fn hostile_requests_do_not_add_series() {
 #[tokio::test]
 async fn refusals_of_the_wire_are_counted_like_any_request() {
     let server = start(Options::default()).await;
-    converse(server.addr, b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    exchange(server.addr, b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let text = server.metrics.render_prometheus();
     let wanted = "http_server_request_duration_seconds_count{error_type=\"method-not-allowed\",http_request_method=\"_OTHER\",http_response_status_code=\"405\",http_route=\"unmatched\"";
     assert!(text.contains(wanted), "{text}");
@@ -43,7 +43,7 @@ async fn refusals_of_the_wire_are_counted_like_any_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_access_line_says_where_the_time_went_and_what_mends_a_refusal() {
     let sandbox = Sandbox::builder().start().await.unwrap();
-    let serving = Serving::start(&sandbox, "");
+    let serving = RunningGateway::start(&sandbox, "");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let token = sandbox.caller_token(BEN);
     let line = async |token: Option<&str>| {
@@ -88,7 +88,7 @@ async fn trace_context_goes_to_providers_on_demand_alone() {
     for on in [false, true] {
         let sandbox = Sandbox::builder().start().await.unwrap();
         let server = "trusted_proxies = [\"127.0.0.0/8\"]";
-        let serving = Serving::within(&sandbox, server, "", if on { &switched } else { &[] });
+        let serving = RunningGateway::within(&sandbox, server, "", if on { &switched } else { &[] });
         for parent in [None, Some(PARENT)] {
             let call =
                 reqwest::Client::builder().no_proxy().build().unwrap().get(serving.url("/proxy/github/user"));

@@ -1,6 +1,6 @@
 //! Raw payloads, each followed by a canary on the same connection: refused and closed, or read as exactly one request.
 
-use crate::wire_support::{Running, converse, start};
+use crate::wire_support::{Running, exchange, start};
 use crate::wire_table::{
     BODIES, CHUNKS, FRAMING, GOOD_TARGETS, HOSTS, IGNORED_UPGRADES, LINES, NAMES, REQUEST_LINES, TARGETS,
     TUNNELS,
@@ -13,7 +13,7 @@ const CANARY_SEEN: &str = "GET /canary a []";
 /// The payload is refused with this status; the handler sees neither it nor the canary, and the connection is closed.
 async fn refused(server: &Running, payload: &[u8], status: u16) {
     let shown = payload[..payload.len().min(200)].escape_ascii();
-    let answers = converse(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
+    let answers = exchange(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
     assert_eq!(answers.len(), 1, "one answer for {shown}: {answers:?}");
     let answer = &answers[0];
     assert_eq!(answer.status, status, "{shown}: {answer:?}");
@@ -25,7 +25,7 @@ async fn refused(server: &Running, payload: &[u8], status: u16) {
 /// The payload is one request that reads like `seen`; the canary after it is answered rightly.
 async fn passed(server: &Running, payload: &[u8], seen: &str) {
     let shown = payload.escape_ascii();
-    let answers = converse(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
+    let answers = exchange(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
     assert_eq!(server.seen.take(), [seen, CANARY_SEEN], "{shown}");
     assert_eq!(answers.len(), 2, "{shown}");
     assert!(answers.iter().all(|answer| answer.status == 200), "{shown}: {answers:?}");
@@ -34,7 +34,7 @@ async fn passed(server: &Running, payload: &[u8], seen: &str) {
 /// The request line and fields are fine, the body is not: an error for it and no canary.
 async fn broken(server: &Running, payload: &[u8]) {
     let shown = payload.escape_ascii();
-    let answers = converse(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
+    let answers = exchange(server.addr, &[payload, CANARY.as_bytes()].concat()).await;
     assert!(answers.len() <= 1, "{shown}: {answers:?}");
     assert!(answers.iter().all(|answer| answer.status == 400), "{shown}: {answers:?}");
     assert_eq!(server.seen.take(), Vec::<String>::new(), "{shown}");
@@ -87,7 +87,7 @@ async fn tm_f01_a_get_has_no_body_and_an_empty_one_is_none() {
     let timeouts =
         gateway::server::Timeouts { header: std::time::Duration::from_millis(200), ..Default::default() };
     let server = start(Options { timeouts, ..Options::default() }).await;
-    let answers = converse(server.addr, chunked("GET", "").as_bytes()).await;
+    let answers = exchange(server.addr, chunked("GET", "").as_bytes()).await;
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [408]);
     assert_eq!(server.seen.take(), Vec::<String>::new());
 }
@@ -191,7 +191,7 @@ async fn tm_f08_targets_are_paths_of_the_host() {
 async fn tm_f01_a_refusal_waits_for_its_turn() {
     let server = start(Options::default()).await;
     let payload = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\n";
-    let answers = converse(server.addr, payload.as_bytes()).await;
+    let answers = exchange(server.addr, payload.as_bytes()).await;
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 400]);
     assert_eq!(answers[2].code(), "bad-request");
     assert_eq!(server.seen.take(), ["slow", "GET /two a []"]);
@@ -200,7 +200,7 @@ async fn tm_f01_a_refusal_waits_for_its_turn() {
 #[tokio::test]
 async fn a_refused_head_request_has_no_body() {
     let server = start(Options::default()).await;
-    let answers = converse(server.addr, b"HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").await;
+    let answers = exchange(server.addr, b"HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").await;
     // A body would show as bytes after the answer.
     assert_eq!((answers.len(), answers[0].status), (1, 400));
 }

@@ -1,6 +1,6 @@
 //! Sizes, numbers, hosts, panics and the drain.
 
-use crate::wire_support::{Running, converse, start};
+use crate::wire_support::{Running, exchange, start};
 use gateway::server::{AllowedHost, Drain, Limits, Options, Stage};
 use std::time::Duration;
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
 };
 
 async fn one(server: &Running, payload: &str) -> (u16, String) {
-    let answers = converse(server.addr, payload.as_bytes()).await;
+    let answers = exchange(server.addr, payload.as_bytes()).await;
     assert_eq!(answers.len(), 1, "{payload:?}: {answers:?}");
     (answers[0].status, answers[0].code())
 }
@@ -98,7 +98,7 @@ async fn tm_a04_overload_is_shed_early_and_room_comes_back() {
             .contains("http_server_active_requests{http_request_method=\"GET\",url_scheme=\"http\"} 2")
     })
     .await;
-    let answers = converse(server.addr, probe.as_bytes()).await;
+    let answers = exchange(server.addr, probe.as_bytes()).await;
     assert_eq!((answers[0].status, answers[0].code().as_str()), (503, "overloaded"));
     assert_eq!(answers[0].header("retry-after"), Some("1"));
     assert!(server.metrics.render_prometheus().contains("idp_gateway_shed_total{reason=\"in_flight\"} 1"));
@@ -122,7 +122,7 @@ async fn tm_a04_connections_over_the_limit_are_told_so() {
         open.push(TcpStream::connect(server.addr).await.unwrap());
     }
     until(|| server.metrics.render_prometheus().contains("idp_gateway_connections 8")).await;
-    let answers = converse(server.addr, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answers = exchange(server.addr, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!((answers[0].status, answers[0].code().as_str()), (503, "overloaded"));
     open.clear();
     until(|| server.metrics.render_prometheus().contains("idp_gateway_connections 0")).await;
@@ -169,7 +169,7 @@ async fn the_request_id_is_always_ours() {
     let server = start(Options::default()).await;
     let payload = "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\nConnection: close\r\n\r\n";
     let (one, two) =
-        (converse(server.addr, payload.as_bytes()).await, converse(server.addr, payload.as_bytes()).await);
+        (exchange(server.addr, payload.as_bytes()).await, exchange(server.addr, payload.as_bytes()).await);
     let ids = [one[0].header("x-request-id").unwrap(), two[0].header("x-request-id").unwrap()];
     assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == 32), "{ids:?}");
 }

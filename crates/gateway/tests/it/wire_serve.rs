@@ -1,6 +1,6 @@
 //! The whole server as a process runs it: both listeners, reload, drain.
 
-use crate::wire_support::{Answer, Seen, converse, echo};
+use crate::wire_support::{Answer, Seen, echo, exchange};
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use gateway::{
@@ -50,7 +50,7 @@ async fn ask(addr: SocketAddr, line: &str) -> Answer {
     let text = format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
     );
-    converse(addr, text.as_bytes()).await.remove(0)
+    exchange(addr, text.as_bytes()).await.remove(0)
 }
 
 /// The kernel accepts connections before the server does: a request that arrives so is answered, however late the server sees it.

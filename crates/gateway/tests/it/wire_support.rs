@@ -124,7 +124,7 @@ impl Answer {
 }
 
 /// Sends the bytes and reads until the server closes.
-pub(crate) async fn converse(addr: SocketAddr, bytes: &[u8]) -> Vec<Answer> {
+pub(crate) async fn exchange(addr: SocketAddr, bytes: &[u8]) -> Vec<Answer> {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     // The server may have closed before it has read everything.
     let _ = stream.write_all(bytes).await;

@@ -234,7 +234,7 @@ impl Account {
         }
         if dead && access.refreshed_at.is_none() && refused == Refused::No {
             let worked = around.knowledge.has_worked(Digest::of(access.bearer));
-            return if worked { Token::Good } else { Token::Doubtful };
+            return if worked { Token::Good } else { Token::Unconfirmed };
         }
         if access.is_due(self.provider.rule(), around.now) { Token::Due } else { Token::Good }
     }

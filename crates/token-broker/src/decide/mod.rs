@@ -49,7 +49,7 @@ pub(crate) enum Token {
     /// It has expired, or is about to.
     Ended,
     /// Auth0's copy, of unknown age, beside a refresh token that the provider has refused.
-    Doubtful,
+    Unconfirmed,
     /// It serves, and is worth a refresh ahead of time.
     Due,
     /// It serves.
@@ -162,10 +162,10 @@ fn token_at_hand(reading: Reading, token: Token, refresh: Refresh, refreshed: bo
     match (token, refresh) {
         (Token::Good, _) | (Token::Due, Refresh::Impossible | Refresh::Refused) => Action::Serve,
         (Token::Due, Refresh::Ready | Refresh::Exchange) => Action::ServeAndRefresh,
-        (Token::None | Token::Ended | Token::Doubtful, Refresh::Ready) if refreshed => Action::TryAgain,
-        (Token::None | Token::Ended | Token::Doubtful, Refresh::Ready) => Action::Refresh,
-        (Token::Doubtful, _) | (Token::None | Token::Ended, Refresh::Refused) if unread => Action::Reread,
-        (Token::Doubtful, _) | (Token::None | Token::Ended, Refresh::Refused) => Action::Close,
+        (Token::None | Token::Ended | Token::Unconfirmed, Refresh::Ready) if refreshed => Action::TryAgain,
+        (Token::None | Token::Ended | Token::Unconfirmed, Refresh::Ready) => Action::Refresh,
+        (Token::Unconfirmed, _) | (Token::None | Token::Ended, Refresh::Refused) if unread => Action::Reread,
+        (Token::Unconfirmed, _) | (Token::None | Token::Ended, Refresh::Refused) => Action::Close,
         (Token::Ended, _) => Action::RefuseEnded,
         (Token::None, _) => Action::RefuseNothing,
     }

@@ -16,14 +16,14 @@ const RECORDS: &[Record] =
 /// The user has not disconnected the account.
 const CONNECTED: &[Record] = &[Record::Open, Record::Dead, Record::Lost];
 
-const TOKENS: &[Token] = &[Token::None, Token::Ended, Token::Doubtful, Token::Due, Token::Good];
+const TOKENS: &[Token] = &[Token::None, Token::Ended, Token::Unconfirmed, Token::Due, Token::Good];
 const GOOD: &[Token] = &[Token::Good];
 const DUE: &[Token] = &[Token::Due];
-const DOUBTFUL: &[Token] = &[Token::Doubtful];
+const UNCONFIRMED: &[Token] = &[Token::Unconfirmed];
 const ENDED: &[Token] = &[Token::Ended];
 const NONE: &[Token] = &[Token::None];
 const NONE_OR_ENDED: &[Token] = &[Token::None, Token::Ended];
-const NOT_SERVABLE: &[Token] = &[Token::None, Token::Ended, Token::Doubtful];
+const NOT_SERVABLE: &[Token] = &[Token::None, Token::Ended, Token::Unconfirmed];
 
 const REFRESHES: &[Refresh] = &[Refresh::Impossible, Refresh::Refused, Refresh::Exchange, Refresh::Ready];
 const READY: &[Refresh] = &[Refresh::Ready];
@@ -99,9 +99,9 @@ const TABLE: &[Row] = &[
     Row(READ,    CONNECTED,                NOT_SERVABLE,  READY,     NO,             FIRST, Action::Refresh),
     Row(READ,    CONNECTED,                NOT_SERVABLE,  READY,     NO,             AGAIN, Action::TryAgain),
     // Nothing to serve, and the refresh token was refused: the user may have signed in again.
-    Row(CACHED,  CONNECTED,                DOUBTFUL,      NOT_READY, NO,             FIRST, Action::Reread),
-    Row(CACHED,  CONNECTED,                DOUBTFUL,      NOT_READY, NO,             AGAIN, Action::Close),
-    Row(CURRENT, CONNECTED,                DOUBTFUL,      NOT_READY, NO,             BOTH,  Action::Close),
+    Row(CACHED,  CONNECTED,                UNCONFIRMED,      NOT_READY, NO,             FIRST, Action::Reread),
+    Row(CACHED,  CONNECTED,                UNCONFIRMED,      NOT_READY, NO,             AGAIN, Action::Close),
+    Row(CURRENT, CONNECTED,                UNCONFIRMED,      NOT_READY, NO,             BOTH,  Action::Close),
     Row(CACHED,  CONNECTED,                NONE_OR_ENDED, REFUSED,   NO,             FIRST, Action::Reread),
     Row(CACHED,  CONNECTED,                NONE_OR_ENDED, REFUSED,   NO,             AGAIN, Action::Close),
     Row(CURRENT, CONNECTED,                NONE_OR_ENDED, REFUSED,   NO,             BOTH,  Action::Close),

@@ -15,7 +15,7 @@ use crate::{
 
 /// What the provider's token endpoint says.
 #[derive(Clone, Copy, Debug)]
-enum Said {
+enum TokenAnswer {
     New,
     Same,
     WithoutRefreshToken,
@@ -56,7 +56,7 @@ struct Case {
     /// The refused token is the one that was just handed out; else an older one.
     current: bool,
     call: Call,
-    said: Vec<Said>,
+    said: Vec<TokenAnswer>,
 }
 
 fn stored() -> impl Strategy<Value = Stored> {
@@ -86,14 +86,14 @@ fn stored() -> impl Strategy<Value = Stored> {
 fn case() -> impl Strategy<Value = Case> {
     let copy = || (prop::option::of(0_u8..2), prop::option::of(0_u8..2));
     let said = prop_oneof![
-        Just(Said::New),
-        Just(Said::Same),
-        Just(Said::WithoutRefreshToken),
-        Just(Said::InvalidGrant),
-        Just(Said::Down),
-        Just(Said::Limited),
-        Just(Said::Lost),
-        Just(Said::NotSent),
+        Just(TokenAnswer::New),
+        Just(TokenAnswer::Same),
+        Just(TokenAnswer::WithoutRefreshToken),
+        Just(TokenAnswer::InvalidGrant),
+        Just(TokenAnswer::Down),
+        Just(TokenAnswer::Limited),
+        Just(TokenAnswer::Lost),
+        Just(TokenAnswer::NotSent),
     ];
     let call = prop_oneof![1 => Just(Call::Token), 3 => Just(Call::Rejected), 1 => Just(Call::LoginRequired)];
     let said = prop::collection::vec(said, 1..4);
@@ -148,7 +148,7 @@ fn record(stored: &Stored, rig: &Rig, copy: (Option<u8>, Option<u8>)) -> GrantRe
     record
 }
 
-fn answers(said: Vec<Said>) -> impl FnMut(&Form) -> Reply + Send {
+fn answers(said: Vec<TokenAnswer>) -> impl FnMut(&Form) -> Reply + Send {
     let (mut said, mut serial) = (said.into_iter().cycle(), 10);
     move |form| {
         serial += 1;
@@ -156,14 +156,14 @@ fn answers(said: Vec<Said>) -> impl FnMut(&Form) -> Reply + Send {
             Ok((200, json!({ "access_token": access, "refresh_token": refresh, "expires_in": 3600 })))
         };
         match said.next().unwrap() {
-            Said::New => grant(format!("a{serial}"), Some(format!("r{serial}"))),
-            Said::Same => grant(form["refresh_token"].replace('r', "a"), Some(format!("r{serial}"))),
-            Said::WithoutRefreshToken => grant(format!("a{serial}"), None),
-            Said::InvalidGrant => Ok((400, json!({ "error": "invalid_grant" }))),
-            Said::Down => Ok((503, json!({}))),
-            Said::Limited => Ok((429, json!({}))),
-            Said::Lost => Err(TransportError::Lost),
-            Said::NotSent => Err(TransportError::NotSent),
+            TokenAnswer::New => grant(format!("a{serial}"), Some(format!("r{serial}"))),
+            TokenAnswer::Same => grant(form["refresh_token"].replace('r', "a"), Some(format!("r{serial}"))),
+            TokenAnswer::WithoutRefreshToken => grant(format!("a{serial}"), None),
+            TokenAnswer::InvalidGrant => Ok((400, json!({ "error": "invalid_grant" }))),
+            TokenAnswer::Down => Ok((503, json!({}))),
+            TokenAnswer::Limited => Ok((429, json!({}))),
+            TokenAnswer::Lost => Err(TransportError::Lost),
+            TokenAnswer::NotSent => Err(TransportError::NotSent),
         }
     }
 }

@@ -80,9 +80,9 @@ impl Tenant {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Face(pub(super) Arc<Tenant>);
+pub(super) struct TenantDirectory(pub(super) Arc<Tenant>);
 
-impl Directory for Face {
+impl Directory for TenantDirectory {
     fn user<'a>(&'a self, id: &'a str, _: Priority) -> BoxFuture<'a, Result<User, user_store::Error>> {
         Box::pin(async move {
             self.0.lookups.fetch_add(1, Ordering::SeqCst);
@@ -262,7 +262,7 @@ impl Rig {
         providers: impl IntoIterator<Item = Provider>,
         tasks: TaskTracker,
     ) -> BrokerBuilder {
-        let users = UserStore::over(Face(self.tenant.clone()), "acme.test").clock(self.clock()).build();
+        let users = UserStore::over(TenantDirectory(self.tenant.clone()), "acme.test").clock(self.clock()).build();
         let lacks = self.lacks.clone();
         let builder = BrokerBuilder::over(
             "acme.test".into(),

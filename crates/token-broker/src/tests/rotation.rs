@@ -215,7 +215,7 @@ async fn tm_c06_a_loser_reads_the_store_before_it_believes_invalid_grant() {
 async fn tm_c06_rotation_in_memory_is_refused_with_the_remedy() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let builder = |provider| {
-        let users = user_store::UserStore::over(Face(rig.tenant.clone()), "acme.test").build();
+        let users = user_store::UserStore::over(TenantDirectory(rig.tenant.clone()), "acme.test").build();
         BrokerBuilder::over("acme.test".into(), rig.vault.clone(), Box::new(|| false), users)
             .provider(provider)
             .transport(rig.provider.clone())

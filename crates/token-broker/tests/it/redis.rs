@@ -21,11 +21,11 @@ use zeroize::Zeroizing;
 const PASSWORD: &str = "p4ss";
 
 /// The program or folder that the variable `name` names. Without it the test that needs it is skipped, which `cargo xtask test`
-/// counts; with `PARTS_REQUIRED` set it fails.
+/// counts; with `DATA_REQUIRED` set it fails.
 fn part(name: &str) -> Option<String> {
     let part = std::env::var(name).ok();
     if part.is_none() {
-        assert!(std::env::var_os("PARTS_REQUIRED").is_none(), "PARTS_REQUIRED is set, and {name} is not");
+        assert!(std::env::var_os("DATA_REQUIRED").is_none(), "DATA_REQUIRED is set, and {name} is not");
         // The test harness would hide what `eprintln!` writes.
         let _ = writeln!(std::io::stderr(), "skipped: {name} is not set");
     }
