@@ -37,8 +37,8 @@ pub use self::{
         ScopeRule, Segment,
     },
     exchange::{
-        Actor, Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, REFUSALS, RefreshError,
-        RefreshInput, Refreshed, Refusal, Reply, RevokeError, RevokeInput, Revoked, Sign, fill_client_id,
+        Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, RefreshError, RefreshInput,
+        Refreshed, Reply, RevokeError, RevokeInput, Revoked, fill_client_id,
     },
     hints::LimitUnit,
     kind::{Kind, UnknownKind},

@@ -112,11 +112,6 @@ pub struct Classified {
     pub code: Option<String>,
     /// False when a dead token stays dead after a refresh: the user has to act at the provider.
     pub refresh_helps: bool,
-    /// True when the provider uses the same words for a dead token and for a request that this kind of token does
-    /// not serve (Bitbucket's "invalid, expired, or not supported for this endpoint"). With
-    /// [`Outcome::TokenDead`] only: a token that was refreshed, or worked, a moment ago is not dead then, and the
-    /// answer means [`Outcome::Denied`].
-    pub ambiguous: bool,
     /// The claims that the user has to satisfy in an interactive sign-in, as the JSON text that OpenID Connect's
     /// `claims` parameter takes (Microsoft's claims challenge). With [`Outcome::Denied`] they concern this resource
     /// alone; with [`Outcome::TokenDead`] every call. At most 4 KiB. Not scrubbed: the provider wrote it.
@@ -136,7 +131,6 @@ impl Classified {
             detail: None,
             code: None,
             refresh_helps: true,
-            ambiguous: false,
             claims: None,
         }
     }
@@ -155,11 +149,6 @@ impl Classified {
     pub(crate) fn described(mut self, code: Option<String>, detail: Option<String>) -> Self {
         self.code = code.map(|code| clip(code, 64)).filter(|code| !code.is_empty());
         self.detail = detail.map(|detail| clip(detail, 1024)).filter(|detail| !detail.is_empty());
-        self
-    }
-
-    pub(crate) fn ambiguous(mut self) -> Self {
-        self.ambiguous = true;
         self
     }
 

@@ -53,8 +53,7 @@ fn unauthorized(words: Option<&str>) -> Classified {
     let token = mentions(words, "invalid") || mentions(words, "expired");
     match (endpoint, token) {
         (true, false) => Classified::new(Outcome::Denied),
-        (true, true) => Classified::new(Outcome::TokenDead).ambiguous(),
-        (false, _) => Classified::new(Outcome::TokenDead),
+        _ => Classified::new(Outcome::TokenDead),
     }
 }
 

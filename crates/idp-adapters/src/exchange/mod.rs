@@ -6,7 +6,8 @@ mod reply;
 mod request;
 mod table;
 
-pub use self::cause::{Actor, Cause, REFUSALS, Refusal, Sign};
+pub use self::cause::Cause;
+pub(crate) use self::cause::{REFUSALS, Refusal, Sign};
 pub(crate) use self::{
     reply::{error_word, members, refreshed, revoke_refused},
     request::{bare, basic, get, is_confidential, post_form, segment, set_form},

@@ -73,6 +73,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
     entra(90_094, ConsentMissing),
     entra(90_095, ConsentMissing),
     // Entra ID: a sign-in with the user present.
+    entra(16_000, InteractionRequired),
     entra(50_055, InteractionRequired),
     entra(50_058, InteractionRequired),
     entra(50_072, InteractionRequired),
@@ -105,7 +106,6 @@ pub(super) const REFUSALS: &[Refusal] = &[
     entra(500_212, PolicyBlocked),
     entra(500_213, PolicyBlocked),
     // Entra ID: the account.
-    entra(16_000, AccountUnavailable),
     entra(50_014, AccountUnavailable),
     entra(50_020, AccountUnavailable),
     entra(50_034, AccountUnavailable),

@@ -70,6 +70,12 @@ fn entra_numbers_go_before_the_word() {
 }
 
 #[test]
+fn several_sessions_are_for_the_user_to_choose_from() {
+    // AADSTS16000: several accounts are signed in, and the user has to select one.
+    assert_eq!(entra("interaction_required", 16_000).cause(), Cause::InteractionRequired);
+}
+
+#[test]
 fn an_entra_number_may_stand_in_the_description_alone() {
     let body =
         r#"{"error":"invalid_grant","error_description":"AADSTS50196: The server terminated an operation"}"#;
@@ -104,9 +110,14 @@ fn every_cause_says_who_acts_and_what_to_do() {
     for cause in Cause::ALL {
         assert!(names.insert(cause.as_str()), "{cause}");
         assert!(cause.text().ends_with('.') && cause.text().len() > 20, "{cause}");
-        let operator = cause.actor() == Actor::Operator;
-        assert_eq!(operator, cause.failure() == Failure::Misconfigured, "{cause}");
-        assert_eq!(cause.actor() == Actor::Nobody, cause.failure() == Failure::Transient, "{cause}");
+        let user = cause.text().contains("The user must connect the account again")
+            || cause.text().contains("the user must connect the account again");
+        assert_eq!(user, cause.failure() == Failure::Permanent, "{cause}");
+        assert_eq!(
+            cause.text().ends_with("Try again later."),
+            cause.failure() == Failure::Transient,
+            "{cause}"
+        );
     }
     assert!(Cause::TokenEndpointWrong.text().contains("token_url"));
 }

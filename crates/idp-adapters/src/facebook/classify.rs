@@ -51,6 +51,7 @@ fn by_code(head: &Head<'_>, error: &GraphError, now: SystemTime) -> Classified {
         _ if error.is_session_over() => dead(error),
         // The user's token is fine; the call takes a token of a page or of the app.
         190 | 200..=299 | 15 if error.wants_another_kind_of_token() => Classified::new(Outcome::Denied),
+        190 if error.blames_client() => Classified::new(Outcome::Misconfigured),
         190 | 102 | 450 | 452 => dead(error),
         // About the request (unknown path, syntax of `fields`), but for the one message about the token.
         2500 if mentions(error.message.as_deref(), "active access token") => dead(error),

@@ -174,6 +174,7 @@ fn graph_failure(reply: &Reply<'_>) -> Option<RefreshError> {
     let classified = classify::body(&head, reply.body, reply.at);
     let cause = match classified.outcome {
         // The code is read whatever the status, but a failing server proves nothing about the grant.
+        _ if reply.status == StatusCode::TOO_MANY_REQUESTS => Cause::Throttled,
         _ if reply.proves_nothing() => Cause::Unavailable,
         Outcome::TokenDead if classified.refresh_helps => Cause::GrantInvalid,
         Outcome::TokenDead => Cause::InteractionRequired,

@@ -259,8 +259,31 @@ fn exchange_failures_use_graph_codes() {
         (503, String::new(), Failure::Transient),
         (500, error(190, Some(463), false), Failure::Transient),
         (429, error(190, None, false), Failure::Transient),
+        (400, application(190), Failure::Misconfigured),
+        (400, application(101), Failure::Misconfigured),
     ] {
         assert_eq!(refresh_response(&Facebook, status, &[], &body).unwrap_err().failure(), failure, "{body}");
+    }
+    let cause = |status, body: &str| refresh_response(&Facebook, status, &[], body).unwrap_err().cause();
+    assert_eq!(cause(429, &error(190, None, false)), crate::Cause::Throttled);
+    assert_eq!(cause(500, &error(4, None, false)), crate::Cause::Unavailable);
+}
+
+/// A refusal that is about the app, not about the user's token.
+fn application(code: i64) -> String {
+    format!(
+        r#"{{"error":{{"message":"Error validating application. Application has been deleted.","type":"OAuthException","code":{code}}}}}"#
+    )
+}
+
+#[test]
+fn a_deleted_application_is_the_operators_whatever_the_code() {
+    for code in [101, 190] {
+        assert_eq!(
+            classify(&Facebook, 400, &[], &application(code)).outcome,
+            Outcome::Misconfigured,
+            "{code}"
+        );
     }
 }
 

@@ -61,6 +61,11 @@ fn downloads_of_github_com_and_of_servers() {
         (Some(&server), "https://codeload.github.com/a", false),
         (Some(&residency), "https://codeload.acme.ghe.com/a", true),
         (Some(&residency), "https://codeload.other.ghe.com/a", false),
+        (Some(&residency), "https://objects.githubusercontent.com/a", true),
+        (Some(&residency), "https://prodweu01resultssa2.blob.core.windows.net/a?sig=x", true),
+        (Some(&residency), "https://acme.blob.core.windows.net/a", false),
+        (Some(&residency), "http://objects.githubusercontent.com/a", false),
+        (Some(&server), "https://objects.githubusercontent.com/a", false),
     ] {
         assert_eq!(GitHub.is_download(&url(target), base), open, "{target}");
     }

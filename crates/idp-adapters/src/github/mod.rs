@@ -182,7 +182,8 @@ impl Adapter for GitHub {
             base_host
         } else {
             match base_host.strip_prefix("api.").filter(|rest| rest.ends_with(".ghe.com")) {
-                Some(rest) => rest,
+                Some(rest) if !RESIDENCY_DOWNLOADS.iter().any(|rule| rule.matches(host)) => rest,
+                Some(_) => return true,
                 None => return self.download_host(host),
             }
         };
@@ -214,6 +215,16 @@ impl Adapter for GitHub {
         }
     }
 }
+
+/// Where files of tenants with data residency are, beside the hosts of the tenant ("Network details for GHE.com"): files of
+/// repositories and releases, and artifacts and logs of Actions by region. The hosts of the US are not published.
+const RESIDENCY_DOWNLOADS: [HostRule; 5] = [
+    HostRule::Under("githubusercontent.com"),
+    HostRule::Like("prodsdc01resultssa*.blob.core.windows.net"),
+    HostRule::Like("prodweu01resultssa*.blob.core.windows.net"),
+    HostRule::Like("prodae01resultssa*.blob.core.windows.net"),
+    HostRule::Like("prodjpw01resultssa*.blob.core.windows.net"),
+];
 
 /// Uploads of release assets go here.
 const UPLOADS: &str = "uploads.github.com";

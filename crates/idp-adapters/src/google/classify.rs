@@ -48,12 +48,23 @@ const SETUP: &[&str] = &[
     "BILLING_DISABLED",
     "USER_PROJECT_DENIED",
 ];
+/// Reasons of a 401 that is not about the life of the token: a sign-up that is missing at the service, an API that takes another
+/// kind of token, a call that takes credentials in another place.
+const NOT_THE_TOKEN: &[&str] = &[
+    "youtubeSignupRequired",
+    "NoLinkedYouTubeAccount",
+    "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+    "CREDENTIALS_MISSING",
+];
 const SCOPES: &[&str] = &["ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions", "insufficientScopes"];
 
 pub(super) fn head(head: &Head<'_>, now: SystemTime) -> Verdict {
     match head.status {
-        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_REQUEST => Verdict::NeedsBody,
-        StatusCode::UNAUTHORIZED if !Challenge::of(head.headers).is("invalid_token") => Verdict::NeedsBody,
+        // The challenge says `invalid_token` also where only the body tells that it is not about the token.
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_REQUEST => Verdict::NeedsBody,
         status => Verdict::Known(outcome::by_status(status, hints::retry_after(head.headers, now), MINUTE)),
     }
 }
@@ -75,10 +86,7 @@ fn finer(head: &Head<'_>, error: &ErrorBody, now: SystemTime) -> Classified {
             .or_else(|| error.message.as_deref().and_then(|text| date_in(text, now)))
     };
     match head.status {
-        // A sign-up that is missing at the service is no matter of the token.
-        StatusCode::UNAUTHORIZED if error.any(&["youtubeSignupRequired", "NoLinkedYouTubeAccount"]) => {
-            Classified::new(Outcome::Denied)
-        }
+        StatusCode::UNAUTHORIZED if error.any(NOT_THE_TOKEN) => Classified::new(Outcome::Denied),
         StatusCode::TOO_MANY_REQUESTS if error.any(QUOTAS) => {
             Classified::limited(hint().unwrap_or(DAY_QUOTA))
         }

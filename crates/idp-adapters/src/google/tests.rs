@@ -20,6 +20,19 @@ fn expired_or_revoked_token_is_a_401_with_challenge() {
 }
 
 #[test]
+fn a_401_for_another_kind_of_credentials_is_not_a_dead_token() {
+    let challenge =
+        [("www-authenticate", r#"Bearer realm="https://accounts.google.com/", error="invalid_token""#)];
+    for reason in ["ACCESS_TOKEN_TYPE_UNSUPPORTED", "CREDENTIALS_MISSING"] {
+        let body = format!(
+            r#"{{"error":{{"code":401,"status":"UNAUTHENTICATED","details":[{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}","domain":"googleapis.com"}}]}}}}"#
+        );
+        let got = classify(&Google, 401, &challenge, &body);
+        assert_eq!((got.outcome, got.code.as_deref()), (Outcome::Denied, Some(reason)));
+    }
+}
+
+#[test]
 fn userinfo_answers_a_dead_token_in_the_oauth_envelope() {
     let got = classify(
         &Google,

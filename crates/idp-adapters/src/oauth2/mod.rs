@@ -28,6 +28,7 @@ pub struct OAuth2 {
     settings: OAuth2Settings,
     description: Description,
     links: Vec<LinkMember>,
+    downloads: Vec<HostPattern>,
 }
 
 static PLAIN: LazyLock<OAuth2> = LazyLock::new(|| OAuth2::from_settings(OAuth2Settings::default()));
@@ -57,7 +58,8 @@ impl OAuth2 {
             PaginationStyle::NextUrl { member } => vec![LinkMember::at_pointer(member)],
             _ => Vec::new(),
         };
-        Self { settings, description, links }
+        let downloads = settings.download_hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        Self { settings, description, links, downloads }
     }
 
     fn token_request(&self, input: &RefreshInput<'_>) -> HttpRequest {
@@ -79,8 +81,8 @@ impl Adapter for OAuth2 {
     }
 
     fn download_host(&self, host: &str) -> bool {
-        let fits = |known: &str| known.parse::<HostPattern>().is_ok_and(|pattern| pattern.matches(host));
-        self.settings.download_hosts.iter().any(|known| known.eq_ignore_ascii_case(host) || fits(known))
+        self.downloads.iter().any(|pattern| pattern.matches(host))
+            || self.settings.download_hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
     fn links(&self) -> &[LinkMember] {
