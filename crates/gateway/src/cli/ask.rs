@@ -37,7 +37,6 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The body as it came.
-    #[cfg(feature = "demo")]
     pub(super) fn text(&self) -> &str {
         self.body.expose_secret()
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use sandbox::{Answer, Client, Fault, Identity, ProviderKind, Sandbox, Server};
+use sandbox::{Answer, Client, Fault, Identity, ProviderKind, Quirk, Sandbox, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -494,6 +494,35 @@ async fn facebooks_app_is_proved_by_an_exchange() {
         assert_eq!(check["status"], status, "{check}");
         assert!(check["finding"].as_str().unwrap().contains(says), "{check}");
         assert!(!check.to_string().contains(given), "the secret is not repeated");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entras_numbers_tell_the_wrong_endpoint_from_the_wrong_client() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    sandbox.quirks().turn_on(Quirk::SingleTenant);
+    let (client, secret) = sandbox.provider_client(ProviderKind::Microsoft);
+    for (tenant, secret, status, part) in [
+        ("acme.onmicrosoft.com", secret.as_str(), "ok", "known there"),
+        // AADSTS50194: it comes as `invalid_request`.
+        ("common", secret.as_str(), "fail", "token-endpoint-wrong"),
+        ("acme.onmicrosoft.com", "wrong-secret-1", "fail", "client-rejected"),
+    ] {
+        let url = sandbox.provider_token_url(ProviderKind::Microsoft);
+        let microsoft = format!(
+            "[providers.microsoft]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{client}\"\n\
+             client_secret = \"{secret}\"\n",
+            sandbox.provider_url(ProviderKind::Microsoft),
+            url.as_str().replace("/common/", &format!("/{tenant}/")),
+        );
+        let setup = Setup { store: microsoft, ..Setup::good(&sandbox) };
+        let (checks, _) = doctor(&sandbox, &setup).await;
+        let check = checks.iter().find(|check| check["id"] == "credentials:microsoft").unwrap();
+        assert_eq!(check["status"], status, "{tenant}: {check}");
+        assert!(check["finding"].as_str().unwrap().contains(part), "{tenant}: {check}");
+        if tenant == "common" {
+            assert!(check["remedy"].as_str().unwrap().contains("providers.microsoft.token_url"), "{check}");
+        }
     }
 }
 

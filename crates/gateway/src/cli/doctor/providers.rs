@@ -1,5 +1,9 @@
 //! Each provider: is it reachable, and are the connection's own client credentials right?
 
+use std::time::SystemTime;
+
+use http::{HeaderMap, StatusCode};
+use idp_adapters::{Cause, Failure, RefreshError};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -42,63 +46,75 @@ async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, rep
     let Some(url) = &provider.token_url else {
         return report.skip(&id, "there is no token endpoint to ask");
     };
-    if provider.adapter == AdapterKind::Facebook {
-        return facebook(name, provider, url, asker, report).await;
-    }
-    let form = [("grant_type", "refresh_token"), ("refresh_token", "not-a-token")];
-    let reply = match asker.post(url.as_str(), url.as_str(), &credentials, &form).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            let remedy = format!("correct `providers.{name}.token_url`, and let this machine reach it");
-            return report.fail(&id, format!("{url} does not answer: {error}"), remedy);
+    let answer = match provider.adapter {
+        // Facebook has no refresh tokens: an access token is exchanged.
+        AdapterKind::Facebook => exchange(provider, url, asker).await,
+        _ => {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", "not-a-token")];
+            asker.post(url.as_str(), url.as_str(), &credentials, &form).await
         }
     };
-    let error = reply.error();
-    let said = format!("{url} answered {} {error}", reply.status);
-    match error.as_str() {
-        "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" | "invalid_client_credentials" => report
-            .fail(
-                &id,
-                said,
-                format!("correct `providers.{name}.client_id` and its secret: they must be those of the Auth0 connection"),
-            ),
-        "invalid_grant" | "bad_refresh_token" | "invalid_request" => {
-            report.ok(&id, "the client is known there (a made-up token was refused)");
-        }
-        _ if reply.status == 401 || reply.status == 403 => report.fail(
+    match answer {
+        Ok(reply) => answered(name, provider, url, &reply, report),
+        Err(error) => report.fail(
             &id,
-            said,
-            format!("correct `providers.{name}.client_id` and its secret: they must be those of the Auth0 connection"),
+            format!("{url} does not answer: {error}"),
+            format!("correct `providers.{name}.token_url`, and let this machine reach it"),
         ),
-        _ if reply.status == 404 => report.fail(&id, said, format!("correct `providers.{name}.token_url`")),
-        _ => report.warn(&id, format!("{said}, which does not say whether the client is right"), "try again later"),
     }
 }
 
-/// Facebook has no refresh tokens: an exchange of a token that cannot be one tells a wrong app from a wrong token.
-async fn facebook(name: &str, provider: &ProviderSettings, url: &Url, asker: &Asker, report: &mut Report) {
+/// Reads the refusal with the table of causes that the gateway refreshes by.
+fn answered(name: &str, provider: &ProviderSettings, url: &Url, reply: &Reply, report: &mut Report) {
     let id = format!("credentials:{name}");
-    let reply = match exchange(provider, url, asker).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            let remedy = format!("correct `providers.{name}.token_url`, and let this machine reach it");
-            return report.fail(&id, format!("{url} does not answer: {error}"), remedy);
-        }
+    let client = format!(
+        "correct `providers.{name}.client_id` and its secret: they must be those of the Auth0 connection"
+    );
+    let refusal = refusal(provider, reply);
+    let code = refusal.as_ref().and_then(RefreshError::code).unwrap_or_default();
+    let cause = refusal.as_ref().map(RefreshError::cause);
+    let said = match cause {
+        Some(cause) => format!("{url} answered {} with code {code} ({cause})", reply.status),
+        None => format!("{url} answered {}", reply.status),
     };
-    let code = reply.json().pointer("/error/code").and_then(serde_json::Value::as_i64);
-    match code {
-        Some(190) => report.ok(&id, "the app is known there (a made-up token was refused)"),
-        Some(code @ (1 | 101)) => report.fail(
-            &id,
-            format!("{url} answered {} with code {code}", reply.status),
-            format!("correct `providers.{name}.client_id` and its secret: they must be those of the Auth0 connection"),
-        ),
-        _ => report.warn(
-            &id,
-            format!("{url} answered {}, which does not say whether the app is right", reply.status),
-            "try again later",
-        ),
+    match cause {
+        Some(Cause::ClientRejected | Cause::ClientUnknown | Cause::OtherClient) => {
+            report.fail(&id, said, client);
+        }
+        Some(Cause::TokenEndpointWrong) => {
+            let remedy =
+                format!("correct `providers.{name}.token_url`. {}", Cause::TokenEndpointWrong.text());
+            report.fail(&id, said, remedy);
+        }
+        Some(Cause::RequestRefused) if code == "invalid_request" => report.ok(&id, KNOWN),
+        _ if cause.map(Cause::failure) == Some(Failure::Permanent) => report.ok(&id, KNOWN),
+        None | Some(Cause::Unknown | Cause::Unavailable | Cause::MalformedAnswer) => match reply.status {
+            401 | 403 => report.fail(&id, said, client),
+            404 => report.fail(&id, said, format!("correct `providers.{name}.token_url`")),
+            _ => report.warn(
+                &id,
+                format!("{said}, which does not say whether the client is right"),
+                "try again later",
+            ),
+        },
+        Some(cause) if cause.failure() == Failure::Transient => report.warn(&id, said, cause.text()),
+        Some(cause) => report.fail(&id, said, cause.text()),
     }
+}
+
+const KNOWN: &str = "the client is known there (a made-up token was refused)";
+
+/// What the provider's adapter makes of the answer. `None`: it accepted the made-up token.
+fn refusal(provider: &ProviderSettings, reply: &Reply) -> Option<RefreshError> {
+    let headers = HeaderMap::new();
+    let status = StatusCode::from_u16(reply.status).ok()?;
+    let answer = idp_adapters::Reply {
+        status,
+        headers: &headers,
+        body: reply.text().as_bytes(),
+        at: SystemTime::now(),
+    };
+    provider.make_adapter().ok()?.refresh_response(&answer).err()
 }
 
 async fn exchange(provider: &ProviderSettings, url: &Url, asker: &Asker) -> Result<Reply, String> {
