@@ -1,7 +1,7 @@
 //! Programs of the distribution and Python packages, installed where they are missing.
 
 use crate::sh;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
 /// Makes sure that a program of the distribution is there: installs the package as root, else says what to install.
@@ -15,7 +15,9 @@ pub(crate) fn ensure_program(root: &Path, program: &str, package: &str) -> Resul
         );
     }
     sh::run(root, "apt-get", &["update", "-qq"])?;
-    sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
+    sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])?;
+    ensure!(sh::found(program), "the package `{package}` is installed, but `{program}` is not in PATH");
+    Ok(())
 }
 
 /// A Python virtual environment with pinned packages, kept below `target` between runs.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -75,6 +75,20 @@ pub(crate) fn output<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> 
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed something that is not UTF-8"))
 }
 
+/// What `program args…` prints on stdout when it gets `input` on stdin.
+pub(crate) fn pipe<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S], input: &[u8]) -> Result<Vec<u8>> {
+    let mut command = command(dir, program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let line = line(&command);
+    let mut child = command.spawn().with_context(|| format!("cannot start `{line}`"))?;
+    child.stdin.take().context("no stdin")?.write_all(input)?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("`{line}` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(output.stdout)
+}
+
 /// Whether a program can be found in `PATH`.
 pub(crate) fn found(program: &str) -> bool {
     std::env::var_os("PATH")
@@ -82,7 +96,8 @@ pub(crate) fn found(program: &str) -> bool {
 }
 
 /// Data from outside the repository: the folder that the variable `name` names, else `beside`, relative to the workspace, if it
-/// is there. `None`: `what` is skipped, which is said, and with `DATA_REQUIRED` set is a failure, so that CI cannot skip it unseen.
+/// is there. `None`: `what` is skipped, which is said, and with `DATA_REQUIRED` set is a failure, so that CI cannot skip it unseen. Tests of the workspace that need a program or
+/// a folder read the same variable.
 pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> Result<Option<PathBuf>> {
     let named = std::env::var_os(name).map(|folder| root.join(folder));
     let folder = named.clone().unwrap_or_else(|| root.join(beside)).canonicalize();

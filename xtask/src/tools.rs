@@ -12,6 +12,7 @@ pub(crate) struct Tool(&'static str, &'static str);
 pub(crate) const AUDITABLE: Tool = Tool("cargo-auditable", "0.7.7");
 pub(crate) const CYCLONEDX: Tool = Tool("cargo-cyclonedx", "0.5.9");
 pub(crate) const DENY: Tool = Tool("cargo-deny", "0.20.2");
+pub(crate) const FUZZ: Tool = Tool("cargo-fuzz", "0.13.2");
 pub(crate) const MACHETE: Tool = Tool("cargo-machete", "0.9.2");
 pub(crate) const MDBOOK: Tool = Tool("mdbook", "0.5.4");
 

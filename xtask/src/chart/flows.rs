@@ -1,6 +1,7 @@
 //! Evaluates the network policy of a render as a cluster would, against a table of flows.
 
 use super::manifests::{self, list};
+use ipnet::IpNet;
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -123,21 +124,8 @@ fn selects(selector: &Value, labels: &[&str]) -> bool {
 }
 
 fn inside(address: &str, cidr: &str) -> bool {
-    let Some((network, length)) = cidr.split_once('/') else { return false };
-    let (Ok(address), Ok(network), Ok(length)) =
-        (address.parse::<IpAddr>(), network.parse::<IpAddr>(), length.parse::<u32>())
-    else {
-        return false;
-    };
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => {
-            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-            u32::from(address) & mask == u32::from(network) & mask
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) => {
-            let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
-            u128::from(address) & mask == u128::from(network) & mask
-        }
+    match (address.parse::<IpAddr>(), cidr.parse::<IpNet>()) {
+        (Ok(address), Ok(network)) => network.contains(&address),
         _ => false,
     }
 }
@@ -181,13 +169,5 @@ mod tests {
         assert!(!widened("/spec/ingress/0/from", any.clone()).is_empty());
         assert!(!widened("/spec/policyTypes", serde_json::json!(["Ingress"])).is_empty());
         assert!(!widened("/spec/ingress", any).is_empty());
-    }
-
-    #[test]
-    fn addresses_are_inside_of_networks() {
-        assert!(inside("10.1.2.3", "10.0.0.0/8") && !inside("11.0.0.0", "10.0.0.0/8"));
-        assert!(inside("203.0.113.9", "0.0.0.0/0") && !inside("203.0.113.9", "::/0"));
-        assert!(inside("fd00::1", "fc00::/7") && inside("::1", "::1/128") && !inside("::2", "::1/128"));
-        assert!(!inside("x", "10.0.0.0/8") && !inside("10.0.0.1", "10.0.0.0"));
     }
 }

@@ -32,3 +32,18 @@ pub(crate) fn of_kind<'a>(documents: &'a [Value], kind: &'a str) -> impl Iterato
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
+
+/// The pod of a document, `null` where there is none.
+pub(crate) fn pod(document: &Value) -> &Value {
+    match document["kind"].as_str() {
+        Some("Pod") => &document["spec"],
+        Some("CronJob") => &document["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        _ => &document["spec"]["template"]["spec"],
+    }
+}
+
+/// All containers of a document's pod.
+pub(crate) fn containers(document: &Value) -> impl Iterator<Item = &Value> {
+    let pod = pod(document);
+    [&pod["initContainers"], &pod["containers"]].into_iter().flat_map(list)
+}

@@ -7,7 +7,8 @@ mod pods;
 mod readme;
 
 use crate::{build, install, monitoring, sh};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const CHART: &str = "deploy/helm/idp-gateway";
@@ -201,80 +202,37 @@ fn checkov(root: &Path, renders: &[Render]) -> Result<()> {
 fn configurations(root: &Path, renders: &[Render]) -> Result<()> {
     let gateway = build::debug_binary(root)?.to_string_lossy().into_owned();
     for render in renders {
-        arguments(root, &gateway, render)?;
+        let documents = manifests::read(&render.text)?;
+        let containers: Vec<&Value> = documents.iter().flat_map(manifests::containers).collect();
+        for arguments in containers.iter().map(|container| &container["args"]).filter(|args| !args.is_null())
+        {
+            let words = manifests::list(arguments).iter().filter_map(Value::as_str);
+            let output =
+                sh::command(root, &gateway).args(words).arg("--help").output().context("gateway --help")?;
+            ensure!(output.status.success(), "{}: the gateway does not know {arguments}", render.name);
+        }
         let folder = root.join("target/chart").join(&render.name);
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("gateway.toml"), configuration(&render.text)?)?;
+        let settings = documents.iter().find_map(|document| document["data"]["gateway.toml"].as_str());
+        std::fs::write(folder.join("gateway.toml"), settings.context("a render without gateway.toml")?)?;
         let mut check = sh::command(&folder, &gateway);
-        check.args(["check", "--json", "--config", "gateway.toml"]).envs(environment(&render.text));
+        check.args(["check", "--json", "--config", "gateway.toml"]);
+        let variables = containers.iter().flat_map(|container| manifests::list(&container["env"]));
+        for (name, value) in variables.filter_map(|one| Some((one["name"].as_str()?, one["value"].as_str())))
+        {
+            if name.starts_with("IDP_GATEWAY_") && name != "IDP_GATEWAY_CONFIG" {
+                check.env(name, value.unwrap_or_default());
+            }
+        }
         let output = check.output().context("gateway check")?;
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-        let problems: serde_json::Value =
+        let problems: Value =
             serde_json::from_str(&answer).with_context(|| format!("{}: {answer}", render.name))?;
         // The mounted secret files do not exist here; any other problem is a key that chart and binary disagree about.
-        let others = problems["problems"]
-            .as_array()
-            .context("check names no problems")?
-            .iter()
-            .filter(|problem| !problem["key"].as_str().is_some_and(|key| key.ends_with("_file")));
-        let others: Vec<_> = others.collect();
-        if !others.is_empty() {
-            bail!("scenario {}: {others:?}", render.name);
-        }
+        let problems = problems["problems"].as_array().context("check names no problems")?.iter();
+        let others: Vec<_> =
+            problems.filter(|one| !one["key"].as_str().is_some_and(|key| key.ends_with("_file"))).collect();
+        ensure!(others.is_empty(), "scenario {}: {others:?}", render.name);
     }
     Ok(())
-}
-
-/// The binary knows every argument that a container in the render is started with.
-fn arguments(root: &Path, gateway: &str, render: &Render) -> Result<()> {
-    let lists = render.text.lines().filter_map(|line| line.trim().strip_prefix("args: "));
-    for list in lists {
-        let arguments: Vec<String> = serde_json::from_str(list).with_context(|| list.to_owned())?;
-        let output =
-            sh::command(root, gateway).args(&arguments).arg("--help").output().context("gateway --help")?;
-        ensure!(output.status.success(), "{}: the gateway does not know {arguments:?}", render.name);
-    }
-    Ok(())
-}
-
-/// The literal block `gateway.toml: |` of the render.
-fn configuration(text: &str) -> Result<String> {
-    let (_, rest) = text.split_once("gateway.toml: |\n").context("a render without gateway.toml")?;
-    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-    Ok(lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect())
-}
-
-/// The literal environment of the container.
-fn environment(text: &str) -> Vec<(String, String)> {
-    let mut environment = Vec::new();
-    let mut lines = text.lines().map(str::trim).peekable();
-    while let Some(line) = lines.next() {
-        let Some(name) = line.strip_prefix("- name: IDP_GATEWAY_") else { continue };
-        let value =
-            lines.peek().and_then(|next| next.strip_prefix("value: ")).map(|value| value.trim_matches('"'));
-        if name != "CONFIG" {
-            environment.push((format!("IDP_GATEWAY_{name}"), value.unwrap_or_default().to_owned()));
-        }
-    }
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RENDER: &str = "data:\n  gateway.toml: |\n    [tenant]\n\n    domain = \"x\"\n---\nspec:\n  env:\n    - name: IDP_GATEWAY_SERVER__LISTEN\n      value: \"0.0.0.0:8080\"\n";
-
-    #[test]
-    fn the_configuration_is_taken_out_of_a_render() {
-        assert_eq!(configuration(RENDER).unwrap(), "[tenant]\n\ndomain = \"x\"\n");
-    }
-
-    #[test]
-    fn the_environment_is_taken_out_of_a_render() {
-        assert_eq!(
-            environment(RENDER),
-            [("IDP_GATEWAY_SERVER__LISTEN".to_owned(), "0.0.0.0:8080".to_owned())]
-        );
-    }
 }

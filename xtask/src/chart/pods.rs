@@ -1,15 +1,11 @@
 //! The restricted profile of Kubernetes' pod security, and what we ask beyond it.
 
-use super::manifests::list;
+use super::manifests::{self, list};
 use serde_json::Value;
 
 /// What a document's pods do not keep, as `kind name: rule`; documents without pods keep everything.
 pub(crate) fn findings(document: &Value) -> Vec<String> {
-    let pod = match document["kind"].as_str() {
-        Some("Pod") => &document["spec"],
-        Some("CronJob") => &document["spec"]["jobTemplate"]["spec"]["template"]["spec"],
-        _ => &document["spec"]["template"]["spec"],
-    };
+    let pod = manifests::pod(document);
     if !pod.is_object() {
         return Vec::new();
     }
@@ -65,7 +61,6 @@ fn is_true(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifests;
     use super::*;
     use crate::{image, sh};
 
@@ -74,17 +69,11 @@ mod tests {
         let renders = manifests::golden(&sh::root().unwrap()).unwrap();
         assert!(renders.len() >= 6);
         for (scenario, documents) in renders {
-            let pods = documents.iter().filter(|document| !rules_of(document).is_empty()).count();
+            let pods = documents.iter().filter(|document| manifests::pod(document).is_object()).count();
             assert_eq!(pods, 2, "{scenario}: the deployment and the test");
             let findings: Vec<_> = documents.iter().flat_map(findings).collect();
             assert!(findings.is_empty(), "{scenario}: {findings:?}");
         }
-    }
-
-    fn rules_of(document: &Value) -> Vec<(&'static str, bool)> {
-        let pod =
-            if document["kind"] == "Pod" { &document["spec"] } else { &document["spec"]["template"]["spec"] };
-        if pod.is_object() { rules(pod) } else { Vec::new() }
     }
 
     #[test]

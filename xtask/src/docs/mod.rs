@@ -1,7 +1,7 @@
 //! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook when it is
 //! asked for.
 
-mod book;
+mod links;
 mod reference;
 
 use crate::{build, sh};
@@ -28,7 +28,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     }
     check(root, options.bless)?;
     if options.book {
-        return book::build(root);
+        return links::book(root);
     }
     sh::say("docs: the pages were checked, the book not built; `--book` does");
     Ok(())
@@ -62,6 +62,7 @@ pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
         let link = format!("({})", page.trim_start_matches("docs/"));
         ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
     }
-    sh::say("docs: the reference is current, and every page is in the table of contents");
+    links::pages(root)?;
+    sh::say("docs: the reference is current, every page is in the table of contents, and no link is dead");
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const ROUNDS: usize = 5;
 
 /// Milliseconds from the start to the first answer, median of a few rounds.
@@ -54,7 +54,7 @@ fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
             return Ok(took);
         }
         ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its last words are above");
-        ensure!(start.elapsed().unwrap_or_default() < PATIENCE, "no answer from /livez");
+        ensure!(start.elapsed().unwrap_or_default() < TIMEOUT, "no answer from /livez");
         sh::pause(Duration::from_millis(2));
     }
 }
@@ -63,7 +63,7 @@ fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
 fn resolved(tenant: &TcpListener) -> Result<()> {
     tenant.set_nonblocking(true)?;
     let start = SystemTime::now();
-    while start.elapsed().unwrap_or_default() < PATIENCE {
+    while start.elapsed().unwrap_or_default() < TIMEOUT {
         if tenant.accept().is_ok() {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(root: &Path) -> Result<()> {
     ensure_program(root, "prometheus", "prometheus")?;
@@ -97,7 +97,7 @@ impl Server {
         loop {
             match done() {
                 Ok(true) => return Ok(()),
-                _ if start.elapsed().unwrap_or_default() < PATIENCE => {
+                _ if start.elapsed().unwrap_or_default() < TIMEOUT => {
                     sh::pause(Duration::from_millis(200));
                 }
                 Ok(false) => bail!("waited a minute for {what}; see target/prometheus/log"),

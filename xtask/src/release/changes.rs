@@ -1,12 +1,32 @@
-//! Change fragments and the changelog they end in.
+//! Change fragments and the changelog that they end in.
 
-use super::version::{Bump, Version};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use semver::Version;
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = ".changes";
 pub(super) const CHANGELOG: &str = "CHANGELOG.md";
 const UNRELEASED: &str = "## Unreleased\n";
+
+/// What a change asks of the version.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Bump {
+    Fix,
+    Feature,
+    Breaking,
+}
+
+impl Bump {
+    /// The version after `last`. Below 1.0 the minor number is the breaking one, as for Cargo.
+    pub(super) fn next(self, last: &Version) -> Version {
+        let (major, minor) = (last.major, last.minor);
+        match (major, self) {
+            (0, Self::Breaking) | (1.., Self::Feature) => Version::new(major, minor + 1, 0),
+            (0, _) | (_, Self::Fix) => Version::new(major, minor, last.patch + 1),
+            (_, Self::Breaking) => Version::new(major + 1, 0, 0),
+        }
+    }
+}
 
 /// One fragment.
 #[derive(Debug)]
@@ -20,52 +40,50 @@ pub(super) struct Fragment {
 pub(super) fn fragments(root: &Path) -> Result<Vec<Fragment>> {
     let Ok(entries) = std::fs::read_dir(root.join(FOLDER)) else { return Ok(Vec::new()) };
     let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "md") && !file.ends_with("README.md"));
     files.sort();
-    files
-        .into_iter()
-        .filter(|file| file.extension().is_some_and(|kind| kind == "md"))
-        .filter(|file| !file.ends_with("README.md"))
-        .map(|file| {
-            let text = std::fs::read_to_string(&file)?;
-            fragment(file.clone(), &text).with_context(|| file.display().to_string())
-        })
-        .collect()
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file)?;
+        fragment(file.clone(), &text).with_context(|| file.display().to_string())
+    };
+    files.into_iter().map(read).collect()
 }
 
 fn fragment(file: PathBuf, text: &str) -> Result<Fragment> {
     let (first, rest) = text.split_once('\n').context("a fragment has more than one line")?;
-    let word = first.strip_prefix("bump: ").context("the first line is `bump: breaking|feature|fix`")?;
+    let bump = match first.strip_prefix("bump: ").map(str::trim) {
+        Some("fix") => Bump::Fix,
+        Some("feature") => Bump::Feature,
+        Some("breaking") => Bump::Breaking,
+        _ => bail!("the first line is `bump: breaking|feature|fix`"),
+    };
     let text = rest.trim().to_owned();
     ensure!(text.starts_with("- "), "the entry is a list: it starts with `- `");
-    Ok(Fragment { file, bump: word.parse()?, text })
+    Ok(Fragment { file, bump, text })
+}
+
+/// The text under `Unreleased`, with what is before and after it.
+fn unreleased(changelog: &str) -> Result<(&str, &str, &str)> {
+    let (head, rest) = changelog.split_once(UNRELEASED).context("CHANGELOG.md has no `## Unreleased`")?;
+    let end = if rest.trim_start().starts_with("## ") { 0 } else { rest.find("\n## ").unwrap_or(rest.len()) };
+    Ok((head, rest[..end].trim(), rest[end..].trim()))
 }
 
 /// The changelog with a section for the version: what stood under `Unreleased`, then the fragments.
-pub(super) fn changelog(old: &str, version: Version, date: &str, fragments: &[Fragment]) -> Result<String> {
-    let (head, rest) = old.split_once(UNRELEASED).context("CHANGELOG.md has no `## Unreleased`")?;
-    let end = rest.find("\n## ").map_or(rest.len(), |at| at + 1);
-    let (standing, older) = rest.split_at(end);
-    let mut entries = standing.trim().to_owned();
-    for fragment in fragments {
-        entries = format!("{entries}\n{}", fragment.text);
-    }
-    ensure!(!entries.trim().is_empty(), "nothing changed since the last release");
-    let older = if older.is_empty() { String::new() } else { format!("\n{older}") };
-    Ok(format!("{head}{UNRELEASED}\n## {version} - {date}\n\n{}\n{older}", entries.trim()))
+pub(super) fn changelog(old: &str, version: &Version, date: &str, fragments: &[Fragment]) -> Result<String> {
+    let (head, standing, older) = unreleased(old)?;
+    let entries = [standing].into_iter().chain(fragments.iter().map(|fragment| fragment.text.as_str()));
+    let entries = entries.filter(|entry| !entry.is_empty()).collect::<Vec<_>>().join("\n");
+    ensure!(!entries.is_empty(), "nothing to release: no change fragment, and nothing under `Unreleased`");
+    let new = format!("{head}{UNRELEASED}\n## {version} - {date}\n\n{entries}\n\n{older}");
+    Ok(format!("{}\n", new.trim_end()))
 }
 
 /// The section of a version.
-pub(super) fn section(changelog: &str, version: Version) -> Option<&str> {
+pub(super) fn section<'a>(changelog: &'a str, version: &Version) -> Option<&'a str> {
     let start = changelog.find(&format!("\n## {version} - "))?;
     let section = &changelog[start + 1..];
     Some(section.find("\n## ").map_or(section, |end| &section[..end]))
-}
-
-/// Whether something waits under `Unreleased`.
-pub(super) fn waits(changelog: &str) -> bool {
-    let rest = changelog.split_once(UNRELEASED).map_or("", |(_, rest)| rest);
-    !rest.split("\n## ").next().unwrap_or_default().trim_start_matches("## ").trim().is_empty()
-        && !rest.trim_start().starts_with("## ")
 }
 
 #[cfg(test)]
@@ -88,14 +106,31 @@ mod tests {
 
     #[test]
     fn entries_move_into_their_own_section() {
-        let version = Version(0, 1, 1);
-        let new = changelog(OLD, version, "2026-02-03", &[one("bump: fix\n\n- Mended.\n").unwrap()]).unwrap();
+        let version = Version::new(0, 1, 1);
+        let mended = [one("bump: fix\n\n- Mended.\n").unwrap()];
+        let new = changelog(OLD, &version, "2026-02-03", &mended).unwrap();
         assert_eq!(
             new,
             "# Changelog\n\n## Unreleased\n\n## 0.1.1 - 2026-02-03\n\n- Standing.\n- Mended.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
         );
-        assert_eq!(section(&new, version), Some("## 0.1.1 - 2026-02-03\n\n- Standing.\n- Mended.\n"));
-        assert!(waits(OLD) && !waits(&new));
-        assert!(changelog(&new, Version(0, 1, 2), "d", &[]).is_err());
+        assert_eq!(section(&new, &version), Some("## 0.1.1 - 2026-02-03\n\n- Standing.\n- Mended.\n"));
+        assert!(changelog(&new, &Version::new(0, 1, 2), "d", &[]).is_err());
+        assert!(
+            changelog(&new, &Version::new(0, 1, 2), "d", &mended)
+                .unwrap()
+                .contains("\n## 0.1.2 - d\n\n- Mended.\n\n## 0.1.1")
+        );
+    }
+
+    #[test]
+    fn the_greatest_change_decides() {
+        let next = |version: &str, bump: Bump| bump.next(&version.parse().unwrap()).to_string();
+        assert_eq!(next("0.3.4", Bump::Fix), "0.3.5");
+        assert_eq!(next("0.3.4", Bump::Feature), "0.3.5");
+        assert_eq!(next("0.3.4", Bump::Breaking), "0.4.0");
+        assert_eq!(next("1.3.4", Bump::Fix), "1.3.5");
+        assert_eq!(next("1.3.4", Bump::Feature), "1.4.0");
+        assert_eq!(next("1.3.4", Bump::Breaking), "2.0.0");
+        assert!(Bump::Breaking > Bump::Feature && Bump::Feature > Bump::Fix);
     }
 }

@@ -1,43 +1,60 @@
-//! The files that hold the version, which moves in step everywhere.
+//! The files that hold the version, which is the same everywhere.
 
-use super::version::Version;
 use crate::api::LIBRARIES;
 use anyhow::{Context as _, Result, ensure};
+use semver::Version;
 use std::path::Path;
 
-const MANIFEST: &str = "Cargo.toml";
 const CHART: &str = "deploy/helm/idp-gateway/Chart.yaml";
 const GOLDEN: &str = "deploy/helm/golden";
 
-/// The version of the workspace.
-pub(super) fn version(root: &Path) -> Result<Version> {
-    crate::build::version(root)?.parse()
+/// The places that hold the version, `{}`, and how many there are in a file.
+fn places(file: &Path) -> (&'static [&'static str], Option<usize>) {
+    if file.ends_with("Cargo.toml") {
+        // The workspace's own version, and those of its libraries.
+        (
+            &["[workspace.package]\nversion = \"{}\"\n", "path = \"crates/LIBRARY\", version = \"{}\""],
+            Some(1 + LIBRARIES.len()),
+        )
+    } else if file.ends_with("Chart.yaml") {
+        (&["\nversion: {}\n", "\nappVersion: {}\n"], Some(2))
+    } else {
+        (&["app.kubernetes.io/version: \"{}\"", "helm.sh/chart: idp-gateway-{}\n", "/idp-gateway:{}\n"], None)
+    }
+}
+
+/// The text with `new` where `old` was, and the number of places.
+fn replace(file: &Path, text: &str, old: &Version, new: &Version) -> Result<String> {
+    let (places, wanted) = places(file);
+    let mut text = text.to_owned();
+    let mut found = 0;
+    for place in places {
+        for library in if place.contains("LIBRARY") { LIBRARIES.as_slice() } else { &[""] } {
+            let with =
+                |version: &Version| place.replace("LIBRARY", library).replace("{}", &version.to_string());
+            found += text.matches(&with(old)).count();
+            text = text.replace(&with(old), &with(new));
+        }
+    }
+    ensure!(wanted.is_none_or(|wanted| wanted == found), "{}: {found} places are at {old}", file.display());
+    Ok(text)
 }
 
 /// Writes the version everywhere.
-pub(super) fn write(root: &Path, old: Version, new: Version) -> Result<()> {
-    edit(&root.join(MANIFEST), |text| manifest(text, old, new))?;
-    edit(&root.join(CHART), |text| chart(text, old, new))?;
-    for entry in std::fs::read_dir(root.join(GOLDEN))? {
-        edit(&entry?.path(), |text| Ok(golden(text, old, new)))?;
+pub(super) fn write(root: &Path, old: &Version, new: &Version) -> Result<()> {
+    let golden =
+        std::fs::read_dir(root.join(GOLDEN))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    for file in [root.join("Cargo.toml"), root.join(CHART)].into_iter().chain(golden) {
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        std::fs::write(&file, replace(&file, &text, old, new)?)?;
     }
     Ok(())
 }
 
 /// Fails when a file says another version.
-pub(super) fn agree(root: &Path) -> Result<()> {
-    let version = version(root)?;
-    let manifest = std::fs::read_to_string(root.join(MANIFEST))?;
-    for library in LIBRARIES {
-        let line = dependency(&manifest, library)?;
-        ensure!(
-            line.contains(&format!("version = \"{version}\"")),
-            "{MANIFEST}: {library} is not at {version}"
-        );
-    }
-    let chart = std::fs::read_to_string(root.join(CHART))?;
-    for key in ["version", "appVersion"] {
-        ensure!(chart.contains(&format!("\n{key}: {version}\n")), "{CHART}: {key} is not {version}");
+pub(super) fn agree(root: &Path, version: &Version) -> Result<()> {
+    for file in [root.join("Cargo.toml"), root.join(CHART)] {
+        replace(&file, &std::fs::read_to_string(&file)?, version, version)?;
     }
     let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
     let ours = format!("name = \"gateway\"\nversion = \"{version}\"\n");
@@ -45,79 +62,26 @@ pub(super) fn agree(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn edit(file: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let new = change(&text).with_context(|| file.display().to_string())?;
-    std::fs::write(file, new)?;
-    Ok(())
-}
-
-fn dependency<'a>(manifest: &'a str, library: &str) -> Result<&'a str> {
-    let start = format!("{library} = {{ path = ");
-    let line = manifest.lines().find(|line| line.starts_with(&start));
-    line.with_context(|| format!("the workspace's dependencies do not name {library}"))
-}
-
-fn manifest(text: &str, old: Version, new: Version) -> Result<String> {
-    let (from, to) = (format!("version = \"{old}\""), format!("version = \"{new}\""));
-    let own = format!("[workspace.package]\n{from}\n");
-    ensure!(text.contains(&own), "no `{from}` below [workspace.package]");
-    let mut text = text.replacen(&own, &format!("[workspace.package]\n{to}\n"), 1);
-    for library in LIBRARIES {
-        let line = dependency(&text, library)?.to_owned();
-        ensure!(line.contains(&from), "{library} is not at {old}");
-        text = text.replacen(&line, &line.replace(&from, &to), 1);
-    }
-    Ok(text)
-}
-
-fn chart(text: &str, old: Version, new: Version) -> Result<String> {
-    let mut text = text.to_owned();
-    for key in ["version", "appVersion"] {
-        let (from, to) = (format!("\n{key}: {old}\n"), format!("\n{key}: {new}\n"));
-        ensure!(text.contains(&from), "{key} is not {old}");
-        text = text.replacen(&from, &to, 1);
-    }
-    Ok(text)
-}
-
-/// The places where the chart puts its version.
-fn golden(text: &str, old: Version, new: Version) -> String {
-    ["app.kubernetes.io/version: \"{}\"", "helm.sh/chart: idp-gateway-{}\n", "/idp-gateway:{}\n"].iter().fold(
-        text.to_owned(),
-        |text, place| {
-            text.replace(&place.replace("{}", &old.to_string()), &place.replace("{}", &new.to_string()))
-        },
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OLD: Version = Version(0, 1, 0);
-    const NEW: Version = Version(0, 2, 0);
-
     #[test]
-    fn own_crates_move_and_foreign_ones_stay() {
-        let mut text = "[workspace.package]\nversion = \"0.1.0\"\n\n[workspace.dependencies]\n".to_owned();
+    fn own_versions_move_and_foreign_ones_stay() {
+        let (old, new) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
+        let moved = |file: &str, text: &str| replace(Path::new(file), text, &old, &new);
+        let mut manifest = "[workspace.package]\nversion = \"0.1.0\"\n".to_owned();
         for library in LIBRARIES {
-            text.push_str(&format!("{library} = {{ path = \"crates/{library}\", version = \"0.1.0\" }}\n"));
+            manifest
+                .push_str(&format!("{library} = {{ path = \"crates/{library}\", version = \"0.1.0\" }}\n"));
         }
-        text.push_str("foreign = { version = \"0.1.0\" }\n");
-        let new = manifest(&text, OLD, NEW).unwrap();
-        assert_eq!(new.matches("0.2.0").count(), LIBRARIES.len() + 1);
-        assert!(new.contains("foreign = { version = \"0.1.0\" }"));
-        assert!(manifest(&text.replacen("0.1.0", "0.1.1", 1), OLD, NEW).is_err());
-    }
-
-    #[test]
-    fn chart_and_renders_move() {
-        assert_eq!(
-            chart("a: b\nversion: 0.1.0\nappVersion: 0.1.0\n", OLD, NEW).unwrap().matches("0.2.0").count(),
-            2
-        );
+        let text = moved("Cargo.toml", &format!("{manifest}foreign = {{ version = \"0.1.0\" }}\n")).unwrap();
+        assert_eq!(text.matches("0.2.0").count(), LIBRARIES.len() + 1);
+        assert!(text.contains("foreign = { version = \"0.1.0\" }"));
+        assert!(moved("Cargo.toml", &manifest.replacen("0.1.0", "0.1.1", 1)).is_err());
+        let chart = moved("Chart.yaml", "a: b\nversion: 0.1.0\nappVersion: 0.1.0\n").unwrap();
+        assert_eq!(chart.matches("0.2.0").count(), 2);
         let render = "helm.sh/chart: idp-gateway-0.1.0\nimage: x/idp-gateway:0.1.0\nother: 0.1.0\n";
-        assert_eq!(golden(render, OLD, NEW).matches("0.2.0").count(), 2);
+        assert_eq!(moved("golden/x.yaml", render).unwrap().matches("0.2.0").count(), 2);
     }
 }

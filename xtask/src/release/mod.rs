@@ -1,20 +1,18 @@
-//! Releases. `plan` says what would be released, `prepare` makes the commit, `verify` builds what will be published,
-//! `publish` tags and publishes. Nothing is changed without `--execute`; each step can be run again after it was cut off.
+//! Releases. `plan` says what would be released, `prepare` makes the commit, `verify` builds what will be published, `publish`
+//! uploads the crates. Nothing is changed without `--execute`. Image, chart, tag and downloads are published by the hosted
+//! workflow, `.github/workflows/release.yml`, with the tools made for it.
 
 mod changes;
 mod files;
-mod git;
-mod publish;
 mod sign;
-mod version;
 
 pub(crate) use sign::list as checksums;
 
 use crate::{api, build, chart, dist, image, package, sh};
 use anyhow::{Context as _, Result, ensure};
-use changes::{CHANGELOG, Fragment};
+use changes::{Bump, CHANGELOG, Fragment};
+use semver::Version;
 use std::path::{Path, PathBuf};
-use version::{Bump, Version};
 
 const DIST: &str = "target/dist";
 
@@ -31,11 +29,11 @@ pub(crate) enum Step {
     /// Packages and builds each crate on its own; checks that everything agrees.
     Verify {
         /// Also the chart, two builds of the binary in different folders, which must be the same, the image, and all that is
-        /// offered for download, signed with a key that nobody keeps.
+        /// offered for download, signed with a temporary key.
         #[arg(long)]
         full: bool,
     },
-    /// Tag, crates in the order of their dependencies, image, chart.
+    /// Uploads the crates that the registry does not have yet, in the order of their dependencies.
     Publish {
         /// Does it; otherwise only says what would be done.
         #[arg(long)]
@@ -43,15 +41,6 @@ pub(crate) enum Step {
     },
     /// Lists and signs `target/dist`; the key is in `IDP_GATEWAY_RELEASE_KEY`.
     Sign,
-    /// Checks a downloaded release: the signature of `SHA256SUMS`, and every file that it names.
-    Check {
-        /// The maintainers' public key, PEM.
-        #[arg(long)]
-        key: PathBuf,
-        /// Where the files are.
-        #[arg(default_value = "target/dist")]
-        folder: PathBuf,
-    },
     /// Two builds of the binary in different folders, which must be the same.
     Reproduce,
     /// All steps in a clone below `target`, up to the point where only publishing is missing.
@@ -63,12 +52,11 @@ pub(crate) fn run(root: &Path, step: &Step) -> Result<()> {
         Step::Plan => plan(root).map(|_| ()),
         Step::Prepare { execute } => prepare(root, *execute),
         Step::Verify { full } => verify(root, *full),
-        Step::Publish { execute } => publish::run(root, *execute),
+        Step::Publish { execute } => publish(root, *execute),
         Step::Sign => {
             sign::list(&root.join(DIST))?;
             sign::run(&root.join(DIST))
         }
-        Step::Check { key, folder } => sign::check(folder, &std::fs::read_to_string(key)?),
         Step::Reproduce => reproducible(root).map(|_| ()),
         Step::Rehearse => rehearse(root),
     }
@@ -82,25 +70,23 @@ struct Plan {
 }
 
 fn plan(root: &Path) -> Result<Plan> {
-    let old = files::version(root)?;
+    let old = version(root)?;
     let fragments = changes::fragments(root)?;
-    let (new, why) = match git::last_release(root)? {
+    let new = match last_release(root)? {
         // The version that the tree has was never released.
-        None => (old, "the first release".to_owned()),
+        None => old.clone(),
         Some(last) => {
-            let gone = removed(root, last)?;
             let asked = fragments.iter().map(|fragment| fragment.bump).max();
-            if let Some(line) = gone.first() {
+            if let Some(line) = removed(root, &last)?.first() {
                 ensure!(
                     asked == Some(Bump::Breaking),
                     "`{line}` was public in {last} and is gone: that takes a fragment with `bump: breaking`"
                 );
             }
-            let new = asked.map_or(old, |bump| last.next(bump));
-            (new, format!("{} change fragments since {last}", fragments.len()))
+            asked.map_or(old.clone(), |bump| bump.next(&last))
         }
     };
-    sh::say(&format!("release: {old} -> {new} ({why})"));
+    sh::say(&format!("release: {old} -> {new}, {} change fragments", fragments.len()));
     for fragment in &fragments {
         sh::say(&format!("  {:?}: {}", fragment.bump, fragment.file.display()));
     }
@@ -108,11 +94,12 @@ fn plan(root: &Path) -> Result<Plan> {
 }
 
 /// Lines of the public API that the last release had.
-fn removed(root: &Path, last: Version) -> Result<Vec<String>> {
+fn removed(root: &Path, last: &Version) -> Result<Vec<String>> {
     let mut removed = Vec::new();
     for library in api::LIBRARIES {
         let file = format!("crates/{library}/api.txt");
-        let Some(then) = git::file_at(root, &last.tag(), &file) else { continue };
+        // A library that the release did not have lost nothing.
+        let Ok(then) = git(root, &["show", &format!("v{last}:{file}")]) else { continue };
         let now = std::fs::read_to_string(root.join(&file)).context(file)?;
         removed.extend(api::difference(&then, &now).0.into_iter().map(str::to_owned));
     }
@@ -120,34 +107,32 @@ fn removed(root: &Path, last: Version) -> Result<Vec<String>> {
 }
 
 fn prepare(root: &Path, execute: bool) -> Result<()> {
-    git::clean(root)?;
-    let version = files::version(root)?;
-    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
-    if changes::section(&changelog, version).is_some() && !git::has_tag(root, version)? {
+    if let Ok(version) = prepared(root)
+        && !git(root, &["tag", "--list"])?.lines().any(|tag| tag == format!("v{version}"))
+    {
         sh::say(&format!("release: {version} is prepared; go on with `release verify`"));
         return Ok(());
     }
-    let plan = plan(root)?;
-    ensure!(
-        !plan.fragments.is_empty() || changes::waits(&changelog),
-        "nothing to release: no change fragment, and nothing under `Unreleased`"
-    );
-    let new = changes::changelog(&changelog, plan.new, &git::today(root)?, &plan.fragments)?;
+    clean(root)?;
+    let Plan { old, new, fragments } = plan(root)?;
+    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
+    let today = sh::output(root, "date", &["-u", "+%Y-%m-%d"])?;
+    let changelog = changes::changelog(&changelog, &new, today.trim(), &fragments)?;
     if !execute {
-        let section = changes::section(&new, plan.new).unwrap_or_default();
+        let section = changes::section(&changelog, &new).unwrap_or_default();
         sh::say(&format!("{section}\nrelease: nothing was changed; `--execute` does"));
         return Ok(());
     }
-    std::fs::write(root.join(CHANGELOG), new)?;
-    files::write(root, plan.old, plan.new)?;
-    for fragment in &plan.fragments {
+    std::fs::write(root.join(CHANGELOG), changelog)?;
+    files::write(root, &old, &new)?;
+    for fragment in &fragments {
         std::fs::remove_file(&fragment.file)?;
     }
     sh::run(root, "cargo", &["update", "--workspace", "--offline", "--quiet"])?;
-    files::agree(root)?;
-    sh::run(root, "git", &["add", "--all"])?;
-    sh::run(root, "git", &["commit", "--quiet", "--message", &format!("Release {}", plan.new)])?;
-    sh::say(&format!("release: {} is prepared; go on with `release verify`", plan.new));
+    files::agree(root, &new)?;
+    git(root, &["add", "--all"])?;
+    git(root, &["commit", "--quiet", "--message", &format!("Release {new}")])?;
+    sh::say(&format!("release: {new} is prepared; go on with `release verify`"));
     Ok(())
 }
 
@@ -159,20 +144,37 @@ fn verify(root: &Path, full: bool) -> Result<()> {
         chart::run(root, &chart::Options::default())?;
         let binary = reproducible(root)?;
         image::run(root, &image::Options { binary: Some(binary.clone()) })?;
-        sign::rehearse(&dist::stage(root, &binary)?)?;
+        sign::rehearse(root, &dist::stage(root, &binary)?)?;
     }
-    sh::say(&format!("release: {version} is ready; only `release publish --execute` is missing"));
+    sh::say(&format!("release: {version} is ready; only publishing is missing"));
+    Ok(())
+}
+
+/// `cargo publish` keeps the order of the dependencies and waits for each; a run that was cut off goes on where it stopped.
+fn publish(root: &Path, execute: bool) -> Result<()> {
+    let version = prepared(root)?;
+    let there = |library: &&str| {
+        let info = ["info", "--quiet", "--registry", "crates-io", &format!("{library}@{version}")];
+        sh::pipe(root, "cargo", &info, b"").is_ok()
+    };
+    let open: Vec<_> = api::LIBRARIES.into_iter().filter(|library| !execute || !there(library)).collect();
+    let packages: Vec<_> = open.iter().flat_map(|library| ["--package", library]).collect();
+    match (execute, open.is_empty()) {
+        (_, true) => sh::say(&format!("release: the registry has all crates of {version}")),
+        (true, false) => sh::run(root, "cargo", &[["publish", "--locked"].as_slice(), &packages].concat())?,
+        (false, false) => sh::say(&format!("release: `--execute` publishes {}", open.join(", "))),
+    }
     Ok(())
 }
 
 /// The version of a tree that is clean, agrees with itself, and has its section in the changelog and no fragment left.
 fn prepared(root: &Path) -> Result<Version> {
-    git::clean(root)?;
-    files::agree(root)?;
-    let version = files::version(root)?;
+    clean(root)?;
+    let version = version(root)?;
+    files::agree(root, &version)?;
     let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
     ensure!(
-        changes::section(&changelog, version).is_some() && changes::fragments(root)?.is_empty(),
+        changes::section(&changelog, &version).is_some() && changes::fragments(root)?.is_empty(),
         "{version} is not prepared; `release prepare --execute`"
     );
     Ok(version)
@@ -181,8 +183,7 @@ fn prepared(root: &Path) -> Result<Version> {
 /// Two builds of the same commit in different folders give the same bytes.
 fn reproducible(root: &Path) -> Result<PathBuf> {
     let here = build::release_binary(root)?;
-    let elsewhere = git::clone(root, &root.join("target/second-build"))?;
-    let there = build::release_binary(&elsewhere)?;
+    let there = build::release_binary(&clone(root, "second-build")?)?;
     ensure!(
         std::fs::read(&here)? == std::fs::read(&there)?,
         "two builds differ: {} and {}",
@@ -193,27 +194,60 @@ fn reproducible(root: &Path) -> Result<PathBuf> {
     Ok(here)
 }
 
-/// The whole way in a clone, with a made-up earlier release so that fragments count.
+/// The whole way in a clone, with an invented earlier release so that fragments count.
 fn rehearse(root: &Path) -> Result<()> {
-    let copy = git::clone(root, &root.join("target/rehearsal"))?;
-    let old = files::version(&copy)?;
+    let copy = clone(root, "rehearsal")?;
+    let old = version(&copy)?;
     std::fs::write(copy.join("dirt"), "x")?;
     ensure!(prepare(&copy, true).is_err(), "prepare accepts a dirty tree");
     std::fs::remove_file(copy.join("dirt"))?;
-    if git::last_release(&copy)?.is_none() {
-        sh::run(&copy, "git", &["tag", &old.tag()])?;
+    if last_release(&copy)?.is_none() {
+        git(&copy, &["tag", &format!("v{old}")])?;
     }
     std::fs::write(copy.join(".changes/rehearsal.md"), "bump: breaking\n\n- A rehearsal.\n")?;
-    sh::run(&copy, "git", &["add", "--all"])?;
-    sh::run(&copy, "git", &["commit", "--quiet", "--message", "A change"])?;
-    ensure!(publish::run(&copy, false).is_err(), "publish accepts what is not prepared");
+    git(&copy, &["add", "--all"])?;
+    git(&copy, &["commit", "--quiet", "--message", "A change"])?;
+    ensure!(publish(&copy, false).is_err(), "publish accepts what is not prepared");
     prepare(&copy, false)?;
-    ensure!(files::version(&copy)? == old, "a dry run changed the version");
+    ensure!(version(&copy)? == old, "a dry run changed the version");
     prepare(&copy, true)?;
-    ensure!(files::version(&copy)? > old, "the version did not move");
+    ensure!(version(&copy)? > old, "the version did not move");
     prepare(&copy, true).context("preparing once more")?;
     verify(&copy, false)?;
-    publish::run(&copy, false)?;
+    publish(&copy, false)?;
     sh::say("release: rehearsed; only publishing is missing");
     Ok(())
+}
+
+fn version(root: &Path) -> Result<Version> {
+    Ok(build::version(root)?.parse()?)
+}
+
+fn git(root: &Path, args: &[&str]) -> Result<String> {
+    Ok(String::from_utf8(sh::pipe(root, "git", args, b"")?)?)
+}
+
+/// Fails when anything is not committed.
+fn clean(root: &Path) -> Result<()> {
+    let status = git(root, &["status", "--porcelain"])?;
+    ensure!(status.trim().is_empty(), "the tree is not clean; commit first:\n{status}");
+    Ok(())
+}
+
+/// The highest released version that this commit contains.
+fn last_release(root: &Path) -> Result<Option<Version>> {
+    let tags = git(root, &["tag", "--list", "v*", "--merged", "HEAD"])?;
+    Ok(tags.lines().filter_map(|tag| tag.strip_prefix('v')?.parse().ok()).max())
+}
+
+/// A fresh clone below `target` of what is committed, with an author.
+fn clone(root: &Path, name: &str) -> Result<PathBuf> {
+    let place = root.join("target").join(name);
+    let _ = std::fs::remove_dir_all(&place);
+    git(root, &["clone", "--quiet", "--no-hardlinks", ".", &place.to_string_lossy()])?;
+    for key in ["user.name", "user.email"] {
+        let value = git(root, &["config", "--default", "xtask@localhost", key])?;
+        git(&place, &["config", key, value.trim()])?;
+    }
+    Ok(place)
 }
