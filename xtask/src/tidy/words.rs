@@ -1,4 +1,4 @@
-//! Words that do not belong into the tree, listed in `xtask/words.toml`: leftovers, folders of one machine, second words for one
+//! Replacements that do not belong into the tree, listed in `xtask/words.toml`: leftovers, folders of one machine, second words for one
 //! thing, and names that are gone.
 
 use super::files::{Finding, Tracked};
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 const LIST: &str = "xtask/words.toml";
 
 /// Word to what to say instead.
-type Words = BTreeMap<String, String>;
+type Replacements = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
 struct List {
-    code: Words,
-    anywhere: Words,
-    names: Words,
+    code: Replacements,
+    anywhere: Replacements,
+    names: Replacements,
 }
 
 pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
