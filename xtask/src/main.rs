@@ -9,7 +9,6 @@ mod demo;
 mod dist;
 mod docs;
 mod fuzz;
-mod http;
 mod image;
 mod install;
 mod lint;

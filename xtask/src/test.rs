@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all tests of the workspace in one build, with the servers they need; then one pass with each other real part.
 
-use crate::{image, install, parts, sh};
+use crate::{image, install, monitoring, parts, sh};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -10,9 +10,10 @@ const WYCHEPROOF: &str = "../shared/data/wycheproof";
 
 /// Programs that tests of the workspace start themselves: the variable that names the program, and its package. A part of the
 /// tests' names is the part's name.
-const SERVERS: [(parts::Part, &str, &str, &str); 2] = [
+const SERVERS: [(parts::Part, &str, &str, &str); 3] = [
     (parts::Part::Redis, "redis", "REDIS_SERVER", "redis-server"),
     (parts::Part::Haproxy, "haproxy", "HAPROXY", "haproxy"),
+    (parts::Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus"),
 ];
 
 #[derive(Default, clap::Args)]
@@ -53,6 +54,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let is_server = |part| SERVERS.iter().any(|(server, ..)| *server == part);
     if options.only.is_none_or(is_server) {
         workspace(root, options, &mut tally)?;
+    }
+    if wanted(parts::Part::Prometheus) {
+        tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
     }
     for part in parts::Part::ALL.into_iter().filter(|part| wanted(*part) && !is_server(*part)) {
         sh::say(&format!("== {} ==", part.title()));

@@ -4,36 +4,41 @@
 use crate::{install, sh, tools};
 use anyhow::Result;
 use std::path::Path;
+use std::process::Command;
 
-const RULES: &str = "deploy/monitoring/rules/idp-gateway.yaml";
+const LEADING_TO_THE_BOOK: [&str; 2] =
+    ["deploy/monitoring/rules/idp-gateway.yaml", "deploy/helm/idp-gateway/README.md"];
 /// Where the hosted workflow puts the book.
 const SITE: &str = "https://idp-gateway.github.io/idp-gateway/";
 /// How pages of the book link to the rest of the repository.
 const REPOSITORY: &str = "https://github.com/idp-gateway/idp-gateway/blob/main/";
 
-/// The links of all pages in the repository, with their headings.
+/// The links of all pages in the repository, with their headings. A link to a folder shows what is in it.
 pub(super) fn pages(root: &Path) -> Result<()> {
     let list = sh::output(root, "git", &["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])?;
-    follow(root, &list.lines().filter(|page| root.join(page).is_file()).collect::<Vec<_>>())
+    let mut lychee = lychee(root)?;
+    lychee.args(list.lines().filter(|page| root.join(page).is_file()));
+    sh::run_command(&mut lychee)
 }
 
-/// Builds the book into `target/book` and follows its links, and those of the alerts' runbooks.
+/// Builds the book into `target/book` and follows its links, and those that lead to it: of the alerts' runbooks and the chart.
 pub(super) fn book(root: &Path) -> Result<()> {
     let book = root.join("target/book");
     // Pages of an earlier run would make dead links look alive.
     let _ = std::fs::remove_dir_all(&book);
     let mut mdbook = tools::MDBOOK.command(root, root)?;
     sh::run_command(mdbook.args(["build", "docs", "--dest-dir"]).arg(&book))?;
+    let mut lychee = lychee(root)?;
+    lychee.args(["--index-files", "index.html", "--remap"]).arg(format!("{SITE} file://{}/", book.display()));
     // One page of everything, whose links were those of others, and the page for lost readers, which has an absolute base.
-    follow(root, &["--exclude-path", "print.html|404.html", "target/book", RULES])
+    lychee.args(["--exclude-path", "print.html|404.html", "target/book"]).args(LEADING_TO_THE_BOOK);
+    sh::run_command(&mut lychee)
 }
 
-fn follow(root: &Path, what: &[&str]) -> Result<()> {
+fn lychee(root: &Path) -> Result<Command> {
     let python = install::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
     let mut lychee = sh::command(root, &python.with_file_name("lychee").to_string_lossy());
-    lychee.args(["--offline", "--include-fragments", "--no-progress", "--index-files", "index.html"]);
-    for (address, folder) in [(SITE, "target/book"), (REPOSITORY, "")] {
-        lychee.arg("--remap").arg(format!("{address} file://{}/", root.join(folder).display()));
-    }
-    sh::run_command(lychee.args(what))
+    lychee.args(["--offline", "--include-fragments", "--no-progress", "--remap"]);
+    lychee.arg(format!("{REPOSITORY} file://{}/", root.display()));
+    Ok(lychee)
 }

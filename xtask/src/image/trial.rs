@@ -1,10 +1,11 @@
 //! Starts the image's root file system as the restricted profile would: read-only, no capabilities, another user, name
 //! spaces of its own; an empty root but for the binary and the roots.
 
-use crate::{http, sh};
+use crate::sh;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
@@ -42,13 +43,11 @@ fn configuration(tenant: u16) -> String {
 }
 
 fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
-    let admin = http::free_port()?;
+    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let start = SystemTime::now();
     let mut container = Container::start(rootfs, config, settings, admin)?;
     loop {
-        if http::get(&format!("http://127.0.0.1:{admin}/livez"), None)
-            .is_ok_and(|answer| answer.status == 200)
-        {
+        if alive(admin).is_ok_and(|alive| alive) {
             let took = start.elapsed().unwrap_or_default().as_millis();
             container.hardened()?;
             return Ok(took);
@@ -57,6 +56,16 @@ fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
         ensure!(start.elapsed().unwrap_or_default() < TIMEOUT, "no answer from /livez");
         sh::pause(Duration::from_millis(2));
     }
+}
+
+/// Whether `/livez` answers 200.
+fn alive(admin: u16) -> Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", admin))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    write!(stream, "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:{admin}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
 }
 
 /// Somebody who knew the name's address has knocked.

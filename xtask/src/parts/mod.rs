@@ -2,7 +2,6 @@
 
 mod browser;
 mod demo;
-mod prometheus;
 mod sdk;
 
 use anyhow::Result;
@@ -41,9 +40,8 @@ impl Part {
     /// Runs the pass.
     pub(crate) fn run(self, root: &Path) -> Result<()> {
         match self {
-            Self::Prometheus => prometheus::run(root),
             // Tests of the workspace start these themselves.
-            Self::Redis | Self::Haproxy => Ok(()),
+            Self::Redis | Self::Haproxy | Self::Prometheus => Ok(()),
             Self::Sdk => sdk::run(root),
             Self::Browser => browser::run(root),
         }

@@ -29,6 +29,7 @@ mod hazards_proxy;
 mod hazards_wire;
 mod outcomes;
 mod parts;
+mod prometheus;
 mod providers;
 mod proxy;
 mod proxy_callers;
