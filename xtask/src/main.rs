@@ -44,7 +44,7 @@ enum Command {
     Bench(bench::Options),
     /// Runs `gateway demo` from the sources.
     Demo,
-    /// The configuration reference and the table of contents; the book when it is asked for.
+    /// The configuration reference, the table of contents, links; the book when it is asked for.
     Docs(docs::Options),
     /// Releases, step by step; changes nothing without `--execute`.
     #[command(subcommand)]
@@ -67,7 +67,7 @@ enum Command {
     Package,
     /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
     Test(test::Options),
-    /// Checks the repository itself: crate edges, imports, sizes, words, links.
+    /// Checks the repository itself: crate edges, imports, sizes, words, hazards.
     Tidy(tidy::Options),
 }
 

@@ -3,23 +3,18 @@
 
 use crate::api::LIBRARIES;
 use crate::sh;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Every package has these.
 const WANTED: [&str; 5] = ["Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"];
-/// Keys of `[package]` that the registry shows.
-const SHOWN: [&str; 9] = [
-    "description",
-    "documentation",
-    "repository",
-    "license",
-    "readme",
-    "keywords",
-    "categories",
-    "rust-version",
-    "edition",
-];
+/// What Cargo adds.
+const MADE: [&str; 3] = ["Cargo.lock", "Cargo.toml.orig", ".cargo_vcs_info.json"];
+/// Keys of `[package]` that the registry and docs.rs show.
+const SHOWN: [&str; 8] =
+    ["description", "documentation", "repository", "license", "readme", "keywords", "categories", "metadata"];
+/// Sections of the README.
+const SECTIONS: [&str; 3] = ["## Behaviour", "## Features", "## Not in scope"];
 
 /// Cargo unpacks what it has just packaged below its home, and takes what is there for the same when the version is: of an
 /// earlier run, a crate would be built against the code of then.
@@ -87,42 +82,28 @@ pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
 fn examine(files: &[&str], manifest: &str, readme: &str) -> Result<Vec<String>> {
     let manifest: toml::Table = manifest.parse().context("the packaged manifest")?;
     let package = manifest.get("package").and_then(toml::Value::as_table).context("no [package]")?;
-    let mut found = Vec::new();
-    for wanted in WANTED.iter().filter(|wanted| !files.contains(wanted)) {
-        found.push(format!("{wanted} is missing"));
-    }
-    for file in files.iter().filter(|file| !belongs(file)) {
-        found.push(format!("{file} has no place in the package"));
-    }
-    for key in SHOWN.iter().filter(|key| !package.contains_key(**key)) {
-        found.push(format!("Cargo.toml says no `{key}`"));
-    }
-    let many = |key: &str| package.get(key).and_then(toml::Value::as_array).map_or(0, Vec::len);
-    if many("keywords") > 5 || many("categories") > 5 {
-        found.push("the registry takes five keywords and five categories".to_owned());
-    }
-    ensure!(package.contains_key("metadata"), "no settings for docs.rs");
-    for section in ["## Behaviour", "## Features", "## Not in scope"] {
-        if !readme.lines().any(|line| line == section) {
-            found.push(format!("README.md has no `{section}`"));
-        }
-    }
-    for line in readme.lines().filter(|line| relative_link(line)) {
-        found.push(format!("README.md links into the workspace, which docs.rs does not have: {line}"));
-    }
-    Ok(found)
-}
-
-fn belongs(file: &str) -> bool {
-    let made = ["Cargo.lock", "Cargo.toml.orig", ".cargo_vcs_info.json"];
-    file.starts_with("src/")
-        || file.starts_with("examples/")
-        || made.contains(&file)
-        || WANTED.contains(&file)
-}
-
-fn relative_link(line: &str) -> bool {
-    line.split("](").skip(1).any(|rest| !rest.starts_with("https://") && !rest.starts_with('#'))
+    let has_section = |section: &&str| readme.lines().any(|line| line == *section);
+    let missing = WANTED.iter().filter(|file| !files.contains(file)).chain(
+        SHOWN
+            .iter()
+            .filter(|key| !package.contains_key(**key))
+            .chain(SECTIONS.iter().filter(|one| !has_section(one))),
+    );
+    let foreign = files.iter().filter(|file| {
+        !file.starts_with("src/")
+            && !file.starts_with("examples/")
+            && !MADE.contains(file)
+            && !WANTED.contains(file)
+    });
+    let links = readme.lines().filter(|line| {
+        line.split("](").skip(1).any(|rest| !rest.starts_with("https://") && !rest.starts_with('#'))
+    });
+    let found = missing.map(|what| format!("`{what}` is missing"));
+    let found = found.chain(foreign.map(|file| format!("{file} has no place in the package")));
+    let found = found.chain(
+        links.map(|line| format!("README.md links into the workspace, which docs.rs does not have: {line}")),
+    );
+    Ok(found.collect())
 }
 
 #[cfg(test)]
@@ -132,8 +113,7 @@ mod tests {
     const README: &str = "# x\n## Behaviour\n## Features\n## Not in scope\n[docs](https://docs.rs/x)\n";
 
     fn manifest() -> String {
-        let keys: String = SHOWN.iter().map(|key| format!("{key} = \"x\"\n")).collect();
-        format!("[package]\n{keys}[package.metadata.docs.rs]\nall-features = true\n")
+        format!("[package]\n{}", SHOWN.map(|key| format!("{key} = \"x\"\n")).concat())
     }
 
     #[test]
@@ -149,7 +129,8 @@ mod tests {
         let manifest = manifest().replace("keywords", "words");
         let readme = README.replace("https://docs.rs/x", "../../docs/x.md").replace("## Features\n", "");
         let found = examine(&files, &manifest, &readme).unwrap();
-        for part in ["LICENSE-MIT is missing", "tests/it/main.rs", "`keywords`", "`## Features`", "docs/x.md"]
+        for part in
+            ["LICENSE-MIT` is missing", "tests/it/main.rs", "`keywords`", "`## Features`", "docs/x.md"]
         {
             assert!(found.iter().any(|line| line.contains(part)), "{part}: {found:?}");
         }
