@@ -5,7 +5,6 @@ mod bench;
 mod build;
 mod chart;
 mod ci;
-mod demo;
 mod dist;
 mod docs;
 mod fuzz;
@@ -42,8 +41,6 @@ enum Command {
     Api(api::Options),
     /// The gateway beside a bare hyper proxy; reports against the goals.
     Bench(bench::Options),
-    /// Runs `gateway demo` from the sources.
-    Demo,
     /// The configuration reference, the table of contents, links; the book when it is asked for.
     Docs(docs::Options),
     /// Releases, step by step; changes nothing without `--execute`.
@@ -88,7 +85,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chart(options) => chart::run(&root, &options),
         Command::Api(options) => api::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
-        Command::Demo => demo::run(&root),
         Command::Docs(options) => docs::run(&root, &options),
         Command::Release(step) => release::run(&root, &step),
         Command::Binary(options) => build::run(&root, &options),

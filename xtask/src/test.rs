@@ -3,24 +3,37 @@
 use crate::{image, install, monitoring, parts, sh};
 use anyhow::{Result, bail};
 use std::path::Path;
-use std::process::Command;
 
 /// Where Wycheproof's JOSE vectors are when the variable is not set.
 const WYCHEPROOF: &str = "../shared/data/wycheproof";
 
-/// Programs that tests of the workspace start themselves: the variable that names the program, and its package. A part of the
-/// tests' names is the part's name.
-const SERVERS: [(parts::Part, &str, &str, &str); 3] = [
-    (parts::Part::Redis, "redis", "REDIS_SERVER", "redis-server"),
-    (parts::Part::Haproxy, "haproxy", "HAPROXY", "haproxy"),
-    (parts::Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus"),
+/// A real part. The names of the tests that need a server hold the name of its part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// A Redis or Valkey server under the token broker's stores.
+    Redis,
+    /// HAProxy ahead of a running gateway and behind it.
+    Haproxy,
+    /// Prometheus scraping a running gateway with our rules.
+    Prometheus,
+    /// Provider SDKs from npm and PyPI as clients of a running gateway.
+    Sdk,
+    /// The example single-page app and the console in Chromium.
+    Browser,
+}
+
+/// Programs that tests of the workspace start themselves: name in tests, variable that names the program, program and package.
+const SERVERS: [(Part, &str, &str, &str); 3] = [
+    (Part::Redis, "redis", "REDIS_SERVER", "redis-server"),
+    (Part::Haproxy, "haproxy", "HAPROXY", "haproxy"),
+    (Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus"),
 ];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// The tests of one real part alone.
     #[arg(long, value_enum)]
-    only: Option<parts::Part>,
+    only: Option<Part>,
     /// The long rounds too: a hundred thousand hostile requests; a million requests for tokens of accounts that look alike; a
     /// million calls to plan; a hundred kills of a gateway in a fleet, up to half a minute each; the image, built and run.
     #[arg(long)]
@@ -31,18 +44,16 @@ pub(crate) struct Options {
 #[derive(Default)]
 struct Tally {
     passed: usize,
-    failed: Vec<&'static str>,
-    /// Tests that had nothing to run against.
-    skipped: usize,
+    failed: Vec<String>,
 }
 
 impl Tally {
-    fn count(&mut self, title: &'static str, result: Result<()>) {
+    fn count(&mut self, part: impl std::fmt::Debug, result: Result<()>) {
         match result {
             Ok(()) => self.passed += 1,
             Err(error) => {
-                sh::say(&format!("{title}: {error:#}"));
-                self.failed.push(title);
+                sh::say(&format!("{part:?}: {error:#}"));
+                self.failed.push(format!("{part:?}"));
             }
         }
     }
@@ -50,30 +61,32 @@ impl Tally {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let wanted = |part| options.only.is_none_or(|only| only == part);
-    let mut tally = Tally::default();
-    let is_server = |part| SERVERS.iter().any(|(server, ..)| *server == part);
-    if options.only.is_none_or(is_server) {
-        workspace(root, options, &mut tally)?;
+    let (mut tally, mut skipped) = (Tally::default(), 0);
+    if SERVERS.iter().any(|(part, ..)| wanted(*part)) {
+        skipped = workspace(root, options, &mut tally)?;
     }
-    if wanted(parts::Part::Prometheus) {
+    if wanted(Part::Prometheus) {
         tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
     }
-    for part in parts::Part::ALL.into_iter().filter(|part| wanted(*part) && !is_server(*part)) {
-        sh::say(&format!("== {} ==", part.title()));
-        tally.count(part.title(), part.run(root));
+    let passes: [(Part, fn(&Path) -> Result<()>); 2] =
+        [(Part::Sdk, parts::sdk::run), (Part::Browser, parts::browser::run)];
+    for (part, pass) in passes.into_iter().filter(|(part, _)| wanted(*part)) {
+        sh::say(&format!("== {part:?} =="));
+        tally.count(part, pass(root));
     }
     if options.full && options.only.is_none() {
         sh::say("== container image ==");
         image::run(root, &image::Options::default())?;
     }
-    let Tally { passed, failed, skipped } = tally;
+    let Tally { passed, failed } = tally;
     sh::say(&format!("tests skipped because a program or data is missing: {skipped}"));
     sh::say(&format!("parts: {passed} passed, {} failed", failed.len()));
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
 }
 
-/// The tests of the workspace. A selection of packages would select other features, and build the dependencies once more.
-fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<()> {
+/// The tests of the workspace, and how many were skipped. A selection of packages would select other features, and build the
+/// dependencies once more.
+fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize> {
     let mut tests = sh::command(root, "cargo");
     tests.args(["test", "--workspace", "--locked"]);
     for (part, name, variable, program) in SERVERS {
@@ -82,7 +95,7 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<()> {
             if installed.is_ok() {
                 tests.env(variable, program);
             }
-            tally.count(part.title(), installed);
+            tally.count(part, installed);
         }
         if options.only == Some(part) {
             tests.arg(name);
@@ -93,13 +106,8 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<()> {
         tests.env("WYCHEPROOF_DIR", folder);
     }
     if options.full {
-        long_rounds(&mut tests);
+        tests.env("PAIRS", "1000000").env("PLANS", "1000000");
+        tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
     }
-    tally.skipped += sh::run_counting(&mut tests, "skipped: ")?;
-    Ok(())
-}
-
-fn long_rounds(tests: &mut Command) {
-    tests.env("PAIRS", "1000000").env("PLANS", "1000000");
-    tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
+    sh::run_counting(&mut tests, "skipped: ")
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 const FOLDER: &str = "crates/gateway/tests/sdk";
 
-pub(super) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     ensure_program(root, "node", "nodejs")?;
     ensure_program(root, "npm", "npm")?;
     ensure_program(root, "openssl", "openssl")?;
