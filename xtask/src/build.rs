@@ -41,7 +41,7 @@ pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
         .args(["--target", &triple])
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root, &triple).join("\u{1f}"))
-        // The largest functions of all would be AES-GCM for processors with AVX-512, which those with AVX do fast enough.
+        // AES-GCM for processors with AVX-512 would be the largest functions of the binary; the ones for AVX are fast enough.
         .env("AWS_LC_SYS_CFLAGS", "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX")
         .env("SOURCE_DATE_EPOCH", epoch(root))
         .env("IDP_GATEWAY_COMMIT", commit(root));
@@ -94,7 +94,7 @@ pub(crate) fn version(root: &Path) -> Result<String> {
     Ok(version.context("the workspace has no version")?.to_owned())
 }
 
-/// A build without git, as in a container, is told by the variable.
+/// In a build without git, as in a container, the variable says it.
 fn commit(root: &Path) -> String {
     let told = std::env::var("IDP_GATEWAY_COMMIT").ok().filter(|commit| !commit.is_empty());
     told.or_else(|| git(root, &["rev-parse", "--short=12", "HEAD"])).unwrap_or_else(|| "unknown".to_owned())

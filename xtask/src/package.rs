@@ -1,5 +1,5 @@
 //! `cargo xtask package`: each library as the registry would get it. Every package is built from its own archive, with those
-//! it depends on out of theirs, and must hold and say what somebody who finds it on the registry looks for.
+//! it depends on from theirs, and must have what users of the registry look for.
 
 use crate::api::LIBRARIES;
 use crate::sh;
@@ -16,8 +16,8 @@ const SHOWN: [&str; 8] =
 /// Sections of the README.
 const SECTIONS: [&str; 3] = ["## Behaviour", "## Features", "## Not in scope"];
 
-/// Cargo unpacks what it has just packaged below its home, and takes what is there for the same when the version is: of an
-/// earlier run, a crate would be built against the code of then.
+/// Cargo unpacks new packages below its home, and uses what is there if the version is the same. Without this, a crate would be
+/// built against the code of an earlier run.
 fn forget_earlier(version: &str) -> Result<()> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
@@ -43,7 +43,7 @@ fn forget_earlier(version: &str) -> Result<()> {
 pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
     let target = root.join("target/release-check");
     forget_earlier(&crate::build::version(root)?)?;
-    // The default features, then none: whoever turns one off gets a crate that builds.
+    // The default features, then none: the crates also build without.
     for features in [None, Some("--no-default-features")] {
         let mut package = sh::command(root, "cargo");
         package.args(["package", "--quiet", "--locked"]).env("CARGO_TARGET_DIR", &target);

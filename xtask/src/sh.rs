@@ -1,4 +1,4 @@
-//! Running other programs: said before they start, timed, and failed loudly.
+//! Running other programs: each is named before it starts, and timed.
 
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
@@ -96,8 +96,8 @@ pub(crate) fn found(program: &str) -> bool {
 }
 
 /// Data from outside the repository: the folder that the variable `name` names, else `beside`, relative to the workspace, if it
-/// is there. `None`: `what` is skipped, which is said, and with `DATA_REQUIRED` set is a failure, so that CI cannot skip it unseen. Tests of the workspace that need a program or
-/// a folder read the same variable.
+/// is there. `None`: `what` is skipped, with a message. With `DATA_REQUIRED` set that is a failure. Tests of the workspace that need
+/// a program or a folder read the same variable.
 pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> Result<Option<PathBuf>> {
     let named = std::env::var_os(name).map(|folder| root.join(folder));
     let folder = named.clone().unwrap_or_else(|| root.join(beside)).canonicalize();

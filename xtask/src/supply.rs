@@ -59,7 +59,7 @@ mod tests {
         let policy = table(&root.join("deny.toml"));
         assert_eq!(policy["sources"]["unknown-registry"].as_str(), Some("deny"));
         assert_eq!(policy["sources"]["unknown-git"].as_str(), Some("deny"));
-        // What is built; the lock file also holds what only features that nobody asks for would need.
+        // What is built. The lock file also holds packages for features that are not used.
         let args = ["tree", "--workspace", "--all-features", "--locked", "--prefix", "none", "--no-dedupe"];
         let built = crate::sh::output(&root, "cargo", &args).unwrap();
         assert!(built.lines().count() > 100);

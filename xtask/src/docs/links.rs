@@ -24,13 +24,13 @@ pub(super) fn pages(root: &Path) -> Result<()> {
 /// Builds the book into `target/book` and follows its links, and those that lead to it: of the alerts' runbooks and the chart.
 pub(super) fn book(root: &Path) -> Result<()> {
     let book = root.join("target/book");
-    // Pages of an earlier run would make dead links look alive.
+    // Old pages would hide dead links.
     let _ = std::fs::remove_dir_all(&book);
     let mut mdbook = tools::MDBOOK.command(root, root)?;
     sh::run_command(mdbook.args(["build", "docs", "--dest-dir"]).arg(&book))?;
     let mut lychee = lychee(root)?;
     lychee.args(["--index-files", "index.html", "--remap"]).arg(format!("{SITE} file://{}/", book.display()));
-    // One page of everything, whose links were those of others, and the page for lost readers, which has an absolute base.
+    // One page with all others in it, whose links are relative to theirs, and the page for unknown addresses, with an absolute base.
     lychee.args(["--exclude-path", "print.html|404.html", "target/book"]).args(LEADING_TO_THE_BOOK);
     sh::run_command(&mut lychee)
 }

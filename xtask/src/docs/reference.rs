@@ -14,7 +14,7 @@ pub(super) fn page(schema: &Value) -> String {
     for (name, section) in sections {
         let mut rows = Vec::new();
         collect(schema, name, section, &mut rows);
-        // A page that cannot grow in memory cannot be written either.
+        // Writing into a string does not fail.
         let _ = write!(page, "\n## `{name}`\n\n{}\n\n", describe(section));
         page.push_str("| key | type | default | meaning |\n|---|---|---|---|\n");
         for row in rows {
@@ -55,7 +55,7 @@ fn collect(schema: &Value, key: &str, node: &Value, rows: &mut Vec<Row>) {
     });
 }
 
-/// Follows references, and takes what may be left out for what it is when it is there.
+/// Follows references; of an optional value, the type without `null`.
 fn resolve<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
     if let Some(name) = node["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return resolve(schema, &schema["$defs"][name]);

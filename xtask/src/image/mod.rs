@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const DOCKERFILE: &str = "deploy/image/Dockerfile";
-/// The largest image anybody should have to pull, in bytes of the unpacked root.
+/// The largest size of the image, in bytes of the unpacked root.
 const CEILING: u64 = 15_000_000;
 /// All that is in it, in the order of their names.
 const FILES: [&str; 2] = ["./etc/ssl/certs/ca-certificates.crt", "./gateway"];
@@ -99,7 +99,7 @@ fn unpack(image: &Path) -> Result<(PathBuf, Value)> {
     Ok((rootfs, config["config"].clone()))
 }
 
-/// One program, the roots, nobody's shell, a numeric user.
+/// One program and the CA roots, no shell, a numeric user.
 fn contents(rootfs: &Path, config: &Value) -> Result<()> {
     let files = sh::output(rootfs, "find", &[".", "-type", "f"])?;
     let mut files: Vec<_> = files.lines().collect();

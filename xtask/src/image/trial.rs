@@ -19,7 +19,7 @@ pub(super) fn run(root: &Path, rootfs: &Path, config: &Value) -> Result<u128> {
     let settings = root.join("target/image/settings");
     std::fs::create_dir_all(&settings)?;
     std::fs::write(settings.join("gateway.toml"), configuration(tenant.local_addr()?.port()))?;
-    // A container runtime brings these too: the folders that it mounts on, and what names lead to.
+    // A container runtime brings these too: the folders that it mounts on, and the files for name resolution.
     for folder in ["etc/idp-gateway", "proc"] {
         std::fs::create_dir_all(rootfs.join(folder))?;
     }
@@ -52,7 +52,7 @@ fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
             container.hardened()?;
             return Ok(took);
         }
-        ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its last words are above");
+        ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its log is in target/image/log");
         ensure!(start.elapsed().unwrap_or_default() < TIMEOUT, "no answer from /livez");
         sh::pause(Duration::from_millis(2));
     }
@@ -68,7 +68,7 @@ fn alive(admin: u16) -> Result<bool> {
     Ok(answer.starts_with(b"HTTP/1.1 200 "))
 }
 
-/// Somebody who knew the name's address has knocked.
+/// Waits until the gateway has connected to the tenant, which it knows by name alone.
 fn resolved(tenant: &TcpListener) -> Result<()> {
     tenant.set_nonblocking(true)?;
     let start = SystemTime::now();
@@ -99,7 +99,7 @@ impl Container {
         for list in ["Entrypoint", "Cmd"] {
             bwrap.args(config[list].as_array().into_iter().flatten().filter_map(Value::as_str));
         }
-        // The log is for people; it would only get in the way unless something is wrong.
+        // The log is needed only if something is wrong.
         let log = std::fs::File::create(settings.with_file_name("log"))?;
         bwrap.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         Ok(Self(bwrap.spawn().context("bwrap")?))

@@ -29,7 +29,7 @@ pub(super) struct TlsFront {
     _process: Process,
     /// `https://localhost:PORT`.
     pub(super) url: String,
-    /// The certificate that signs itself.
+    /// The self-signed certificate.
     pub(super) roots: PathBuf,
 }
 
@@ -95,7 +95,7 @@ fn first_line(pipe: impl std::io::Read + Send + 'static) -> Result<String> {
     Ok(line)
 }
 
-/// Reads a pipe for as long as the process lives; a full one would stop it.
+/// Reads a pipe until the process ends. A full pipe would block the process.
 fn drain(mut pipe: impl std::io::Read + Send + 'static) {
     std::thread::spawn(move || pipe.read_to_end(&mut Vec::new()));
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         sh::say(&format!("{}: {}", finding.place, finding.what));
     }
     if findings.is_empty() {
-        sh::say(&format!("tidy: {} files, nothing to say", files.len()));
+        sh::say(&format!("tidy: {} files, no findings", files.len()));
         Ok(())
     } else {
         bail!("tidy: {} findings", findings.len())

@@ -19,10 +19,8 @@ pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
         let ceiling =
             TO_SPLIT.iter().find(|(name, _)| *name == file.name()).map_or(FILE_LINES, |(_, lines)| *lines);
         if lines > ceiling {
-            findings.push(Finding::new(
-                file.name(),
-                format!("{lines} lines, ceiling {FILE_LINES}: make it two rooms"),
-            ));
+            findings
+                .push(Finding::new(file.name(), format!("{lines} lines, ceiling {FILE_LINES}: split it")));
         }
         let syntax = syn::parse_file(&file.text).with_context(|| file.name())?;
         let mut visitor = Sizes { file: file.name(), findings: &mut findings };

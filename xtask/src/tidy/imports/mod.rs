@@ -1,5 +1,5 @@
-//! No circles of imports: in no crate do more than two files lead to each other. And the gateway's modules import what the
-//! drawing in `docs/architecture.md` allows, no more and no less.
+//! No circles of imports: in no crate do more than two files import each other. The gateway's modules import exactly what the
+//! drawing in `docs/architecture.md` shows.
 //!
 //! The drawing is the fenced block whose first line is `modules of gateway`. Each other line names a module at the top of the
 //! crate and, after an arrow, the modules it imports, parted by white space; a line that begins with white space goes on with
