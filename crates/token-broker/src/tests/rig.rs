@@ -262,7 +262,8 @@ impl Rig {
         providers: impl IntoIterator<Item = Provider>,
         tasks: TaskTracker,
     ) -> BrokerBuilder {
-        let users = UserStore::over(TenantDirectory(self.tenant.clone()), "acme.test").clock(self.clock()).build();
+        let users =
+            UserStore::over(TenantDirectory(self.tenant.clone()), "acme.test").clock(self.clock()).build();
         let lacks = self.lacks.clone();
         let builder = BrokerBuilder::over(
             "acme.test".into(),
