@@ -47,7 +47,7 @@ fn main() {
         let (build, again) = (build.as_secs_f64() * 1e6, again.as_secs_f64() * 1e6);
         println!("{name} bytes: built in {build:.2} us, of a prepared token in {again:.2} us");
         let guard = LeakGuard::new(&[token], false);
-        let mut slowest_clean = Duration::ZERO;
+        let (mut slowest_clean, mut fastest_clean) = (Duration::ZERO, Duration::MAX);
         for (kind, text) in clean {
             let took = scrubbed(&guard, &repeated(text), CHUNK);
             println!("  {kind}: {:.0} ns per KiB", per_kib(took, CHUNK * 64));
@@ -55,11 +55,18 @@ fn main() {
                 ratios.push(took.as_secs_f64() / copied.as_secs_f64());
             }
             slowest_clean = slowest_clean.max(took);
+            fastest_clean = fastest_clean.min(took);
         }
         for (kind, text, chunk) in hostile(token) {
             let took = scrubbed(&guard, &repeated(&text), chunk);
-            println!("  hostile, {kind}: {:.0} ns per KiB", per_kib(took, CHUNK * 64));
-            hostile_ratios.push(took.as_secs_f64() / slowest_clean.as_secs_f64());
+            let over = |clean: Duration| took.as_secs_f64() / clean.as_secs_f64();
+            println!(
+                "  hostile, {kind}: {:.0} ns per KiB, {:.1} times the fastest clean body, {:.1} the slowest",
+                per_kib(took, CHUNK * 64),
+                over(fastest_clean),
+                over(slowest_clean),
+            );
+            hostile_ratios.push(over(slowest_clean));
         }
     }
     for (kind, text) in clean {
@@ -85,6 +92,17 @@ fn main() {
 fn hostile(token: &str) -> Vec<(&'static str, String, usize)> {
     let percent: String = token.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let unicode: String = token.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let entities: String = token.bytes().map(|byte| format!("&#{byte};")).collect();
+    let mut rng = fastrand::Rng::with_seed(9);
+    let mixed: String = (0..64)
+        .flat_map(|_| token.bytes().take(token.len() - 1).collect::<Vec<_>>())
+        .map(|byte| match rng.u8(..5) {
+            0 => format!("%{byte:02x}"),
+            1 => format!("\\u{byte:04x}"),
+            2 => format!("&#{byte};"),
+            _ => char::from(byte).to_string(),
+        })
+        .collect();
     let letters: String = (b'A'..=b'z').map(|byte| format!("%{byte:02X}")).collect();
     let without_last = &token[..token.len() - 1];
     vec![
@@ -93,8 +111,26 @@ fn hostile(token: &str) -> Vec<(&'static str, String, usize)> {
         ("the token without its last byte", format!("{without_last}!"), CHUNK),
         ("the token without its first byte", format!("!{}", &token[1..]), CHUNK),
         ("its first 39 bytes", format!("{}!", &token[..39.min(token.len() - 1)]), CHUNK),
-        ("the same, percent-encoded", format!("{}!", &percent[..percent.len() - 3]), CHUNK),
-        ("the same, as JSON escapes", format!("{}!", &unicode[..unicode.len() - 6]), CHUNK),
+        (
+            "the token without its last byte, percent-encoded",
+            format!("{}!", &percent[..percent.len() - 3]),
+            CHUNK,
+        ),
+        ("its first 12 bytes", token[..12].to_owned(), CHUNK),
+        ("the same, percent-encoded", percent[..36].to_owned(), CHUNK),
+        (
+            "the token without its last byte, as HTML entities",
+            entities[..entities.len() - 5].to_owned(),
+            CHUNK,
+        ),
+        ("the token without its last byte, in mixed spellings", mixed, CHUNK),
+        ("the token without its last byte, in frames of 512 bytes", format!("{without_last}!"), 512),
+        ("backslashes", "\\".to_owned(), CHUNK),
+        (
+            "the token without its last byte, as JSON escapes",
+            format!("{}!", &unicode[..unicode.len() - 6]),
+            CHUNK,
+        ),
     ]
 }
 
@@ -123,7 +159,7 @@ fn noise(length: usize) -> String {
 }
 
 fn best(mut run: impl FnMut()) -> Duration {
-    (0..100)
+    (0..30)
         .map(|_| {
             let start = Instant::now();
             run();

@@ -51,6 +51,19 @@ impl Escapes {
     }
 }
 
+/// Whether one of eight bytes begins escapes.
+#[inline]
+pub(crate) fn has_lead(eight: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_ne_bytes(eight);
+    // The highest bit of the lowest byte that equals `byte`, and perhaps of others above it.
+    let equals = |byte: u8| {
+        let differs = word ^ ONES * u64::from(byte);
+        differs.wrapping_sub(ONES) & !differs
+    };
+    (equals(b'%') | equals(b'\\') | equals(b'&')) & (ONES << 7) != 0
+}
+
 /// Whether `byte` begins escapes.
 #[inline]
 pub(crate) fn is_lead(byte: u8) -> bool {
@@ -67,6 +80,112 @@ pub(crate) fn read(rest: &[u8]) -> Escapes {
         [b'\\', more @ ..] => backslash(more),
         _ => Escapes::default(),
     }
+}
+
+/// What one byte of a text without escape characters is spelled as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Symbol {
+    /// The byte, and the length of its spelling.
+    Byte(u8, usize),
+    /// The data ends where it could be one.
+    Cut,
+    /// No spelling.
+    Never,
+}
+
+/// Reads the one byte that the start of `rest` stands for in an occurrence that has no escape characters itself: there each of them
+/// begins an escape, and backslashes in a row belong to one.
+#[inline]
+pub(crate) fn symbol(rest: &[u8]) -> Symbol {
+    match *rest {
+        [b'%', high, low, ..] => match hex(high, low) {
+            Some(byte) => Symbol::Byte(byte, 3),
+            None => Symbol::Never,
+        },
+        [b'\\', b'u', b'0', b'0', high, low, ..] => match hex(high, low).filter(u8::is_ascii) {
+            Some(byte) => Symbol::Byte(byte, 6),
+            None => Symbol::Never,
+        },
+        [byte, ..] if !is_lead(byte) => Symbol::Byte(byte, 1),
+        [b'&', b'#', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b';', ..] => {
+            Symbol::Byte((tens - b'0') * 10 + (ones - b'0'), 5)
+        }
+        [b'&', b'#', b'1', tens @ b'0'..=b'2', ones @ b'0'..=b'7', b';', ..] => {
+            Symbol::Byte(100 + (tens - b'0') * 10 + (ones - b'0'), 6)
+        }
+        [] => Symbol::Cut,
+        _ => any_symbol(rest),
+    }
+}
+
+fn any_symbol(rest: &[u8]) -> Symbol {
+    let escapes = read(rest);
+    match escapes.longest() {
+        _ if escapes.cut => Symbol::Cut,
+        Some((byte, length)) => Symbol::Byte(byte, length),
+        None => Symbol::Never,
+    }
+}
+
+/// The byte of two hexadecimal digits.
+#[inline]
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
+    (high < 16 && low < 16).then_some(high << 4 | low)
+}
+
+/// The value of each hexadecimal digit; other characters have 255.
+const DIGITS: [u8; 256] = {
+    let mut digits = [255; 256];
+    let mut value = 0;
+    while value < 10 {
+        digits[(b'0' + value) as usize] = value;
+        value += 1;
+    }
+    while value < 16 {
+        digits[(b'a' + value - 10) as usize] = value;
+        digits[(b'A' + value - 10) as usize] = value;
+        value += 1;
+    }
+    digits
+};
+
+/// What may stand before a place where `byte` of an occurrence without escape characters ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Where the longest escape begins that ends there and stands for the byte.
+    pub(crate) escape: Option<usize>,
+    /// The byte itself stands there, which also is so where the occurrence begins inside an escape.
+    pub(crate) plain: bool,
+}
+
+/// Reads backwards from `end`, not beyond `floor`.
+#[inline]
+pub(crate) fn before(data: &[u8], floor: usize, end: usize, byte: u8) -> Before {
+    let text = data.get(floor..end).unwrap_or_default();
+    let plain = text.last() == Some(&byte);
+    let length = match *text {
+        [.., b'%', high, low] if hex(high, low) == Some(byte) => 3,
+        [.., b'\\', b'u', b'0', b'0', high, low] if byte.is_ascii() && hex(high, low) == Some(byte) => {
+            6 + usize::from(text.len() > 6 && text[text.len() - 7] == b'\\')
+        }
+        [.., b'\\', b'/' | b'"'] if plain => {
+            let slashes = text.iter().rev().skip(1).take(3).take_while(|byte| **byte == b'\\').count();
+            // Two are not a spelling of a quotation mark; an occurrence may begin with the second one.
+            if slashes == 2 && byte == b'"' { 2 } else { slashes + 1 }
+        }
+        [.., b';'] => entity_before(text, byte),
+        _ => 0,
+    };
+    Before { escape: (length > 0).then(|| end - length), plain }
+}
+
+/// The length of the HTML entity that `text` ends with, if it stands for `byte`, else 0.
+fn entity_before(text: &[u8], byte: u8) -> usize {
+    let near = &text[text.len().saturating_sub(LONGEST_SPELLING)..];
+    let Some(start) = near.iter().rposition(|byte| *byte == b'&') else { return 0 };
+    let length = near.len() - start;
+    if symbol(&near[start..]) == Symbol::Byte(byte, length) { length } else { 0 }
 }
 
 const CUT: Escapes = Escapes { inner: None, outer: None, cut: true };

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
-mod decode;
 mod escape;
 mod member;
 mod needle;
+mod sample;
 mod scrub;
 mod search;
 

@@ -1,29 +1,23 @@
 //! The search itself, over a buffer that grows.
 //!
-//! 1. A piece of data is decoded once: every escape is replaced by the byte that it stands for. Most pieces have no escape and
-//!    are not copied.
-//! 2. In the decoded piece a vectorised search finds the anchor of each needle: 32 bytes behind its first seven. Decoding reads
-//!    from left to right, while an occurrence may begin inside an escape (`%41BC` holds `41BC`). From the end of that escape on,
-//!    at most seven bytes later, both read the same, so the anchor is there in any case.
-//! 3. From each anchor the seven bytes before it are compared backwards in the data, in all spellings, and the rest of the needle
-//!    forwards.
-//! 4. Near the end of the piece an anchor may be incomplete: every place there is tried as a beginning.
-//! 5. A comparison that reaches the end of the data stays open, and the next piece continues it where it stopped. The data
+//! 1. A few places of the data are looked at ([`sample`](crate::sample)): in every occurrence of a needle there is one of them.
+//! 2. Where the bytes there stand in a needle, the needle is compared: backwards to its beginning, in all spellings, then
+//!    forwards. It is compared at the first sampled place behind its beginning alone, so that no byte is compared for each of the
+//!    places in an occurrence.
+//! 3. Behind the last sampled place every place is tried as a beginning.
+//! 4. A comparison that reaches the end of the data stays open, and the next piece continues it where it stopped. The data
 //!    from the first open beginning on is held back.
 //!
-//! A needle that is too short for an anchor, or holds a character that begins escapes and so can be read in two ways, is compared
+//! A needle that is too short for samples, or holds a character that begins escapes and so can be read in two ways, is compared
 //! at every place, in all readings at once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::decode::Decoded;
-use crate::escape::{LONGEST_SPELLING, is_lead, read};
-use crate::needle::{Id, LEAD_IN, Needle, Needles, TAIL};
-
-/// Most bytes that are searched in one go: more come in pieces, so that the memory for decoding them stays small.
-pub(crate) const PIECE: usize = 64 * 1024;
+use crate::escape::{Before, Symbol, before, is_lead, read, symbol};
+use crate::needle::{Id, Needle, Needles, Prepared};
+use crate::sample::{GRAM, Grams, INSIDE, Reader, Sample};
 
 /// Steps that any body may cost, and those that each of its bytes adds for each needle. Only a secret that repeats itself costs
 /// more, in a body made of it.
@@ -48,23 +42,13 @@ pub(crate) struct Search {
     found: Vec<Range<usize>>,
     /// Every place before it has been looked at as a beginning.
     seen: usize,
-    /// Every escape before it is read.
-    decoded: usize,
     steps: u64,
     allowed: u64,
 }
 
 impl Search {
     pub(crate) fn new(needles: Arc<Needles>) -> Self {
-        Self {
-            needles,
-            open: Vec::new(),
-            found: Vec::new(),
-            seen: 0,
-            decoded: 0,
-            steps: 0,
-            allowed: FREE_STEPS,
-        }
+        Self { needles, open: Vec::new(), found: Vec::new(), seen: 0, steps: 0, allowed: FREE_STEPS }
     }
 
     pub(crate) fn needles(&self) -> &Needles {
@@ -73,38 +57,28 @@ impl Search {
 
     /// Searches what is new in `data`, which begins with everything from [`Search::undecided`] on. With `last` nothing follows.
     pub(crate) fn feed(&mut self, data: &[u8], last: bool) {
-        let mut end = self.seen;
-        loop {
-            end = data.len().min(end + PIECE);
-            self.piece(&data[..end], last && end == data.len());
-            if end == data.len() {
-                return;
-            }
-        }
-    }
-
-    fn piece(&mut self, data: &[u8], last: bool) {
         let needles = Arc::clone(&self.needles);
         let added = (data.len() - self.seen) as u64;
         self.allowed += STEPS_PER_BYTE * added * needles.iter().count() as u64;
         let open = std::mem::take(&mut self.open);
         for candidate in &open {
-            if let Some(needle) = needles.get(candidate.needle).filter(|needle| needle.anchor.is_some()) {
+            if let Some(needle) = needles.get(candidate.needle).filter(|needle| needle.sampled) {
                 self.follow(needle, *candidate, data, last);
             }
         }
-        let decoded = Decoded::new(data, self.decoded, last);
-        let tail = decoded.bytes.len().checked_sub(TAIL).map_or(self.seen, |index| decoded.place(index));
-        let tail = tail.max(self.seen);
-        self.anchors(&needles, data, &decoded, tail, last);
-        self.beginnings(&needles, data, tail, last);
-        if needles.unanchored {
-            for (id, needle) in needles.numbered().filter(|(_, needle)| needle.anchor.is_none()) {
-                self.unanchored(id, needle, data, &open, last);
+        for (token, prepared) in needles.tokens.iter().enumerate() {
+            let prepared = &*prepared.0;
+            if let Some(grams) = &prepared.grams {
+                let tail = self.samples(token, prepared, grams, data, last);
+                self.beginnings(token, prepared, data, tail, last);
+            }
+            for (encoding, needle) in prepared.needles.iter().enumerate() {
+                if !needle.sampled {
+                    self.unsampled(Id { token, encoding }, needle, data, &open, last);
+                }
             }
         }
         self.seen = data.len();
-        self.decoded = decoded.end;
         if self.open.len() > 1 {
             // The same place reached from several beginnings: the first one covers the others.
             self.open.sort_unstable();
@@ -115,101 +89,122 @@ impl Search {
         }
     }
 
-    /// Occurrences that begin before `tail`: the anchor stands whole in the decoded piece.
-    fn anchors(&mut self, needles: &Needles, data: &[u8], decoded: &Decoded<'_>, tail: usize, last: bool) {
-        for (id, needle) in needles.numbered() {
-            let Some(anchor) = &needle.anchor else { continue };
-            let mut from = 0;
-            while let Some(offset) = decoded.bytes.get(from..).and_then(|rest| anchor.find(rest)) {
-                let index = from + offset;
-                from = index + 1;
-                let at = decoded.place(index);
-                if let Some(start) = self.beginning(needle, data, at)
-                    && start < tail
-                {
-                    self.follow(needle, Candidate { needle: id, at, matched: LEAD_IN, start }, data, last);
-                }
-                if self.is_exhausted() {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// The first place from which the bytes of `needle` before its anchor lead to `at`, in any spelling.
-    fn beginning(&mut self, needle: &Needle, data: &[u8], at: usize) -> Option<usize> {
-        let mut here = vec![at];
-        for expected in needle.bytes[..LEAD_IN].iter().rev() {
-            let mut before = Vec::with_capacity(here.len());
-            for end in here {
-                self.steps += 1;
-                let Some(byte) = end.checked_sub(1).and_then(|at| data.get(at)) else { continue };
-                if byte == expected && end > self.seen {
-                    before.push(end - 1);
-                }
-                if byte.is_ascii_hexdigit() || matches!(byte, b'/' | b'"' | b'\\' | b';') {
-                    for length in 2..=LONGEST_SPELLING.min(end - self.seen.min(end)) {
-                        let start = end - length;
-                        if is_lead(data[start])
-                            && read(&data[start..]).lengths(*expected).any(|read| read == length)
+    /// Finds the occurrences that begin before the place that it returns.
+    fn samples(
+        &mut self,
+        token: usize,
+        prepared: &Prepared,
+        grams: &Grams,
+        data: &[u8],
+        last: bool,
+    ) -> usize {
+        let mut floor = self.seen;
+        let mut place = floor + grams.stride - 1;
+        let mut reader = Reader::new(data);
+        while place < data.len() {
+            self.steps += 1;
+            match reader.read(place) {
+                Sample::Group { at, bytes } => {
+                    for entry in grams.like(bytes) {
+                        let id = Id { token, encoding: usize::from(entry.encoding) };
+                        let offset = usize::from(entry.offset);
+                        let Some(needle) = prepared.needles.get(id.encoding) else { continue };
+                        if needle.bytes.get(offset..offset + GRAM) == Some(&bytes)
+                            && let Some(start) = self.beginning(&needle.bytes[..offset], data, floor, at)
                         {
-                            before.push(start);
+                            let candidate = Candidate { needle: id, at, matched: offset, start };
+                            self.follow(needle, candidate, data, last);
                         }
                     }
                 }
+                Sample::Nothing => {}
+                Sample::Cut => break,
             }
-            if before.is_empty() {
-                return None;
+            if self.is_exhausted() {
+                return data.len();
             }
-            before.sort_unstable();
-            before.dedup();
-            here = before;
+            floor = place + 1;
+            place += grams.stride;
         }
-        here.into_iter().min()
+        floor
     }
 
-    /// Occurrences of anchored needles that begin at `tail` or later, and may lack the anchor yet.
-    fn beginnings(&mut self, needles: &Needles, data: &[u8], tail: usize, last: bool) {
+    /// The first place from `floor` on from which `part` of a needle leads to `at`, in any spelling.
+    fn beginning(&mut self, part: &[u8], data: &[u8], floor: usize, at: usize) -> Option<usize> {
+        self.steps += 1;
+        let near = data.get(at.saturating_sub(part.len() + INSIDE).max(floor)..at)?;
+        if memchr::memchr3(b'%', b'\\', b'&', near).is_none() {
+            return near.ends_with(part).then(|| at - part.len());
+        }
+        let (mut at, mut left) = (at, part);
+        while let Some((byte, more)) = left.split_last() {
+            self.steps += 1;
+            at = match before(data, floor, at, *byte) {
+                // The occurrence may begin inside the escape, if so few bytes are left.
+                Before { escape: Some(start), plain: true } if left.len() <= INSIDE => {
+                    let inside = self.beginning(more, data, floor, at - 1);
+                    return self.beginning(more, data, floor, start).or(inside);
+                }
+                Before { escape: Some(start), .. } => start,
+                Before { plain: true, .. } => at - 1,
+                Before { .. } => return None,
+            };
+            left = more;
+        }
+        Some(at)
+    }
+
+    /// Occurrences of a token's sampled needles that begin at `tail` or later.
+    fn beginnings(&mut self, token: usize, prepared: &Prepared, data: &[u8], tail: usize, last: bool) {
         for start in tail..data.len() {
             self.steps += 1;
-            if !begins(data, start, |byte| needles.begins(byte)) {
+            let begins = match symbol(&data[start..]) {
+                Symbol::Byte(byte, _) => prepared.begins(byte),
+                Symbol::Cut => true,
+                Symbol::Never => false,
+            };
+            if !begins {
                 continue;
             }
-            for (id, needle) in needles.numbered().filter(|(_, needle)| needle.anchor.is_some()) {
-                self.follow(needle, Candidate { needle: id, at: start, matched: 0, start }, data, last);
+            for (encoding, needle) in prepared.needles.iter().enumerate().filter(|(_, needle)| needle.sampled)
+            {
+                let needle_id = Id { token, encoding };
+                self.follow(
+                    needle,
+                    Candidate { needle: needle_id, at: start, matched: 0, start },
+                    data,
+                    last,
+                );
+            }
+            if self.is_exhausted() {
+                return;
             }
         }
     }
 
-    /// Compares on, in any spelling. The needle is anchored, so that no place can be read in two ways.
+    /// Compares on, in any spelling. The needle is sampled, so that no place can be read in two ways.
     fn follow(&mut self, needle: &Needle, mut candidate: Candidate, data: &[u8], last: bool) {
         loop {
-            let left = &needle.bytes[candidate.matched..];
+            let left = needle.bytes.get(candidate.matched..).unwrap_or_default();
             let Some(expected) = left.first() else {
                 self.found.push(candidate.start..candidate.at);
                 return;
             };
             self.steps += 1;
             let rest = data.get(candidate.at..).unwrap_or_default();
-            let Some(byte) = rest.first() else { break };
-            if is_lead(*byte) {
-                let escapes = read(rest);
-                match escapes.lengths(*expected).next() {
-                    Some(length) => {
-                        candidate.at += length;
-                        candidate.matched += 1;
-                    }
-                    None if escapes.cut => break,
-                    None => return,
+            match symbol(rest) {
+                Symbol::Byte(byte, 1) if byte == *expected => {
+                    let same = same_bytes(left, rest);
+                    self.steps += same as u64 / 8;
+                    candidate.at += same;
+                    candidate.matched += same;
                 }
-            } else {
-                let same = left.iter().zip(rest).take_while(|(needed, byte)| needed == byte).count();
-                if same == 0 || self.is_exhausted() {
-                    return;
+                Symbol::Byte(byte, length) if byte == *expected => {
+                    candidate.at += length;
+                    candidate.matched += 1;
                 }
-                self.steps += same as u64;
-                candidate.at += same;
-                candidate.matched += same;
+                Symbol::Cut => break,
+                _ => return,
             }
         }
         if !last {
@@ -218,7 +213,7 @@ impl Search {
     }
 
     /// A needle that is short or holds what escapes are made of: from each place all readings, each place and length once.
-    fn unanchored(&mut self, id: Id, needle: &Needle, data: &[u8], open: &[Candidate], last: bool) {
+    fn unsampled(&mut self, id: Id, needle: &Needle, data: &[u8], open: &[Candidate], last: bool) {
         let Some(first) = needle.bytes.first() else { return };
         let own = open.iter().filter(|candidate| candidate.needle == id);
         // By place and number of bytes read: the first beginning that leads there.
@@ -227,7 +222,15 @@ impl Search {
             reach(&mut here, candidate.at, candidate.matched, candidate.start);
         }
         let from = here.keys().next().map_or(self.seen, |(at, _)| self.seen.min(*at));
-        for at in from..=data.len() {
+        let mut next = from;
+        while next <= data.len() {
+            if here.is_empty() && next >= self.seen {
+                let rest = data.get(next..).unwrap_or_default();
+                let away = rest.iter().position(|byte| byte == first || is_lead(*byte));
+                next += away.unwrap_or(rest.len());
+            }
+            let at = next;
+            next += 1;
             self.steps += 1;
             if at >= self.seen && at < data.len() && begins(data, at, |byte| byte == *first) {
                 reach(&mut here, at, 0, at);
@@ -270,16 +273,14 @@ impl Search {
         }
     }
 
-    /// From here on the data may be the beginning of an occurrence, or of an escape.
+    /// From here on the data may be the beginning of an occurrence.
     pub(crate) fn undecided(&self) -> usize {
-        let begun = self.open.iter().map(|candidate| candidate.start).min();
-        begun.map_or(self.decoded, |start| start.min(self.decoded))
+        self.open.iter().map(|candidate| candidate.start).min().unwrap_or(self.seen)
     }
 
     /// Forgets the first `count` bytes of the data, all of them decided.
     pub(crate) fn forget(&mut self, count: usize) {
         self.seen = self.seen.saturating_sub(count);
-        self.decoded = self.decoded.saturating_sub(count);
         for candidate in &mut self.open {
             candidate.start -= count;
             candidate.at -= count;
@@ -317,6 +318,22 @@ fn begins(data: &[u8], at: usize, is_wanted: impl Fn(u8) -> bool) -> bool {
         let escapes = read(rest);
         escapes.cut || escapes.bytes().any(is_wanted)
     }
+}
+
+/// How many bytes both begin with.
+#[inline]
+fn same_bytes(left: &[u8], right: &[u8]) -> usize {
+    let (eights, _) = left.as_chunks::<8>();
+    let mut same = 0;
+    for (left, right) in eights.iter().zip(right.as_chunks::<8>().0) {
+        let differs = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
+        if differs != 0 {
+            return same + differs.trailing_zeros() as usize / 8;
+        }
+        same += 8;
+    }
+    let (left, right) = (left.get(same..).unwrap_or_default(), right.get(same..).unwrap_or_default());
+    same + left.iter().zip(right).take_while(|(left, right)| left == right).count()
 }
 
 fn reach(here: &mut BTreeMap<(usize, usize), usize>, at: usize, matched: usize, start: usize) {
