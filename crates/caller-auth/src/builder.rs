@@ -86,6 +86,13 @@ impl VerifierBuilder {
         self
     }
 
+    /// Keeps this claim for [`Caller::claim`](crate::Caller::claim).
+    #[must_use]
+    pub fn claim(mut self, name: impl Into<String>) -> Self {
+        self.rules.claims.insert(name.into());
+        self
+    }
+
     /// Accepts users who are logged in to this organisation, an id that begins with `org_` or a name; without any call
     /// every user is accepted.
     #[must_use]

@@ -4,7 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::actors::Actor;
-use crate::rules::Authorization;
+use crate::refusal::Refusal;
+use crate::rules::{Authorization, Rules};
+use crate::{claims, json};
+
+/// A claim's name and its texts.
+pub(crate) type KeptClaim = (Box<str>, Box<[Box<str>]>);
 
 /// The user, and the app, that a verified access token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct Caller {
     pub(crate) authorization: Authorization,
     pub(crate) issued_at: SystemTime,
     pub(crate) expires_at: SystemTime,
+    /// The texts of the claims that [`Rules::claims`](crate::Rules::claims) names, as far as the token has them.
+    pub(crate) claims: Box<[KeptClaim]>,
     /// The thumbprint of the key the token is bound to.
     pub(crate) thumbprint: Option<[u8; 32]>,
 }
@@ -44,8 +51,19 @@ impl Caller {
             authorization: Authorization::Scope,
             issued_at: SystemTime::UNIX_EPOCH,
             expires_at: SystemTime::UNIX_EPOCH,
+            claims: Box::default(),
             thumbprint: None,
         }
+    }
+
+    /// The caller that a token with these claims (a JSON object) would speak for under these rules, to ask what such a caller
+    /// may do. Nothing is verified: neither a signature nor times, and issuer and audience only where they are given.
+    ///
+    /// # Errors
+    /// The claims cannot be read, or the rules accept no such caller.
+    pub fn from_claims(claims: &str, rules: &Rules) -> Result<Self, Refusal> {
+        let unclean = || Refusal::invalid("claims", "The claims are not a JSON object without duplicate members.");
+        claims::described(&json::object(claims.as_bytes()).ok_or_else(unclean)?, rules)
     }
 
     /// The user's id in Auth0 (`sub`).
@@ -120,6 +138,13 @@ impl Caller {
             Authorization::Scope => self.scopes().any(|held| held == scope),
             Authorization::Permissions => self.permissions().any(|held| held == scope),
         }
+    }
+
+    /// The texts of a claim that [`Rules::claims`](crate::Rules::claims) names: its value where that is a text, the texts in
+    /// it where it is an array. Nothing for any other claim.
+    pub fn claim(&self, name: &str) -> impl Iterator<Item = &str> {
+        let kept = self.claims.iter().find(|(kept, _)| **kept == *name);
+        kept.into_iter().flat_map(|(_, texts)| texts.iter()).map(AsRef::as_ref)
     }
 
     /// When the token was issued (`iat`).

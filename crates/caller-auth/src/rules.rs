@@ -91,6 +91,8 @@ pub struct Rules {
     pub clients: BTreeSet<String>,
     /// Accepted organisations; empty means any. An entry that begins with `org_` is an id, any other is a name.
     pub organizations: BTreeSet<String>,
+    /// Claims to keep for [`Caller::claim`](crate::Caller::claim).
+    pub claims: BTreeSet<String>,
     /// Whether tokens may or must be bound to a key.
     pub dpop: Dpop,
     /// Whether proofs need a nonce of ours.
@@ -126,6 +128,7 @@ impl Rules {
             authorization: Authorization::default(),
             clients: BTreeSet::new(),
             organizations: BTreeSet::new(),
+            claims: BTreeSet::new(),
             dpop: Dpop::default(),
             dpop_nonce: false,
             nonce_key: None,

@@ -7,6 +7,7 @@ mod credentials;
 mod diagnosis;
 mod fixture;
 mod forged;
+mod kept;
 mod logout;
 mod possession;
 mod wycheproof;
