@@ -78,9 +78,8 @@ pub(crate) fn described(claims: &Object, rules: &Rules) -> Result<Caller, Refusa
         None => rules.issuers.first().cloned(),
         Some(issuer) => rules.issuer(issuer),
     };
-    let issuer = issuer.ok_or_else(|| {
-        Refusal::invalid("issuer", "The access token comes from another tenant.")
-    })?;
+    let issuer =
+        issuer.ok_or_else(|| Refusal::invalid("issuer", "The access token comes from another tenant."))?;
     let party = Party::of_claims(claims, false)?;
     let is_user = admit(&party, rules)?;
     let (scope, permissions) = granted(claims)?;

@@ -62,7 +62,8 @@ impl Caller {
     /// # Errors
     /// The claims cannot be read, or the rules accept no such caller.
     pub fn from_claims(claims: &str, rules: &Rules) -> Result<Self, Refusal> {
-        let unclean = || Refusal::invalid("claims", "The claims are not a JSON object without duplicate members.");
+        let unclean =
+            || Refusal::invalid("claims", "The claims are not a JSON object without duplicate members.");
         claims::described(&json::object(claims.as_bytes()).ok_or_else(unclean)?, rules)
     }
 

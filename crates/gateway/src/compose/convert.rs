@@ -11,7 +11,7 @@ use token_broker as broker;
 use super::start_error::StartError;
 use crate::config::{self, ProviderSettings, Settings};
 use crate::provider::Redirects;
-use crate::provider::policy::{Access, Policy, Rule};
+use crate::provider::policy::{Access, ActorRule, Conditions, Policy, Rule};
 use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
 /// A client's credentials.
@@ -62,6 +62,8 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
         config::CallerActors::None => Actors::None,
         config::CallerActors::Only(ids) => Actors::Only(ids.iter().cloned().collect()),
     };
+    let ruled = settings.providers.values().flat_map(|provider| &provider.rules);
+    rules.claims = ruled.flat_map(|rule| rule.claims.keys().cloned()).collect();
     rules.dpop = match callers.dpop {
         config::Dpop::Off => Dpop::Off,
         config::Dpop::Allow => Dpop::Allow,
@@ -96,7 +98,9 @@ pub(super) fn policy(settings: &ProviderSettings) -> Result<Policy, StartError> 
         .iter()
         .map(|deny| Rule::new(&deny.methods, std::slice::from_ref(&deny.path), false, None).map_err(bad));
     let ruled = settings.rules.iter().map(|rule| {
-        Rule::new(&rule.methods, &rule.paths, rule.allow, rule.require_scope.clone()).map_err(bad)
+        Rule::new(&rule.methods, &rule.paths, rule.allow, rule.require_scope.clone())
+            .map(|parsed| parsed.when(conditions(rule)))
+            .map_err(bad)
     });
     Ok(Policy {
         access: match settings.access {
@@ -107,6 +111,24 @@ pub(super) fn policy(settings: &ProviderSettings) -> Result<Policy, StartError> 
         denied: denied.collect::<Result<_, _>>()?,
         rules: ruled.collect::<Result<_, _>>()?,
     })
+}
+
+/// What a rule names besides methods and paths.
+fn conditions(rule: &config::Rule) -> Conditions {
+    Conditions {
+        hosts: rule.hosts.clone(),
+        clients: rule.clients.iter().cloned().collect(),
+        actors: match &rule.actors {
+            config::CallerActors::Any => ActorRule::Any,
+            config::CallerActors::None => ActorRule::None,
+            config::CallerActors::Only(ids) => ActorRule::Only(ids.iter().cloned().collect()),
+        },
+        claims: rule
+            .claims
+            .iter()
+            .map(|(name, values)| (name.clone(), values.iter().cloned().collect()))
+            .collect(),
+    }
 }
 
 /// An entry as the broker sees it.

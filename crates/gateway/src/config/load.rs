@@ -94,7 +94,11 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problems {
     }])
 }
 
-fn load(text: &str, path: Option<PathBuf>, variables: &[(String, String)]) -> Result<Loaded, Problems> {
+pub(super) fn load(
+    text: &str,
+    path: Option<PathBuf>,
+    variables: &[(String, String)],
+) -> Result<Loaded, Problems> {
     let schema = schema::whole();
     let root = Node::root(&schema);
     let folder = path.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -106,6 +110,7 @@ fn load(text: &str, path: Option<PathBuf>, variables: &[(String, String)]) -> Re
 
     let mut tree = merge(from_file, from_environment).map_err(|error| internal(&error.to_string()))?;
     walk(&mut tree, "", root, &mut collector);
+    validate::warn_of_placeholders(&tree, "", &mut collector);
     complete::complete(&mut tree, &mut collector);
     let unset = UnsetDefaults::of(&tree);
     let mut settings = match Settings::deserialize(tree) {

@@ -18,6 +18,7 @@ mod oauth2;
 mod problems;
 mod provider;
 mod quotas;
+mod rule;
 mod schema;
 mod secret;
 mod server;
@@ -48,8 +49,9 @@ pub use self::{
         ProfileClaim, ScopeDelimiter, TokenAuth,
     },
     problems::{Problem, Problems},
-    provider::{Access, CapabilityUrls, ProviderSettings, Redirects, Rule, Source},
+    provider::{Access, CapabilityUrls, ProviderSettings, Redirects, Source},
     quotas::{CallerQuota, QuotaMode, QuotaSettings},
+    rule::Rule,
     schema::json_schema,
     secret::{AssertionAlgorithm, AuthMethod, ClientAuth, ClientCredentials, SecretSource},
     server::{DrainSettings, LimitSettings, ServerSettings, TimeoutSettings, TlsSettings},

@@ -11,6 +11,7 @@ use url::Url;
 use super::{
     adapter::AdapterKind,
     oauth2::{OAuth2Section, TokenAuth},
+    rule::Rule,
     secret::{ClientAuth, ClientCredentials, SecretSource},
     unit::{self, PathText, SecretText, UrlText},
 };
@@ -69,7 +70,7 @@ pub struct ProviderSettings {
     /// What callers may do where no rule matches.
     #[serde(default)]
     pub access: Access,
-    /// The first rule that matches method and path decides.
+    /// The first rule that matches decides.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// Whether `%2F` inside a path passes; default by adapter.
@@ -188,23 +189,6 @@ pub enum Access {
     Full,
     /// Only what a rule allows.
     Rules,
-}
-
-/// One of `rules`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Methods; GET covers HEAD; empty means any.
-    #[serde(default)]
-    pub methods: Vec<String>,
-    /// Patterns: `{name}` is one segment, a final `**` any number of them, none included.
-    pub paths: Vec<String>,
-    /// Whether a match allows or denies.
-    #[serde(default = "yes")]
-    pub allow: bool,
-    /// Scope (or permission) that the caller token must hold.
-    #[serde(default)]
-    pub require_scope: Option<String>,
 }
 
 /// `redirects`.

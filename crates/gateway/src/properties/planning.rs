@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use caller_auth::{Caller, Rules};
 use http::Method;
 use idp_adapters::Kind;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::provider::plan::{PlanParts, ProviderCall, ProviderPlan};
-use crate::provider::policy::{Access, Policy, Rule};
+use crate::provider::policy::{Access, ActorRule, Conditions, Policy, Rule};
 
 /// Methods of the cases; the last ones are spellings that a provider could take for one.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "DELETE", "PATCH", "post", "Delete"];
@@ -56,6 +57,7 @@ fn setup(
 }
 
 fn rules() -> Option<Vec<Rule>> {
+    let alone = Conditions { actors: ActorRule::None, ..Conditions::default() };
     let rule = |method: &str, path: &str, allow, scope: Option<&str>| {
         Rule::new(&[method.to_owned()], &[path.to_owned()], allow, scope.map(str::to_owned)).ok()
     };
@@ -65,10 +67,23 @@ fn rules() -> Option<Vec<Rule>> {
         rule("GET", "/repos/{owner}/{repo}/**", true, None),
         rule("POST", "/repos/{owner}/{repo}/issues", true, Some("held")),
         rule("DELETE", "/repos/{owner}/{repo}", true, Some("lacked")),
+        rule("PATCH", "/repos/{owner}/{repo}/**", true, None).map(|rule| rule.when(alone)),
     ]
     .into_iter()
     .collect()
 }
+
+/// A user, and an agent that acts for that user.
+static CALLERS: LazyLock<(Caller, Caller)> = LazyLock::new(|| {
+    let rules = Rules::new("https://api.acme.test", "https://acme.test/");
+    let caller = |claims: &str| {
+        Caller::from_claims(claims, &rules).unwrap_or_else(|_| Caller::vouched("auth0|ana", "none"))
+    };
+    (
+        caller(r#"{"sub":"auth0|ana","scope":"held"}"#),
+        caller(r#"{"sub":"auth0|ana","scope":"held","act":{"sub":"planner"}}"#),
+    )
+});
 
 static SETUPS: LazyLock<Vec<Setup>> = LazyLock::new(|| {
     let all = [
@@ -99,7 +114,7 @@ pub enum Planned {
 /// One call to plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// Chooses the provider, and by what is left of it the method.
+    /// Chooses the provider, by what is left of it the method, and by what is left of that whether an agent asks.
     pub which: usize,
     /// `~host`.
     pub host: Option<&'a str>,
@@ -127,7 +142,10 @@ pub fn check(case: Case<'_>) -> Planned {
     let method = METHODS[case.which / SETUPS.len() % METHODS.len()];
     let path = if case.path.is_empty() { "/" } else { case.path };
     let Ok(named) = Method::from_bytes(method.as_bytes()) else { return Planned::Refused };
-    let asked = ProviderCall { method: &named, host: case.host, path: case.path, query: case.query };
+    let agent = case.which / SETUPS.len() / METHODS.len() % 2 == 1;
+    let caller = if agent { &CALLERS.1 } else { &CALLERS.0 };
+    let asked =
+        ProviderCall { host: case.host, query: case.query, ..ProviderCall::new(caller, &named, case.path) };
     let place = place(setup, case.host)
         .map(|place| enterprise(setup, case.host, path).unwrap_or(place))
         .filter(|(authority, _)| {
@@ -136,16 +154,16 @@ pub fn check(case: Case<'_>) -> Planned {
     let denied = place.is_some_and(|(_, base)| {
         [path.to_owned(), format!("{base}{path}")].iter().any(|path| is_denied(setup.kind, method, path))
     });
-    match setup.plan.plan(asked, &|scope| scope == "held") {
+    match setup.plan.plan(asked) {
         Err(problem) => {
             let innocent = place.is_some() && !denied && is_plain(path) && case.query.is_none_or(is_harmless);
-            assert!(!innocent || !is_permitted(setup, method, path), "{case:?} {method}: {problem:?}");
+            assert!(!innocent || !is_permitted(setup, agent, method, path), "{case:?} {method}: {problem:?}");
             if denied { Planned::Denied } else { Planned::Refused }
         }
         Ok(plan) => {
             let Some(uri) = plan.uri(&[]) else { return Planned::Refused };
             assert!(!denied, "{case:?} {method} is on the deny list");
-            assert!(is_permitted(setup, method, path), "{case:?} {method} is not permitted");
+            assert!(is_permitted(setup, agent, method, path), "{case:?} {method} is not permitted");
             assert!(!case.query.is_some_and(|query| moves_tokens(setup.kind, query)), "{case:?}");
             assert!(!climbs(path), "{case:?} climbs");
             let (authority, base) = place.unwrap_or(("nowhere", ""));
@@ -257,7 +275,7 @@ fn is_denied(kind: Kind, method: &str, path: &str) -> bool {
 }
 
 /// Access and rules of the setup; segments are decoded once and an encoded slash stays inside.
-fn is_permitted(setup: &Setup, method: &str, path: &str) -> bool {
+fn is_permitted(setup: &Setup, agent: bool, method: &str, path: &str) -> bool {
     let reads = matches!(method, "GET" | "HEAD");
     let decoded: Vec<String> = path
         .split('/')
@@ -273,7 +291,8 @@ fn is_permitted(setup: &Setup, method: &str, path: &str) -> bool {
             ["user"] => reads,
             ["repos", _, "secret", ..] if reads => false,
             ["repos", _, _, ..] if reads => true,
-            ["repos", _, _, "issues"] => method == "POST",
+            ["repos", _, _, "issues"] if method == "POST" => true,
+            ["repos", _, _, ..] => method == "PATCH" && !agent,
             _ => false,
         },
     }

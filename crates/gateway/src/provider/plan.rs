@@ -4,17 +4,20 @@
 //! the connected authority is one the configuration allows, the path sent is the path that was checked byte for
 //! byte, and no spelling of a denied path passes.
 
+mod planned;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use caller_auth::Caller;
 use http::Method;
-use http::uri::{PathAndQuery, Uri};
+use http::uri::PathAndQuery;
 use idp_adapters::{Adapter, DeniedValue, HostPattern, Kind};
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use self::planned::Plan;
 use super::path::{self, BadPath};
-use super::policy::{self, Call, Permit, Policy, PolicyError};
+use super::policy::{self, Call, Policy, PolicyError};
 use super::upstream::{Upstream, is_host_name};
 
 /// Everything about one configured provider that planning needs.
@@ -49,87 +52,6 @@ pub(crate) struct PlanParts<'a> {
     pub downloads: &'a [HostPattern],
 }
 
-/// A permitted request: where it goes and what it asks for. Only `ProviderPlan` makes one, after policy and scopes.
-///
-/// Code outside of this module can pass one on:
-///
-/// ```
-/// use gateway::state::Plan;
-///
-/// fn pass(plan: Plan, permitted: Plan) -> Plan {
-///     permitted
-/// }
-/// ```
-///
-/// It cannot put the permit of one into another:
-///
-/// ```compile_fail,E0616,E0451
-/// use gateway::state::Plan;
-///
-/// fn pass(plan: Plan, permitted: Plan) -> Plan {
-///     Plan { permit: permitted.permit, ..plan }
-/// }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Plan {
-    upstream: Arc<Upstream>,
-    host: Box<str>,
-    target: PathAndQuery,
-    permit: Permit,
-}
-
-impl Plan {
-    /// Where to connect.
-    pub(crate) fn upstream(&self) -> &Upstream {
-        &self.upstream
-    }
-
-    /// The provider host that is meant, also where an upstream stands in for it.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Base path, caller's path and caller's query, as they will be sent.
-    pub(crate) fn target(&self) -> &PathAndQuery {
-        &self.target
-    }
-
-    /// Why it is permitted.
-    pub(crate) fn permit(&self) -> Permit {
-        self.permit
-    }
-
-    /// The absolute URI to send, with query members the adapter adds.
-    pub(crate) fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
-        let target = if extra.is_empty() {
-            self.target.clone()
-        } else {
-            let mut text = self.target.as_str().to_owned();
-            let mut separator = if self.target.query().is_some() { '&' } else { '?' };
-            for (name, value) in extra {
-                text.push(separator);
-                text.push_str(name);
-                text.push('=');
-                text.extend(url::form_urlencoded::byte_serialize(value.expose_secret().as_bytes()));
-                separator = '&';
-            }
-            PathAndQuery::try_from(text).ok()?
-        };
-        Uri::builder()
-            .scheme(self.upstream.scheme().clone())
-            .authority(self.upstream.authority().clone())
-            .path_and_query(target)
-            .build()
-            .ok()
-    }
-
-    /// The caller's path, without the configured base.
-    pub(crate) fn path(&self) -> &str {
-        let path = self.target.path();
-        path.strip_prefix(self.upstream.base()).unwrap_or(path)
-    }
-}
-
 /// Why a call is not planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PlanError {
@@ -160,6 +82,8 @@ impl From<PolicyError> for PlanError {
 /// What the caller asks of a provider.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProviderCall<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
     /// The method.
     pub method: &'a Method,
     /// `~host`, or the virtual host's provider host.
@@ -168,6 +92,13 @@ pub(crate) struct ProviderCall<'a> {
     pub path: &'a str,
     /// The raw query.
     pub query: Option<&'a str>,
+}
+
+impl<'a> ProviderCall<'a> {
+    /// A call without query to the provider's own host.
+    pub(crate) fn new(caller: &'a Caller, method: &'a Method, path: &'a str) -> Self {
+        Self { caller, method, host: None, path, query: None }
+    }
 }
 
 impl ProviderPlan {
@@ -301,11 +232,7 @@ impl ProviderPlan {
     ///
     /// # Errors
     /// The address cannot be called, or policy refuses the call.
-    pub(crate) fn plan_profile(
-        &self,
-        url: &Url,
-        has_scope: &dyn Fn(&str) -> bool,
-    ) -> Result<Plan, PlanError> {
+    pub(crate) fn plan_profile(&self, url: &Url, caller: &Caller) -> Result<Plan, PlanError> {
         let bad = || PlanError::ProfileUrl(url.clone());
         let raw = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let named = url.host_str().ok_or_else(bad)?;
@@ -321,12 +248,12 @@ impl ProviderPlan {
         };
         let target: PathAndQuery = target.parse().map_err(|_| bad())?;
         let path = target.path().strip_prefix(upstream.base()).unwrap_or(target.path());
-        let checked = Call { method: &Method::GET, host: &host, path };
-        let permit = self.policy.check(&*self.adapter, checked, has_scope)?;
+        let checked = Call { caller, method: &Method::GET, host: &host, path };
+        let permit = self.policy.check(&*self.adapter, checked)?;
         Ok(Plan { upstream, host, target, permit })
     }
 
-    /// Judges a raw query, or a form that stands for one.
+    /// Checks a raw query, or a form that stands for one.
     ///
     /// # Errors
     /// The provider must not see one of its members or values.
@@ -341,11 +268,7 @@ impl ProviderPlan {
     ///
     /// # Errors
     /// Host, method, path or query cannot be sent, or policy refuses the call.
-    pub(crate) fn plan(
-        &self,
-        call: ProviderCall<'_>,
-        has_scope: &dyn Fn(&str) -> bool,
-    ) -> Result<Plan, PlanError> {
+    pub(crate) fn plan(&self, call: ProviderCall<'_>) -> Result<Plan, PlanError> {
         let (host, upstream) = match call.host {
             None => (self.default_host.clone(), Arc::clone(&self.base)),
             Some(host) => {
@@ -360,8 +283,8 @@ impl ProviderPlan {
         let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
         call.query.map_or(Ok(()), |query| self.check_query(query))?;
-        let checked = Call { method: call.method, host: &host, path };
-        let permit = self.policy.check(&*self.adapter, checked, has_scope)?;
+        let checked = Call { caller: call.caller, method: call.method, host: &host, path };
+        let permit = self.policy.check(&*self.adapter, checked)?;
         let base = self.adapter.base_path(upstream.base(), &host, path);
         let target = join(&base, path, call.query).ok_or(PlanError::Target)?;
         if !upstream.base().is_empty() {

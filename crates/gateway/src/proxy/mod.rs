@@ -50,7 +50,8 @@ pub(crate) async fn proxy(
     let query = parts.uri.query();
     let reading = instructions::read_method(parts, &**provider.plan.adapter())?;
     let method = if reading == MethodReading::FormAsGet { &Method::GET } else { &parts.method };
-    let asked = ProviderCall { method, host: route.host, path: route.path, query };
+    let asked =
+        ProviderCall { host: route.host, query, ..ProviderCall::new(verified.caller(), method, route.path) };
     let plan = calls.access.permit(&verified, &provider, asked, record)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;

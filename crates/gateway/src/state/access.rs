@@ -142,7 +142,7 @@ impl Access {
         call: ProviderCall<'_>,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, record, |has_scope| provider.plan.plan(call, has_scope))
+        self.permitted(verified, record, provider.plan.plan(call))
     }
 
     /// The same for the profile's address.
@@ -156,17 +156,16 @@ impl Access {
         url: &Url,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, record, |has_scope| provider.plan.plan_profile(url, has_scope))
+        self.permitted(verified, record, provider.plan.plan_profile(url, verified.caller()))
     }
 
     fn permitted(
         &self,
         verified: &VerifiedCaller,
         record: &mut RequestRecord,
-        plan: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Plan, PlanError>,
+        plan: Result<Plan, PlanError>,
     ) -> Result<Plan, Problem> {
         let caller = verified.caller();
-        let plan = plan(&|scope| caller.has(scope));
         let plan = plan.map_err(|error| self.challenge_scope(caller, error.into()))?;
         record.permit = Some(plan.permit());
         Ok(plan)

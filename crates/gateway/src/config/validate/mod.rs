@@ -3,6 +3,8 @@
 mod address;
 mod callers;
 mod files;
+mod order;
+mod placeholders;
 mod providers;
 mod rules;
 mod server;
@@ -11,6 +13,7 @@ mod store;
 mod tenant;
 
 pub(super) use address::is_loopback;
+pub(super) use placeholders::warn as warn_of_placeholders;
 
 use super::{Settings, problems::Collector};
 
@@ -23,6 +26,13 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     }
     callers::validate(settings, collector);
     providers::validate(settings, collector);
+    if settings.providers.is_empty() {
+        collector.warn(
+            "providers",
+            "there is no provider: every call is `unknown-provider`",
+            "add an entry, for example [providers.github]",
+        );
+    }
     store::validate(settings, collector);
     signals::validate(settings, collector);
     paging(settings, collector);

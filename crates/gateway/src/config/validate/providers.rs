@@ -11,7 +11,7 @@ use super::{
     },
     address::{UrlRules, check_url, is_host},
     files::{Content, check_file},
-    rules,
+    order, rules,
     tenant::both,
 };
 
@@ -23,6 +23,7 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         credentials(&at, provider, collector);
         rotation(&at, provider, settings.store.kind, collector);
         rules::validate(&at, provider, collector);
+        order::validate(&at, provider, &settings.callers, collector);
         oauth2(&at, provider, collector);
     }
     claims(settings, collector);

@@ -1,6 +1,9 @@
 //! Access rules and deny rules of a provider.
 
-use super::super::{Access, DenyRule, ProviderSettings, problems::Collector};
+use super::super::{
+    Access, CallerActors, DenyRule, ProviderSettings, Rule,
+    problems::{Collector, child},
+};
 
 pub(super) fn validate(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
     for (index, rule) in provider.rules.iter().enumerate() {
@@ -25,11 +28,73 @@ pub(super) fn validate(at: &str, provider: &ProviderSettings, collector: &mut Co
         }
     }
     aliases(at, provider, collector);
+    for (index, rule) in provider.rules.iter().enumerate() {
+        conditions(&format!("{at}.rules[{index}]"), rule, provider, collector);
+    }
     for (index, DenyRule { methods: list, path }) in provider.oauth2.deny.iter().enumerate() {
         let at = format!("{at}.oauth2.deny[{index}]");
         methods(&at, list, collector);
         pattern(&format!("{at}.path"), path, collector);
     }
+}
+
+/// What a rule names besides methods and paths.
+fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut Collector) {
+    for (name, empty) in [("hosts", rule.hosts.is_empty()), ("clients", rule.clients.is_empty())] {
+        let key = format!("{at}.{name}");
+        if empty && collector.origins.gave(&key) {
+            collector.report(
+                &key,
+                "the list is empty",
+                "list what the rule is for, or leave the key out for any",
+            );
+        }
+    }
+    let blank = |text: &String| text.trim().is_empty();
+    if rule.clients.iter().any(blank) {
+        collector.report(
+            &format!("{at}.clients"),
+            "a client id is empty",
+            "write the ids as Auth0 shows them",
+        );
+    }
+    if let CallerActors::Only(ids) = &rule.actors
+        && (ids.is_empty() || ids.iter().any(blank))
+    {
+        collector.report(
+            &format!("{at}.actors"),
+            "the list is empty, or an id in it is",
+            "write ids as they stand in `act.sub`, or \"none\" for users without an actor",
+        );
+    }
+    for (claim, values) in &rule.claims {
+        if values.is_empty() {
+            collector.report(
+                &child(&format!("{at}.claims"), claim),
+                "no value is accepted",
+                "list the values, or remove the claim",
+            );
+        }
+    }
+    for (index, host) in rule.hosts.iter().enumerate() {
+        let text = host.as_str();
+        // A pattern with `*` may mean hosts that nobody lists.
+        if !text.contains('*') && !serves(provider, text) {
+            collector.warn(
+                &format!("{at}.hosts[{index}]"),
+                format!("`{text}` is no host of this provider: the rule never matches it"),
+                "write the provider's own host, also where `upstreams` stands in for it",
+            );
+        }
+    }
+}
+
+/// Whether calls may name this host.
+fn serves(provider: &ProviderSettings, host: &str) -> bool {
+    provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
+        || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
+        || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+        || provider.adapter.adapter().allows_host(host)
 }
 
 /// Warns where the rules open a path by names and not by id: links to further pages and redirects after a rename lead to the
@@ -61,7 +126,7 @@ fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
 }
 
 /// Whether a pattern matches whatever another one does.
-fn covers(wide: &str, narrow: &str) -> bool {
+pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     let is_name = |segment: &str| segment.starts_with('{');
     let mut narrow = narrow.split('/').filter(|segment| !segment.is_empty());
     for want in wide.split('/').filter(|segment| !segment.is_empty()) {

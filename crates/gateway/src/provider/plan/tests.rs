@@ -7,6 +7,8 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::policy::Access;
 
+static ANA: LazyLock<Caller> = LazyLock::new(|| Caller::vouched("auth0|ana", "test"));
+
 fn provider(kind: Kind, base: Option<&str>, upstreams: &[(&str, &str)], access: Access) -> ProviderPlan {
     let upstreams =
         upstreams.iter().map(|(host, url)| ((*host).to_owned(), Url::parse(url).unwrap())).collect();
@@ -29,7 +31,7 @@ fn plan(
     query: Option<&str>,
 ) -> Result<String, Code> {
     provider
-        .plan(ProviderCall { method: &Method::GET, host, path, query }, &|_| false)
+        .plan(ProviderCall { host, query, ..ProviderCall::new(&ANA, &Method::GET, path) })
         .map(|plan| plan.uri(&[]).unwrap().to_string())
         .map_err(|error| Problem::from(error).code())
 }
@@ -145,9 +147,9 @@ fn upstreams_say_where_a_host_really_is() {
 fn extra_query_members_are_encoded_and_appended() {
     let facebook = provider(Kind::Facebook, None, &[], Access::Read);
     let asked =
-        ProviderCall { method: &Method::GET, host: None, path: "/v22.0/me", query: Some("fields=id") };
-    let plan = facebook.plan(asked, &|_| false).unwrap();
-    let uri = plan.uri(&[("appsecret_proof", SecretString::from("a b&c"))]).unwrap();
+        ProviderCall { query: Some("fields=id"), ..ProviderCall::new(&ANA, &Method::GET, "/v22.0/me") };
+    let plan = facebook.plan(asked).unwrap();
+    let uri = plan.uri(&[("appsecret_proof", secrecy::SecretString::from("a b&c"))]).unwrap();
     assert_eq!(uri, "https://graph.facebook.com/v22.0/me?fields=id&appsecret_proof=a+b%26c");
 }
 
@@ -189,8 +191,8 @@ proptest! {
         query in proptest::option::of(r"[a-z=&%0-9#]{0,20}"),
     ) {
         let (provider, allowed) = &PROVIDERS[which];
-        let asked = ProviderCall { method: &Method::GET, host: host.as_deref(), path: &path, query: query.as_deref() };
-        if let Ok(plan) = provider.plan(asked, &|_| true) {
+        let asked = ProviderCall { host: host.as_deref(), query: query.as_deref(), ..ProviderCall::new(&ANA, &Method::GET, &path) };
+        if let Ok(plan) = provider.plan(asked) {
             let uri = plan.uri(&[]).unwrap();
             prop_assert!(allowed.contains(&uri.authority().unwrap().as_str()));
             prop_assert_eq!(uri.scheme_str(), Some("https"));
@@ -230,8 +232,8 @@ fn tm_r06_methods_have_one_spelling() {
         [("POST", Code::PolicyDenied), ("post", Code::BadRequest), ("Post", Code::BadRequest)]
     {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let asked = ProviderCall { method: &method, host: None, path: "/v22.0/", query: None };
-        assert_eq!(Problem::from(facebook.plan(asked, &|_| true).unwrap_err()).code(), refused, "{method}");
+        let asked = ProviderCall::new(&ANA, &method, "/v22.0/");
+        assert_eq!(Problem::from(facebook.plan(asked).unwrap_err()).code(), refused, "{method}");
     }
 }
 

@@ -11,12 +11,19 @@ fn rule(methods: &[&str], paths: &[&str], allow: bool, scope: Option<&str>) -> R
     Rule::new(&own(methods), &own(paths), allow, scope.map(str::to_owned)).unwrap()
 }
 
+fn caller(claims: &str) -> Caller {
+    let mut rules = caller_auth::Rules::new("https://api.acme.test", "https://acme.test/");
+    rules.claims = ["https://acme.test/role".to_owned()].into();
+    Caller::from_claims(claims, &rules).unwrap()
+}
+
 fn check(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit, Code> {
     let adapter: &dyn Adapter = adapter(kind);
     let host = adapter.default_origin().unwrap().trim_start_matches("https://");
     let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let caller = caller(r#"{"sub":"auth0|ana","scope":"held"}"#);
     policy
-        .check(adapter, Call { method: &method, host, path }, &|scope| scope == "held")
+        .check(adapter, Call { caller: &caller, method: &method, host, path })
         .map_err(|error| Problem::from(error).code())
 }
 
@@ -108,7 +115,7 @@ fn graphql_needs_full_access_or_a_rule_that_names_it() {
 #[test]
 fn patterns_that_make_no_sense_are_refused() {
     for bad in ["user", "/a/**/b", "/{}", "/a{b}", "/{a}{b}"] {
-        assert!(Pattern::parse(bad).is_err(), "{bad}");
+        assert!(pattern::Pattern::parse(bad).is_err(), "{bad}");
     }
     assert!(Rule::new(&["G ET".to_owned()], &[], true, None).is_err());
     let _: Arc<Policy> = Arc::default();
@@ -155,4 +162,80 @@ fn what_a_rule_opens_is_compared_as_the_provider_compares() {
         check(&policy, Kind::Google, "GET", "/repos/ACME/site/contents/readme"),
         Err(Code::PolicyDenied)
     );
+}
+
+/// The rule that decides for a caller with these claims.
+fn decides(rules: &[Rule], claims: &str, host: &str) -> Option<Result<usize, ()>> {
+    let policy = Policy { access: Access::Rules, rules: rules.to_vec(), ..Policy::default() };
+    let (caller, method) = (caller(claims), Method::POST);
+    let call = Call { caller: &caller, method: &method, host, path: "/v1/items" };
+    match policy.check(adapter(Kind::Google), call) {
+        Ok(Permit::Rule(index)) => Some(Ok(index)),
+        Err(PolicyError::DeniedByRule) => Some(Err(())),
+        _ => None,
+    }
+}
+
+fn set(texts: &[&str]) -> std::collections::BTreeSet<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+const HOST: &str = "people.googleapis.com";
+const ALONE: &str = r#"{"sub":"auth0|ana","azp":"spa"}"#;
+const PLANNER: &str = r#"{"sub":"auth0|ana","azp":"spa","act":{"sub":"planner"}}"#;
+const CHAIN: &str = r#"{"sub":"auth0|ana","azp":"spa","act":{"sub":"planner","act":{"sub":"helper"}}}"#;
+
+#[test]
+fn tm_r13_a_rule_matches_only_the_callers_that_it_names() {
+    let open = rule(&["POST"], &["/v1/**"], true, None);
+    let when = |conditions: Conditions| vec![open.clone().when(conditions)];
+    let clients = when(Conditions { clients: set(&["spa", "app"]), ..Conditions::default() });
+    assert_eq!(decides(&clients, ALONE, HOST), Some(Ok(0)));
+    assert_eq!(decides(&clients, r#"{"sub":"auth0|ana","client_id":"app"}"#, HOST), Some(Ok(0)));
+    for other in [r#"{"sub":"auth0|ana"}"#, r#"{"sub":"auth0|ana","azp":"SPA"}"#] {
+        assert_eq!(decides(&clients, other, HOST), None, "{other}");
+    }
+
+    let none = when(Conditions { actors: ActorRule::None, ..Conditions::default() });
+    let listed = when(Conditions { actors: ActorRule::Only(set(&["planner"])), ..Conditions::default() });
+    for (claims, by_none, by_list) in [(ALONE, true, false), (PLANNER, false, true), (CHAIN, false, false)] {
+        assert_eq!(decides(&none, claims, HOST).is_some(), by_none, "{claims}");
+        assert_eq!(decides(&listed, claims, HOST).is_some(), by_list, "{claims}");
+    }
+    let both =
+        when(Conditions { actors: ActorRule::Only(set(&["planner", "helper"])), ..Conditions::default() });
+    assert_eq!(decides(&both, CHAIN, HOST), Some(Ok(0)));
+
+    let role = vec![("https://acme.test/role".to_owned(), set(&["admin", "editor"]))];
+    let claims = when(Conditions { claims: role, ..Conditions::default() });
+    for (value, fits) in [
+        ("\"admin\"", true),
+        ("[\"x\",\"editor\"]", true),
+        ("\"admin editor\"", false),
+        ("[]", false),
+        ("7", false),
+    ] {
+        let token = format!(r#"{{"sub":"auth0|ana","https://acme.test/role":{value}}}"#);
+        assert_eq!(decides(&claims, &token, HOST).is_some(), fits, "{value}");
+    }
+    assert_eq!(decides(&claims, ALONE, HOST), None);
+}
+
+#[test]
+fn tm_r13_a_rule_that_denies_an_actor_denies_it_anywhere_in_a_chain() {
+    let denied = rule(&[], &["/v1/**"], false, None)
+        .when(Conditions { actors: ActorRule::Only(set(&["helper"])), ..Conditions::default() });
+    let rules = [denied, rule(&[], &["/v1/**"], true, None)];
+    assert_eq!(decides(&rules, CHAIN, HOST), Some(Err(())));
+    assert_eq!(decides(&rules, PLANNER, HOST), Some(Ok(1)));
+    assert_eq!(decides(&rules, ALONE, HOST), Some(Ok(1)));
+}
+
+#[test]
+fn tm_r06_a_rule_opens_only_the_hosts_that_it_names() {
+    let hosts = vec!["people.googleapis.com".parse().unwrap()];
+    let rules = [rule(&[], &["/v1/**"], true, None).when(Conditions { hosts, ..Conditions::default() })];
+    assert_eq!(decides(&rules, ALONE, HOST), Some(Ok(0)));
+    assert_eq!(decides(&rules, ALONE, "PEOPLE.googleapis.com"), Some(Ok(0)));
+    assert_eq!(decides(&rules, ALONE, "docs.googleapis.com"), None);
 }

@@ -20,8 +20,8 @@ fn rewriter_of(links_of: Vec<LinkMember>, dropped: &[&'static str]) -> Rewriter 
         downloads: &[],
     })
     .unwrap();
-    let asked = ProviderCall { method: &Method::GET, host: None, path: "/me", query: None };
-    let sent = plan.plan(asked, &|_| true).unwrap();
+    let caller = caller_auth::Caller::vouched("auth0|ana", "test");
+    let sent = plan.plan(ProviderCall::new(&caller, &Method::GET, "/me")).unwrap();
     let links = Links::new(Arc::new(plan), "facebook".into(), LinkBase::Path, None, Arc::new([]), &sent);
     Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec() }, links)
 }

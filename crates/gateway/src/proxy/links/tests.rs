@@ -27,8 +27,9 @@ fn links(
         downloads: &[],
     })
     .unwrap();
-    let asked = ProviderCall { method: &Method::GET, host, path: "/a/b", query: None };
-    let sent = plan.plan(asked, &|_| true).unwrap();
+    let caller = caller_auth::Caller::vouched("auth0|ana", "test");
+    let asked = ProviderCall { host, ..ProviderCall::new(&caller, &Method::GET, "/a/b") };
+    let sent = plan.plan(asked).unwrap();
     let vhosts: Arc<[(String, String)]> =
         Arc::new([("mail.gw.example".to_owned(), "gmail.googleapis.com".to_owned())]);
     Links::new(

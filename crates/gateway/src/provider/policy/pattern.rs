@@ -1,0 +1,115 @@
+//! Path patterns, and paths as rules see them.
+
+use std::borrow::Cow;
+
+use idp_adapters::Adapter;
+
+use super::super::path;
+use super::BadRule;
+
+type Segments<'a> = Vec<Cow<'a, [u8]>>;
+
+/// A path as rules see it.
+pub(super) struct ReadPath<'a> {
+    adapter: &'a dyn Adapter,
+    raw: &'a str,
+    pub(super) segments: Segments<'a>,
+    /// Its segments where encoded slashes separate too; `None` without any.
+    pub(super) split: Option<Segments<'static>>,
+}
+
+impl<'a> ReadPath<'a> {
+    pub(super) fn new(adapter: &'a dyn Adapter, raw: &'a str) -> Self {
+        let split = raw.replace("%2F", "/").replace("%2f", "/");
+        let owned = |segment: Cow<'_, [u8]>| Cow::Owned(segment.into_owned());
+        Self {
+            adapter,
+            raw,
+            segments: path::segments(raw).collect(),
+            split: (split != raw).then(|| path::segments(&split).map(owned).collect()),
+        }
+    }
+
+    /// Whether the provider ignores ASCII case in this segment.
+    pub(super) fn folds(&self, index: usize) -> bool {
+        self.adapter.ignores_case_at(self.raw, index)
+    }
+}
+
+/// A path pattern: literals, `{name}` for one segment, a final `**` for any number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    segments: Vec<Element>,
+    rest: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Element {
+    Literal(Vec<u8>),
+    One,
+}
+
+impl Pattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// No leading slash, `**` before the end, or a brace that does not enclose a whole segment.
+    pub(crate) fn parse(text: &str) -> Result<Self, BadRule> {
+        let bad = || BadRule::Pattern(text.to_owned());
+        let mut parts: Vec<&str> = text.strip_prefix('/').ok_or_else(bad)?.split('/').collect();
+        parts.retain(|part| !part.is_empty());
+        let rest = parts.last() == Some(&"**");
+        if rest {
+            parts.pop();
+        }
+        let segments =
+            parts.iter().map(|part| Element::parse(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
+        Ok(Self { segments, rest })
+    }
+
+    /// Whether decoded segments fit; `fold` says where ASCII case does not count.
+    pub(super) fn matches(&self, segments: &[Cow<'_, [u8]>], fold: impl Fn(usize) -> bool) -> bool {
+        let long_enough = if self.rest {
+            segments.len() >= self.segments.len()
+        } else {
+            segments.len() == self.segments.len()
+        };
+        long_enough
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .enumerate()
+                .all(|(index, (element, segment))| element.matches(segment, || fold(index)))
+    }
+
+    /// Whether the first element is a literal, so that the pattern names what it opens.
+    pub(super) fn names(&self, first: &[u8], fold: impl Fn() -> bool) -> bool {
+        matches!(self.segments.first(), Some(element @ Element::Literal(_)) if element.matches(first, fold))
+    }
+}
+
+impl Element {
+    fn parse(part: &str) -> Option<Self> {
+        if part == "**" {
+            return None;
+        }
+        if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            return (!name.is_empty() && !name.contains(['{', '}'])).then_some(Self::One);
+        }
+        // A brace elsewhere is a literal: Bitbucket's UUIDs are written in braces, percent-encoded.
+        if part.contains(['{', '}']) {
+            return None;
+        }
+        Some(Self::Literal(percent_encoding::percent_decode_str(part).collect()))
+    }
+
+    fn matches(&self, segment: &[u8], fold: impl Fn() -> bool) -> bool {
+        match self {
+            Self::One => true,
+            Self::Literal(text) => {
+                text.as_slice() == segment || (text.eq_ignore_ascii_case(segment) && fold())
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One rule: what it matches, and what it then says.
+
+use std::collections::BTreeSet;
+
+use caller_auth::Caller;
+use http::Method;
+use idp_adapters::HostPattern;
+
+use super::Call;
+use super::pattern::{Pattern, ReadPath};
+
+/// One rule of `providers.NAME.rules`, parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    methods: Vec<Method>,
+    patterns: Vec<Pattern>,
+    pub(super) allow: bool,
+    pub(super) require_scope: Option<String>,
+    /// `None`: it matches whoever asks, at every host.
+    conditions: Option<Box<Conditions>>,
+}
+
+/// What a rule names besides methods and paths: it matches only where all of it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    /// `hosts`: the provider host is one of these; empty means any.
+    pub hosts: Vec<HostPattern>,
+    /// `clients`: the app is one of these; empty means any.
+    pub clients: BTreeSet<String>,
+    /// `actors`: who acts for the user.
+    pub actors: ActorRule,
+    /// `claims`: each of these claims has one of its values.
+    pub claims: Vec<(String, BTreeSet<String>)>,
+}
+
+/// `rules[].actors`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ActorRule {
+    /// Somebody, or nobody.
+    #[default]
+    Any,
+    /// Nobody: the user alone.
+    None,
+    /// Somebody, and only those on the list.
+    Only(BTreeSet<String>),
+}
+
+/// A rule that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadRule {
+    /// A method that is none.
+    #[error("`{0}` is not an HTTP method")]
+    Method(String),
+    /// A pattern without leading slash, with `**` before its end, or with a malformed placeholder.
+    #[error("`{0}` is not a path pattern: write `/a/{{name}}/**`, `**` last")]
+    Pattern(String),
+}
+
+impl Rule {
+    /// Parses a rule. No methods means every method; GET covers HEAD.
+    ///
+    /// # Errors
+    /// A method or pattern that is none.
+    pub(crate) fn new(
+        methods: &[String],
+        paths: &[String],
+        allow: bool,
+        require_scope: Option<String>,
+    ) -> Result<Self, BadRule> {
+        let methods = methods
+            .iter()
+            .filter(|method| method.as_str() != "*")
+            .map(|method| {
+                let upper = method.to_ascii_uppercase();
+                Method::from_bytes(upper.as_bytes()).map_err(|_| BadRule::Method(method.clone()))
+            })
+            .collect::<Result<_, _>>()?;
+        let patterns = paths.iter().map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?;
+        Ok(Self { methods, patterns, allow, require_scope, conditions: None })
+    }
+
+    /// The same rule, which matches only under these conditions.
+    pub(crate) fn when(self, conditions: Conditions) -> Self {
+        let conditions = (conditions != Conditions::default()).then(|| Box::new(conditions));
+        Self { conditions, ..self }
+    }
+
+    fn covers(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// Whether it takes something away: it then holds for every spelling that some provider might read alike.
+    fn restricts(&self) -> bool {
+        !self.allow || self.require_scope.is_some()
+    }
+
+    pub(super) fn matching(&self, call: &Call<'_>, path: &ReadPath<'_>) -> Option<&Pattern> {
+        let holds = |conditions: &Conditions| conditions.hold(call, self.allow);
+        if !self.covers(call.method) || !self.conditions.as_deref().is_none_or(holds) {
+            return None;
+        }
+        let mut patterns = self.patterns.iter();
+        if self.restricts() {
+            let either = |pattern: &&Pattern| {
+                pattern.matches(&path.segments, |_| true)
+                    || path.split.as_ref().is_some_and(|split| pattern.matches(split, |_| true))
+            };
+            return patterns.find(either);
+        }
+        patterns.find(|pattern| pattern.matches(&path.segments, |index| path.folds(index)))
+    }
+}
+
+impl Conditions {
+    /// `allow`: what the rule does. One that denies matches as soon as one actor is on its list.
+    fn hold(&self, call: &Call<'_>, allow: bool) -> bool {
+        (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(call.host)))
+            && (self.clients.is_empty()
+                || call.caller.client().is_some_and(|client| self.clients.contains(client)))
+            && self.actors.admits(call.caller, allow)
+            && self
+                .claims
+                .iter()
+                .all(|(name, values)| call.caller.claim(name).any(|text| values.contains(text)))
+    }
+}
+
+impl ActorRule {
+    fn admits(&self, caller: &Caller, allow: bool) -> bool {
+        let mut chain = caller.actors().iter().map(caller_auth::Actor::subject);
+        match self {
+            Self::Any => true,
+            Self::None => chain.len() == 0,
+            Self::Only(list) if allow => chain.len() > 0 && chain.all(|actor| list.contains(actor)),
+            Self::Only(list) => chain.any(|actor| list.contains(actor)),
+        }
+    }
+}
