@@ -8,9 +8,9 @@ use token_keeper::BearerToken;
 use url::Url;
 
 use crate::{
-    Alias, Classified, DeniedPath, DeniedValue, Description, Endpoints, Head, HttpRequest, Kind, LinkMember,
-    MalformedProfile, MethodOverride, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked, Verdict, description::folds,
+    Alias, Classified, DeniedPath, DeniedValue, Description, Endpoints, GraphQl, Head, HttpRequest, Kind,
+    LinkMember, MalformedProfile, MethodOverride, Profile, RefreshError, RefreshInput, RefreshRule,
+    Refreshed, Reply, RevokeError, RevokeInput, Revoked, Verdict, description::folds,
 };
 
 /// What an adapter adds to an outbound request.
@@ -130,6 +130,12 @@ pub trait Adapter: Debug + Send + Sync {
     fn guards(&self, method: &Method, host: &str, path: &str) -> Option<&'static DeniedPath> {
         let own = self.description();
         own.guarded.iter().find(|entry| entry.matches(method, host, path, own.reading()))
+    }
+
+    /// What is known of the GraphQL that this raw path serves; `None` where it serves none. Holds under every root of the API.
+    fn graphql(&self, path: &str) -> Option<&'static GraphQl> {
+        let own = self.description();
+        own.graphql.filter(|graphql| graphql.matches(path, own.reading()))
     }
 
     /// Names of refused query members, percent-decoded.

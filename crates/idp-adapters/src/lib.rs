@@ -32,9 +32,9 @@ pub use self::{
     adapter::{Adapter, Outbound},
     claims::{MalformedProfile, Profile},
     description::{
-        ADDRESS_HEADERS, Alias, BadHostPattern, DeniedPath, DeniedValue, Depth, Description, HostPattern,
-        HostRule, LinkMember, LinkPurpose, METHOD_OVERRIDE_HEADERS, MemberName, MethodOverride, RefreshRule,
-        ScopeRule, Segment,
+        ADDRESS_HEADERS, Alias, BadHostPattern, DeniedPath, DeniedValue, Depth, Description, GraphQl,
+        HostPattern, HostRule, LinkMember, LinkPurpose, METHOD_OVERRIDE_HEADERS, MemberName, MethodOverride,
+        RefreshRule, ScopeRule, Segment,
     },
     exchange::{
         Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, RefreshError, RefreshInput,

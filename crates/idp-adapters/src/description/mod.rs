@@ -11,7 +11,7 @@ pub use self::{
         ADDRESS_HEADERS, DeniedValue, Depth, LinkMember, LinkPurpose, METHOD_OVERRIDE_HEADERS, MemberName,
         MethodOverride,
     },
-    paths::{Alias, DeniedPath, ScopeRule, Segment},
+    paths::{Alias, DeniedPath, GraphQl, ScopeRule, Segment},
 };
 
 use crate::Kind;
@@ -39,6 +39,8 @@ pub struct Description {
     pub denied: &'static [DeniedPath],
     /// Paths that a `read` default or a wildcard never opens: they need full access or a rule of their own.
     pub guarded: &'static [DeniedPath],
+    /// Where the provider serves GraphQL, if it does.
+    pub graphql: Option<&'static GraphQl>,
     /// Query members (percent-decoded names) that are refused.
     pub denied_query: &'static [&'static str],
     /// Words that are refused in the values of query members.
@@ -96,6 +98,7 @@ impl Description {
             download_hosts: &[],
             denied: &[],
             guarded: &[],
+            graphql: None,
             denied_query: &[],
             denied_values: &[],
             method_override: MethodOverride::Refused,

@@ -83,6 +83,27 @@ impl DeniedPath {
     }
 }
 
+/// Where a provider serves GraphQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraphQl {
+    /// The path.
+    pub pattern: &'static [Segment],
+    /// Root fields whose type is the root type again: what is selected below them counts as root fields.
+    pub root_again: &'static [&'static str],
+}
+
+impl GraphQl {
+    pub(crate) const fn new(pattern: &'static [Segment], root_again: &'static [&'static str]) -> Self {
+        Self { pattern, root_again }
+    }
+
+    /// Whether this raw path is meant.
+    pub(crate) fn matches(&self, path: &str, reading: Reading) -> bool {
+        fits(self.pattern, || decoded_segments(path), reading)
+    }
+}
+
 /// Which scopes a call needs: any one of `any_of` is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScopeRule {

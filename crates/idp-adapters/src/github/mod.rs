@@ -15,8 +15,8 @@ use token_keeper::BearerToken;
 use url::Url;
 
 use crate::{
-    Adapter, Alias, Classified, DeniedPath, Description, Endpoints, Head, HostRule, HttpRequest, Kind,
-    LinkMember, MalformedProfile,
+    Adapter, Alias, Classified, DeniedPath, Description, Endpoints, GraphQl, Head, HostRule, HttpRequest,
+    Kind, LinkMember, MalformedProfile,
     MemberName::{EndsWith, Is},
     Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
     Revoked,
@@ -54,6 +54,8 @@ static DESCRIPTION: Description = Description {
         DeniedPath::new(&[Literal("credentials"), Rest], "revokes any credential that is named"),
     ],
     guarded: &[DeniedPath::new(&[Literal("graphql"), Rest], "one path for every read and write")],
+    // `Query.relay` has the type `Query`.
+    graphql: Some(&GraphQl::new(&[Literal("graphql")], &["relay"])),
     denied_query: &["callback"],
     encoded_slash: true,
     accepts_token_scheme: true,

@@ -220,6 +220,12 @@ fn row_1_5_application_tokens_are_not_reachable() {
         assert!(GitHub.denies(&Method::GET, "api.github.com", path).is_none(), "{path}");
     }
     assert!(GitHub.guards(&Method::POST, "api.github.com", "/graphql").is_some());
+    for path in ["/graphql", "/graphql/", "/%67raphql", "/api/graphql"] {
+        assert!(GitHub.graphql(path).is_some_and(|known| known.root_again == ["relay"]), "{path}");
+    }
+    for path in ["/", "/graphql/x", "/user", "/api/v3"] {
+        assert!(GitHub.graphql(path).is_none(), "{path}");
+    }
 }
 
 #[test]
