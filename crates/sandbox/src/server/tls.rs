@@ -8,6 +8,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::keys::KeyError;
+use crate::text::{self, ALNUM};
 
 /// Which versions of HTTP a server offers by ALPN (RFC 7301).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +59,9 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::<String>::new()).map_err(|_| KeyError)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, "Sandbox test authority");
+        // A name of its own: a client that trusts many sandboxes would try all authorities of one name, and stop early.
+        let name = format!("Sandbox test authority {}", text::random(ALNUM, 16));
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().map_err(|_| KeyError)?;
         CertifiedIssuer::self_signed(params, key).map(Self).map_err(|_| KeyError)
     }
