@@ -29,6 +29,9 @@ const SERVERS: [(Part, &str, &str, &str); 3] = [
     (Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus"),
 ];
 
+/// The gateway's tests of calls to providers.
+const CALLS: [&str; 5] = ["proxy::", "proxy_stream::", "proxy_callers::", "providers::", "hazards_proxy::"];
+
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// The tests of one real part alone.
@@ -64,6 +67,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let (mut tally, mut skipped) = (Tally::default(), 0);
     if SERVERS.iter().any(|(part, ..)| wanted(*part)) {
         skipped = workspace(root, options, &mut tally)?;
+    }
+    if options.only.is_none() {
+        sh::say("== providers over HTTP/2 ==");
+        tally.count("providers over HTTP/2", over_http2(root));
     }
     if wanted(Part::Prometheus) {
         tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
@@ -110,4 +117,14 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize>
         tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
     }
     sh::run_counting(&mut tests, "skipped: ")
+}
+
+/// The tests of calls to providers once more, with providers that speak HTTP/2 over TLS.
+fn over_http2(root: &Path) -> Result<()> {
+    let roots = root.join("target/test-authorities.pem");
+    // Each test adds its own authority.
+    std::fs::write(&roots, "")?;
+    let mut tests = sh::command(root, "cargo");
+    tests.args(["test", "--workspace", "--locked", "--test", "it", "--"]).args(CALLS);
+    sh::run_command(tests.env("SANDBOX_ALPN", "h2").env("SSL_CERT_FILE", roots))
 }

@@ -240,6 +240,8 @@ impl From<SendError> for Problem {
                 Problem::new(Code::ProviderUnreachable).detail(format!("no connection was made: {why}"))
             }
             SendError::Unreachable { refused: None, .. } => Problem::new(Code::ProviderUnreachable),
+            SendError::NoStream => Problem::new(Code::Overloaded)
+                .detail("the provider allows no more calls at once on its HTTP/2 connections"),
             SendError::Timeout => Problem::new(Code::ProviderTimeout),
             SendError::Malformed => {
                 Problem::new(Code::ProviderError).detail("the provider's answer is not valid HTTP")

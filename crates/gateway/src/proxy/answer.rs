@@ -64,9 +64,6 @@ impl Delivery<'_> {
             let answer = (head.status, &classified);
             return Err(error_table::provider_answer(connect, &token, answer, may_ask));
         }
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(CallError::SwitchedProtocols.into());
-        }
         let needs_links =
             links::in_headers(&head.headers) || (head.status.is_success() && self.wants_json(&head.headers));
         let links = needs_links.then(|| self.links());
@@ -78,8 +75,9 @@ impl Delivery<'_> {
             Redirect::Blocked => Err(CallError::ForeignRedirect.into()),
             Redirect::Fetch(url) => {
                 drop(body);
+                let (metrics, headers) = (&self.calls.metrics, &self.parts.headers);
                 let fetched =
-                    redirect::fetch(self.provider, method, &self.parts.headers, url, &mut record.secrets)
+                    redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets)
                         .await?;
                 let (head, incoming) = fetched.into_parts();
                 let classified = self.classify_download(&head)?;
@@ -120,6 +118,9 @@ impl Delivery<'_> {
         place: Option<OwnedSemaphorePermit>,
         record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(CallError::SwitchedProtocols.into());
+        }
         let bodiless = *self.outbound.method() == http::Method::HEAD
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let encoded = leak_guard::is_encoded(&head.headers);

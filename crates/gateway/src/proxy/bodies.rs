@@ -221,7 +221,10 @@ impl http_body::Body for Recording {
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Err(error)) => {
+                    self.progress.failed(&*error);
+                    return Poll::Ready(Some(Err(error)));
+                }
                 None => {
                     self.recorder.finish();
                     self.progress.touch();

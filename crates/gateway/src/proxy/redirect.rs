@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use url::Url;
 
 use super::hygiene;
@@ -15,7 +14,8 @@ use crate::call_error::CallError;
 use crate::problem::Problem;
 use crate::provider::{ProviderRuntime, Redirects};
 use crate::state::Secrets;
-use crate::upstream::{Progress, SendError};
+use crate::telemetry::{Metrics, Shed};
+use crate::upstream::{AnswerStream, Progress, SendError};
 
 /// At most this many hops are fetched.
 const MAX_HOPS: usize = 3;
@@ -70,12 +70,13 @@ fn is_read(method: &Method) -> bool {
 /// Fetches a download without any credential. The URL is a capability: it is not logged, not kept, and becomes one of the
 /// `secrets` that an error answer must not repeat. One that holds a secret of the call is not fetched.
 pub(super) async fn fetch(
+    metrics: &Metrics,
     provider: &ProviderRuntime,
     method: &Method,
     caller_headers: &HeaderMap,
     mut url: Url,
     secrets: &mut Secrets,
-) -> Result<Response<Incoming>, Problem> {
+) -> Result<Response<AnswerStream>, Problem> {
     let of_call = secrets.guard();
     let mut signed = Vec::new();
     for _ in 0..MAX_HOPS {
@@ -84,12 +85,16 @@ pub(super) async fn fetch(
         }
         signed.extend(url.query().map(str::to_owned));
         let request = request(provider, method, caller_headers, &url).ok_or(CallError::ForeignRedirect)?;
-        let response =
-            provider.client.send(request, &Progress::new()).await.map_err(|error| match error {
-                // The address check belongs to the redirect, not to the provider's availability.
-                SendError::Unreachable { refused: Some(_), .. } => CallError::ForeignRedirect.into(),
-                other => Problem::from(other),
-            })?;
+        let client = &provider.client;
+        let Some(stream) = client.stream(request.uri()).await else {
+            metrics.shed(Shed::Provider);
+            return Err(SendError::NoStream.into());
+        };
+        let response = client.send(stream, request, &Progress::new()).await.map_err(|error| match error {
+            // The address check belongs to the redirect, not to the provider's availability.
+            SendError::Unreachable { refused: Some(_), .. } => CallError::ForeignRedirect.into(),
+            other => Problem::from(other),
+        })?;
         let status = response.status();
         match response.headers().get(LOCATION) {
             Some(location) if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {

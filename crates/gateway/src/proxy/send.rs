@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use http::Response;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use idp_adapters::{Classified, Head, Outcome, Verdict};
 use secrecy::{ExposeSecret as _, SecretString};
 use token_broker::{Cached, Reason};
@@ -22,8 +21,10 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, Secrets, TokenError};
-use crate::telemetry::{RetryReason, ScrubPlace, UpstreamFault, UpstreamRequest, labels, trace_context};
-use crate::upstream::{Progress, Retry, SendError};
+use crate::telemetry::{
+    RetryReason, ScrubPlace, Shed, UpstreamFault, UpstreamRequest, labels, trace_context,
+};
+use crate::upstream::{AnswerStream, Progress, Retry, SendError};
 
 /// How much of an error's body a classifier may see.
 const INSPECTED: usize = 64 * 1024;
@@ -39,7 +40,7 @@ pub(super) struct Received {
 /// The rest of an answer's body.
 pub(super) enum AnswerBody {
     /// Straight from the connection.
-    Straight(Timed<Incoming>),
+    Straight(Timed<AnswerStream>),
     /// Some of it was read ahead and stands in front again.
     Read(Body),
 }
@@ -158,7 +159,7 @@ impl Sending<'_> {
         token: &CallToken,
         payload: &mut Payload,
         record: &mut RequestRecord,
-    ) -> Result<Response<Incoming>, SendError> {
+    ) -> Result<Response<AnswerStream>, SendError> {
         let progress = Progress::new();
         let adapter = &**self.provider.plan.adapter();
         let body = payload.body(&progress).unwrap_or_else(body::empty);
@@ -169,6 +170,10 @@ impl Sending<'_> {
         let prepared = &self.calls.prepared;
         record.secrets.add(prepared, token.bearer().expose());
         derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret()));
+        let Some(stream) = self.provider.client.stream(request.uri()).await else {
+            self.calls.metrics.shed(Shed::Provider);
+            return Err(SendError::NoStream);
+        };
         let started = Instant::now();
         // Counts as cancelled unless it comes to an end.
         let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
@@ -177,7 +182,7 @@ impl Sending<'_> {
         if self.calls.send_trace_context {
             trace_context::send(&span, request.headers_mut());
         }
-        let result = self.provider.client.send(request, &progress).instrument(span.clone()).await;
+        let result = self.provider.client.send(stream, request, &progress).instrument(span.clone()).await;
         guard.result = match &result {
             Ok(response) => Ok(response.status().as_u16()),
             Err(SendError::Timeout) => Err(UpstreamFault::Timeout),
@@ -196,7 +201,7 @@ impl Sending<'_> {
     async fn classify(
         &self,
         head: &http::response::Parts,
-        body: Timed<Incoming>,
+        body: Timed<AnswerStream>,
         token: &CallToken,
         secrets: &Secrets,
     ) -> Result<(AnswerBody, Classified), Problem> {

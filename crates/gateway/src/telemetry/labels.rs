@@ -109,7 +109,7 @@ labels! {
         InFlight => "in_flight",
         /// `server.limits.connections` are open.
         Connections => "connections",
-        /// A provider's `max_in_flight` calls are running.
+        /// A provider's `max_in_flight` calls are running, or as many as it allows on its HTTP/2 connections.
         Provider => "provider",
         /// The caller's quota is used up.
         Quota => "quota",

@@ -12,10 +12,13 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use tower::Service;
 
 use super::address::is_internal;
+use super::settings::Watched;
+use super::streams::Hosts;
 use crate::body::BoxError;
 
 /// Why no connection was made, where it was not the network's doing.
@@ -127,12 +130,47 @@ impl Connector {
     }
 }
 
-type Connection = <HttpsConnector<HttpConnector<CheckedResolver>> as Service<Uri>>::Response;
+type Plain = <HttpsConnector<HttpConnector<CheckedResolver>> as Service<Uri>>::Response;
+type Connection = TokioIo<Watched<TokioIo<Plain>>>;
 
-impl Service<Uri> for Connector {
+/// The connector of one of a core's clients.
+#[derive(Clone)]
+pub(super) struct WatchingConnector {
+    inner: Connector,
+    hosts: Arc<Hosts>,
+    /// Which of the core's connections to a host it makes.
+    connection: usize,
+}
+
+impl WatchingConnector {
+    pub(super) fn new(inner: Connector, hosts: Arc<Hosts>, connection: usize) -> Self {
+        Self { inner, hosts, connection }
+    }
+}
+
+impl Service<Uri> for WatchingConnector {
     type Response = Connection;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (host, connection) = (self.hosts.get(&uri), self.connection);
+        let connecting = self.inner.call(uri);
+        Box::pin(async move {
+            let connected = TokioIo::new(connecting.await?);
+            Ok(TokioIo::new(Watched::new(connected, host, connection)))
+        })
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Plain;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Plain, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)

@@ -2,13 +2,14 @@
 
 mod address;
 mod connector;
+mod settings;
+mod streams;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::{Request, Response, Uri};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -16,8 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 pub(crate) use self::connector::tls_config;
+pub(crate) use self::streams::AnswerStream;
 
-use self::connector::{ConnectRefusal, Connector};
+use self::connector::{ConnectRefusal, Connector, WatchingConnector};
+use self::streams::{CONNECTIONS, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
 
@@ -36,11 +39,11 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// What is held of a request's body that the provider does not read.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// How long a call waits for a place among `max_in_flight`.
+/// How long a call waits for a place among `max_in_flight`, and then for a stream of a connection.
 const QUEUED: Duration = Duration::from_secs(2);
 
-/// A client with connections of its own.
-type Pool = Client<Connector, Body>;
+/// A client with connections of its own, and at most one of HTTP/2 to a host.
+type Pool = Client<WatchingConnector, Body>;
 
 /// Deadlines towards providers (`server.timeouts`).
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,8 @@ pub(crate) enum SendError {
         /// Where the cause is ours to name.
         refused: Option<ConnectRefusalKind>,
     },
+    /// The provider allows no more calls on the connections to it, and none ended in time.
+    NoStream,
     /// No response head in time.
     Timeout,
     /// The provider's answer is not HTTP.
@@ -89,34 +94,76 @@ pub(crate) type ConnectRefusalKind = &'static str;
 
 /// A provider's connections and how many calls may use them.
 pub(crate) struct UpstreamClient {
-    /// One for each core: a provider's connection is driven by the thread that uses it.
-    clients: Box<[Pool]>,
+    /// A provider's connection is driven by the thread that uses it.
+    cores: Box<[Core]>,
     room: Arc<Semaphore>,
     capacity: usize,
     timeouts: UpstreamTimeouts,
+    queued: Duration,
 }
 
-/// When the request's body last moved, shared with the body that is being sent.
+/// The clients of one core.
+struct Core {
+    hosts: Arc<Hosts>,
+    /// [`CONNECTIONS`] of them.
+    pools: Box<[Pool]>,
+}
+
+impl Core {
+    fn new(connector: &Connector, max_in_flight: usize) -> Self {
+        let hosts = Arc::new(Hosts::default());
+        let connector =
+            |connection| WatchingConnector::new(connector.clone(), Arc::clone(&hosts), connection);
+        let pools = (0..CONNECTIONS).map(|connection| pool(connector(connection), max_in_flight)).collect();
+        Self { hosts, pools }
+    }
+}
+
+/// A stream that no call has been sent on.
+pub(crate) struct FreeStream<'a> {
+    pool: &'a Pool,
+    stream: Stream,
+}
+
+/// How the request's body fares, shared with the body that is being sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     origin: Instant,
-    last_millis: Arc<AtomicU64>,
+    shared: Arc<Sent>,
+}
+
+#[derive(Debug, Default)]
+struct Sent {
+    last_millis: AtomicU64,
+    /// Why the body ended early.
+    fault: OnceLock<SendError>,
 }
 
 impl Progress {
     /// Starts now.
     pub(crate) fn new() -> Self {
-        Self { origin: Instant::now(), last_millis: Arc::default() }
+        Self { origin: Instant::now(), shared: Arc::default() }
     }
 
     /// The body moved.
     pub(crate) fn touch(&self) {
         let millis = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_millis.store(millis, Ordering::Relaxed);
+        self.shared.last_millis.store(millis, Ordering::Relaxed);
+    }
+
+    /// The body ended early. Of such an error the client says over HTTP/2 that the stream was reset, and no more.
+    pub(crate) fn failed(&self, error: &(dyn std::error::Error + 'static)) {
+        let fault = if error.is::<TokenInBody>() {
+            SendError::TokenInBody
+        } else {
+            SendError::RequestBody(RequestBodyFault::find(error).unwrap_or(RequestBodyFault::Broken))
+        };
+        // The first cause counts.
+        let _ = self.shared.fault.set(fault);
     }
 
     fn last(&self) -> Instant {
-        self.origin + Duration::from_millis(self.last_millis.load(Ordering::Relaxed))
+        self.origin + Duration::from_millis(self.shared.last_millis.load(Ordering::Relaxed))
     }
 }
 
@@ -128,8 +175,14 @@ impl UpstreamClient {
         allow_private: bool,
     ) -> Self {
         let connector = Connector::new(tls, allow_private, timeouts.connect);
-        let clients = (0..cores::count()).map(|_| pool(connector.clone(), max_in_flight)).collect();
-        Self { clients, room: Arc::new(Semaphore::new(max_in_flight)), capacity: max_in_flight, timeouts }
+        let cores = (0..cores::count()).map(|_| Core::new(&connector, max_in_flight)).collect();
+        Self {
+            cores,
+            room: Arc::new(Semaphore::new(max_in_flight)),
+            capacity: max_in_flight,
+            timeouts,
+            queued: QUEUED,
+        }
     }
 
     /// A place among the calls in flight, held until the answer's body ends. `None` when none got free in
@@ -139,7 +192,7 @@ impl UpstreamClient {
             return Some(place);
         }
         let waiting = Arc::clone(&self.room).acquire_owned();
-        tokio::time::timeout(QUEUED, waiting).await.ok()?.ok()
+        tokio::time::timeout(self.queued, waiting).await.ok()?.ok()
     }
 
     /// Calls in flight.
@@ -152,22 +205,35 @@ impl UpstreamClient {
         self.timeouts.idle
     }
 
-    /// Sends one request and waits for the response head. Dropping the future cancels the call.
+    /// A stream to the host of this address, as soon as the peer allows one more call. `None` when it did not
+    /// in [`QUEUED`]: that is no delay of the provider's answer.
+    pub(crate) async fn stream(&self, uri: &Uri) -> Option<FreeStream<'_>> {
+        let core = self.cores.get(cores::current()).or(self.cores.first())?;
+        let waiting = core.hosts.get(uri).stream();
+        let stream = tokio::time::timeout(self.queued, waiting).await.ok()?;
+        Some(FreeStream { pool: core.pools.get(stream.connection())?, stream })
+    }
+
+    /// Sends one request to the host that the stream leads to, and waits for the response head. Dropping the future cancels the
+    /// call.
     pub(crate) async fn send(
         &self,
+        free: FreeStream<'_>,
         request: Request<Body>,
         progress: &Progress,
-    ) -> Result<Response<Incoming>, SendError> {
-        let Some(client) = self.clients.get(cores::current()).or(self.clients.first()) else {
-            return Err(SendError::Unreachable { retry: Retry::No, refused: None });
-        };
-        let mut sending = std::pin::pin!(client.request(request));
+    ) -> Result<Response<AnswerStream>, SendError> {
+        let FreeStream { pool, stream } = free;
+        progress.touch();
+        let mut sending = std::pin::pin!(pool.request(request));
         loop {
             // A long upload is not a slow provider: the clock starts over with every byte that is sent.
             let deadline = progress.last() + self.timeouts.response;
             match tokio::time::timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(explain(&error)),
+                Ok(Ok(response)) => return Ok(response.map(|body| AnswerStream::new(body, stream))),
+                Ok(Err(error)) => {
+                    let own = progress.shared.fault.get().copied();
+                    return Err(own.unwrap_or_else(|| explain(&error)));
+                }
                 Err(_) if progress.last() + self.timeouts.response > Instant::now() => {}
                 Err(_) => return Err(SendError::Timeout),
             }
@@ -181,8 +247,8 @@ impl std::fmt::Debug for UpstreamClient {
     }
 }
 
-/// The client of one core. Every limit is written down: defaults of a library are not a contract.
-fn pool(connector: Connector, max_in_flight: usize) -> Pool {
+/// One client. Every limit is written down: defaults of a library are not a contract.
+fn pool(connector: WatchingConnector, max_in_flight: usize) -> Pool {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -206,12 +272,6 @@ fn pool(connector: Connector, max_in_flight: usize) -> Pool {
 fn explain(error: &ClientError) -> SendError {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = next {
-        if let Some(fault) = cause.downcast_ref::<RequestBodyFault>() {
-            return SendError::RequestBody(*fault);
-        }
-        if cause.is::<TokenInBody>() {
-            return SendError::TokenInBody;
-        }
         match cause.downcast_ref::<ConnectRefusal>() {
             Some(ConnectRefusal::Internal) => {
                 return SendError::Unreachable { retry: Retry::No, refused: Some("its address is internal") };

@@ -1,7 +1,13 @@
-//! Calls over HTTP/2 and TLS, to providers that refuse streams.
+//! Calls over HTTP/2 and TLS, to providers that refuse or limit streams.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,7 +21,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// A provider named `localhost` that speaks HTTP/2 alone, and a client that trusts it.
 async fn provider<Conversation>(
-    max_in_flight: usize,
+    queued: Duration,
     exchange: impl Fn(TlsStream<TcpStream>) -> Conversation + Send + 'static,
 ) -> (UpstreamClient, SocketAddr)
 where
@@ -45,12 +51,145 @@ where
         }
     });
     let timeouts = UpstreamTimeouts { connect: LONG, response: LONG, idle: LONG };
-    (UpstreamClient::new(client, timeouts, max_in_flight, false), addr)
+    let client = UpstreamClient::new(client, timeouts, 1000, false);
+    (UpstreamClient { queued, ..client }, addr)
 }
 
 fn call(addr: SocketAddr, method: &str) -> Request<Body> {
     let uri = format!("https://localhost:{}/", addr.port());
     Request::builder().method(method).uri(uri).body(crate::body::empty()).unwrap()
+}
+
+/// Sends a call, and reads its answer to the end.
+async fn answered(
+    client: &UpstreamClient,
+    request: Request<Body>,
+    progress: &Progress,
+) -> Result<Bytes, SendError> {
+    let stream = client.stream(request.uri()).await.ok_or(SendError::NoStream)?;
+    let answer = client.send(stream, request, progress).await?;
+    Ok(answer.into_body().collect().await.unwrap().to_bytes())
+}
+
+/// A provider that allows this many streams on a connection and answers when `gate` lets a call through.
+struct Limited {
+    client: Arc<UpstreamClient>,
+    addr: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+    /// A permit for each call that has arrived.
+    arrived: Arc<Semaphore>,
+}
+
+impl Limited {
+    async fn start(streams: u32, queued: Duration) -> Self {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (gate, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (counted, open, seen) = (Arc::clone(&connections), Arc::clone(&gate), Arc::clone(&arrived));
+        let (client, addr) = provider(queued, move |stream| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
+            let service = service_fn(move |_| {
+                let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
+                async move {
+                    seen.add_permits(1);
+                    open.acquire().await.unwrap().forget();
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"answer"))))
+                }
+            });
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            server.max_concurrent_streams(streams);
+            async move {
+                // The client closes it when the test ends.
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            }
+        })
+        .await;
+        Self { client: Arc::new(client), addr, connections, gate, arrived }
+    }
+
+    fn call(&self) -> tokio::task::JoinHandle<Result<Bytes, SendError>> {
+        let (client, request) = (Arc::clone(&self.client), call(self.addr, "GET"));
+        tokio::spawn(async move { answered(&client, request, &Progress::new()).await })
+    }
+
+    /// Waits until this many more calls have arrived.
+    async fn arrived(&self, calls: u32) {
+        self.arrived.acquire_many(calls).await.unwrap().forget();
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test]
+async fn calls_beyond_the_stream_limit_of_a_connection_go_over_another_one() {
+    let provider = Limited::start(2, LONG).await;
+    let calls: Vec<_> = (0..10).map(|_| provider.call()).collect();
+    // Two streams a connection: ten calls at once are five connections at least.
+    provider.arrived(10).await;
+    assert!((5..=CONNECTIONS).contains(&provider.connections()), "{}", provider.connections());
+    provider.gate.add_permits(10);
+    for call in calls {
+        assert_eq!(call.await.unwrap().as_deref(), Ok(&b"answer"[..]));
+    }
+    // What is open carries the next calls.
+    let before = provider.connections();
+    let calls: Vec<_> = (0..10).map(|_| provider.call()).collect();
+    provider.arrived(10).await;
+    assert_eq!(provider.connections(), before);
+    provider.gate.add_permits(10);
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn one_connection_carries_what_its_peer_allows() {
+    let provider = Limited::start(250, LONG).await;
+    provider.gate.add_permits(1);
+    assert!(provider.call().await.unwrap().is_ok());
+    provider.arrived(1).await;
+    let calls: Vec<_> = (0..250).map(|_| provider.call()).collect();
+    provider.arrived(250).await;
+    assert_eq!(provider.connections(), 1);
+    provider.gate.add_permits(250);
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn at_the_limit_of_all_connections_a_call_waits_for_a_stream_that_ends() {
+    let provider = Limited::start(2, LONG).await;
+    let held: Vec<_> = (0..2 * CONNECTIONS).map(|_| provider.call()).collect();
+    provider.arrived(16).await;
+    let waiting = provider.call();
+    provider.gate.add_permits(1);
+    provider.arrived(1).await;
+    assert_eq!(provider.connections(), CONNECTIONS);
+    provider.gate.add_permits(16);
+    for call in held.into_iter().chain([waiting]) {
+        assert!(call.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_gets_no_stream_in_time_is_not_sent() {
+    let provider = Limited::start(0, Duration::from_millis(50)).await;
+    let held: Vec<_> = (0..CONNECTIONS).map(|_| provider.call()).collect();
+    assert_eq!(provider.call().await.unwrap(), Err(SendError::NoStream));
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn the_provider_has_its_whole_time_from_when_the_call_is_sent() {
+    let provider = Limited::start(2, LONG).await;
+    provider.gate.add_permits(1);
+    let origin = Instant::now().checked_sub(10 * LONG).unwrap();
+    let long_ago = Progress { origin, shared: Arc::default() };
+    assert!(answered(&provider.client, call(provider.addr, "GET"), &long_ago).await.is_ok());
 }
 
 fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -93,8 +232,8 @@ async fn only_what_the_provider_has_not_looked_at_may_be_sent_again_whatever_it_
         ("CANCEL", cancelled, Retry::Idempotent),
         ("GOAWAY at the stream", processed, Retry::Idempotent),
     ] {
-        let (client, addr) = provider(4, move |stream| answer_with(stream, frames.clone())).await;
-        let failure = client.send(call(addr, "POST"), &Progress::new()).await.map(|answer| answer.status());
+        let (client, addr) = provider(LONG, move |stream| answer_with(stream, frames.clone())).await;
+        let failure = answered(&client, call(addr, "POST"), &Progress::new()).await;
         assert_eq!(failure, Err(SendError::Unreachable { retry, refused: None }), "{name}");
     }
 }

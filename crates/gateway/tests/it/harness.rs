@@ -227,14 +227,14 @@ impl Drop for Rig {
     }
 }
 
-/// With `SANDBOX_ALPN=h2` in the environment the providers speak HTTP/2 over TLS, so that the same tests show both protocols.
+/// Whether the providers speak HTTP/2 over TLS (`SANDBOX_ALPN=h2`), so that the same tests show both protocols.
 /// `SSL_CERT_FILE` then names the file to which each test adds its sandbox's authority.
+pub(crate) fn speaks_http2() -> bool {
+    std::env::var("SANDBOX_ALPN").is_ok_and(|alpn| alpn == "h2")
+}
+
 fn speaking(builder: SandboxBuilder) -> SandboxBuilder {
-    if std::env::var("SANDBOX_ALPN").is_ok_and(|alpn| alpn == "h2") {
-        builder.tls(Alpn::Http2)
-    } else {
-        builder
-    }
+    if speaks_http2() { builder.tls(Alpn::Http2) } else { builder }
 }
 
 fn trust(sandbox: &Sandbox) {

@@ -252,6 +252,14 @@ async fn tm_r11_a_downloads_answer_is_classified_and_its_address_never_holds_the
         }
     }
     assert!(downloads.take().iter().all(|sent| sent.fields("authorization").is_empty()));
+    // Nobody asked for another protocol.
+    let switched = with_body("101 Switching Protocols", "Upgrade: x\r\nConnection: upgrade", b"EVIL");
+    downloads.answer("/switched", switched);
+    let to = format!("Location: http://{}/switched", downloads.addr);
+    provider.answer("/switched", with_body("302 Found", &to, b""));
+    let answer = rig.get("/proxy/google/switched", BEN).await;
+    assert_eq!(answer.outcome(), (502, "provider-error".into()));
+    downloads.take();
     // An address that holds the token is not called.
     let token = token(&rig, "google-oauth2");
     for (number, echo) in [token.clone(), percent(&token)].iter().enumerate() {

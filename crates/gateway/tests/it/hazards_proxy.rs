@@ -230,7 +230,8 @@ async fn tm_r09_a_providers_token_goes_to_its_own_host_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_c02_linked_accounts_are_never_mixed_up_under_load() {
     let users = 40;
-    let rig = Rig::over(Sandbox::builder().world(sandbox::World::many_users(users)), "", "").await;
+    let world = sandbox::World::many_users(users);
+    let rig = Rig::over(Sandbox::builder().world(world), "", "max_in_flight = 400").await;
     let ids = rig.sandbox.world().user_ids();
     let world = rig.sandbox.world();
     let with_github: Vec<_> = ids.iter().filter(|id| world.access_token(id, "github").is_some()).collect();

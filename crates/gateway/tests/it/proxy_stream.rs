@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use reqwest::Method;
-use sandbox::{Ended, Fault, Sandbox, Server};
+use sandbox::{Ended, Fault, Hold, Sandbox, Server};
 
-use crate::harness::{BEN, Rig};
+use crate::harness::{BEN, Rig, speaks_http2};
 
 const FULL: &str = "access = \"full\"";
 const FIFTY_MB: u64 = 50_000_000;
@@ -224,5 +224,30 @@ async fn downloads_from_declared_hosts_are_fetched_without_credentials() {
     assert!(answer.body.starts_with(b"the bytes behind"));
     let seen = rig.sandbox.journal().last(Server::Downloads).unwrap();
     assert!(seen.headers().get("authorization").is_none() && seen.headers().get("cookie").is_none());
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_a_free_stream_is_overload_and_no_delay_of_the_provider() {
+    let rig = Rig::over(Sandbox::builder().max_streams(1), "", "").await;
+    let journal = rig.sandbox.journal();
+    let hold = Hold::new();
+    rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/user").times(8).hold(&hold));
+    let held = (0..8).map(|_| tokio::spawn(rig.request(Method::GET, "/proxy/github/user", BEN).send()));
+    let held: Vec<_> = held.collect();
+    journal.wait_for(|entry| entry.server() == Server::GitHub, 8).await.unwrap();
+    let ninth = rig.get("/proxy/github/user", BEN).await;
+    let calls = journal.count_of(Server::GitHub, "/user");
+    if speaks_http2() {
+        assert_eq!((ninth.outcome(), calls), ((503, "overloaded".into()), 8), "{:?}", ninth.json());
+        assert_eq!(ninth.header("retry-after"), "1");
+    } else {
+        assert_eq!((ninth.outcome(), calls), ((200, "ok".into()), 9));
+    }
+    hold.release();
+    for answer in held {
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
     rig.finish();
 }

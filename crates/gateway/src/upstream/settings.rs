@@ -1,0 +1,213 @@
+//! The stream limit that the peer of an HTTP/2 connection announces, read from what it sends.
+//!
+//! The client library keeps that number to itself, and holds back the calls beyond it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::streams::Host;
+
+/// A connection whose peer's settings are read along.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    inner: S,
+    host: Arc<Host>,
+    connection: usize,
+    /// `None` for HTTP/1.1.
+    frames: Option<Frames>,
+}
+
+impl<S: Connection> Watched<S> {
+    pub(super) fn new(inner: S, host: Arc<Host>, connection: usize) -> Self {
+        let frames = inner.connected().is_negotiated_h2().then(Frames::default);
+        if frames.is_none() {
+            // Calls are no streams: each gets a connection of its own from the client's pool.
+            host.allow(connection, usize::MAX);
+        }
+        Self { inner, host, connection, frames }
+    }
+}
+
+impl<S> Drop for Watched<S> {
+    fn drop(&mut self) {
+        self.host.ended(self.connection);
+    }
+}
+
+impl<S: Connection> Connection for Watched<S> {
+    fn connected(&self) -> Connected {
+        self.inner.connected()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
+        if let Some(frames) = &mut this.frames
+            && let Some(streams) = frames.read(buffer.filled().get(before..).unwrap_or_default())
+        {
+            this.host.allow(this.connection, streams);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+/// The length of a frame's head (RFC 9113, section 4.1).
+const HEAD: usize = 9;
+const SETTINGS: u8 = 4;
+const ACK: u8 = 1;
+/// The length of one setting (RFC 9113, section 6.5.1).
+const SETTING: usize = 6;
+const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+
+/// Where a connection's bytes stand in the sequence of frames.
+#[derive(Debug, Default)]
+struct Frames {
+    /// The head of the next frame, or a setting, as far as it has arrived.
+    part: [u8; HEAD],
+    filled: usize,
+    /// What is still to come of the frame's payload.
+    payload: usize,
+    /// Whether the payload is settings.
+    settings: bool,
+    /// Whether the peer has announced its first settings.
+    greeted: bool,
+    /// The limit of settings that have not arrived whole.
+    announced: Option<usize>,
+}
+
+impl Frames {
+    /// The last stream limit that these bytes announce. `usize::MAX` where the first settings name none.
+    fn read(&mut self, mut bytes: &[u8]) -> Option<usize> {
+        let mut limit = None;
+        while !bytes.is_empty() {
+            if self.payload > 0 && !self.settings {
+                let skipped = self.payload.min(bytes.len());
+                self.payload -= skipped;
+                bytes = bytes.get(skipped..).unwrap_or_default();
+                continue;
+            }
+            let wanted = if self.payload > 0 { SETTING } else { HEAD };
+            let taken = (wanted - self.filled).min(bytes.len());
+            let (now, later) = bytes.split_at(taken);
+            if let Some(place) = self.part.get_mut(self.filled..self.filled + taken) {
+                place.copy_from_slice(now);
+            }
+            self.filled += taken;
+            bytes = later;
+            if self.filled == wanted {
+                self.filled = 0;
+                limit = self.complete(wanted).or(limit);
+            }
+        }
+        limit
+    }
+
+    /// Reads a head or a setting that has arrived whole. The limit counts when the settings have all arrived.
+    fn complete(&mut self, length: usize) -> Option<usize> {
+        if length == SETTING {
+            // A length that is no multiple of 6 is a connection error, which the client reports.
+            self.payload = self.payload.saturating_sub(SETTING);
+            let [first, second, a, b, c, d, ..] = self.part;
+            if [first, second] == MAX_CONCURRENT_STREAMS {
+                let value = u32::from_be_bytes([a, b, c, d]);
+                self.announced = Some(usize::try_from(value).unwrap_or(usize::MAX));
+            }
+        } else {
+            let [a, b, c, kind, flags, ..] = self.part;
+            self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+            self.settings = kind == SETTINGS && flags & ACK == 0;
+            if self.settings && !self.greeted {
+                // Without a limit in its first settings, a peer has none (RFC 9113, section 6.5.2).
+                self.greeted = true;
+                self.announced = Some(usize::MAX);
+            }
+        }
+        if self.payload == 0 { self.announced.take() } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, 0], payload].concat()
+    }
+
+    fn setting(name: u8, value: u32) -> Vec<u8> {
+        [&[0, name][..], &value.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn the_limit_is_found_however_the_bytes_arrive() {
+        const DATA: u8 = 0;
+        let settings = [setting(4, 65_535), setting(3, 250), setting(5, 16_384)].concat();
+        // The payload of another frame looks like settings, and settings may come again.
+        let data = frame(DATA, 0, &frame(SETTINGS, 0, &setting(3, 9)).repeat(100));
+        let bytes = [
+            frame(SETTINGS, 0, &settings),
+            frame(SETTINGS, ACK, &[]),
+            data.clone(),
+            frame(SETTINGS, 0, &setting(4, 1)),
+            frame(SETTINGS, 0, &setting(3, 7)),
+            data,
+        ]
+        .concat();
+        for size in [1, 2, 5, 9, 15, 27, bytes.len()] {
+            let mut frames = Frames::default();
+            let found: Vec<usize> = bytes.chunks(size).filter_map(|chunk| frames.read(chunk)).collect();
+            assert_eq!(found.last(), Some(&7), "{size}");
+            assert_eq!(frames.payload, 0, "{size}");
+            if size < bytes.len() {
+                assert_eq!(found, [250, 7], "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_that_name_no_limit_set_none() {
+        let mut frames = Frames::default();
+        assert_eq!(frames.read(&frame(SETTINGS, 0, &[])), Some(usize::MAX));
+        assert_eq!(frames.read(&frame(SETTINGS, 0, &setting(4, 1))), None);
+        assert_eq!(Frames::default().read(&frame(SETTINGS, 0, &setting(3, 0))), Some(0));
+    }
+}

@@ -1,0 +1,241 @@
+//! How many calls each connection to a host may carry, and which of them carries the next one.
+//!
+//! A client keeps one HTTP/2 connection to a host, and holds back the calls that the peer's stream limit does not allow
+//! (RFC 9113, section 5.1.2). So there are several clients, a call goes to the first one with a free stream, and it is sent only
+//! then.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Uri;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+
+/// The HTTP/2 connections of a core to a host.
+pub(super) const CONNECTIONS: usize = 8;
+
+/// Hosts beyond this number are forgotten when nothing is connected to them.
+const HOSTS: usize = 64;
+
+/// What a connection may carry before its peer has said it.
+const UNKNOWN: usize = 1;
+
+/// The hosts of one core, by authority.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(Mutex<HashMap<Box<str>, Arc<Host>>>);
+
+impl Hosts {
+    /// The host of an address.
+    pub(super) fn get(&self, uri: &Uri) -> Arc<Host> {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let mut hosts = self.lock();
+        if let Some(host) = hosts.get(authority) {
+            return Arc::clone(host);
+        }
+        if hosts.len() >= HOSTS {
+            // A call and a connection each hold their host.
+            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+        }
+        Arc::clone(hosts.entry(authority.into()).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Host>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections of one core to one host.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    connections: [Carried; CONNECTIONS],
+    freed: Notify,
+}
+
+/// The calls of one connection.
+#[derive(Debug)]
+struct Carried {
+    calls: AtomicUsize,
+    limit: AtomicUsize,
+}
+
+impl Default for Carried {
+    fn default() -> Self {
+        Self { calls: AtomicUsize::new(0), limit: AtomicUsize::new(UNKNOWN) }
+    }
+}
+
+impl Host {
+    /// A stream of the first connection that has one, as soon as there is one.
+    pub(super) async fn stream(self: Arc<Self>) -> Stream {
+        loop {
+            if let Some(stream) = self.free() {
+                return stream;
+            }
+            let mut freed = std::pin::pin!(self.freed.notified());
+            // A stream that gets free from here on is noticed.
+            freed.as_mut().enable();
+            if let Some(stream) = self.free() {
+                return stream;
+            }
+            freed.await;
+        }
+    }
+
+    fn free(self: &Arc<Self>) -> Option<Stream> {
+        let connection = self.connections.iter().position(|carried| {
+            let limit = carried.limit.load(Ordering::Relaxed);
+            let more = |calls| (calls < limit).then_some(calls + 1);
+            carried.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        })?;
+        Some(Stream { host: Arc::clone(self), connection })
+    }
+
+    /// The peer of a connection allows this many streams. `usize::MAX` where calls are no streams (HTTP/1.1).
+    pub(super) fn allow(&self, connection: usize, streams: usize) {
+        if let Some(carried) = self.connections.get(connection) {
+            carried.limit.store(streams, Ordering::Relaxed);
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// A connection has ended. The next one may try one call, even if this one did not allow any.
+    pub(super) fn ended(&self, connection: usize) {
+        if let Some(carried) = self.connections.get(connection)
+            && carried.limit.fetch_max(UNKNOWN, Ordering::Relaxed) < UNKNOWN
+        {
+            self.freed.notify_one();
+        }
+    }
+}
+
+/// A place for one call on one connection, until the answer's body ends.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    host: Arc<Host>,
+    connection: usize,
+}
+
+impl Stream {
+    /// Which of the [`CONNECTIONS`] it belongs to.
+    pub(super) fn connection(&self) -> usize {
+        self.connection
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(carried) = self.host.connections.get(self.connection) {
+            carried.calls.fetch_sub(1, Ordering::Relaxed);
+            self.host.freed.notify_one();
+        }
+    }
+}
+
+/// An answer's body, which holds the stream that it arrives on.
+#[derive(Debug)]
+pub(crate) struct AnswerStream {
+    inner: Incoming,
+    stream: Option<Stream>,
+}
+
+impl AnswerStream {
+    pub(super) fn new(inner: Incoming, stream: Stream) -> Self {
+        Self { inner, stream: Some(stream) }
+    }
+}
+
+impl http_body::Body for AnswerStream {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.stream = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> Arc<Host> {
+        Hosts::default().get(&Uri::from_static("https://api.github.com/user"))
+    }
+
+    fn taken(host: &Arc<Host>) -> Vec<Stream> {
+        std::iter::from_fn(|| host.free()).collect()
+    }
+
+    #[test]
+    fn a_connection_carries_what_its_peer_allows_and_the_next_one_the_rest() {
+        let host = host();
+        assert_eq!(taken(&host).len(), CONNECTIONS * UNKNOWN);
+        host.allow(0, 3);
+        host.allow(1, 2);
+        let places: Vec<usize> = taken(&host).iter().map(Stream::connection).collect();
+        assert_eq!(places, [0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7]);
+        host.allow(0, usize::MAX);
+        assert!((0..1000).all(|_| host.free().is_some_and(|stream| stream.connection() == 0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_call_gets_the_stream_that_another_one_frees() {
+        let host = host();
+        let mut taken = taken(&host);
+        let waiting: Vec<_> = (0..2).map(|_| tokio::spawn(Arc::clone(&host).stream())).collect();
+        tokio::task::yield_now().await;
+        assert!(waiting.iter().all(|task| !task.is_finished()));
+        taken.pop();
+        taken.pop();
+        for task in waiting {
+            taken.push(task.await.unwrap());
+        }
+        let waiting = tokio::spawn(Arc::clone(&host).stream());
+        tokio::task::yield_now().await;
+        host.allow(5, UNKNOWN + 1);
+        assert_eq!(waiting.await.unwrap().connection(), 5);
+    }
+
+    #[test]
+    fn a_connection_that_allowed_nothing_may_be_tried_again_when_it_has_ended() {
+        let host = host();
+        (0..CONNECTIONS).for_each(|connection| host.allow(connection, 0));
+        assert!(host.free().is_none());
+        host.ended(2);
+        assert_eq!(host.free().map(|stream| stream.connection()), Some(2));
+        host.allow(2, 100);
+        host.ended(2);
+        assert_eq!(taken(&host).len(), 100);
+    }
+
+    #[test]
+    fn hosts_that_nothing_is_connected_to_are_forgotten() {
+        let hosts = Hosts::default();
+        let address = |number: usize| Uri::try_from(format!("https://h{number}.example/")).unwrap();
+        let kept = hosts.get(&address(0));
+        for number in 1..1000 {
+            hosts.get(&address(number));
+        }
+        assert!(hosts.lock().len() <= HOSTS);
+        assert!(Arc::ptr_eq(&kept, &hosts.get(&address(0))));
+    }
+}
