@@ -180,6 +180,13 @@ impl Identity {
         self
     }
 
+    /// Adds one scope to the grant.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &str) -> Self {
+        self.scopes.push(scope.to_owned());
+        self
+    }
+
     /// Takes one scope out of the usual ones.
     #[must_use]
     pub fn without_scope(mut self, scope: &str) -> Self {

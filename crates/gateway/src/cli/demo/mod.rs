@@ -6,7 +6,7 @@ mod ports;
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
 
-use sandbox::{ProviderKind, Quirk, Sandbox};
+use sandbox::{ProviderKind, Quirk, Sandbox, Server};
 use serde_json::{Value, json};
 
 use self::ports::Ports;
@@ -204,16 +204,35 @@ fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {
             let origin = base.origin().ascii_serialization();
             // The profile lives on a host of its own, so a changed base does not lead to it.
             let _ = writeln!(toml, "profile_url = \"{origin}/v1/userinfo\"");
-            let _ = writeln!(toml, "[providers.google.upstreams]");
-            for host in GOOGLE_HOSTS {
-                let _ = writeln!(toml, "\"{host}\" = \"{origin}\"");
-            }
+            upstreams(toml, kind, &GOOGLE_HOSTS.map(|host| (host, &*origin)));
             let _ = writeln!(toml, "[providers.google.hosts]");
             for host in GOOGLE_HOSTS {
                 let _ = writeln!(toml, "\"{}\" = \"{host}\"", public_host(host));
             }
         }
+        ProviderKind::GitHub => {
+            let origin = base.origin().ascii_serialization();
+            let uploads = ("uploads.github.com", &*origin);
+            upstreams(toml, kind, &[uploads, ("codeload.github.com", &downloads(sandbox))]);
+        }
+        ProviderKind::Microsoft => {
+            upstreams(toml, kind, &[("contoso-my.sharepoint.com", &downloads(sandbox))]);
+        }
         _ => {}
+    }
+}
+
+/// Where the sandbox has what redirects to downloads lead to.
+fn downloads(sandbox: &Sandbox) -> String {
+    sandbox.url(Server::Downloads).origin().ascii_serialization()
+}
+
+/// Where other hosts of a provider really are.
+fn upstreams(toml: &mut String, kind: ProviderKind, hosts: &[(&str, &str)]) {
+    // Writing to a text cannot fail.
+    let _ = writeln!(toml, "[providers.{}.upstreams]", name(kind));
+    for (host, origin) in hosts {
+        let _ = writeln!(toml, "\"{host}\" = \"{origin}\"");
     }
 }
 

@@ -1,6 +1,7 @@
 //! `api.github.com` (facts 3): who may ask, and the headers of every answer.
 
 mod actions;
+mod contents;
 mod ids;
 mod paging;
 mod repos;

@@ -6,6 +6,7 @@ use ::http::Method;
 use serde_json::{Value, json};
 
 use super::actions;
+use super::contents::{contents, upload_asset, write};
 use super::ids::{FIRST, ORGANIZATION};
 use super::paging::paged;
 use super::users::owner;
@@ -30,14 +31,48 @@ const REPOSITORIES: [(&str, bool); 7] = [
     ("glade", false),
 ];
 
+/// What of a repository's address leads to which part of it.
+const PARTS: [(&str, &str); 36] = [
+    ("archive_url", "/{archive_format}{/ref}"),
+    ("assignees_url", "/assignees{/user}"),
+    ("blobs_url", "/git/blobs{/sha}"),
+    ("branches_url", "/branches{/branch}"),
+    ("collaborators_url", "/collaborators{/collaborator}"),
+    ("comments_url", "/comments{/number}"),
+    ("commits_url", "/commits{/sha}"),
+    ("compare_url", "/compare/{base}...{head}"),
+    ("contents_url", "/contents/{+path}"),
+    ("contributors_url", "/contributors"),
+    ("deployments_url", "/deployments"),
+    ("downloads_url", "/downloads"),
+    ("events_url", "/events"),
+    ("forks_url", "/forks"),
+    ("git_commits_url", "/git/commits{/sha}"),
+    ("git_refs_url", "/git/refs{/sha}"),
+    ("git_tags_url", "/git/tags{/sha}"),
+    ("hooks_url", "/hooks"),
+    ("issue_comment_url", "/issues/comments{/number}"),
+    ("issue_events_url", "/issues/events{/number}"),
+    ("issues_url", "/issues{/number}"),
+    ("keys_url", "/keys{/key_id}"),
+    ("labels_url", "/labels{/name}"),
+    ("languages_url", "/languages"),
+    ("merges_url", "/merges"),
+    ("milestones_url", "/milestones{/number}"),
+    ("notifications_url", "/notifications{?since,all,participating}"),
+    ("pulls_url", "/pulls{/number}"),
+    ("releases_url", "/releases{/id}"),
+    ("stargazers_url", "/stargazers"),
+    ("statuses_url", "/statuses/{sha}"),
+    ("subscribers_url", "/subscribers"),
+    ("subscription_url", "/subscription"),
+    ("tags_url", "/tags"),
+    ("teams_url", "/teams"),
+    ("trees_url", "/git/trees{/sha}"),
+];
+
 /// The former name of the first repository.
 const RENAMED: &str = "old-atlas";
-
-const FILES: [(&str, &str); 3] = [
-    ("README.md", "# A repository\n\nNothing to see here.\n"),
-    ("docs/guide.md", "# Guide\n\nRead this first.\n"),
-    ("src/main.rs", "fn main() {}\n"),
-];
 
 /// The name of the repository with the id `FIRST + index`.
 pub(super) fn name(index: usize) -> Option<&'static str> {
@@ -60,18 +95,24 @@ fn repository(session: &Session, entry: &Entry, index: usize) -> Option<Value> {
     let (name, private) = *REPOSITORIES.get(index)?;
     let login = &session.account.login;
     let base = format!("{}/repos/{login}/{name}", entry.origin());
-    Some(json!({
+    let mut body = json!({
         "id": FIRST + index, "node_id": text::base64(format!("R_{login}_{name}")), "name": name,
         "full_name": format!("{login}/{name}"), "private": private, "owner": owner(session, entry),
         "html_url": format!("https://github.com/{login}/{name}"), "description": format!("The {name} repository"),
-        "fork": false, "url": base, "issues_url": format!("{base}/issues{{/number}}"),
-        "contents_url": format!("{base}/contents/{{+path}}"), "clone_url": format!("https://github.com/{login}/{name}.git"),
+        "fork": false, "url": base, "clone_url": format!("https://github.com/{login}/{name}.git"),
+        "git_url": format!("git://github.com/{login}/{name}.git"), "ssh_url": format!("git@github.com:{login}/{name}.git"),
+        "svn_url": format!("https://github.com/{login}/{name}"), "homepage": "", "mirror_url": null,
         "default_branch": "main", "visibility": if private { "private" } else { "public" }, "language": "Rust",
         "stargazers_count": index, "watchers_count": index, "forks_count": 0, "open_issues_count": 5, "size": 108,
         "has_issues": true, "archived": false, "disabled": false, "topics": [], "license": null,
         "created_at": "2011-01-26T19:01:12Z", "updated_at": "2026-01-26T19:14:43Z", "pushed_at": "2026-01-26T19:06:43Z",
         "permissions": { "admin": true, "maintain": true, "push": true, "triage": true, "pull": true },
-    }))
+        "has_downloads": true, "has_pages": false, "has_projects": true, "has_wiki": true,
+    });
+    for (member, path) in PARTS {
+        merge(&mut body, json!({ member: format!("{base}{path}") }));
+    }
+    Some(body)
 }
 
 /// The lists of repositories: the caller's, a user's, the organization's.
@@ -147,6 +188,8 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segme
             found.map_or_else(|| error(404, "Not Found"), |issue| Answer::json(200, &issue))
         }
         ("POST", ["issues"]) => create_issue(inner, session, entry, name),
+        ("PUT", ["contents", path @ ..]) => write(entry, session, name, &path.join("/")),
+        ("POST", ["releases", id, "assets"]) => upload_asset(entry, session, name, id),
         ("GET" | "HEAD", ["contents", path @ ..]) => contents(session, entry, name, private, &path.join("/")),
         ("GET" | "HEAD", ["tarball" | "zipball", ..]) => archive(inner, session, name, rest),
         ("GET" | "HEAD", ["actions", rest @ ..]) => actions::answer(inner, entry, session, name, rest),
@@ -157,13 +200,20 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, segme
 
 fn issue(session: &Session, entry: &Entry, name: &str, number: u64, title: &str, body: &str) -> Value {
     let login = &session.account.login;
-    json!({
+    let url = format!("{}/repos/{login}/{name}/issues/{number}", entry.origin());
+    let mut issue = json!({
         "id": 9000 + number, "node_id": format!("I_{number}"), "number": number, "state": "open", "title": title, "body": body,
-        "user": owner(session, entry), "labels": [], "comments": 0, "locked": false,
-        "url": format!("{}/repos/{login}/{name}/issues/{number}", entry.origin()),
+        "user": owner(session, entry), "labels": [], "comments": 0, "locked": false, "assignee": null, "assignees": [],
+        "milestone": null, "url": url, "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"),
+        "labels_url": format!("{url}/labels{{/name}}"),
         "html_url": format!("https://github.com/{login}/{name}/issues/{number}"),
-        "created_at": "2026-01-26T19:01:12Z", "updated_at": "2026-01-26T19:01:12Z", "closed_at": null,
-    })
+        "created_at": "2026-01-26T19:01:12Z", "updated_at": "2026-01-26T19:01:12Z", "closed_at": null, "closed_by": null,
+    });
+    // The media type that asks for the text in every form.
+    if entry.header("accept").is_some_and(|accept| accept.contains("full+json")) {
+        merge(&mut issue, json!({ "body_text": body, "body_html": format!("<p>{body}</p>") }));
+    }
+    issue
 }
 
 fn issues(inner: &Inner, session: &Session, entry: &Entry, name: &str) -> Vec<Value> {
@@ -197,37 +247,6 @@ fn create_issue(inner: &Inner, session: &Session, entry: &Entry, name: &str) -> 
     created.push(issue.clone());
     let location = issue.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
     Answer::json(201, &issue).header("location", location)
-}
-
-fn contents(session: &Session, entry: &Entry, name: &str, private: bool, path: &str) -> Answer {
-    let login = &session.account.login;
-    let describe = |path: &str, content: &str| {
-        let url = format!("{}/repos/{login}/{name}/contents/{path}?ref=main", entry.origin());
-        let token = if private { format!("?token={}", text::random(text::ALNUM, 28)) } else { String::new() };
-        json!({
-            "type": "file", "name": path.rsplit('/').next(), "path": path, "size": content.len(),
-            "sha": text::hex(&text::sha256(content.as_bytes()))[..40], "url": url,
-            "git_url": format!("{}/repos/{login}/{name}/git/blobs/0", entry.origin()),
-            "html_url": format!("https://github.com/{login}/{name}/blob/main/{path}"),
-            "download_url": format!("https://raw.githubusercontent.com/{login}/{name}/main/{path}{token}"),
-        })
-    };
-    if let Some((path, content)) = FILES.iter().find(|(known, _)| *known == path) {
-        if entry.header("accept").is_some_and(|accept| accept.contains("raw")) {
-            return Answer::text(200, *content)
-                .header("content-type", "application/vnd.github.raw+json; charset=utf-8");
-        }
-        let mut body = describe(path, content);
-        merge(&mut body, json!({ "encoding": "base64", "content": format!("{}\n", text::base64(content)) }));
-        return Answer::json(200, &body);
-    }
-    let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let listed: Vec<Value> = FILES
-        .iter()
-        .filter(|(known, _)| known.starts_with(&prefix))
-        .map(|(known, content)| describe(known, content))
-        .collect();
-    if listed.is_empty() { error(404, "Not Found") } else { Answer::json(200, &Value::Array(listed)) }
 }
 
 fn archive(inner: &Inner, session: &Session, name: &str, rest: &[&str]) -> Answer {

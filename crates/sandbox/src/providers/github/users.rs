@@ -10,14 +10,31 @@ use crate::providers::session::Session;
 use crate::refusals::github::{error, limit_headers};
 use crate::text;
 
+/// What of a user's address leads to which list.
+const LISTS: [(&str, &str); 10] = [
+    ("followers_url", "/followers"),
+    ("following_url", "/following{/other_user}"),
+    ("gists_url", "/gists{/gist_id}"),
+    ("starred_url", "/starred{/owner}{/repo}"),
+    ("subscriptions_url", "/subscriptions"),
+    ("organizations_url", "/orgs"),
+    ("repos_url", "/repos"),
+    ("events_url", "/events{/privacy}"),
+    ("received_events_url", "/received_events"),
+    ("url", ""),
+];
+
 pub(super) fn owner(session: &Session, entry: &Entry) -> Value {
     let login = &session.account.login;
-    json!({
+    let mut body = json!({
         "login": login, "id": session.account.id.parse::<u64>().unwrap_or(1), "node_id": text::base64(login),
-        "avatar_url": format!("https://avatars.githubusercontent.com/u/{}?v=4", session.account.id),
-        "url": format!("{}/users/{login}", entry.origin()), "html_url": format!("https://github.com/{login}"),
-        "type": "User", "site_admin": false,
-    })
+        "avatar_url": format!("https://avatars.githubusercontent.com/u/{}?v=4", session.account.id), "gravatar_id": "",
+        "html_url": format!("https://github.com/{login}"), "type": "User", "site_admin": false,
+    });
+    for (member, path) in LISTS {
+        merge(&mut body, json!({ member: format!("{}/users/{login}{path}", entry.origin()) }));
+    }
+    body
 }
 
 pub(super) fn user(session: &Session, entry: &Entry) -> Value {
