@@ -6,17 +6,24 @@ use std::path::{Path, PathBuf};
 
 /// Makes sure that a program of the distribution is there: installs the package as root, else says what to install.
 pub(crate) fn ensure_program(root: &Path, program: &str, package: &str) -> Result<()> {
-    if sh::found(program) {
+    ensure_package(root, program, package, &|| sh::found(program))
+}
+
+/// The same for a file.
+pub(crate) fn ensure_file(root: &Path, file: &str, package: &str) -> Result<()> {
+    ensure_package(root, file, package, &|| Path::new(file).exists())
+}
+
+fn ensure_package(root: &Path, what: &str, package: &str, found: &dyn Fn() -> bool) -> Result<()> {
+    if found() {
         return Ok(());
     }
     if !sh::found("apt-get") || !sh::is_root() {
-        bail!(
-            "`{program}` is missing: install the package `{package}` of your distribution and run this again"
-        );
+        bail!("`{what}` is missing: install the package `{package}` of your distribution and run this again");
     }
     sh::run(root, "apt-get", &["update", "-qq"])?;
     sh::run(root, "apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])?;
-    ensure!(sh::found(program), "the package `{package}` is installed, but `{program}` is not in PATH");
+    ensure!(found(), "the package `{package}` is installed, but `{what}` is not to be found");
     Ok(())
 }
 

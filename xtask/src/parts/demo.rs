@@ -24,7 +24,8 @@ impl Demo {
     }
 }
 
-/// `gateway serve` with `server.tls`, over the demo's sandbox: what SDKs need that refuse plain HTTP.
+/// `gateway serve` over the demo's sandbox with what some SDKs need: `server.tls` where they refuse plain HTTP, and for GitHub
+/// `rewrite_urls` where they follow members of bodies.
 pub(super) struct TlsFront {
     _process: Process,
     /// `https://localhost:PORT`.
@@ -45,7 +46,10 @@ impl TlsFront {
         let line: Value = serde_json::from_str(&demo.line)?;
         let configuration = line["configuration"].as_str().context("the demo names no configuration")?;
         let tls = "[server]\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }\n";
-        std::fs::write(folder.join("gateway.toml"), configuration.replacen("[server]\n", tls, 1))?;
+        let github = "[providers.github]\nrewrite_urls = true\n";
+        let configuration =
+            configuration.replacen("[server]\n", tls, 1).replacen("[providers.github]\n", github, 1);
+        std::fs::write(folder.join("gateway.toml"), configuration)?;
         let config = folder.join("gateway.toml").to_string_lossy().into_owned();
         let mut process = Process::start(root, &["serve", "--config", &config])?;
         drain(process.0.stdout.take().context("the gateway has no stdout")?);

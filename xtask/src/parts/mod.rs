@@ -3,4 +3,5 @@
 
 pub(crate) mod browser;
 mod demo;
+mod matrix;
 pub(crate) mod sdk;

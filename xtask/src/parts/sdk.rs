@@ -1,14 +1,19 @@
-//! Provider SDKs, pinned, as clients of `gateway demo`.
+//! Provider SDKs, pinned, as clients of `gateway demo`, and the table of what they showed.
 
 use super::demo::{Demo, TlsFront};
-use crate::install::{ensure_program, virtual_environment};
+use super::matrix;
+use crate::install::{ensure_file, ensure_program, virtual_environment};
 use crate::sh;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::path::Path;
+use std::process::Command;
 
 const FOLDER: &str = "crates/gateway/tests/sdk";
 
-pub(crate) fn run(root: &Path) -> Result<()> {
+/// What Debian's package of go-github says of itself. The sources of what it needs lie beside it.
+const GO_GITHUB: &str = "/usr/share/gocode/src/github.com/google/go-github/go.mod";
+
+pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
     ensure_program(root, "node", "nodejs")?;
     ensure_program(root, "npm", "npm")?;
     ensure_program(root, "openssl", "openssl")?;
@@ -17,11 +22,40 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
     let demo = Demo::start(root)?;
     let front = TlsFront::start(root, &demo)?;
+    let records = root.join("target/sdk-matrix.jsonl");
+    std::fs::write(&records, "")?;
+    let tell = |command: &mut Command| {
+        command.env("DEMO", &demo.line).env("GATEWAY_TLS", &front.url).env("MATRIX", &records);
+        // The names under which node, `requests` and `httpx` look for further roots.
+        for name in ["NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"] {
+            command.env(name, &front.roots);
+        }
+    };
     let mut node = sh::command(&folder.join("node"), "node");
     node.args(["--import", "./dns.mjs", "--test", "--test-concurrency=1"]);
-    node.env("DEMO", &demo.line).env("GATEWAY_TLS", &front.url).env("NODE_EXTRA_CA_CERTS", &front.roots);
+    tell(&mut node);
     sh::run_command(&mut node)?;
     let mut tests = sh::command(&folder.join("python"), &python.to_string_lossy());
-    tests.args(["-m", "unittest", "-v"]).env("DEMO", &demo.line);
-    sh::run_command(&mut tests)
+    tests.args(["-m", "unittest", "-v"]);
+    tell(&mut tests);
+    sh::run_command(&mut tests)?;
+    let mut kept = Vec::new();
+    if go_github(root)? {
+        let mut go = sh::command(&folder.join("go"), "go");
+        go.args(["test", "-count=1", "-mod=mod", "./..."]).env("GOPROXY", "off").env("GONOSUMDB", "*");
+        tell(&mut go);
+        sh::run_command(&mut go)?;
+    } else {
+        sh::say("skipped: this distribution has another version of go-github than the tests");
+        kept.push("go-github");
+    }
+    matrix::check(root, &records, &kept, bless)
+}
+
+/// Whether the distribution has the version of go-github that the tests are written for.
+fn go_github(root: &Path) -> Result<bool> {
+    ensure_program(root, "go", "golang-go")?;
+    ensure_file(root, GO_GITHUB, "golang-github-google-go-github-dev")?;
+    let module = std::fs::read_to_string(GO_GITHUB).context(GO_GITHUB)?;
+    Ok(module.lines().next() == Some("module github.com/google/go-github/v48"))
 }

@@ -1,25 +1,31 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
 import sdk from 'bitbucket'
 import { demo, proxy } from './demo.mjs'
+import { matrix } from './matrix.mjs'
 
-const bitbucket = new sdk.Bitbucket({
+const client = user => new sdk.Bitbucket({
   baseUrl: `${proxy('bitbucket')}/2.0`,
-  auth: { token: demo.users.ben.token },
+  auth: { token: demo.users[user].token },
   notice: false
 })
+const bitbucket = client('ben')
+const { cell, without } = matrix('bitbucket', 'Bitbucket')
 
-test('bitbucket reads the user', async () => {
-  const { data } = await bitbucket.users.getAuthedUser({})
-  assert.equal(data.type, 'user')
-})
-
-test('bitbucket pages through pull requests by the rewritten next', async () => {
+async function repository () {
   const { data: user } = await bitbucket.users.getAuthedUser({})
   const workspace = user.nickname
-  const { data: repositories } = await bitbucket.repositories.list({ workspace })
-  const repo_slug = repositories.values[0].slug
-  let { data } = await bitbucket.repositories.listPullRequests({ workspace, repo_slug, pagelen: 2 })
+  const { data } = await bitbucket.repositories.list({ workspace })
+  return { workspace, repo_slug: data.values[0].slug }
+}
+
+cell('list', 'reads the user and lists repositories', async () => {
+  const { data } = await bitbucket.users.getAuthedUser({})
+  assert.equal(data.type, 'user')
+  assert.ok((await repository()).repo_slug)
+})
+
+cell('page', 'pages through pull requests by the rewritten next', async () => {
+  let { data } = await bitbucket.repositories.listPullRequests({ ...await repository(), pagelen: 2 })
   const ids = data.values.map(request => request.id)
   while (bitbucket.hasNextPage(data)) {
     assert.ok(data.next.startsWith(proxy('bitbucket')), data.next)
@@ -28,4 +34,24 @@ test('bitbucket pages through pull requests by the rewritten next', async () => 
   }
   assert.ok(ids.length > 2, 'more than one page')
   assert.equal(new Set(ids).size, ids.length, 'no pull request twice')
+})
+
+cell('create', 'creates a pull request', async () => {
+  const _body = { title: 'From the client', source: { branch: { name: 'topic' } } }
+  const { data } = await bitbucket.repositories.createPullRequest({ ...await repository(), _body })
+  assert.equal(data.title, 'From the client')
+})
+
+cell('download', 'reads a file with folders', async () => {
+  const { data } = await bitbucket.repositories.readSrc({ ...await repository(), commit: 'main', path: 'README.md' })
+  assert.ok(data.length > 0)
+})
+
+without(['upload'], 'not tried')
+without(['batch'], 'no call')
+
+cell('errors', 'shows a problem of the gateway', async () => {
+  const error = await client('ana').users.getAuthedUser({}).catch(error => error)
+  assert.equal(error.status, 403)
+  assert.equal(error.error.code, 'account-not-connected')
 })

@@ -1,39 +1,80 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { graphql } from '@octokit/graphql'
 import { throttling } from '@octokit/plugin-throttling'
 import { Octokit } from '@octokit/rest'
 import { demo, proxy } from './demo.mjs'
+import { matrix } from './matrix.mjs'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const client = user => new Octokit({ baseUrl: proxy('github'), auth: demo.users[user].token, log: silent })
+const octokit = client('ben')
+const rest = matrix('@octokit/rest', 'GitHub')
 
-test('Octokit reads the user', async () => {
-  const { data, headers } = await client('ben').rest.users.getAuthenticated()
+async function atlas () {
+  const { data } = await octokit.rest.users.getAuthenticated()
+  return { owner: data.login, repo: 'atlas' }
+}
+
+rest.cell('list', 'reads the user and lists repositories', async () => {
+  const { data, headers } = await octokit.rest.users.getAuthenticated()
   assert.equal(typeof data.login, 'string')
   assert.equal(headers['idp-outcome'], 'ok')
+  assert.ok((await octokit.rest.repos.listForAuthenticatedUser()).data.length > 0)
 })
 
-test('Octokit pages through rewritten links', async () => {
+rest.cell('page', 'pages through rewritten links', async () => {
   const pages = []
-  for await (const page of client('ben').paginate.iterator('GET /user/repos', { per_page: 2 })) pages.push(page)
+  for await (const page of octokit.paginate.iterator('GET /user/repos', { per_page: 2 })) pages.push(page)
   assert.ok(pages.length > 1, 'more than one page')
   for (const page of pages.slice(1)) assert.ok(page.url.startsWith(proxy('github')), page.url)
   const names = pages.flatMap(page => page.data.map(repository => repository.full_name))
   assert.equal(new Set(names).size, names.length, 'no repository twice')
 })
 
-test('Octokit encodes the slash of a file path', async () => {
-  const octokit = client('ben')
-  const [repository] = (await octokit.request('GET /user/repos', { per_page: 1 })).data
-  const { data } = await octokit.request('GET /repos/{owner}/{repo}/contents/{path}', {
-    owner: repository.owner.login,
-    repo: repository.name,
-    path: 'docs/guide.md'
+test('@octokit/rest: pages on at the address by number that GitHub gives', async () => {
+  const issues = await octokit.paginate(octokit.rest.issues.listForRepo, { ...await atlas(), per_page: 2 })
+  assert.ok(issues.length > 2)
+})
+
+rest.cell('create', 'creates an issue', async () => {
+  const { status, data } = await octokit.rest.issues.create({ ...await atlas(), title: 'From Octokit' })
+  assert.equal(status, 201)
+  assert.equal(data.title, 'From Octokit')
+})
+
+rest.cell('upload', 'uploads a release asset to its host below the prefix', async () => {
+  const { data } = await octokit.rest.repos.uploadReleaseAsset({
+    ...await atlas(),
+    baseUrl: proxy('github/~uploads.github.com'),
+    release_id: 1,
+    name: 'tool.tar.gz',
+    headers: { 'content-type': 'application/gzip' },
+    data: Buffer.alloc(300_000)
   })
+  assert.equal(data.size, 300_000)
+  assert.equal(data.name, 'tool.tar.gz')
+})
+
+rest.cell('download', 'downloads an archive and a file with folders', async () => {
+  const { data: archive, url } = await octokit.rest.repos.downloadTarballArchive({ ...await atlas(), ref: 'main' })
+  assert.ok(archive.byteLength > 0)
+  // The signed address stays inside.
+  assert.ok(url.startsWith(proxy('github')), url)
+  const { data } = await octokit.rest.repos.getContent({ ...await atlas(), path: 'docs/guide.md' })
   assert.equal(data.path, 'docs/guide.md')
 })
 
-test('the throttling plugin obeys our Retry-After', async () => {
+rest.without(['batch'], 'no call')
+
+rest.cell('errors', 'shows a problem of the gateway', async () => {
+  const error = await client('cleo').rest.users.getAuthenticated().catch(error => error)
+  assert.equal(error.status, 403)
+  assert.equal(error.response.data.code, 'reconnect-required')
+  assert.match(error.message, /no longer accepts/)
+})
+
+test('@octokit/plugin-throttling: obeys our Retry-After', async () => {
   const waits = []
   const Throttled = Octokit.plugin(throttling)
   const octokit = new Throttled({
@@ -62,9 +103,19 @@ test('the throttling plugin obeys our Retry-After', async () => {
   assert.deepEqual(waits, [7])
 })
 
-test('Octokit shows a problem of the gateway', async () => {
-  const error = await client('cleo').rest.users.getAuthenticated().catch(error => error)
+const queries = matrix('@octokit/graphql', 'GitHub')
+const ask = user => graphql.defaults({ baseUrl: proxy('github'), headers: { authorization: `bearer ${demo.users[user].token}` } })
+
+queries.cell('batch', 'asks several things at once', async () => {
+  const { viewer } = await ask('ben')('{ viewer { login } rateLimit { remaining } }')
+  assert.equal(typeof viewer.login, 'string')
+})
+
+queries.cell('errors', 'shows a problem of the gateway', async () => {
+  const error = await ask('cleo')('{ viewer { login } }').catch(error => error)
   assert.equal(error.status, 403)
   assert.equal(error.response.data.code, 'reconnect-required')
-  assert.match(error.message, /no longer accepts/)
 })
+
+queries.without(['list', 'page', 'create'], 'as `batch`')
+queries.without(['upload', 'download'], 'no call')
