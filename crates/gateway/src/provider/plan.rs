@@ -189,11 +189,12 @@ impl ProviderPlan {
                 || self.upstreams.iter().any(mirror))
     }
 
-    /// The provider host a URL of the provider's answer belongs to, with the upstream it is reached by; `None`
-    /// when the URL is not one of this provider. `http` and `https` at their usual ports are alike: an API behind a TLS
+    /// The provider host a URL of an answer of `called` belongs to, with the upstream it is reached by; `None`
+    /// when the URL is not one of this provider. Where several hosts are reached at one origin, it is the one that was called,
+    /// else the default one. `http` and `https` at their usual ports are alike: an API behind a TLS
     /// terminator may write either.
-    pub(crate) fn owner(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
-        self.owner_by_scheme(url).or_else(|| {
+    pub(crate) fn owner(&self, url: &Url, called: &str) -> Option<(Box<str>, Arc<Upstream>)> {
+        self.owner_by_scheme(url, called).or_else(|| {
             let other = match url.scheme() {
                 "http" => "https",
                 "https" => "http",
@@ -203,17 +204,20 @@ impl ProviderPlan {
             if url.port().is_some() || alike.set_scheme(other).is_err() {
                 return None;
             }
-            self.owner_by_scheme(&alike)
+            self.owner_by_scheme(&alike, called)
         })
     }
 
-    fn owner_by_scheme(&self, url: &Url) -> Option<(Box<str>, Arc<Upstream>)> {
-        let mut called = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
-        if let Some((host, upstream)) = called.find(|(_, upstream)| upstream.is_origin_of(url)) {
-            return Some((host.as_str().into(), Arc::clone(upstream)));
+    fn owner_by_scheme(&self, url: &Url, called: &str) -> Option<(Box<str>, Arc<Upstream>)> {
+        if let Some(upstream) = self.upstream(called).filter(|upstream| upstream.is_origin_of(url)) {
+            return Some((called.to_ascii_lowercase().into(), upstream));
         }
         if self.base.is_origin_of(url) {
             return Some((self.default_host.clone(), Arc::clone(&self.base)));
+        }
+        let mut others = self.upstreams.iter().filter(|(host, _)| !self.is_download_host(host));
+        if let Some((host, upstream)) = others.find(|(_, upstream)| upstream.is_origin_of(url)) {
+            return Some((host.as_str().into(), Arc::clone(upstream)));
         }
         if url.scheme() != "https" || url.port().is_some() {
             return None;

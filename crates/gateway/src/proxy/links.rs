@@ -37,6 +37,8 @@ pub(crate) struct Links {
     public: Option<String>,
     /// This provider's virtual hosts: public name, provider host.
     virtual_hosts: Arc<[(String, String)]>,
+    /// The provider host that was called.
+    called: Box<str>,
     /// The URL that was asked, for relative links.
     asked: Option<Url>,
 }
@@ -56,12 +58,12 @@ impl Links {
             sent.upstream().authority(),
             sent.target().as_str()
         ));
-        Self { plan, provider, base, public, virtual_hosts, asked: asked.ok() }
+        Self { plan, provider, base, public, virtual_hosts, called: sent.host().into(), asked: asked.ok() }
     }
 
     /// The provider host and URL a link means, when it is one of this provider.
     pub(super) fn is_ours(&self, link: &str) -> bool {
-        self.resolve(link).is_some_and(|url| clean(&url) && self.plan.owner(&url).is_some())
+        self.resolve(link).is_some_and(|url| clean(&url) && self.plan.owner(&url, &self.called).is_some())
     }
 
     /// The absolute form of a link.
@@ -76,7 +78,7 @@ impl Links {
     /// followed here.
     pub(super) fn rewrite(&self, link: &str) -> Option<String> {
         let url = self.resolve(link).filter(clean)?;
-        let (host, upstream) = self.plan.owner(&url)?;
+        let (host, upstream) = self.plan.owner(&url, &self.called)?;
         // Bytes as the provider wrote them where it wrote an absolute URL; parsing may respell a path.
         let raw = raw_target(link).unwrap_or_else(|| url[url::Position::BeforePath..].to_owned());
         let (before, fragment) = raw.split_once('#').map_or((raw.as_str(), None), |(a, b)| (a, Some(b)));

@@ -101,6 +101,25 @@ fn configured_bases_and_mirrors_are_recognised() {
 }
 
 #[test]
+fn a_link_to_an_origin_of_several_hosts_leads_to_the_one_that_was_called() {
+    const ORIGIN: &str = "http://127.0.0.1:9000";
+    let upstreams = [
+        ("gmail.googleapis.com", ORIGIN),
+        ("www.googleapis.com", ORIGIN),
+        ("people.googleapis.com", "http://127.0.0.1:9001"),
+    ];
+    for (called, prefix) in [
+        (None, "/proxy/google"),
+        (Some("gmail.googleapis.com"), "/proxy/google/~gmail.googleapis.com"),
+        (Some("people.googleapis.com"), "/proxy/google"),
+    ] {
+        let links = links(Kind::Google, Some(ORIGIN), &upstreams, LinkBase::Path, called);
+        let link = links.rewrite("http://127.0.0.1:9000/x?page=2");
+        assert_eq!(link, Some(format!("{prefix}/x?page=2")), "{called:?}");
+    }
+}
+
+#[test]
 fn virtual_hosts_keep_their_name_and_the_requests_port() {
     let base = LinkBase::Virtual {
         scheme: "https",
