@@ -7,7 +7,7 @@ mod request;
 mod table;
 
 pub use self::cause::Cause;
-pub(crate) use self::cause::{REFUSALS, Refusal, Sign};
+pub(crate) use self::cause::{Refusal, Sign};
 pub(crate) use self::{
     reply::{error_word, members, refreshed, revoke_refused},
     request::{bare, basic, get, is_confidential, post_form, segment, set_form},

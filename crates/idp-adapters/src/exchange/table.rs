@@ -1,4 +1,4 @@
-//! The rows of [`REFUSALS`](super::REFUSALS). Numbers are from Microsoft's list of AADSTS codes
+//! The rows of [`REFUSALS`](super::cause::REFUSALS). Numbers are from Microsoft's list of AADSTS codes
 //! (`reference-error-codes` in its documentation) where no other source is named.
 
 use super::{

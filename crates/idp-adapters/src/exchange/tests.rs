@@ -1,6 +1,6 @@
 use secrecy::SecretString;
 
-use super::*;
+use super::{cause::REFUSALS, *};
 
 #[test]
 fn assertions_and_public_clients() {
