@@ -78,12 +78,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if wanted(Part::Prometheus) {
         tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
     }
-    let sdks = |root: &Path| parts::sdk::run(root, options.bless);
-    let passes: [(Part, &dyn Fn(&Path) -> Result<()>); 2] =
-        [(Part::Sdk, &sdks), (Part::Browser, &parts::browser::run)];
-    for (part, pass) in passes.into_iter().filter(|(part, _)| wanted(*part)) {
-        sh::say(&format!("== {part:?} =="));
-        tally.count(part, pass(root));
+    if wanted(Part::Sdk) {
+        tally.count(Part::Sdk, parts::sdk::run(root, options.bless));
+    }
+    if wanted(Part::Browser) {
+        tally.count(Part::Browser, parts::browser::run(root));
     }
     if options.full && options.only.is_none() {
         sh::say("== container image ==");

@@ -63,7 +63,7 @@ fn promises(file: &[u8]) -> Result<()> {
     for (unwanted, why) in UNWANTED {
         ensure!(dynamic.iter().all(|entry| entry.d_tag(LE) != unwanted), "{why}");
     }
-    let at_once = |value: u64| value & DF_BIND_NOW.0 as u64 != 0;
+    let at_once = |value: u64| value & DF_BIND_NOW.0 != 0;
     ensure!(
         dynamic.iter().any(|entry| entry.d_tag(LE) == DT_FLAGS && at_once(entry.d_val(LE))),
         "relocations are not all done at the start"
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_fixed_address_is_for_arm64_alone_and_excuses_nothing_else() {
         let why = |file: Vec<u8>| promises(&file).map_err(|error| error.to_string());
-        assert_eq!(why(program(EM_X86_64, ET_DYN, Some(DF_BIND_NOW.0 as u64))), Ok(()));
+        assert_eq!(why(program(EM_X86_64, ET_DYN, Some(DF_BIND_NOW.0))), Ok(()));
         assert_eq!(why(program(EM_AARCH64, ET_EXEC, None)), Ok(()));
         assert!(why(program(EM_X86_64, ET_EXEC, None)).unwrap_err().contains("position independent"));
         assert!(why(program(EM_AARCH64, ET_DYN, None)).unwrap_err().contains("no dynamic section"));
