@@ -178,6 +178,13 @@ impl VerifierBuilder {
         self
     }
 
+    /// Bytes that verified tokens may take. 128 MiB by default.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.rules.cache_bytes = bytes;
+        self
+    }
+
     /// Accepts logout tokens for this client.
     #[must_use]
     pub fn logout_client(mut self, client: impl Into<String>) -> Self {

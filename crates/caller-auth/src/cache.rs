@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest;
-use quick_cache::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
 use crate::identity::Caller;
@@ -27,12 +27,33 @@ struct Entry {
     deadline: Instant,
 }
 
+/// What an entry takes beside its caller: key, place in the cache, counters.
+const OVERHEAD: usize = 160;
+
+#[derive(Clone)]
+struct BySize {
+    least: u64,
+}
+
+impl Weighter<Digest, Entry> for BySize {
+    fn weight(&self, _: &Digest, entry: &Entry) -> u64 {
+        ((OVERHEAD + entry.caller.size()) as u64).max(self.least)
+    }
+}
+
 /// Successes only; bounded.
-pub(crate) struct TokenCache(Cache<Digest, Entry>);
+pub(crate) struct TokenCache(Cache<Digest, Entry, BySize>);
 
 impl TokenCache {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self(Cache::new(capacity.max(1)))
+    /// A cache of at most so many tokens and so many bytes.
+    pub(crate) fn new(capacity: usize, bytes: u64) -> Self {
+        let (capacity, bytes) = (capacity.max(1), bytes.max(1));
+        Self(Cache::with_weighter(capacity, bytes, BySize { least: bytes.div_ceil(capacity as u64) }))
+    }
+
+    /// Bytes that the entries take.
+    pub(crate) fn weight(&self) -> u64 {
+        self.0.weight()
     }
 
     /// The caller of a token that has not ended and was checked with the present keys.

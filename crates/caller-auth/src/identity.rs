@@ -67,6 +67,21 @@ impl Caller {
         claims::described(&json::object(claims.as_bytes()).ok_or_else(unclean)?, rules)
     }
 
+    /// Bytes of memory, for caches that are bounded by them.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let optional = [&self.client, &self.organization, &self.organization_name];
+        let texts = optional.into_iter().flatten().chain([&self.subject, &self.scope]);
+        let actors = |actor: &Actor| {
+            size_of::<Actor>() + actor.subject.len() + actor.issuer.as_deref().map_or(0, str::len)
+        };
+        size_of::<Self>()
+            + texts.map(|text| text.len()).sum::<usize>()
+            + self.permissions.iter().map(|one| size_of::<Box<str>>() + one.len()).sum::<usize>()
+            + self.actors.iter().map(actors).sum::<usize>()
+            + self.audience.iter().map(|one| size_of::<Arc<str>>() + one.len()).sum::<usize>()
+    }
+
     /// The user's id in Auth0 (`sub`).
     #[must_use]
     pub fn subject(&self) -> &str {

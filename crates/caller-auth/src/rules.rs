@@ -19,6 +19,8 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// Verified tokens kept by default.
 pub(crate) const CACHE_CAPACITY: usize = 200_000;
+/// Bytes that verified tokens take at most unless something else is said.
+const CACHE_BYTES: u64 = 128 << 20;
 
 /// A signature algorithm that can be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,8 @@ pub struct Rules {
     pub realm: Arc<str>,
     /// Verified tokens to keep.
     pub cache_capacity: usize,
+    /// Bytes that they may take; whichever of both is reached first counts.
+    pub cache_bytes: u64,
 }
 
 impl Rules {
@@ -137,6 +141,7 @@ impl Rules {
             logout_clients: Vec::new(),
             realm: "api".into(),
             cache_capacity: CACHE_CAPACITY,
+            cache_bytes: CACHE_BYTES,
         }
     }
 

@@ -96,7 +96,7 @@ impl Verifier {
         marks: LogoutMarks,
     ) -> Self {
         Self {
-            cache: TokenCache::new(rules.cache_capacity),
+            cache: TokenCache::new(rules.cache_capacity, rules.cache_bytes),
             proofs: Proofs::new(&rules, Arc::clone(&replays)),
             challenger: Challenger::new(&rules),
             rules,
@@ -163,6 +163,12 @@ impl Verifier {
     #[must_use]
     pub fn cached(&self) -> usize {
         self.cache.len()
+    }
+
+    /// Bytes that they take.
+    #[must_use]
+    pub fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
     }
 
     /// The logout marks this verifier obeys.

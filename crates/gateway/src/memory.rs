@@ -1,6 +1,9 @@
-//! How much memory the caches may take: what the container's limit leaves beside the calls in flight.
+//! How much memory the caches may take (`server.memory`), and each of them.
 
 use std::path::Path;
+use std::sync::LazyLock;
+
+use crate::config::Settings;
 
 /// The most memory that a call holds while the caller does not read its answer (`docs/operations/scaling.md`).
 const CALL: u64 = 144 * 1024;
@@ -8,67 +11,99 @@ const CALL: u64 = 144 * 1024;
 const REST: u64 = 32 << 20;
 /// What is assumed where nothing limits the process.
 const UNLIMITED: u64 = 512 << 20;
-/// What a verified token, a grant or a vault result takes, roughly.
-const ENTRY: u64 = 1024;
-/// The broker's caches: grants, vault results, absent ones, hints.
-const OF_THE_BROKER: u64 = 4;
 
-/// The bounds of the caches.
+/// The bounds of the caches, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// All calls in flight together, in bytes.
-    pub(crate) calls: u64,
-    /// User records, in bytes.
+    /// All calls in flight together.
+    calls: u64,
+    /// User records, connected accounts, users who do not exist.
     pub(crate) users: u64,
-    /// Verified caller tokens, in bytes.
+    /// Verified caller tokens.
     pub(crate) tokens: u64,
-    /// Grants and vault results, in bytes.
+    /// Grants, vault results, revocations, what was seen of IdP tokens.
     pub(crate) grants: u64,
+    /// Secrets prepared for the search of answers.
+    pub(crate) secrets: u64,
+    /// Ids of proofs and logout tokens.
+    pub(crate) replays: u64,
+    /// Token buckets of callers.
+    pub(crate) quotas: u64,
+    /// Calls that can be explained.
+    pub(crate) explained: u64,
 }
 
 impl Bounds {
-    /// The bounds for this process, with `in_flight` calls at once.
-    pub(crate) fn new(in_flight: usize) -> Self {
-        Self::within(limit().unwrap_or(UNLIMITED), in_flight)
+    /// The bounds that the settings and the container's limit say.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let server = &settings.server;
+        let calls = CALL.saturating_mul(server.limits.in_flight as u64);
+        let caches = server.memory.map(crate::config::ByteSize::bytes);
+        Self::split(caches.unwrap_or_else(|| left(*LIMIT, calls)), calls)
     }
 
-    fn within(limit: u64, in_flight: usize) -> Self {
-        let calls = CALL.saturating_mul(in_flight as u64);
-        // Where the calls alone could take everything, the caches stay small and useful.
-        let caches = limit.saturating_sub(calls).saturating_sub(REST).max(limit / 8);
-        Self { calls, users: caches / 2, tokens: caches / 4, grants: caches / 4 }
+    /// Fixed shares of `caches`.
+    fn split(caches: u64, calls: u64) -> Self {
+        let share = |of_hundred: u64| caches / 100 * of_hundred;
+        Self {
+            calls,
+            users: share(36),
+            tokens: share(20),
+            grants: share(24),
+            secrets: share(6),
+            replays: share(6),
+            quotas: share(4),
+            explained: share(4),
+        }
     }
 
-    /// How many verified tokens that is.
-    pub(crate) fn token_entries(self) -> usize {
-        usize::try_from(self.tokens / ENTRY).unwrap_or(usize::MAX)
-    }
-
-    /// How many entries each of the broker's caches may have.
-    pub(crate) fn grant_entries(self) -> u64 {
-        self.grants / ENTRY / OF_THE_BROKER
+    /// Each part with its name in the log and in the metrics.
+    pub(crate) fn parts(self) -> [(&'static str, u64); 9] {
+        [
+            ("process", REST),
+            ("calls", self.calls),
+            ("users", self.users),
+            ("tokens", self.tokens),
+            ("grants", self.grants),
+            ("secrets", self.secrets),
+            ("replays", self.replays),
+            ("quotas", self.quotas),
+            ("explained", self.explained),
+        ]
     }
 
     /// Says the bounds once.
     pub(crate) fn log(self) {
-        let mib = |bytes: u64| bytes >> 20;
+        let sum: u64 = self.parts().into_iter().map(|(_, bytes)| bytes).sum();
         tracing::info!(
             event = "memory_bounds",
-            calls_mib = mib(self.calls),
-            users_mib = mib(self.users),
-            tokens_mib = mib(self.tokens),
-            grants_mib = mib(self.grants),
-            sum_mib = mib(self.calls + self.users + self.tokens + self.grants + REST),
+            process = REST,
+            calls = self.calls,
+            users = self.users,
+            tokens = self.tokens,
+            grants = self.grants,
+            secrets = self.secrets,
+            replays = self.replays,
+            quotas = self.quotas,
+            explained = self.explained,
+            sum,
+            "bytes"
         );
     }
 }
 
-/// The container's memory limit in bytes (cgroup version 2, else 1). `None` where there is none.
-fn limit() -> Option<u64> {
+/// What the limit leaves for caches. Where the calls alone could take everything, the caches stay small and useful.
+fn left(limit: Option<u64>, calls: u64) -> u64 {
+    let limit = limit.unwrap_or(UNLIMITED);
+    limit.saturating_sub(calls).saturating_sub(REST).max(limit / 8)
+}
+
+/// The container's memory limit in bytes (cgroup version 2, else 1), read once. `None` where there is none.
+static LIMIT: LazyLock<Option<u64>> = LazyLock::new(|| {
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         .iter()
         .find_map(|file| read(Path::new(file)))
-}
+});
 
 fn read(file: &Path) -> Option<u64> {
     // Version 1 writes a very large number where nothing is limited.
@@ -81,15 +116,16 @@ mod tests {
 
     #[test]
     fn tm_a11_calls_and_caches_together_fit_the_containers_limit() {
+        let calls = CALL * 1024;
         // The chart's default, and larger ones.
-        for limit in [256, 512, 4096] {
-            let bounds = Bounds::within(limit << 20, 1024);
-            let sum = bounds.calls + bounds.users + bounds.tokens + bounds.grants + REST;
-            assert!(sum <= limit << 20, "{limit} MiB: {bounds:?}");
-            assert!(bounds.users >= 32 << 20, "{limit} MiB: {bounds:?}");
+        for limit in [256 << 20, 512 << 20, 4096 << 20] {
+            let bounds = Bounds::split(left(Some(limit), calls), calls);
+            let sum: u64 = bounds.parts().into_iter().map(|(_, bytes)| bytes).sum();
+            assert!(sum <= limit, "{limit}: {bounds:?}");
+            assert!(sum >= limit / 100 * 99, "nothing is left over of {limit}: {bounds:?}");
         }
-        let tiny = Bounds::within(64 << 20, 1024);
-        assert!(tiny.users > 0 && tiny.grant_entries() > 0 && tiny.token_entries() > 0, "{tiny:?}");
+        let tiny = Bounds::split(left(Some(64 << 20), calls), calls);
+        assert!(tiny.parts().into_iter().all(|(_, bytes)| bytes > 128 << 10), "{tiny:?}");
     }
 
     #[test]

@@ -10,10 +10,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
 use crate::fleet::{Fleet, RecordStatus};
+use crate::memory::Bounds;
 use caller_auth::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
 
-/// Ids of proofs and logout tokens that one process remembers.
-const REPLAYS: usize = 1 << 20;
+/// What the id of a proof or a logout token takes in memory.
+const REPLAY: u64 = 96;
 /// How often it is checked what the store guarantees.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -46,13 +47,16 @@ struct Origin {
     /// A path, or a URL that may hold a password.
     place: SecretString,
     keys: Option<SecretString>,
+    /// How many used ids there is room for. What is open keeps the number that it was opened with.
+    replays: usize,
 }
 
 impl Origin {
     async fn of(settings: &Settings) -> Result<Self, OpenError> {
+        let replays = usize::try_from(Bounds::of(settings).replays / REPLAY).unwrap_or(usize::MAX);
         let (tenant, settings) = (settings.tenant.domain.clone(), &settings.store);
         Ok(match settings.kind {
-            StoreKind::Memory => Self { tenant, ..Self::default() },
+            StoreKind::Memory => Self { tenant, replays, ..Self::default() },
             StoreKind::File => {
                 let path = settings.path.as_deref().ok_or_else(|| bad("store.path is not set"))?;
                 Self {
@@ -60,6 +64,7 @@ impl Origin {
                     kind: StoreKind::File,
                     place: path.display().to_string().into(),
                     keys: Some(keys(settings).await?),
+                    replays,
                 }
             }
             StoreKind::Redis => Self {
@@ -67,6 +72,7 @@ impl Origin {
                 kind: StoreKind::Redis,
                 place: url(settings).await?,
                 keys: Some(keys(settings).await?),
+                replays,
             },
         })
     }
@@ -172,12 +178,12 @@ impl Stores {
         let grants = Arc::new(MemoryStore::new().map_err(|error| bad(error.to_string()))?);
         let nonce_key = nonce_key(grants.keys())?;
         Ok(Self {
+            replays: Arc::new(MemoryReplays::new(origin.replays)),
             origin,
             file: None,
             grants,
             redis: None,
             fleet: Arc::new(Fleet::alone()),
-            replays: Arc::new(MemoryReplays::new(REPLAYS)),
             tasks: TaskTracker::new(),
             nonce_key,
             missing_guarantees: Mutex::default(),

@@ -10,6 +10,7 @@ use user_store::UserStore;
 use crate::{
     Broker, Durability, GrantStore, MemoryStore, Provider, RevokedGrant, SharedVaultStore, Source, Transport,
     VaultSettings,
+    bounds::Bounds,
     broker::{Inner, OnRevoked},
     grants::Grants,
     knowledge::Knowledge,
@@ -34,6 +35,7 @@ pub struct BrokerBuilder {
     cache_ttl: Duration,
     negative_ttl: Duration,
     capacity: u64,
+    bytes: u64,
     tasks: TaskTracker,
     clock: Clock,
     on_revoked: OnRevoked,
@@ -92,6 +94,7 @@ impl BrokerBuilder {
             cache_ttl: Duration::from_secs(600),
             negative_ttl: Duration::from_secs(5),
             capacity: 100_000,
+            bytes: 128 << 20,
             tasks: TaskTracker::new(),
             clock: Clock::default(),
             on_revoked: Box::new(|_| {}),
@@ -147,6 +150,13 @@ impl BrokerBuilder {
         self
     }
 
+    /// How many bytes all that the broker keeps in memory may take (128 MiB): grants, vault results, revocations, what was
+    /// seen of tokens. Whichever of `capacity` and `capacity_bytes` is reached first counts.
+    pub fn capacity_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
     /// Tracks refreshes of single-use tokens and refreshed grants that are not stored yet. A process that ends before they
     /// are done loses a grant: close the tracker and wait for it before the runtime ends. Several brokers may share one.
     pub fn tasks(mut self, tasks: TaskTracker) -> Self {
@@ -197,8 +207,9 @@ impl BrokerBuilder {
             Some(transport) => transport,
             None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
         };
-        let grants = Arc::new(Grants::new(store, self.capacity, self.tasks));
-        let knowledge = Arc::new(Knowledge::default());
+        let bounds = Bounds::new(self.bytes, self.capacity);
+        let grants = Arc::new(Grants::new(store, bounds.grants, self.tasks));
+        let knowledge = Arc::new(Knowledge::new(bounds.tokens_seen));
         let refresher = Refresher::new(
             grants.clone(),
             self.users.clone(),
@@ -215,7 +226,7 @@ impl BrokerBuilder {
             vault: Vault::new(
                 self.exchange,
                 self.vault,
-                self.capacity,
+                bounds.vault,
                 Ages { kept, absent },
                 shared,
                 self.clock.clone(),
@@ -225,7 +236,7 @@ impl BrokerBuilder {
             transport,
             knowledge,
             clock: self.clock,
-            revocations: Revocations::default(),
+            revocations: Revocations::new(bounds.revocations),
             on_revoked: self.on_revoked,
             lacks_idp_tokens: self.lacks_idp_tokens,
         };

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap,
     Versioned,
+    bounds::{Bound, size_of_key, size_of_record},
 };
 
 /// A grant as it was last read: the record may be absent.
@@ -65,8 +66,10 @@ const RECHECK: Duration = Duration::from_secs(2);
 const WRITE_WAIT: Duration = Duration::from_secs(8);
 
 impl Grants {
-    pub(crate) fn new(store: Arc<dyn GrantStore>, capacity: u64, tasks: TaskTracker) -> Self {
-        let cache = Cache::builder().max_capacity(capacity).build();
+    pub(crate) fn new(store: Arc<dyn GrantStore>, bound: Bound, tasks: TaskTracker) -> Self {
+        let cache = bound.cache(None, |key, known: &Arc<CachedGrant>| {
+            size_of_key(key) + size_of::<CachedGrant>() + known.record().map_or(0, size_of_record)
+        });
         Self { store, cache, reads: SingleFlight::new(), writes: SingleFlight::new(), tasks }
     }
 

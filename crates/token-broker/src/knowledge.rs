@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::sync::Cache;
 use tokio::time::Instant;
 
-use crate::{GrantKey, digest::Digest};
+use crate::{GrantKey, bounds::Bound, digest::Digest};
 
 /// How long a token stays marked as dead.
 pub(crate) const DEAD_FOR: Duration = Duration::from_secs(60);
@@ -19,25 +19,12 @@ pub(crate) const GOOD_FOR: Duration = Duration::from_secs(60);
 pub(crate) const REFUSING_FOR: Duration = Duration::from_secs(300);
 /// A success is noted again after this time: that keeps the cost of a call low.
 const NOTED_EACH: Duration = Duration::from_secs(10);
-/// The most entries of each kind; the least used are dropped first.
-const CAPACITY: u64 = 100_000;
-
 /// What happened to tokens lately. Bounded; holds digests only.
 #[derive(Debug)]
 pub(crate) struct Knowledge {
     dead: Recent<Digest>,
     worked: Recent<Digest>,
     refusing: Recent<Digest>,
-}
-
-impl Default for Knowledge {
-    fn default() -> Self {
-        Self {
-            dead: Recent::new(DEAD_FOR),
-            worked: Recent::new(GOOD_FOR),
-            refusing: Recent::new(REFUSING_FOR),
-        }
-    }
 }
 
 /// One account's use of one endpoint.
@@ -51,6 +38,15 @@ impl Use {
 }
 
 impl Knowledge {
+    /// Nothing seen yet; `bound` is that of each kind.
+    pub(crate) fn new(bound: Bound) -> Self {
+        Self {
+            dead: Recent::new(DEAD_FOR, bound),
+            worked: Recent::new(GOOD_FOR, bound),
+            refusing: Recent::new(REFUSING_FOR, bound),
+        }
+    }
+
     /// Marks a token as dead: no call and no look-up for it for a while.
     pub(crate) fn mark_dead(&self, token: Digest) {
         self.dead.note(token);
@@ -95,14 +91,10 @@ pub(crate) struct Recent<K: Hash + Eq + Send + Sync + 'static> {
 }
 
 impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
-    pub(crate) fn new(for_how_long: Duration) -> Self {
+    pub(crate) fn new(for_how_long: Duration, bound: Bound) -> Self {
         Self {
-            noted: Cache::builder()
-                .max_capacity(CAPACITY)
-                // A full cache takes the newest mark, and drops the oldest one.
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(for_how_long.saturating_add(Duration::from_secs(60)))
-                .build(),
+            noted: bound
+                .cache(Some(for_how_long.saturating_add(Duration::from_secs(60))), |_, _| size_of::<(K, Instant)>()),
             for_how_long,
             started: Instant::now(),
             idle_after: AtomicU64::new(0),
@@ -138,10 +130,12 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::Bounds;
 
     #[tokio::test(start_paused = true)]
     async fn a_mark_holds_for_a_minute() {
-        let (knowledge, token) = (Knowledge::default(), Digest::of_text("gho_dead"));
+        let (knowledge, token) =
+            (Knowledge::new(Bounds::new(1 << 20, 1000).tokens_seen), Digest::of_text("gho_dead"));
         assert!(!knowledge.is_dead(|| token));
         knowledge.mark_dead(token);
         tokio::time::advance(Duration::from_millis(59_900)).await;
@@ -155,7 +149,8 @@ mod tests {
     async fn a_success_counts_for_a_minute_and_clears_the_endpoint() {
         let account = crate::Account::new("github", Some("1".into()));
         let key = GrantKey::new("acme.test", "u", crate::Source::Identities, &account);
-        let (knowledge, token) = (Knowledge::default(), Digest::of_text("gho_good"));
+        let (knowledge, token) =
+            (Knowledge::new(Bounds::new(1 << 20, 1000).tokens_seen), Digest::of_text("gho_good"));
         let used = Use::of(&key, Some("GET /user"));
         knowledge.note_refusing(used);
         assert!(knowledge.is_refusing(used));

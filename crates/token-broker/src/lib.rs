@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod bounds;
 mod broker;
 mod builder;
 mod by_identity;

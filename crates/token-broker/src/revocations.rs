@@ -1,7 +1,7 @@
 //! Revocations that this process was told of, beside those in the store: they hold while the store is down too.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState, grant::seconds, grants::CachedGrant,
+    Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState,
+    bounds::{Bound, size_of_key, size_of_record},
+    grant::seconds,
+    grants::CachedGrant,
 };
-
-/// The most revocations held; the oldest are dropped first, and are then in the store alone.
-const MOST: usize = 10_000;
 
 /// A revocation, to be told to every replica ([`Broker::apply_revocations`](crate::Broker::apply_revocations)). It holds
 /// no token and can be stored and sent as it is.
@@ -76,57 +76,119 @@ struct Entry {
     revoked: RevokedGrant,
     /// Absent once it was lifted: the same list is applied again, and must not bring it back.
     told: Option<Told>,
-    at: Instant,
+    /// When it was told, and a number that tells those of one moment apart.
+    place: (Instant, u64),
+    weight: u32,
 }
 
 /// All of them, by key without client.
+pub(crate) struct Revocations {
+    all: RwLock<All>,
+    bound: Bound,
+}
+
 #[derive(Default)]
-pub(crate) struct Revocations(RwLock<HashMap<GrantKey, Entry>>);
+struct All {
+    by_key: HashMap<GrantKey, Entry>,
+    /// When each was told, and its key: the oldest are dropped first, and are then in the store alone.
+    order: BTreeMap<(Instant, u64), GrantKey>,
+    count: u64,
+    bytes: u64,
+}
+
+impl All {
+    fn remove(&mut self, key: &GrantKey) {
+        if let Some(entry) = self.by_key.remove(key) {
+            self.bytes -= u64::from(entry.weight);
+            self.order.remove(&entry.place);
+        }
+    }
+}
 
 impl Revocations {
+    pub(crate) fn new(bound: Bound) -> Self {
+        Self { all: RwLock::default(), bound }
+    }
+
     pub(crate) fn add(&self, revoked: &RevokedGrant) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         // A later one counts: it was made of another copy of Auth0's.
         let known = |entry: &Entry| entry.revoked.at > revoked.at || entry.revoked == *revoked;
-        if all.get(&revoked.key).is_some_and(known) {
+        if all.by_key.get(&revoked.key).is_some_and(known) {
             return;
         }
-        if all.len() >= MOST
-            && !all.contains_key(&revoked.key)
-            && let Some(oldest) = all.iter().min_by_key(|(_, entry)| entry.at).map(|(key, _)| key.clone())
+        all.remove(&revoked.key);
+        let record = revoked.record();
+        // The key stands in the index, in the order and in the revocation itself.
+        let weight = self.bound.weigh(3 * size_of_key(&revoked.key) + 2 * size_of_record(&record));
+        all.bytes += u64::from(weight);
+        while all.bytes > self.bound.bytes
+            && let Some(oldest) = all.order.first_entry().map(|oldest| oldest.get().clone())
         {
             all.remove(&oldest);
         }
-        let (cached, at) = (Arc::new(CachedGrant::unstored(revoked.record())), Instant::now());
-        let entry = Entry { revoked: revoked.clone(), told: Some(Told { cached, at }), at };
-        all.insert(revoked.key.clone(), entry);
+        all.count += 1;
+        let (cached, place) = (Arc::new(CachedGrant::unstored(record)), (Instant::now(), all.count));
+        all.order.insert(place, revoked.key.clone());
+        let told = Some(Told { cached, at: place.0 });
+        all.by_key.insert(revoked.key.clone(), Entry { revoked: revoked.clone(), told, place, weight });
     }
 
     pub(crate) fn get(&self, key: &GrantKey) -> Option<Told> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if all.is_empty() {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        if all.by_key.is_empty() {
             return None;
         }
-        all.get(&key.clone().with_client(None))?.told.clone()
+        all.by_key.get(&key.clone().with_client(None))?.told.clone()
     }
 
     /// Lifts a revocation.
     pub(crate) fn lift(&self, key: &GrantKey) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = all.get_mut(&key.clone().with_client(None)) {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.by_key.get_mut(&key.clone().with_client(None)) {
             entry.told = None;
         }
     }
 
     /// Lifts the revocations of the grants that match.
     pub(crate) fn lift_matching(&self, filter: &GrantFilter) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        all.iter_mut().filter(|(key, _)| filter.matches(key)).for_each(|(_, entry)| entry.told = None);
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        let matching = all.by_key.iter_mut().filter(|(key, _)| filter.matches(key));
+        matching.for_each(|(_, entry)| entry.told = None);
+    }
+
+    /// Bytes that they take.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).bytes
     }
 }
 
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Revocations")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Account, Source, bounds::Bounds};
+
+    #[tokio::test(start_paused = true)]
+    async fn tm_a11_the_oldest_revocations_go_when_the_bytes_are_full() {
+        let bounds = Bounds::new(1 << 20, 100_000);
+        let all = Revocations::new(bounds.revocations);
+        let key = |number: u64| {
+            let account = Account::new("github", Some(number.to_string()));
+            GrantKey::new("acme.test", &format!("auth0|{number}"), Source::Identities, &account)
+        };
+        for number in 0..2_000 {
+            let record = GrantRecord::starting(Fingerprint("k:1".to_owned()), None, SystemTime::UNIX_EPOCH);
+            all.add(&RevokedGrant::new(&key(number), &record));
+            assert!(all.bytes() <= bounds.revocations.bytes, "{} bytes", all.bytes());
+        }
+        assert!(all.get(&key(1_999)).is_some() && all.get(&key(0)).is_none());
+        assert_eq!(all.all.read().unwrap().order.len(), all.all.read().unwrap().by_key.len());
     }
 }

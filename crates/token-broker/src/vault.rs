@@ -13,13 +13,17 @@ use std::{
 };
 
 use mgmt_auth::{ClientCredentials, Tenant};
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::sync::Cache;
 use secrecy::ExposeSecret;
 use token_keeper::{BearerToken, Clock, Flight, SingleFlight};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::{BoxFuture, Cached, Error, Reason, TokenRequest, digest::Digest};
+use crate::{
+    BoxFuture, Cached, Error, Reason, TokenRequest,
+    bounds::{VaultBounds, size_of_held, size_of_vault_key},
+    digest::Digest,
+};
 
 use self::refusal::{classify, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
@@ -106,11 +110,11 @@ impl Exchange for Tenant {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct VaultKey {
     pub(crate) user: String,
-    organization: Option<String>,
-    audience: String,
+    pub(crate) organization: Option<String>,
+    pub(crate) audience: String,
     pub(crate) connection: String,
-    account: Option<String>,
-    scopes: Vec<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 impl VaultKey {
@@ -143,6 +147,9 @@ type Loaded = Result<Held, Error>;
 
 /// How many accounts one user's calls may name within the life of a result.
 const MOST_HINTS: usize = 16;
+
+/// What they take when there are as many as there may be.
+const HINTS_OF_ONE_USER: usize = MOST_HINTS * size_of::<(Digest, Instant)>() + 64;
 
 type Hints = Arc<Mutex<Vec<(Digest, Instant)>>>;
 
@@ -177,25 +184,16 @@ impl Vault {
     pub(crate) fn new(
         exchange: Arc<dyn Exchange>,
         settings: Option<VaultSettings>,
-        capacity: u64,
+        bounds: VaultBounds,
         ages: Ages,
         shared: Option<Shared>,
         clock: Clock,
     ) -> Self {
-        // moka's clock is not Tokio's: its expiry only bounds memory.
-        let held = Cache::builder()
-            .max_capacity(capacity)
-            .time_to_live(ages.kept.saturating_add(Duration::from_secs(60)))
-            .build();
-        let absent = Cache::builder()
-            .max_capacity(capacity)
-            .time_to_live(ages.absent.saturating_add(Duration::from_secs(60)))
-            .build();
-        let hints = Cache::builder()
-            .max_capacity(capacity)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(ages.kept.saturating_add(Duration::from_secs(60)))
-            .build();
+        let life = |age: Duration| Some(age.saturating_add(Duration::from_secs(60)));
+        let held =
+            bounds.held.cache(life(ages.kept), |key, held| size_of_vault_key(key) + size_of_held(held));
+        let absent = bounds.absent.cache(life(ages.absent), |key, _| size_of_vault_key(key));
+        let hints = bounds.hints.cache(life(ages.kept), |user: &String, _| user.len() + HINTS_OF_ONE_USER);
         let (exchanges, forgotten) = (SingleFlight::new(), Arc::default());
         Self { exchange, settings, ages, held, absent, hints, exchanges, shared, forgotten, clock }
     }

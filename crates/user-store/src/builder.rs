@@ -21,6 +21,9 @@ use crate::{
 /// The most users without a record, and the most forgotten ones, that are remembered.
 const MISSING: usize = 10_000;
 
+/// What an entry without a record takes: an id of usual length, a time, a place in the cache.
+const SMALL: u64 = 256;
+
 /// The settings of a [`UserStore`].
 #[derive(Debug)]
 #[must_use]
@@ -79,7 +82,8 @@ impl UserStoreBuilder {
         self
     }
 
-    /// How many bytes the records take at most (128 MiB); Connected Accounts take up to an eighth of that besides.
+    /// How many bytes the records take at most (128 MiB). Connected Accounts, unknown users and what was forgotten take up to
+    /// an eighth of that each besides.
     /// Whichever of `capacity` and `capacity_bytes` is reached first counts.
     pub fn capacity_bytes(mut self, bytes: u64) -> Self {
         self.capacity_bytes = bytes;
@@ -112,7 +116,9 @@ impl UserStoreBuilder {
         let capacity = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
         let bytes = self.capacity_bytes.max(1);
         let least = bytes.div_ceil(self.capacity.max(1));
-        let few = capacity.min(MISSING);
+        // An eighth of the bytes for each of the small ones.
+        let few = usize::try_from(self.capacity_bytes / 8 / SMALL).unwrap_or(usize::MAX);
+        let few = few.min(capacity).clamp(1, MISSING);
         let inner = Inner {
             directory: self.directory,
             shared: self.shared.map(|store| SharedRecords { store, tenant }),

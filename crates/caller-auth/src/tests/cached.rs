@@ -87,3 +87,19 @@ async fn the_cache_is_bounded() {
     }
     assert!(verifier.cached() <= 8);
 }
+
+#[tokio::test]
+async fn tm_a11_ever_new_users_with_long_claims_stay_within_the_bytes() {
+    let mut small = rules();
+    small.cache_bytes = 64 * 1024;
+    let verifier = Verifier::with_rules(small, Keys::tenant());
+    for number in 0..200 {
+        let scope = "read:something ".repeat(number);
+        let claims = json!({ "sub": format!("github|{number}"), "scope": scope });
+        assert!(
+            verifier.verify(&bearer(&token(json!({}), claims)), Schemes::Standard, at(NOW)).await.is_ok()
+        );
+        assert!(verifier.cached_bytes() <= 64 * 1024, "{} bytes", verifier.cached_bytes());
+    }
+    assert!((1..200).contains(&verifier.cached()));
+}

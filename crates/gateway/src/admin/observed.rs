@@ -30,6 +30,7 @@ impl App {
             keys_last_success: keys_age.and_then(|age| SystemTime::now().checked_sub(age)),
             ratelimit_remaining: count(allowance.remaining()),
             ratelimit_limit: count(allowance.limit()),
+            memory_bounds: self.memory.parts().to_vec(),
             upstream_in_flight: self
                 .calls
                 .providers

@@ -18,8 +18,8 @@ use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
 use crate::state::{
-    Access, App, Calls, ConsentPrompts, Deprecations, Fingerprint, Prepared, PublicAddress, Quotas, Recorder,
-    TenantState, Tokens, logout_places,
+    Access, App, Calls, ConsentPrompts, Deprecations, ExplainRing, Fingerprint, Prepared, PublicAddress, Quotas,
+    Recorder, TenantState, Tokens, logout_places,
 };
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
@@ -75,7 +75,7 @@ impl App {
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         if before.is_none() {
-            bounds(settings).log();
+            Bounds::of(settings).log();
         }
         let origin = Fingerprint::of(settings, &stores);
         let known = before.filter(|before| before.tenant.origin.is_same_tenant(&origin));
@@ -83,7 +83,9 @@ impl App {
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let scopes = convert::scopes(settings);
         let (calls, hosts) = calls(settings, &tenant, users.clone(), &stores, &metrics)?;
-        let explained = before.map(|before| Arc::clone(&before.recorder.explained)).unwrap_or_default();
+        let explained = before.map(|before| Arc::clone(&before.recorder.explained));
+        let explained =
+            explained.unwrap_or_else(|| Arc::new(ExplainRing::new(Bounds::of(settings).explained)));
         let was_ready = known.is_some_and(|known| known.tenant.was_ready.load(Ordering::Relaxed));
         Ok(Self {
             hosts,
@@ -100,6 +102,7 @@ impl App {
             console: Console::new(settings, &scopes),
             scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),
+            memory: Bounds::of(settings),
         })
     }
 }
@@ -128,7 +131,7 @@ fn calls(
     }
     let access = Access::new(
         verifier(settings, tenant, stores),
-        Quotas::new(&settings.quotas),
+        Quotas::new(&settings.quotas, Bounds::of(settings).quotas),
         Arc::clone(&stores.fleet),
         metrics.clone(),
         settings.vault.is_some() && uses_vault(settings),
@@ -140,7 +143,7 @@ fn calls(
         secrets: tenant.secrets().clone(),
         asked: ConsentPrompts::default(),
         deprecations: Deprecations::default(),
-        prepared: Prepared::default(),
+        prepared: Prepared::new(Bounds::of(settings).secrets),
         metrics: metrics.clone(),
         address: PublicAddress {
             url: settings.server.public_url.clone(),
@@ -167,7 +170,8 @@ fn broker(settings: &Settings, tenant: &Tenant, users: UserStore, stores: &Store
         .tasks(stores.tasks.clone())
         .cache_ttl(settings.users.cache_ttl)
         .negative_ttl(settings.users.negative_ttl)
-        .capacity(settings.users.capacity.min(bounds(settings).grant_entries()));
+        .capacity(settings.users.capacity)
+        .capacity_bytes(Bounds::of(settings).grants);
     if let Some(redis) = &stores.redis {
         broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
     }
@@ -211,13 +215,9 @@ fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
         .stale_ttl(settings.users.stale_ttl)
         .negative_ttl(settings.users.negative_ttl)
         .capacity(settings.users.capacity)
-        // Connected Accounts take up to an eighth of it besides.
-        .capacity_bytes(bounds(settings).users / 9 * 8)
+        // Connected Accounts, unknown users and what was forgotten take up to an eighth of it each besides.
+        .capacity_bytes(Bounds::of(settings).users / 11 * 8)
         .build()
-}
-
-fn bounds(settings: &Settings) -> Bounds {
-    Bounds::new(settings.server.limits.in_flight)
 }
 
 /// Verification as the settings say, with keys of its own, for a diagnosis: it shares nothing with a running gateway.
@@ -229,7 +229,7 @@ pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartErro
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let mut rules = convert::rules(settings);
     rules.nonce_key = Some(stores.nonce_key.clone());
-    rules.cache_capacity = bounds(settings).token_entries();
+    rules.cache_bytes = Bounds::of(settings).tokens;
     let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
 }

@@ -39,6 +39,9 @@ pub struct ServerSettings {
     pub timeouts: TimeoutSettings,
     /// Bounds on what one client, and all of them together, may use.
     pub limits: LimitSettings,
+    /// Memory that all caches together may take; unset: what the container's memory limit leaves beside the requests
+    /// in flight.
+    pub memory: Option<ByteSize>,
     /// What happens between SIGTERM and the end.
     pub drain: DrainSettings,
     /// File with the bearer token that `/admin/*` wants; without it `/admin/*` is served to loopback alone.
@@ -57,6 +60,7 @@ impl Default for ServerSettings {
             tls: None,
             timeouts: TimeoutSettings::default(),
             limits: LimitSettings::default(),
+            memory: None,
             drain: DrainSettings::default(),
             admin_token_file: None,
         }

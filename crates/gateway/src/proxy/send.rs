@@ -168,8 +168,9 @@ impl Sending<'_> {
             return Err(SendError::Unreachable { retry: Retry::No, refused: None });
         };
         let prepared = &self.calls.prepared;
-        record.secrets.add(prepared, token.bearer().expose());
-        derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret()));
+        let ends = token.expires_at();
+        record.secrets.add(prepared, token.bearer().expose(), ends);
+        derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret(), ends));
         let Some(stream) = self.provider.client.stream(request.uri()).await else {
             self.calls.metrics.shed(Shed::Provider);
             return Err(SendError::NoStream);

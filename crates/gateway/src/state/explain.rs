@@ -1,4 +1,4 @@
-//! Why a call ended as it did: the last 10,000 for 10 minutes, for whoever made them.
+//! Why a call ended as it did: the last 10,000 for 10 minutes, as far as there is memory, for whoever made them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,9 @@ use caller_auth::Caller;
 const CAPACITY: usize = 10_000;
 /// How long they are kept.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// What a call takes besides: its places in the index and in the order.
+const OVERHEAD: usize = 3 * size_of::<RequestId>() + 32;
 
 /// One call, as it is kept. No secrets, no paths.
 #[derive(Clone, Debug)]
@@ -58,23 +61,31 @@ struct ExplainedAttempt {
 }
 
 /// The calls that are kept.
-#[derive(Debug, Default)]
-pub(crate) struct ExplainRing(Mutex<Kept>);
+#[derive(Debug)]
+pub(crate) struct ExplainRing {
+    kept: Mutex<Kept>,
+    most_bytes: u64,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
+    /// Bytes that `calls` take.
+    bytes: u64,
     calls: HashMap<RequestId, Explained>,
     /// The ids of `calls`, oldest first.
     order: VecDeque<RequestId>,
 }
 
 impl Kept {
-    fn push(&mut self, entry: Explained) {
-        while self.order.len() >= CAPACITY
-            || self.oldest().is_some_and(|at| entry.at.duration_since(at) >= KEPT)
+    fn push(&mut self, entry: Explained, most_bytes: u64) {
+        self.bytes += entry.size();
+        while !self.order.is_empty()
+            && (self.bytes > most_bytes
+                || self.order.len() >= CAPACITY
+                || self.oldest().is_some_and(|at| entry.at.duration_since(at) >= KEPT))
         {
-            if let Some(id) = self.order.pop_front() {
-                self.calls.remove(&id);
+            if let Some(call) = self.order.pop_front().and_then(|id| self.calls.remove(&id)) {
+                self.bytes -= call.size();
             }
         }
         self.order.push_back(entry.id);
@@ -87,6 +98,11 @@ impl Kept {
 }
 
 impl ExplainRing {
+    /// Keeps calls of so many bytes at most.
+    pub(crate) fn new(most_bytes: u64) -> Self {
+        Self { kept: Mutex::default(), most_bytes }
+    }
+
     /// Keeps one call of a known caller. What the record held is in here afterwards.
     pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
         let Some(caller) = record.caller else { return };
@@ -103,13 +119,13 @@ impl ExplainRing {
             attempts: record.attempts,
             outcome,
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(entry, self.most_bytes);
     }
 
     /// The call with this id, if this caller (same user, same client) made it.
     pub(crate) fn find(&self, id: &str, caller: &Caller) -> Option<Explanation> {
         let id = RequestId::parse(id)?;
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = kept.calls.get(&id)?;
         let own = entry.caller.subject() == caller.subject()
             && entry.caller.client() == caller.client()
@@ -119,6 +135,15 @@ impl ExplainRing {
 }
 
 impl Explained {
+    /// Bytes of memory. The caller may be kept here alone.
+    fn size(&self) -> u64 {
+        let account = self.account.as_ref();
+        let texts =
+            account.map_or(0, |account| account.connection().len() + account.user_id().map_or(0, str::len));
+        let attempts = self.attempts.capacity() * size_of::<Attempt>();
+        (OVERHEAD + size_of::<Self>() + texts + attempts + self.caller.size()) as u64
+    }
+
     fn explain(&self) -> Explanation {
         Explanation {
             request_id: self.id.to_string(),
@@ -155,7 +180,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_are_found_by_id_until_they_are_too_old_or_too_many() {
-        let ring = ExplainRing::default();
+        let ring = ExplainRing::new(u64::MAX);
         let (ana, ben) = (Caller::vouched("auth0|ana", "test"), Caller::vouched("auth0|ben", "test"));
         let first = RequestId::random();
         ring.keep(first, call("auth0|ana"), Code::Ok);
@@ -169,7 +194,19 @@ mod tests {
         tokio::time::advance(KEPT).await;
         let last = RequestId::random();
         ring.keep(last, call("auth0|ana"), Code::Ok);
-        let kept = ring.0.lock().unwrap();
+        let kept = ring.kept.lock().unwrap();
         assert_eq!((kept.calls.len(), kept.order.len()), (1, 1), "the index forgets with the list");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tm_a11_calls_of_ever_new_users_stay_within_the_bytes() {
+        let ring = ExplainRing::new(64 * 1024);
+        for number in 0..2_000 {
+            ring.keep(RequestId::random(), call(&format!("auth0|{number}")), Code::Ok);
+            let kept = ring.kept.lock().unwrap();
+            assert!(kept.bytes <= 64 * 1024, "{} bytes", kept.bytes);
+            assert_eq!(kept.bytes, kept.calls.values().map(Explained::size).sum::<u64>());
+        }
+        assert!(ring.kept.lock().unwrap().calls.len() > 20);
     }
 }

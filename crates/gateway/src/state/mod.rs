@@ -35,6 +35,7 @@ pub(crate) use tenant::TenantState;
 pub(crate) use tokens::{TokenError, Tokens};
 
 use crate::console::Console;
+use crate::memory::Bounds;
 use crate::route::VirtualHosts;
 use crate::stores::Stores;
 
@@ -54,6 +55,8 @@ pub struct App {
     pub(crate) console: Option<Console>,
     /// The scopes that the metadata names.
     pub(crate) scopes: BTreeSet<String>,
+    /// How much memory everything may take.
+    pub(crate) memory: Bounds,
     /// Whether back-channel logout is configured.
     pub(crate) logout_enabled: bool,
 }

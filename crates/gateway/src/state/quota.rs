@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
 use tokio::time::Instant;
 
 use crate::config::{QuotaMode, QuotaSettings};
 use caller_auth::Caller;
 
-/// Callers whose bucket is kept; a forgotten one starts full.
+/// Callers whose bucket is kept, as far as there is memory; a forgotten one starts full.
 const CALLERS: usize = 100_000;
+/// What a bucket takes besides the caller's names: counters, the cache's entry.
+const OVERHEAD: usize = 160;
 
 /// Whether a call may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +39,23 @@ struct Limit {
     enforce: bool,
     origin: Instant,
     /// For each caller the time (nanoseconds since `origin`) at which the bucket is full again.
-    buckets: Cache<Key, Arc<AtomicU64>>,
+    buckets: Cache<Key, Arc<AtomicU64>, BySize>,
 }
 
 #[derive(PartialEq, Eq)]
 struct Key(Box<str>, Box<str>, Option<Box<str>>);
+
+#[derive(Clone)]
+struct BySize {
+    least: u64,
+}
+
+impl Weighter<Key, Arc<AtomicU64>> for BySize {
+    fn weight(&self, Key(issuer, subject, client): &Key, _: &Arc<AtomicU64>) -> u64 {
+        let texts = issuer.len() + subject.len() + client.as_ref().map_or(0, |client| client.len());
+        ((texts + OVERHEAD) as u64).max(self.least)
+    }
+}
 
 #[derive(PartialEq, Eq)]
 struct KeyRef<'a>(&'a str, &'a str, Option<&'a str>);
@@ -65,7 +79,8 @@ impl Equivalent<Key> for KeyRef<'_> {
 }
 
 impl Quotas {
-    pub(crate) fn new(settings: &QuotaSettings) -> Self {
+    /// Buckets as the settings say, in so many bytes at most.
+    pub(crate) fn new(settings: &QuotaSettings, bytes: u64) -> Self {
         Self(settings.per_caller.filter(|quota| quota.per_second > 0.0).map(|quota| {
             let cost = Duration::from_secs_f64((1.0 / quota.per_second).min(86_400.0));
             let cost = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX).max(1);
@@ -74,7 +89,11 @@ impl Quotas {
                 tolerance: cost.saturating_mul(u64::from(quota.burst.max(1))),
                 enforce: settings.mode == QuotaMode::Enforce,
                 origin: Instant::now(),
-                buckets: Cache::new(CALLERS),
+                buckets: Cache::with_weighter(
+                    CALLERS,
+                    bytes,
+                    BySize { least: bytes.div_ceil(CALLERS as u64) },
+                ),
             }
         }))
     }
@@ -123,10 +142,10 @@ mod tests {
     use crate::config::CallerQuota;
 
     fn limit(per_second: f64, burst: u32) -> Quotas {
-        Quotas::new(&QuotaSettings {
-            per_caller: Some(CallerQuota { per_second, burst }),
-            mode: QuotaMode::Enforce,
-        })
+        Quotas::new(
+            &QuotaSettings { per_caller: Some(CallerQuota { per_second, burst }), mode: QuotaMode::Enforce },
+            1 << 20,
+        )
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,8 +164,19 @@ mod tests {
         assert_eq!((one(), one(), one(), one().is_some()), (None, None, None, true));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn tm_a11_ever_new_callers_stay_within_the_bytes() {
+        let quotas = limit(1.0, 1);
+        let limit = quotas.0.as_ref().unwrap();
+        for number in 0..20_000 {
+            limit.take(KeyRef("iss", &format!("auth0|{number}"), Some("spa")));
+            assert!(limit.buckets.weight() <= 1 << 20);
+        }
+        assert!(limit.buckets.len() > 1000);
+    }
+
     #[test]
     fn without_a_quota_everything_passes() {
-        assert!(Quotas::new(&QuotaSettings::default()).0.is_none());
+        assert!(Quotas::new(&QuotaSettings::default(), 1 << 20).0.is_none());
     }
 }

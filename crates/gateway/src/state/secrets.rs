@@ -1,32 +1,36 @@
 //! What must not come back: the secrets that a request was sent to a provider with.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
 use aws_lc_rs::digest::{SHA256, digest};
 use http::Response;
 use http_body::Body as _;
 use leak_guard::{LeakGuard, PreparedToken};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tokio::time::Instant;
 
 use crate::body::{self, Body};
 use crate::telemetry::{Metrics, ProviderLabel, ScrubPlace};
 
-/// Bytes of prepared secrets that are kept.
-const KEPT: u64 = 8 * 1024 * 1024;
 /// About as many secrets of a usual length.
 const ENTRIES: usize = 1024;
-/// What a prepared secret takes besides its encodings.
-const FIXED: u64 = 2 * 1024;
-/// A secret is kept as it is, and in seven encodings of up to 4/3 of its length.
-const COPIES: u64 = 11;
+/// What an entry takes besides the prepared secret.
+const OVERHEAD: u64 = 160;
+/// How long a prepared secret is kept at most, whatever its life.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// How often those that have ended are dropped.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// The SHA-256 digest of a secret: what is looked up must not keep a further copy of it.
 type Key = [u8; 32];
 
-/// A prepared secret and what it takes.
+/// A prepared secret, and when it is dropped.
 #[derive(Clone)]
 struct Entry {
     prepared: PreparedToken,
-    weight: u64,
+    until: Instant,
 }
 
 #[derive(Clone)]
@@ -34,42 +38,61 @@ struct Weight;
 
 impl Weighter<Key, Entry> for Weight {
     fn weight(&self, _: &Key, entry: &Entry) -> u64 {
-        entry.weight
+        entry.prepared.size() as u64 + OVERHEAD
     }
 }
 
 /// Secrets that were prepared for the search, so that a token that is used again is not prepared again. Bounded in bytes: a
-/// token's prepared form is many times larger than the token, so it is kept here and not beside every cached token.
-pub(crate) struct Prepared(Cache<Key, Entry, Weight>);
-
-impl Default for Prepared {
-    fn default() -> Self {
-        Self(Cache::with_weighter(ENTRIES, KEPT, Weight))
-    }
+/// token's prepared form is many times larger than the token, so it is kept here and not beside every cached token. None is
+/// kept longer than the token lives, or an hour.
+pub(crate) struct Prepared {
+    secrets: Cache<Key, Entry, Weight>,
+    swept: Mutex<Instant>,
 }
 
 impl Prepared {
-    fn get(&self, secret: &str) -> PreparedToken {
+    /// Keeps secrets of so many bytes at most.
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self { secrets: Cache::with_weighter(ENTRIES, bytes, Weight), swept: Mutex::new(Instant::now()) }
+    }
+
+    /// The prepared form of `secret`, which lives until `expires_at` as far as that is known.
+    fn get(&self, secret: &str, expires_at: Option<SystemTime>) -> PreparedToken {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
-        if let Some(known) = self.0.get(&key) {
+        let now = Instant::now();
+        if let Some(known) = self.secrets.get(&key).filter(|known| now < known.until) {
             return known.prepared;
         }
+        self.sweep(now);
         let prepared = PreparedToken::new(secret);
-        let weight = secret.len() as u64 * COPIES + FIXED;
-        self.0.insert(key, Entry { prepared: prepared.clone(), weight });
+        let left = expires_at.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+        let until = now + left.unwrap_or(LONGEST).min(LONGEST);
+        self.secrets.insert(key, Entry { prepared: prepared.clone(), until });
         prepared
+    }
+
+    /// Drops those that have ended, also where nobody asks for them again.
+    fn sweep(&self, now: Instant) {
+        {
+            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.duration_since(*swept) < SWEEP {
+                return;
+            }
+            *swept = now;
+        }
+        self.secrets.retain(|_, entry| now < entry.until);
     }
 
     /// Drops all of them: an account was forgotten, and its tokens must not stay here.
     pub(crate) fn clear(&self) {
-        self.0.clear();
+        self.secrets.clear();
     }
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("secrets", &self.0.len()).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("secrets", &self.secrets.len()).finish_non_exhaustive()
     }
 }
 
@@ -78,9 +101,9 @@ impl std::fmt::Debug for Prepared {
 pub(crate) struct Secrets(Vec<PreparedToken>);
 
 impl Secrets {
-    /// Adds one that is used again and again: a token.
-    pub(crate) fn add(&mut self, prepared: &Prepared, secret: &str) {
-        let secret = prepared.get(secret);
+    /// Adds one that is used again and again, until `expires_at`: a token.
+    pub(crate) fn add(&mut self, prepared: &Prepared, secret: &str, expires_at: Option<SystemTime>) {
+        let secret = prepared.get(secret, expires_at);
         if !self.0.iter().any(|known| known.is_same(&secret)) {
             self.0.push(secret);
         }
@@ -134,9 +157,9 @@ mod tests {
 
     #[tokio::test]
     async fn tm_o01_headers_and_bodies_of_every_answer_are_scrubbed() {
-        let (prepared, metrics) = (Prepared::default(), Metrics::new().unwrap());
+        let (prepared, metrics) = (Prepared::new(1 << 20), Metrics::new().unwrap());
         let mut secrets = Secrets::default();
-        secrets.add(&prepared, "first-secret-0123456789");
+        secrets.add(&prepared, "first-secret-0123456789", None);
         secrets.add_once("second-secret-9876543210");
         let answer = Response::builder()
             .header("x-a", "a first-secret-0123456789")
@@ -150,11 +173,38 @@ mod tests {
 
     #[test]
     fn a_secret_is_prepared_once() {
-        let prepared = Prepared::default();
-        let (first, again) = (prepared.get("a-secret-0123456789"), prepared.get("a-secret-0123456789"));
-        assert!(first.is_same(&again) && !first.is_same(&prepared.get("b-secret-0123456789")));
+        let prepared = Prepared::new(1 << 20);
+        let get = |secret| prepared.get(secret, None);
+        let (first, again) = (get("a-secret-0123456789"), get("a-secret-0123456789"));
+        assert!(first.is_same(&again) && !first.is_same(&get("b-secret-0123456789")));
         assert!(!format!("{prepared:?}").contains("secret-0"));
         prepared.clear();
-        assert!(!first.is_same(&prepared.get("a-secret-0123456789")), "nothing is kept");
+        assert!(!first.is_same(&get("a-secret-0123456789")), "nothing is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prepared_secret_is_dropped_with_the_token_or_after_an_hour() {
+        let prepared = Prepared::new(1 << 20);
+        let soon = SystemTime::now() + Duration::from_secs(300);
+        let first = prepared.get("a-secret-0123456789", Some(soon));
+        let other = prepared.get("b-secret-0123456789", None);
+        tokio::time::advance(Duration::from_secs(299)).await;
+        assert!(first.is_same(&prepared.get("a-secret-0123456789", Some(soon))));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        prepared.get("c-secret-0123456789", None);
+        assert_eq!(prepared.secrets.len(), 2, "the one that has ended is gone, though nobody asked for it");
+        assert!(other.is_same(&prepared.get("b-secret-0123456789", None)));
+        tokio::time::advance(LONGEST).await;
+        assert!(!other.is_same(&prepared.get("b-secret-0123456789", None)));
+    }
+
+    #[test]
+    fn tm_a11_ever_new_secrets_stay_within_the_bytes() {
+        let prepared = Prepared::new(1 << 20);
+        for number in 0..500 {
+            prepared.get(&format!("secret-{number}-").repeat(100), None);
+            assert!(prepared.secrets.weight() <= 1 << 20);
+        }
+        assert!(prepared.secrets.len() > 20);
     }
 }

@@ -68,6 +68,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[server.drain]\ndelay = \"5 lightyears\"", "server.drain.delay", "unit"),
     ("[server.limits]\nbody = 1048576", "server.limits.body", "unit"),
     ("[server.limits]\nuri = \"8Kib\"", "server.limits.uri", "unit"),
+    ("[server]\nmemory = \"1MiB\"", "server.memory", "8MiB"),
     ("[server.limits]\nconnections = \"many\"", "server.limits.connections", "whole number"),
     ("[server.limits]\nstreams = 0", "server.limits.streams", "at least 1"),
     ("[users]\ncapacity = -1", "users.capacity", "at least"),

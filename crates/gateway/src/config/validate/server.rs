@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    super::{ServerSettings, problems::Collector},
+    super::{ServerSettings, problems::Collector, unit::ByteSize},
     address::{UrlRules, check_url, is_authority},
     files::{Content, check_file},
 };
+
+/// Caches that hold some hundred users.
+const LEAST_MEMORY: ByteSize = ByteSize::mib(8);
 
 pub(super) fn validate(server: &ServerSettings, collector: &mut Collector) {
     if server.listen == server.admin_listen && server.listen.port() != 0 {
@@ -35,6 +38,13 @@ pub(super) fn validate(server: &ServerSettings, collector: &mut Collector) {
     check_file("server.admin_token_file", server.admin_token_file.as_deref(), Content::Text, collector);
     timeouts(server, collector);
     limits(server, collector);
+    if let Some(memory) = server.memory.filter(|memory| *memory < LEAST_MEMORY) {
+        collector.report(
+            "server.memory",
+            format!("{} bytes hold too little to be of use", memory.bytes()),
+            "write at least \"8MiB\", or leave it out: then the container's memory limit decides",
+        );
+    }
 }
 
 /// A deadline of zero would refuse everything.

@@ -27,6 +27,7 @@ impl Shared {
 
 pub(super) fn register(meter: &Meter, shared: &Arc<Shared>) {
     own(meter, shared);
+    memory(meter, shared);
     tenant(meter, shared);
 }
 
@@ -72,6 +73,21 @@ fn own(meter: &Meter, shared: &Arc<Shared>) {
             gauge.observe(state.in_flight.load(Ordering::Relaxed), &[KeyValue::new("stage", "server")]);
             let upstream = state.observed().upstream_in_flight.iter().map(|(_, running)| running).sum();
             gauge.observe(upstream, &[KeyValue::new("stage", "upstream")]);
+        })
+        .build();
+}
+
+/// What the process may take.
+fn memory(meter: &Meter, shared: &Arc<Shared>) {
+    let state = Arc::clone(shared);
+    meter
+        .u64_observable_gauge("idp_gateway.memory_bound")
+        .with_unit("By")
+        .with_description("The most memory that each part takes; the sum is that of the process")
+        .with_callback(move |gauge| {
+            for (part, bytes) in state.observed().memory_bounds {
+                gauge.observe(bytes, &[KeyValue::new("part", part)]);
+            }
         })
         .build();
 }

@@ -19,6 +19,8 @@ pub struct Observed {
     pub ratelimit_remaining: Vec<(&'static str, u64)>,
     /// The limit those are counted from.
     pub ratelimit_limit: Vec<(&'static str, u64)>,
+    /// The most bytes of memory, by what takes them.
+    pub memory_bounds: Vec<(&'static str, u64)>,
     /// Running calls by provider.
     pub upstream_in_flight: Vec<(ProviderLabel, u64)>,
 }

@@ -45,6 +45,7 @@ fn sample(metrics: &Metrics) {
         keys_last_success: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(41)),
         ratelimit_remaining: vec![("management", 9)],
         ratelimit_limit: vec![("management", 10)],
+        memory_bounds: vec![("users", 7)],
         upstream_in_flight: vec![(label(), 4)],
         ages: vec![(KeeperName::Keys, Duration::from_secs(3))],
     }));
@@ -79,6 +80,7 @@ fn the_contracts_names_are_in_the_scrape() {
         r#"idp_gateway_upstream_ratelimited_total{provider="github"} 1"#,
         r#"idp_gateway_retries_total{provider="github",reason="dead_token"} 1"#,
         r#"idp_gateway_inflight{stage="upstream"} 4"#,
+        r#"idp_gateway_memory_bound_bytes{part="users"} 7"#,
         r#"idp_gateway_shed_total{reason="in_flight"} 1"#,
         r#"idp_gateway_leak_scrubs_total{place="body",provider="github"} 2"#,
         "idp_gateway_config_reload_success 1",
