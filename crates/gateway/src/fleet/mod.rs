@@ -4,6 +4,7 @@
 //! here at once, and for the others when it is back. A store that has lost the record, or gone back to an older one, gets it back.
 
 mod blocks;
+mod pending;
 mod record;
 
 use std::convert::Infallible;
@@ -19,6 +20,7 @@ use token_broker::{Durability, Reading, RecordStore, RevokedGrant, StoreError, S
 use self::blocks::Block;
 pub(crate) use self::blocks::Blocked;
 pub use self::blocks::{BlockEntry, Reach};
+use self::pending::Pending;
 use self::record::{Command, ControlState};
 pub(crate) use self::record::{Forget, Invalidation};
 use crate::selector::{BlockRequest, Selector};
@@ -59,8 +61,8 @@ struct State {
     /// The store's copy and its version.
     copy: ControlState,
     version: Option<u64>,
-    /// Commands that the store has not taken yet.
-    pending: Vec<Command>,
+    /// Commands that the store has not taken yet, each with its number.
+    pending: Pending,
     /// Up to which entry this process has forgotten what was to be forgotten.
     applied: u64,
     /// Why the last conversation failed.
@@ -109,7 +111,10 @@ impl Fleet {
 
     /// Takes over what stood in another record.
     pub(crate) fn inherit(&self, other: &Self) {
-        self.state().pending.extend(other.current.load().commands());
+        let commands = other.current.load().commands();
+        let mut state = self.state();
+        commands.into_iter().for_each(|command| state.pending.add(command));
+        drop(state);
         self.show();
     }
 
@@ -195,7 +200,7 @@ impl Fleet {
         let _lock = self.store_lock.lock().await;
         let read = async {
             self.look(&**record).await?;
-            if self.state().pending.is_empty() { Ok(()) } else { self.flush(&**record).await }
+            if self.state().pending.commands.is_empty() { Ok(()) } else { self.flush(&**record).await }
         }
         .await;
         self.state().failure = read.as_ref().err().map(ToString::to_string);
@@ -261,7 +266,7 @@ impl Fleet {
                     } else if !copy.continues(&state.copy) {
                         // The store went back, or lost the record and got a new one: what we know is applied to it again.
                         let ours = state.copy.commands();
-                        state.pending.splice(0..0, ours);
+                        state.pending.put_first(ours);
                     }
                     (state.copy, state.version) = (copy, Some(version));
                 }
@@ -305,18 +310,18 @@ impl Fleet {
             if self.state().version.is_none() {
                 self.look(record).await?;
             }
-            let (next, seen, count) = {
+            let (next, seen, last) = {
                 let state = self.state();
-                if state.pending.is_empty() {
+                if state.pending.commands.is_empty() {
                     return Ok(());
                 }
-                (self.with_pending(&state), state.version, state.pending.len())
+                (self.with_pending(&state), state.version, state.pending.last)
             };
             match record.write(&self.name, seen, &next.encode()).await? {
                 Swap::Done(version) => {
                     let mut state = self.state();
                     (state.copy, state.version) = (next, Some(version));
-                    state.pending.drain(..count);
+                    state.pending.taken(last);
                     drop(state);
                     self.show();
                     return Ok(());
@@ -330,7 +335,7 @@ impl Fleet {
     fn settle_alone(&self) {
         let mut state = self.state();
         state.copy = self.with_pending(&state);
-        state.pending.clear();
+        state.pending.commands.clear();
         state.applied = state.copy.serial();
     }
 
@@ -339,7 +344,11 @@ impl Fleet {
         self.own.iter().for_each(|own| control.begin(*own));
         let now = SystemTime::now();
         let logout = self.logout_age();
-        state.pending.iter().for_each(|command| control.apply(command, self.own.unwrap_or(0), now, logout));
+        if !state.pending.commands.is_empty() {
+            control.prune(now, logout);
+        }
+        let own = self.own.unwrap_or(0);
+        state.pending.commands.iter().for_each(|(_, command)| control.apply(command, own, now));
         control
     }
 

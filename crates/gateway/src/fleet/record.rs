@@ -33,6 +33,23 @@ pub(super) enum Command {
     Revoke(RevokedGrant),
 }
 
+impl Command {
+    /// Whether nothing is left of `earlier` after this one.
+    pub(super) fn replaces(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (
+                Self::Block(Block { target, .. }) | Self::Unblock(target),
+                Self::Block(Block { target: other, .. }),
+            )
+            | (Self::Block(Block { target, .. }) | Self::Unblock(target), Self::Unblock(other))
+            | (Self::Forget(target), Self::Forget(other)) => target == other,
+            (Self::LogOut(user, until), Self::LogOut(other, earlier)) => user == other && until >= earlier,
+            (Self::Revoke(grant), Self::Revoke(other)) => grant.key == other.key,
+            _ => false,
+        }
+    }
+}
+
 /// Something to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Invalidation {
@@ -73,10 +90,8 @@ pub(super) struct ControlState {
 }
 
 impl ControlState {
-    /// Applies a command, for the replica `by`, and drops what has lost its meaning: a logout after `logout`, when no token
-    /// from before it can be used any more.
-    pub(super) fn apply(&mut self, command: &Command, by: u64, now: SystemTime, logout: Duration) {
-        self.prune(now, logout);
+    /// Applies a command, for the replica `by`.
+    pub(super) fn apply(&mut self, command: &Command, by: u64, now: SystemTime) {
         self.serial += 1;
         match command {
             Command::Block(block) => {
@@ -106,7 +121,8 @@ impl ControlState {
         self.lately.drain(..excess);
     }
 
-    fn prune(&mut self, now: SystemTime, logout: Duration) {
+    /// Drops what has lost its meaning: a logout after `logout`, when no token from before it can be used any more.
+    pub(super) fn prune(&mut self, now: SystemTime, logout: Duration) {
         let since = |age: Duration| seconds(now).saturating_sub(age.as_secs());
         self.blocks.retain(|block| block.is_in_force(now));
         self.logouts.retain(|_, until| *until >= since(logout));

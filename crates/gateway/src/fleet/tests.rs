@@ -178,6 +178,33 @@ async fn a_store_that_is_down_keeps_the_last_copy_and_gets_what_it_missed() {
 }
 
 #[tokio::test]
+async fn commands_that_wait_for_the_store_are_one_for_each_target() {
+    let store = Arc::new(Shaky::default());
+    let fleet = Fleet::kept(store.clone(), "acme.test");
+    fleet.read().await.unwrap();
+    store.set_down(true);
+    let (ana, ben) = (selector(Some("auth0|ana"), None, None), selector(Some("auth0|ben"), None, None));
+    for _ in 0..100 {
+        fleet.block(request(&ana)).await;
+        fleet.block(request(&ben)).await;
+        fleet.unblock(ben.clone()).await;
+        fleet.forget(ana.clone()).await;
+        fleet.log_out("auth0|cleo", SystemTime::now()).await;
+        fleet.revoke(revoked("auth0|ana", 1)).await;
+    }
+    assert_eq!(fleet.state().pending.commands.len(), 5);
+    assert!(code(&fleet, "auth0|ana", "github", None).is_some());
+    assert!(code(&fleet, "auth0|ben", "github", None).is_none());
+    store.set_down(false);
+    fleet.read().await.unwrap();
+    assert!(fleet.state().pending.commands.is_empty());
+    let other = Fleet::kept(store, "acme.test");
+    other.read().await.unwrap();
+    assert!(code(&other, "auth0|ana", "github", None).is_some());
+    assert_eq!(other.revoked().len(), 1);
+}
+
+#[tokio::test]
 async fn a_store_that_lost_the_record_gets_it_back() {
     let store = Arc::new(Shaky::default());
     let (one, two) = (Fleet::kept(store.clone(), "acme.test"), Fleet::kept(store.clone(), "acme.test"));
