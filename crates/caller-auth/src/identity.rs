@@ -75,11 +75,16 @@ impl Caller {
         let actors = |actor: &Actor| {
             size_of::<Actor>() + actor.subject.len() + actor.issuer.as_deref().map_or(0, str::len)
         };
+        let claim = |(name, texts): &KeptClaim| {
+            let texts = texts.iter().map(|text| size_of::<Box<str>>() + text.len()).sum::<usize>();
+            size_of::<KeptClaim>() + name.len() + texts
+        };
         size_of::<Self>()
             + texts.map(|text| text.len()).sum::<usize>()
             + self.permissions.iter().map(|one| size_of::<Box<str>>() + one.len()).sum::<usize>()
             + self.actors.iter().map(actors).sum::<usize>()
             + self.audience.iter().map(|one| size_of::<Arc<str>>() + one.len()).sum::<usize>()
+            + self.claims.iter().map(claim).sum::<usize>()
     }
 
     /// The user's id in Auth0 (`sub`).

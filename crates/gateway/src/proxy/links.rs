@@ -61,11 +61,6 @@ impl Links {
         Self { plan, provider, base, public, virtual_hosts, called: sent.host().into(), asked: asked.ok() }
     }
 
-    /// The provider host and URL a link means, when it is one of this provider.
-    pub(super) fn is_ours(&self, link: &str) -> bool {
-        self.resolve(link).is_some_and(|url| clean(&url) && self.plan.owner(&url, &self.called).is_some())
-    }
-
     /// The absolute form of a link.
     pub(super) fn resolve(&self, link: &str) -> Option<Url> {
         match &self.asked {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::hygiene;
@@ -50,7 +51,7 @@ pub(super) fn examine(
     // An address that cannot be read cannot be checked.
     let Ok(text) = std::str::from_utf8(location.as_bytes()) else { return Redirect::Blocked };
     // Within the provider, and expressible as an address of the gateway.
-    if links.is_ours(text) && links.rewrite(text).is_some() {
+    if links.rewrite(text).is_some() {
         return Redirect::None;
     }
     match provider.redirects {
@@ -78,12 +79,12 @@ pub(super) async fn fetch(
     secrets: &mut Secrets,
 ) -> Result<Response<AnswerStream>, Problem> {
     let of_call = secrets.guard();
-    let mut signed = Vec::new();
+    let mut signed: Vec<SecretString> = Vec::new();
     for _ in 0..MAX_HOPS {
         if of_call.scrub(url.as_str().as_bytes()).is_some() {
             return Err(CallError::TokenInRedirect.into());
         }
-        signed.extend(url.query().map(str::to_owned));
+        signed.extend(url.query().map(SecretString::from));
         let request = request(provider, method, caller_headers, &url).ok_or(CallError::ForeignRedirect)?;
         let client = &provider.client;
         let Some(stream) = client.stream(request.uri()).await else {
@@ -106,7 +107,7 @@ pub(super) async fn fetch(
             }
             _ => {
                 if status.as_u16() >= 400 {
-                    signed.iter().for_each(|query| secrets.add_once(query));
+                    signed.iter().for_each(|query| secrets.add_once(query.expose_secret()));
                 }
                 return Ok(response);
             }

@@ -1,6 +1,5 @@
 //! What is known about one request, and what becomes known on its way.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,10 +30,10 @@ pub(crate) struct RequestContext<'a> {
 
 impl RequestContext<'_> {
     /// The address clients reach the gateway at, as far as it is known.
-    pub(crate) fn public_address(&self, address: &PublicAddress) -> Cow<'_, str> {
+    pub(crate) fn public_address(&self, address: &PublicAddress) -> String {
         match &address.url {
-            Some(url) => Cow::Owned(url.as_str().trim_end_matches('/').to_owned()),
-            None => Cow::Owned(format!("{}://{}", self.peer.scheme(), self.authority.unwrap_or("localhost"))),
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("{}://{}", self.peer.scheme(), self.authority.unwrap_or("localhost")),
         }
     }
 }
