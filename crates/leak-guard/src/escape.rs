@@ -129,7 +129,7 @@ fn any_symbol(rest: &[u8]) -> Symbol {
 
 /// The byte of two hexadecimal digits.
 #[inline]
-fn hex(high: u8, low: u8) -> Option<u8> {
+pub(crate) fn hex(high: u8, low: u8) -> Option<u8> {
     let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
     (high < 16 && low < 16).then_some(high << 4 | low)
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::escape::{Before, Symbol, before, is_lead, read, symbol};
+use crate::escape::{Before, Symbol, before, hex, is_lead, read, symbol};
 use crate::needle::{Id, Needle, Needles, Prepared};
 use crate::sample::{GRAM, Grams, INSIDE, Reader, Sample};
 
@@ -192,6 +192,15 @@ impl Search {
             };
             self.steps += 1;
             let rest = data.get(candidate.at..).unwrap_or_default();
+            // The commonest escape, without the detour.
+            if let [b'%', high, low, ..] = *rest {
+                if hex(high, low) != Some(*expected) {
+                    return;
+                }
+                candidate.at += 3;
+                candidate.matched += 1;
+                continue;
+            }
             match symbol(rest) {
                 Symbol::Byte(byte, 1) if byte == *expected => {
                     let same = same_bytes(left, rest);
