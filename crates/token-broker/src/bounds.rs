@@ -43,10 +43,8 @@ impl Bound {
         V: Clone + Send + Sync + 'static,
     {
         let weigh = move |key: &K, value: &V| self.weigh(size(key, value));
-        let cache = Cache::builder()
-            .max_capacity(self.bytes)
-            .weigher(weigh)
-            .eviction_policy(EvictionPolicy::lru());
+        let cache =
+            Cache::builder().max_capacity(self.bytes).weigher(weigh).eviction_policy(EvictionPolicy::lru());
         match life {
             Some(life) => cache.time_to_live(life).build(),
             None => cache.build(),
@@ -59,7 +57,7 @@ impl Bound {
 pub(crate) struct Bounds {
     pub(crate) grants: Bound,
     pub(crate) vault: VaultBounds,
-    /// Of each of three kinds.
+    /// Of each of four kinds.
     pub(crate) tokens_seen: Bound,
     pub(crate) revocations: Bound,
 }
@@ -77,8 +75,8 @@ impl Bounds {
     pub(crate) fn new(bytes: u64, entries: u64) -> Self {
         let share = |of_hundred: u64| Bound::new(bytes / 100 * of_hundred, entries);
         Self {
-            grants: share(32),
-            vault: VaultBounds { held: share(32), absent: share(4), hints: share(8) },
+            grants: share(30),
+            vault: VaultBounds { held: share(28), absent: share(4), hints: share(8) },
             tokens_seen: share(6),
             revocations: share(6),
         }
@@ -149,7 +147,7 @@ mod tests {
     fn the_shares_are_all_there_is() {
         let Bounds { grants, vault, tokens_seen, revocations } = Bounds::new(100 << 20, 1000);
         let sum = grants.bytes + vault.held.bytes + vault.absent.bytes + vault.hints.bytes;
-        let sum = sum + 3 * tokens_seen.bytes + revocations.bytes;
+        let sum = sum + 4 * tokens_seen.bytes + revocations.bytes;
         assert_eq!(sum, 100 << 20);
     }
 }

@@ -6,7 +6,7 @@ use idp_adapters::{
     Cause, ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
 };
 use mgmt_auth::{ClientAuth, SecretReader};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
 use crate::{Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError, transport::send};
@@ -113,7 +113,15 @@ pub(crate) async fn revoke(
     let Some(request) = provider.adapter.revoke_request(&input) else {
         return unsupported("the provider has no revocation");
     };
-    let no = |why: String| (RevokedAtProvider::No, Some(why));
+    // An error word may be anything, also the token that was sent, where the provider's tokens are short.
+    let holds = |why: &str| {
+        why.contains(access_token.expose())
+            || refresh_token.is_some_and(|token| why.contains(token.expose_secret()))
+    };
+    let no = |why: String| {
+        let why = if holds(&why) { "the provider repeats the token in its refusal".to_owned() } else { why };
+        (RevokedAtProvider::No, Some(why))
+    };
     match send(transport, request).await {
         Err(error) => no(error.to_string()),
         Ok(answer) => match provider.adapter.revoke_response(&reply(&answer, now)) {

@@ -17,6 +17,8 @@ pub(crate) const DEAD_FOR: Duration = Duration::from_secs(60);
 pub(crate) const GOOD_FOR: Duration = Duration::from_secs(60);
 /// How long an endpoint that refused a good token causes neither a refresh nor a look-up.
 pub(crate) const REFUSING_FOR: Duration = Duration::from_secs(300);
+/// How long a grant that the provider has revoked is not revoked there again.
+pub(crate) const REVOKED_FOR: Duration = Duration::from_secs(60);
 /// A success is noted again after this time: that keeps the cost of a call low.
 const NOTED_EACH: Duration = Duration::from_secs(10);
 /// What happened to tokens lately. Bounded; holds digests only.
@@ -25,6 +27,7 @@ pub(crate) struct Knowledge {
     dead: Recent<Digest>,
     worked: Recent<Digest>,
     refusing: Recent<Digest>,
+    revoked: Recent<Digest>,
 }
 
 /// One account's use of one endpoint.
@@ -44,6 +47,7 @@ impl Knowledge {
             dead: Recent::new(DEAD_FOR, bound),
             worked: Recent::new(GOOD_FOR, bound),
             refusing: Recent::new(REFUSING_FOR, bound),
+            revoked: Recent::new(REVOKED_FOR, bound),
         }
     }
 
@@ -54,6 +58,15 @@ impl Knowledge {
 
     pub(crate) fn is_dead(&self, token: impl FnOnce() -> Digest) -> bool {
         self.dead.holds(token)
+    }
+
+    /// The provider has revoked the grant.
+    pub(crate) fn note_revoked(&self, grant: Digest) {
+        self.revoked.note(grant);
+    }
+
+    pub(crate) fn was_revoked(&self, grant: impl FnOnce() -> Digest) -> bool {
+        self.revoked.holds(grant)
     }
 
     /// The provider accepted the token.
@@ -93,8 +106,9 @@ pub(crate) struct Recent<K: Hash + Eq + Send + Sync + 'static> {
 impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
     pub(crate) fn new(for_how_long: Duration, bound: Bound) -> Self {
         Self {
-            noted: bound
-                .cache(Some(for_how_long.saturating_add(Duration::from_secs(60))), |_, _| size_of::<(K, Instant)>()),
+            noted: bound.cache(Some(for_how_long.saturating_add(Duration::from_secs(60))), |_, _| {
+                size_of::<(K, Instant)>()
+            }),
             for_how_long,
             started: Instant::now(),
             idle_after: AtomicU64::new(0),

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use secrecy::SecretString;
+use token_keeper::BearerToken;
 use user_store::{Identity, User};
 
 use crate::{
@@ -255,16 +257,10 @@ impl Inner {
         // Stored first: no token is handed out any more, whatever the provider answers.
         let told = self.store_revocation(&key, &revoked).await?;
         let access = current.access.as_ref().map(|access| access.bearer);
-        let (at_provider, detail) = call::revoke(
-            provider,
-            &*self.transport,
-            &self.refresher.secrets,
-            access,
-            current.refresh,
-            self.clock.now(),
-        )
-        .await;
-        report(provider, at_provider);
+        // A sign-in since then has lifted the revocation, and its grant is another one.
+        let again = cached.record().is_some_and(|record| record.state == GrantState::Revoked);
+        let (at_provider, detail) =
+            self.revoke_at_provider(provider, &told, again, access, current.refresh).await;
         Ok(Revocation { at_provider, detail, account, revoked: told })
     }
 
@@ -296,15 +292,35 @@ impl Inner {
         self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
         self.vault.forget_shared(Some(request.user_id)).await;
         let access = held.as_ref().map(|held| &held.bearer);
-        let (at_provider, detail) =
-            call::revoke(provider, &*self.transport, &self.refresher.secrets, access, None, self.clock.now())
-                .await;
-        report(provider, at_provider);
+        let (at_provider, detail) = self.revoke_at_provider(provider, &told, true, access, None).await;
         Ok(Revocation { at_provider, detail, account, revoked: told })
     }
 }
 
 impl Inner {
+    /// Asks the provider to revoke, unless it has just done so and this is the same grant `again`.
+    async fn revoke_at_provider(
+        &self,
+        provider: &Provider,
+        told: &RevokedGrant,
+        again: bool,
+        access: Option<&BearerToken>,
+        refresh: Option<&SecretString>,
+    ) -> (RevokedAtProvider, Option<String>) {
+        let grant = || told.digest();
+        if again && self.knowledge.was_revoked(grant) {
+            return (RevokedAtProvider::Yes, Some("the provider revoked it a moment ago".to_owned()));
+        }
+        let (secrets, now) = (&self.refresher.secrets, self.clock.now());
+        let (at_provider, detail) =
+            call::revoke(provider, &*self.transport, secrets, access, refresh, now).await;
+        if at_provider == RevokedAtProvider::Yes {
+            self.knowledge.note_revoked(grant());
+        }
+        report(provider, at_provider);
+        (at_provider, detail)
+    }
+
     /// Stores a revocation for every client that has refreshed the grant, and for those to come.
     async fn store_revocation(&self, key: &GrantKey, record: &GrantRecord) -> Result<RevokedGrant, Error> {
         // The client's own record first: it counts before that of all clients, should the caller leave in between.

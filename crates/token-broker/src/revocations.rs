@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::{
     Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState,
     bounds::{Bound, size_of_key, size_of_record},
+    digest::Digest,
     grant::seconds,
     grants::CachedGrant,
 };
@@ -40,6 +41,11 @@ impl RevokedGrant {
             origin_access: record.origin_access.clone(),
             origin_refresh: record.origin_refresh.clone(),
         }
+    }
+
+    /// Tells the grant apart from later ones of the same account.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of_text(&format!("{}\0{}", self.key.encode(), self.origin.0))
     }
 
     fn record(&self) -> GrantRecord {

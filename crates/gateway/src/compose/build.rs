@@ -18,8 +18,8 @@ use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
 use crate::route::VirtualHosts;
 use crate::state::{
-    Access, App, Calls, ConsentPrompts, Deprecations, ExplainRing, Fingerprint, Prepared, PublicAddress, Quotas,
-    Recorder, TenantState, Tokens, logout_places,
+    Access, App, Calls, ConsentPrompts, Deprecations, ExplainRing, Fingerprint, Prepared, PublicAddress,
+    Quotas, Recorder, TenantState, Tokens, logout_places,
 };
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};

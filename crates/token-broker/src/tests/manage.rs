@@ -28,6 +28,38 @@ async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
     assert_eq!(broker.token(&ask).await.unwrap().bearer().expose(), "ya29.b");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_repeated_revocation_asks_the_provider_once_in_a_minute() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((500, json!({}))));
+    assert_eq!(broker.revoke(&rig.ask("google")).await.unwrap().at_provider, RevokedAtProvider::No);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    for _ in 0..5 {
+        let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+        assert_eq!(revocation.at_provider, RevokedAtProvider::Yes);
+    }
+    assert_eq!(rig.provider.calls(), 2, "one that failed, and one that did not");
+    // Another grant of the same account is another matter.
+    rig.tenant.put(google("ya29.b"));
+    let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(30));
+    broker.revoke(&newer).await.unwrap();
+    assert_eq!(rig.provider.calls(), 3);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    broker.revoke(&newer).await.unwrap();
+    assert_eq!(rig.provider.calls(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_o07_a_refused_revocation_does_not_repeat_the_token() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((400, json!({ "error": "ya29.a" }))));
+    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_eq!(revocation.at_provider, RevokedAtProvider::No);
+    assert!(!revocation.detail.unwrap().contains("ya29.a"));
+}
+
 /// The provider hands out the same token at the next sign-in: the copy does not change, and the user is not shut out.
 #[tokio::test(start_paused = true)]
 async fn a_new_sign_in_lifts_a_revocation_also_with_the_same_token() {
