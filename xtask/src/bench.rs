@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Requests in each round.
     #[arg(long, default_value_t = 20_000)]
     requests: usize,
+    /// Measures what hostile requests and stalled clients cost, and nothing else.
+    #[arg(long)]
+    hostile: bool,
     /// Measures this binary instead of building the release one.
     #[arg(long)]
     gateway: Option<PathBuf>,
@@ -28,8 +31,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     };
     let Options { rounds, users, requests, .. } = options;
     let mut contest = sh::command(root, "cargo");
-    contest.args(["bench", "--package", "gateway", "--bench", "proxy", "--locked", "--", "compete"]);
-    contest.arg(gateway).args([rounds.to_string(), users.to_string(), requests.to_string()]);
+    contest.args(["bench", "--package", "gateway", "--bench", "proxy", "--locked", "--"]);
+    if options.hostile {
+        contest.arg("hostile").arg(gateway).arg(rounds.to_string());
+        return sh::run_command(&mut contest);
+    }
+    contest.arg("compete").arg(gateway).args([rounds.to_string(), users.to_string(), requests.to_string()]);
     sh::run_command(&mut contest)?;
     sh::run(root, "cargo", &["bench", "--package", "leak-guard", "--bench", "scrub", "--locked"])
 }

@@ -8,10 +8,16 @@
     reason = "a benchmark: it stops where it fails"
 )]
 
+#[path = "proxy/bodies.rs"]
+mod bodies;
 #[path = "proxy/compete.rs"]
 mod compete;
 #[path = "proxy/contest.rs"]
 mod contest;
+#[path = "proxy/hold.rs"]
+mod hold;
+#[path = "proxy/hostile.rs"]
+mod hostile;
 #[path = "proxy/load.rs"]
 mod load;
 #[path = "proxy/swap.rs"]
@@ -34,6 +40,8 @@ fn main() {
             let options = compete::Options { rounds, users: users.parse().unwrap(), requests };
             runtime.block_on(compete::run(gateway, &options));
         }
+        ["hold", settings] => runtime.block_on(hold::run(settings)),
+        ["hostile", gateway, rounds] => runtime.block_on(hostile::run(gateway, rounds.parse().unwrap())),
         // Without a role `cargo bench` only proves that it compiles.
         _ => println!("run `cargo xtask bench`"),
     }

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::contest::{self, Contestant, Program};
 
+/// Where the gateway serves the provider.
+pub(super) const PREFIX: &str = "/proxy/bench";
+
 /// What to measure.
 pub(super) struct Options {
     /// Interleaved rounds; the median counts.
@@ -19,28 +22,50 @@ pub(super) struct Options {
     pub(super) requests: usize,
 }
 
+/// The gateway, ready, with a tenant and a provider to talk to.
+pub(super) struct Stage {
+    pub(super) load: Load,
+    pub(super) served: Program,
+    pub(super) address: String,
+    provider: String,
+    /// Goes last: the others use it.
+    _world: Program,
+    _place: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(super) async fn set(gateway: &str, users: u32) -> Self {
+        let bench = std::env::current_exe().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let world = Program::start(&bench, &["world", &users.to_string()], 0);
+        let told: Value = serde_json::from_str(&world.line).unwrap();
+        let (listen, admin) = (free_port(), free_port());
+        let config = place.path().join("gateway.toml");
+        std::fs::write(&config, configuration(&told, place.path(), listen, admin)).unwrap();
+        let served = Program::start(Path::new(gateway), &["serve", "--config", &config.to_string_lossy()], 1);
+        ready(admin).await;
+        let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
+        let provider = told["provider"].as_str().unwrap().to_owned();
+        let address = format!("127.0.0.1:{listen}");
+        Self { load, served, address, provider, _world: world, _place: place }
+    }
+
+    pub(super) fn ours(&self) -> Contestant<'_> {
+        let address = self.address.clone();
+        Contestant { name: "gateway", address, prefix: PREFIX, process: Some(&self.served) }
+    }
+}
+
 pub(super) async fn run(gateway: &str, options: &Options) {
-    let bench = std::env::current_exe().unwrap();
-    let place = tempfile::tempdir().unwrap();
-    let world = Program::start(&bench, &["world", &options.users.to_string()], 0);
-    let told: Value = serde_json::from_str(&world.line).unwrap();
-    let provider = told["provider"].as_str().unwrap();
-    let swap = Program::start(&bench, &["swap", provider], 1);
-    let (listen, admin) = (free_port(), free_port());
-    let config = place.path().join("gateway.toml");
-    std::fs::write(&config, configuration(&told, place.path(), listen, admin)).unwrap();
-    let served = Program::start(Path::new(gateway), &["serve", "--config", &config.to_string_lossy()], 1);
-    ready(admin).await;
-    let idle = served.resident();
-    let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
-    let direct = Contestant { name: "no proxy", address: provider.to_owned(), prefix: "", process: None };
-    let prefix = "/proxy/bench";
-    let base = Contestant { name: "hyper-swap", address: swap.line.clone(), prefix, process: Some(&swap) };
-    let address = format!("127.0.0.1:{listen}");
-    let ours = Contestant { name: "gateway", address, prefix, process: Some(&served) };
-    compete(&load, options, [&direct, &base, &ours]);
+    let stage = Stage::set(gateway, options.users).await;
+    let idle = stage.served.resident();
+    let swap = Program::start(&stage.load.bench, &["swap", &stage.provider], 1);
+    let direct = Contestant { name: "no proxy", address: stage.provider.clone(), prefix: "", process: None };
+    let base =
+        Contestant { name: "hyper-swap", address: swap.line.clone(), prefix: PREFIX, process: Some(&swap) };
+    compete(&stage.load, options, [&direct, &base, &stage.ours()]);
     at_most("resident memory when idle, MiB", idle / 1_048_576.0, 25.0, 12.0);
-    let cached = (served.resident() - idle) / f64::from(options.users);
+    let cached = (stage.served.resident() - idle) / f64::from(options.users);
     println!("  resident growth a user, buffers of the load included: {cached:.0} bytes");
 }
 
@@ -88,7 +113,9 @@ fn configuration(told: &Value, place: &Path, listen: u16, admin: u16) -> String 
          [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
          [callers]\naudience = [\"{}\"]\n\
          [providers.bench]\nadapter = \"github\"\nconnections = [\"github\"]\nbase_url = \"http://{}\"\naccess = \"rules\"\n\
-         [[providers.bench.rules]]\nmethods = [\"GET\"]\npaths = [\"/small\", \"/big\", \"/repos/{{owner}}/{{repo}}/**\"]\n\
+         max_in_flight = 1024\n\
+         [[providers.bench.rules]]\nmethods = [\"GET\", \"POST\"]\npaths = [\"/small\", \"/big\", \"/repos/{{owner}}/{{repo}}/**\"]\n\
+         [logout]\nclient_ids = [\"spa\"]\n\
          [audit]\nsink = \"file\"\npath = \"{}\"\n",
         text("domain"),
         text("tenant"),
@@ -112,16 +139,16 @@ async fn ready(admin: u16) {
 }
 
 /// Runs the load generator.
-struct Load {
-    bench: PathBuf,
-    file: PathBuf,
-    tokens: Value,
+pub(super) struct Load {
+    pub(super) bench: PathBuf,
+    pub(super) file: PathBuf,
+    pub(super) tokens: Value,
 }
 
 /// One run.
-struct Measured {
+pub(super) struct Measured {
     /// Nanoseconds of processor time a request.
-    cpu: f64,
+    pub(super) cpu: f64,
     p50: f64,
     p99: f64,
     /// Bytes a second.
@@ -141,6 +168,10 @@ impl Load {
             "address": who.address, "path": format!("{}{path}", who.prefix), "tokens": self.tokens,
             "connections": connections, "requests": requests, "rate": rate,
         });
+        self.run_with(who, &settings)
+    }
+
+    pub(super) fn run_with(&self, who: &Contestant<'_>, settings: &Value) -> Measured {
         std::fs::write(&self.file, settings.to_string()).unwrap();
         let before = who.cpu();
         let mut generator = contest::pinned(&self.bench, 0);
@@ -165,12 +196,12 @@ impl Load {
     }
 }
 
-fn rounds(count: usize, round: impl FnMut() -> f64) -> f64 {
+pub(super) fn rounds(count: usize, round: impl FnMut() -> f64) -> f64 {
     let mut all: Vec<f64> = std::iter::repeat_with(round).take(count).collect();
     median(&mut all)
 }
 
-fn median(all: &mut [f64]) -> f64 {
+pub(super) fn median(all: &mut [f64]) -> f64 {
     all.sort_unstable_by(f64::total_cmp);
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }

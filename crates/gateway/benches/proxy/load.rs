@@ -22,8 +22,18 @@ struct Settings {
     connections: usize,
     /// Requests in all.
     requests: usize,
+    /// The status that is expected; 200 if nothing is said.
+    #[serde(default = "ok")]
+    status: u16,
+    /// A header besides.
+    #[serde(default)]
+    header: Option<(String, String)>,
     /// Requests a second over all connections; 0 is as fast as it goes.
     rate: f64,
+}
+
+fn ok() -> u16 {
+    200
 }
 
 /// Sends, and says how long it took.
@@ -73,15 +83,18 @@ async fn worker(settings: Arc<Settings>, next: Arc<AtomicUsize>, start: Instant)
             tokio::time::sleep_until(due).await;
         }
         let token = &settings.tokens[number % settings.tokens.len()];
-        let request = http::Request::get(&settings.path)
+        let mut request = http::Request::get(&settings.path)
             .header("host", &settings.address)
             .header("authorization", format!("Bearer {token}"))
             .header("accept", "application/json")
             .body(Empty::<Bytes>::new())
             .unwrap();
+        if let Some((name, value)) = &settings.header {
+            request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
         sender.ready().await.unwrap();
         let answer = sender.send_request(request).await.unwrap();
-        part.errors += usize::from(answer.status() != 200);
+        part.errors += usize::from(answer.status() != settings.status);
         let mut body = answer.into_body();
         while let Some(frame) = body.frame().await {
             part.bytes += frame.unwrap().data_ref().map_or(0, Bytes::len);

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Read as _;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::Full;
@@ -13,10 +14,14 @@ use sandbox::{Sandbox, World};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::bodies::Bodies;
+
 /// The usual answer.
 const SMALL: usize = 2 * 1024;
 /// The answer below `/big`.
 const BIG: usize = 1024 * 1024;
+/// The answer below `/repos/endless`.
+const ENDLESS: usize = 64 * BIG;
 
 /// Prints a line of JSON and serves until its standard input ends.
 pub(super) async fn run(users: u32) {
@@ -40,14 +45,24 @@ pub(super) async fn run(users: u32) {
 }
 
 async fn serve(listener: TcpListener) {
-    let (small, big) = (Bytes::from(vec![b'x'; SMALL]), Bytes::from(vec![b'x'; BIG]));
+    let [small, big, endless] = [SMALL, BIG, ENDLESS].map(|length| Bytes::from(vec![b'x'; length]));
+    let bodies = Arc::new(Bodies::default());
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         let _ = stream.set_nodelay(true);
-        let (small, big) = (small.clone(), big.clone());
+        let (small, big, endless, bodies) =
+            (small.clone(), big.clone(), endless.clone(), Arc::clone(&bodies));
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let body = if request.uri().path() == "/big" { big.clone() } else { small.clone() };
+                let body = match request.uri().path().split('/').collect::<Vec<_>>().as_slice() {
+                    ["", "big"] => big.clone(),
+                    ["", "repos", "endless", ..] => endless.clone(),
+                    ["", "repos", "hostile", kind, ..] => {
+                        let token = request.headers()["authorization"].to_str().unwrap();
+                        bodies.get(kind, token.split_once(' ').unwrap().1, BIG)
+                    }
+                    _ => small.clone(),
+                };
                 std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(body))))
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
