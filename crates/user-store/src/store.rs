@@ -78,7 +78,8 @@ impl UserStore {
     }
 
     /// The same for a caller whose token was issued at `than`. A token newer than the record may mean that the
-    /// user linked, unlinked or consented again, so it causes one re-read, at most one per user and 60 s.
+    /// user linked, unlinked or consented again, so it causes one re-read:
+    /// at most one per user in 5 s, doubling to 60 s while the record stays the same.
     ///
     /// # Errors
     /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the cached record.
