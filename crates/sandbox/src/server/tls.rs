@@ -89,3 +89,30 @@ impl Authority {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }
+
+/// A certificate that signs itself, for a server on loopback.
+#[derive(Clone)]
+pub struct SelfSigned {
+    /// The certificate (PEM).
+    pub certificate: String,
+    /// Its private key (PKCS#8 PEM).
+    pub key: String,
+}
+
+impl SelfSigned {
+    /// Makes one for host names and addresses.
+    ///
+    /// # Errors
+    /// One of the names is none, or the crypto library refuses to make a key.
+    pub fn new(names: impl IntoIterator<Item = String>) -> Result<Self, KeyError> {
+        let names: Vec<String> = names.into_iter().collect();
+        let made = rcgen::generate_simple_self_signed(names).map_err(|_| KeyError)?;
+        Ok(Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
+    }
+}
+
+impl std::fmt::Debug for SelfSigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SelfSigned").finish_non_exhaustive()
+    }
+}
