@@ -20,6 +20,8 @@ pub(crate) enum Part {
     Sdk,
     /// The example single-page app and the console in Chromium.
     Browser,
+    /// The examples of the documentation: TypeScript client, Node, Python, React.
+    Examples,
 }
 
 /// Programs that tests of the workspace start themselves: name in tests, variable that names the program, program and package.
@@ -83,6 +85,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     }
     if wanted(Part::Browser) {
         tally.count(Part::Browser, parts::browser::run(root));
+    }
+    if wanted(Part::Examples) {
+        tally.count(Part::Examples, parts::examples::run(root));
     }
     if options.full && options.only.is_none() {
         sh::say("== container image ==");

@@ -4,6 +4,9 @@
 const at = (id) => document.getElementById(id)
 const config = await (await fetch('config.json')).json()
 
+// The names for people of the providers that the form lists.
+const nameOf = (provider) => at('provider').querySelector(`[value="${CSS.escape(provider)}"]`)?.textContent ?? provider
+
 const auth0Client = await auth0.createAuth0Client({
   domain: config.domain,
   clientId: config.client_id,
@@ -43,15 +46,16 @@ async function run(wanted) {
   try {
     await show(await call(wanted), wanted)
   } catch (error) {
-    say(`The call failed: ${error.message}`)
+    say(`The call failed: ${error.message}`, 'bad')
   }
 }
 
 // Replaces the earlier answer as a whole.
-function say(message) {
+function say(message, tone = 'waiting') {
   at('message').textContent = message
   at('actions').replaceChildren()
-  at('body').textContent = at('request').textContent = ''
+  at('body').textContent = at('request').textContent = at('code').textContent = ''
+  at('answer').className = tone
   at('answer').hidden = false
 }
 
@@ -61,6 +65,8 @@ async function show(response, wanted) {
   const outcome = response.headers.get('idp-outcome') ?? body?.code
   at('request').textContent = response.headers.get('x-request-id') ?? ''
   at('body').textContent = body === undefined ? text : JSON.stringify(body, null, 2)
+  at('answer').className = response.ok ? 'good' : 'bad'
+  at('code').textContent = codeOf(wanted)
   if (response.ok) {
     at('message').textContent = `${wanted.connecting ? 'Connected. ' : ''}It works (${response.status}).`
   } else {
@@ -69,10 +75,19 @@ async function show(response, wanted) {
   }
 }
 
+// The call as an app writes it.
+const codeOf = ({ provider, path, account }) => `const response = await fetch('${config.gateway}/proxy/${provider}${path}', {
+  headers: {
+    Authorization: \`Bearer \${await auth0Client.getTokenSilently()}\`${account ? `,\n    'Idp-Account': '${encodeAccount(account)}'` : ''}
+  }
+})`
+
 // What the app says and offers for each refusal. The table in the guide lists the same words.
 const REFUSALS = {
-  'account-not-connected': (problem, wanted) => offerConnect(problem, wanted, 'This account is not connected.'),
-  'reconnect-required': (problem, wanted) => offerConnect(problem, wanted, 'The provider no longer accepts this connection.'),
+  'account-not-connected': (problem, wanted) =>
+    offerConnect(problem, wanted, `You have not connected an account at ${nameOf(wanted.provider)}.`),
+  'reconnect-required': (problem, wanted) =>
+    offerConnect(problem, wanted, `${nameOf(wanted.provider)} no longer accepts this connection.`),
   'provider-scope-missing': (problem, wanted) =>
     offerConnect(problem, wanted, `The permission is missing: ${(problem.missing_scopes ?? []).join(', ') || 'unknown'}.`),
   'account-ambiguous': (problem, wanted) => {
@@ -113,7 +128,13 @@ function offer(label, action) {
   const button = document.createElement('button')
   button.type = 'button'
   button.textContent = label
-  button.onclick = action
+  button.onclick = async () => {
+    try {
+      await action()
+    } catch (error) {
+      say(`That did not work: ${error.message}`, 'bad')
+    }
+  }
   at('actions').append(button)
   return button
 }
@@ -140,9 +161,11 @@ async function returned() {
 }
 
 const { wanted, error } = await returned()
+// Tokens live in memory only: after a reload, and after an account was connected, the tenant's session brings them back.
+if (!(await auth0Client.isAuthenticated())) await auth0Client.checkSession()
 const user = await auth0Client.getUser()
 at('user').textContent = user ? `Signed in as ${user.name ?? user.sub}` : 'Not signed in'
-at('login').hidden = Boolean(user)
+at('welcome').hidden = Boolean(user)
 at('logout').hidden = at('main').hidden = !user
 at('login').onclick = () => auth0Client.loginWithRedirect()
 at('logout').onclick = () => auth0Client.logout({ logoutParams: { returnTo: location.origin + location.pathname } })
@@ -157,7 +180,7 @@ if (wanted?.provider) {
 }
 if (error) {
   at('main').hidden = false
-  say(wanted?.connecting ? `Nothing was connected: ${error.message}` : `Sign-in failed: ${error.message}`)
+  say(wanted?.connecting ? `Nothing was connected: ${error.message}` : `Sign-in failed: ${error.message}`, 'bad')
 } else if (user && wanted?.provider) {
   await run(wanted)
 }

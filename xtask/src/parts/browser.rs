@@ -4,18 +4,30 @@ use super::demo::Demo;
 use crate::install::ensure_program;
 use crate::sh;
 use anyhow::Result;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "crates/gateway/tests/browser";
 
+/// Each file has a demo of its own: a consent in one does not change the others.
+const FILES: [&str; 3] = ["app.test.mjs", "console.test.mjs", "pages.test.mjs"];
+
 pub(crate) fn run(root: &Path) -> Result<()> {
+    let folder = prepare(root)?;
+    for file in FILES {
+        let demo = Demo::start(root, &[])?;
+        let mut node = sh::command(&folder, "node");
+        node.args(["--test", file]).env("DEMO", &demo.line).env("CHROMIUM", "chromium");
+        sh::run_command(&mut node)?;
+    }
+    Ok(())
+}
+
+/// What tests in a browser need. Returns the folder with the packages that they share.
+pub(super) fn prepare(root: &Path) -> Result<PathBuf> {
     ensure_program(root, "node", "nodejs")?;
     ensure_program(root, "npm", "npm")?;
     ensure_program(root, "chromium", "chromium")?;
     let folder = root.join(FOLDER);
     sh::run(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
-    let demo = Demo::start(root)?;
-    let mut node = sh::command(&folder, "node");
-    node.args(["--test"]).env("DEMO", &demo.line).env("CHROMIUM", "chromium");
-    sh::run_command(&mut node)
+    Ok(folder)
 }

@@ -15,8 +15,9 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) fn start(root: &Path) -> Result<Self> {
-        let mut process = Process::start(root, &["demo", "--json"])?;
+    /// Starts one with these arguments besides.
+    pub(super) fn start(root: &Path, more: &[&str]) -> Result<Self> {
+        let mut process = Process::start(root, &[&["demo", "--json"], more].concat())?;
         let line = first_line(process.0.stdout.take().context("the demo has no stdout")?)?;
         drain(process.0.stderr.take().context("the demo has no stderr")?);
         ensure!(line.trim_start().starts_with('{'), "the demo did not start; run `gateway demo` to see why");

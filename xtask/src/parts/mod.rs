@@ -3,5 +3,6 @@
 
 pub(crate) mod browser;
 mod demo;
+pub(crate) mod examples;
 mod matrix;
 pub(crate) mod sdk;

@@ -20,7 +20,7 @@ pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
     let folder = root.join(FOLDER);
     sh::run(&folder.join("node"), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
     let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
-    let demo = Demo::start(root)?;
+    let demo = Demo::start(root, &[])?;
     let front = TlsFront::start(root, &demo)?;
     let records = root.join("target/sdk-matrix.jsonl");
     std::fs::write(&records, "")?;

@@ -1,0 +1,91 @@
+// The TypeScript client against a running gateway.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import test from 'node:test'
+import { IdpGateway, actionFor, connect, encodeAccount } from './dist/client/idp-gateway.js'
+import { demo, typesOf } from './support.mjs'
+
+const clientOf = name => new IdpGateway({ baseUrl: demo.gateway, getToken: async () => demo.users[name].token })
+
+test('the types are those of /openapi.json', async () => {
+  const kept = readFileSync(new URL('../../../../docs/examples/client/openapi.ts', import.meta.url), 'utf8')
+  assert.equal(kept, await typesOf(demo.gateway), 'run `npm run types` while the demo runs')
+})
+
+test('a call that works needs nothing', async () => {
+  const { response, outcome, action, problem, requestId } = await clientOf('ben').call('github', '/user')
+  assert.equal((await response.json()).login, 'ben')
+  assert.deepEqual([outcome, action, problem], ['ok', { kind: 'none' }, null])
+  assert.match(requestId, /^[0-9a-f]{32}$/)
+})
+
+test('a refusal says how the user connects the account', async () => {
+  const { outcome, action, response } = await clientOf('cleo').call('bitbucket', '/2.0/user')
+  assert.equal(outcome, 'account-not-connected')
+  assert.equal(action.kind, 'connect')
+  assert.equal(action.connect.connection, 'bitbucket')
+  assert.equal((await response.json()).code, outcome, 'the body is still there to read')
+})
+
+test('a missing scope is named, and asked for', async () => {
+  const { action } = await clientOf('cleo').call('google', '/drive/v3/files', { errors: 'problem' })
+  assert.equal(action.kind, 'connect')
+  assert.ok(action.missingScopes.some(scope => scope.includes('drive')), `${action.missingScopes}`)
+  assert.equal(action.connect.prompt, 'consent')
+})
+
+test('one of several accounts is chosen', async () => {
+  const { action } = await clientOf('dana').call('bitbucket', '/2.0/user')
+  assert.equal(action.kind, 'choose-account')
+  assert.equal(action.accounts.length, 2)
+  const { response } = await clientOf('dana').call('bitbucket', '/2.0/user', { account: action.accounts[1] })
+  assert.equal((await response.json()).username, 'dana-work')
+})
+
+test('a limit says how long to wait, and nothing in the provider\'s own error is followed', async () => {
+  const { action, problem } = await clientOf('ben').call('github', '/sandbox/trouble/primary-limit')
+  assert.equal(action.kind, 'wait')
+  assert.ok(action.seconds > 0)
+  assert.equal(problem, null)
+})
+
+test('an expired token is replaced once', async () => {
+  const asked = []
+  const client = new IdpGateway({
+    baseUrl: demo.gateway,
+    getToken: async ({ fresh }) => { asked.push(fresh); return fresh ? demo.users.ben.token : demo.expired }
+  })
+  assert.equal((await client.call('github', '/user')).outcome, 'ok')
+  assert.deepEqual(asked, [false, true])
+  asked.length = 0
+  const stream = new ReadableStream({ start: controller => controller.close() })
+  const { action } = await client.call('github', '/gists', { method: 'POST', body: stream, duplex: 'half' })
+  assert.deepEqual([action.kind, asked], ['login', [false]], 'a body that is gone cannot be sent again')
+})
+
+test('the accounts are listed', async () => {
+  const { accounts } = await clientOf('ben').me()
+  assert.ok(accounts.some(({ account }) => account === 'github|583232'))
+})
+
+test('connect starts a login, or goes by the My Account API', async () => {
+  const calls = []
+  const auth0 = {
+    loginWithRedirect: async options => { calls.push(options) },
+    connectAccountWithRedirect: async options => { calls.push(options) }
+  }
+  await connect(auth0, { authorization_endpoint: 'https://t/authorize', connection: 'github', connection_scope: 'repo' }, { path: '/user' })
+  await connect(auth0, { my_account_endpoint: 'https://t/me/v1/x', connection: 'windowslive', scopes: ['User.Read'] })
+  assert.deepEqual(calls, [
+    { authorizationParams: { connection: 'github', connection_scope: 'repo' }, appState: { path: '/user' } },
+    { connection: 'windowslive', scopes: ['User.Read'], appState: undefined }
+  ])
+})
+
+test('no outcome is without an action, and an account is spelled as a header takes it', async () => {
+  const codes = (await (await fetch(`${demo.gateway}/openapi.json`)).json()).components.schemas.Code.enum
+  const kinds = new Map(codes.map(code => [code, actionFor(code, new Response(), { code }).kind]))
+  assert.ok(['login', 'connect', 'choose-account', 'wait', 'tell-operator', 'give-up', 'none'].every(kind => [...kinds.values()].includes(kind)))
+  assert.equal(kinds.get('ok'), 'none')
+  assert.equal(encodeAccount('acme|ü 100%'), 'acme|%C3%BC%20100%25')
+})
