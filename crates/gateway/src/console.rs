@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 use url::Url;
@@ -18,10 +18,38 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
 
-const PAGE: &str = include_str!("../assets/console/index.html");
-const STYLE: &str = include_str!("../assets/console/console.css");
-const SCRIPT: &str = include_str!("../assets/console/console.js");
-const LIBRARY: &str = include_str!("../assets/vendor/auth0-spa-js.js");
+/// The icon of every page of the gateway (SVG).
+pub(crate) const ICON: &str = include_str!("../assets/console/favicon.svg");
+
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// A file of the folder `assets/console`, by its path under `/console`.
+macro_rules! file {
+    ($name:literal, $kind:expr) => {
+        (concat!("/", $name), $kind, include_str!(concat!("../assets/console/", $name)))
+    };
+}
+
+/// The files: path, media type, text.
+const FILES: [(&str, &str, &str); 15] = [
+    ("/", HTML, include_str!("../assets/console/index.html")),
+    ("/auth0-spa-js.js", SCRIPT, include_str!("../assets/vendor/auth0-spa-js.js")),
+    ("/favicon.svg", "image/svg+xml", ICON),
+    file!("console.css", STYLE),
+    file!("console.js", SCRIPT),
+    file!("accounts.js", SCRIPT),
+    file!("answer.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("explain.js", SCRIPT),
+    file!("faults.js", SCRIPT),
+    file!("history.js", SCRIPT),
+    file!("json.js", SCRIPT),
+    file!("paths.js", SCRIPT),
+    file!("refusals.js", SCRIPT),
+    file!("snippets.js", SCRIPT),
+];
 
 /// The console of a gateway that has one.
 #[derive(Debug)]
@@ -45,6 +73,7 @@ impl Console {
             [only] => Some(only),
             _ => None,
         };
+        let demo = settings.console.demo.as_ref().map(|demo| demo.origin().ascii_serialization());
         let config = json!({
             "domain": tenant,
             "client_id": client,
@@ -53,10 +82,14 @@ impl Console {
             "organization": organization,
             "dpop": settings.callers.dpop == Dpop::Require,
             "providers": providers,
+            "version": env!("CARGO_PKG_VERSION"),
+            "demo": demo,
         });
+        let demo = demo.map(|demo| format!(" {demo}")).unwrap_or_default();
         let policy = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {tenant}; frame-src {tenant}; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+             connect-src 'self' {tenant}{demo}; frame-src {tenant}; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
         );
         Some(Self { config: config.to_string().into(), policy: HeaderValue::try_from(policy).ok()? })
     }
@@ -66,16 +99,15 @@ impl Console {
     /// # Errors
     /// No such file.
     pub(crate) fn file(&self, path: &str) -> Result<Response<Body>, Problem> {
-        let (kind, bytes) = match path {
-            "" => return Ok(to_folder()),
-            "/" => ("text/html; charset=utf-8", Bytes::from_static(PAGE.as_bytes())),
-            "/console.css" => ("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
-            "/console.js" => ("text/javascript; charset=utf-8", Bytes::from_static(SCRIPT.as_bytes())),
-            "/auth0-spa-js.js" => ("text/javascript; charset=utf-8", Bytes::from_static(LIBRARY.as_bytes())),
-            "/config.json" => ("application/json", self.config.clone()),
-            _ => return Err(Problem::new(Code::NotFound)),
+        let mut response = match path {
+            "" => return Ok(see(StatusCode::PERMANENT_REDIRECT, "console/")),
+            "/config.json" => reply::document("application/json", self.config.clone()),
+            _ => {
+                let file = FILES.iter().find(|(name, ..)| *name == path);
+                let (_, kind, text) = file.ok_or_else(|| Problem::new(Code::NotFound))?;
+                reply::document(kind, Bytes::from_static(text.as_bytes()))
+            }
         };
-        let mut response = reply::document(kind, bytes);
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -83,12 +115,25 @@ impl Console {
     }
 }
 
-/// `/console` itself: relative, so that it holds behind a path prefix too.
-fn to_folder() -> Response<Body> {
+/// The way from `/` for people: the console, where there is one, else the description of the API.
+pub(crate) fn landing(console: Option<&Console>) -> Response<Body> {
+    let mut response = see(StatusCode::FOUND, if console.is_some() { "console/" } else { "docs" });
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// The icon where browsers look for it unasked.
+pub(crate) fn icon() -> Response<Body> {
+    reply::document("image/svg+xml", Bytes::from_static(ICON.as_bytes()))
+}
+
+/// A redirect; relative, so that it holds behind a path prefix too.
+fn see(status: StatusCode, to: &'static str) -> Response<Body> {
     let mut response = Response::new(body::empty());
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static("console/"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_static(to));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
     response
 }

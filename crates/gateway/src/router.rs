@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use http::header::HOST;
+use http::header::{ACCEPT, HOST};
 use http::request::Parts;
 use http::{Method, Request, Response};
 
@@ -15,7 +15,7 @@ use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, RequestRecord};
-use crate::{documents, logout, v1};
+use crate::{console, documents, logout, v1};
 use caller_auth::Schemes;
 
 /// The route label of proxied calls.
@@ -142,13 +142,22 @@ async fn answer_own(
             record.event = "logout";
             return logout::answer(&app.calls, app.logout_enabled, parts, body).await;
         }
+        // Programs get the usual 404: nothing is served here that they could mistake for an answer.
+        "/" if wants_page(parts) => {
+            record.route = Some("/");
+            return read_only(parts).map(|()| console::landing(app.console.as_ref()));
+        }
+        "/favicon.ico" => {
+            record.route = Some("/favicon.ico");
+            return read_only(parts).map(|()| console::icon());
+        }
         "/openapi.json" => {
             record.route = Some("/openapi.json");
             return read_only(parts).and_then(|()| documents::openapi(&app.calls.address, context));
         }
         "/docs" | "/docs/" => {
             record.route = Some("/docs");
-            return read_only(parts).and_then(|()| documents::docs());
+            return read_only(parts).and_then(|()| documents::docs(app.console.is_some()));
         }
         _ => {}
     }
@@ -179,6 +188,15 @@ async fn answer_own(
 fn is_metadata(path: &str) -> bool {
     path.strip_prefix("/.well-known/oauth-protected-resource")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a browser asks for a page to show.
+fn wants_page(parts: &Parts) -> bool {
+    parts
+        .headers
+        .get_all(ACCEPT)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("text/html")))
 }
 
 fn read_only(parts: &Parts) -> Result<(), Problem> {

@@ -1,63 +1,21 @@
 // The console: what an app of the tenant would do, on the gateway's own origin. Whatever comes from a provider is shown
 // as text, never as markup.
+import { accountList, titleOf } from './accounts.js'
+import * as answer from './answer.js'
+import { asked, at, fail, make, parsed } from './dom.js'
+import { faults } from './faults.js'
+import { history } from './history.js'
+import { pathsOf } from './paths.js'
 
-const at = id => document.getElementById(id)
 const gateway = new URL('..', location.href).href.replace(/\/$/, '')
 const here = location.origin + location.pathname
 
-// A call that most accounts can make, by adapter.
-const SAMPLES = {
-  google: '/oauth2/v3/userinfo',
-  github: '/user',
-  facebook: '/v22.0/me?fields=id,name',
-  bitbucket: '/2.0/user',
-  microsoft: '/v1.0/me',
-  oauth2: '/'
-}
+// `Idp-Account` takes visible ASCII; the rest is percent-encoded, and so is the escape itself.
+const encoded = account => account.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent)
+const select = account => account ? { 'Idp-Account': encoded(account) } : {}
+const BODILESS = ['GET', 'DELETE']
 
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name)
-  if (text !== undefined) made.textContent = text
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
-  return made
-}
-
-function fail(error) {
-  at('error').textContent = error.error === 'login_required' || error.error === 'consent_required'
-    ? 'The session is over; sign in again.'
-    : `${error.message ?? error}`
-  at('error').hidden = false
-}
-
-// Runs what a person asked for; an error is shown, not lost.
-const asked = action => async event => {
-  event?.preventDefault()
-  at('error').hidden = true
-  try {
-    await action(event)
-  } catch (error) {
-    fail(error)
-  }
-}
-
-function pretty(text) {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2)
-  } catch {
-    return text
-  }
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-async function start() {
-  const config = await (await fetch('config.json')).json()
+async function signedIn(config) {
   const client = await auth0.createAuth0Client({
     domain: config.domain,
     clientId: config.client_id,
@@ -69,13 +27,6 @@ async function start() {
       ...(config.organization && { organization: config.organization })
     }
   })
-  const fetcher = client.createFetcher({
-    ...(config.dpop && { dpopNonceId: 'idp-gateway' }),
-    // Left to itself, the fetcher asks for a token without the audience, which is opaque.
-    getAccessToken: () => client.getTokenSilently({ detailedResponse: true })
-  })
-  const ask = (path, init = {}) => fetcher.fetchWithAuth(gateway + path, init)
-
   // What the person wanted before they went to the tenant.
   let wanted
   let failed = false
@@ -88,42 +39,57 @@ async function start() {
       failed = true
       fail(new Error(`${wanted?.connecting ? 'Nothing was connected' : 'Sign-in failed'}: ${error.message}`))
     }
-    history.replaceState({}, '', here)
-    if (failed) await client.checkSession()
+    window.history.replaceState({}, '', here)
+    // A login has brought tokens; anything else has to ask for them.
+    if (failed || returned.has('connect_code')) await client.checkSession()
   } else {
     await client.checkSession()
   }
+  return { client, user: await client.getUser(), wanted, failed }
+}
 
-  const user = await client.getUser()
+async function health(config) {
+  const begun = performance.now()
+  const answered = await fetch(`${gateway}/openapi.json`, { cache: 'no-store' })
+  const document = await answered.json()
+  at('health').textContent = `v${config.version} · ${Math.round(performance.now() - begun)} ms`
+  at('health').className = `chip ${answered.ok ? 'good' : 'bad'}`
+  return document
+}
+
+async function start() {
+  const config = await (await fetch('config.json')).json()
+  const { client, user, wanted, failed } = await signedIn(config)
+  const description = await health(config).catch(() => {
+    at('health').textContent = 'not reachable'
+    at('health').className = 'chip bad'
+  })
   at('state').textContent = user ? `Signed in as ${user.name ?? user.sub}` : 'Not signed in'
-  at('login').hidden = Boolean(user)
+  at('welcome').hidden = Boolean(user)
   at('logout').hidden = at('main').hidden = !user
   at('login').onclick = asked(() => client.loginWithRedirect())
   at('logout').onclick = asked(() => client.logout({ logoutParams: { returnTo: here } }))
-  if (!user) return
+  if (user) await page(config, client, user, description, { wanted, failed })
+}
 
+async function page(config, client, user, description, { wanted, failed }) {
+  const fetcher = client.createFetcher({
+    ...(config.dpop && { dpopNonceId: 'idp-gateway' }),
+    // Left to itself, the fetcher asks for a token without the audience, which is opaque.
+    getAccessToken: () => client.getTokenSilently({ detailedResponse: true })
+  })
+  const ask = (path, init = {}) => fetcher.fetchWithAuth(gateway + path, init)
+  const entryOf = name => config.providers.find(entry => entry.name === name)
+  const selected = () => at('provider').value
+  const sample = (entry, account = '') => ({ provider: entry.name, path: pathsOf(entry.adapter)[0][0], account, method: 'GET' })
   let accounts = []
+  // The outcome of the last call of each account from this page.
+  const seen = new Map()
+  let running
 
-  function adapterOf(provider) {
-    return config.providers.find(entry => entry.name === provider)?.adapter
-  }
-
-  function chooseProvider() {
-    at('path').value = SAMPLES[adapterOf(at('provider').value)] ?? '/'
-    chooseAccount()
-  }
-
-  function chooseAccount() {
-    const own = accounts.filter(account => account.provider === at('provider').value)
-    at('account').replaceChildren(
-      element('option', 'the only one', { value: '' }),
-      ...own.map(account => element('option', account.account, { value: account.account }))
-    )
-  }
-
-  // `Idp-Account` takes visible ASCII; the rest is percent-encoded, and so is the escape itself.
-  const encoded = account => account.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent)
-  const select = account => account ? { 'Idp-Account': encoded(account) } : {}
+  const remember = history(call => fill(call))
+  const showFaults = config.demo && faults(config.demo, user, selected)
+  answer.start()
 
   // Sends the person to connect an account; `next` is the call that is repeated when they are back.
   function connect(how, next) {
@@ -135,61 +101,107 @@ async function start() {
     return client.loginWithRedirect({ authorizationParams, appState })
   }
 
-  // No earlier answer stays while another is on its way, or when none comes.
-  function clear(message) {
-    for (const id of ['status', 'outcome', 'request', 'effort', 'body', 'explanation', 'remedy']) at(id).textContent = ''
-    for (const id of ['explanation', 'remedy', 'explain', 'connect']) at(id).hidden = true
-    at('message').textContent = message
-    at('answer').hidden = false
+  function chooseProvider() {
+    const { adapter } = entryOf(selected())
+    const paths = pathsOf(adapter)
+    at('paths').replaceChildren(...paths.map(([path, label]) => make('option', { value: path, label })))
+    at('suggestions').replaceChildren(...paths.map(([path, label]) => {
+      const button = make('button', { type: 'button', class: 'plain small', textContent: label, title: path })
+      button.onclick = () => { at('path').value = path; at('method').value = 'GET'; chooseMethod() }
+      return button
+    }))
+    at('path').value = paths[0][0]
+    chooseAccount()
+    showFaults?.().catch(fail)
   }
 
-  // Makes a request and shows its answer. `next` is what to repeat after a Connect, if the call can be repeated.
-  async function exchange(path, init, next) {
-    clear('Calling …')
+  function chooseAccount() {
+    const own = accounts.filter(account => account.provider === selected())
+    at('account').replaceChildren(
+      make('option', { value: '', textContent: ['none connected', 'the only one'][own.length] ?? 'none named' }),
+      ...own.map(account => make('option', { value: account.account, textContent: account.account }))
+    )
+  }
+
+  function chooseMethod() {
+    at('json-label').hidden = BODILESS.includes(at('method').value)
+  }
+
+  function fill({ provider, path, account, method }) {
+    if (!entryOf(provider)) return
+    at('provider').value = provider
+    chooseProvider()
+    at('path').value = path
+    at('account').value = account
+    at('method').value = method
+    chooseMethod()
+  }
+
+  function read() {
+    const method = at('method').value
+    return {
+      provider: selected(), path: at('path').value, account: at('account').value, method,
+      body: BODILESS.includes(method) || !at('json').value ? undefined : at('json').value
+    }
+  }
+
+  function typedHeaders() {
+    return at('headers').value.split('\n').filter(line => line.trim()).map(line => {
+      const [, name, value] = /^\s*([^:\s]+)\s*:\s*(.*?)\s*$/.exec(line) ?? []
+      if (!name) throw new Error(`This is no header: ${line}. Write a name, a colon and a value.`)
+      return [name, value]
+    })
+  }
+
+  // Makes a request and shows its answer. `call` is what the answer offers and says.
+  async function exchange(path, init, call) {
+    running?.abort()
+    const controller = running = new AbortController()
+    answer.clear('Calling …')
+    answer.showCode(call.code)
     const begun = performance.now()
     try {
-      const response = await ask(path, init)
-      const text = await response.text()
-      return show(response, text, performance.now() - begun, init, next)
+      const response = await ask(path, { ...init, signal: controller.signal })
+      const result = await answer.showAnswer(response, begun, { gateway, ...call })
+      const found = result.request && await ask(`/v1/explain/${encodeURIComponent(result.request)}`)
+      const explanation = found?.ok ? await found.json() : undefined
+      answer.showExplanation(explanation)
+      return { ...result, status: response.status, explanation }
     } catch (error) {
-      clear('No answer came.')
+      if (controller.signal.aborted) return { outcome: 'aborted', problem: {} }
+      answer.clear('No answer came. The gateway cannot be reached, or the browser refused the call.', 'bad')
+      answer.showCode(call.code)
       throw error
     }
   }
 
-  function show(response, text, millis, init, next) {
-    const id = response.headers.get('x-request-id') ?? ''
-    const outcome = response.headers.get('idp-outcome') ?? ''
-    at('status').textContent = response.status
-    at('outcome').textContent = outcome
-    at('request').textContent = id
-    at('effort').textContent = `${Math.round(millis)} ms, ${new Blob([text]).size} bytes`
-    at('body').textContent = pretty(text)
-    at('explain').hidden = !id
-    at('explain').onclick = asked(async () => {
-      at('explanation').textContent = pretty(await (await ask(`/v1/explain/${encodeURIComponent(id)}`)).text())
-      at('explanation').hidden = false
+  async function run(next) {
+    const { provider, path, account, method, body, connecting } = next
+    const entry = entryOf(provider)
+    const problems = at('problems').checked
+    const headers = [...Object.entries(select(account)), ...(body ? [['Content-Type', 'application/json']] : []),
+      ...(problems ? [['Idp-Errors', 'problem']] : []), ...typedHeaders()]
+    const target = `/proxy/${encodeURIComponent(provider)}${path}`
+    const again = { ...next, connecting: undefined }
+    const result = await exchange(target, { method, body, headers: Object.fromEntries(headers) }, {
+      title: titleOf(entry), connecting, problems,
+      code: [entry.adapter, { method, url: gateway + target, base: `${gateway}/proxy/${provider}`, path, headers, body }],
+      actions: {
+        connect: how => connect(how, again),
+        choose: chosen => { fill({ ...again, account: chosen }); return run({ ...again, account: chosen }) },
+        repeat: () => run(again),
+        signIn: () => client.loginWithRedirect({ appState: again }),
+        follow: rest => { const at = rest.indexOf('/'); fill({ ...again, provider: rest.slice(0, at), path: rest.slice(at) }) }
+      }
     })
-    // A provider's own error is no problem of the gateway's: nothing in it is followed.
-    const own = !response.ok && (!outcome.startsWith('provider-') || init?.headers?.['Idp-Errors'] === 'problem')
-    const problem = (own && parsed(text)) || {}
-    at('message').textContent = response.ok
-      ? `${next?.connecting ? 'Connected: the call works.' : 'The call works.'}`
-      : problem.title ?? 'The call was refused.'
-    at('remedy').textContent = problem.remedy ?? ''
-    at('remedy').hidden = !problem.remedy
-    at('connect').hidden = !problem.connect
-    at('connect').onclick = asked(() => connect(problem.connect, { ...next, connecting: undefined }))
-    return { ok: response.ok, problem }
+    if (result.status === undefined) return result
+    remember(next, result)
+    const own = accounts.filter(other => other.provider === provider)
+    const used = result.explanation?.account || account || (own.length === 1 ? own[0].account : '')
+    if (used) seen.set(used, result.outcome)
+    await list()
+    return result
   }
-
-  function button(label, about, action) {
-    const made = element('button', label, { type: 'button', class: 'plain', 'aria-label': `${label} ${about}` })
-    made.onclick = asked(action)
-    return made
-  }
-
-  const sample = provider => ({ provider, path: SAMPLES[adapterOf(provider)] ?? '/', account: '', method: 'GET' })
 
   // The gateway says in its refusal where to connect; an account that works after all is shown as such.
   async function tryOrConnect(next) {
@@ -198,98 +210,67 @@ async function start() {
     if (problem.connect) await connect(problem.connect, next)
   }
 
-  function row(account) {
-    const line = element('tr')
-    const path = `/v1/me/${encodeURIComponent(account.provider)}`
-    const headers = select(account.account)
-    const actions = element('td')
-    actions.append(button('Profile', account.account, () => exchange(`${path}/profile`, { headers })))
-    if (['reconnect', 'expired'].includes(account.state)) {
-      const next = { ...sample(account.provider), account: account.account }
-      actions.append(button('Connect', account.account, () => tryOrConnect(next)))
+  const own = (entry, account, done) => ({
+    title: titleOf(entry), problems: true, done,
+    actions: {
+      connect: how => connect(how, sample(entry, account)),
+      choose: () => list(), repeat: () => list(), follow: () => {}, signIn: () => client.loginWithRedirect()
     }
-    actions.append(button('Disconnect', account.account, async () => {
-      if (!confirm(`Disconnect ${account.account}? The gateway forgets its grant, and revokes it at the provider where that can be done.`)) return
-      await exchange(path, { method: 'DELETE', headers })
+  })
+  const actions = {
+    connect: (entry, account) => tryOrConnect(sample(entry, account)),
+    use: (entry, account) => { fill(sample(entry, account)); at('path').focus() },
+    profile: (entry, account) => exchange(`/v1/me/${encodeURIComponent(entry.name)}/profile`, { headers: select(account) },
+      own(entry, account, 'The profile, in the same shape for every provider.')),
+    async disconnect(entry, account) {
+      if (!confirm(`Disconnect ${account}? The gateway forgets its grant, and revokes it at the provider where that can be done.`)) return
+      await exchange(`/v1/me/${encodeURIComponent(entry.name)}`, { method: 'DELETE', headers: select(account) },
+        own(entry, account, 'Disconnected.'))
+      seen.delete(account)
       await list()
-    }))
-    line.append(
-      element('td', account.provider),
-      element('td', account.account),
-      element('td', account.source),
-      element('td', stateOf(account), { class: account.state }),
-      element('td', account.expires_at ?? '–'),
-      element('td', account.refreshable ? 'yes' : 'no'),
-      element('td', account.scopes?.join(' ') ?? '–'),
-      actions
-    )
-    return line
-  }
-
-  // Accounts that answered a call from this page.
-  const worked = new Set()
-
-  function stateOf({ account, state, refreshable }) {
-    if (state === 'reconnect') return 'reconnect needed'
-    if (worked.has(account)) return 'works'
-    return state === 'expired' && !refreshable ? 'expired' : 'not tried yet'
-  }
-
-  function missing({ name }) {
-    const line = element('tr')
-    const actions = element('td')
-    actions.append(button('Connect', name, () => tryOrConnect(sample(name))))
-    line.append(element('td', name), element('td', '–'), element('td', '–'), element('td', 'not connected'),
-      element('td', '–'), element('td', '–'), element('td', '–'), actions)
-    return line
+    }
   }
 
   async function list() {
-    const response = await ask('/v1/me')
-    const answer = parsed(await response.text())
-    accounts = response.ok ? answer.accounts : []
-    const without = config.providers.filter(entry => !accounts.some(account => account.provider === entry.name))
-    at('accounts').replaceChildren(...accounts.map(row), ...(response.ok ? without.map(missing) : []))
-    if (!response.ok) throw new Error(answer?.message ?? `The accounts cannot be read (${response.status}).`)
-    const chosen = at('account').value
-    chooseAccount()
-    if (accounts.some(account => account.account === chosen)) at('account').value = chosen
+    at('accounts').setAttribute('aria-busy', true)
+    try {
+      const response = await ask('/v1/me')
+      const found = parsed(await response.text())
+      if (!response.ok) throw new Error(found?.message ?? `The accounts cannot be read (${response.status}).`)
+      accounts = found.accounts
+      at('accounts').replaceChildren(...accountList(config.providers, accounts, seen, actions))
+    } catch (error) {
+      accounts = []
+      at('accounts').replaceChildren(make('li', { class: 'empty', textContent: `The accounts cannot be read: ${error.message}` }))
+      throw error
+    } finally {
+      at('accounts').setAttribute('aria-busy', false)
+      const chosen = at('account').value
+      chooseAccount()
+      if (accounts.some(account => account.account === chosen)) at('account').value = chosen
+    }
   }
 
-  function fill({ provider, path, account, method }) {
-    at('provider').value = provider
-    chooseAccount()
-    at('path').value = path
-    at('account').value = account
-    at('method').value = method
-    at('method').onchange()
+  async function check() {
+    const { provider, path, account, method, body } = read()
+    answer.clear('Asking the policy …')
+    const response = await ask('/v1/check', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ provider, path, method, ...(account && { account }), ...(body && { body: parsed(body) ?? body }) })
+    })
+    const begun = performance.now()
+    const text = await response.clone().text()
+    const allowed = response.ok && parsed(text)?.allowed
+    await answer.showAnswer(response, begun, { gateway, ...own(entryOf(provider), account, allowed ? 'The policy allows this call. It was not made.' : 'This call would be refused. It was not made.') })
   }
 
-  async function run(next, body) {
-    const { provider, path, account, method } = next
-    const result = await exchange(`/proxy/${encodeURIComponent(provider)}${path}`, {
-      method,
-      body,
-      headers: {
-        ...select(account),
-        ...(body && { 'Content-Type': 'application/json' }),
-        ...(at('problems').checked && { 'Idp-Errors': 'problem' })
-      }
-    }, next)
-    const own = accounts.filter(entry => entry.provider === provider)
-    const used = account || (own.length === 1 ? own[0].account : '')
-    if (result.ok && used) worked.add(used)
-    else worked.delete(used)
-    await list()
-    return result
-  }
-
-  at('provider').replaceChildren(...config.providers.map(entry => element('option', entry.name)))
+  at('provider').replaceChildren(...config.providers.map(entry => make('option', { value: entry.name, textContent: titleOf(entry) })))
   at('provider').onchange = chooseProvider
-  at('method').onchange = () => { at('json-label').hidden = ['GET', 'DELETE'].includes(at('method').value) }
-  at('call').onsubmit = asked(() => run({
-    provider: at('provider').value, path: at('path').value, account: at('account').value, method: at('method').value
-  }, at('json-label').hidden || !at('json').value ? undefined : at('json').value))
+  at('method').onchange = chooseMethod
+  at('refresh').onclick = asked(list)
+  at('call').onsubmit = asked(() => run(read()))
+  at('check').hidden = !description?.paths?.['/v1/check']
+  at('check').onclick = asked(check)
 
   await list().catch(fail)
   if (!wanted?.provider) return chooseProvider()

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 /// The web console on the public listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -11,4 +12,7 @@ pub struct ConsoleSettings {
     pub enabled: bool,
     /// The single-page application that people sign in with.
     pub client_id: Option<String>,
+    /// Where `gateway demo` takes orders for faults; no setting of a file or of the environment.
+    #[serde(skip)]
+    pub demo: Option<Url>,
 }

@@ -1,6 +1,7 @@
 //! What the gateway says about itself: RFC 9728 metadata, OpenAPI, a page to read.
 
 mod openapi;
+mod page;
 
 use std::collections::BTreeSet;
 
@@ -30,11 +31,12 @@ pub(crate) fn openapi(
     reply::json(&openapi::document(&context.public_address(address)))
 }
 
-/// `GET /docs`: the same for reading, without scripts.
-pub(crate) fn docs() -> Result<Response<Body>, Problem> {
-    let mut response = reply::document("text/html; charset=utf-8", openapi::page().into_bytes());
-    let policy =
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+/// `GET /docs`: the same for reading, without scripts; with a link to the console where there is one.
+pub(crate) fn docs(console: bool) -> Result<Response<Body>, Problem> {
+    let mut response = reply::document("text/html; charset=utf-8", page::page(console).into_bytes());
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    );
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }

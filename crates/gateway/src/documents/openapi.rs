@@ -1,7 +1,5 @@
 //! The OpenAPI 3.1 description of the gateway's own surface, made from the same table as the answers.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::outcome::Code;
@@ -161,9 +159,17 @@ fn schemas() -> Value {
                 "error": { "type": "object", "properties": { "code": text, "message": text } },
                 "accounts": { "type": "array", "items": account },
                 "missing_scopes": texts, "required_scopes": texts, "connection_scope": text,
-                "connect": { "type": "object" }, "retry_after": { "type": "integer" },
+                "connect": reference("schemas", "Connect"), "retry_after": { "type": "integer" },
                 "provider_status": { "type": "integer" }, "provider_detail": text,
                 "claims": text } },
+        "Connect": { "description": "How the user connects the account: by a login at the tenant, or by the My Account API",
+            "oneOf": [
+                { "type": "object", "required": ["authorization_endpoint", "connection"], "properties": {
+                    "authorization_endpoint": text, "connection": text, "connection_scope": text, "access_type": text,
+                    "prompt": text } },
+                { "type": "object", "required": ["my_account_endpoint", "connection", "scopes"], "properties": {
+                    "my_account_endpoint": text, "connection": text, "scopes": texts } }
+            ] },
         "Me": { "type": "object", "required": ["user_id", "accounts"], "properties": {
             "user_id": text,
             "accounts": { "type": "array", "items": { "type": "object", "properties": {
@@ -207,42 +213,6 @@ fn answers(problems: &[&str], ok: Value) -> Value {
     answers
 }
 
-/// The description as a page without scripts: routes, and the catalogue of codes.
-pub(super) fn page() -> String {
-    let document = document("");
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>idp-gateway</title><style>\
-         body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
-         code{background:#eee;padding:.1em .3em}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0}\
-         </style></head><body><main><h1>idp-gateway</h1><p>Call a provider's API with your own Auth0 access token. \
-         The machine-readable form is <a href=\"/openapi.json\">/openapi.json</a>.</p><h2>Routes</h2><table>\
-         <thead><tr><th scope=\"col\">Route</th><th scope=\"col\">What it does</th></tr></thead><tbody>",
-    );
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            if let Some(summary) = operation["summary"].as_str() {
-                let method = method.to_uppercase();
-                let _ = write!(page, "<tr><td><code>{method} {path}</code></td><td>{summary}</td></tr>");
-            }
-        }
-    }
-    page.push_str(
-        "</tbody></table><h2>Outcomes and problems</h2><table><thead><tr><th scope=\"col\">Code</th>\
-         <th scope=\"col\">Status</th><th scope=\"col\">Meaning and remedy</th></tr></thead><tbody>",
-    );
-    for code in Code::ALL {
-        let status = code.status().as_u16();
-        let _ = write!(
-            page,
-            "<tr><td><code>{code}</code></td><td>{status}</td><td>{}. {}</td></tr>",
-            code.title(),
-            code.remedy().replace('<', "&lt;")
-        );
-    }
-    page.push_str("</tbody></table></main></body></html>");
-    page
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +252,5 @@ mod tests {
                 );
             }
         }
-        assert!(page().contains("reconnect-required"));
     }
 }

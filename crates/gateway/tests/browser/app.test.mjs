@@ -21,7 +21,7 @@ const asUser = async (name, check) => {
 async function call(page, provider, path) {
   await page.getByLabel('Provider').selectOption(provider)
   await page.getByLabel('Path').fill(path)
-  await page.getByRole('button', { name: 'Call' }).click()
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
 }
 
 const says = (page, words) => page.locator('#message').filter({ hasText: words }).waitFor()
@@ -47,18 +47,50 @@ test('a revoked account is connected again, and the call is repeated', () =>
     assert.equal(await page.getByLabel('Provider').inputValue(), 'github')
     assert.equal(await page.getByLabel('Path').inputValue(), '/user')
     assert.equal((await body(page)).login, 'cleo')
+    assert.match(await page.locator('#code').textContent(), /fetch\('[^']+\/proxy\/github\/user'/)
   }))
 
-test('a missing scope is named and asked for, and a denial is told', () =>
-  asUser('cleo', async page => {
+test('a missing scope is named and asked for, and the call is repeated', () =>
+  asUser('dana', async page => {
     await call(page, 'google', '/calendar/v3/users/me/calendarList')
     await says(page, 'The permission is missing: https://www.googleapis.com/auth/calendar')
     await page.getByRole('button', { name: 'Connect' }).click()
     await page.getByText('https://www.googleapis.com/auth/calendar').first().waitFor()
-    await consent(page, 'Google', 'Deny', demo.app)
+    await consent(page, 'Google', 'Allow', demo.app)
+    await says(page, 'Connected. It works (200)')
+    assert.ok((await body(page)).items.length > 0)
+  }))
+
+test('one of two accounts is chosen', () =>
+  asUser('dana', async page => {
+    await call(page, 'bitbucket', '/2.0/user')
+    await says(page, 'You have several accounts at this provider')
+    await page.getByRole('button', { name: /Use bitbucket\|.*b05/ }).click()
+    await says(page, 'It works (200)')
+    assert.equal((await body(page)).username, 'dana-work')
+    assert.match(await page.locator('#code').textContent(), /'Idp-Account': 'bitbucket\|\{[0-9a-f-]+b05\}'/)
+  }))
+
+test('an account is connected to Token Vault, and the call is repeated', () =>
+  asUser('ana', async page => {
+    await call(page, 'microsoft', '/v1.0/me')
+    await says(page, 'You have not connected an account at Microsoft')
+    await page.getByRole('button', { name: 'Connect' }).click()
+    await consent(page, 'Microsoft', 'Allow', demo.app)
+    await says(page, 'Connected. It works (200)')
+    assert.match((await body(page)).userPrincipalName, /^ana/)
+  }))
+
+test('a denial is told, and the form keeps the call', () =>
+  asUser('ana', async page => {
+    await call(page, 'facebook', '/v22.0/me')
+    await says(page, 'You have not connected an account at Facebook')
+    await page.getByRole('button', { name: 'Connect' }).click()
+    await consent(page, 'Facebook', 'Deny', demo.app)
     await says(page, 'Nothing was connected')
-    assert.equal(await page.getByLabel('Provider').inputValue(), 'google')
-    assert.equal(await page.getByLabel('Path').inputValue(), '/calendar/v3/users/me/calendarList')
+    assert.equal(await page.getByLabel('Provider').inputValue(), 'facebook')
+    assert.equal(await page.getByLabel('Path').inputValue(), '/v22.0/me')
+    assert.equal(await page.getByRole('button', { name: 'Sign out' }).isVisible(), true)
   }))
 
 test('a foreign origin is refused by CORS', async () => {

@@ -1,4 +1,5 @@
-// The console in the distribution's Chromium: sign-in, accounts, calls, explanations, and a provider's markup shown as text.
+// The console in the distribution's Chromium: accounts, calls, refusals and what mends them, explanations, and a provider's
+// markup shown as text.
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { assertNoSecrets, consent, demo, faultOnce, launch, record, signIn } from './support.mjs'
@@ -10,79 +11,177 @@ const asPerson = async (name, check) => {
     const page = await context.newPage()
     const refused = []
     page.on('console', message => { if (/Content Security Policy/.test(message.text())) refused.push(message.text()) })
+    page.on('pageerror', error => refused.push(error.stack))
     const everything = record(page)
     await signIn(page, demo.console, name)
     await page.getByRole('heading', { name: 'Your accounts' }).waitFor()
     await check(page, everything)
-    assert.deepEqual(refused, [], 'the policy fits the page')
+    assert.deepEqual(refused, [], 'no error of a script, and the policy fits the page')
+    await assertNoSecrets(page, everything)
   } finally {
     await browser.close()
   }
 }
 
 async function call(page, provider, path) {
-  await page.getByRole('combobox', { name: 'Provider' }).selectOption(provider)
-  await page.getByRole('textbox', { name: 'Path' }).fill(path)
+  await page.getByRole('combobox', { name: 'Provider' }).selectOption({ value: provider })
+  await page.getByRole('combobox', { name: 'Path' }).fill(path)
   const answered = page.waitForResponse(response => response.url().includes('/proxy/'))
   await page.getByRole('button', { name: 'Call', exact: true }).click()
   await answered
-  await page.locator('#answer').waitFor()
+  await page.locator('#answer[aria-busy=false]').waitFor()
 }
 
-test('a person sees their accounts, calls a provider, asks why, and never meets a secret', () =>
-  asPerson('ben', async (page, everything) => {
-    const github = page.getByRole('row').filter({ hasText: 'github|583232' })
-    await github.waitFor()
-    assert.match(await github.textContent(), /identities/)
+const account = (page, name) => page.getByRole('listitem', { name })
+const says = (page, words) => page.locator('#message').filter({ hasText: words }).waitFor()
+const shows = (page, id, words) => page.locator(id).filter({ hasText: words }).waitFor()
 
-    await github.getByRole('button', { name: 'Profile' }).click()
-    await page.locator('#body').filter({ hasText: 'preferred_username' }).waitFor()
+test('a person sees their accounts, calls a provider, asks why, and gets the code', () =>
+  asPerson('ben', async page => {
+    const github = account(page, 'GitHub github|583232')
+    await github.filter({ hasText: 'not tried yet' }).waitFor()
+    assert.match(await github.textContent(), /from identities/)
+
+    await page.getByRole('button', { name: 'Profile github|583232' }).click()
+    await shows(page, '#body', 'preferred_username')
 
     await call(page, 'github', '/user')
-    await page.locator('#body').filter({ hasText: '"login": "ben"' }).waitFor()
+    await shows(page, '#body', '"login": "ben"')
     assert.equal(await page.locator('#status').textContent(), '200')
     assert.equal(await page.locator('#outcome').textContent(), 'ok')
+    await github.filter({ hasText: 'works' }).waitFor()
 
-    await page.getByRole('button', { name: 'Explain' }).click()
-    await page.locator('#explanation').filter({ hasText: '"account": "github|583232"' }).waitFor()
-
-    await assertNoSecrets(page, everything)
+    await page.getByRole('tab', { name: 'Body' }).press('ArrowRight')
+    await shows(page, '#headers-list', 'x-request-id')
+    await page.getByRole('tab', { name: 'Explain' }).click()
+    for (const step of ['your access token was accepted', 'allowed by', 'github|583232, from', '200, ok']) {
+      await shows(page, '#explanation', step)
+    }
+    await page.getByRole('tab', { name: 'Code' }).click()
+    for (const [language, words] of [['curl', 'curl -i'], ['fetch', 'await fetch('], ['Octokit', 'octokit.request'], ['Rust', 'reqwest']]) {
+      await page.getByLabel('Language').selectOption(language)
+      const code = await page.locator('#code').textContent()
+      assert.ok(code.includes(words) && code.includes(`${demo.gateway}/proxy/github`), code)
+    }
+    await page.getByRole('button', { name: 'Fill in GET github/user' }).waitFor()
   }))
 
-test('a refusal comes with its remedy, and Connect leads back to the call', () =>
-  asPerson('ana', async (page, everything) => {
+test('links of an answer lead back to the gateway and fill the form', () =>
+  asPerson('ben', async page => {
+    await call(page, 'microsoft', '/v1.0/me/messages?$top=1')
+    const next = page.locator('#body a[href="#path"]').first()
+    await next.click()
+    const path = await page.getByRole('combobox', { name: 'Path' }).inputValue()
+    assert.match(path, /^\/v1\.0\/me\/messages\?.*skip/)
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await says(page, 'The call works')
+  }))
+
+test('a refusal has one sentence and one button, and Connect leads back to the call', () =>
+  asPerson('ana', async page => {
     await call(page, 'github', '/user')
-    await page.locator('#outcome').filter({ hasText: 'account-not-connected' }).waitFor()
+    await says(page, 'You have not connected an account at GitHub.')
+    await shows(page, '#outcome', 'account-not-connected')
     assert.ok((await page.locator('#remedy').textContent()).length > 10)
-    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await page.getByRole('tab', { name: 'Explain' }).click()
+    await shows(page, '#explanation', 'not called')
+    await page.getByRole('button', { name: 'Connect GitHub', exact: true }).click()
     await consent(page, 'GitHub', 'Allow', demo.console)
-    await page.locator('#message').filter({ hasText: 'Connected' }).waitFor()
+    await says(page, 'Connected: the call works.')
     assert.equal(await page.getByRole('combobox', { name: 'Provider' }).inputValue(), 'github')
-    await page.locator('#body').filter({ hasText: '"login": "ana"' }).waitFor()
-    await page.getByRole('row').filter({ hasText: 'github' }).filter({ hasText: 'works' }).waitFor()
-    await assertNoSecrets(page, everything)
+    await shows(page, '#body', '"login": "ana"')
+    await account(page, /^GitHub/).filter({ hasText: 'works' }).waitFor()
   }))
 
 test('a provider that is not connected is connected from the list', () =>
   asPerson('ana', async page => {
-    const facebook = page.getByRole('row').filter({ hasText: 'facebook' })
-    assert.match(await facebook.textContent(), /not connected/)
-    await facebook.getByRole('button', { name: 'Connect facebook' }).click()
+    const facebook = account(page, 'Facebook')
+    await facebook.filter({ hasText: 'not connected' }).waitFor()
+    await facebook.getByRole('button', { name: 'Connect an account at Facebook' }).click()
     await consent(page, 'Facebook', 'Deny', demo.console)
     await page.getByRole('alert').filter({ hasText: 'Nothing was connected' }).waitFor()
-    await page.getByRole('row').filter({ hasText: 'facebook' }).filter({ hasText: 'not connected' }).waitFor()
+    await account(page, 'Facebook').filter({ hasText: 'not connected' }).waitFor()
   }))
 
-test('markup of a provider is text', () =>
+test('one of two accounts is chosen', () =>
+  asPerson('dana', async page => {
+    await call(page, 'bitbucket', '/2.0/user')
+    await says(page, 'You have several accounts at Bitbucket. Choose one.')
+    await page.getByRole('button', { name: /^Use bitbucket\|.*b05\}$/ }).last().click()
+    await shows(page, '#body', '"username": "dana-work"')
+    await account(page, /b05/).filter({ hasText: 'works' }).waitFor()
+  }))
+
+test('a person switches faults on and watches what the gateway does about them', () =>
+  asPerson('cleo', async page => {
+    const profile = '/oauth2/v3/userinfo'
+    await page.getByRole('combobox', { name: 'Provider' }).selectOption({ value: 'google' })
+    await page.getByRole('button', { name: 'Revoke the access' }).click()
+    await shows(page, '#fault-state', 'is revoked')
+    await call(page, 'google', profile)
+    await says(page, 'Google no longer accepts the connection')
+    await account(page, /^Google/).filter({ hasText: 'reconnect needed' }).waitFor()
+    await page.getByRole('button', { name: 'Connect Google', exact: true }).click()
+    await consent(page, 'Google', 'Allow', demo.console)
+    await says(page, 'Connected: the call works.')
+    await account(page, /^Google/).filter({ hasText: 'works' }).waitFor()
+
+    await page.getByRole('switch', { name: 'Too many calls' }).check()
+    await shows(page, '#fault-state', 'refuses every call')
+    await call(page, 'google', profile)
+    await says(page, 'Google has had too many calls for now.')
+    await page.getByRole('button', { name: /Repeat in/ }).waitFor()
+    await account(page, /^Google/).filter({ hasText: 'too many calls' }).waitFor()
+    await page.getByRole('switch', { name: 'Too many calls' }).uncheck()
+    await shows(page, '#fault-state', 'works again')
+    await page.getByRole('button', { name: 'Repeat the call' }).click()
+    await says(page, 'The call works')
+
+    await page.getByRole('switch', { name: 'Outage' }).check()
+    await shows(page, '#fault-state', 'answers no connection')
+    await call(page, 'google', profile)
+    await says(page, 'Google cannot be reached.')
+    assert.doesNotMatch(await page.locator('#body').textContent(), /Brandt/, 'the earlier answer is gone')
+    await page.getByRole('switch', { name: 'Outage' }).uncheck()
+    await shows(page, '#fault-state', 'works again')
+
+    await page.getByRole('button', { name: 'End the access token' }).click()
+    await shows(page, '#fault-state', 'has ended')
+    await page.getByRole('button', { name: "Change the tenant's key" }).click()
+    await shows(page, '#fault-state', 'another key')
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await says(page, 'The call works')
+    await page.getByRole('tab', { name: 'Explain' }).click()
+    await shows(page, '#explanation', '401')
+  }))
+
+test('a failed call never leaves the earlier answer', () =>
+  asPerson('ben', async page => {
+    await call(page, 'github', '/user')
+    await shows(page, '#body', '"login": "ben"')
+    await page.route('**/proxy/**', route => route.abort())
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await says(page, 'No answer came')
+    assert.equal(await page.locator('#body').textContent(), '')
+    assert.equal(await page.locator('#status').textContent(), '')
+  }))
+
+test('markup of a provider is text, and a picture is shown', () =>
   asPerson('ben', async page => {
     await faultOnce('github', {
       path: '/user', status: 200, headers: { 'content-type': 'text/html' },
       body: '<img src=x onerror="document.title=1"><script>document.title=1</script>'
     })
     await call(page, 'github', '/user')
-    await page.locator('#body').filter({ hasText: 'onerror' }).waitFor()
+    await shows(page, '#body', 'onerror')
     assert.equal(await page.locator('#body img, #body script').count(), 0)
     assert.equal(await page.title(), 'idp-gateway console')
+    await page.route('**/proxy/github/picture', route => route.fulfill({
+      status: 200, headers: { 'content-type': 'image/png', 'idp-outcome': 'ok' },
+      body: Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64')
+    }))
+    await call(page, 'github', '/picture')
+    await page.getByRole('img', { name: 'The picture that the provider sent' }).waitFor()
   }))
 
 test('a reload keeps the person, a sign-out ends it', () =>
@@ -93,3 +192,12 @@ test('a reload keeps the person, a sign-out ends it', () =>
     await page.getByText('Not signed in').waitFor()
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
   }))
+
+test('the table of refusals and the paths name what there is', async () => {
+  const source = name => fetch(`${demo.console}${name}`).then(answer => answer.text())
+  const codes = (await (await fetch(`${demo.gateway}/openapi.json`)).json()).components.schemas.Code.enum
+  const refusals = await source('refusals.js')
+  const named = [...refusals.matchAll(/^  '?([a-z-]+)'?: \[/gm)].map(match => match[1])
+  assert.ok(named.length > 20)
+  for (const code of named) assert.ok(codes.includes(code), code)
+})

@@ -32,7 +32,7 @@ export async function signIn(page, address, name) {
   await page.goto(address)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.waitForURL(url => url.href.startsWith(demo.tenant.base_url))
-  await page.getByRole('button', { name: new RegExp(name, 'i') }).click()
+  await page.getByRole('button', { name: new RegExp(`^${name}`, 'i') }).click()
   await page.waitForURL(url => url.href.startsWith(address))
   await page.getByText(/Signed in as/).waitFor()
 }

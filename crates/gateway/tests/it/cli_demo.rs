@@ -64,3 +64,36 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
     }
     assert!(tried >= 20, "only {tried} lines were served");
 }
+
+#[test]
+fn with_tls_the_gateway_shows_a_certificate_of_its_own() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: curl, which is to trust the certificate, is not here");
+        return;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(["demo", "--tls", "--json"]).env_remove("IDP_GATEWAY_CONFIG").env("TMPDIR", folder.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(demo.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let text = |pointer: &str| told.pointer(pointer).and_then(|value| value.as_str()).unwrap().to_owned();
+    let (gateway, certificate) = (text("/gateway"), text("/certificate"));
+    assert!(gateway.starts_with("https://127.0.0.1:"), "{gateway}");
+    let ask = |trust: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-s",
+            "--max-time",
+            "20",
+            "-H",
+            &format!("Authorization: Bearer {}", text("/users/ben/token")),
+        ]);
+        curl.args(trust).arg(format!("{gateway}/proxy/github/user")).output().unwrap()
+    };
+    let answer = ask(&["--cacert", &certificate]);
+    assert!(String::from_utf8_lossy(&answer.stdout).contains("\"login\":\"ben\""), "{answer:?}");
+    assert_eq!(ask(&[]).status.code(), Some(60), "nobody else trusts it");
+}

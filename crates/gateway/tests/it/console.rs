@@ -13,7 +13,9 @@ async fn the_console_is_served_where_it_is_enabled() {
         ("/console/", "text/html; charset=utf-8"),
         ("/console/console.css", "text/css; charset=utf-8"),
         ("/console/console.js", "text/javascript; charset=utf-8"),
+        ("/console/answer.js", "text/javascript; charset=utf-8"),
         ("/console/auth0-spa-js.js", "text/javascript; charset=utf-8"),
+        ("/console/favicon.svg", "image/svg+xml"),
         ("/console/config.json", "application/json"),
     ];
     let tenant = rig.sandbox.tenant_url().origin().ascii_serialization();
@@ -24,13 +26,30 @@ async fn the_console_is_served_where_it_is_enabled() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
-        assert!(policy.contains(&format!("connect-src 'self' {tenant}; frame-src {tenant}")), "{policy}");
+        assert!(policy.contains(&format!("connect-src 'self' {tenant}; frame-src {tenant};")), "{policy}");
+        assert!(policy.contains("img-src 'self' blob:;"), "{policy}");
         assert!(policy.ends_with("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
     }
     let page = rig.send(rig.bare(Method::GET, "/console/")).await;
     let page = String::from_utf8(page.body.to_vec()).unwrap();
     assert!(!page.contains(" style=") && !page.contains("<style"), "the policy would refuse an inline style");
     assert!(page.matches("<script").count() == page.matches("<script src=").count(), "or an inline script");
+
+    // A module that the page names and the gateway does not serve would break the page.
+    let mut missing = vec!["console.js".to_owned()];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(name) = missing.pop() {
+        let answer = rig.send(rig.bare(Method::GET, &format!("/console/{name}"))).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        for import in text.lines().filter_map(|line| line.strip_prefix("import ")) {
+            let module = import.rsplit('\'').nth(1).unwrap().trim_start_matches("./").to_owned();
+            if seen.insert(module.clone()) {
+                missing.push(module);
+            }
+        }
+    }
+    assert!(seen.len() >= 8, "{seen:?}");
 
     let folder = rig.send(rig.bare(Method::GET, "/console")).await;
     assert_eq!((folder.outcome(), folder.header("location")), ((308, "ok".into()), "console/"));
@@ -55,6 +74,22 @@ async fn its_settings_are_what_every_app_of_the_tenant_knows() {
     let github = config["providers"].as_array().unwrap().iter().find(|entry| entry["name"] == "github");
     assert_eq!(github.unwrap()["adapter"], "github");
     rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_open_the_root_are_shown_a_page_and_programs_are_not() {
+    for (settings, to) in [(ENABLED, "console/"), ("", "docs")] {
+        let rig = Rig::start(settings).await;
+        let browser =
+            rig.bare(Method::GET, "/").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let page = rig.send(browser).await;
+        assert_eq!((page.outcome(), page.header("location")), ((302, "ok".into()), to));
+        assert_eq!(page.header("vary"), "Accept");
+        assert_eq!(rig.send(rig.bare(Method::GET, "/")).await.outcome(), (404, "not-found".into()));
+        let icon = rig.send(rig.bare(Method::GET, "/favicon.ico")).await;
+        assert_eq!((icon.status.as_u16(), icon.header("content-type")), (200, "image/svg+xml"));
+        rig.finish();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,7 @@ const WORKING: [Line; 11] = [
 ];
 
 /// Calls that are refused, with the outcome that says why.
-const REFUSED: [Line; 13] = [
+const REFUSED: [Line; 14] = [
     Line("caller-token-missing: no token", "", "$GW/proxy/github/user"),
     Line("caller-token-expired: an old token", "expired", "$GW/proxy/github/user"),
     Line("caller-not-a-user: a machine's token", "machine", "$GW/proxy/github/user"),
@@ -65,6 +65,11 @@ const REFUSED: [Line; 13] = [
     Line("account-not-connected: Ana has no GitHub account", "ana", "$GW/proxy/github/user"),
     Line("reconnect-required: Cleo has revoked the grant at GitHub", "cleo", "$GW/proxy/github/user"),
     Line(
+        "account-ambiguous: Dana has two Bitbucket accounts; Idp-Account chooses one",
+        "dana",
+        "$GW/proxy/bitbucket/2.0/user",
+    ),
+    Line(
         "provider-scope-missing: Cleo's Google consent lacks the calendar",
         "cleo",
         "-H 'Idp-Errors: problem' $GW/proxy/google/calendar/v3/users/me/calendarList",
@@ -82,7 +87,7 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
          The call works again. The browser's Network tab shows no token of GitHub.\n\n\
          In another shell:\n  \
          eval \"$({program} demo env{port})\"\n  \
-         curl -si -H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
+         curl -si {trust}-H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
          curl -s {app}/lines    # more calls: those that work, and those that are refused\n\n\
          For an app of your own, start the demo with --origin http://localhost:5173, and use\n  \
          domain    {tenant}\n  client id {client}\n  audience  {audience}\n\n\
@@ -90,7 +95,9 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
          console   {gateway}/console/\n\
          gateway   {gateway}\n\
          admin     {admin}/readyz and {admin}/metrics\n\
-         tenant    {tenant}",
+         {certificate}tenant    {tenant}",
+        certificate = demo.certificate.as_ref().map(|path| format!("trust     {path}\n")).unwrap_or_default(),
+        trust = trust(demo.certificate.is_some()),
         app = demo.app,
         gateway = demo.gateway,
         admin = demo.admin,
@@ -104,6 +111,9 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
 pub(super) fn env(demo: &Demo) -> String {
     let mut text = format!("GW={}\n", demo.gateway);
     // Writing to a text cannot fail.
+    if let Some(path) = &demo.certificate {
+        let _ = writeln!(text, "CACERT={path}");
+    }
     if let Some(host) = demo.virtual_hosts.get("www.googleapis.com") {
         let _ = writeln!(text, "VHOST={host}");
     }
@@ -115,19 +125,24 @@ pub(super) fn env(demo: &Demo) -> String {
 }
 
 /// The lines to paste once the variables are set.
-pub(super) fn lines() -> String {
+pub(super) fn lines(tls: bool) -> String {
     let mut text = String::from("# These work.\n");
-    WORKING.iter().for_each(|line| show(line, &mut text));
+    WORKING.iter().for_each(|line| show(line, tls, &mut text));
     text.push_str("\n# These are refused, each with what the app can do about it.\n");
-    REFUSED.iter().for_each(|line| show(line, &mut text));
+    REFUSED.iter().for_each(|line| show(line, tls, &mut text));
     text
+}
+
+/// What `curl` needs to trust the demo's certificate.
+const fn trust(tls: bool) -> &'static str {
+    if tls { "--cacert \"$CACERT\" " } else { "" }
 }
 
 fn variable(name: &str) -> String {
     name.to_ascii_uppercase()
 }
 
-fn show(Line(what, who, rest): &Line, text: &mut String) {
+fn show(Line(what, who, rest): &Line, tls: bool, text: &mut String) {
     let token = if who.is_empty() {
         String::new()
     } else {
@@ -135,7 +150,7 @@ fn show(Line(what, who, rest): &Line, text: &mut String) {
     };
     // A variable does not expand between single quotes.
     let rest = rest.replace("'$GW", "\"$GW\"'");
-    let _ = writeln!(text, "# {what}\ncurl -si {token}{rest}");
+    let _ = writeln!(text, "# {what}\ncurl -si {}{token}{rest}", trust(tls));
 }
 
 #[cfg(test)]
@@ -151,6 +166,7 @@ mod tests {
             app: "http://127.0.0.1:64991".to_owned(),
             tenant: "http://127.0.0.1:65000".to_owned(),
             audience: "https://api.sandbox.test".to_owned(),
+            certificate: Some("/tmp/idp-gateway-demo-4194304/cert.pem".to_owned()),
             ..Demo::default()
         };
         let text = banner(&demo, "target/release/gateway");

@@ -1,27 +1,34 @@
 //! `gateway demo`: the sandbox, the gateway with its console and an example app in one process on loopback; nothing to sign up for.
 
 mod app;
+mod certificate;
+mod configuration;
 mod lines;
 mod ports;
+mod switches;
 
-use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use sandbox::{ProviderKind, Quirk, Sandbox, Server};
+use sandbox::{Identity, Quirk, Sandbox, User, World};
 use serde_json::{Value, json};
+use url::Url;
 
+use self::certificate::Certificate;
+use self::configuration::{GOOGLE_HOSTS, Plan, public_host};
 use self::ports::Ports;
+use self::switches::Switches;
 use super::{args::DemoArgs, ask::Asker, exit::Exit, output::Output, serve};
 use crate::config::{Settings, Sources};
 
 /// The users of the sandbox, by the names that the printed lines use.
-const USERS: [(&str, &str); 3] = [
+const USERS: [(&str, &str); 4] = [
     ("ana", "google-oauth2|100000000000000000001"),
     ("ben", "google-oauth2|100000000000000000002"),
     ("cleo", "google-oauth2|100000000000000000003"),
+    ("dana", DANA),
 ];
 
-/// Hosts of Google that SDKs reach by virtual host.
-const GOOGLE_HOSTS: [&str; 3] = ["www.googleapis.com", "people.googleapis.com", "gmail.googleapis.com"];
+const DANA: &str = "google-oauth2|100000000000000000004";
 
 /// What the demo consists of, once everything listens.
 #[derive(Default)]
@@ -38,6 +45,22 @@ pub(super) struct Demo {
     machine: String,
     secrets: Vec<String>,
     configuration: String,
+    /// The gateway's own certificate, for clients that are to trust it.
+    certificate: Option<String>,
+}
+
+/// The sandbox's users, and Dana, who has two accounts at Bitbucket and has not agreed to Google's calendar.
+fn world() -> World {
+    let dana = User::new(DANA)
+        .named("Dana Lind", "dana@example.test")
+        .identity(
+            Identity::google("100000000000000000004", "dana")
+                .without_scope("https://www.googleapis.com/auth/calendar.readonly")
+                .without_scope("https://www.googleapis.com/auth/calendar.events"),
+        )
+        .identity(Identity::bitbucket("{6f1c9b0e-2d0e-4b53-9d5a-1f3c5a7e9b04}", "dana"))
+        .identity(Identity::bitbucket("{6f1c9b0e-2d0e-4b53-9d5a-1f3c5a7e9b05}", "dana-work"));
+    World::demo().with(dana)
 }
 
 pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
@@ -54,26 +77,37 @@ pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> E
         Ok(ports) => ports,
         Err(exit) => return exit,
     };
-    let (sandbox, app) =
-        match (Sandbox::builder().quirk(Quirk::LinkAccounts).start().await, app::bind(ports.app).await) {
-            (Ok(sandbox), Ok(app)) => (sandbox, app),
-            (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
-            (_, Err(error)) => {
-                return output.failure(&format!("the example app cannot listen: {error}"), "try again");
-            }
-        };
+    let certificate = match args.tls.then(|| Certificate::write(GOOGLE_HOSTS.map(public_host))).transpose() {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            return output
+                .failure(&format!("the certificate cannot be written: {error}"), "set TMPDIR to a folder");
+        }
+    };
+    let sandbox = Sandbox::builder().world(world()).quirk(Quirk::LinkAccounts);
+    let (sandbox, app) = match (sandbox.start().await, app::bind(ports.app).await) {
+        (Ok(sandbox), Ok(app)) => (sandbox, app),
+        (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
+        (_, Err(error)) => {
+            return output.failure(&format!("the example app cannot listen: {error}"), "try again");
+        }
+    };
     let app_url = format!("http://{}", app.address());
-    let configuration = configuration(&sandbox, ports, &app_url, &args.origin);
-    let settings = match Settings::from_toml(&configuration) {
+    let plan = Plan { ports, app: &app_url, origins: &args.origin, certificate: certificate.as_ref() };
+    let configuration = plan.write(&sandbox);
+    let mut settings = match Settings::from_toml(&configuration) {
         Ok(settings) => settings,
         Err(problems) => return output.problems(&problems),
     };
+    settings.console.demo = Url::parse(&app_url).ok();
     let tell = {
-        let (output, demo, faults) = (*output, Demo::new(&sandbox, app_url, configuration), sandbox.faults());
+        let mut demo = Demo::new(&sandbox, app_url, configuration);
+        demo.certificate = certificate.as_ref().map(Certificate::path);
+        let (output, faults, switches) = (*output, sandbox.faults(), Switches::new(&sandbox));
         let (as_json, open) = (args.json, args.open);
         Box::new(move |listen: SocketAddr, admin: SocketAddr| {
             let demo = demo.at(listen, admin);
-            app.serve(demo.texts(), faults);
+            app.serve(demo.site(faults, switches));
             output.line(&if as_json { demo.json() } else { lines::banner(&demo, &program()) });
             if open {
                 open_browser(&demo.app, output);
@@ -153,106 +187,6 @@ fn real_tenant(sources: &Sources) -> Option<String> {
         .or_else(|| sources.file.as_ref().map(|_| "--config".to_owned()))
 }
 
-/// The configuration that the demo runs on, as an operator would write it.
-fn configuration(sandbox: &Sandbox, ports: Ports, app: &str, origins: &[String]) -> String {
-    let origins: Vec<&str> = std::iter::once(app).chain(origins.iter().map(String::as_str)).collect();
-    let mut toml = format!(
-        "[server]\nlisten = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{}\"\nallowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n\
-         [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-         [callers]\naudience = [\"{}\"]\n[cors]\norigins = {}\n\
-         [console]\nenabled = true\nclient_id = \"{}\"\n",
-        ports.gateway,
-        ports.admin,
-        sandbox.domain(),
-        sandbox.tenant_url(),
-        sandbox.client_id(),
-        sandbox.client_secret(),
-        sandbox.api_audience(),
-        // A JSON array of texts is a TOML one.
-        json!(origins),
-        sandbox::SPA_CLIENT,
-    );
-    for kind in ProviderKind::ALL {
-        provider(&mut toml, sandbox, kind);
-    }
-    toml
-}
-
-fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {
-    let base = sandbox.provider_url(kind);
-    let (client, secret) = sandbox.provider_client(kind);
-    // Writing to a text cannot fail.
-    let _ = write!(
-        toml,
-        "[providers.{}]\nbase_url = \"{base}\"\ntoken_url = \"{}\"\nclient_id = \"{client}\"\nclient_secret = \"{secret}\"\n\
-         access = \"full\"\nallow_rotation_in_memory = true\n",
-        name(kind),
-        sandbox.provider_token_url(kind),
-    );
-    if let Some(revoke) = sandbox.provider_revoke_url(kind) {
-        let _ = writeln!(toml, "revoke_url = \"{revoke}\"");
-    }
-    match kind {
-        ProviderKind::OAuth2 => {
-            let origin = base.origin().ascii_serialization();
-            let _ = writeln!(
-                toml,
-                "adapter = \"oauth2\"\nconnections = [\"acme-crm\"]\nprofile_url = \"{origin}/userinfo\""
-            );
-        }
-        ProviderKind::Google => {
-            let origin = base.origin().ascii_serialization();
-            // The profile lives on a host of its own, so a changed base does not lead to it.
-            let _ = writeln!(toml, "profile_url = \"{origin}/v1/userinfo\"");
-            upstreams(toml, kind, &GOOGLE_HOSTS.map(|host| (host, &*origin)));
-            let _ = writeln!(toml, "[providers.google.hosts]");
-            for host in GOOGLE_HOSTS {
-                let _ = writeln!(toml, "\"{}\" = \"{host}\"", public_host(host));
-            }
-        }
-        ProviderKind::GitHub => {
-            let origin = base.origin().ascii_serialization();
-            let uploads = ("uploads.github.com", &*origin);
-            upstreams(toml, kind, &[uploads, ("codeload.github.com", &downloads(sandbox))]);
-        }
-        ProviderKind::Microsoft => {
-            upstreams(toml, kind, &[("contoso-my.sharepoint.com", &downloads(sandbox))]);
-        }
-        _ => {}
-    }
-}
-
-/// Where the sandbox has what redirects to downloads lead to.
-fn downloads(sandbox: &Sandbox) -> String {
-    sandbox.url(Server::Downloads).origin().ascii_serialization()
-}
-
-/// Where other hosts of a provider really are.
-fn upstreams(toml: &mut String, kind: ProviderKind, hosts: &[(&str, &str)]) {
-    // Writing to a text cannot fail.
-    let _ = writeln!(toml, "[providers.{}.upstreams]", name(kind));
-    for (host, origin) in hosts {
-        let _ = writeln!(toml, "\"{host}\" = \"{origin}\"");
-    }
-}
-
-/// The entry's name under `/proxy`.
-fn name(kind: ProviderKind) -> &'static str {
-    match kind {
-        ProviderKind::Google => "google",
-        ProviderKind::GitHub => "github",
-        ProviderKind::Facebook => "facebook",
-        ProviderKind::Bitbucket => "bitbucket",
-        ProviderKind::Microsoft => "microsoft",
-        _ => "crm",
-    }
-}
-
-/// Every name below `localhost` is this machine.
-fn public_host(host: &str) -> String {
-    format!("{}.localhost", host.replace('.', "-"))
-}
-
 impl Demo {
     fn new(sandbox: &Sandbox, app: String, configuration: String) -> Self {
         let (_, ana) = USERS[0];
@@ -269,32 +203,37 @@ impl Demo {
             machine: sandbox.mint().machine(sandbox::MACHINE_CLIENT).sign(),
             secrets: sandbox.secrets(),
             configuration,
+            certificate: None,
         }
     }
 
     fn at(mut self, listen: SocketAddr, admin: SocketAddr) -> Self {
         self.port = listen.port();
-        self.gateway = format!("http://{listen}");
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        self.gateway = format!("{scheme}://{listen}");
         self.admin = format!("http://{admin}");
         self.virtual_hosts = GOOGLE_HOSTS
             .into_iter()
-            .map(|host| (host, format!("http://{}:{}", public_host(host), listen.port())))
+            .map(|host| (host, format!("{scheme}://{}:{}", public_host(host), listen.port())))
             .collect();
         self
     }
 
     /// What the app serves.
-    fn texts(&self) -> app::Texts {
+    fn site(&self, faults: sandbox::Faults, switches: Switches) -> app::Site {
         let config = json!({
             "domain": self.tenant,
             "client_id": sandbox::SPA_CLIENT,
             "audience": self.audience,
             "gateway": self.gateway,
         });
-        app::Texts {
+        app::Site {
             config: config.to_string().into(),
             env: lines::env(self).into(),
-            lines: lines::lines().into(),
+            lines: lines::lines(self.certificate.is_some()).into(),
+            console: [self.gateway.clone(), self.gateway.replacen("127.0.0.1", "localhost", 1)],
+            faults,
+            switches,
         }
     }
 
@@ -312,8 +251,10 @@ impl Demo {
             "faults": format!("{}/faults", self.app),
             "configuration": self.configuration,
             "tenant": { "base_url": self.tenant },
+            "certificate": self.certificate,
             "virtual_hosts": self.virtual_hosts,
             "users": users,
+            "expired": self.expired,
             "secrets": self.secrets,
         })
         .to_string()

@@ -1,0 +1,72 @@
+// The list of the person's accounts, and of the providers that are not connected.
+import { asked, make } from './dom.js'
+
+// What an account's last call from this page showed, where it says more than the gateway's record.
+const SEEN = {
+  ok: ['works', 'good'],
+  'reconnect-required': ['reconnect needed', 'bad'],
+  'provider-scope-missing': ['scope missing', 'warn'],
+  'provider-rate-limited': ['too many calls', 'warn'],
+  'provider-unreachable': ['provider not reachable', 'warn'],
+  'provider-timeout': ['provider not reachable', 'warn'],
+  'provider-error': ['provider has a problem', 'warn']
+}
+
+function stateOf({ state, refreshable }, seen) {
+  if (state === 'reconnect') return SEEN['reconnect-required']
+  if (SEEN[seen]) return SEEN[seen]
+  if (state === 'expired' && !refreshable) return ['expired', 'bad']
+  return ['not tried yet', 'none']
+}
+
+const names = { google: 'Google', github: 'GitHub', facebook: 'Facebook', bitbucket: 'Bitbucket', microsoft: 'Microsoft' }
+
+// A provider's name for people; an entry of another name is called as the configuration calls it.
+export const titleOf = ({ name }) => names[name] ?? name
+
+const badge = entry => make('span', { class: `badge ${entry.adapter}`, textContent: titleOf(entry)[0].toUpperCase(), 'aria-hidden': 'true' })
+
+function button(label, about, action, kind = 'plain small') {
+  const made = make('button', { type: 'button', class: kind, textContent: label, 'aria-label': `${label} ${about}` })
+  made.onclick = asked(action)
+  return made
+}
+
+function ends({ expires_at: at, refreshable }) {
+  const renewed = refreshable ? '; the gateway refreshes it' : ''
+  if (!at) return refreshable ? 'the gateway refreshes the token' : 'the token has no known end'
+  return `the token ${new Date(at) < new Date() ? 'ended' : 'ends'} ${new Date(at).toLocaleString()}${renewed}`
+}
+
+function card(entry, account, seen, actions) {
+  const [state, tone] = stateOf(account, seen)
+  const reconnect = ['bad', 'warn'].includes(tone)
+  return make('li', { 'aria-label': `${titleOf(entry)} ${account.account}` },
+    make('div', { class: 'title' }, badge(entry), make('strong', { textContent: titleOf(entry) }),
+      make('span', { class: `chip ${tone}`, textContent: state })),
+    make('p', { class: 'mono', textContent: account.account }),
+    make('p', { class: 'quiet', textContent: `from ${account.source}; ${ends(account)}` }),
+    account.scopes?.length && make('details', {}, make('summary', { textContent: `${account.scopes.length} scopes` }),
+      make('ul', { class: 'scopes' }, ...account.scopes.map(scope => make('li', { textContent: scope })))),
+    make('div', { class: 'actions' },
+      reconnect && button('Connect', account.account, () => actions.connect(entry, account.account), 'small'),
+      button('Use', account.account, () => actions.use(entry, account.account)),
+      button('Profile', account.account, () => actions.profile(entry, account.account)),
+      button('Disconnect', account.account, () => actions.disconnect(entry, account.account), 'plain small danger')))
+}
+
+function missing(entry, actions) {
+  return make('li', { class: 'absent', 'aria-label': titleOf(entry) },
+    make('div', { class: 'title' }, badge(entry), make('strong', { textContent: titleOf(entry) }),
+      make('span', { class: 'chip none', textContent: 'not connected' }),
+      button('Connect', `an account at ${titleOf(entry)}`, () => actions.connect(entry, ''))))
+}
+
+// All of them, those with accounts first. `seen` maps an account to the outcome of its last call.
+export function accountList(providers, accounts, seen, actions) {
+  const of = entry => accounts.filter(account => account.provider === entry.name)
+  return [
+    ...providers.flatMap(entry => of(entry).map(account => card(entry, account, seen.get(account.account), actions))),
+    ...providers.filter(entry => !of(entry).length).map(entry => missing(entry, actions))
+  ]
+}

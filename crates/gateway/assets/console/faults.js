@@ -1,0 +1,52 @@
+// The demo's faults: switches of the sandbox, to watch what the gateway does about them.
+import { asked, at, make } from './dom.js'
+
+const LASTING = {
+  'rate-limit': ['Too many calls', 'refuses every call with 429'],
+  outage: ['Outage', 'answers no connection']
+}
+const ONCE = {
+  expired: ['End the access token', 'The access token has ended. The next call refreshes it, if there is a refresh token.'],
+  revoked: ['Revoke the access', 'The access is revoked. Calls are refused, and Connect mends it. A token that worked within the last minute is given up only after that minute.'],
+  'key-rotation': ["Change the tenant's key", 'The tenant signs with another key. Tokens of both keys are accepted.']
+}
+
+// `selected` gives the name of the provider that the form names.
+export function faults(demo, user, selected) {
+  const address = new URL('/faults', demo)
+  const set = async order => {
+    const answer = await fetch(address, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ provider: selected(), user: user.sub, ...order })
+    })
+    if (!answer.ok) throw new Error('The sandbox has no such account: it cannot do that.')
+  }
+  const boxes = Object.entries(LASTING).map(([fault, [label, does]]) => {
+    const box = make('input', { type: 'checkbox', role: 'switch' })
+    box.onchange = asked(async () => {
+      await set({ fault, on: box.checked })
+      at('fault-state').textContent = `${selected()} ${box.checked ? does : 'works again'}.`
+    })
+    return [fault, box, make('label', { class: 'check' }, box, label)]
+  })
+  const buttons = Object.entries(ONCE).map(([fault, [label, done]]) => {
+    const button = make('button', { type: 'button', class: 'plain small', textContent: label })
+    button.onclick = asked(async () => {
+      await set({ fault, on: true })
+      at('fault-state').textContent = done
+    })
+    return button
+  })
+  at('switches').replaceChildren(...boxes.map(([, , label]) => label), ...buttons)
+  at('faults').hidden = false
+
+  // Shows the switches of the provider that is selected.
+  return async () => {
+    const on = await (await fetch(address)).json()
+    at('fault-provider').textContent = selected()
+    for (const [fault, box] of boxes) {
+      box.checked = on.some(entry => entry.fault === fault && entry.provider === selected())
+    }
+  }
+}

@@ -1,0 +1,47 @@
+// One sentence for a person for each refusal, and what mends it.
+
+const CONNECT = 'connect'
+const WAIT = 'wait'
+const REPEAT = 'repeat'
+const SIGN_IN = 'sign-in'
+const CHOOSE = 'choose'
+const REPORT = 'report'
+
+const REFUSALS = {
+  'account-not-connected': [CONNECT, 'You have not connected an account at {provider}.'],
+  'reconnect-required': [CONNECT, '{provider} no longer accepts the connection to your account.'],
+  'provider-scope-missing': [CONNECT, 'You have not agreed to this yet: {scopes}.'],
+  'account-ambiguous': [CHOOSE, 'You have several accounts at {provider}. Choose one.'],
+  'caller-token-expired': [SIGN_IN, 'Your access token has expired.'],
+  'caller-token-invalid': [SIGN_IN, 'The gateway does not accept your access token.'],
+  'caller-token-missing': [SIGN_IN, 'The call had no access token.'],
+  'caller-token-opaque': [SIGN_IN, 'Your access token is for no API.'],
+  'provider-rate-limited': [WAIT, '{provider} has had too many calls for now.'],
+  'tenant-rate-limited': [WAIT, 'The tenant has had too many requests for now.'],
+  'rate-limited': [WAIT, 'You have made too many calls for now.'],
+  overloaded: [WAIT, 'The gateway has too much to do for now.'],
+  'tenant-unavailable': [WAIT, 'The tenant does not answer.'],
+  'store-unavailable': [WAIT, 'The gateway cannot reach its store.'],
+  'provider-unreachable': [REPEAT, '{provider} cannot be reached.'],
+  'provider-timeout': [REPEAT, '{provider} did not answer in time.'],
+  'provider-error': [REPEAT, '{provider} has a problem of its own.'],
+  'policy-denied': [REPORT, 'The rules of this gateway do not allow this call.'],
+  'provider-denied': [REPORT, '{provider} does not allow this to your account.'],
+  'provider-rejected': [undefined, '{provider} does not accept the request as it is.'],
+  'unknown-provider': [undefined, 'This gateway has no provider of that name.'],
+  'host-not-allowed': [undefined, 'The gateway does not call that host.'],
+  'bad-path': [undefined, 'The path is not one that the gateway sends on.'],
+  'user-blocked': [REPORT, 'Your account is blocked here.'],
+  'tenant-misconfigured': [REPORT, "The tenant's settings do not let the gateway read your accounts."],
+  'provider-misconfigured': [REPORT, "The gateway's settings for {provider} do not work."],
+  'internal-error': [REPORT, 'The gateway has made a mistake.']
+}
+
+// What to say about a refusal, and which of the actions above mends it.
+export function refusal(outcome, problem, provider) {
+  const [action, sentence] = REFUSALS[outcome] ?? [REPORT, problem.title ? `${problem.title}.` : 'The call was refused.']
+  const scopes = problem.missing_scopes?.join(', ') || 'a permission of this call'
+  const text = sentence.replace('{provider}', provider).replace('{scopes}', scopes)
+  // Without `connect` the user came back without the scope, or the gateway does not know the way.
+  return { text, action: action === CONNECT && !problem.connect ? REPORT : action }
+}
