@@ -37,6 +37,13 @@ pub(super) enum Color {
     Never,
 }
 
+/// What stands below the options of a command.
+macro_rules! example {
+    ($line:literal) => {
+        concat!("Example:\n  ", $line)
+    };
+}
+
 /// `gateway demo`.
 #[cfg(feature = "demo")]
 #[derive(Debug, clap::Args)]
@@ -51,6 +58,9 @@ pub(super) struct DemoArgs {
     /// Open the example app in the browser.
     #[arg(long)]
     pub(super) open: bool,
+    /// Serve the gateway over TLS with a certificate made for this run, for clients that refuse plain HTTP. Its path is printed.
+    #[arg(long)]
+    pub(super) tls: bool,
     /// Write addresses, tokens and the sandbox's secrets as one line of JSON, for scripts.
     #[arg(long)]
     pub(super) json: bool,
@@ -61,6 +71,7 @@ pub(super) struct DemoArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum DemoCommand {
     /// Write the running demo's address and caller tokens as shell variables: eval "$(gateway demo env)".
+    #[command(after_help = example!("eval \"$(gateway demo env)\""))]
     Env {
         /// Port of the demo's gateway.
         #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65533))]
@@ -72,10 +83,12 @@ pub(super) enum DemoCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the gateway.
+    #[command(after_help = example!("gateway serve --config gateway.toml"))]
     Serve,
     /// Run sandbox, gateway and an example app on loopback; nothing to sign up for.
     #[cfg(feature = "demo")]
     #[command(args_conflicts_with_subcommands = true)]
+    #[command(after_help = example!("gateway demo --origin http://localhost:5173 --open"))]
     Demo {
         #[command(flatten)]
         args: DemoArgs,
@@ -83,12 +96,14 @@ pub(super) enum Command {
         command: Option<DemoCommand>,
     },
     /// Read the configuration and say everything that is wrong with it.
+    #[command(after_help = example!("gateway check --config gateway.toml"))]
     Check {
         /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }.
         #[arg(long)]
         json: bool,
     },
     /// Ask the tenant and the providers whether the set-up works; changes nothing.
+    #[command(after_help = example!("gateway doctor --config gateway.toml --user 'google-oauth2|1234'"))]
     Doctor {
         /// Also look this user up: identities, tokens, connections.
         #[arg(long, value_name = "ID")]
@@ -101,6 +116,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Show the management token's scopes and remaining life.
+    #[command(after_help = example!("gateway token --config gateway.toml"))]
     Token {
         /// Write JSON: { "audience", "scopes", "issued_at", "expires_at" }.
         #[arg(long)]
@@ -110,6 +126,7 @@ pub(super) enum Command {
         reveal: bool,
     },
     /// Show a user's identities, without their tokens.
+    #[command(after_help = example!("gateway user --config gateway.toml 'google-oauth2|1234'"))]
     User {
         /// The user id, for example `google-oauth2|1234`.
         id: String,
@@ -118,6 +135,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Call a provider's API for a user: no caller policy, but audited. The body goes to stdout.
+    #[command(after_help = example!("gateway call --config gateway.toml github /user --user 'google-oauth2|1234'"))]
     Call {
         /// The provider's name in the configuration.
         provider: String,
@@ -137,6 +155,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Ask the admin listener whether the gateway lives.
+    #[command(after_help = example!("gateway healthcheck --url http://127.0.0.1:9090/livez"))]
     Healthcheck {
         /// Ask this address, without reading any configuration.
         #[arg(long, value_name = "URL", conflicts_with = "ready")]
@@ -164,17 +183,20 @@ pub(super) enum Command {
         command: StoreCommand,
     },
     /// Show version, commit and features.
+    #[command(after_help = example!("gateway version --json"))]
     Version {
         /// Write JSON.
         #[arg(long)]
         json: bool,
     },
     /// Print a completion script.
+    #[command(after_help = example!("gateway completions bash > /etc/bash_completion.d/gateway"))]
     Completions {
         /// The shell.
         shell: Shell,
     },
     /// Print the manual page, of a subcommand where one is named.
+    #[command(after_help = example!("gateway man doctor | man -l -"))]
     Man {
         /// The subcommand.
         command: Option<String>,
@@ -185,6 +207,7 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Print the JSON Schema of the configuration.
+    #[command(after_help = example!("gateway config schema > gateway.schema.json"))]
     Schema,
 }
 
@@ -192,6 +215,7 @@ pub(super) enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Print a new line for `store.encryption_keys_file`.
+    #[command(after_help = example!("gateway store keygen >> store-keys"))]
     Keygen {
         /// The key's id; default one made of chance.
         #[arg(long)]
@@ -203,8 +227,10 @@ pub(super) enum StoreCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum GrantsCommand {
     /// List the stored grants, never a token.
+    #[command(after_help = example!("gateway grants list --config gateway.toml --connection github"))]
     List(GrantsList),
     /// Forget stored grants. A rotated refresh token exists nowhere else: its user has to connect again.
+    #[command(after_help = example!("gateway grants forget --config gateway.toml --user 'google-oauth2|1234'"))]
     Forget(GrantsForget),
 }
 
@@ -253,5 +279,20 @@ mod tests {
     #[test]
     fn the_grammar_is_consistent() {
         super::Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn without(command: &clap::Command, names: &mut Vec<String>) {
+            let leaf = command.get_subcommands().next().is_none() || command.get_name() == "demo";
+            let has = command.get_after_help().is_some_and(|help| help.to_string().starts_with("Example:\n"));
+            if leaf && !has {
+                names.push(command.get_name().to_owned());
+            }
+            command.get_subcommands().for_each(|command| without(command, names));
+        }
+        let mut names = Vec::new();
+        without(&super::Args::command(), &mut names);
+        assert!(names.is_empty(), "{names:?}");
     }
 }

@@ -8,9 +8,13 @@ use super::{exit::Exit, output::Output};
 use crate::{
     body,
     config::{Access, Settings},
+    outcome::Code,
     state::App,
     telemetry::{Telemetry, TelemetryOptions},
 };
+
+/// What a user id is, for whoever has given another.
+pub(super) const USER_ID: &str = "give the primary user id as it stands in `sub`, for example google-oauth2|1234; linked accounts have none";
 
 /// What to call, for whom.
 pub(super) struct Wanted {
@@ -57,7 +61,15 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         );
     } else {
         output.message(&format!("{} {outcome}", parts.status.as_u16()));
-        output.line(&text);
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        match (problem["message"].as_str(), problem["remedy"].as_str()) {
+            // The gateway's own refusal; the remedies of problems are for apps, and this one is for the operator.
+            (Some(_), Some(_)) if outcome == Code::UserUnknown.as_str() => {
+                return output.failure(&format!("the tenant has no user `{}`", wanted.user), USER_ID);
+            }
+            (Some(message), Some(remedy)) => return output.failure(message, remedy),
+            _ => output.line(&text),
+        }
     }
     if parts.status.as_u16() < 400 { Exit::Fine } else { Exit::No }
 }

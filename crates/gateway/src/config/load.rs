@@ -40,6 +40,12 @@ impl Sources {
         let file = file.or_else(|| named.map(|(_, value)| PathBuf::from(value)));
         Self { file, environment }
     }
+
+    /// Whether nothing is configured at all.
+    fn are_none(&self) -> bool {
+        let set = |name: &str| name.starts_with(environment::PREFIX) && name != environment::CONFIG;
+        self.file.is_none() && !self.environment.iter().any(|(name, _)| set(name))
+    }
 }
 
 /// A configuration that can be used.
@@ -67,6 +73,9 @@ impl Settings {
     ///
     /// All problems at once, each with key, source and remedy.
     pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+        if sources.are_none() {
+            return Err(unnamed());
+        }
         let text = match &sources.file {
             Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?,
             None => String::new(),
@@ -82,6 +91,22 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Settings, Problems> {
         load(text, None, &[]).map(|loaded| loaded.settings)
     }
+}
+
+/// The first mistake of all: said as such, and not as all the keys that nothing sets.
+fn unnamed() -> Problems {
+    let beside = Path::new("gateway.toml").is_file();
+    Problems(vec![Problem {
+        key: "--config".to_owned(),
+        source: "command line and environment".to_owned(),
+        problem: "there is no configuration: no file is named, and no variable IDP_GATEWAY_… is set"
+            .to_owned(),
+        remedy: if beside {
+            "add `--config gateway.toml`: a file of that name is in this folder".to_owned()
+        } else {
+            "name the file with --config or IDP_GATEWAY_CONFIG; `gateway demo` needs none".to_owned()
+        },
+    }])
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problems {

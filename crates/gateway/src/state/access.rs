@@ -142,7 +142,7 @@ impl Access {
         call: ProviderCall<'_>,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, record, provider.plan.plan(call))
+        self.permitted(verified, record, provider.plan.plan(call)).map_err(|problem| named(problem, call))
     }
 
     /// The same for the profile's address.
@@ -216,4 +216,16 @@ impl Access {
         })?;
         Ok(AdmittedCall::new(admitted, provider, plan, slot))
     }
+}
+
+/// Says which call the policy refused: who reads the problem need not guess which of many it was.
+fn named(problem: Problem, call: ProviderCall<'_>) -> Problem {
+    const LONGEST: usize = 200;
+    if problem.code() != Code::PolicyDenied {
+        return problem;
+    }
+    let path: String =
+        if call.path.is_empty() { "/".to_owned() } else { call.path.chars().take(LONGEST).collect() };
+    let detail = format!("{}: {} {path}", problem.detail_text(), call.method);
+    problem.detail(detail)
 }

@@ -92,6 +92,17 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
     }
 }
 
+/// The name of a connection that `wanted` may be a misspelling of.
+fn near<'a>(wanted: &str, known: &'a [Value]) -> Option<&'a str> {
+    const TYPOS: usize = 2;
+    let names = known.iter().filter_map(|known| known.get("name").and_then(Value::as_str));
+    names
+        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
+        .min()
+        .filter(|(distance, _)| *distance <= TYPOS)
+        .map(|(_, name)| name)
+}
+
 /// Whether the tenant knows each connection; needs a scope that the gateway itself does not.
 async fn connections(settings: &Settings, asker: &Asker, management: &Management, report: &mut Report) {
     if !management.scopes.contains("read:connections") {
@@ -118,12 +129,26 @@ async fn connections(settings: &Settings, asker: &Asker, management: &Management
             if exists {
                 report.ok(&id, "the tenant has this connection");
             } else {
+                let near = near(connection, &known);
+                let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
                 report.warn(
                     &id,
-                    "the tenant has no such connection",
+                    format!("the tenant has no such connection{near}"),
                     format!("correct `providers.{name}.connections`"),
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_connection_is_recognised() {
+        let known = [serde_json::json!({ "name": "github" }), serde_json::json!({ "name": "google-oauth2" })];
+        assert_eq!(near("githb", &known), Some("github"));
+        assert_eq!(near("windowslive", &known), None);
     }
 }

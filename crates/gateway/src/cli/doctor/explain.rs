@@ -1,6 +1,6 @@
 //! The tenant's refusals in the operator's terms: what is wrong, and where it is put right.
 
-use super::super::{ask::Reply, token::Refused};
+use super::super::{ask::Reply, call::USER_ID, token::Refused};
 use crate::config::Settings;
 
 /// Why there is no management token.
@@ -40,12 +40,16 @@ pub(in super::super) fn refusal(settings: &Settings, refused: &Refused) -> (Stri
 pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
     let said = format!("the look-up answered {} {}: {}", reply.status, reply.error(), reply.description());
     match reply.status {
-        404 => (
-            format!("the tenant has no user `{id}`"),
-            "give the primary user id as it stands in `sub`, for example google-oauth2|1234; linked accounts have none".to_owned(),
+        404 => (format!("the tenant has no user `{id}`"), USER_ID.to_owned()),
+        400 => (
+            said,
+            "the id is not well formed, or the management token is none: check `tenant.audience`".to_owned(),
         ),
-        400 => (said, "the id is not well formed, or the management token is none: check `tenant.audience`".to_owned()),
-        401 => (said, "token and look-up must use one host: keep `tenant.base_url` unset, or point both at it".to_owned()),
+        401 => (
+            said,
+            "token and look-up must use one host: keep `tenant.base_url` unset, or point both at it"
+                .to_owned(),
+        ),
         403 => (said, "add `read:users` to the application's grant for the Auth0 Management API".to_owned()),
         429 => (said, "wait; the Management API's limit is used up".to_owned()),
         _ => (said, "wait until the tenant answers again".to_owned()),

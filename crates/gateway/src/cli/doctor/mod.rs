@@ -23,6 +23,9 @@ use super::{
 };
 use crate::config::Settings;
 
+/// Where each part of the checks is described.
+const DOCUMENTATION: &str = "https://idp-gateway.github.io/idp-gateway/reference/doctor.html";
+
 pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, output: &Output) -> Exit {
     let asker = match Asker::new(settings) {
         Ok(asker) => asker,
@@ -62,21 +65,33 @@ impl Report {
         if as_json {
             output.json(&json!({ "checks": self.0 }));
         } else {
-            self.0.iter().for_each(|check| show(check, output));
+            let mut heading = "";
+            for check in &self.0 {
+                let (part, section) = report::part(&check.id);
+                if part != heading {
+                    output.line(&format!(
+                        "{}{part}  {DOCUMENTATION}#{section}",
+                        if heading.is_empty() { "" } else { "\n" }
+                    ));
+                    heading = part;
+                }
+                show(check, output);
+            }
+            output.line(&format!("\n{}", self.summary()));
         }
         if failed { Exit::No } else { Exit::Fine }
     }
 }
 
 fn show(check: &Check, output: &Output) {
-    let (word, tone) = match check.status {
-        Status::Ok => ("ok  ", Tone::Good),
-        Status::Warn => ("warn", Tone::Warning),
-        Status::Fail => ("FAIL", Tone::Bad),
-        Status::Skip => ("skip", Tone::Quiet),
+    let tone = match check.status {
+        Status::Ok => Tone::Good,
+        Status::Warn => Tone::Warning,
+        Status::Fail => Tone::Bad,
+        Status::Skip => Tone::Quiet,
     };
-    output.line(&format!("{}  {}: {}", output.paint(word, tone), check.id, check.finding));
+    output.line(&format!("  {}  {}: {}", output.paint(check.status.word(), tone), check.id, check.finding));
     if let Some(remedy) = &check.remedy {
-        output.line(&format!("      remedy: {remedy}"));
+        output.line(&format!("        remedy: {remedy}"));
     }
 }

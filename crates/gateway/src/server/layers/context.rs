@@ -1,5 +1,6 @@
 //! What the layers of a listener share.
 
+use super::refused_origins::RefusedOrigins;
 use crate::{server::Options, telemetry::Metrics};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -17,12 +18,15 @@ pub(crate) struct Context {
     pub(crate) room: Arc<tokio::sync::Semaphore>,
     /// Room for GET and HEAD requests whose body has not ended yet.
     pub(crate) waiting: Arc<tokio::sync::Semaphore>,
+    /// Origins that may not call, for the log.
+    pub(crate) refused_origins: RefusedOrigins,
 }
 
 impl Context {
     pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
         let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
         let waiting = Arc::new(tokio::sync::Semaphore::new(WAITING));
-        Arc::new(Self { options: ArcSwap::from_pointee(options), metrics, room, waiting })
+        let options = ArcSwap::from_pointee(options);
+        Arc::new(Self { options, metrics, room, waiting, refused_origins: RefusedOrigins::default() })
     }
 }

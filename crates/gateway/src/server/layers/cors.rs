@@ -54,14 +54,16 @@ where
     fn call(&mut self, request: LayeredRequest<B>) -> Self::Future {
         let options = self.context.options.load_full();
         if options.cors.is_off() {
+            self.context.refused_origins.note(&request.head.headers);
             return Either::Left(self.inner.call(request));
         }
         let origin = match request.exchange.refused_origin() {
             Some(origin) => options.cors.allowed(origin),
             None => options.cors.origin(&request.head.headers),
         };
-        if origin.is_some() {
-            request.exchange.allow_cross_origin();
+        match origin {
+            Some(_) => request.exchange.allow_cross_origin(),
+            None => self.context.refused_origins.note(&request.head.headers),
         }
         let answer = self.inner.call(request);
         Either::Right(Box::pin(async move {

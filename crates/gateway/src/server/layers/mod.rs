@@ -14,6 +14,7 @@ pub(crate) mod hosts;
 pub(crate) mod in_flight;
 pub(crate) mod observe;
 pub(crate) mod refuse;
+mod refused_origins;
 
 pub(crate) use context::Context;
 
