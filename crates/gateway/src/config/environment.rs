@@ -40,7 +40,7 @@ pub(super) fn parse(
 
 /// Kubernetes writes the addresses of a service called `idp-gateway` into every container beside it, under the
 /// same prefix (`IDP_GATEWAY_SERVICE_HOST`, `IDP_GATEWAY_PORT_8080_TCP`); those are nobody's settings.
-fn is_setting(name: &str, value: &str) -> bool {
+pub(super) fn is_setting(name: &str, value: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
     if name == CONFIG {
         return false;

@@ -43,8 +43,8 @@ impl Sources {
 
     /// Whether nothing is configured at all.
     fn are_none(&self) -> bool {
-        let set = |name: &str| name.starts_with(environment::PREFIX) && name != environment::CONFIG;
-        self.file.is_none() && !self.environment.iter().any(|(name, _)| set(name))
+        self.file.is_none()
+            && !self.environment.iter().any(|(name, value)| environment::is_setting(name, value))
     }
 }
 

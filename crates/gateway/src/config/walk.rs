@@ -78,6 +78,15 @@ fn unknown(key: &str, name: &str) -> String {
 
 /// The nearest known key, or the list of them.
 fn hint(name: &str, known: &[&str]) -> String {
+    // The variable of a setting in a section: one underscore belongs to a name.
+    let within = |section: &&str| name.strip_prefix(section).is_some_and(|rest| rest.starts_with('_'));
+    if let Some(section) = known.iter().copied().find(within) {
+        let rest = name.strip_prefix(section).unwrap_or_default().trim_start_matches('_');
+        let variable = format!("IDP_GATEWAY_{section}__{rest}").to_uppercase();
+        return format!(
+            "did you mean `{section}.{rest}`? A variable has two underscores for the dot: {variable}"
+        );
+    }
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))

@@ -66,7 +66,7 @@ fn world() -> World {
 pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
     if let Some(source) = real_tenant(&sources) {
         output.message(&format!(
-            "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant; unset {source} for the demo"
+            "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant, or leave {source} out for the demo"
         ));
         return Exit::Usage;
     }

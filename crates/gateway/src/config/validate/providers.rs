@@ -88,13 +88,17 @@ fn urls(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
         }
         check_url(&key, origin, UrlRules { path: false, private }, collector);
     }
+    // An address that follows from `base_url` is not blamed for what is wrong with that one.
+    let follows = |name: &str, url: &Url, collector: &Collector| {
+        !collector.origins.gave(&format!("{at}.{name}")) && url.origin() == provider.base_url.origin()
+    };
     for (name, url) in [("token_url", &provider.token_url), ("profile_url", &provider.profile_url)] {
-        if let Some(url) = url {
+        if let Some(url) = url.as_ref().filter(|url| !follows(name, url, collector)) {
             let without_query = if name == "profile_url" { stripped(url) } else { url.clone() };
             check_url(&format!("{at}.{name}"), &without_query, UrlRules { path: true, private }, collector);
         }
     }
-    if let Some(url) = provider.revoke_endpoint() {
+    if let Some(url) = provider.revoke_endpoint().filter(|url| !follows("revoke_url", url, collector)) {
         check_url(&format!("{at}.revoke_url"), &url, UrlRules { path: true, private }, collector);
     }
 }
