@@ -51,7 +51,8 @@ pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
 /// A folder counts from the root only: `drive/root` is somebody's API.
 fn holds(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
-        !word.starts_with('/') || !line[..at].ends_with(|before: char| before.is_alphanumeric())
+        !word.starts_with('/')
+            || !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '}')
     })
 }
 
@@ -108,6 +109,7 @@ mod tests {
         assert_eq!(found("a.rs", concat!("// TO", "DO later\n")), 1);
         assert_eq!(found("a.md", concat!("see /ho", "me/me/x\n")), 1);
         assert_eq!(found("a.md", concat!("/me/drive/ro", "ot/children\n")), 0);
+        assert_eq!(found("a.py", concat!("f\"{drive}/ro", "ot/children\"\n")), 0);
         assert_eq!(found("a.md", "fine\n"), 0);
     }
 
