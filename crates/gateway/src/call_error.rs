@@ -12,6 +12,10 @@ pub(crate) enum CallError {
     UnknownProvider,
     /// The caller's quota is spent until then.
     QuotaSpent(Duration),
+    /// No request could make the call that is asked about.
+    NoCall(&'static str),
+    /// The query of the call that is asked about holds a token.
+    TokenInQuery,
     /// `max_in_flight` calls to the provider are running.
     ProviderBusy,
     /// A header for the gateway is there more than once.

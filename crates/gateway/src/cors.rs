@@ -14,7 +14,7 @@ use crate::body::{self, Body};
 use crate::headers::extend_vary;
 
 /// Always exposed, by name (contract sections 4 and 7).
-const EXPOSED: &str = "Idp-Outcome, X-Request-Id, Retry-After, Link, Location, ETag, Proxy-Status, Range, Content-Range, \
+const EXPOSED: &str = "Idp-Outcome, Idp-Missing-Scopes, X-Request-Id, Retry-After, Link, Location, ETag, Proxy-Status, Range, Content-Range, \
      Accept-Ranges, Content-Disposition, Content-Length, X-Poll-Interval, Deprecation, Sunset, X-App-Usage, \
      X-Business-Use-Case-Usage, Preference-Applied, X-GitHub-Request-Id, request-id, DPoP-Nonce";
 

@@ -135,8 +135,10 @@ impl From<PolicyError> for Problem {
                 denied("this path needs full access without rules, or a rule that names it")
             }
             PolicyError::NoRule => denied("no rule allows this method and path"),
-            PolicyError::DeniedByRule => denied("a rule denies this method and path"),
-            PolicyError::ScopeMissing(scope) => scope_missing("this call", scope),
+            PolicyError::DeniedByRule(_) => denied("a rule denies this method and path"),
+            PolicyError::GraphQl(refusal) => Problem::new(Code::PolicyDenied)
+                .detail(format!("rules[{}] does not open this GraphQL: {}", refusal.rule, refusal.denied)),
+            PolicyError::ScopeMissing { scope, .. } => scope_missing("this call", scope),
         }
     }
 }
@@ -170,6 +172,8 @@ impl From<CallError> for Problem {
             }
             CallError::ErrorMode => bad_request("'Idp-Errors' is 'passthrough' or 'problem'".to_owned()),
             CallError::Account(error) => bad_request(format!("'Idp-Account': {error}")),
+            CallError::NoCall(detail) => bad_request(detail.to_owned()),
+            CallError::TokenInQuery => Problem::new(Code::CallerTokenInQuery),
             CallError::TokenInBody => Problem::new(Code::CallerTokenInBody),
             CallError::DisconnectScope(scope) => scope_missing("disconnecting", scope),
             CallError::NoProfileUrl(name) => Problem::new(Code::ProviderMisconfigured).cause(format!(

@@ -61,14 +61,19 @@ pub(crate) fn route<'a>(hosts: &'a VirtualHosts, authority: Option<&str>, path: 
     if let Some((public, provider, host)) = hosts.find(authority) {
         return Route::Proxy(ProxyRoute { provider, host: Some(host), path, virtual_host: Some(public) });
     }
-    let Some(rest) = path.strip_prefix("/proxy/") else { return Route::Own(path) };
+    proxied(path).map_or(Route::Own(path), Route::Proxy)
+}
+
+/// The call that a path under `/proxy` means.
+pub(crate) fn proxied(path: &str) -> Option<ProxyRoute<'_>> {
+    let rest = path.strip_prefix("/proxy/")?;
     let (provider, rest) = split_segment(rest);
     match rest.strip_prefix("/~") {
         Some(rest) => {
             let (host, path) = split_segment(rest);
-            Route::Proxy(ProxyRoute { provider, host: Some(host), path, virtual_host: None })
+            Some(ProxyRoute { provider, host: Some(host), path, virtual_host: None })
         }
-        None => Route::Proxy(ProxyRoute { provider, host: None, path: rest, virtual_host: None }),
+        None => Some(ProxyRoute { provider, host: None, path: rest, virtual_host: None }),
     }
 }
 

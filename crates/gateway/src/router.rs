@@ -168,10 +168,11 @@ async fn answer_own(
         record.route = Some("/console/");
         return read_only(parts).and_then(|()| console.file(file));
     }
-    if is_metadata(path) {
+    if let Some(resource) = metadata_path(path) {
         record.route = Some("/.well-known/oauth-protected-resource");
-        return read_only(parts)
-            .and_then(|()| documents::resource_metadata(&app.calls, &app.scopes, context));
+        read_only(parts)?;
+        let known = documents::resource_metadata(&app.calls, &app.scopes, context, resource);
+        return known.unwrap_or_else(|| Err(Problem::new(Code::NotFound)));
     }
     let guarded = ["/v1", "/proxy"]
         .iter()
@@ -181,13 +182,13 @@ async fn answer_own(
     }
     record.route = Some("/v1");
     let verified = app.calls.access.verify(parts, Schemes::Standard, record).await?;
-    v1::answer((&app.calls, &app.recorder.explained), context, path, parts, verified, record).await
+    v1::answer((&app.calls, &app.recorder.explained), context, path, (parts, body), verified, record).await
 }
 
-/// RFC 9728 puts a resource's own path behind the well-known part.
-fn is_metadata(path: &str) -> bool {
+/// The path of the resource that metadata is asked of: RFC 9728 puts it behind the well-known part.
+fn metadata_path(path: &str) -> Option<&str> {
     path.strip_prefix("/.well-known/oauth-protected-resource")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a browser asks for a page to show.
@@ -213,7 +214,8 @@ mod tests {
 
     #[test]
     fn the_metadata_of_a_resource_may_name_its_path() {
-        assert!(is_metadata("/.well-known/oauth-protected-resource/base"));
-        assert!(!is_metadata("/.well-known/oauth-protected-resources"));
+        assert_eq!(metadata_path("/.well-known/oauth-protected-resource/base"), Some("/base"));
+        assert_eq!(metadata_path("/.well-known/oauth-protected-resource"), Some(""));
+        assert_eq!(metadata_path("/.well-known/oauth-protected-resources"), None);
     }
 }

@@ -166,7 +166,7 @@ impl Inner {
     }
 
     /// The vault was not asked: this caller token cannot be exchanged.
-    fn skipped(&self, provider: &Provider) -> Error {
+    pub(crate) fn skipped(&self, provider: &Provider) -> Error {
         let reason = Reason::AccountNotConnected {
             connection: provider.connections.first().cloned(),
             source: provider.sources.first().copied().unwrap_or(Source::Identities),

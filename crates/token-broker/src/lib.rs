@@ -15,6 +15,7 @@ mod grant;
 mod grants;
 mod knowledge;
 mod manage;
+mod preview;
 mod provider;
 mod refresh;
 mod request;

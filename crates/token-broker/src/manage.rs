@@ -148,7 +148,7 @@ impl Inner {
         }
     }
 
-    async fn status(
+    pub(crate) async fn status(
         &self,
         provider: &Arc<Provider>,
         user: &Arc<User>,

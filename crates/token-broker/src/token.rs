@@ -75,6 +75,12 @@ impl IdpToken {
         self.scopes.as_deref()
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_scopes(&self) -> Option<Arc<[String]>> {
+        self.scopes.clone()
+    }
+
     /// Whether a dead one can be replaced without the user.
     #[must_use]
     pub fn is_refreshable(&self) -> bool {

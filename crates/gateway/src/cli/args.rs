@@ -79,6 +79,30 @@ pub(super) enum DemoCommand {
     },
 }
 
+/// `gateway check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }; with --as the answer of `POST /v1/check`.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Say what METHOD PATH of a caller with the claims in this file (a JSON object) would come to. Nothing is asked of anybody.
+    #[arg(long = "as", value_name = "CLAIMS", requires = "path", conflicts_with = "cases")]
+    pub(super) claims: Option<PathBuf>,
+    /// Run the cases in this file (TOML): [[tests]] with `as`, `method`, `path`, `allowed`, and if wanted `body`, `rule`,
+    /// `outcome`, `name`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) cases: Option<PathBuf>,
+    /// With --as: what the call would send as application/json.
+    #[arg(long, value_name = "FILE", requires = "claims")]
+    pub(super) body: Option<PathBuf>,
+    /// With --as: the call's method.
+    #[arg(requires = "claims")]
+    pub(super) method: Option<String>,
+    /// With --as: its path at the gateway, for example /proxy/github/user.
+    #[arg(requires = "claims")]
+    pub(super) path: Option<String>,
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -97,11 +121,7 @@ pub(super) enum Command {
     },
     /// Read the configuration and say everything that is wrong with it.
     #[command(after_help = example!("gateway check --config gateway.toml"))]
-    Check {
-        /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }.
-        #[arg(long)]
-        json: bool,
-    },
+    Check(CheckArgs),
     /// Ask the tenant and the providers whether the set-up works; changes nothing.
     #[command(after_help = example!("gateway doctor --config gateway.toml --user 'google-oauth2|1234'"))]
     Doctor {

@@ -2,11 +2,17 @@
 
 use serde_json::json;
 
-use super::{exit::Exit, output::Output};
+use super::{args::CheckArgs, exit::Exit, output::Output, policy};
 use crate::config::{Settings, Sources};
 
-pub(super) fn run(sources: &Sources, json: bool, output: &Output) -> Exit {
-    match (Settings::load(sources), json) {
+pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Exit {
+    let loaded = Settings::load(sources);
+    match (&loaded, &args.claims, &args.cases) {
+        (Ok(loaded), Some(claims), _) => return policy::ask(&loaded.settings, claims, args, output),
+        (Ok(loaded), None, Some(file)) => return policy::cases(&loaded.settings, file, args.json, output),
+        _ => {}
+    }
+    match (loaded, args.json) {
         (Ok(loaded), true) => output.json(&json!({ "problems": [], "warnings": loaded.warnings })),
         (Ok(loaded), false) => {
             for warning in &loaded.warnings {

@@ -15,6 +15,7 @@ mod healthcheck;
 mod keygen;
 mod manual;
 mod output;
+mod policy;
 mod serve;
 mod token;
 mod user;
@@ -80,7 +81,7 @@ fn dispatch(args: Args) -> Exit {
         Command::Demo { args, command: None } => {
             with_runtime(&output, demo::run(Sources::of_process(config), &args, &output))
         }
-        Command::Check { json } => check::run(&Sources::of_process(config), json, &output),
+        Command::Check(args) => check::run(&Sources::of_process(config), &args, &output),
         Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),
         Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, &output),
         Command::Grants { command: GrantsCommand::List(args) } => {

@@ -131,7 +131,11 @@ fn calls(
     }
     let access = Access::new(
         verifier(settings, tenant, stores),
-        Quotas::new(&settings.quotas, Bounds::of(settings).quotas),
+        Quotas::new(
+            &settings.quotas,
+            Bounds::of(settings).quotas,
+            settings.providers.iter().filter_map(|(name, entry)| Some((name.as_str(), entry.quota?))),
+        ),
         Arc::clone(&stores.fleet),
         metrics.clone(),
         settings.vault.is_some() && uses_vault(settings),
@@ -266,6 +270,22 @@ fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {
     Some(token_broker::VaultSettings::new(convert::credentials(credentials), own.audience.clone()))
 }
 
+/// How requests to a provider are planned.
+pub(super) fn plan(name: &str, entry: &ProviderSettings) -> Result<ProviderPlan, StartError> {
+    let plan = ProviderPlan::new(PlanParts {
+        adapter: convert::adapter(entry)?,
+        base_url: Some(&entry.base_url),
+        upstreams: &entry.upstreams,
+        encoded_slash: Some(entry.encoded_slash),
+        policy: convert::policy(entry)?,
+        downloads: &entry.download_hosts,
+    });
+    plan.ok_or_else(|| StartError::Provider {
+        name: name.to_owned(),
+        detail: "base_url or upstreams is no http(s) origin".to_owned(),
+    })
+}
+
 fn provider(
     name: &str,
     entry: &ProviderSettings,
@@ -273,22 +293,11 @@ fn provider(
     tls: rustls::ClientConfig,
     timeouts: UpstreamTimeouts,
 ) -> Result<ProviderRuntime, StartError> {
-    let adapter = convert::adapter(entry)?;
+    let plan = plan(name, entry)?;
+    let adapter = plan.adapter();
     let kind = adapter.kind();
     let endpoints = adapter.endpoints(Some(&entry.base_url));
     let profile_url = entry.profile_url.clone().or_else(|| endpoints.profile_url?.parse().ok());
-    let plan = ProviderPlan::new(PlanParts {
-        adapter,
-        base_url: Some(&entry.base_url),
-        upstreams: &entry.upstreams,
-        encoded_slash: Some(entry.encoded_slash),
-        policy: convert::policy(entry)?,
-        downloads: &entry.download_hosts,
-    });
-    let plan = plan.ok_or_else(|| StartError::Provider {
-        name: name.to_owned(),
-        detail: "base_url or upstreams is no http(s) origin".to_owned(),
-    })?;
     let secret = config_secret(entry);
     let version = convert::version(entry, &**plan.adapter());
     Ok(ProviderRuntime {
@@ -306,6 +315,7 @@ fn provider(
             .map(|(public, host)| (public.to_ascii_lowercase(), host.to_ascii_lowercase()))
             .collect(),
         disconnect_scope: entry.disconnect_scope.clone(),
+        check_scopes: convert::check_scopes(entry.check_scopes),
         profile_url,
         connect: ConnectTo::new(tenant.base_url(), name, &entry.connections, kind),
         uses_vault: entry.source.contains(&Source::Vault),

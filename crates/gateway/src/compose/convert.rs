@@ -10,8 +10,9 @@ use token_broker as broker;
 
 use super::start_error::StartError;
 use crate::config::{self, ProviderSettings, Settings};
-use crate::provider::Redirects;
-use crate::provider::policy::{Access, ActorRule, Conditions, Policy, Rule};
+use crate::provider::graphql::Operation;
+use crate::provider::policy::{Access, ActorRule, Conditions, GraphQlRule, Policy, Rule};
+use crate::provider::{CheckScopes, Redirects};
 use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
 /// A client's credentials.
@@ -99,7 +100,7 @@ pub(super) fn policy(settings: &ProviderSettings) -> Result<Policy, StartError> 
         .map(|deny| Rule::new(&deny.methods, std::slice::from_ref(&deny.path), false, None).map_err(bad));
     let ruled = settings.rules.iter().map(|rule| {
         Rule::new(&rule.methods, &rule.paths, rule.allow, rule.require_scope.clone())
-            .map(|parsed| parsed.when(conditions(rule)))
+            .map(|parsed| parsed.when(conditions(rule)).graphql(rule.graphql.as_ref().map(graphql)))
             .map_err(bad)
     });
     Ok(Policy {
@@ -128,6 +129,25 @@ fn conditions(rule: &config::Rule) -> Conditions {
             .iter()
             .map(|(name, values)| (name.clone(), values.iter().cloned().collect()))
             .collect(),
+    }
+}
+
+/// What a rule opens of GraphQL.
+fn graphql(section: &config::GraphQlSection) -> GraphQlRule {
+    let operation = |kind: &config::OperationKind| match kind {
+        config::OperationKind::Query => Operation::Query,
+        config::OperationKind::Mutation => Operation::Mutation,
+        config::OperationKind::Subscription => Operation::Subscription,
+    };
+    GraphQlRule {
+        operations: section.operations.iter().map(operation).collect(),
+        fields: section.fields.iter().cloned().collect(),
+        depth: section.depth as usize,
+        introspection: section.introspection,
+        persisted: match &section.persisted {
+            config::Persisted::Deny => BTreeSet::new(),
+            config::Persisted::Only(hashes) => hashes.iter().cloned().collect(),
+        },
     }
 }
 
@@ -173,6 +193,15 @@ pub(super) fn redirects(own: config::Redirects) -> Redirects {
         config::Redirects::Follow => Redirects::Follow,
         config::Redirects::Block => Redirects::Block,
         config::Redirects::Pass => Redirects::Pass,
+    }
+}
+
+/// `check_scopes`.
+pub(super) fn check_scopes(own: config::CheckScopes) -> CheckScopes {
+    match own {
+        config::CheckScopes::Off => CheckScopes::Off,
+        config::CheckScopes::Observe => CheckScopes::Observe,
+        config::CheckScopes::Enforce => CheckScopes::Enforce,
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod build;
 mod convert;
+mod offline;
 mod options;
 mod reload;
 mod start_error;
 
 pub(crate) use self::build::caller_verifier;
+pub(crate) use self::offline::OfflinePolicy;
 pub(crate) use self::reload::{Running, digest};
 pub use self::start_error::StartError;

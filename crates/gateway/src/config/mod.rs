@@ -12,6 +12,7 @@ mod console;
 mod cors;
 mod environment;
 mod file;
+mod graphql;
 mod load;
 mod logout;
 mod oauth2;
@@ -42,6 +43,7 @@ pub use self::{
     callers::{Authorization, CallerActors, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
     console::ConsoleSettings,
     cors::CorsSettings,
+    graphql::{GraphQlSection, OperationKind, Persisted},
     load::{Loaded, Sources},
     logout::LogoutSettings,
     oauth2::{
@@ -49,7 +51,7 @@ pub use self::{
         ProfileClaim, ScopeDelimiter, TokenAuth,
     },
     problems::{Problem, Problems},
-    provider::{Access, CapabilityUrls, ProviderSettings, Redirects, Source},
+    provider::{Access, CapabilityUrls, CheckScopes, ProviderSettings, Redirects, Source},
     quotas::{CallerQuota, QuotaMode, QuotaSettings},
     rule::Rule,
     schema::json_schema,

@@ -11,6 +11,7 @@ use url::Url;
 use super::{
     adapter::AdapterKind,
     oauth2::{OAuth2Section, TokenAuth},
+    quotas::CallerQuota,
     rule::Rule,
     secret::{ClientAuth, ClientCredentials, SecretSource},
     unit::{self, PathText, SecretText, UrlText},
@@ -98,6 +99,12 @@ pub struct ProviderSettings {
     #[serde(default = "default_max_in_flight")]
     #[schemars(range(min = 1))]
     pub max_in_flight: usize,
+    /// What each caller may ask of this provider, besides `quotas`; unset means no limit.
+    #[serde(default)]
+    pub quota: Option<CallerQuota>,
+    /// What happens, before a call is sent, where the grant is known to lack the scopes that the provider wants for it.
+    #[serde(default)]
+    pub check_scopes: CheckScopes,
     /// Allow upstream addresses in private ranges.
     #[serde(default)]
     pub allow_private_network: bool,
@@ -189,6 +196,19 @@ pub enum Access {
     Full,
     /// Only what a rule allows.
     Rules,
+}
+
+/// `check_scopes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckScopes {
+    /// Nothing.
+    Off,
+    /// The call is sent, its answer names the scopes in `Idp-Missing-Scopes`, and a metric counts it.
+    #[default]
+    Observe,
+    /// The call is refused with `provider-scope-missing`.
+    Enforce,
 }
 
 /// `redirects`.

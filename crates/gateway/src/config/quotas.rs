@@ -3,13 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Limits per caller (issuer, subject, client).
+/// Limits of what is asked for. A call must fit all that concern it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotaSettings {
-    /// The limit; unset means none.
+    /// For each caller: issuer, user, app, and who acts for the user, if anybody does. Unset means no limit.
     pub per_caller: Option<CallerQuota>,
-    /// Whether the limit refuses calls or only counts them.
+    /// For each app (`azp` or `client_id`), all its users together. Unset means no limit.
+    pub per_client: Option<CallerQuota>,
+    /// Whether the limits, those of providers too, refuse calls or only count them.
     pub mode: QuotaMode,
 }
 

@@ -6,7 +6,7 @@ use idp_adapters::HostPattern;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{callers::CallerActors, unit};
+use super::{callers::CallerActors, graphql::GraphQlSection, unit};
 
 /// One of `rules`. It matches where all that it names holds.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct Rule {
     /// of them, an array must hold one of them.
     #[serde(default)]
     pub claims: BTreeMap<String, Vec<String>>,
+    /// What of GraphQL is open, on a rule that allows the provider's GraphQL path.
+    #[serde(default)]
+    pub graphql: Option<GraphQlSection>,
     /// Whether a match allows or denies.
     #[serde(default = "yes")]
     pub allow: bool,

@@ -181,6 +181,7 @@ pub(super) fn format_remedy(format: &str) -> Option<&'static str> {
         SecretText::FORMAT => {
             "give the secret, or leave the key out and name a file with the key that ends in `_file`"
         }
+        "deny-or-list" => "write \"deny\", or a list of the hashes that are open",
         "word-or-list" => "write \"any\", \"none\", or a list of ids: [\"agent-1\"]",
         _ => return None,
     })

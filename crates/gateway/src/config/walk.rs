@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     callers::CallerActors,
     complete,
+    graphql::Persisted,
     problems::{Collector, child},
     schema::{Node, Shape},
     unit::{check_format, format_remedy},
@@ -14,6 +15,7 @@ use super::{
 pub(super) fn walk(value: &mut Value, key: &str, node: Node<'_>, collector: &mut Collector) -> bool {
     let fits = match (node.shape(), &mut *value) {
         (Shape::Any, value) if node.format() == Some("word-or-list") => CallerActors::parse(value).is_some(),
+        (Shape::Any, value) if node.format() == Some("deny-or-list") => Persisted::parse(value).is_some(),
         (Shape::Any, _) => return true,
         (Shape::Table, Value::Object(members)) => return table_fits(members, key, node, collector),
         (Shape::List, Value::Array(items)) => {
@@ -162,6 +164,7 @@ fn belongs(node: Node<'_>) -> &'static str {
     match (node.format(), node.shape()) {
         (Some("time-span"), _) => "a duration with a unit",
         (Some("byte-size"), _) => "a size with a unit",
+        (Some("deny-or-list"), _) => "\"deny\" or a list of hashes",
         (Some("word-or-list"), _) => "\"any\", \"none\" or a list of ids",
         (_, Shape::Table) => "a table",
         (_, Shape::List) => "a list",

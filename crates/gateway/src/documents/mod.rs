@@ -13,14 +13,20 @@ use crate::problem::Problem;
 use crate::reply;
 use crate::state::{Calls, PublicAddress, RequestContext};
 
-/// `GET /.well-known/oauth-protected-resource`.
+/// `GET /.well-known/oauth-protected-resource` and what stands behind it: the path of a resource that exists here, under the
+/// path of `server.public_url`. The answer names that resource (RFC 9728, section 3.3). `None` for any other path.
 pub(crate) fn resource_metadata(
     calls: &Calls,
     scopes: &BTreeSet<String>,
     context: &RequestContext<'_>,
-) -> Result<Response<Body>, Problem> {
-    let resource = context.public_address(&calls.address);
-    reply::json(&caller_auth::resource_metadata(calls.access.rules(), &resource, scopes))
+    path: &str,
+) -> Option<Result<Response<Body>, Problem>> {
+    let base = calls.address.url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
+    let provider =
+        |path: &str| path.strip_prefix("/proxy/").is_some_and(|name| calls.providers.contains_key(name));
+    let known = path.strip_prefix(base).filter(|path| matches!(*path, "" | "/v1") || provider(path));
+    let resource = format!("{}{}", context.public_address(&calls.address), known?);
+    Some(reply::json(&caller_auth::resource_metadata(calls.access.rules(), &resource, scopes)))
 }
 
 /// `GET /openapi.json`.

@@ -36,6 +36,12 @@ fn paths() -> Value {
             "summary": "Who the caller is and which accounts are usable",
             "responses": answers(&["401", "403", "429", "503"], ok("The accounts; never a token", "Me"))
         } },
+        "/v1/check": { "post": {
+            "operationId": "check", "tags": ["me"],
+            "summary": "Whether a call would pass, and why, without making it; nothing is asked of the provider and no quota is spent",
+            "requestBody": { "required": true, "content": { "application/json": { "schema": reference("schemas", "Question") } } },
+            "responses": answers(&["400", "401"], ok("What the call would come to", "Verdict"))
+        } },
         "/v1/me/{provider}": { "delete": {
             "operationId": "disconnect", "tags": ["me"],
             "summary": "Revoke at the provider where it can be done, and forget the grant",
@@ -60,7 +66,7 @@ fn paths() -> Value {
         "/hooks/backchannel-logout": { "post": logout() },
         "/.well-known/oauth-protected-resource": { "get": {
             "operationId": "resourceMetadata", "tags": ["about"], "security": [],
-            "summary": "Protected-resource metadata (RFC 9728)",
+            "summary": "Protected-resource metadata (RFC 9728); the path of a resource may follow: /v1, /proxy/{provider}",
             "responses": { "200": {
                 "description": "The metadata",
                 "content": { "application/json": { "schema": { "type": "object", "required": ["resource"] } } }
@@ -178,6 +184,16 @@ fn schemas() -> Value {
                 "expires_at": { "type": ["string", "null"], "format": "date-time" },
                 "refreshable": { "type": "boolean" },
                 "scopes": { "type": ["array", "null"], "items": { "type": "string" } } } } } } },
+        "Question": { "type": "object", "required": ["provider", "method", "path"], "additionalProperties": false, "properties": {
+            "provider": text, "method": text,
+            "path": { "type": "string", "description": "As behind /proxy/{provider}, with its query" },
+            "account": { "type": "string", "description": "As Idp-Account" },
+            "body": { "description": "What would be sent as application/json, for GraphQL" } } },
+        "Verdict": { "type": "object", "required": ["allowed", "rule", "outcome", "required_scopes"], "properties": {
+            "allowed": { "type": "boolean", "description": "Whether the call would be sent to the provider" },
+            "rule": maybe, "outcome": reference("schemas", "Code"), "required_scopes": texts, "missing_scopes": texts,
+            "account": text, "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] },
+            "detail": text } },
         "Profile": { "type": "object", "required": ["provider", "account", "sub"], "properties": {
             "provider": text, "account": text, "sub": text, "name": text, "given_name": text, "family_name": text,
             "preferred_username": text, "profile": text, "picture": text, "email": text,
@@ -191,6 +207,9 @@ fn schemas() -> Value {
             "attempts": { "type": "array", "items": { "type": "object", "properties": {
                 "status": { "type": ["integer", "null"] }, "outcome": text, "millis": { "type": "integer" } } } },
             "actors": { "type": "array", "items": { "type": "string" }, "description": "Who acted for the user (`act`)" },
+            "client": text, "host": { "type": "string", "description": "The provider host that was called" },
+            "graphql": { "type": "string", "description": "Operations and root fields of a GraphQL call that a rule looked at" },
+            "scopes": { "type": "array", "items": { "type": "string" }, "description": "Scopes of the grant, where known" },
             "outcome": reference("schemas", "Code") } }
     })
 }

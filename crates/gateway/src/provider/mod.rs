@@ -1,6 +1,7 @@
 //! One provider at run time: its plan, its connections, and what its entry says about answers.
 
 mod connect;
+pub(crate) mod graphql;
 pub(crate) mod path;
 pub(crate) mod plan;
 pub(crate) mod policy;
@@ -30,6 +31,18 @@ pub(crate) enum Redirects {
     Pass,
 }
 
+/// `check_scopes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CheckScopes {
+    /// Nothing is looked at.
+    Off,
+    /// What is missing is counted, and named in the answer.
+    #[default]
+    Observe,
+    /// What lacks a scope is refused.
+    Enforce,
+}
+
 /// A configured provider, ready for calls.
 #[derive(Debug)]
 pub(crate) struct ProviderRuntime {
@@ -53,6 +66,8 @@ pub(crate) struct ProviderRuntime {
     pub(crate) virtual_hosts: Arc<[(String, String)]>,
     /// `disconnect_scope`.
     pub(crate) disconnect_scope: Option<String>,
+    /// `check_scopes`.
+    pub(crate) check_scopes: CheckScopes,
     /// Where the profile is asked.
     pub(crate) profile_url: Option<Url>,
     /// How its accounts are connected.

@@ -10,21 +10,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use caller_auth::Caller;
-use http::Method;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 use idp_adapters::{Adapter, DeniedValue, HostPattern, Kind};
 use url::Url;
 
 pub use self::planned::Plan;
+use super::graphql::{self, Documents, Requested, Sent, Unreadable};
 use super::path::{self, BadPath};
-use super::policy::{self, Call, Policy, PolicyError};
+use super::policy::{self, Call, GraphQlRefusal, Policy, PolicyError};
 use super::upstream::{Upstream, is_host_name};
 
 /// Everything about one configured provider that planning needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ProviderPlan {
     adapter: Arc<dyn Adapter>,
-    default_host: Box<str>,
+    default_host: Arc<str>,
     /// `base_url`, where set.
     base_url: Option<Url>,
     base: Arc<Upstream>,
@@ -73,6 +74,22 @@ pub(crate) enum PlanError {
     ProfileUrl(Url),
 }
 
+impl PlanError {
+    /// A body that is longer than what is read ahead, where the rule at this position has to see it whole.
+    pub(crate) fn long_document(rule: usize, limit: usize) -> Self {
+        let denied = Unreadable::TooLong(limit).into();
+        Self::Policy(PolicyError::GraphQl(Box::new(GraphQlRefusal { rule, denied })))
+    }
+
+    /// The position of the rule that refuses, if a rule does.
+    pub(crate) fn rule(&self) -> Option<usize> {
+        match self {
+            Self::Policy(error) => error.rule(),
+            _ => None,
+        }
+    }
+}
+
 impl From<PolicyError> for PlanError {
     fn from(error: PolicyError) -> Self {
         Self::Policy(error)
@@ -92,12 +109,14 @@ pub(crate) struct ProviderCall<'a> {
     pub path: &'a str,
     /// The raw query.
     pub query: Option<&'a str>,
+    /// The GraphQL in its body, as far as that is read.
+    pub documents: Documents<'a>,
 }
 
 impl<'a> ProviderCall<'a> {
     /// A call without query to the provider's own host.
     pub(crate) fn new(caller: &'a Caller, method: &'a Method, path: &'a str) -> Self {
-        Self { caller, method, host: None, path, query: None }
+        Self { caller, method, host: None, path, query: None, documents: Documents::Unread }
     }
 }
 
@@ -193,7 +212,7 @@ impl ProviderPlan {
     /// when the URL is not one of this provider. Where several hosts are reached at one origin, it is the one that was called,
     /// else the default one. `http` and `https` at their usual ports are alike: an API behind a TLS
     /// terminator may write either.
-    pub(crate) fn owner(&self, url: &Url, called: &str) -> Option<(Box<str>, Arc<Upstream>)> {
+    pub(crate) fn owner(&self, url: &Url, called: &str) -> Option<(Arc<str>, Arc<Upstream>)> {
         self.owner_by_scheme(url, called).or_else(|| {
             let other = match url.scheme() {
                 "http" => "https",
@@ -208,7 +227,7 @@ impl ProviderPlan {
         })
     }
 
-    fn owner_by_scheme(&self, url: &Url, called: &str) -> Option<(Box<str>, Arc<Upstream>)> {
+    fn owner_by_scheme(&self, url: &Url, called: &str) -> Option<(Arc<str>, Arc<Upstream>)> {
         if let Some(upstream) = self.upstream(called).filter(|upstream| upstream.is_origin_of(url)) {
             return Some((called.to_ascii_lowercase().into(), upstream));
         }
@@ -252,7 +271,7 @@ impl ProviderPlan {
         };
         let target: PathAndQuery = target.parse().map_err(|_| bad())?;
         let path = target.path().strip_prefix(upstream.base()).unwrap_or(target.path());
-        let checked = Call { caller, method: &Method::GET, host: &host, path };
+        let checked = Call { caller, method: &Method::GET, host: &host, path, documents: Documents::Unread };
         let permit = self.policy.check(&*self.adapter, checked)?;
         Ok(Plan { upstream, host, target, permit })
     }
@@ -266,6 +285,26 @@ impl ProviderPlan {
             return Err(PlanError::QueryMember(name));
         }
         self.adapter.denied_value(query).map_or(Ok(()), |denied| Err(PlanError::QueryValue(denied)))
+    }
+
+    /// The GraphQL of a GET, which stands in its query.
+    fn documents_in_query(&self, call: &ProviderCall<'_>) -> Option<Result<Requested, Unreadable>> {
+        if !matches!(*call.method, Method::GET | Method::HEAD) || !self.policy.reads_graphql() {
+            return None;
+        }
+        self.read_documents(call, &HeaderMap::new(), &[])
+    }
+
+    /// Reads the GraphQL of a call; `None` where its path serves none.
+    pub(crate) fn read_documents(
+        &self,
+        call: &ProviderCall<'_>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<Result<Requested, Unreadable>> {
+        let known = self.adapter.graphql(call.path)?;
+        let sent = Sent { method: call.method, query: call.query, headers, body };
+        Some(graphql::read(sent, known.root_again))
     }
 
     /// Plans one request.
@@ -287,7 +326,9 @@ impl ProviderPlan {
         let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
         call.query.map_or(Ok(()), |query| self.check_query(query))?;
-        let checked = Call { caller: call.caller, method: call.method, host: &host, path };
+        let in_query = self.documents_in_query(&call);
+        let documents = in_query.as_ref().map_or(call.documents, Documents::Read);
+        let checked = Call { caller: call.caller, method: call.method, host: &host, path, documents };
         let permit = self.policy.check(&*self.adapter, checked)?;
         let base = self.adapter.base_path(upstream.base(), &host, path);
         let target = join(&base, path, call.query).ok_or(PlanError::Target)?;

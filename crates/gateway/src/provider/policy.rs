@@ -1,6 +1,8 @@
 //! What a caller may do at a provider: access level, rules, and the adapter's deny list. Pure: what is decided depends on
 //! [`Call`] and the configuration alone, so that everything that asks gets the same answer.
 
+mod call;
+mod graphql;
 mod pattern;
 mod rule;
 
@@ -8,8 +10,12 @@ use caller_auth::Caller;
 use http::Method;
 use idp_adapters::Adapter;
 
+pub(crate) use self::call::Call;
+pub(crate) use self::graphql::{GraphQlRefusal, GraphQlRule};
+pub(crate) use self::pattern::BadRule;
 use self::pattern::ReadPath;
-pub(crate) use self::rule::{ActorRule, BadRule, Conditions, Rule};
+pub(crate) use self::rule::{ActorRule, Conditions, Rule};
+use super::graphql::Documents;
 
 /// `providers.NAME.access`: what holds where no rule decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub(crate) struct Policy {
 pub(crate) enum Permit {
     /// The rule at this position (from 0).
     Rule(usize),
+    /// The same, if the GraphQL in the body is open, which is not read yet: nothing is sent on this permit.
+    Document(usize),
     /// `access = "read"`.
     Read,
     /// `access = "full"`.
@@ -48,7 +56,7 @@ pub(crate) enum Permit {
 impl std::fmt::Display for Permit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Permit::Rule(index) => write!(f, "rules[{index}]"),
+            Permit::Rule(index) | Permit::Document(index) => write!(f, "rules[{index}]"),
             Permit::Read => f.write_str("access=read"),
             Permit::Full => f.write_str("access=full"),
         }
@@ -70,26 +78,36 @@ pub(crate) enum PolicyError {
     Guarded,
     /// No rule allows it.
     NoRule,
-    /// A rule denies it.
-    DeniedByRule,
+    /// The rule at this position denies it.
+    DeniedByRule(usize),
+    /// A rule would open it, but not this GraphQL, and no other rule does.
+    GraphQl(Box<GraphQlRefusal>),
     /// A rule allows it with a scope that the caller does not have.
-    ScopeMissing(String),
+    ScopeMissing {
+        /// The rule's position (from 0).
+        rule: usize,
+        /// The scope.
+        scope: String,
+    },
 }
 
-/// A call to be checked: who asks for what.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call<'a> {
-    /// Who calls.
-    pub caller: &'a Caller,
-    /// The method.
-    pub method: &'a Method,
-    /// The provider host it is for.
-    pub host: &'a str,
-    /// The raw path, as it would be sent (without the configured base).
-    pub path: &'a str,
+impl PolicyError {
+    /// The position of the rule that refuses, if a rule does.
+    pub(crate) fn rule(&self) -> Option<usize> {
+        match self {
+            Self::DeniedByRule(rule) | Self::ScopeMissing { rule, .. } => Some(*rule),
+            Self::GraphQl(refusal) => Some(refusal.rule),
+            _ => None,
+        }
+    }
 }
 
 impl Policy {
+    /// Whether some rule looks at GraphQL.
+    pub(crate) fn reads_graphql(&self) -> bool {
+        self.rules.iter().any(|rule| rule.graphql.is_some())
+    }
+
     /// Checks a call. The adapter's deny list holds under every access level; what an adapter guards needs full
     /// access without rules or a rule that names it.
     ///
@@ -108,15 +126,29 @@ impl Policy {
         if self.denied.iter().any(|rule| rule.matching(&call, &path).is_some()) {
             return Err(PolicyError::Denied);
         }
+        let mut refused = None;
         for (index, rule) in self.rules.iter().enumerate() {
             let Some(pattern) = rule.matching(&call, &path) else { continue };
             let named = path.segments.first().is_some_and(|first| pattern.names(first, || path.folds(0)));
             if guarded && rule.allow && !named {
                 continue;
             }
-            return decide(index, rule, call.caller);
+            let Some(graphql) = &rule.graphql else { return decide(index, rule, call.caller) };
+            if adapter.graphql(call.path).is_none() {
+                continue;
+            }
+            match call.documents {
+                Documents::Unread => return Ok(Permit::Document(index)),
+                Documents::Read(asked) => match graphql.check(asked) {
+                    Ok(()) => return decide(index, rule, call.caller),
+                    Err(denied) => refused = refused.or(Some(GraphQlRefusal { rule: index, denied })),
+                },
+            }
         }
-        self.by_access(call.method, guarded)
+        match (self.by_access(call.method, guarded), refused) {
+            (Err(_), Some(refusal)) => Err(PolicyError::GraphQl(Box::new(refusal))),
+            (decision, _) => decision,
+        }
     }
 
     fn by_access(&self, method: &Method, guarded: bool) -> Result<Permit, PolicyError> {
@@ -144,10 +176,12 @@ pub(crate) fn closed(adapter: &dyn Adapter, call: Call<'_>) -> Result<(), Policy
 
 fn decide(index: usize, rule: &Rule, caller: &Caller) -> Result<Permit, PolicyError> {
     if !rule.allow {
-        return Err(PolicyError::DeniedByRule);
+        return Err(PolicyError::DeniedByRule(index));
     }
     match &rule.require_scope {
-        Some(scope) if !caller.has(scope) => Err(PolicyError::ScopeMissing(scope.clone())),
+        Some(scope) if !caller.has(scope) => {
+            Err(PolicyError::ScopeMissing { rule: index, scope: scope.clone() })
+        }
         _ => Ok(Permit::Rule(index)),
     }
 }

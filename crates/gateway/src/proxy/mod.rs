@@ -2,6 +2,7 @@
 
 mod answer;
 mod bodies;
+mod documents;
 pub(crate) mod hygiene;
 mod instructions;
 mod json;
@@ -9,10 +10,12 @@ mod links;
 mod outbound;
 mod profile;
 mod redirect;
+mod scopes;
 mod search;
 mod send;
 mod spans;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -30,6 +33,7 @@ use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::provider::plan::ProviderCall;
+use crate::provider::policy::Permit;
 use crate::provider::{ProviderRuntime, path};
 use crate::route::ProxyRoute;
 use crate::state::{Calls, RequestContext, RequestRecord, VerifiedCaller};
@@ -55,8 +59,18 @@ pub(crate) async fn proxy(
     let plan = calls.access.permit(&verified, &provider, asked, record)?;
     let mode = instructions::error_mode(&parts.headers)?;
     let account = account_selector(&parts.headers)?;
-    let call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
+    let mut call = calls.access.admit_call(verified, &provider, account, plan, record).await?;
+    let body = match call.plan().permit() {
+        Permit::Document(rule) => {
+            let caller = Arc::clone(call.admitted().caller());
+            let asked =
+                ProviderCall { host: route.host, query, ..ProviderCall::new(&caller, method, route.path) };
+            documents::checked(calls, &mut call, asked, (rule, &parts.headers, body), record).await?
+        }
+        _ => body,
+    };
     let token = find_token(calls, &call, record).await?;
+    let missing = scopes::check(calls, &provider, (&call, method), &token)?;
     let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), reading);
     // Last of all: until here a refusal has cost no memory.
     let payload =
@@ -74,7 +88,11 @@ pub(crate) async fn proxy(
         outbound: &sending.outbound,
         mode,
     };
-    delivery.answer(received, slot, record).await
+    let mut answer = delivery.answer(received, slot, record).await?;
+    if let Some(missing) = missing {
+        answer.headers_mut().insert(scopes::MISSING, missing);
+    }
+    Ok(answer)
 }
 
 /// Longest form that stands for a query.

@@ -142,7 +142,7 @@ impl Access {
         call: ProviderCall<'_>,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, record, provider.plan.plan(call)).map_err(|problem| named(problem, call))
+        self.permitted(verified.caller(), record, provider.plan.plan(call)).map_err(|problem| named(problem, call))
     }
 
     /// The same for the profile's address.
@@ -156,19 +156,50 @@ impl Access {
         url: &Url,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified, record, provider.plan.plan_profile(url, verified.caller()))
+        self.permitted(verified.caller(), record, provider.plan.plan_profile(url, verified.caller()))
+    }
+
+    /// Checks an admitted call anew with the GraphQL of its body.
+    ///
+    /// # Errors
+    /// As for [`permit`](Self::permit).
+    pub(crate) fn permit_documents(
+        &self,
+        call: &mut AdmittedCall<'_>,
+        asked: ProviderCall<'_>,
+        record: &mut RequestRecord,
+    ) -> Result<(), Problem> {
+        let plan = self.permitted(asked.caller, record, call.provider().plan.plan(asked))?;
+        call.replan(plan);
+        Ok(())
     }
 
     fn permitted(
         &self,
-        verified: &VerifiedCaller,
+        caller: &Caller,
         record: &mut RequestRecord,
         plan: Result<Plan, PlanError>,
     ) -> Result<Plan, Problem> {
-        let caller = verified.caller();
-        let plan = plan.map_err(|error| self.challenge_scope(caller, error.into()))?;
+        let plan = plan.map_err(|error| {
+            record.refused_by = error.rule();
+            self.challenge_scope(caller, error.into())
+        })?;
         record.permit = Some(plan.permit());
+        record.host = Some(plan.shared_host());
         Ok(plan)
+    }
+
+    /// Whether no operator has blocked this user, or the user at this provider.
+    ///
+    /// # Errors
+    /// `user-blocked` or `policy-denied`.
+    pub(crate) fn unblocked(&self, user: &str, provider: &str) -> Result<(), Problem> {
+        Ok(self.fleet.check(user, Some(provider), None)?)
+    }
+
+    /// Whether a provider's tokens come from Token Vault.
+    pub(crate) fn asks_vault(&self) -> bool {
+        self.vault
     }
 
     /// Quota, blocks, and then the proof of possession: a request that quota or a block refuses may be sent again as it is.
@@ -183,7 +214,7 @@ impl Access {
         record: &mut RequestRecord,
     ) -> Result<Admitted<'a>, Problem> {
         let caller = verified.caller();
-        match self.quotas.take(caller) {
+        match self.quotas.take(caller, provider.map(|provider| &*provider.name)) {
             Admission::Fine => {}
             Admission::Observed => self.metrics.shed(Shed::Quota),
             Admission::Refused(wait) => {

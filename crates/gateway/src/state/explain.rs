@@ -33,6 +33,9 @@ pub(crate) struct Explained {
     source: Option<token_broker::Source>,
     cache: Option<token_broker::Cached>,
     permit: Option<Permit>,
+    host: Option<Arc<str>>,
+    graphql: Option<Box<str>>,
+    scopes: Option<Arc<[String]>>,
     attempts: Vec<Attempt>,
     outcome: Code,
 }
@@ -47,6 +50,14 @@ pub(crate) struct Explanation {
     source: Option<&'static str>,
     cache: Option<&'static str>,
     rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graphql: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<String>>,
     attempts: Vec<ExplainedAttempt>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -105,6 +116,7 @@ impl ExplainRing {
 
     /// Keeps one call of a known caller. What the record held is in here afterwards.
     pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
+        let permit = record.decided_by();
         let Some(caller) = record.caller else { return };
         let entry = Explained {
             id,
@@ -115,7 +127,10 @@ impl ExplainRing {
             account: record.account,
             source: record.source,
             cache: record.cache,
-            permit: record.permit,
+            permit,
+            host: record.host,
+            graphql: record.graphql,
+            scopes: record.scopes,
             attempts: record.attempts,
             outcome,
         };
@@ -153,6 +168,10 @@ impl Explained {
             source: self.source.map(token_broker::Source::as_str),
             cache: self.cache.map(token_broker::Cached::as_str),
             rule: self.permit.map(|permit| permit.to_string()),
+            client: self.caller.client().map(str::to_owned),
+            host: self.host.as_deref().map(str::to_owned),
+            graphql: self.graphql.as_deref().map(str::to_owned),
+            scopes: self.scopes.as_deref().map(<[String]>::to_vec),
             attempts: self
                 .attempts
                 .iter()

@@ -14,6 +14,7 @@ mod secrets;
 mod steps;
 mod tenant;
 mod tokens;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) use secrets::{Prepared, Secrets};
 pub use steps::{Admitted, AdmittedCall, CallToken, VerifiedCaller};
 pub(crate) use tenant::TenantState;
 pub(crate) use tokens::{TokenError, Tokens};
+pub(crate) use verdict::{Question, Verdict};
 
 use crate::console::Console;
 use crate::memory::Bounds;

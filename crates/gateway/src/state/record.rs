@@ -59,6 +59,14 @@ pub(crate) struct RequestRecord {
     pub(crate) mismatch: Option<Box<caller_auth::Mismatch>>,
     pub(crate) provider: Option<ProviderLabel>,
     pub(crate) permit: Option<Permit>,
+    /// The rule that refuses.
+    pub(crate) refused_by: Option<usize>,
+    /// The provider host that is called.
+    pub(crate) host: Option<Arc<str>>,
+    /// The GraphQL that is asked for.
+    pub(crate) graphql: Option<Box<str>>,
+    /// The scopes of the grant, where they are known.
+    pub(crate) scopes: Option<Arc<[String]>>,
     pub(crate) account: Option<Account>,
     pub(crate) source: Option<token_broker::Source>,
     pub(crate) cache: Option<token_broker::Cached>,
@@ -82,6 +90,10 @@ impl RequestRecord {
             mismatch: None,
             provider: None,
             permit: None,
+            refused_by: None,
+            host: None,
+            graphql: None,
+            scopes: None,
             account: None,
             source: None,
             cache: None,
@@ -99,6 +111,7 @@ impl RequestRecord {
         self.concerns(token.account(), token.source());
         self.source = Some(token.source());
         self.cache = Some(token.cache());
+        self.scopes = token.shared_scopes();
     }
 
     /// No token was found; a refresh token's lost successor is an event of its own in the audit log.
@@ -130,6 +143,11 @@ impl RequestRecord {
     /// The provider was asked.
     pub(crate) fn attempt(&mut self, attempt: Attempt) {
         self.attempts.push(attempt);
+    }
+
+    /// The rule, or the access level, that decided.
+    pub(crate) fn decided_by(&self) -> Option<Permit> {
+        self.refused_by.map(Permit::Rule).or(self.permit)
     }
 
     /// The last attempt was classified.

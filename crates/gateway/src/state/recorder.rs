@@ -65,7 +65,8 @@ impl Recorder {
         let reached = !record.attempts.is_empty() || outcome == Code::Ok;
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
         let account = record.account.as_ref().map(ToString::to_string);
-        let rule = record.permit.map(|permit| permit.to_string());
+        let rule = record.decided_by().map(|permit| permit.to_string());
+        let scopes = record.scopes.as_ref().map(|scopes| scopes.join(" "));
         let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
         self.audit.call(&audit::CallEvent {
             request_id: Some(context.id.as_str()),
@@ -78,6 +79,9 @@ impl Recorder {
             method: Some(method.as_str()),
             route: record.route,
             rule: rule.as_deref(),
+            host: record.host.as_deref(),
+            graphql: record.graphql.as_deref(),
+            scopes: scopes.as_deref(),
             status: Some(status),
             ..audit::CallEvent::new(record.event, decision, outcome.as_str())
         });

@@ -192,6 +192,11 @@ impl<'a> AdmittedCall<'a> {
         self.admitted.request().endpoint(self.plan.path())
     }
 
+    /// Replaces the plan by one that was made with more known of the same call.
+    pub(super) fn replan(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
+
     /// What is permitted.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use caller_auth::Verified;
 use token_broker::{
     Account, AccountSelector, AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector,
 };
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
 use crate::fleet::{Blocked, Fleet};
+use crate::provider::ProviderRuntime;
 
 /// Why there is no token for a call.
 #[derive(Debug)]
@@ -41,6 +43,30 @@ impl Tokens {
         let connection = Some(token.account().connection());
         self.fleet.check(request.user_id, Some(request.provider), connection).map_err(TokenError::Blocked)?;
         Ok(CallToken::new(token))
+    }
+
+    /// The account whose token a call would get, by the caches alone; `None` where they do not know. It hands nothing out, so
+    /// the caller need not be admitted.
+    ///
+    /// # Errors
+    /// There would be no token.
+    pub(crate) async fn preview(
+        &self,
+        verified: Verified,
+        provider: &ProviderRuntime,
+        account: Option<AccountSelector>,
+        vault: bool,
+    ) -> Result<Option<AccountStatus>, TokenError> {
+        let asking = Admitted::new(verified, Some(provider), account, vault);
+        let request = asking.request();
+        let known = self.broker.preview(&request).await.map_err(TokenError::Broker)?;
+        if let Some(status) = &known {
+            let connection = Some(status.account.connection());
+            self.fleet
+                .check(request.user_id, Some(request.provider), connection)
+                .map_err(TokenError::Blocked)?;
+        }
+        Ok(known)
     }
 
     /// Another token for a call whose token the provider refused. If `refresh_helps` is false, only a new login gives a token.

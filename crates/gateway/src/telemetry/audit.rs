@@ -60,6 +60,12 @@ pub struct CallEvent<'a> {
     pub route: Option<&'static str>,
     /// The rule that decided.
     pub rule: Option<&'a str>,
+    /// The provider host.
+    pub host: Option<&'a str>,
+    /// Operations and root fields of a GraphQL call that a rule looked at: `query(viewer)`.
+    pub graphql: Option<&'a str>,
+    /// The scopes of the grant, where they are known, separated by blanks.
+    pub scopes: Option<&'a str>,
     /// What the gateway decided.
     pub decision: Decision,
     /// The outcome word.
@@ -84,6 +90,9 @@ impl CallEvent<'_> {
             method: None,
             route: None,
             rule: None,
+            host: None,
+            graphql: None,
+            scopes: None,
             decision,
             outcome,
             status: None,
@@ -103,6 +112,9 @@ impl CallEvent<'_> {
         object.maybe("method", self.method);
         object.maybe("route", self.route);
         object.maybe("rule", self.rule);
+        object.maybe("host", self.host);
+        object.maybe("graphql", self.graphql);
+        object.maybe("scopes", self.scopes);
         object.text("decision", self.decision.as_str());
         object.text("outcome", self.outcome);
         if let Some(status) = self.status {

@@ -213,6 +213,11 @@ impl Metrics {
         self.0.calls.leak_scrubs.add(hits, &labels);
     }
 
+    /// Counts a call whose grant is known to lack a scope.
+    pub fn scope_missing(&self, provider: &ProviderLabel) {
+        self.0.calls.scopes_missing.add(1, &[KeyValue::new("provider", provider.shared().0)]);
+    }
+
     /// Counts work that was refused early.
     pub fn shed(&self, reason: Shed) {
         self.0.http.shed.add(1, &[KeyValue::new("reason", reason.as_str())]);

@@ -1,5 +1,6 @@
 //! `/v1`: the caller's own view.
 
+mod check;
 mod disconnect;
 mod explain;
 mod me;
@@ -15,6 +16,7 @@ use crate::state::{Calls, ExplainRing, RequestContext, RequestRecord, VerifiedCa
 /// One of our own routes.
 enum Own<'a> {
     Me,
+    Check,
     Disconnect(&'a str),
     Profile(&'a str),
     Explain(&'a str),
@@ -28,13 +30,14 @@ pub(crate) async fn answer(
     (calls, explained): (&Calls, &ExplainRing),
     context: &RequestContext<'_>,
     path: &str,
-    parts: &Parts,
+    (parts, body): (&Parts, Body),
     verified: VerifiedCaller,
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     let route = own_route(path).ok_or_else(|| Problem::new(Code::NotFound))?;
     let (name, event, allowed): (_, _, &'static str) = match &route {
         Own::Me => ("/v1/me", "me", "GET, HEAD"),
+        Own::Check => ("/v1/check", "check", "POST"),
         Own::Disconnect(_) => ("/v1/me/{provider}", "revoke", "DELETE"),
         Own::Profile(_) => ("/v1/me/{provider}/profile", "profile", "GET, HEAD"),
         Own::Explain(_) => ("/v1/explain/{request-id}", "explain", "GET, HEAD"),
@@ -44,6 +47,7 @@ pub(crate) async fn answer(
         return Err(Problem::new(Code::MethodNotAllowed).allow(allowed));
     }
     match route {
+        Own::Check => check::answer(calls, body, verified, record).await,
         Own::Me => me::accounts(calls, verified, record).await,
         Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, record).await,
         Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, record).await,
@@ -56,6 +60,7 @@ fn own_route(path: &str) -> Option<Own<'_>> {
     let mut segments = rest.split('/');
     let route = match (segments.next()?, segments.next(), segments.next()) {
         ("me", None, _) => Own::Me,
+        ("check", None, _) => Own::Check,
         ("me", Some(provider), None) if !provider.is_empty() => Own::Disconnect(provider),
         ("me", Some(provider), Some("profile")) if !provider.is_empty() => Own::Profile(provider),
         ("explain", Some(id), None) if !id.is_empty() => Own::Explain(id),
@@ -72,6 +77,7 @@ mod tests {
     fn only_exact_routes_exist() {
         let name = |path| match own_route(path) {
             Some(Own::Me) => "me",
+            Some(Own::Check) => "check",
             Some(Own::Disconnect(_)) => "disconnect",
             Some(Own::Profile(_)) => "profile",
             Some(Own::Explain(_)) => "explain",
@@ -80,6 +86,8 @@ mod tests {
         for (path, want) in [
             ("/v1/me", "me"),
             ("/v1/me/", "none"),
+            ("/v1/check", "check"),
+            ("/v1/check/x", "none"),
             ("/v1/me/github", "disconnect"),
             ("/v1/me/github/profile", "profile"),
             ("/v1/me/github/profile/x", "none"),

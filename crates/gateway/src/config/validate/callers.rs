@@ -5,7 +5,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    super::{CallerActors, Dpop, Settings, problems::Collector},
+    super::{
+        CallerActors, CallerQuota, Dpop, Settings,
+        problems::{Collector, child},
+    },
     address::is_loopback,
     server::positive,
 };
@@ -17,15 +20,26 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         check_origin(&format!("cors.origins[{index}]"), origin, collector);
     }
     users(settings, collector);
-    if let Some(quota) = &settings.quotas.per_caller
-        && !(quota.per_second > 0.0 && quota.per_second.is_finite())
-    {
-        collector.report(
-            "quotas.per_caller.per_second",
-            format!("{} calls a second refuse everything", quota.per_second),
-            "write a number above zero, or remove `quotas.per_caller` for no limit",
-        );
+    let own = [
+        ("quotas.per_caller", settings.quotas.per_caller),
+        ("quotas.per_client", settings.quotas.per_client),
+    ];
+    let named =
+        settings.providers.iter().map(|(name, entry)| (child("providers", name) + ".quota", entry.quota));
+    for (key, quota) in own.map(|(key, quota)| (key.to_owned(), quota)).into_iter().chain(named) {
+        check_quota(&key, quota, collector);
     }
+}
+
+fn check_quota(key: &str, quota: Option<CallerQuota>, collector: &mut Collector) {
+    let Some(quota) = quota.filter(|quota| !(quota.per_second > 0.0 && quota.per_second.is_finite())) else {
+        return;
+    };
+    collector.report(
+        &format!("{key}.per_second"),
+        format!("{} calls a second refuse everything", quota.per_second),
+        format!("write a number above zero, or remove `{key}` for no limit"),
+    );
 }
 
 fn audiences(settings: &Settings, collector: &mut Collector) {

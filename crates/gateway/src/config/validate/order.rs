@@ -72,7 +72,11 @@ fn includes(earlier: &Rule, later: &Rule) -> bool {
     let claims = earlier.claims.iter().all(|(name, wide)| {
         later.claims.get(name).is_some_and(|narrow| narrow.iter().all(|value| wide.contains(value)))
     });
-    clients && hosts && actors && claims
+    clients
+        && hosts
+        && actors
+        && claims
+        && earlier.graphql.as_ref().is_none_or(|wide| later.graphql.as_ref() == Some(wide))
 }
 
 /// A rule that allows opens a path that the adapter guards only where it names it.
@@ -108,6 +112,7 @@ fn asks(rule: &Rule) -> Vec<&'static str> {
         ("clients", !rule.clients.is_empty()),
         ("actors", rule.actors != CallerActors::Any),
         ("claims", !rule.claims.is_empty()),
+        ("graphql", rule.graphql.is_some()),
     ];
     members.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
 }

@@ -76,6 +76,7 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
             );
         }
     }
+    graphql(at, rule, provider, collector);
     for (index, host) in rule.hosts.iter().enumerate() {
         let text = host.as_str();
         // A pattern with `*` may mean hosts that nobody lists.
@@ -86,6 +87,34 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
                 "write the provider's own host, also where `upstreams` stands in for it",
             );
         }
+    }
+}
+
+/// `graphql` narrows what a rule opens at a path that serves GraphQL.
+fn graphql(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut Collector) {
+    let Some(section) = &rule.graphql else { return };
+    let key = format!("{at}.graphql");
+    if !rule.allow {
+        collector.report(
+            &key,
+            "a rule that denies cannot tell one document from another",
+            "list what is open in a rule that allows; what no rule opens is refused",
+        );
+    }
+    if section.operations.is_empty() {
+        collector.report(
+            &format!("{key}.operations"),
+            "no operation is open",
+            "list \"query\", \"mutation\" or both",
+        );
+    }
+    let adapter = provider.adapter.adapter();
+    if !rule.paths.iter().any(|path| adapter.graphql(path).is_some()) {
+        collector.report(
+            &key,
+            format!("the adapter `{}` knows no GraphQL at these paths", provider.adapter),
+            "name the path of GraphQL itself, for GitHub \"/graphql\", or remove `graphql`",
+        );
     }
 }
 

@@ -33,7 +33,7 @@ use super::super::upstream::Upstream;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(super) upstream: Arc<Upstream>,
-    pub(super) host: Box<str>,
+    pub(super) host: Arc<str>,
     pub(super) target: PathAndQuery,
     pub(super) permit: Permit,
 }
@@ -49,6 +49,11 @@ impl Plan {
         &self.host
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared_host(&self) -> Arc<str> {
+        Arc::clone(&self.host)
+    }
+
     /// Base path, caller's path and caller's query, as they will be sent.
     pub(crate) fn target(&self) -> &PathAndQuery {
         &self.target
@@ -59,8 +64,11 @@ impl Plan {
         self.permit
     }
 
-    /// The absolute URI to send, with query members the adapter adds.
+    /// The absolute URI to send, with query members the adapter adds. `None` while a document has yet to be judged.
     pub(crate) fn uri(&self, extra: &[(&'static str, SecretString)]) -> Option<Uri> {
+        if matches!(self.permit, Permit::Document(_)) {
+            return None;
+        }
         let target = if extra.is_empty() {
             self.target.clone()
         } else {

@@ -137,7 +137,7 @@ fn upstreams_say_where_a_host_really_is() {
     assert_eq!(plan(&mirrored, Some("gmail.googleapis.com"), "/", None), Err(Code::HostNotAllowed));
     let owner = |url: &str| {
         let url = Url::parse(url).unwrap();
-        mirrored.owner(&url, "www.googleapis.com").map(|(host, _)| host.into_string())
+        mirrored.owner(&url, "www.googleapis.com").map(|(host, _)| host.to_string())
     };
     assert_eq!(owner("http://127.0.0.1:9001/v1").as_deref(), Some("people.googleapis.com"));
     assert_eq!(owner("http://127.0.0.1:9000/v1").as_deref(), Some("www.googleapis.com"));

@@ -5,7 +5,17 @@ use std::borrow::Cow;
 use idp_adapters::Adapter;
 
 use super::super::path;
-use super::BadRule;
+
+/// A rule that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadRule {
+    /// A method that is none.
+    #[error("`{0}` is not an HTTP method")]
+    Method(String),
+    /// A pattern without leading slash, with `**` before its end, or with a malformed placeholder.
+    #[error("`{0}` is not a path pattern: write `/a/{{name}}/**`, `**` last")]
+    Pattern(String),
+}
 
 type Segments<'a> = Vec<Cow<'a, [u8]>>;
 

@@ -6,8 +6,9 @@ use caller_auth::Caller;
 use http::Method;
 use idp_adapters::HostPattern;
 
-use super::Call;
-use super::pattern::{Pattern, ReadPath};
+use super::call::Call;
+use super::graphql::GraphQlRule;
+use super::pattern::{BadRule, Pattern, ReadPath};
 
 /// One rule of `providers.NAME.rules`, parsed.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Rule {
     pub(super) require_scope: Option<String>,
     /// `None`: it matches whoever asks, at every host.
     conditions: Option<Box<Conditions>>,
+    /// `graphql`: it matches only where all that is asked for is open.
+    pub(super) graphql: Option<Box<GraphQlRule>>,
 }
 
 /// What a rule names besides methods and paths: it matches only where all of it holds.
@@ -45,17 +48,6 @@ pub(crate) enum ActorRule {
     Only(BTreeSet<String>),
 }
 
-/// A rule that cannot be understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadRule {
-    /// A method that is none.
-    #[error("`{0}` is not an HTTP method")]
-    Method(String),
-    /// A pattern without leading slash, with `**` before its end, or with a malformed placeholder.
-    #[error("`{0}` is not a path pattern: write `/a/{{name}}/**`, `**` last")]
-    Pattern(String),
-}
-
 impl Rule {
     /// Parses a rule. No methods means every method; GET covers HEAD.
     ///
@@ -76,13 +68,18 @@ impl Rule {
             })
             .collect::<Result<_, _>>()?;
         let patterns = paths.iter().map(|path| Pattern::parse(path)).collect::<Result<_, _>>()?;
-        Ok(Self { methods, patterns, allow, require_scope, conditions: None })
+        Ok(Self { methods, patterns, allow, require_scope, conditions: None, graphql: None })
     }
 
     /// The same rule, which matches only under these conditions.
     pub(crate) fn when(self, conditions: Conditions) -> Self {
         let conditions = (conditions != Conditions::default()).then(|| Box::new(conditions));
         Self { conditions, ..self }
+    }
+
+    /// The same rule, which opens only this of GraphQL.
+    pub(crate) fn graphql(self, graphql: Option<GraphQlRule>) -> Self {
+        Self { graphql: graphql.map(Box::new), ..self }
     }
 
     fn covers(&self, method: &Method) -> bool {

@@ -23,7 +23,7 @@ fn check(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let caller = caller(r#"{"sub":"auth0|ana","scope":"held"}"#);
     policy
-        .check(adapter, Call { caller: &caller, method: &method, host, path })
+        .check(adapter, Call { caller: &caller, method: &method, host, path, documents: Documents::Unread })
         .map_err(|error| Problem::from(error).code())
 }
 
@@ -168,10 +168,11 @@ fn what_a_rule_opens_is_compared_as_the_provider_compares() {
 fn decides(rules: &[Rule], claims: &str, host: &str) -> Option<Result<usize, ()>> {
     let policy = Policy { access: Access::Rules, rules: rules.to_vec(), ..Policy::default() };
     let (caller, method) = (caller(claims), Method::POST);
-    let call = Call { caller: &caller, method: &method, host, path: "/v1/items" };
+    let call =
+        Call { caller: &caller, method: &method, host, path: "/v1/items", documents: Documents::Unread };
     match policy.check(adapter(Kind::Google), call) {
         Ok(Permit::Rule(index)) => Some(Ok(index)),
-        Err(PolicyError::DeniedByRule) => Some(Err(())),
+        Err(PolicyError::DeniedByRule(_)) => Some(Err(())),
         _ => None,
     }
 }

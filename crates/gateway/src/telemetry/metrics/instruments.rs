@@ -82,6 +82,7 @@ pub(super) struct Calls {
     pub(super) upstream_ratelimited: Counter<u64>,
     pub(super) upstream_deprecated: Counter<u64>,
     pub(super) retries: Counter<u64>,
+    pub(super) scopes_missing: Counter<u64>,
     pub(super) leak_scrubs: Counter<u64>,
 }
 
@@ -99,6 +100,11 @@ impl Calls {
                 meter,
                 "idp_gateway.upstream_deprecated",
                 "Answers that announce the end of what was called, by provider",
+            ),
+            scopes_missing: counter(
+                meter,
+                "idp_gateway.scopes_missing",
+                "Calls whose grant is known to lack a scope, by provider",
             ),
             retries: counter(meter, "idp_gateway.retries", "Proxied calls sent again"),
             leak_scrubs: counter(meter, "idp_gateway.leak_scrubs", "Tokens replaced by the leak guard"),

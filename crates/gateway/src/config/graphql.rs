@@ -1,0 +1,98 @@
+//! `rules[].graphql`: what of GraphQL a rule opens.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Value;
+
+/// What of GraphQL a rule opens. The rule matches only where every operation of the request's documents is open, whichever of
+/// them `operationName` selects. The body, of at most `server.limits.replay`, is read before it is sent on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GraphQlSection {
+    /// Types of operation.
+    pub operations: Vec<OperationKind>,
+    /// Root fields, by name; fragments and aliases are seen through; empty means any.
+    pub fields: Vec<String>,
+    /// Deepest nesting of fields.
+    #[schemars(range(min = 1, max = 100))]
+    pub depth: u32,
+    /// Whether `__schema` and `__type` are open.
+    pub introspection: bool,
+    /// Persisted documents: `"deny"`, or a list of their hashes.
+    pub persisted: Persisted,
+}
+
+impl Default for GraphQlSection {
+    fn default() -> Self {
+        Self {
+            operations: vec![OperationKind::Query],
+            fields: Vec::new(),
+            depth: 12,
+            introspection: false,
+            persisted: Persisted::default(),
+        }
+    }
+}
+
+/// A type of GraphQL operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OperationKind {
+    /// Reads.
+    Query,
+    /// Writes.
+    Mutation,
+    /// Listens.
+    Subscription,
+}
+
+/// `graphql.persisted`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Persisted {
+    /// None.
+    #[default]
+    Deny,
+    /// Those with these hashes.
+    #[serde(untagged)]
+    Only(Vec<String>),
+}
+
+impl Persisted {
+    /// The setting's value, if it is one.
+    pub(super) fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(word) if word == "deny" => Some(Self::Deny),
+            Value::Array(list) => list
+                .iter()
+                .map(|hash| hash.as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .map(Self::Only),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Persisted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::parse(&value).ok_or_else(|| D::Error::custom("neither \"deny\" nor a list of hashes"))
+    }
+}
+
+impl JsonSchema for Persisted {
+    fn schema_name() -> Cow<'static, str> {
+        "Persisted".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    // Two shapes, which the walk over the configuration tells by the format's name.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "format": "deny-or-list" })
+    }
+}

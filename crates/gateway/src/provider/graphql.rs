@@ -1,0 +1,12 @@
+//! What a GraphQL request asks for: operations and root fields, read strictly. What could be read in two ways is refused.
+
+mod document;
+mod json;
+mod request;
+mod requested;
+
+pub(crate) use self::request::{Sent, read};
+pub(crate) use self::requested::{Documents, Operation, Requested, Unreadable};
+
+#[cfg(test)]
+mod tests;
