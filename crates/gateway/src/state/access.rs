@@ -142,7 +142,8 @@ impl Access {
         call: ProviderCall<'_>,
         record: &mut RequestRecord,
     ) -> Result<Plan, Problem> {
-        self.permitted(verified.caller(), record, provider.plan.plan(call)).map_err(|problem| named(problem, call))
+        self.permitted(verified.caller(), record, provider.plan.plan(call))
+            .map_err(|problem| named(problem, call))
     }
 
     /// The same for the profile's address.

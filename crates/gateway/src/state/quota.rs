@@ -145,11 +145,7 @@ impl Limit {
             cost,
             tolerance: cost.saturating_mul(u64::from(quota.burst.max(1))),
             origin: Instant::now(),
-            buckets: Cache::with_weighter(
-                CALLERS,
-                bytes,
-                BySize { least: bytes.div_ceil(CALLERS as u64) },
-            ),
+            buckets: Cache::with_weighter(CALLERS, bytes, BySize { least: bytes.div_ceil(CALLERS as u64) }),
         })
     }
 
