@@ -34,7 +34,8 @@ pub(crate) fn virtual_environment(root: &Path, name: &str, requirements: &Path) 
     if !python.exists() {
         sh::run(root, "python3", &["-m", "venv", &place.to_string_lossy()])?;
     }
-    let pip = ["-m", "pip", "install", "--quiet", "--requirement", &requirements.to_string_lossy()];
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--no-compile", "--requirement", &requirements.to_string_lossy()];
     sh::run(root, &python.to_string_lossy(), &pip)?;
     Ok(python)
 }
