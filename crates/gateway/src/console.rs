@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::reply;
 
 /// The icon of every page of the gateway (SVG).
-pub(crate) const ICON: &str = include_str!("../assets/console/favicon.svg");
+const ICON: &str = include_str!("../assets/console/favicon.svg");
 
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";

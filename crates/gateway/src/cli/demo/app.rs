@@ -23,6 +23,7 @@ use super::switches::{self, Switches};
 const PAGE: &str = include_str!("../../../../../docs/examples/spa/index.html");
 const SCRIPT: &str = include_str!("../../../../../docs/examples/spa/app.js");
 const STYLE: &str = include_str!("../../../../../docs/examples/spa/app.css");
+const ICON: &str = include_str!("../../../assets/console/favicon.svg");
 const LIBRARY: &str = include_str!("../../../assets/vendor/auth0-spa-js.js");
 
 /// The app's listener, bound before the gateway so that its origin can be allowed.
@@ -93,7 +94,7 @@ impl Site {
             "/app.js" => ("text/javascript; charset=utf-8", Bytes::from_static(SCRIPT.as_bytes())),
             "/app.css" => ("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
             "/auth0-spa-js.js" => ("text/javascript; charset=utf-8", Bytes::from_static(LIBRARY.as_bytes())),
-            "/favicon.ico" => ("image/svg+xml", Bytes::from_static(crate::console::ICON.as_bytes())),
+            "/favicon.ico" => ("image/svg+xml", Bytes::from_static(ICON.as_bytes())),
             "/config.json" => ("application/json", self.config.clone()),
             "/env" => ("text/plain; charset=utf-8", self.env.clone()),
             "/lines" => ("text/plain; charset=utf-8", self.lines.clone()),
