@@ -7,7 +7,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Protected-resource metadata (RFC 9728) */
+        /** Protected-resource metadata (RFC 9728); the path of a resource may follow: /v1, /proxy/{provider} */
         get: operations["resourceMetadata"];
         put?: never;
         post?: never;
@@ -69,6 +69,23 @@ export interface paths {
         head?: never;
         /** Call the provider's API */
         patch: operations["patchProxied"];
+        trace?: never;
+    };
+    "/v1/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a call would pass, and why, without making it; nothing is asked of the provider and no quota is spent */
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/explain/{request-id}": {
@@ -173,10 +190,17 @@ export interface components {
                 status?: number | null;
             }[];
             cache?: string | null;
+            client?: string;
+            /** @description Operations and root fields of a GraphQL call that a rule looked at */
+            graphql?: string;
+            /** @description The provider host that was called */
+            host?: string;
             outcome?: components["schemas"]["Code"];
             provider?: string | null;
             request_id?: string;
             rule?: string | null;
+            /** @description Scopes of the grant, where known */
+            scopes?: string[];
             source?: string | null;
             /** Format: date-time */
             time?: string;
@@ -238,6 +262,28 @@ export interface components {
             profile?: string;
             provider: string;
             sub: string;
+        };
+        Question: {
+            /** @description As Idp-Account */
+            account?: string;
+            /** @description What would be sent as application/json, for GraphQL */
+            body?: unknown;
+            method: string;
+            /** @description As behind /proxy/{provider}, with its query */
+            path: string;
+            provider: string;
+        };
+        Verdict: {
+            account?: string;
+            /** @description Whether the call would be sent to the provider */
+            allowed: boolean;
+            detail?: string;
+            missing_scopes?: string[];
+            outcome: components["schemas"]["Code"];
+            required_scopes: string[];
+            rule: string | null;
+            /** @enum {string} */
+            state?: "usable" | "expired" | "reconnect" | "unknown";
         };
     };
     responses: {
@@ -520,6 +566,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Question"];
+            };
+        };
+        responses: {
+            /** @description What the call would come to */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
         };
     };
     explain: {

@@ -184,16 +184,8 @@ fn schemas() -> Value {
                 "expires_at": { "type": ["string", "null"], "format": "date-time" },
                 "refreshable": { "type": "boolean" },
                 "scopes": { "type": ["array", "null"], "items": { "type": "string" } } } } } } },
-        "Question": { "type": "object", "required": ["provider", "method", "path"], "additionalProperties": false, "properties": {
-            "provider": text, "method": text,
-            "path": { "type": "string", "description": "As behind /proxy/{provider}, with its query" },
-            "account": { "type": "string", "description": "As Idp-Account" },
-            "body": { "description": "What would be sent as application/json, for GraphQL" } } },
-        "Verdict": { "type": "object", "required": ["allowed", "rule", "outcome", "required_scopes"], "properties": {
-            "allowed": { "type": "boolean", "description": "Whether the call would be sent to the provider" },
-            "rule": maybe, "outcome": reference("schemas", "Code"), "required_scopes": texts, "missing_scopes": texts,
-            "account": text, "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] },
-            "detail": text } },
+        "Question": question(),
+        "Verdict": verdict(),
         "Profile": { "type": "object", "required": ["provider", "account", "sub"], "properties": {
             "provider": text, "account": text, "sub": text, "name": text, "given_name": text, "family_name": text,
             "preferred_username": text, "profile": text, "picture": text, "email": text,
@@ -212,6 +204,28 @@ fn schemas() -> Value {
             "scopes": { "type": "array", "items": { "type": "string" }, "description": "Scopes of the grant, where known" },
             "outcome": reference("schemas", "Code") } }
     })
+}
+
+/// The body of `POST /v1/check`.
+fn question() -> Value {
+    let text = json!({ "type": "string" });
+    json!({ "type": "object", "required": ["provider", "method", "path"], "additionalProperties": false, "properties": {
+            "provider": text, "method": text,
+            "path": { "type": "string", "description": "As behind /proxy/{provider}, with its query" },
+            "account": { "type": "string", "description": "As Idp-Account" },
+            "body": { "description": "What would be sent as application/json, for GraphQL" } } })
+}
+
+/// Its answer.
+fn verdict() -> Value {
+    let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    json!({ "type": "object", "required": ["allowed", "rule", "outcome", "required_scopes"], "properties": {
+            "allowed": { "type": "boolean", "description": "Whether the call would be sent to the provider" },
+            "rule": { "type": ["string", "null"] }, "outcome": reference("schemas", "Code"), "required_scopes": texts,
+            "missing_scopes": texts,
+            "account": text, "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] },
+            "detail": text } })
 }
 
 fn reference(kind: &str, name: &str) -> Value {
