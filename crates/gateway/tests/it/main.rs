@@ -28,6 +28,7 @@ mod hazards_life;
 mod hazards_process;
 mod hazards_proxy;
 mod hazards_wire;
+mod mistakes;
 mod outcomes;
 mod parts;
 mod policy;
