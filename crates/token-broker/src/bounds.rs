@@ -5,10 +5,7 @@ use std::{hash::Hash, time::Duration};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use secrecy::ExposeSecret;
 
-use crate::{
-    GrantKey, GrantRecord,
-    vault::{Held, VaultKey},
-};
+use crate::{GrantKey, GrantRecord};
 
 /// What a cache keeps beside a key and its value: counters, links of its queues, a place in its table.
 pub(crate) const OVERHEAD: usize = 224;
@@ -102,20 +99,8 @@ pub(crate) fn size_of_record(record: &GrantRecord) -> usize {
         + record.refused_for.as_ref().map_or(0, String::len)
 }
 
-/// The texts of a vault result's key and what holds them.
-pub(crate) fn size_of_vault_key(key: &VaultKey) -> usize {
-    let optional = [&key.organization, &key.account];
-    let texts = optional.into_iter().flatten().chain([&key.user, &key.audience, &key.connection]);
-    size_of::<VaultKey>() + texts.map(String::len).sum::<usize>() + size_of_texts(&key.scopes)
-}
-
-/// The texts of a vault result and what holds them.
-pub(crate) fn size_of_held(held: &Held) -> usize {
-    let scopes = held.scopes.as_ref().map_or(0, |scopes| size_of_texts(scopes));
-    size_of::<Held>() + held.bearer.header().len() + scopes
-}
-
-fn size_of_texts(texts: &[String]) -> usize {
+/// Texts and what holds them.
+pub(crate) fn size_of_texts(texts: &[String]) -> usize {
     texts.iter().map(|text| text.len() + size_of::<String>()).sum()
 }
 

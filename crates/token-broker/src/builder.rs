@@ -186,23 +186,7 @@ impl BrokerBuilder {
             Some(store) => store,
             None => Arc::new(MemoryStore::new().map_err(|error| BuildError::Store(error.to_string()))?),
         };
-        let mut providers = BTreeMap::new();
-        let named: Vec<_> = self.providers.iter().map(|provider| provider.connections.clone()).collect();
-        for (at, mut provider) in self.providers.into_iter().enumerate() {
-            let others = named.iter().enumerate().filter(|(other, _)| *other != at);
-            provider.settle(Arc::new(others.flat_map(|(_, names)| names.iter().cloned()).collect()));
-            let name = provider.name.clone();
-            let forgetful = store.durability() == Durability::Process && !provider.allow_rotation_in_memory;
-            if provider.rotates() && provider.refresh_url().is_some() && forgetful {
-                return Err(BuildError::RotationInMemory(name));
-            }
-            if provider.sources.contains(&Source::Vault) && self.vault.is_none() {
-                return Err(BuildError::NoVault(name));
-            }
-            if providers.insert(name.clone(), Arc::new(provider)).is_some() {
-                return Err(BuildError::Twice(name));
-            }
-        }
+        let providers = settled(self.providers, store.durability(), self.vault.is_some())?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
@@ -242,6 +226,32 @@ impl BrokerBuilder {
         };
         Ok(Broker { inner: Arc::new(inner) })
     }
+}
+
+/// The providers by name, each knowing the connections that the others name.
+fn settled(
+    all: Vec<Provider>,
+    durability: Durability,
+    has_vault: bool,
+) -> Result<BTreeMap<String, Arc<Provider>>, BuildError> {
+    let mut providers = BTreeMap::new();
+    let named: Vec<_> = all.iter().map(|provider| provider.connections.clone()).collect();
+    for (at, mut provider) in all.into_iter().enumerate() {
+        let others = named.iter().enumerate().filter(|(other, _)| *other != at);
+        provider.settle(Arc::new(others.flat_map(|(_, names)| names.iter().cloned()).collect()));
+        let name = provider.name.clone();
+        let forgetful = durability == Durability::Process && !provider.allow_rotation_in_memory;
+        if provider.rotates() && provider.refresh_url().is_some() && forgetful {
+            return Err(BuildError::RotationInMemory(name));
+        }
+        if provider.sources.contains(&Source::Vault) && !has_vault {
+            return Err(BuildError::NoVault(name));
+        }
+        if providers.insert(name.clone(), Arc::new(provider)).is_some() {
+            return Err(BuildError::Twice(name));
+        }
+    }
+    Ok(providers)
 }
 
 impl std::fmt::Debug for BrokerBuilder {

@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use crate::{
     BoxFuture, Cached, Error, Reason, TokenRequest,
-    bounds::{VaultBounds, size_of_held, size_of_vault_key},
+    bounds::{VaultBounds, size_of_texts},
     digest::Digest,
 };
 
@@ -143,6 +143,17 @@ pub(crate) struct Held {
     until: Instant,
 }
 
+/// The texts of a result's key, or of a result, and what holds them.
+fn size_of_key(key: &VaultKey) -> usize {
+    let optional = [&key.organization, &key.account].into_iter().flatten();
+    let texts = optional.chain([&key.user, &key.audience, &key.connection]);
+    size_of::<VaultKey>() + texts.map(String::len).sum::<usize>() + size_of_texts(&key.scopes)
+}
+
+fn size_of_held(held: &Held) -> usize {
+    size_of::<Held>() + held.bearer.header().len() + held.scopes.as_deref().map_or(0, size_of_texts)
+}
+
 type Loaded = Result<Held, Error>;
 
 /// How many accounts one user's calls may name within the life of a result.
@@ -190,11 +201,10 @@ impl Vault {
         clock: Clock,
     ) -> Self {
         let life = |age: Duration| Some(age.saturating_add(Duration::from_secs(60)));
-        let held =
-            bounds.held.cache(life(ages.kept), |key, held| size_of_vault_key(key) + size_of_held(held));
-        let absent = bounds.absent.cache(life(ages.absent), |key, _| size_of_vault_key(key));
+        let held = bounds.held.cache(life(ages.kept), |key, held| size_of_key(key) + size_of_held(held));
+        let absent = bounds.absent.cache(life(ages.absent), |key, _| size_of_key(key));
         let hints = bounds.hints.cache(life(ages.kept), |user: &String, _| user.len() + HINTS_OF_ONE_USER);
-        let (exchanges, forgotten) = (SingleFlight::new(), Arc::default());
+        let (exchanges, forgotten) = Default::default();
         Self { exchange, settings, ages, held, absent, hints, exchanges, shared, forgotten, clock }
     }
 
