@@ -1,6 +1,7 @@
 //! Links that point at the provider point at the gateway instead (contract section 4, threat O03).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, LINK};
 use idp_adapters::{ADDRESS_HEADERS, link_header};
@@ -27,6 +28,9 @@ pub(crate) enum LinkBase {
     Path,
 }
 
+/// By how many bytes relative links may lengthen an answer. Those behind stay relative, and a client resolves them itself.
+const GROWTH: usize = 256 * 1024;
+
 /// Rewrites the links of one answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
@@ -41,6 +45,8 @@ pub(crate) struct Links {
     called: Box<str>,
     /// The URL that was asked, for relative links.
     asked: Option<Url>,
+    /// By how many bytes relative links may still lengthen this answer: each takes the place of what may be one byte.
+    room: Arc<AtomicUsize>,
 }
 
 impl Links {
@@ -58,7 +64,16 @@ impl Links {
             sent.upstream().authority(),
             sent.target().as_str()
         ));
-        Self { plan, provider, base, public, virtual_hosts, called: sent.host().into(), asked: asked.ok() }
+        Self {
+            plan,
+            provider,
+            base,
+            public,
+            virtual_hosts,
+            called: sent.host().into(),
+            asked: asked.ok(),
+            room: Arc::new(AtomicUsize::new(GROWTH)),
+        }
     }
 
     /// The absolute form of a link.
@@ -72,10 +87,15 @@ impl Links {
     /// The gateway's address for a provider's URL. `None` leaves the link as it is: it is foreign, or could not be
     /// followed here.
     pub(super) fn rewrite(&self, link: &str) -> Option<String> {
+        let absolute = raw_target(link);
+        if absolute.is_none() && self.room.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let url = self.resolve(link).filter(clean)?;
         let (host, upstream) = self.plan.owner(&url, &self.called)?;
         // Bytes as the provider wrote them where it wrote an absolute URL; parsing may respell a path.
-        let raw = raw_target(link).unwrap_or_else(|| url[url::Position::BeforePath..].to_owned());
+        let relative = absolute.is_none();
+        let raw = absolute.unwrap_or_else(|| url[url::Position::BeforePath..].to_owned());
         let (before, fragment) = raw.split_once('#').map_or((raw.as_str(), None), |(a, b)| (a, Some(b)));
         let (full, query) = before.split_once('?').map_or((before, None), |(a, b)| (a, Some(b)));
         let full = if full.is_empty() { "/" } else { full };
@@ -94,6 +114,11 @@ impl Links {
         if let Some(fragment) = fragment {
             out.push('#');
             out.push_str(fragment);
+        }
+        if relative {
+            let growth = out.len().saturating_sub(link.len());
+            let left = self.room.load(Ordering::Relaxed).saturating_sub(growth);
+            self.room.store(left, Ordering::Relaxed);
         }
         Some(out)
     }

@@ -237,3 +237,49 @@ async fn only_what_the_provider_has_not_looked_at_may_be_sent_again_whatever_it_
         assert_eq!(failure, Err(SendError::Unreachable { retry, refused: None }), "{name}");
     }
 }
+
+/// A provider that sends a body where none can be would have it taken for the answer to the next call on that connection,
+/// which may be another user's.
+#[tokio::test]
+async fn tm_f02_a_connection_is_not_used_again_after_an_answer_without_a_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut request).await {
+                    let status = match request.get(..count).unwrap_or_default() {
+                        [b'H', ..] => "200 OK\r\nContent-Length: 5",
+                        [b'D', ..] => "204 No Content",
+                        [b'P', ..] => "304 Not Modified",
+                        _ => "200 OK\r\nContent-Length: 0",
+                    };
+                    let answer = format!("HTTP/1.1 {status}\r\n\r\n");
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let (client, _) = provider(LONG, |_| std::future::ready(())).await;
+    let send = async |method: &str| {
+        let uri = format!("http://127.0.0.1:{}/", addr.port());
+        let request = Request::builder().method(method).uri(uri).body(crate::body::empty()).unwrap();
+        answered(&client, request, &Progress::new()).await.unwrap();
+        connections.load(Ordering::Relaxed)
+    };
+    assert_eq!(
+        [send("GET").await, send("GET").await],
+        [1, 1],
+        "an answer with a body leaves the connection usable"
+    );
+    for (number, method) in ["HEAD", "DELETE", "POST"].into_iter().enumerate() {
+        assert_eq!(send(method).await, number + 1, "{method}");
+        assert_eq!(send("GET").await, number + 2, "after {method}");
+    }
+}

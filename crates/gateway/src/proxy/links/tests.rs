@@ -202,3 +202,14 @@ fn tm_o08_only_what_parses_as_absolute_is_judged_so() {
         );
     }
 }
+
+/// One byte stands for the caller's whole path: without a bound a short answer becomes a hundred times as long.
+#[test]
+fn tm_o12_relative_links_lengthen_an_answer_by_a_bounded_amount() {
+    let github = links(Kind::GitHub, None, &[], origin(), None);
+    let grown: usize = (0..100_000).filter_map(|_| github.rewrite("a")).map(|link| link.len()).sum();
+    assert!((GROWTH..GROWTH + GROWTH / 16).contains(&grown), "{grown}");
+    // Those with a host never lengthen much, and always lead back.
+    let absolute = github.rewrite("https://api.github.com/x");
+    assert_eq!(absolute.as_deref(), Some("https://gw.example/proxy/github/x"));
+}
