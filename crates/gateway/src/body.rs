@@ -34,6 +34,11 @@ pub enum RequestBodyFault {
     Broken,
 }
 
+/// Marks an answer whose body is in memory as a whole, in its extensions. Its request has been served: it holds no place among
+/// the running requests while a client does not read it.
+#[derive(Clone, Copy, Debug)]
+pub struct InMemory;
+
 /// The caller token stood in a body that was already being sent.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the caller token stands in the body")]

@@ -7,7 +7,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use crate::body::{self, Body};
+use crate::body::{self, Body, InMemory};
 use crate::headers::{IDP_OUTCOME, PROXY_STATUS, X_REQUEST_ID};
 use crate::outcome::Code;
 use crate::time::seconds_rounded_up as seconds;
@@ -318,6 +318,7 @@ impl Problem {
         let inner = &*self.0;
         let json = self.json(rendering.request_id);
         let mut response = Response::new(body::full(json));
+        response.extensions_mut().insert(InMemory);
         *response.status_mut() = inner.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type(rendering));

@@ -4,20 +4,28 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTE
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use crate::body::{self, Body};
+use crate::body::{self, Body, InMemory};
 use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
 use crate::problem::Problem;
 
 /// A JSON answer of ours: private, not cached, not sniffed.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
-    let bytes = serde_json::to_vec(value).map_err(|_| Problem::new(Code::InternalError))?;
-    Ok(document("application/json", bytes))
+    Ok(document(JSON, json_bytes(value)?))
+}
+
+/// The media type of such an answer.
+pub(crate) const JSON: &str = "application/json";
+
+/// The body of such an answer.
+pub(crate) fn json_bytes(value: &impl Serialize) -> Result<bytes::Bytes, Problem> {
+    serde_json::to_vec(value).map(Into::into).map_err(|_| Problem::new(Code::InternalError))
 }
 
 /// A document of ours, with the headers of every such answer.
 pub(crate) fn document(kind: &'static str, bytes: impl Into<bytes::Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(bytes));
+    response.extensions_mut().insert(InMemory);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -4,7 +4,9 @@ mod openapi;
 mod page;
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, Response};
 
@@ -34,12 +36,28 @@ pub(crate) fn openapi(
     address: &PublicAddress,
     context: &RequestContext<'_>,
 ) -> Result<Response<Body>, Problem> {
-    reply::json(&openapi::document(&context.public_address(address)))
+    // Anybody may ask, so the bytes are made once and shared. The address can depend on the request's host.
+    static LAST: Mutex<Option<(String, Bytes)>> = Mutex::new(None);
+    let address = context.public_address(address);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = match &*last {
+        Some((known, bytes)) if *known == address => bytes.clone(),
+        _ => {
+            let bytes = reply::json_bytes(&openapi::document(&address))?;
+            *last = Some((address, bytes.clone()));
+            bytes
+        }
+    };
+    Ok(reply::document(reply::JSON, bytes))
 }
 
 /// `GET /docs`: the same for reading, without scripts; with a link to the console where there is one.
 pub(crate) fn docs(console: bool) -> Result<Response<Body>, Problem> {
-    let mut response = reply::document("text/html; charset=utf-8", page::page(console).into_bytes());
+    static PAGES: [OnceLock<Bytes>; 2] = [const { OnceLock::new() }; 2];
+    let [without, with] = &PAGES;
+    let page = if console { with } else { without };
+    let page = page.get_or_init(|| page::page(console).into_bytes().into()).clone();
+    let mut response = reply::document("text/html; charset=utf-8", page);
     let policy = HeaderValue::from_static(
         "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
     );

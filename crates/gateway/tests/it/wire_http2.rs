@@ -191,6 +191,43 @@ async fn tm_f09_floods_end_in_goaway() {
     assert_eq!(status(&mut client, Request::get("http://a/")).await, 200);
 }
 
+/// A refusal that the client does not read takes none of the places of running requests.
+#[tokio::test]
+async fn tm_f13_refusals_that_nobody_reads_leave_room_for_others() {
+    let limits = gateway::server::Limits { in_flight: 4, ..Default::default() };
+    let server = start(Options { limits, ..Options::default() }).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    // SETTINGS_INITIAL_WINDOW_SIZE = 0: no byte of a body may be sent.
+    let settings = [&PREFACE[..24], &frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])[..]].concat();
+    stream.write_all(&settings).await.unwrap();
+    // TRACE is refused with a problem; `:method` is a literal of its own.
+    let trace = [&[0x42, 5][..], b"TRACE", &[0x86, 0x84, 0x41, 0x01, b'a']].concat();
+    let streams: Vec<u8> = (0..50).flat_map(|number| frame(1, 5, number * 2 + 1, &trace)).collect();
+    stream.write_all(&streams).await.unwrap();
+    let mut bytes = Vec::new();
+    let answered = timeout(Duration::from_secs(20), async {
+        // A head of an answer is a frame of kind 1; all of them come, and no body does.
+        while heads(&bytes) < 50 {
+            assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "closed");
+        }
+    });
+    answered.await.expect("fifty heads");
+    let mut client = client(&server).await;
+    assert_eq!(status(&mut client, Request::get("http://a/")).await, 200);
+}
+
+/// How many HEADERS frames these bytes hold.
+fn heads(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let [a, b, c, kind, _, _, _, _, _, payload @ ..] = bytes {
+        let len = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+        let Some(rest) = payload.get(len..) else { break };
+        count += usize::from(*kind == 1);
+        bytes = rest;
+    }
+    count
+}
+
 /// A self-signed pair in PEM, and the certificate for the client's trust.
 fn pair(name: &str) -> (String, String, rustls::pki_types::CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();

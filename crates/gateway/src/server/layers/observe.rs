@@ -5,7 +5,7 @@ use super::{
     exchange::{Exchange, LayeredRequest},
 };
 use crate::{
-    body::{Body, boxed},
+    body::{Body, InMemory, boxed},
     peer::Peer,
     server::{connection::Arrival, connection_state::Active, tracked::Tracked},
     telemetry::{
@@ -181,6 +181,9 @@ impl Record {
         self.status = Some(response.status().as_u16());
         if let Some(summary) = response.extensions_mut().remove::<Summary>() {
             self.summary = summary;
+        }
+        if response.extensions_mut().remove::<InMemory>().is_some() {
+            self.exchange.release();
         }
         if http_body::Body::is_end_stream(response.body()) {
             self.end = End::Complete;
