@@ -45,6 +45,21 @@ static DESCRIPTION: Description = Description {
         DeniedPath::new(&[Any, Literal("$batch"), Rest], "embeds other requests"),
         // SharePoint, at any site.
         DeniedPath::new(&[Rest, Literal("_api"), Literal("$batch"), Rest], "embeds other requests"),
+        DeniedPath::new(&[Rest, Literal("_api"), Any, Literal("$batch"), Rest], "embeds other requests"),
+        DeniedPath::new(&[Rest, Literal("_api"), Literal("ProcessQuery"), Rest], "embeds other requests"),
+        // The other name of `/_api`.
+        DeniedPath::new(
+            &[Rest, Literal("_vti_bin"), Literal("client.svc"), Literal("$batch"), Rest],
+            "embeds other requests",
+        ),
+        DeniedPath::new(
+            &[Rest, Literal("_vti_bin"), Literal("client.svc"), Any, Literal("$batch"), Rest],
+            "embeds other requests",
+        ),
+        DeniedPath::new(
+            &[Rest, Literal("_vti_bin"), Literal("client.svc"), Literal("ProcessQuery"), Rest],
+            "embeds other requests",
+        ),
     ],
     ignores_case: true,
     encoded_slash: true,

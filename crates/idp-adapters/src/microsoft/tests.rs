@@ -191,7 +191,16 @@ fn row_1_5_links_and_capabilities() {
     for path in ["/v1.0/$batch", "/beta/%24BATCH", "/v1.0/$batch/"] {
         assert!(Microsoft.denies(&Method::POST, "graph.microsoft.com", path).is_some(), "{path}");
     }
-    for path in ["/_api/$batch", "/sites/team/_api/$batch", "/sites/team/_API/%24Batch"] {
+    for path in [
+        "/_api/$batch",
+        "/sites/team/_api/$batch",
+        "/sites/team/_API/%24Batch",
+        "/_api/v2.0/$batch",
+        "/_vti_bin/client.svc/$batch",
+        "/sites/team/_vti_bin/Client.svc/v2.1/$batch",
+        "/_vti_bin/client.svc/ProcessQuery",
+        "/_api/ProcessQuery",
+    ] {
         assert!(Microsoft.denies(&Method::POST, "acme.sharepoint.com", path).is_some(), "{path}");
     }
     assert!(Microsoft.denies(&Method::GET, "acme.sharepoint.com", "/sites/team/_api/web").is_none());
