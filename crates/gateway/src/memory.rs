@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::config::Settings;
 
 /// The most memory that a call holds while the caller does not read its answer (`docs/operations/scaling.md`).
-const CALL: u64 = 144 * 1024;
+const CALL: u64 = 160 * 1024;
 /// The process at rest.
 const REST: u64 = 32 << 20;
 /// What is assumed where nothing limits the process.

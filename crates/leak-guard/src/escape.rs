@@ -58,7 +58,7 @@ pub(crate) fn has_lead(eight: [u8; 8]) -> bool {
     let word = u64::from_ne_bytes(eight);
     // The highest bit of the lowest byte that equals `byte`, and perhaps of others above it.
     let equals = |byte: u8| {
-        let differs = word ^ ONES * u64::from(byte);
+        let differs = word ^ (ONES * u64::from(byte));
         differs.wrapping_sub(ONES) & !differs
     };
     (equals(b'%') | equals(b'\\') | equals(b'&')) & (ONES << 7) != 0

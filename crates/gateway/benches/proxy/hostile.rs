@@ -100,8 +100,8 @@ impl Hostile {
         tokio::time::sleep(SETTLE).await;
         let grown = served.resident() - before;
         let url = format!("http://{}{PREFIX}/small", self.stage.address);
-        let other =
-            reqwest::Client::new().get(url).bearer_auth(load.tokens[1].as_str().unwrap()).send().await;
+        let client = reqwest::Client::builder().timeout(SETTLE * 10).build().unwrap();
+        let other = client.get(url).bearer_auth(load.tokens[1].as_str().unwrap()).send().await;
         drop(holding);
         println!(
             "  | {what} | {:.1} MiB, {:.1} KiB each | {} |",

@@ -73,8 +73,10 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A mistake on the command line, and what is set in the environment.
-const COMMANDS: &[(&str, &[&str], &[(&str, &str)])] = &[
+/// A mistake on the command line: its title, the arguments, and what is set in the environment.
+type Mistyped = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
+const COMMANDS: &[Mistyped] = &[
     ("No configuration is named", &["serve"], &[]),
     ("The file is not there", &["check", "--config", "gatway.toml"], &[]),
     ("The variable has one underscore", &["check"], &[("IDP_GATEWAY_TENANT_DOMAIN", "acme.eu.auth0.com")]),
