@@ -88,7 +88,8 @@ impl Rule {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Whether it takes something away: it then holds for every spelling that some provider might read alike.
+    /// Whether it takes something away: it then ignores case, and holds for both readings of an encoded slash. Path parameters
+    /// (`;x`), a second layer of encoding and trailing dots are compared as they are.
     fn restricts(&self) -> bool {
         !self.allow || self.require_scope.is_some()
     }
