@@ -57,6 +57,7 @@ pub(crate) async fn refresh(
     let Some(request) = provider.adapter.refresh_request(&input) else {
         return Err(CallError::misconfigured("this provider's tokens cannot be refreshed"));
     };
+    let sent = [Some(token.expose_secret()), Some(secret.expose_secret())];
     let answer = send(transport, request).await.map_err(|error| match error {
         TransportError::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
         error => CallError::Other { acted: error != TransportError::NotSent, error: unsent(error) },
@@ -70,7 +71,7 @@ pub(crate) async fn refresh(
                     event = "provider_misconfigured",
                     provider = %provider.name,
                     cause = cause.as_str(),
-                    code = refusal.code(),
+                    code = refusal.code().and_then(|code| without_secrets(code, sent)),
                     number = refusal.number(),
                     "the provider refuses the connection's OAuth client"
                 );
@@ -113,13 +114,16 @@ pub(crate) async fn revoke(
     let Some(request) = provider.adapter.revoke_request(&input) else {
         return unsupported("the provider has no revocation");
     };
-    // An error word may be anything, also the token that was sent, where the provider's tokens are short.
-    let holds = |why: &str| {
-        why.contains(access_token.expose())
-            || refresh_token.is_some_and(|token| why.contains(token.expose_secret()))
-    };
+    let sent = [
+        Some(access_token.expose()),
+        refresh_token.map(|token| token.expose_secret()),
+        Some(secret.expose_secret()),
+    ];
     let no = |why: String| {
-        let why = if holds(&why) { "the provider repeats the token in its refusal".to_owned() } else { why };
+        let why = match without_secrets(&why, sent) {
+            Some(_) => why,
+            None => "the provider repeats a secret in its refusal".to_owned(),
+        };
         (RevokedAtProvider::No, Some(why))
     };
     match send(transport, request).await {
@@ -134,6 +138,15 @@ pub(crate) async fn revoke(
     }
 }
 
+/// `text` of a provider, unless it holds a secret that was sent: an error word may be anything, also a short token.
+fn without_secrets<'a, 's>(
+    text: &'a str,
+    sent: impl IntoIterator<Item = Option<&'s str>>,
+) -> Option<&'a str> {
+    let holds = |secret: &str| !secret.is_empty() && text.contains(secret);
+    (!sent.into_iter().flatten().any(holds)).then_some(text)
+}
+
 fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
     Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: now }
 }
@@ -144,4 +157,18 @@ fn unsent(error: TransportError) -> Error {
         _ => Reason::ProviderUnreachable,
     };
     Error::new(reason, error.to_string()).after(Some(Duration::from_secs(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_word_that_is_a_sent_secret_is_not_shown() {
+        let sent = || [Some("r3fresh.short_token"), None, Some("client-secret")];
+        assert_eq!(without_secrets("unauthorized_client", sent()), Some("unauthorized_client"));
+        for word in ["r3fresh.short_token", "bad r3fresh.short_token", "client-secret"] {
+            assert_eq!(without_secrets(word, sent()), None, "{word}");
+        }
+    }
 }

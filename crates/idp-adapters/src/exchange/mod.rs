@@ -296,8 +296,8 @@ impl RevokeError {
     }
 }
 
-/// `text` if it looks like an error word: what a provider puts elsewhere could be anything, a token included. No token is
-/// shorter than 40 characters, or of small letters alone.
+/// `text` if it looks like an error word: what a provider puts elsewhere could be anything, a token included. Tokens of 40
+/// characters and more are left out; a caller that sent a shorter one compares with it.
 pub(crate) fn word(text: &str) -> Option<String> {
     let plain = |b: u8| {
         b.is_ascii_lowercase() || b.is_ascii_uppercase() || b.is_ascii_digit() || b"_-. ".contains(&b)
