@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -227,7 +226,7 @@ impl UpstreamClient {
         let FreeStream { pool, stream } = free;
         progress.touch();
         let head = request.method() == Method::HEAD;
-        let connection = may_be_bodiless(&request).then(|| capture_connection(&mut request));
+        let connection = capture_connection(&mut request);
         let mut sending = std::pin::pin!(pool.request(request));
         loop {
             // A long upload is not a slow provider: the clock starts over with every byte that is sent.
@@ -235,9 +234,7 @@ impl UpstreamClient {
             match tokio::time::timeout_at(deadline, sending.as_mut()).await {
                 Ok(Ok(response)) => {
                     let bodiless = head || has_no_body(response.status());
-                    if let Some(connection) =
-                        connection.filter(|_| bodiless && response.version() < Version::HTTP_2)
-                    {
+                    if bodiless && response.version() < Version::HTTP_2 {
                         // A peer that sends a body all the same would have it taken for the answer to the next call.
                         connection.connection_metadata().iter().for_each(Connected::poison);
                     }
@@ -279,12 +276,6 @@ fn pool(connector: WatchingConnector, max_in_flight: usize) -> Pool {
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(Duration::from_secs(10))
         .build(connector)
-}
-
-/// Whether the answer to this request may be one without a body: all but those to a plain GET.
-fn may_be_bodiless<B>(request: &Request<B>) -> bool {
-    let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE];
-    request.method() != Method::GET || conditional.iter().any(|name| request.headers().contains_key(name))
 }
 
 /// Whether an answer of this status never has a body (RFC 9112 section 6.3).
