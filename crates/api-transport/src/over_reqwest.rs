@@ -43,7 +43,7 @@ impl ReqwestTransport {
         let builder = builder
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
-            // A request is repeated by whoever knows what it does, and by nobody else.
+            // Only the caller knows whether a request may be repeated.
             .retry(reqwest::retry::never())
             // The limit counts the bytes that come, also where another crate of the build turns compression on.
             .no_gzip()

@@ -323,7 +323,7 @@ pub(crate) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     Ok(Times { issued_at, expires_at })
 }
 
-/// A time that has not come yet: nothing that a user could mend.
+/// A time in the future. The user cannot correct it.
 fn early(claim: Claim, cause: &'static str, at: i64, soon: i64) -> Refusal {
     let (name, ahead) = (claim.as_str(), at.saturating_sub(soon));
     let detail = format!(

@@ -87,7 +87,7 @@ impl Backend {
     }
 }
 
-/// The repositories of whoever calls. A token that GitHub refuses is replaced once.
+/// The caller's repositories. A token that GitHub refuses is replaced once.
 async fn repositories(verified: Verified, State(backend): State<Arc<Backend>>) -> Result<Response, Refused> {
     let ask = TokenRequest::new(verified.caller.subject(), "github");
     let mut token = backend.broker.token(&ask).await?;

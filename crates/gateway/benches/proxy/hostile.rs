@@ -90,7 +90,7 @@ impl Hostile {
         }
     }
 
-    /// Resident growth while so many clients hold what they got, and whether somebody else is served meanwhile.
+    /// Growth of resident memory while so many clients keep their requests open, and whether another client is served meanwhile.
     async fn held(&self, what: &str, text: &str, count: u32, waits: bool) {
         let (load, served) = (&self.stage.load, &self.stage.served);
         let settings = json!({ "address": self.stage.address, "text": text, "count": count, "waits": waits });

@@ -13,7 +13,7 @@ use crate::{
     telemetry::{Telemetry, TelemetryOptions},
 };
 
-/// What a user id is, for whoever has given another.
+/// Explains what a user id is, when an argument is not one.
 pub(super) const USER_ID: &str = "give the primary user id as it stands in `sub`, for example google-oauth2|1234; linked accounts have none";
 
 /// What to call, for whom.

@@ -116,7 +116,7 @@ impl Site {
         }
     }
 
-    /// Lets the console's pages read the answer, and nobody else's.
+    /// Lets the console's pages read the answer, and no other page.
     fn for_console(
         &self,
         mut response: Response<Full<Bytes>>,

@@ -21,7 +21,7 @@ impl Certificate {
         let loopback = ["localhost", "127.0.0.1"].map(str::to_owned);
         let made = sandbox::SelfSigned::new(loopback.into_iter().chain(names)).map_err(io::Error::other)?;
         let folder = std::env::temp_dir().join(format!("idp-gateway-demo-{}", std::process::id()));
-        // A folder that is there already may be somebody else's.
+        // A folder that exists already may belong to another user.
         DirBuilder::new().mode(0o700).create(&folder)?;
         let certificate = Self { folder };
         fs::write(certificate.file("cert.pem"), &made.certificate)?;
@@ -55,7 +55,7 @@ impl Certificate {
 
 impl Drop for Certificate {
     fn drop(&mut self) {
-        // The process ends; what stays is a file that nobody trusts.
+        // The process ends. The file that stays is trusted by no program.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

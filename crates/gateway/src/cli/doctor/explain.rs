@@ -43,7 +43,8 @@ pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
         404 => (format!("the tenant has no user `{id}`"), USER_ID.to_owned()),
         400 => (
             said,
-            "the id is not well formed, or the management token is none: check `tenant.audience`".to_owned(),
+            "the id is not well formed, or the management token is not valid: check `tenant.audience`"
+                .to_owned(),
         ),
         401 => (
             said,
