@@ -16,6 +16,7 @@ mod fleet;
 pub mod hardening;
 mod headers;
 mod logout;
+mod mcp;
 mod memory;
 pub mod outcome;
 mod peer;

@@ -257,6 +257,13 @@ impl Problem {
         self
     }
 
+    /// The same with other challenges.
+    #[must_use]
+    pub fn map_challenges(mut self, change: impl Fn(&HeaderValue) -> HeaderValue) -> Self {
+        self.0.challenges = self.0.challenges.iter().map(change).collect();
+        self
+    }
+
     /// The methods this address does answer to.
     #[must_use]
     pub fn allow(mut self, methods: &'static str) -> Self {

@@ -15,7 +15,7 @@ use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, RequestRecord};
-use crate::{console, documents, logout, v1};
+use crate::{console, documents, logout, mcp, v1};
 use caller_auth::Schemes;
 
 /// The route label of proxied calls.
@@ -136,6 +136,9 @@ async fn answer_own(
     (parts, body): (&Parts, Body),
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
+    if let Some(endpoint) = app.mcp.as_ref().filter(|endpoint| endpoint.path == path) {
+        return mcp::answer((&app.calls, endpoint), context, (parts, body), record).await;
+    }
     match path {
         "/hooks/backchannel-logout" => {
             record.route = Some("/hooks/backchannel-logout");
@@ -171,7 +174,8 @@ async fn answer_own(
     if let Some(resource) = metadata_path(path) {
         record.route = Some("/.well-known/oauth-protected-resource");
         read_only(parts)?;
-        let known = documents::resource_metadata(&app.calls, &app.scopes, context, resource);
+        let known =
+            documents::resource_metadata((&app.calls, app.mcp.as_ref()), &app.scopes, context, resource);
         return known.unwrap_or_else(|| Err(Problem::new(Code::NotFound)));
     }
     let guarded = ["/v1", "/proxy"]

@@ -9,8 +9,8 @@ use mgmt_auth::Tenant;
 use token_broker::{Broker, BrokerBuilder};
 use user_store::UserStore;
 
-use super::convert;
 use super::start_error::StartError;
+use super::{convert, mcp};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::memory::Bounds;
@@ -98,6 +98,7 @@ impl App {
                 allow_excess_scopes: settings.tenant.allow_excess_scopes,
                 was_ready: was_ready.into(),
             },
+            mcp: mcp::endpoint(settings, &stores),
             stores,
             console: Console::new(settings, &scopes),
             scopes,

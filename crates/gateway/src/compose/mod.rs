@@ -2,6 +2,7 @@
 
 mod build;
 mod convert;
+mod mcp;
 mod offline;
 mod options;
 mod reload;

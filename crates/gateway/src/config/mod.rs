@@ -15,6 +15,7 @@ mod file;
 mod graphql;
 mod load;
 mod logout;
+mod mcp;
 mod oauth2;
 mod problems;
 mod provider;
@@ -46,6 +47,7 @@ pub use self::{
     graphql::{GraphQlSection, OperationKind, Persisted},
     load::{Loaded, Sources},
     logout::LogoutSettings,
+    mcp::{McpSettings, McpTools},
     oauth2::{
         DenyRule, ErrorSection, LimitHeader, LimitUnit, OAuth2Section, Pagination, PaginationStyle,
         ProfileClaim, ScopeDelimiter, TokenAuth,
@@ -107,4 +109,7 @@ pub struct Settings {
     /// The web console.
     #[serde(default)]
     pub console: ConsoleSettings,
+    /// The endpoint for clients of the Model Context Protocol.
+    #[serde(default)]
+    pub mcp: McpSettings,
 }

@@ -13,12 +13,12 @@ use http::{HeaderValue, Response};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::{Calls, PublicAddress, RequestContext};
+use crate::state::{Calls, McpState, PublicAddress, RequestContext};
 
 /// `GET /.well-known/oauth-protected-resource` and what stands behind it: the path of a resource that exists here, under the
 /// path of `server.public_url`. The answer names that resource (RFC 9728, section 3.3). `None` for any other path.
 pub(crate) fn resource_metadata(
-    calls: &Calls,
+    (calls, mcp): (&Calls, Option<&McpState>),
     scopes: &BTreeSet<String>,
     context: &RequestContext<'_>,
     path: &str,
@@ -26,8 +26,13 @@ pub(crate) fn resource_metadata(
     let base = calls.address.url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
     let provider =
         |path: &str| path.strip_prefix("/proxy/").is_some_and(|name| calls.providers.contains_key(name));
-    let known = path.strip_prefix(base).filter(|path| matches!(*path, "" | "/v1") || provider(path));
-    let resource = format!("{}{}", context.public_address(&calls.address), known?);
+    let endpoint = |path: &str| mcp.filter(|mcp| mcp.path == path);
+    let known = path
+        .strip_prefix(base)
+        .filter(|path| matches!(*path, "" | "/v1") || provider(path) || endpoint(path).is_some())?;
+    // Clients of the endpoint ask for all scopes that are named here: those to read with.
+    let scopes = endpoint(known).map_or(scopes, |mcp| &mcp.scopes);
+    let resource = format!("{}{known}", context.public_address(&calls.address));
     Some(reply::json(&caller_auth::resource_metadata(calls.access.rules(), &resource, scopes)))
 }
 

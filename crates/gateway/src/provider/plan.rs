@@ -287,6 +287,11 @@ impl ProviderPlan {
         self.adapter.denied_value(query).map_or(Ok(()), |denied| Err(PlanError::QueryValue(denied)))
     }
 
+    /// Whether a call of this caller that is no GET or HEAD may pass at some path.
+    pub(crate) fn opens_writes(&self, caller: &Caller) -> bool {
+        self.policy.opens_writes(caller)
+    }
+
     /// The GraphQL of a GET, which stands in its query.
     fn documents_in_query(&self, call: &ProviderCall<'_>) -> Option<Result<Requested, Unreadable>> {
         if !matches!(*call.method, Method::GET | Method::HEAD) || !self.policy.reads_graphql() {

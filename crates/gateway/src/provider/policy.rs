@@ -108,6 +108,11 @@ impl Policy {
         self.rules.iter().any(|rule| rule.graphql.is_some())
     }
 
+    /// Whether a call of this caller that is no GET or HEAD may pass at some path.
+    pub(crate) fn opens_writes(&self, caller: &Caller) -> bool {
+        self.access == Access::Full || self.rules.iter().any(|rule| rule.opens_writes(caller))
+    }
+
     /// Checks a call. The adapter's deny list holds under every access level; what an adapter guards needs full
     /// access without rules or a rule that names it.
     ///

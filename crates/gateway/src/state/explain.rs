@@ -37,6 +37,7 @@ pub(crate) struct Explained {
     graphql: Option<Box<str>>,
     scopes: Option<Arc<[String]>>,
     attempts: Vec<Attempt>,
+    tool: Option<&'static str>,
     outcome: Code,
 }
 
@@ -60,6 +61,9 @@ pub(crate) struct Explanation {
     scopes: Option<Vec<String>>,
     attempts: Vec<ExplainedAttempt>,
     outcome: &'static str,
+    /// The tool of the MCP endpoint that made the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     actors: Vec<String>,
 }
@@ -132,6 +136,7 @@ impl ExplainRing {
             graphql: record.graphql,
             scopes: record.scopes,
             attempts: record.attempts,
+            tool: record.tool,
             outcome,
         };
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(entry, self.most_bytes);
@@ -182,6 +187,7 @@ impl Explained {
                 })
                 .collect(),
             outcome: self.outcome.as_str(),
+            tool: self.tool,
             actors: self.caller.actors().iter().map(|actor| actor.subject().to_owned()).collect(),
         }
     }

@@ -7,6 +7,7 @@ mod consent;
 mod deprecations;
 mod explain;
 mod fingerprint;
+mod mcp;
 mod quota;
 mod record;
 mod recorder;
@@ -27,6 +28,7 @@ pub(crate) use consent::ConsentPrompts;
 pub(crate) use deprecations::Deprecations;
 pub(crate) use explain::ExplainRing;
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use mcp::McpState;
 pub(crate) use quota::Quotas;
 pub(crate) use record::{Attempt, RequestContext, RequestRecord};
 pub(crate) use recorder::Recorder;
@@ -55,6 +57,8 @@ pub struct App {
     pub(crate) stores: Arc<Stores>,
     /// The console, where it is served.
     pub(crate) console: Option<Console>,
+    /// The endpoint for clients of the Model Context Protocol, where it is served.
+    pub(crate) mcp: Option<McpState>,
     /// The scopes that the metadata names.
     pub(crate) scopes: BTreeSet<String>,
     /// How much memory everything may take.

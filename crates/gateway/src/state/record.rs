@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use token_broker::{Account, IdpToken};
 
 use super::PublicAddress;
@@ -77,6 +77,10 @@ pub(crate) struct RequestRecord {
     /// `call`, `me`, `profile`, `revoke`, `logout`.
     pub(crate) event: &'static str,
     pub(crate) route: Option<&'static str>,
+    /// The tool of the MCP endpoint that made the call.
+    pub(crate) tool: Option<&'static str>,
+    /// The method of the call, where it is not the request's.
+    pub(crate) method: Option<Method>,
     /// The secrets that went to the provider, which no answer may hold.
     pub(crate) secrets: Secrets,
 }
@@ -102,6 +106,8 @@ impl RequestRecord {
             tenant: None,
             event: "call",
             route: None,
+            tool: None,
+            method: None,
             secrets: Secrets::default(),
         }
     }

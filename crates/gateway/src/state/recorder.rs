@@ -33,6 +33,9 @@ impl Recorder {
                 self.metrics.token_cache(source_label(source), cache_label(cache));
             }
         }
+        if let Some(tool) = record.tool {
+            self.metrics.tool(tool, outcome.as_str());
+        }
         if let Some(result) = user_lookup(&record, outcome) {
             self.metrics.user_lookup(result);
         }
@@ -76,8 +79,9 @@ impl Recorder {
             actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
             account: account.as_deref(),
             provider: record.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
-            method: Some(method.as_str()),
+            method: Some(record.method.as_ref().unwrap_or(method).as_str()),
             route: record.route,
+            tool: record.tool,
             rule: rule.as_deref(),
             host: record.host.as_deref(),
             graphql: record.graphql.as_deref(),

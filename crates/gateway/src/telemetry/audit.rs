@@ -58,6 +58,8 @@ pub struct CallEvent<'a> {
     pub method: Option<&'a str>,
     /// The route template.
     pub route: Option<&'static str>,
+    /// The tool of the MCP endpoint that made the call.
+    pub tool: Option<&'static str>,
     /// The rule that decided.
     pub rule: Option<&'a str>,
     /// The provider host.
@@ -89,6 +91,7 @@ impl CallEvent<'_> {
             provider: None,
             method: None,
             route: None,
+            tool: None,
             rule: None,
             host: None,
             graphql: None,
@@ -111,6 +114,7 @@ impl CallEvent<'_> {
         object.maybe("provider", self.provider);
         object.maybe("method", self.method);
         object.maybe("route", self.route);
+        object.maybe("tool", self.tool);
         object.maybe("rule", self.rule);
         object.maybe("host", self.host);
         object.maybe("graphql", self.graphql);

@@ -150,6 +150,11 @@ impl Metrics {
         self.0.calls.outcomes.add(1, &labels);
     }
 
+    /// Counts what became of a tool of the MCP endpoint.
+    pub fn tool(&self, tool: &'static str, outcome: &'static str) {
+        self.0.calls.tools.add(1, &[KeyValue::new("tool", tool), KeyValue::new("outcome", outcome)]);
+    }
+
     /// Counts a refused caller by problem code.
     pub fn auth_failure(&self, reason: &'static str) {
         self.0.calls.auth_failures.add(1, &[KeyValue::new("reason", reason)]);

@@ -5,6 +5,8 @@ mod disconnect;
 mod explain;
 mod me;
 
+pub(crate) use self::me::accounts;
+
 use http::Response;
 use http::request::Parts;
 

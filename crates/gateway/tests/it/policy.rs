@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ANA, Answer, BEN, CLEO, Rig};
 
-const RULES: &str = r#"access = "rules"
+pub(crate) const RULES: &str = r#"access = "rules"
 [[providers.github.rules]]
 methods = ["DELETE"]
 paths = ["/**"]
@@ -54,7 +54,7 @@ async fn call(rig: &Rig, token: &str, method: &str, path: &str, body: Option<&st
     rig.send(request).await
 }
 
-fn callers(rig: &Rig) -> Vec<String> {
+pub(crate) fn callers(rig: &Rig) -> Vec<String> {
     let mint = || rig.sandbox.mint();
     let role = |role: Value| mint().user(BEN).claim("azp", "cli").claim("https://acme.test/role", role);
     [
@@ -75,8 +75,8 @@ fn callers(rig: &Rig) -> Vec<String> {
     .collect()
 }
 
-const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
-const PATHS: [&str; 21] = [
+pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
+pub(crate) const PATHS: [&str; 21] = [
     "/user",
     "/User",
     "/%75ser",

@@ -3,6 +3,7 @@
 mod accounts;
 mod caller_token;
 mod explain;
+mod mcp;
 mod providers;
 mod report;
 mod store;
@@ -37,6 +38,7 @@ pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, 
     let management = tenant::grant(settings, &asker, &mut report).await;
     accounts::check(settings, &asker, management.as_ref(), user, &mut report).await;
     vault::check(settings, &asker, &mut report).await;
+    mcp::check(settings, &mut report);
     providers::check(settings, &asker, &mut report).await;
     store::check(settings, &mut report).await;
 

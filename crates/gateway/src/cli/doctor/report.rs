@@ -73,6 +73,7 @@ pub(super) fn part(id: &str) -> (&'static str, &'static str) {
         "discovery" | "clock" | "keys" | "grant" | "scopes" => ("Tenant", "tenant"),
         "user" | "identity" | "connection" | "connections" | "accounts" => ("Users and connections", "users"),
         "vault" => ("Token Vault", "vault"),
+        "mcp" => ("MCP endpoint", "mcp-endpoint"),
         "store" => ("Store", "store"),
         "token" => ("Caller token", "token"),
         _ => ("Providers", "providers"),

@@ -151,7 +151,7 @@ fn keys(settings: &Settings, collector: &mut Collector) {
     }
 }
 
-fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
+pub(super) fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
     if origin == "*" || origin.eq_ignore_ascii_case("null") {
         collector.report(
             key,

@@ -3,6 +3,7 @@
 mod address;
 mod callers;
 mod files;
+mod mcp;
 mod order;
 mod placeholders;
 mod providers;
@@ -35,6 +36,7 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     }
     store::validate(settings, collector);
     signals::validate(settings, collector);
+    mcp::validate(settings, collector);
     paging(settings, collector);
 }
 

@@ -82,6 +82,15 @@ impl Rule {
         Self { graphql: graphql.map(Box::new), ..self }
     }
 
+    /// Whether it may open a call of this caller that is no GET or HEAD, at whatever host.
+    pub(super) fn opens_writes(&self, caller: &Caller) -> bool {
+        let reads = |method: &Method| matches!(*method, Method::GET | Method::HEAD);
+        self.allow
+            && (self.methods.is_empty() || !self.methods.iter().all(reads))
+            && self.require_scope.as_ref().is_none_or(|scope| caller.has(scope))
+            && self.conditions.as_deref().is_none_or(|conditions| conditions.hold_for(caller, true))
+    }
+
     fn covers(&self, method: &Method) -> bool {
         self.methods.is_empty()
             || self.methods.contains(method)
@@ -115,13 +124,14 @@ impl Conditions {
     /// `allow`: what the rule does. One that denies matches as soon as one actor is on its list.
     fn hold(&self, call: &Call<'_>, allow: bool) -> bool {
         (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(call.host)))
-            && (self.clients.is_empty()
-                || call.caller.client().is_some_and(|client| self.clients.contains(client)))
-            && self.actors.admits(call.caller, allow)
-            && self
-                .claims
-                .iter()
-                .all(|(name, values)| call.caller.claim(name).any(|text| values.contains(text)))
+            && self.hold_for(call.caller, allow)
+    }
+
+    /// What they say of the caller alone.
+    fn hold_for(&self, caller: &Caller, allow: bool) -> bool {
+        (self.clients.is_empty() || caller.client().is_some_and(|client| self.clients.contains(client)))
+            && self.actors.admits(caller, allow)
+            && self.claims.iter().all(|(name, values)| caller.claim(name).any(|text| values.contains(text)))
     }
 }
 

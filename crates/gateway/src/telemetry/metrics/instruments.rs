@@ -78,6 +78,7 @@ impl Http {
 /// What became of callers and of proxied calls.
 pub(super) struct Calls {
     pub(super) outcomes: Counter<u64>,
+    pub(super) tools: Counter<u64>,
     pub(super) auth_failures: Counter<u64>,
     pub(super) upstream_ratelimited: Counter<u64>,
     pub(super) upstream_deprecated: Counter<u64>,
@@ -90,6 +91,7 @@ impl Calls {
     fn new(meter: &Meter) -> Self {
         Self {
             outcomes: counter(meter, "idp_gateway.outcomes", "Proxied calls by provider and outcome"),
+            tools: counter(meter, "idp_gateway.mcp_tools", "Tools that were called, by outcome"),
             auth_failures: counter(meter, "idp_gateway.auth_failures", "Refused callers by problem code"),
             upstream_ratelimited: counter(
                 meter,

@@ -1,0 +1,61 @@
+//! `[mcp]`: the endpoint for clients of the Model Context Protocol.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::unit::ByteSize;
+
+/// What the endpoint offers, and to which clients.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpSettings {
+    /// Serve the endpoint. Needs `server.public_url`.
+    pub enabled: bool,
+    /// Its path, below that of `server.public_url`.
+    pub path: String,
+    /// The providers that its tools reach; left out means all.
+    pub providers: Option<Vec<String>>,
+    /// `"meta"`: the tools that reach every API (`accounts`, `find`, `call`, `next`); `"typed"`: one tool for each of some
+    /// frequent calls.
+    pub tools: Vec<McpTools>,
+    /// Longest part of a provider's answer in one result; `next` gets the rest.
+    pub max_result: ByteSize,
+    /// Serve clients of the revisions 2025-06-18 and 2025-11-25 too, which begin with `initialize`.
+    pub legacy: bool,
+    /// Origins of web pages that may send requests; left out means `cors.origins`. Pages can read answers only where
+    /// `cors.origins` names them as well. Clients that are no web pages send no `Origin`.
+    pub origins: Option<Vec<String>>,
+}
+
+/// A group of tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum McpTools {
+    /// The tools that reach every API.
+    Meta,
+    /// One tool for each of some frequent calls.
+    Typed,
+}
+
+impl McpSettings {
+    /// The address of the endpoint, which clients name as the `resource` of the token that they want (RFC 8707).
+    #[must_use]
+    pub fn resource(&self, public_url: &Url) -> String {
+        format!("{}{}", public_url.as_str().trim_end_matches('/'), self.path)
+    }
+}
+
+impl Default for McpSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            path: "/mcp".to_owned(),
+            providers: None,
+            tools: vec![McpTools::Meta, McpTools::Typed],
+            max_result: ByteSize::kib(64),
+            legacy: true,
+            origins: None,
+        }
+    }
+}
