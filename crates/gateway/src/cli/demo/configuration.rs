@@ -23,6 +23,13 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// The gateway's address, where its port is known before it listens. The MCP endpoint needs one.
+    fn public_address(&self) -> Option<String> {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        let port = self.ports.gateway;
+        (port != 0).then(|| format!("{scheme}://127.0.0.1:{port}"))
+    }
+
     /// The file's text.
     pub(super) fn write(&self, sandbox: &Sandbox) -> String {
         let origins: Vec<&str> =
@@ -51,7 +58,10 @@ impl Plan<'_> {
         for kind in ProviderKind::ALL {
             provider(&mut toml, sandbox, kind);
         }
-        toml
+        self.public_address().map_or(toml.clone(), |address| {
+            let server = format!("[server]\npublic_url = \"{address}\"\n");
+            toml.replacen("[server]\n", &server, 1) + "[mcp]\nenabled = true\n"
+        })
     }
 }
 

@@ -88,7 +88,8 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
          In another shell:\n  \
          eval \"$({program} demo env{port})\"\n  \
          curl -si {trust}-H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
-         curl -s {app}/lines    # more calls: those that work, and those that are refused\n\n\
+         curl -s {app}/lines    # more calls: those that work, and those that are refused\n  \
+         claude mcp add -t http demo $GW/mcp -H \"Authorization: Bearer $BEN\"    # or another MCP client\n\n\
          For an app of your own, start the demo with --origin http://localhost:5173, and use\n  \
          domain    {tenant}\n  client id {client}\n  audience  {audience}\n\n\
          app       {app}/\n\
