@@ -5,4 +5,5 @@ pub(crate) mod browser;
 mod demo;
 pub(crate) mod examples;
 mod matrix;
+mod mcp;
 pub(crate) mod sdk;

@@ -1,7 +1,7 @@
 //! Provider SDKs, pinned, as clients of `gateway demo`, and the table of what they showed.
 
 use super::demo::{Demo, TlsFront};
-use super::matrix;
+use super::{matrix, mcp};
 use crate::install::{ensure_file, ensure_program, virtual_environment};
 use crate::sh;
 use anyhow::{Context as _, Result};
@@ -20,6 +20,7 @@ pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
     let folder = root.join(FOLDER);
     sh::run(&folder.join("node"), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
     let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
+    mcp::run(root)?;
     let demo = Demo::start(root, &[])?;
     let front = TlsFront::start(root, &demo)?;
     let records = root.join("target/sdk-matrix.jsonl");
