@@ -72,8 +72,9 @@ impl Server {
             None => None,
         };
         let listener = listen(options.listen, "server.listen")?;
-        let room = options.limits.connections;
+        let (room, places) = (options.limits.connections, options.limits.in_flight);
         let context = Context::new(options, metrics.clone());
+        metrics.room(Arc::clone(&context.room), places);
         let stack = layers::public(&context, handler);
         Self::assemble(
             listener,

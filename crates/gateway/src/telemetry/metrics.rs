@@ -267,9 +267,9 @@ impl Metrics {
         self.0.http.connections.add(delta, &[]);
     }
 
-    /// Sets the number of running requests shown as `inflight{stage="server"}`.
-    pub(crate) fn in_flight(&self, running: u64) {
-        self.0.shared.in_flight.store(running, Ordering::Relaxed);
+    /// Sets the places whose use is shown as `inflight{stage="server"}`. The first call counts.
+    pub(crate) fn room(&self, room: Arc<tokio::sync::Semaphore>, places: usize) {
+        let _ = self.0.shared.room.set((room, places));
     }
 
     /// Replaces the function that is asked for gauges at each scrape.

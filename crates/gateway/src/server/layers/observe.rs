@@ -130,10 +130,6 @@ impl<S> Observe<S> {
             Span::none()
         };
         let metrics = self.public.then(|| self.context.metrics.clone());
-        if let Some(metrics) = &metrics {
-            let limit = self.context.options.load().limits.in_flight;
-            metrics.in_flight(limit.saturating_sub(self.context.room.available_permits()) as u64);
-        }
         Record {
             active: metrics.as_ref().map(|metrics| metrics.active_request(method, peer.scheme())),
             metrics,

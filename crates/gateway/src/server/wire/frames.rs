@@ -136,7 +136,7 @@ impl Meter {
 }
 
 /// Frames that make h2 end the connection with GOAWAY(ENHANCE_YOUR_CALM): a header block without end.
-pub(crate) fn calm_down() -> Vec<u8> {
+pub(crate) fn end_of_connection() -> Vec<u8> {
     let frame = |kind: u8| [0, 0, 0, kind, 0, 0x7F, 0xFF, 0xFF, 0xFF];
     let mut bytes = frame(HEADERS).to_vec();
     for _ in 0..64 {

@@ -1,7 +1,7 @@
 //! The guard in front of hyper's HTTP/2 reader: counts frames and ends floods with GOAWAY.
 
 use super::{
-    frames::{Meter, Verdict, calm_down},
+    frames::{Meter, Verdict, end_of_connection},
     timer::Deadline,
 };
 use crate::server::connection_state::ConnState;
@@ -53,7 +53,7 @@ impl<IO> Guard<IO> {
     fn trip(&mut self) {
         self.tripped = true;
         self.state.flooded();
-        self.ahead.extend_from_slice(&calm_down());
+        self.ahead.extend_from_slice(&end_of_connection());
     }
 }
 

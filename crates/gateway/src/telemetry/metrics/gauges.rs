@@ -5,16 +5,18 @@ use crate::time::unix_seconds as seconds;
 use arc_swap::ArcSwapOption;
 use opentelemetry::{KeyValue, metrics::Meter};
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use tokio::sync::Semaphore;
 
 /// State behind the gauges.
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) reload_ok: AtomicBool,
     pub(super) reloaded_at: AtomicU64,
-    pub(super) in_flight: AtomicU64,
+    /// The places of running requests, and how many there are.
+    pub(super) room: OnceLock<(Arc<Semaphore>, usize)>,
     pub(super) config_hash: ArcSwapOption<String>,
     pub(super) observer: ArcSwapOption<Arc<Observer>>,
 }
@@ -22,6 +24,10 @@ pub(super) struct Shared {
 impl Shared {
     fn observed(&self) -> Observed {
         self.observer.load().as_ref().map_or_else(Observed::default, |observer| observer())
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.room.get().map_or(0, |(room, places)| places.saturating_sub(room.available_permits()) as u64)
     }
 }
 
@@ -70,7 +76,7 @@ fn own(meter: &Meter, shared: &Arc<Shared>) {
         .u64_observable_gauge("idp_gateway.inflight")
         .with_description("Running work by stage")
         .with_callback(move |gauge| {
-            gauge.observe(state.in_flight.load(Ordering::Relaxed), &[KeyValue::new("stage", "server")]);
+            gauge.observe(state.in_flight(), &[KeyValue::new("stage", "server")]);
             let upstream = state.observed().upstream_in_flight.iter().map(|(_, running)| running).sum();
             gauge.observe(upstream, &[KeyValue::new("stage", "upstream")]);
         })
