@@ -3,6 +3,7 @@
 mod gauges;
 mod instruments;
 mod observed;
+mod series;
 #[cfg(test)]
 mod tests;
 mod zero;
@@ -107,9 +108,8 @@ impl Metrics {
     /// Counts a request as running until the guard is dropped.
     #[must_use]
     pub fn active_request(&self, method: &'static str, scheme: &'static str) -> ActiveRequest {
-        let labels = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", scheme)];
-        self.0.http.server_active.add(1, &labels);
-        ActiveRequest { metrics: self.clone(), labels }
+        self.0.http.server_active.add([method, scheme], 1);
+        ActiveRequest { metrics: self.clone(), labels: [method, scheme] }
     }
 
     /// Records one answered request.
@@ -146,8 +146,7 @@ impl Metrics {
 
     /// Counts what became of a proxied call, in the words of design section 8.
     pub fn outcome(&self, provider: &ProviderLabel, outcome: &'static str) {
-        let labels = [KeyValue::new("provider", provider.shared().0), KeyValue::new("outcome", outcome)];
-        self.0.calls.outcomes.add(1, &labels);
+        self.0.calls.outcomes.add([provider.name(), outcome], 1);
     }
 
     /// Counts what became of a tool of the MCP endpoint.
@@ -162,10 +161,7 @@ impl Metrics {
 
     /// Counts a look-up for a token.
     pub fn token_cache(&self, source: TokenSource, result: CacheResult) {
-        self.0
-            .tenant
-            .token_cache
-            .add(1, &[KeyValue::new("source", source.as_str()), KeyValue::new("result", result.as_str())]);
+        self.0.tenant.token_cache.add([source.as_str(), result.as_str()], 1);
     }
 
     /// Records one request for a token.
@@ -187,7 +183,7 @@ impl Metrics {
 
     /// Counts how a user record was found.
     pub fn user_lookup(&self, result: CacheResult) {
-        self.0.tenant.user_lookups.add(1, &[KeyValue::new("result", result.as_str())]);
+        self.0.tenant.user_lookups.add([result.as_str()], 1);
     }
 
     /// Counts a Management API call.
@@ -302,11 +298,11 @@ impl Metrics {
 #[derive(Debug)]
 pub struct ActiveRequest {
     metrics: Metrics,
-    labels: [KeyValue; 2],
+    labels: [&'static str; 2],
 }
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.metrics.0.http.server_active.add(-1, &self.labels);
+        self.metrics.0.http.server_active.add(self.labels, -1);
     }
 }

@@ -1,6 +1,9 @@
 //! The instruments by subject, and how each is made.
 
-use super::gauges::{self, Shared};
+use super::{
+    gauges::{self, Shared},
+    series::Series,
+};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use std::sync::Arc;
@@ -39,7 +42,7 @@ impl Instruments {
 /// Requests and connections of the public listener, and attempts at providers.
 pub(super) struct Http {
     pub(super) server_duration: Histogram<f64>,
-    pub(super) server_active: UpDownCounter<i64>,
+    pub(super) server_active: Arc<Series<2>>,
     pub(super) client_duration: Histogram<f64>,
     pub(super) connections: UpDownCounter<i64>,
     pub(super) shed: Counter<u64>,
@@ -54,11 +57,7 @@ impl Http {
                 "http.server.request.duration",
                 "Duration of requests on the public listener",
             ),
-            server_active: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_unit("{request}")
-                .with_description("Requests being answered")
-                .build(),
+            server_active: active(meter),
             client_duration: histogram(
                 meter,
                 "http.client.request.duration",
@@ -77,7 +76,7 @@ impl Http {
 
 /// What became of callers and of proxied calls.
 pub(super) struct Calls {
-    pub(super) outcomes: Counter<u64>,
+    pub(super) outcomes: Arc<Series<2>>,
     pub(super) tools: Counter<u64>,
     pub(super) auth_failures: Counter<u64>,
     pub(super) upstream_ratelimited: Counter<u64>,
@@ -90,7 +89,12 @@ pub(super) struct Calls {
 impl Calls {
     fn new(meter: &Meter) -> Self {
         Self {
-            outcomes: counter(meter, "idp_gateway.outcomes", "Proxied calls by provider and outcome"),
+            outcomes: counted(
+                meter,
+                "idp_gateway.outcomes",
+                "Proxied calls by provider and outcome",
+                ["provider", "outcome"],
+            ),
             tools: counter(meter, "idp_gateway.mcp_tools", "Tools that were called, by outcome"),
             auth_failures: counter(meter, "idp_gateway.auth_failures", "Refused callers by problem code"),
             upstream_ratelimited: counter(
@@ -116,10 +120,10 @@ impl Calls {
 
 /// Tokens, keys, users: everything that is asked of the tenant.
 pub(super) struct Tenant {
-    pub(super) token_cache: Counter<u64>,
+    pub(super) token_cache: Arc<Series<2>>,
     pub(super) token_fetch: Histogram<f64>,
     pub(super) token_loads: Counter<u64>,
-    pub(super) user_lookups: Counter<u64>,
+    pub(super) user_lookups: Arc<Series<1>>,
     pub(super) management_calls: Counter<u64>,
     pub(super) jwks_refresh: Counter<u64>,
 }
@@ -127,10 +131,11 @@ pub(super) struct Tenant {
 impl Tenant {
     fn new(meter: &Meter) -> Self {
         Self {
-            token_cache: counter(
+            token_cache: counted(
                 meter,
                 "idp_gateway.token_cache_requests",
                 "Look-ups for a token by source and result",
+                ["source", "result"],
             ),
             token_fetch: histogram(meter, "idp_gateway.token_fetch.duration", "Duration of token requests"),
             token_loads: counter(
@@ -138,7 +143,12 @@ impl Tenant {
                 "idp_gateway.token_loads",
                 "Loads of kept values by keeper and outcome",
             ),
-            user_lookups: counter(meter, "idp_gateway.user_lookups", "Look-ups of user records by result"),
+            user_lookups: counted(
+                meter,
+                "idp_gateway.user_lookups",
+                "Look-ups of user records by result",
+                ["result"],
+            ),
             management_calls: counter(
                 meter,
                 "idp_gateway.management_calls",
@@ -182,6 +192,38 @@ impl ProcessInstruments {
 
 fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
     meter.u64_counter(name).with_description(description).build()
+}
+
+/// A counter that every request adds to.
+fn counted<const N: usize>(
+    meter: &Meter,
+    name: &'static str,
+    description: &'static str,
+    labels: [&'static str; N],
+) -> Arc<Series<N>> {
+    let series = Arc::new(Series::new(labels));
+    let read = Arc::clone(&series);
+    meter
+        .u64_observable_counter(name)
+        .with_description(description)
+        .with_callback(move |counter| {
+            read.each(|value, labels| counter.observe(u64::try_from(value).unwrap_or_default(), labels));
+        })
+        .build();
+    series
+}
+
+/// The requests that are being answered.
+fn active(meter: &Meter) -> Arc<Series<2>> {
+    let series = Arc::new(Series::new(["http.request.method", "url.scheme"]));
+    let read = Arc::clone(&series);
+    meter
+        .i64_observable_up_down_counter("http.server.active_requests")
+        .with_unit("{request}")
+        .with_description("Requests being answered")
+        .with_callback(move |counter| read.each(|value, labels| counter.observe(value, labels)))
+        .build();
+    series
 }
 
 fn histogram(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
