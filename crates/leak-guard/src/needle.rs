@@ -118,6 +118,11 @@ impl Needles {
         self.iter().next().is_none()
     }
 
+    /// The fewest bytes that can hold one: each byte of a needle takes a byte at least. `usize::MAX` where there is none.
+    pub(crate) fn shortest(&self) -> usize {
+        self.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX)
+    }
+
     /// The most bytes that can be undecided.
     pub(crate) fn longest_partial(&self) -> usize {
         let longest = self.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
