@@ -19,7 +19,7 @@ const CAPACITY: usize = 10_000;
 const KEPT: Duration = Duration::from_secs(600);
 
 /// What a call takes besides: its places in the index and in the order.
-const OVERHEAD: usize = 3 * size_of::<RequestId>() + 32;
+const OVERHEAD: usize = 3 * size_of::<(RequestId, u64)>() + 32;
 
 /// One call, as it is kept. No secrets, no paths.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Explained {
     attempts: Vec<Attempt>,
     tool: Option<&'static str>,
     outcome: Code,
+    /// Bytes of memory that it takes.
+    size: u64,
 }
 
 /// One call, as `GET /v1/explain/{request-id}` shows it.
@@ -86,29 +88,34 @@ pub(crate) struct ExplainRing {
 struct Kept {
     /// Bytes that `calls` take.
     bytes: u64,
-    calls: HashMap<RequestId, Explained>,
-    /// The ids of `calls`, oldest first.
-    order: VecDeque<RequestId>,
+    /// Oldest first.
+    calls: VecDeque<Explained>,
+    /// How many calls were dropped before the first of `calls`.
+    dropped: u64,
+    /// How many calls came before each of `calls`.
+    numbers: HashMap<RequestId, u64>,
 }
 
 impl Kept {
     fn push(&mut self, entry: Explained, most_bytes: u64) {
-        self.bytes += entry.size();
-        while !self.order.is_empty()
+        self.bytes += entry.size;
+        while let Some(oldest) = self.calls.front()
             && (self.bytes > most_bytes
-                || self.order.len() >= CAPACITY
-                || self.oldest().is_some_and(|at| entry.at.duration_since(at) >= KEPT))
+                || self.calls.len() >= CAPACITY
+                || entry.at.duration_since(oldest.at) >= KEPT)
         {
-            if let Some(call) = self.order.pop_front().and_then(|id| self.calls.remove(&id)) {
-                self.bytes -= call.size();
-            }
+            self.bytes -= oldest.size;
+            self.numbers.remove(&oldest.id);
+            self.calls.pop_front();
+            self.dropped += 1;
         }
-        self.order.push_back(entry.id);
-        self.calls.insert(entry.id, entry);
+        self.numbers.insert(entry.id, self.dropped + self.calls.len() as u64);
+        self.calls.push_back(entry);
     }
 
-    fn oldest(&self) -> Option<Instant> {
-        self.order.front().and_then(|id| self.calls.get(id)).map(|entry| entry.at)
+    fn get(&self, id: &RequestId) -> Option<&Explained> {
+        let number = self.numbers.get(id)?.checked_sub(self.dropped)?;
+        self.calls.get(usize::try_from(number).ok()?)
     }
 }
 
@@ -122,7 +129,8 @@ impl ExplainRing {
     pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
         let permit = record.decided_by();
         let Some(caller) = record.caller else { return };
-        let entry = Explained {
+        let mut entry = Explained {
+            size: 0,
             id,
             at: Instant::now(),
             time: record.started,
@@ -139,6 +147,7 @@ impl ExplainRing {
             tool: record.tool,
             outcome,
         };
+        entry.size = entry.size();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(entry, self.most_bytes);
     }
 
@@ -146,7 +155,7 @@ impl ExplainRing {
     pub(crate) fn find(&self, id: &str, caller: &Caller) -> Option<Explanation> {
         let id = RequestId::parse(id)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = kept.calls.get(&id)?;
+        let entry = kept.get(&id)?;
         let own = entry.caller.subject() == caller.subject()
             && entry.caller.client() == caller.client()
             && entry.caller.issuer() == caller.issuer();
@@ -220,7 +229,7 @@ mod tests {
         let last = RequestId::random();
         ring.keep(last, call("auth0|ana"), Code::Ok);
         let kept = ring.kept.lock().unwrap();
-        assert_eq!((kept.calls.len(), kept.order.len()), (1, 1), "the index forgets with the list");
+        assert_eq!((kept.calls.len(), kept.numbers.len()), (1, 1), "the index forgets with the list");
     }
 
     #[tokio::test(start_paused = true)]
@@ -230,7 +239,7 @@ mod tests {
             ring.keep(RequestId::random(), call(&format!("auth0|{number}")), Code::Ok);
             let kept = ring.kept.lock().unwrap();
             assert!(kept.bytes <= 64 * 1024, "{} bytes", kept.bytes);
-            assert_eq!(kept.bytes, kept.calls.values().map(Explained::size).sum::<u64>());
+            assert_eq!(kept.bytes, kept.calls.iter().map(Explained::size).sum::<u64>());
         }
         assert!(ring.kept.lock().unwrap().calls.len() > 20);
     }
