@@ -228,7 +228,8 @@ impl Verifier {
         let (thumbprint, caller) = match known {
             Some(caller) => (caller.thumbprint, Ok(caller)),
             None => {
-                let Genuine { thumbprint, caller } = self.token(token.expose(), time::seconds(now)).await?;
+                let verifying = self.token(token.expose(), time::seconds(now));
+                let Genuine { thumbprint, caller } = Box::pin(verifying).await?;
                 let caller = caller.map(Arc::new);
                 if let Ok(caller) = &caller {
                     self.cache.insert(digest, generation, caller, now);

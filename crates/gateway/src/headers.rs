@@ -10,6 +10,11 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// `Proxy-Status` (RFC 9209).
 pub(crate) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
+/// `Deprecation` (RFC 9745).
+pub(crate) const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+/// `Sunset` (RFC 8594).
+pub(crate) const SUNSET: HeaderName = HeaderName::from_static("sunset");
+
 /// Adds names to `Vary` that are not there yet, in one line.
 pub(crate) fn extend_vary(headers: &mut HeaderMap, names: &[&str]) {
     let mut members: Vec<String> = headers

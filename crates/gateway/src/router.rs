@@ -39,7 +39,9 @@ impl App {
                 (Surface::Proxied, answer)
             }
             Route::Own(path) => {
-                (Surface::Own, answer_own(self, &context, path, (&parts, body), &mut record).await)
+                // Boxed: a proxied call, which is what comes most, need not have room for it.
+                let answer = Box::pin(answer_own(self, &context, path, (&parts, body), &mut record));
+                (Surface::Own, answer.await)
             }
         };
         let rendering =

@@ -102,7 +102,9 @@ impl Inner {
             let user = search.user.clone();
             let account = match self.identity(&search, &user) {
                 Ok(identity) => self.account(&search, identity),
-                Err(error) if error.is_not_found() && self.read_for_absent(&mut search).await? => continue,
+                Err(error) if error.is_not_found() && Box::pin(self.read_for_absent(&mut search)).await? => {
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             if let Some(token) = self.act(&mut search, &account).await? {
@@ -169,7 +171,7 @@ impl Inner {
                 return Ok(token(search, account, &current, facts));
             }
             Action::Refresh => {
-                search.refreshed |= self.refresher.refresh(account).await?;
+                search.refreshed |= Box::pin(self.refresher.refresh(account)).await?;
                 search.cached = Cached::Loaded;
                 // The user's record may be a new one too.
                 if let Some(user) = self.users.peek(search.user.user_id()) {
@@ -180,10 +182,11 @@ impl Inner {
                 let behind = facts.reading == Reading::Behind;
                 let refused = search.refused.filter(|_| !behind).and_then(|refused| refused.user.as_ref());
                 let seen = refused.unwrap_or(&search.user);
-                search.user = self.users.reread(search.user.user_id(), seen).await?.user;
+                let reading = self.users.reread(search.user.user_id(), seen);
+                search.user = Box::pin(reading).await?.user;
                 (search.reread, search.cached) = (true, Cached::Loaded);
             }
-            Action::Reopen => self.reopen(&account.key).await?,
+            Action::Reopen => Box::pin(self.reopen(&account.key)).await?,
             Action::PassOn => {
                 if let Some(used) = account.used {
                     self.knowledge.note_refusing(used);

@@ -85,12 +85,12 @@ impl UserStore {
     /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the cached record.
     pub async fn get_newer(&self, user_id: &str, than: SystemTime) -> Result<Lookup, Error> {
         let order = Order { than: Some(than), ..Order::by(self.inner.priority) };
-        let Some(record) = self.hit(user_id)? else { return self.wait(user_id, order).await };
+        let Some(record) = self.hit(user_id)? else { return Box::pin(self.wait(user_id, order)).await };
         if than <= record.as_of || !record.take_newer_read(Instant::now()) {
             return self.serve(user_id, &record).await;
         }
         let reread = Order { after: Some(record.user.fetched_at()), ..order };
-        self.load_or_keep(user_id, reread, &record, |now| now.as_of >= than).await
+        Box::pin(self.load_or_keep(user_id, reread, &record, |now| now.as_of >= than)).await
     }
 
     /// Reads the user again because the provider refused a token of `seen`. One load for any number of callers;
@@ -215,7 +215,7 @@ impl UserStore {
             return Ok(record.found(Found::Hit));
         }
         let reread = Order { after: Some(record.user.fetched_at()), ..Order::by(self.inner.priority) };
-        self.load_or_keep(user_id, reread, record, |now| !now.user.tokens_withheld()).await
+        Box::pin(self.load_or_keep(user_id, reread, record, |now| !now.user.tokens_withheld())).await
     }
 
     fn renew_if_due(&self, user_id: &str, record: &Record) {

@@ -22,7 +22,7 @@ use super::send::{AnswerBody, Received};
 use crate::body::{self, Body};
 use crate::call_error::CallError;
 use crate::error_table::{self, classified_code};
-use crate::headers::IDP_OUTCOME;
+use crate::headers::{DEPRECATION, IDP_OUTCOME, SUNSET};
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::route::{ProxyRoute, host_of};
@@ -53,7 +53,7 @@ impl Delivery<'_> {
         if classified.outcome == Outcome::RateLimited {
             self.calls.metrics.upstream_rate_limited(&self.provider.label);
         }
-        if head.headers.contains_key("deprecation") || head.headers.contains_key("sunset") {
+        if head.headers.contains_key(DEPRECATION) || head.headers.contains_key(SUNSET) {
             self.calls.metrics.upstream_deprecated(&self.provider.label);
             self.calls.deprecations.warn(self.provider, self.outbound.plan());
         }
@@ -76,9 +76,9 @@ impl Delivery<'_> {
             Redirect::Fetch(url) => {
                 drop(body);
                 let (metrics, headers) = (&self.calls.metrics, &self.parts.headers);
-                let fetched =
-                    redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets)
-                        .await?;
+                let fetching =
+                    redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets);
+                let fetched = Box::pin(fetching).await?;
                 let (head, incoming) = fetched.into_parts();
                 let classified = self.classify_download(&head)?;
                 let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));

@@ -189,7 +189,7 @@ impl Links {
 
 /// Whether there is a header that [`Links::rewrite_headers`] looks at.
 pub(super) fn in_headers(headers: &HeaderMap) -> bool {
-    headers.contains_key(LINK) || ADDRESS_HEADERS.iter().any(|name| headers.contains_key(*name))
+    headers.keys().any(|name| *name == LINK || ADDRESS_HEADERS.contains(&name.as_str()))
 }
 
 /// Without userinfo.

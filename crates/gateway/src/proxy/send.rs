@@ -76,7 +76,7 @@ impl Sending<'_> {
         self.calls.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         record.found(&fresh);
         drop(received);
-        let received = self.attempt(fresh, &mut payload, record).await?;
+        let received = Box::pin(self.attempt(fresh, &mut payload, record)).await?;
         if received.classified.outcome == Outcome::TokenDead {
             // The broker knows whether the token has just been issued; what replaces it is for the next call.
             self.replacement((&received.token, &received.classified), record).await?;
@@ -100,7 +100,7 @@ impl Sending<'_> {
     ) -> Result<CallToken, Problem> {
         let looking = self.calls.tokens.replace(&self.call, dead, classified.refresh_helps);
         let started = Instant::now();
-        let found = looking.instrument(spans::token()).await;
+        let found = Box::pin(looking.instrument(spans::token())).await;
         record.waited(started.elapsed());
         found.map_err(|error| {
             record.failed(&error);
@@ -128,7 +128,7 @@ impl Sending<'_> {
         let response = match self.send(&token, payload, record).await {
             Err(SendError::Unreachable { retry, .. }) if self.may_retry(retry) && payload.is_replayable() => {
                 self.calls.metrics.retry(&self.provider.label, RetryReason::Connection);
-                self.send(&token, payload, record).await
+                Box::pin(self.send(&token, payload, record)).await
             }
             other => other,
         }?;
