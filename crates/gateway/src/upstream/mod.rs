@@ -264,7 +264,6 @@ fn pool(connector: WatchingConnector, max_in_flight: usize) -> Pool {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(max_in_flight)
-        .http1_max_headers(200)
         .http1_max_buf_size(READ_BUFFER)
         .http2_initial_max_send_streams(STREAMS)
         .http2_initial_stream_window_size(STREAM_WINDOW)
