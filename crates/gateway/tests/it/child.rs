@@ -92,6 +92,20 @@ impl RunningGateway {
         self.audit.lines.lock().unwrap().clone()
     }
 
+    /// So many audit lines with this event, waited for.
+    pub(crate) fn wait_audited(&self, event: &str, count: usize) -> Vec<Value> {
+        let mut lines = self.audit.lines.lock().unwrap();
+        for _ in 0..200 {
+            let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let found: Vec<Value> = parsed.filter(|line| line["event"] == event).collect();
+            if found.len() >= count {
+                return found;
+            }
+            (lines, _) = self.audit.grown.wait_timeout(lines, Duration::from_millis(100)).unwrap();
+        }
+        panic!("not {count} audit lines with {event}: {lines:#?}");
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }

@@ -1,7 +1,7 @@
 //! Scopes that a grant lacks: what the user is asked for, and that it is not asked twice in a row.
 
 use reqwest::Method;
-use sandbox::{ProviderKind, Sandbox};
+use sandbox::{ProviderKind, Sandbox, Server};
 
 use crate::harness::{Answer, BEN, Rig};
 
@@ -45,4 +45,33 @@ async fn the_same_scope_is_not_asked_for_twice_in_a_row() {
         assert!(problem["remedy"].as_str().unwrap().starts_with("Do not send the user there again"));
     }
     rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_that_the_grant_is_known_to_lack_is_ignored_noted_or_refused_by_check_scopes() {
+    const LACKING: &str = r#"idp_gateway_scopes_missing_total{provider="bitbucket"} 1"#;
+    for (setting, reached, noted, counted) in
+        [("off", 1, "", false), ("observe", 1, "pullrequest", true), ("enforce", 0, "", true)]
+    {
+        let entry = |sandbox: &Sandbox| {
+            let url = sandbox.provider_url(ProviderKind::Bitbucket);
+            format!("[providers.bitbucket]\nbase_url = \"{url}\"\ncheck_scopes = \"{setting}\"")
+        };
+        let rig = Rig::with(Sandbox::builder(), entry).await;
+        let world = rig.sandbox.world();
+        // The scopes are known of a token that a refresh brought.
+        assert!(world.set_scopes(BEN, "bitbucket", &["account"]) && world.expire(BEN, "bitbucket"));
+        assert_eq!(rig.get("/proxy/bitbucket/2.0/user", BEN).await.status, 200, "{setting}");
+        rig.sandbox.journal().clear();
+        let path = "/proxy/bitbucket/2.0/repositories/ben/anvil/pullrequests";
+        let answer = rig.get(path, BEN).await;
+        assert_eq!(answer.outcome(), (403, "provider-scope-missing".into()), "{setting}");
+        assert_eq!(rig.sandbox.journal().count_of(Server::Bitbucket, "/"), reached, "{setting}");
+        assert_eq!(answer.header("idp-missing-scopes"), noted, "{setting}");
+        if reached == 0 {
+            assert_eq!(answer.json()["missing_scopes"], serde_json::json!(["pullrequest"]));
+        }
+        assert_eq!(rig.metrics.render_prometheus().contains(LACKING), counted, "{setting}");
+        rig.finish();
+    }
 }

@@ -5,6 +5,7 @@ use reqwest::Method;
 use sandbox::Server;
 use serde_json::{Value, json};
 
+use crate::child::RunningGateway;
 use crate::harness::{ANA, Answer, BEN, CLEO, Rig};
 
 pub(crate) const RULES: &str = r#"access = "rules"
@@ -223,6 +224,27 @@ async fn tm_r14_a_graphql_refusal_names_operation_field_and_rule_and_explain_sho
     );
     assert_eq!(rig.sandbox.journal().count_of(Server::GitHub, "/"), 0);
     rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_line_names_client_agents_rule_host_and_graphql() {
+    let sandbox = sandbox::Sandbox::builder().start().await.unwrap();
+    let gateway = RunningGateway::start(&sandbox, RULES);
+    let token = sandbox.mint().user(BEN).claim("azp", "cli").acting(&["planner"]).sign();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (query, status) in [("{ viewer { login } }", 200), ("{ search { id } }", 403)] {
+        let request = http.post(gateway.url("/proxy/github/graphql")).bearer_auth(&token);
+        let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{query}");
+    }
+    let lines = gateway.wait_audited("call", 2);
+    let [open, closed] = &lines[..] else { panic!("{lines:?}") };
+    for line in [open, closed] {
+        assert_eq!((&line["client"], &line["actors"]), (&json!("cli"), &json!("planner")), "{line}");
+        assert_eq!((&line["rule"], &line["host"]), (&json!("rules[5]"), &json!("api.github.com")), "{line}");
+    }
+    assert_eq!((&open["graphql"], &open["decision"]), (&json!("query(viewer)"), &json!("allow")));
+    assert_eq!((&closed["graphql"], &closed["decision"]), (&json!("query(search)"), &json!("deny")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
