@@ -55,7 +55,12 @@ async fn a_scope_that_the_grant_is_known_to_lack_is_ignored_noted_or_refused_by_
     {
         let entry = |sandbox: &Sandbox| {
             let url = sandbox.provider_url(ProviderKind::Bitbucket);
-            format!("[providers.bitbucket]\nbase_url = \"{url}\"\ncheck_scopes = \"{setting}\"")
+            let token = sandbox.provider_token_url(ProviderKind::Bitbucket);
+            let (id, secret) = sandbox.provider_client(ProviderKind::Bitbucket);
+            format!(
+                "[providers.bitbucket]\nbase_url = \"{url}\"\ncheck_scopes = \"{setting}\"\n\
+                 token_url = \"{token}\"\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\nallow_rotation_in_memory = true"
+            )
         };
         let rig = Rig::with(Sandbox::builder(), entry).await;
         let world = rig.sandbox.world();
