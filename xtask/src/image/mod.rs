@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const DOCKERFILE: &str = "deploy/image/Dockerfile";
 /// The largest size of the image, in bytes of the unpacked root.
-const CEILING: u64 = 15_000_000;
+const CEILING: u64 = 20_000_000;
 /// All that is in it, in the order of their names.
 const FILES: [&str; 2] = ["./etc/ssl/certs/ca-certificates.crt", "./gateway"];
 
