@@ -11,6 +11,7 @@ use crate::Error;
 pub struct TokenResponse {
     access_token: SecretString,
     refresh_token: Option<SecretString>,
+    id_token: Option<SecretString>,
     scope: Option<String>,
     expires_in: Option<Duration>,
     token_type: Option<String>,
@@ -41,10 +42,20 @@ impl TokenResponse {
         };
         let access_token = text("access_token").ok_or_else(malformed)?.into();
         let refresh_token = text("refresh_token").map(SecretString::from);
+        let id_token = text("id_token").map(SecretString::from);
         let (scope, token_type, issued_token_type) =
             (text("scope"), text("token_type"), text("issued_token_type"));
         let expires_in = members.get("expires_in").and_then(seconds);
-        Ok(Self { access_token, refresh_token, scope, expires_in, token_type, issued_token_type, quota })
+        Ok(Self {
+            access_token,
+            refresh_token,
+            id_token,
+            scope,
+            expires_in,
+            token_type,
+            issued_token_type,
+            quota,
+        })
     }
 
     /// The access token.
@@ -57,6 +68,12 @@ impl TokenResponse {
     #[must_use]
     pub fn refresh_token(&self) -> Option<&SecretString> {
         self.refresh_token.as_ref()
+    }
+
+    /// The ID token, if one was issued (OpenID Connect Core 1.0, section 3.1.3.3). It is not verified.
+    #[must_use]
+    pub fn id_token(&self) -> Option<&SecretString> {
+        self.id_token.as_ref()
     }
 
     /// The quota of token requests of the client, where the tenant has one.
@@ -143,9 +160,11 @@ mod tests {
 
     #[test]
     fn tm_s01_an_answer_does_not_show_its_tokens() {
-        let answer =
-            TokenResponse::parse(br#"{"access_token":"sentinel-a","refresh_token":"sentinel-r"}"#, None)
-                .unwrap();
+        let answer = TokenResponse::parse(
+            br#"{"access_token":"sentinel-a","refresh_token":"sentinel-r","id_token":"sentinel-i"}"#,
+            None,
+        )
+        .unwrap();
         assert!(!format!("{answer:?}").contains("sentinel"));
     }
 }
