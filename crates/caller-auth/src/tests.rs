@@ -7,6 +7,7 @@ mod credentials;
 mod diagnosis;
 mod fixture;
 mod forged;
+mod id_tokens;
 mod kept;
 mod logout;
 mod possession;
