@@ -238,6 +238,15 @@ impl Grants {
         Ok(deleted)
     }
 
+    /// Deletes the matching grants that are revoked.
+    pub(crate) async fn delete_revoked(&self, filter: &GrantFilter) -> Result<(), Error> {
+        let all = self.store.list(filter).await?;
+        for summary in all.iter().filter(|summary| summary.state == GrantState::Revoked) {
+            self.delete(&summary.key).await?;
+        }
+        Ok(())
+    }
+
     /// Drops what is cached here; the store keeps what it has.
     pub(crate) fn forget(&self, filter: &GrantFilter) {
         self.reads.discard_matching(|key| filter.matches(key));

@@ -90,6 +90,23 @@ impl Broker {
         }
     }
 
+    /// Takes back what was revoked of a user's connection, because the user has just connected it again and said so to this
+    /// program: also where Auth0's copy is still the one that was revoked. Grants that are not revoked stay.
+    ///
+    /// Other replicas that were told of the revocation lift it themselves, once Auth0's copy or the caller token is newer.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn reconnected(&self, user_id: &str, connection: &str) -> Result<(), Error> {
+        let inner = &self.inner;
+        let filter = GrantFilter::new(Some(user_id.to_owned()), Some(vec![connection.to_owned()]))
+            .of_tenant(inner.tenant.to_string());
+        inner.revocations.lift_matching(&filter);
+        inner.grants.delete_revoked(&filter).await?;
+        inner.grants.forget(&filter);
+        Ok(())
+    }
+
     /// Forgets cached user records, tokens and vault results that match, and with [`Selector::grants`] the stored
     /// grants too; says how many things that were.
     ///

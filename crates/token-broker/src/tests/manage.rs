@@ -29,6 +29,20 @@ async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_account_that_was_connected_again_is_taken_though_auth0s_copy_is_the_same() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    for other in [("auth0|other", "google-oauth2"), (USER, "github")] {
+        broker.reconnected(other.0, other.1).await.unwrap();
+        assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect(), "{other:?}");
+    }
+    broker.reconnected(USER, "google-oauth2").await.unwrap();
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repeated_revocation_asks_the_provider_once_in_a_minute() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
