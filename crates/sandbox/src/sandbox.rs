@@ -188,7 +188,8 @@ impl Sandbox {
     }
 
     /// Every secret that must never be seen outside: client secrets, management tokens, all access and
-    /// refresh tokens of the providers. For scans by value. Callers' own tokens are not among them.
+    /// refresh tokens of the providers, the tokens of web applications. For scans by value. The tokens of single-page and
+    /// native apps, which are the callers' own, are not among them.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.inner.state().secrets.iter().cloned().collect()

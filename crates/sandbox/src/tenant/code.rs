@@ -10,7 +10,7 @@ use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::mint::{TokenMint, encrypted};
 use crate::text::{self, URL64};
-use crate::world::client::Client;
+use crate::world::client::{Client, ClientMethod};
 
 use super::answers::{expires_in, oauth_error};
 use super::authorize::knows_audience;
@@ -40,6 +40,11 @@ pub(super) fn code(inner: &Arc<Inner>, entry: &Entry, client: &Client, key: Opti
     }
     login.dpop = key;
     let mut body = tokens(inner, &login);
+    if !client.methods.contains(&ClientMethod::None) {
+        // What a web application gets stays on its server.
+        let issued = ["access_token", "id_token"].into_iter().filter_map(|name| body[name].as_str());
+        inner.state().secrets.extend(issued.map(str::to_owned));
+    }
     if has(&login, "offline_access") && client.grant_types.iter().any(|grant| grant == "refresh_token") {
         let token = format!("v1.{}", text::random(URL64, 60));
         inner.state().tenant.refresh_tokens.insert(token.clone(), login);

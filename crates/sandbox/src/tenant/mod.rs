@@ -13,6 +13,7 @@ mod keys;
 mod machine;
 mod management;
 mod my_account;
+mod my_account_requests;
 mod pages;
 mod profile;
 mod token;

@@ -15,7 +15,7 @@ use crate::world::people::Identity;
 use crate::world::state::{Held, Record, State};
 
 use super::pages::{self, Consent};
-use super::{accounts, verify};
+use super::{accounts, my_account_requests as requests, verify};
 use crate::world::tenant::Connect;
 
 /// How long a flow may take from its start to its completion.
@@ -118,7 +118,7 @@ fn list(inner: &Inner, entry: &Entry, user: &str) -> Result<Answer, Answer> {
         .filter(|held| wanted.as_ref().is_none_or(|name| *name == held.identity.connection))
         .map(shown)
         .collect();
-    let take = entry.param("take").and_then(|take| take.parse().ok()).unwrap_or(10_usize).clamp(1, 50);
+    let take = entry.param("take").and_then(|take| take.parse().ok()).unwrap_or(10_usize).clamp(1, 20);
     let start = entry.param("from").and_then(|from| from.parse().ok()).unwrap_or(0_usize);
     let listed: Vec<Value> = all.iter().skip(start).take(take).cloned().collect();
     let mut body = json!({ "accounts": listed });
@@ -134,24 +134,16 @@ fn member(body: &Value, name: &str) -> Option<String> {
 
 fn connect(inner: &Inner, entry: &Entry, user_id: String) -> Result<Answer, Answer> {
     let body = entry.json().ok_or_else(|| problem(415, "Unsupported Media Type", "The body must be JSON"))?;
-    let need = |name: &str| member(&body, name).ok_or_else(|| invalid(name, &format!("{name} is required")));
-    let (connection, redirect_uri) = (need("connection")?, need("redirect_uri")?);
-    if accounts::account(inner, &user_id, &connection, None).is_none() {
+    let asked = requests::connection(&body).map_err(|(field, detail)| invalid(&field, &detail))?;
+    let requests::ConnectRequest { connection, redirect_uri, state, challenge, scopes, hint } = asked;
+    if accounts::account(inner, &user_id, &connection, hint.as_deref()).is_none() {
         return Err(invalid("connection", "The connection does not exist or has no Token Vault"));
     }
-    let challenge = member(&body, "code_challenge");
-    if challenge.is_some() && member(&body, "code_challenge_method").as_deref() != Some("S256") {
-        return Err(invalid("code_challenge_method", "Only S256 is supported"));
-    }
-    let scopes = body
-        .get("scopes")
-        .and_then(Value::as_array)
-        .map_or_else(Vec::new, |scopes| scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     let (session, ticket) = (text::random(URL64, 43), text::random(URL64, 32));
-    let state = member(&body, "state");
     let flow = Connect {
         user_id,
         connection,
+        hint,
         redirect_uri,
         state,
         scopes,
@@ -204,7 +196,8 @@ pub(super) fn browser(inner: &Inner, entry: &Entry) -> Answer {
 
 /// The provider's consent page of a flow.
 fn page(inner: &Inner, flow: &Connect) -> Answer {
-    let Some(account) = accounts::account(inner, &flow.user_id, &flow.connection, None) else {
+    let Some(account) = accounts::account(inner, &flow.user_id, &flow.connection, flow.hint.as_deref())
+    else {
         return pages::error_page(400, "The user or the connection is gone");
     };
     let mut scopes = account.scopes.clone();
@@ -220,6 +213,7 @@ fn page(inner: &Inner, flow: &Connect) -> Answer {
 
 fn complete(inner: &Inner, entry: &Entry, user_id: &str) -> Result<Answer, Answer> {
     let body = entry.json().ok_or_else(|| problem(415, "Unsupported Media Type", "The body must be JSON"))?;
+    requests::completion(&body).map_err(|(field, detail)| invalid(&field, &detail))?;
     let session = member(&body, "auth_session").unwrap_or_default();
     let flow = inner.state().tenant.connects.get(&session).cloned();
     let flow = flow.filter(|flow| flow.user_id == user_id && flow.ends > Instant::now());
@@ -234,7 +228,7 @@ fn complete(inner: &Inner, entry: &Entry, user_id: &str) -> Result<Answer, Answe
     if flow.challenge.is_some_and(|challenge| !verify::proves(&verifier, &challenge)) {
         return Err(invalid("code_verifier", "The verifier is wrong"));
     }
-    let mut account = accounts::account(inner, user_id, &flow.connection, None)
+    let mut account = accounts::account(inner, user_id, &flow.connection, flow.hint.as_deref())
         .ok_or_else(|| problem(404, "Not Found", "No such connection"))?
         .in_vault();
     let more: Vec<String> = flow.scopes.into_iter().filter(|scope| !account.scopes.contains(scope)).collect();

@@ -71,6 +71,8 @@ pub(crate) struct PendingConsent {
 pub(crate) struct Connect {
     pub(crate) user_id: String,
     pub(crate) connection: String,
+    /// Which account at the provider is meant.
+    pub(crate) hint: Option<String>,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
     pub(crate) scopes: Vec<String>,
