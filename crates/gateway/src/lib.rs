@@ -7,6 +7,7 @@ mod call_error;
 pub mod cli;
 pub mod compose;
 pub mod config;
+mod connect;
 mod console;
 pub mod cores;
 mod cors;

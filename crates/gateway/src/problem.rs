@@ -54,6 +54,9 @@ pub enum Connect {
         /// `consent` where the provider only then hands out a new grant.
         #[serde(skip_serializing_if = "Option::is_none")]
         prompt: Option<&'static str>,
+        /// A page of the gateway that does all this, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// A Connected Account (Token Vault), made at the tenant's My Account API.
     MyAccount {
@@ -63,6 +66,9 @@ pub enum Connect {
         connection: String,
         /// Scopes to ask the provider for.
         scopes: Vec<String>,
+        /// A page of the gateway that does all this, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
 }
 
@@ -216,6 +222,27 @@ impl Problem {
     #[must_use]
     pub fn connect(mut self, connect: Option<Connect>) -> Self {
         self.0.connect = connect;
+        self
+    }
+
+    /// Where `connect` stands, it also says how the gateway's own page is reached. `link` makes its address of the connection,
+    /// whether the vault keeps the account, and the scopes to ask for.
+    #[must_use]
+    pub(crate) fn connect_page(
+        mut self,
+        link: impl FnOnce(&str, bool, Vec<String>) -> Option<String>,
+    ) -> Self {
+        match &mut self.0.connect {
+            Some(Connect::Authorize { connection, connection_scope, url, .. }) => {
+                let scopes = connection_scope.as_deref().unwrap_or_default();
+                let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned);
+                *url = link(connection, false, scopes.collect());
+            }
+            Some(Connect::MyAccount { connection, scopes, url, .. }) => {
+                *url = link(connection, true, scopes.clone());
+            }
+            None => {}
+        }
         self
     }
 

@@ -1,22 +1,26 @@
 //! The entrance: one request in, one answer out.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
 
 use http::header::{ACCEPT, HOST};
 use http::request::Parts;
 use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
+use crate::connect::{Ask, Visit};
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{Problem, Rendering, Surface};
 use crate::proxy;
 use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
+use crate::selector::Selector;
 use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, RequestRecord};
 use crate::{console, documents, logout, mcp, v1};
 use caller_auth::Schemes;
+use token_broker::Account;
 
 /// The route label of proxied calls.
 const PROXY_ROUTE: &str = "/proxy/{provider}/{path}";
@@ -51,7 +55,7 @@ impl App {
             Err(problem) => {
                 record.outcome = Some(problem.code());
                 report(&problem, &context);
-                problem.respond(rendering)
+                self.with_connect_page(problem, &record).respond(rendering)
             }
         };
         response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
@@ -87,6 +91,29 @@ impl App {
         response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
         self.recorder.record(&context, &parts.method, record, &mut response);
         response
+    }
+
+    /// Where a problem says how an account is connected, a link of hosted connect is added.
+    fn with_connect_page(&self, problem: Problem, record: &RequestRecord) -> Problem {
+        let (Some(hosted), Some(caller), Some(provider)) = (&self.connect, &record.caller, &record.provider)
+        else {
+            return problem;
+        };
+        let held = record.scopes.as_deref().unwrap_or_default();
+        problem.connect_page(|connection, vault, scopes| {
+            let ask = Ask {
+                user: caller.subject(),
+                client: caller.client(),
+                organization: caller.organization(),
+                provider: provider.name(),
+                connection: Some(connection),
+                account: record.account.as_ref().and_then(Account::user_id),
+                vault: Some(vault),
+                scopes: held.iter().cloned().chain(scopes).collect(),
+                return_to: None,
+            };
+            hosted.link(&ask, SystemTime::now()).ok().map(|link| link.url)
+        })
     }
 
     async fn proxied(
@@ -173,6 +200,14 @@ async fn answer_own(
         record.route = Some("/console/");
         return read_only(parts).and_then(|()| console.file(file));
     }
+    if let Some(hosted) = &app.connect
+        && let Some(page) = path.strip_prefix("/connect/")
+    {
+        let visit = hosted.visit(context.id.as_str(), page, (parts, body)).await;
+        record.route = Some(if page == "callback" { "/connect/callback" } else { "/connect/{provider}" });
+        record.event = "connect";
+        return visited(app, visit, record).await;
+    }
     if let Some(resource) = metadata_path(path) {
         record.route = Some("/.well-known/oauth-protected-resource");
         read_only(parts)?;
@@ -188,7 +223,32 @@ async fn answer_own(
     }
     record.route = Some("/v1");
     let verified = app.calls.access.verify(parts, Schemes::Standard, record).await?;
-    v1::answer((&app.calls, &app.recorder.explained), context, path, (parts, body), verified, record).await
+    let hosted = app.connect.as_ref();
+    v1::answer((&app.calls, &app.recorder.explained, hosted), context, path, (parts, body), verified, record)
+        .await
+}
+
+/// Notes what became of a browser's visit, and forgets what it made out of date.
+async fn visited(app: &App, visit: Visit, record: &mut RequestRecord) -> Result<Response<Body>, Problem> {
+    let provider = visit.provider.as_deref().and_then(|name| app.calls.providers.get(name));
+    record.provider = provider.map(|provider| provider.label.clone());
+    record.caller = visit.caller;
+    record.account = visit.account.map(|(connection, id)| Account::new(connection, id));
+    record.outcome = Some(visit.outcome);
+    if let Some((user, connection)) = visit.connected
+        && let Err(problem) = connected(app, user, connection).await
+    {
+        // The account is connected all the same; what is cached goes when its time is over.
+        tracing::warn!(event = "forget_failed", cause = problem.log_text());
+    }
+    visit.response
+}
+
+/// Takes note of an account that was connected just now, before the browser goes back and the app calls.
+async fn connected(app: &App, user: String, connection: String) -> Result<(), Problem> {
+    app.calls.reconnected(&user, &connection).await?;
+    let selector = Selector { user: Some(user), connection: Some(connection), ..Selector::default() };
+    app.forget(&selector).await.map(drop)
 }
 
 /// The path of the resource that metadata is asked of: RFC 9728 puts it behind the well-known part.

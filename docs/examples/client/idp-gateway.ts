@@ -160,10 +160,12 @@ export interface LoginClient {
 export async function connect(client: LoginClient, how: Connect, appState?: unknown): Promise<void> {
   if ('my_account_endpoint' in how) {
     if (!client.connectAccountWithRedirect) throw new Error('Token Vault accounts need @auth0/auth0-spa-js 2.9 or later')
-    await client.connectAccountWithRedirect({ connection: how.connection, scopes: how.scopes, appState })
+    // Auth0 refuses an empty list.
+    const scopes = how.scopes.length > 0 ? how.scopes : undefined
+    await client.connectAccountWithRedirect({ connection: how.connection, scopes, appState })
     return
   }
   // The client knows its tenant: the endpoint is for apps without such a library.
-  const { authorization_endpoint: _, ...authorizationParams } = how
+  const { authorization_endpoint: _, url: __, ...authorizationParams } = how
   await client.loginWithRedirect({ authorizationParams, appState })
 }

@@ -35,9 +35,11 @@ const encodeAccount = (account) => account.replace(/[^\x21-\x24\x26-\x7e]/gu, en
 function connect(how, wanted) {
   const appState = { ...wanted, connecting: true }
   if (how.my_account_endpoint) {
-    return auth0Client.connectAccountWithRedirect({ connection: how.connection, scopes: how.scopes, appState })
+    // Auth0 refuses an empty list.
+    const scopes = how.scopes?.length ? how.scopes : undefined
+    return auth0Client.connectAccountWithRedirect({ connection: how.connection, scopes, appState })
   }
-  const { authorization_endpoint, ...authorizationParams } = how
+  const { authorization_endpoint, url, ...authorizationParams } = how
   return auth0Client.loginWithRedirect({ authorizationParams, appState })
 }
 

@@ -95,9 +95,11 @@ async function page(config, client, user, description, { wanted, failed }) {
   function connect(how, next) {
     const appState = { ...next, connecting: true }
     if (how.my_account_endpoint) {
-      return client.connectAccountWithRedirect({ connection: how.connection, scopes: how.scopes, appState })
+      // Auth0 refuses an empty list.
+      const scopes = how.scopes?.length ? how.scopes : undefined
+      return client.connectAccountWithRedirect({ connection: how.connection, scopes, appState })
     }
-    const { authorization_endpoint, ...authorizationParams } = how
+    const { authorization_endpoint, url, ...authorizationParams } = how
     return client.loginWithRedirect({ authorizationParams, appState })
   }
 

@@ -32,6 +32,8 @@ pub(super) struct Asker {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) date: Option<SystemTime>,
+    /// Where a redirect leads; none is followed.
+    pub(super) location: Option<String>,
     body: SecretString,
 }
 
@@ -146,7 +148,8 @@ impl Asker {
 async fn answer(request: reqwest::RequestBuilder) -> Result<Reply, String> {
     let mut response = request.send().await.map_err(|error| describe(&error))?;
     let status = response.status().as_u16();
-    let date = response.headers().get("date").and_then(|date| date.to_str().ok()).and_then(parse_date);
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let (date, location) = (header("date").and_then(parse_date), header("location").map(str::to_owned));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -154,7 +157,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Reply, String> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, date, body: String::from_utf8_lossy(&body).into_owned().into() })
+    Ok(Reply { status, date, location, body: String::from_utf8_lossy(&body).into_owned().into() })
 }
 
 /// The innermost reason, without the URL.

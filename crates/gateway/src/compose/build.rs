@@ -10,7 +10,7 @@ use token_broker::{Broker, BrokerBuilder};
 use user_store::UserStore;
 
 use super::start_error::StartError;
-use super::{convert, mcp};
+use super::{connect, convert, mcp};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::memory::Bounds;
@@ -83,6 +83,7 @@ impl App {
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let scopes = convert::scopes(settings);
         let (calls, hosts) = calls(settings, &tenant, users.clone(), &stores, &metrics)?;
+        let connect = connect::hosted(settings, &tenant, &stores)?;
         let explained = before.map(|before| Arc::clone(&before.recorder.explained));
         let explained =
             explained.unwrap_or_else(|| Arc::new(ExplainRing::new(Bounds::of(settings).explained)));
@@ -100,6 +101,7 @@ impl App {
             },
             mcp: mcp::endpoint(settings, &stores),
             stores,
+            connect,
             console: Console::new(settings, &scopes),
             scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),

@@ -1,6 +1,7 @@
 //! Composition: from settings to the running application, and its replacement on a reload.
 
 mod build;
+mod connect;
 mod convert;
 mod mcp;
 mod offline;

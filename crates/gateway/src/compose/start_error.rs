@@ -20,6 +20,9 @@ pub enum StartError {
     /// The broker refuses a combination; the text names the provider and the remedy.
     #[error(transparent)]
     Broker(#[from] token_broker::BuildError),
+    /// Hosted connect cannot be used.
+    #[error("the settings of [connect] cannot be used: {0}")]
+    Connect(String),
     /// TLS cannot be set up.
     #[error("TLS towards providers cannot be set up: {0}")]
     Tls(#[from] rustls::Error),

@@ -18,7 +18,7 @@ type Table = Map<String, Value>;
 const UNSET: &str = "unset.invalid";
 
 /// The members without a default of their own that [`complete`] sees to.
-const FILLED: [&str; 10] = [
+const FILLED: [&str; 11] = [
     "tenant",
     "callers",
     "domain",
@@ -29,6 +29,7 @@ const FILLED: [&str; 10] = [
     "adapter",
     "connections",
     "encoded_slash",
+    "my_account_audience",
 ];
 
 /// Whether a member that is not given is filled in, or reported, here.
@@ -46,6 +47,11 @@ pub(super) fn complete(tree: &mut Value, collector: &mut Collector) {
     callers(section(root, "callers"), &tenant, collector);
     providers(section(root, "providers"), collector);
     vault(root, &tenant, collector);
+    if root.contains_key("connect") {
+        let issuer = root.get("callers").and_then(|callers| callers.pointer("/issuers/0"));
+        let issuer = issuer.and_then(Value::as_str).unwrap_or_default().to_owned();
+        connect(section(root, "connect"), &issuer, collector);
+    }
 }
 
 /// Which settings are unset whose default depends on another setting.
@@ -187,6 +193,18 @@ fn vault(root: &mut Table, tenant: &Table, collector: &mut Collector) {
             collector,
         ),
     }
+}
+
+/// Auth0 wants one host for the login, the token and the API; without a custom domain that is the canonical one.
+fn connect(connect: &mut Table, issuer: &str, collector: &mut Collector) {
+    require(
+        connect,
+        "connect",
+        "client_id",
+        "give the client id of a Regular Web Application with the callback {public_url}/connect/callback, or remove `connect` altogether",
+        collector,
+    );
+    default(connect, "my_account_audience", format!("{}/me/", issuer.trim_end_matches('/')));
 }
 
 fn providers(providers: &mut Table, collector: &mut Collector) {

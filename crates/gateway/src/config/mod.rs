@@ -8,6 +8,7 @@ mod adapter;
 mod audit;
 mod callers;
 mod complete;
+mod connect;
 mod console;
 mod cors;
 mod environment;
@@ -42,6 +43,7 @@ pub use self::{
     adapter::AdapterKind,
     audit::{AuditSettings, AuditSink},
     callers::{Authorization, CallerActors, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
+    connect::ConnectSettings,
     console::ConsoleSettings,
     cors::CorsSettings,
     graphql::{GraphQlSection, OperationKind, Persisted},
@@ -112,4 +114,7 @@ pub struct Settings {
     /// The endpoint for clients of the Model Context Protocol.
     #[serde(default)]
     pub mcp: McpSettings,
+    /// Hosted connect; off without the section.
+    #[serde(default)]
+    pub connect: Option<ConnectSettings>,
 }

@@ -265,6 +265,13 @@ pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     url(deserializer).map(Some)
 }
 
+pub(super) fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Url>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?
+        .iter()
+        .map(|text| parse_url(text).map_err(D::Error::custom))
+        .collect()
+}
+
 pub(super) fn url_map<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<std::collections::BTreeMap<String, Url>, D::Error> {

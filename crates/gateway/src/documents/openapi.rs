@@ -48,6 +48,7 @@ fn paths() -> Value {
             "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
             "responses": answers(&["401", "403", "404", "409", "503"], ok("Which of the two happened", "Disconnected"))
         } },
+        "/v1/me/{provider}/connect": { "post": connect() },
         "/v1/me/{provider}/profile": { "get": {
             "operationId": "getProfile", "tags": ["me"],
             "summary": "The user's profile at the provider, in OpenID Connect claims",
@@ -72,6 +73,22 @@ fn paths() -> Value {
                 "content": { "application/json": { "schema": { "type": "object", "required": ["resource"] } } }
             } }
         } }
+    })
+}
+
+fn connect() -> Value {
+    json!({
+        "operationId": "connect", "tags": ["me"],
+        "summary": "A link that connects, reconnects or widens an account, where the gateway has [connect]",
+        "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
+        "requestBody": { "content": { "application/json": { "schema": reference("schemas", "ConnectRequest") } } },
+        "responses": {
+            "201": ok("The link; nothing happens before the user opens it", "ConnectLink"),
+            "400": reference("responses", "Problem"), "401": reference("responses", "Problem"),
+            "403": reference("responses", "Problem"), "404": reference("responses", "Problem"),
+            "409": reference("responses", "Problem"), "429": reference("responses", "Problem"),
+            "503": reference("responses", "Problem")
+        }
     })
 }
 
@@ -153,6 +170,7 @@ fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let maybe = json!({ "type": ["string", "null"] });
     let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let page = json!({ "type": "string", "format": "uri", "description": "A page of the gateway that does all this" });
     let account = json!({ "type": "object", "properties": {
         "account": text, "connection": text, "user_id": text, "provider": text } });
     json!({
@@ -172,10 +190,17 @@ fn schemas() -> Value {
             "oneOf": [
                 { "type": "object", "required": ["authorization_endpoint", "connection"], "properties": {
                     "authorization_endpoint": text, "connection": text, "connection_scope": text, "access_type": text,
-                    "prompt": text } },
+                    "prompt": text, "url": page } },
                 { "type": "object", "required": ["my_account_endpoint", "connection", "scopes"], "properties": {
-                    "my_account_endpoint": text, "connection": text, "scopes": texts } }
+                    "my_account_endpoint": text, "connection": text, "scopes": texts, "url": page } }
             ] },
+        "ConnectRequest": { "type": "object", "additionalProperties": false, "properties": {
+            "scopes": { "type": "array", "items": { "type": "string" }, "description": "Added to what the account holds" },
+            "account": { "type": "string", "description": "As Idp-Account" },
+            "return_to": { "type": "string", "format": "uri", "description": "Where the browser goes afterwards" } } },
+        "ConnectLink": { "type": "object", "required": ["connect_url", "expires_at"], "properties": {
+            "connect_url": { "type": "string", "format": "uri" },
+            "expires_at": { "type": "string", "format": "date-time" } } },
         "Me": { "type": "object", "required": ["user_id", "accounts"], "properties": {
             "user_id": text,
             "accounts": { "type": "array", "items": { "type": "object", "properties": {

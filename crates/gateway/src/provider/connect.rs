@@ -39,7 +39,7 @@ impl ConnectTo {
         if source == Source::Vault {
             let scopes = scope.map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default();
             let my_account_endpoint = endpoint("/me/v1/connected-accounts/connect");
-            return Some(Connect::MyAccount { my_account_endpoint, connection, scopes });
+            return Some(Connect::MyAccount { my_account_endpoint, connection, scopes, url: None });
         }
         let google = self.kind == Kind::Google;
         Some(Connect::Authorize {
@@ -48,6 +48,7 @@ impl ConnectTo {
             connection_scope: scope,
             access_type: google.then_some("offline"),
             prompt: google.then_some("consent"),
+            url: None,
         })
     }
 

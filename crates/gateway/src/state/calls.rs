@@ -70,6 +70,15 @@ impl Calls {
         classified.outcome == Outcome::ScopeMissing && self.asked.may_ask(user, token, classified)
     }
 
+    /// The user has just connected this connection again: it is not refused any more.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn reconnected(&self, user: &str, connection: &str) -> Result<(), Problem> {
+        let lifted = self.tokens.reconnected(user, connection).await;
+        lifted.map_err(|error| error_table::broker(&error, None))
+    }
+
     /// Forgets what this replica has cached, and stored grants where the selector says so; how many things that were.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub(crate) use tenant::TenantState;
 pub(crate) use tokens::{TokenError, Tokens};
 pub(crate) use verdict::{Question, Verdict};
 
+use crate::connect::HostedConnect;
 use crate::console::Console;
 use crate::memory::Bounds;
 use crate::route::VirtualHosts;
@@ -59,6 +60,8 @@ pub struct App {
     pub(crate) console: Option<Console>,
     /// The endpoint for clients of the Model Context Protocol, where it is served.
     pub(crate) mcp: Option<McpState>,
+    /// Hosted connect, where it is configured.
+    pub(crate) connect: Option<HostedConnect>,
     /// The scopes that the metadata names.
     pub(crate) scopes: BTreeSet<String>,
     /// How much memory everything may take.

@@ -135,6 +135,14 @@ impl Tokens {
         self.broker.forget(selector).await
     }
 
+    /// The user has just connected this connection again: it is not refused any more.
+    ///
+    /// # Errors
+    /// As [`Broker::reconnected`].
+    pub(crate) async fn reconnected(&self, user: &str, connection: &str) -> Result<(), Error> {
+        self.broker.reconnected(user, connection).await
+    }
+
     /// Takes over what was revoked elsewhere.
     pub(crate) fn apply_revocations(&self, revoked: &[RevokedGrant]) {
         self.broker.apply_revocations(revoked);

@@ -1,6 +1,7 @@
 //! `/v1`: the caller's own view.
 
 mod check;
+mod connect;
 mod disconnect;
 mod explain;
 mod me;
@@ -11,6 +12,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::body::Body;
+use crate::connect::HostedConnect;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::state::{Calls, ExplainRing, RequestContext, RequestRecord, VerifiedCaller};
@@ -20,6 +22,7 @@ enum Own<'a> {
     Me,
     Check,
     Disconnect(&'a str),
+    Connect(&'a str),
     Profile(&'a str),
     Explain(&'a str),
 }
@@ -29,7 +32,7 @@ enum Own<'a> {
 /// # Errors
 /// The problem to answer with.
 pub(crate) async fn answer(
-    (calls, explained): (&Calls, &ExplainRing),
+    (calls, explained, hosted): (&Calls, &ExplainRing, Option<&HostedConnect>),
     context: &RequestContext<'_>,
     path: &str,
     (parts, body): (&Parts, Body),
@@ -41,6 +44,8 @@ pub(crate) async fn answer(
         Own::Me => ("/v1/me", "me", "GET, HEAD"),
         Own::Check => ("/v1/check", "check", "POST"),
         Own::Disconnect(_) => ("/v1/me/{provider}", "revoke", "DELETE"),
+        Own::Connect(_) if hosted.is_none() => return Err(Problem::new(Code::NotFound)),
+        Own::Connect(_) => ("/v1/me/{provider}/connect", "connect_link", "POST"),
         Own::Profile(_) => ("/v1/me/{provider}/profile", "profile", "GET, HEAD"),
         Own::Explain(_) => ("/v1/explain/{request-id}", "explain", "GET, HEAD"),
     };
@@ -53,6 +58,10 @@ pub(crate) async fn answer(
         Own::Me => me::accounts(calls, verified, record).await,
         Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, record).await,
         Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, record).await,
+        Own::Connect(provider) => {
+            let hosted = hosted.ok_or_else(|| Problem::new(Code::NotFound))?;
+            connect::answer((calls, hosted), (parts, body), verified, provider, record).await
+        }
         Own::Explain(id) => explain::answer((&calls.access, explained), verified, id, record).await,
     }
 }
@@ -64,6 +73,7 @@ fn own_route(path: &str) -> Option<Own<'_>> {
         ("me", None, _) => Own::Me,
         ("check", None, _) => Own::Check,
         ("me", Some(provider), None) if !provider.is_empty() => Own::Disconnect(provider),
+        ("me", Some(provider), Some("connect")) if !provider.is_empty() => Own::Connect(provider),
         ("me", Some(provider), Some("profile")) if !provider.is_empty() => Own::Profile(provider),
         ("explain", Some(id), None) if !id.is_empty() => Own::Explain(id),
         _ => return None,
@@ -81,6 +91,7 @@ mod tests {
             Some(Own::Me) => "me",
             Some(Own::Check) => "check",
             Some(Own::Disconnect(_)) => "disconnect",
+            Some(Own::Connect(_)) => "connect",
             Some(Own::Profile(_)) => "profile",
             Some(Own::Explain(_)) => "explain",
             None => "none",
@@ -91,6 +102,9 @@ mod tests {
             ("/v1/check", "check"),
             ("/v1/check/x", "none"),
             ("/v1/me/github", "disconnect"),
+            ("/v1/me/github/connect", "connect"),
+            ("/v1/me/github/connect/", "none"),
+            ("/v1/me//connect", "none"),
             ("/v1/me/github/profile", "profile"),
             ("/v1/me/github/profile/x", "none"),
             ("/v1/me//profile", "none"),

@@ -50,6 +50,33 @@ fn check(toml: &str, environment: &[(&str, &str)]) -> Answer {
 
 /// What is added to the good configuration, the key of the problem, words of its remedy.
 const CASES: &[(&str, &str, &str)] = &[
+    // Hosted connect.
+    ("[connect]\nclient_secret = \"s\"", "connect.client_id", "Regular Web Application"),
+    ("[connect]\nclient_id = \"a\"", "connect.client_secret_file", "client_secret_file"),
+    ("[connect]\nclient_id = \"a\"\nclient_secret = \"s\"", "server.public_url", "public_url"),
+    (
+        "[server]\npublic_url = \"http://gw.example\"\n[connect]\nclient_id = \"a\"\nclient_secret = \"s\"",
+        "server.public_url",
+        "https://",
+    ),
+    (
+        "[connect]\nclient_id = \"a\"\nreturn_to = [\"http://app.example/\"]",
+        "connect.return_to[0]",
+        "https://",
+    ),
+    (
+        "[connect]\nclient_id = \"a\"\nreturn_to = [\"https://u:p@app.example/\"]",
+        "connect.return_to[0]",
+        "remove",
+    ),
+    (
+        "[connect]\nclient_id = \"a\"\nreturn_to = [\"https://app.example/?x\"]",
+        "connect.return_to[0]",
+        "path",
+    ),
+    ("[connect]\nclient_id = \"a\"\nreturn_to = [\"/settings\"]", "connect.return_to[0]", "absolute"),
+    ("[connect]\nclient_id = \"a\"\nticket_ttl = \"5s\"", "connect.ticket_ttl", "10m"),
+    ("[connect]\nclient_id = \"a\"\nticket_ttl = \"2days\"", "connect.ticket_ttl", "10m"),
     // Unknown keys.
     ("[serverr]", "serverr", "server"),
     ("[server]\nlisten_on = \"127.0.0.1:1\"", "server.listen_on", "listen"),

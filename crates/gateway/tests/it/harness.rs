@@ -116,6 +116,17 @@ impl Rig {
         Self::run(sandbox, "", "", &extra).await
     }
 
+    /// The same with lines for `[server]`.
+    pub(crate) async fn with_server(
+        builder: SandboxBuilder,
+        server: &str,
+        extra: impl FnOnce(&Sandbox) -> String,
+    ) -> Self {
+        let sandbox = speaking(builder).start().await.unwrap();
+        let extra = extra(&sandbox);
+        Self::run(sandbox, server, "", &extra).await
+    }
+
     /// The usual world with lines for `[server]` and for `[callers]`.
     pub(crate) async fn callers(server: &str, callers: &str, extra: &str) -> Self {
         Self::run(speaking(Sandbox::builder()).start().await.unwrap(), server, callers, extra).await

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod caller_token;
+mod connect;
 mod explain;
 mod mcp;
 mod providers;
@@ -39,6 +40,7 @@ pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, 
     accounts::check(settings, &asker, management.as_ref(), user, &mut report).await;
     vault::check(settings, &asker, &mut report).await;
     mcp::check(settings, &mut report);
+    connect::check(settings, &asker, &mut report).await;
     providers::check(settings, &asker, &mut report).await;
     store::check(settings, &mut report).await;
 

@@ -74,6 +74,7 @@ pub(super) fn part(id: &str) -> (&'static str, &'static str) {
         "user" | "identity" | "connection" | "connections" | "accounts" => ("Users and connections", "users"),
         "vault" => ("Token Vault", "vault"),
         "mcp" => ("MCP endpoint", "mcp-endpoint"),
+        "connect" => ("Hosted connect", "hosted-connect"),
         "store" => ("Store", "store"),
         "token" => ("Caller token", "token"),
         _ => ("Providers", "providers"),

@@ -2,6 +2,7 @@
 
 mod address;
 mod callers;
+mod connect;
 mod files;
 mod mcp;
 mod order;
@@ -37,6 +38,9 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     store::validate(settings, collector);
     signals::validate(settings, collector);
     mcp::validate(settings, collector);
+    if let Some(own) = &settings.connect {
+        connect::validate(own, settings, collector);
+    }
     paging(settings, collector);
 }
 

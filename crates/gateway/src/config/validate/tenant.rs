@@ -1,9 +1,11 @@
-//! `[tenant]` and `[vault]`.
+//! `[tenant]` and `[vault]`, and the proof of every client.
 
 use std::path::Path;
 
 use super::{
-    super::{AuthMethod, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector},
+    super::{
+        AuthMethod, ConnectSettings, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector,
+    },
     address::{UrlRules, check_url, is_authority},
     files::{Content, check_file},
 };
@@ -64,6 +66,22 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
             "set `callers.dpop` to \"allow\" or \"off\", or remove `vault` from the section and from every `source`",
         );
     }
+}
+
+/// The client's proof in `[connect]`.
+pub(super) fn validate_connect(connect: &ConnectSettings, collector: &mut Collector) {
+    proof(
+        &Proof {
+            section: "connect",
+            method: connect.auth_method(),
+            inline: connect.client_secret.is_some(),
+            file: connect.client_secret_file.as_deref(),
+            key: connect.private_key_file.as_deref(),
+            key_id: connect.key_id.is_some(),
+            explicit: connect.auth.is_some(),
+        },
+        collector,
+    );
 }
 
 struct Proof<'a> {

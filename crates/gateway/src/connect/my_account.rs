@@ -1,0 +1,147 @@
+//! Auth0's My Account API: Connected Accounts of the user who has just signed in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_transport::{HttpsOnly, Limits, ReqwestTransport, SetUpError, Transport};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::tenant::TIMEOUT;
+
+/// Answers are small.
+const LONGEST: usize = 64 * 1024;
+
+/// A client of the API at one tenant.
+#[derive(Debug)]
+pub(super) struct MyAccount {
+    transport: HttpsOnly,
+    /// `{issuer}me/v1/connected-accounts/`.
+    base: String,
+}
+
+/// The request that begins a connection.
+#[derive(Debug, Serialize)]
+pub(super) struct Connection<'a> {
+    pub(super) connection: &'a str,
+    pub(super) redirect_uri: &'a str,
+    pub(super) state: &'a str,
+    pub(super) code_challenge: &'a str,
+    pub(super) code_challenge_method: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) scopes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorization_params: Option<AuthorizationParams<'a>>,
+}
+
+/// What is passed on to the provider.
+#[derive(Debug, Serialize)]
+pub(super) struct AuthorizationParams<'a> {
+    pub(super) login_hint: &'a str,
+}
+
+/// The request that ends it.
+#[derive(Debug, Serialize)]
+pub(super) struct Completion<'a> {
+    pub(super) auth_session: &'a str,
+    pub(super) connect_code: &'a str,
+    pub(super) redirect_uri: &'a str,
+    pub(super) code_verifier: &'a str,
+}
+
+/// A connection that has begun.
+pub(super) struct Begun {
+    /// To be shown when it is completed.
+    pub(super) session: String,
+    /// Where the browser goes.
+    pub(super) to: Url,
+}
+
+/// The API did not do it. The status is for the log; there is none where no answer came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed(pub(super) Option<StatusCode>);
+
+impl MyAccount {
+    /// # Errors
+    /// TLS cannot be set up.
+    pub(super) fn new(issuer: &str, connect_timeout: Duration) -> Result<Self, SetUpError> {
+        let agent = concat!("idp-gateway/", env!("CARGO_PKG_VERSION"));
+        let transport = if issuer.starts_with("http://") {
+            ReqwestTransport::plain(agent, connect_timeout)?
+        } else {
+            ReqwestTransport::new(agent, connect_timeout)?
+        };
+        let transport = HttpsOnly::new(Arc::new(transport));
+        Ok(Self { transport, base: format!("{issuer}me/v1/connected-accounts/") })
+    }
+
+    /// `POST …/connect`.
+    pub(super) async fn connect(
+        &self,
+        token: &SecretString,
+        connection: &Connection<'_>,
+    ) -> Result<Begun, Failed> {
+        #[derive(Deserialize)]
+        struct Answer {
+            auth_session: String,
+            connect_uri: String,
+            connect_params: Params,
+        }
+        #[derive(Deserialize)]
+        struct Params {
+            ticket: String,
+        }
+        let (status, body) = self.post(token, "connect", connection).await?;
+        if !status.is_success() {
+            return Err(Failed(Some(status)));
+        }
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| Failed(Some(status)))?;
+        let mut to = Url::parse(&answer.connect_uri).map_err(|_| Failed(Some(status)))?;
+        let plain = to.scheme() == "http" && to.host_str().is_some_and(api_transport::is_loopback);
+        if to.scheme() != "https" && !plain {
+            return Err(Failed(Some(status)));
+        }
+        to.query_pairs_mut().append_pair("ticket", &answer.connect_params.ticket);
+        Ok(Begun { session: answer.auth_session, to })
+    }
+
+    /// `POST …/complete`. An account that is connected already (409) is connected.
+    pub(super) async fn complete(
+        &self,
+        token: &SecretString,
+        completion: &Completion<'_>,
+    ) -> Result<(), Failed> {
+        let (status, _) = self.post(token, "complete", completion).await?;
+        if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(Failed(Some(status))) }
+    }
+
+    async fn post(
+        &self,
+        token: &SecretString,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<(StatusCode, Bytes), Failed> {
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| Failed(None))?;
+        bearer.set_sensitive(true);
+        let json = HeaderValue::from_static("application/json");
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, json.clone())
+            .header(CONTENT_TYPE, json)
+            .header(AUTHORIZATION, bearer)
+            .body(Bytes::from(serde_json::to_vec(body).map_err(|_| Failed(None))?));
+        let request = request.map_err(|_| Failed(None))?;
+        let answer = self.transport.send(request, Limits::new(TIMEOUT, LONGEST)).await;
+        let answer = answer.map_err(|error| {
+            tracing::warn!(event = "my_account_unreachable", %error);
+            Failed(None)
+        })?;
+        Ok((answer.status(), answer.into_body()))
+    }
+}

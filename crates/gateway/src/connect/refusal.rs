@@ -1,0 +1,112 @@
+//! Why a visit ends at a page of ours, in words for people.
+
+use http::StatusCode;
+
+use super::pages::{Page, escape};
+use crate::body::Body;
+use crate::outcome::Code;
+
+/// Why nothing more is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A browser loads the page ahead, or another page shows it in a frame.
+    NotVisited,
+    /// The ticket or the state was not made here, or not for this address.
+    Forged,
+    /// Too late.
+    Expired,
+    /// A link or a state works once.
+    Used,
+    /// The form does not come from the page.
+    ForeignForm,
+    /// The browser that comes back is not the one that went, or keeps no cookies.
+    OtherBrowser,
+    /// Whoever signed in is not the user whom the link was made for.
+    OtherUser,
+    /// The account belongs to another user of the tenant, or to none.
+    OtherAccount,
+    /// An operator or the tenant has blocked the user.
+    Blocked(Code),
+    /// The provider is not configured any more, or not with this connection.
+    Unknown,
+    /// Auth0's answer names another issuer.
+    OtherIssuer,
+    /// The store does not say whether the link was used.
+    Unavailable,
+}
+
+impl Refusal {
+    fn code(self) -> (StatusCode, Code) {
+        match self {
+            Self::NotVisited => (StatusCode::SERVICE_UNAVAILABLE, Code::BadRequest),
+            Self::Forged | Self::OtherIssuer => (StatusCode::BAD_REQUEST, Code::BadRequest),
+            Self::Expired | Self::Used => (StatusCode::GONE, Code::BadRequest),
+            Self::ForeignForm | Self::OtherBrowser => (StatusCode::FORBIDDEN, Code::BadRequest),
+            Self::OtherUser => (StatusCode::FORBIDDEN, Code::CallerNotAllowed),
+            Self::OtherAccount => (StatusCode::FORBIDDEN, Code::AccountNotConnected),
+            Self::Blocked(code) => (StatusCode::FORBIDDEN, code),
+            Self::Unknown => (StatusCode::NOT_FOUND, Code::UnknownProvider),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreUnavailable),
+        }
+    }
+
+    /// The word in the audit log and in `Idp-Outcome`.
+    pub(super) fn outcome(self) -> Code {
+        self.code().1
+    }
+
+    fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotVisited => (
+                "Open this link in a window of its own",
+                "It does nothing in a frame, or when it is loaded ahead.",
+            ),
+            Self::Forged => ("This link is not valid", "Go back to the app, and start from there again."),
+            Self::Expired => ("This link has expired", "Go back to the app, and start from there again."),
+            Self::Used => (
+                "This link was used already",
+                "A link works once. Go back to the app, and start from there again.",
+            ),
+            Self::ForeignForm => (
+                "This did not come from our page",
+                "Open the link again, and press its button. The page needs cookies.",
+            ),
+            Self::OtherBrowser => (
+                "This browser did not start the connection",
+                "Open the link and finish in one browser that keeps cookies. If you did not start this yourself, \
+                 close this page: nothing was connected.",
+            ),
+            Self::OtherUser => (
+                "This link was made for somebody else",
+                "You are signed in as another user than the one the link was made for, and nothing was connected. \
+                 If somebody sent you this link, do not use it.",
+            ),
+            Self::OtherAccount => (
+                "This account is not one of yours here",
+                "The account that you signed in with at the provider is not linked to your user, and nothing has changed \
+                 for your user. Start again and choose the account that you connected before. To use a new account, it must \
+                 first be linked to your user: ask the app's operator about account linking.",
+            ),
+            Self::Blocked(_) => (
+                "You may not connect accounts here",
+                "An operator has blocked this. Ask the people who run the app.",
+            ),
+            Self::Unknown => (
+                "This account can no longer be connected here",
+                "The configuration has changed since the link was made. Go back to the app, and start from there again.",
+            ),
+            Self::OtherIssuer => {
+                ("The answer came from somewhere else", "Nothing was connected. Start from the app again.")
+            }
+            Self::Unavailable => {
+                ("This does not work at the moment", "Wait a little, and open the link again.")
+            }
+        }
+    }
+
+    pub(super) fn respond(self, request_id: &str) -> http::Response<Body> {
+        let ((status, outcome), (title, text)) = (self.code(), self.text());
+        let body = format!("<p>{}</p>", escape(text));
+        Page { status, outcome, title, body, form_action: None, request_id }.respond()
+    }
+}

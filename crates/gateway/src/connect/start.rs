@@ -1,0 +1,213 @@
+//! The page behind a link, and its button.
+
+use std::pin::pin;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::StatusCode;
+use http::request::Parts;
+
+use super::HostedConnect;
+use super::cookie::Browser;
+use super::pages::{self, Page, escape};
+use super::refusal::Refusal;
+use super::seal::{Purpose, digest, random};
+use super::ticket::{Flow, LEG, Leg, Ticket};
+use super::visit::{Visit, is_own_form, is_visited};
+use crate::body::{self, Body};
+use crate::outcome::Code;
+use crate::time::unix_seconds;
+
+/// Longest form.
+const LONGEST: usize = 16 * 1024;
+
+impl HostedConnect {
+    /// `GET /connect/{provider}?ticket=…`: says what is asked for, and does nothing.
+    pub(super) fn show(&self, request_id: &str, provider: &str, parts: &Parts) -> Visit {
+        if let Err(refusal) = is_visited(&parts.headers) {
+            return Visit::refused(refusal, None, request_id);
+        }
+        let sealed =
+            parts.uri.query().and_then(|query| member(query.as_bytes(), "ticket")).unwrap_or_default();
+        let ticket = match self.ticket(&sealed, provider, SystemTime::now()) {
+            Ok(ticket) => ticket,
+            Err((refusal, ticket)) => return Visit::refused(refusal, ticket.as_ref(), request_id),
+        };
+        let known = self.cookies.browser(&parts.headers);
+        let (Some(browser), Some(action)) =
+            (known.or_else(Browser::random), self.page_address(&ticket.provider))
+        else {
+            return Visit::refused(Refusal::Unavailable, Some(&ticket), request_id);
+        };
+        let title = self.offer(&ticket).map_or(provider, |offer| offer.title(&ticket.provider));
+        let page = Page {
+            status: StatusCode::OK,
+            outcome: Code::Ok,
+            title: &format!("Connect {title}"),
+            body: content(&ticket, title, action.as_str(), &sealed, &browser),
+            form_action: Some(&self.form_action),
+            request_id,
+        };
+        Visit::page(page.respond()).about(&ticket).cookie(self.cookies.set_browser(&browser))
+    }
+
+    /// `POST /connect/{provider}`: the button. Uses the ticket up, and sends the browser to Auth0.
+    pub(super) async fn press(
+        &self,
+        request_id: &str,
+        provider: &str,
+        (parts, body): (&Parts, Body),
+    ) -> Visit {
+        let own = is_visited(&parts.headers).and_then(|()| is_own_form(&parts.headers, &self.origin));
+        if let Err(refusal) = own {
+            return Visit::refused(refusal, None, request_id);
+        }
+        let Some(form) = self.read(body).await else {
+            return Visit::refused(Refusal::ForeignForm, None, request_id);
+        };
+        let sealed = member(&form, "ticket").unwrap_or_default();
+        let now = SystemTime::now();
+        let ticket = match self.ticket(&sealed, provider, now) {
+            Ok(ticket) => ticket,
+            Err((refusal, ticket)) => return Visit::refused(refusal, ticket.as_ref(), request_id),
+        };
+        let browser = self.cookies.browser(&parts.headers).filter(|browser| {
+            let sent = member(&form, "token").unwrap_or_default();
+            aws_lc_rs::constant_time::verify_slices_are_equal(
+                sent.as_bytes(),
+                browser.form_token(&ticket.id).as_bytes(),
+            )
+            .is_ok()
+        });
+        let Some(browser) = browser else {
+            return Visit::refused(Refusal::ForeignForm, Some(&ticket), request_id);
+        };
+        let keep = Self::remember_for(ticket.expires, now);
+        match self.replays.first_use(digest(&["connect ticket", &ticket.id]), keep).await {
+            Ok(true) => {}
+            Ok(false) => return Visit::refused(Refusal::Used, Some(&ticket), request_id),
+            Err(_) => return Visit::refused(Refusal::Unavailable, Some(&ticket), request_id),
+        }
+        self.send(request_id, &ticket, browser.digest(), Leg::SignIn { silent: true })
+    }
+
+    /// Opens a ticket for this provider's page. What is not right with it, and the ticket where it is one of ours.
+    pub(super) fn ticket(
+        &self,
+        sealed: &str,
+        provider: &str,
+        now: SystemTime,
+    ) -> Result<Ticket, (Refusal, Option<Ticket>)> {
+        let ticket: Ticket = self.sealer.open(Purpose::Ticket, sealed).ok_or((Refusal::Forged, None))?;
+        // The page says what its address says.
+        if ticket.provider != provider {
+            return Err((Refusal::Forged, Some(ticket)));
+        }
+        if ticket.expires <= unix_seconds(now) {
+            return Err((Refusal::Expired, Some(ticket)));
+        }
+        match self.admits(&ticket) {
+            Ok(()) => Ok(ticket),
+            Err(refusal) => Err((refusal, Some(ticket))),
+        }
+    }
+
+    /// Whether the account can still be connected here, and nobody has blocked it.
+    pub(super) fn admits(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        if self.offer(ticket).is_none() {
+            return Err(Refusal::Unknown);
+        }
+        let (provider, connection) = (Some(ticket.provider.as_str()), Some(ticket.connection.as_str()));
+        let checked = self.fleet.check(&ticket.user, provider, connection);
+        checked.map_err(|blocked| Refusal::Blocked(crate::problem::Problem::from(blocked).code()))
+    }
+
+    /// Sends the browser to Auth0's authorization endpoint.
+    pub(super) fn send(&self, request_id: &str, ticket: &Ticket, browser: String, leg: Leg) -> Visit {
+        let flow = self.flow(ticket, browser, leg);
+        let state = flow.as_ref().and_then(|flow| self.sealer.seal(Purpose::State, flow));
+        let google = self.offer(ticket).is_some_and(super::Offer::is_google);
+        let to = flow.zip(state).and_then(|(flow, state)| self.sign_in.authorize(&flow, &state, google));
+        match to {
+            Some(to) => Visit::page(pages::redirect(&to)).about(ticket),
+            None => Visit::refused(Refusal::Unavailable, Some(ticket), request_id),
+        }
+    }
+
+    pub(super) fn flow(&self, ticket: &Ticket, browser: String, leg: Leg) -> Option<Flow> {
+        Some(Flow {
+            id: random()?,
+            ticket: ticket.clone(),
+            browser,
+            verifier: random()?,
+            nonce: random()?,
+            expires: unix_seconds(SystemTime::now()) + LEG,
+            leg,
+        })
+    }
+
+    /// Reads the form. Nobody has said who sends it, so it has a deadline, and a place among few where it does not come at
+    /// once.
+    async fn read(&self, body: Body) -> Option<Bytes> {
+        let mut reading = pin!(body::read(body, LONGEST, self.body_timeout));
+        match reading.as_mut().now_or_never() {
+            Some(read) => read.ok(),
+            None => {
+                let _place = self.places.try_acquire().ok()?;
+                reading.await.ok()
+            }
+        }
+    }
+}
+
+/// A member of a form or query that is there exactly once.
+pub(super) fn member(form: &[u8], name: &str) -> Option<String> {
+    let mut values = url::form_urlencoded::parse(form).filter(|(known, _)| known == name);
+    let (_, value) = values.next()?;
+    values.next().is_none().then(|| value.into_owned())
+}
+
+/// What the page says.
+fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &Browser) -> String {
+    let back = ticket.return_to.as_deref().and_then(|url| url::Url::parse(url).ok());
+    let app = match (&back, &ticket.client) {
+        (Some(back), _) => back.host_str().unwrap_or_default().to_owned(),
+        (None, Some(client)) => client.clone(),
+        (None, None) => "An app".to_owned(),
+    };
+    let asked = if ticket.scopes.is_empty() {
+        "<p>It asks for what it usually asks for.</p>".to_owned()
+    } else {
+        let list = ticket.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape(scope)));
+        format!("<h2>It asks for</h2><ul>{}</ul>", list.collect::<String>())
+    };
+    let account = match &ticket.account {
+        Some(account) => format!(" (<code>{}</code>)", escape(account)),
+        None => String::new(),
+    };
+    format!(
+        "<p><strong>{}</strong> wants to use your {} account{account}.</p>{asked}\
+         <p>Go on only if you have just started this yourself. If somebody sent you this link, close the page.</p>\
+         <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
+         <input type=\"hidden\" name=\"token\" value=\"{}\"><button type=\"submit\">Continue to {}</button></form>",
+        escape(&app),
+        escape(title),
+        escape(action),
+        escape(sealed),
+        escape(&browser.form_token(&ticket.id)),
+        escape(title),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_is_there_twice_is_none() {
+        assert_eq!(member(b"a=1&b=%20x", "b").as_deref(), Some(" x"));
+        assert_eq!(member(b"a=1&a=1", "a"), None);
+        assert_eq!(member(b"", "a"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! Hosted connect as a user walks it: reconnect, widen, connect, deny.
+
+use reqwest::Method;
+use sandbox::{Quirk, Sandbox, Server};
+use serde_json::json;
+
+use crate::connect_support::{APP, Browser, PUBLIC, ask, link, nothing, start, start_over, tenant};
+use crate::harness::{ANA, BEN, CLEO, Rig};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_grant_is_reconnected_through_the_link_of_the_problem() {
+    let rig = start().await;
+    let refused = rig.get("/proxy/github/user", CLEO).await;
+    assert_eq!(refused.outcome(), (403, "reconnect-required".into()));
+    let problem = refused.json();
+    assert_eq!(problem["connect"]["connection"], "github");
+    let url = problem["connect"]["url"].as_str().unwrap().parse().unwrap();
+    let mut browser = Browser::new(&rig);
+    let page = browser.get(&url).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"), "{policy}");
+    assert!(policy.ends_with("base-uri 'none'; frame-ancestors 'none'") && !policy.contains("unsafe"));
+    assert_eq!((page.header("x-frame-options"), page.header("cache-control")), ("DENY", "no-store"));
+    let html = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(
+        html.contains("<h1>Connect GitHub</h1>") && !html.contains("<script") && !html.contains(" style=")
+    );
+    assert_eq!(browser.visited.len(), 1, "nothing happens before the button is pressed");
+    let ended = browser.walk(&url, CLEO, "allow").await;
+    assert_eq!(ended.page(), (200, "The account is connected"));
+    let again = rig.get("/proxy/github/user", CLEO).await;
+    assert_eq!(again.outcome(), (200, "ok".into()), "with the same caller token");
+    let asked: Vec<_> = browser.visited.iter().filter(|url| url.path() == "/authorize").collect();
+    assert!(asked[0].query().unwrap().contains("prompt=none"), "first without a page");
+    assert!(asked.iter().all(|url| url.query().unwrap().contains("code_challenge_method=S256")));
+    assert!(asked.last().unwrap().query().unwrap().contains("connection=github"));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_widened_and_the_app_is_told() {
+    let rig = start().await;
+    let body = json!({ "scopes": ["pullrequest"], "return_to": format!("{APP}?tab=accounts") });
+    let answer = ask(&rig, "bitbucket", BEN, body.clone()).await;
+    assert_eq!(answer.status, 201, "{:?}", answer.json());
+    assert!(answer.json()["expires_at"].as_str().unwrap().ends_with('Z'));
+    let url = link(&rig, "bitbucket", BEN, body).await;
+    assert!(url.as_str().starts_with(&format!("{PUBLIC}/connect/bitbucket?ticket=")));
+    let mut browser = Browser::new(&rig);
+    let page = String::from_utf8(browser.get(&url).await.body.to_vec()).unwrap();
+    assert!(page.contains("<strong>app.example.com</strong>") && page.contains("<code>pullrequest</code>"));
+    let ended = browser.walk(&url, BEN, "allow").await;
+    assert_eq!(ended.result(), "ok");
+    let asked = browser.visited.iter().rfind(|url| url.path() == "/authorize").unwrap();
+    assert!(asked.query().unwrap().contains("pullrequest"), "{asked}");
+    assert_eq!(rig.get("/proxy/bitbucket/2.0/user", BEN).await.status, 200);
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_connected_in_the_vault_and_works_with_the_same_token() {
+    let rig = start().await;
+    rig.sandbox.world().disconnect_account(BEN, "google-oauth2");
+    let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
+    assert_eq!(refused.outcome(), (403, "account-not-connected".into()));
+    let url = refused.json()["connect"]["url"].as_str().unwrap().parse().unwrap();
+    let mut browser = Browser::new(&rig);
+    let ended = browser.walk(&url, BEN, "allow").await;
+    assert_eq!(ended.page(), (200, "The account is connected"));
+    let path = "/me/v1/connected-accounts/complete";
+    assert_eq!(rig.sandbox.journal().count_of(Server::Tenant, path), 1);
+    assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.outcome(), (200, "ok".into()));
+    // The session of the flow is gone from the browser; its id stays for other tabs.
+    let left = browser.cookie("__Host-idp-connect");
+    assert!(left.is_some());
+    assert!(rig.sandbox.journal().count_of(Server::Tenant, "/connected-accounts/connect") >= 2);
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_connected_already_is_connected() {
+    let rig = start().await;
+    let url = link(&rig, "google", BEN, json!({ "return_to": APP })).await;
+    assert_eq!(Browser::new(&rig).walk(&url, BEN, "allow").await.result(), "ok");
+    let url = link(&rig, "google", BEN, json!({ "return_to": APP })).await;
+    assert_eq!(Browser::new(&rig).walk(&url, BEN, "allow").await.result(), "ok");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disconnected_account_is_connected_again() {
+    let rig = start().await;
+    for (provider, path) in [("github", "/proxy/github/user"), ("google", "/proxy/google/oauth2/v3/userinfo")]
+    {
+        assert_eq!(rig.get(path, BEN).await.status, 200, "{provider}");
+        let gone = rig.send(rig.request(Method::DELETE, &format!("/v1/me/{provider}"), BEN)).await;
+        assert_eq!(gone.status, 200, "{provider}: {:?}", gone.json());
+        assert_eq!(rig.get(path, BEN).await.outcome(), (403, "reconnect-required".into()), "{provider}");
+        let url = link(&rig, provider, BEN, json!({ "return_to": APP })).await;
+        assert_eq!(Browser::new(&rig).walk(&url, BEN, "allow").await.result(), "ok", "{provider}");
+        assert_eq!(rig.get(path, BEN).await.outcome(), (200, "ok".into()), "{provider}");
+    }
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_no_is_sent_back_and_nothing_changes() {
+    let rig = start().await;
+    for provider in ["github", "google"] {
+        let url = link(&rig, provider, CLEO, json!({ "return_to": APP })).await;
+        let ended = Browser::new(&rig).walk(&url, CLEO, "deny").await;
+        assert_eq!(ended.result(), "denied", "{provider}");
+        let url = link(&rig, provider, CLEO, nothing()).await;
+        let ended = Browser::new(&rig).walk(&url, CLEO, "deny").await;
+        assert_eq!(ended.page(), (200, "You did not agree"), "{provider}");
+    }
+    assert_eq!(rig.get("/proxy/github/user", CLEO).await.outcome(), (403, "reconnect-required".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_account_needs_linking_which_the_gateway_never_does() {
+    let rig = start().await;
+    let url = link(&rig, "github", ANA, json!({ "return_to": APP })).await;
+    let ended = Browser::new(&rig).walk(&url, ANA, "allow").await;
+    assert_eq!(ended.page(), (403, "This account is not one of yours here"));
+    assert_eq!(rig.get("/proxy/github/user", ANA).await.outcome(), (403, "account-not-connected".into()));
+    rig.finish();
+    // Where the tenant links accounts itself, the same walk connects it.
+    let rig = start_over(tenant().quirk(Quirk::LinkAccounts), "").await;
+    let url = link(&rig, "github", ANA, json!({ "return_to": APP })).await;
+    assert_eq!(Browser::new(&rig).walk(&url, ANA, "allow").await.result(), "ok");
+    assert_eq!(rig.get("/proxy/github/user", ANA).await.outcome(), (200, "ok".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tabs_of_one_browser_do_not_disturb_each_other() {
+    let rig = start().await;
+    let first = link(&rig, "github", BEN, json!({ "return_to": APP })).await;
+    let second = link(&rig, "google", BEN, json!({ "return_to": APP })).await;
+    let mut browser = Browser::new(&rig);
+    let one = browser.press(&first).await;
+    let two = browser.press(&second).await;
+    assert_eq!(browser.go_on(two, BEN, "allow").await.result(), "ok");
+    assert_eq!(browser.go_on(one, BEN, "allow").await.result(), "ok");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_section_there_is_no_such_thing() {
+    let rig = Rig::over(Sandbox::builder(), "", "").await;
+    let refused = rig.get("/proxy/github/user", CLEO).await.json();
+    assert!(refused["connect"]["connection"].is_string() && refused["connect"].get("url").is_none());
+    let post = rig.send(rig.request(Method::POST, "/v1/me/github/connect", CLEO)).await;
+    assert_eq!(post.outcome(), (404, "not-found".into()));
+    for path in ["/connect/github?ticket=x", "/connect/callback?state=x"] {
+        let answer = rig.send(rig.bare(Method::GET, path)).await;
+        assert_eq!(answer.outcome(), (404, "not-found".into()), "{path}");
+    }
+    rig.finish();
+}
