@@ -21,7 +21,7 @@ use crate::server::accept::accept;
 use crate::server::tls::{Alpn, Authority};
 use crate::text::{self, ALNUM};
 use crate::world::client::{
-    ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT,
+    ASSERTION_CLIENT, CONNECT_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT,
 };
 use crate::world::start::World;
 use crate::world::state::State;
@@ -228,6 +228,7 @@ impl SandboxBuilder {
             api_audience: self.api_audience,
             client_secret: secret(),
             vault_secret: secret(),
+            connect_secret: secret(),
             provider_secrets: ProviderKind::ALL
                 .into_iter()
                 .map(|kind| (kind, text::random(ALNUM, 40)))
@@ -279,6 +280,7 @@ fn own_clients(settings: &Settings) -> Vec<Client> {
             .methods(&[ClientMethod::PrivateKeyJwt])
             .grant(&management, &scopes),
         Client::custom_api(VAULT_CLIENT, &settings.vault_secret, &settings.api_audience),
+        Client::web(CONNECT_CLIENT, &settings.connect_secret).name("The gateway"),
         Client::public(SPA_CLIENT).name("The sandbox's single-page application"),
     ]
 }

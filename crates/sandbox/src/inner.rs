@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) api_audience: String,
     pub(crate) client_secret: String,
     pub(crate) vault_secret: String,
+    pub(crate) connect_secret: String,
     pub(crate) provider_secrets: HashMap<ProviderKind, String>,
     pub(crate) loopback_downloads: bool,
     pub(crate) appsecret_proof: bool,

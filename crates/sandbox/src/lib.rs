@@ -73,7 +73,9 @@ pub use quirks::{Quirk, Quirks};
 pub use refusals::trouble::Trouble;
 pub use sandbox::Sandbox;
 pub use server::tls::{Alpn, SelfSigned};
-pub use world::client::{ASSERTION_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT};
+pub use world::client::{
+    ASSERTION_CLIENT, CONNECT_CLIENT, Client, ClientMethod, MACHINE_CLIENT, SPA_CLIENT, VAULT_CLIENT,
+};
 pub use world::live::LiveWorld;
 pub use world::people::{Condition, Identity, User};
 pub use world::start::World;

@@ -145,6 +145,12 @@ impl Sandbox {
         &self.inner.settings.vault_secret
     }
 
+    /// The secret of the web application, [`CONNECT_CLIENT`](crate::CONNECT_CLIENT).
+    #[must_use]
+    pub fn connect_client_secret(&self) -> &str {
+        &self.inner.settings.connect_secret
+    }
+
     /// The audience of callers' tokens.
     #[must_use]
     pub fn api_audience(&self) -> &str {

@@ -9,6 +9,9 @@ pub const VAULT_CLIENT: &str = "vltSandboxClient0000000000000003";
 /// The single-page application.
 pub const SPA_CLIENT: &str = "spaSandboxClient0000000000000004";
 
+/// The web application of a gateway's connect pages.
+pub const CONNECT_CLIENT: &str = "conSandboxClient0000000000000005";
+
 /// How an application may prove who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,6 +73,12 @@ impl Client {
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             ..Self::machine(id, "")
         }
+    }
+
+    /// A web application: people sign in to it, and it keeps a secret.
+    #[must_use]
+    pub fn web(id: &str, secret: &str) -> Self {
+        Self { grant_types: vec!["authorization_code".to_owned()], ..Self::machine(id, secret) }
     }
 
     /// A Custom API Client: may exchange callers' tokens for `audience` at Token Vault.
