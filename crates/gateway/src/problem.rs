@@ -1,11 +1,15 @@
 //! Error answers of the gateway itself (RFC 9457), in a form that provider SDKs can show too.
 
+mod connect;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
+
+pub use self::connect::{AccountRef, Connect};
 
 use crate::body::{self, Body, InMemory};
 use crate::headers::{IDP_OUTCOME, PROXY_STATUS, X_REQUEST_ID};
@@ -20,56 +24,6 @@ pub enum Surface {
     /// `/proxy` and virtual hosts: `application/json` unless `Accept` names the problem type, because
     /// provider SDKs parse nothing else.
     Proxied,
-}
-
-/// One account to choose from.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
-pub struct AccountRef {
-    /// The value for `Idp-Account`: connection, `|`, provider-side user id, percent-encoded where needed.
-    pub account: String,
-    /// Auth0's name for the connection.
-    pub connection: String,
-    /// The user's id at the provider.
-    pub user_id: String,
-    /// The provider's name in the gateway's configuration.
-    pub provider: String,
-}
-
-/// What an app needs to send the user through the connection again; it adds its own client and redirect.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
-#[serde(untagged)]
-pub enum Connect {
-    /// A login at the tenant's authorization endpoint.
-    Authorize {
-        /// `https://{tenant}/authorize`.
-        authorization_endpoint: String,
-        /// The connection to log in with.
-        connection: String,
-        /// Scopes to ask the provider for, where more are needed.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        connection_scope: Option<String>,
-        /// `offline` where the provider only then hands out a refresh token.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        access_type: Option<&'static str>,
-        /// `consent` where the provider only then hands out a new grant.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        prompt: Option<&'static str>,
-        /// A page of the gateway that does all this, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        url: Option<String>,
-    },
-    /// A Connected Account (Token Vault), made at the tenant's My Account API.
-    MyAccount {
-        /// `https://{tenant}/me/v1/connected-accounts/connect`.
-        my_account_endpoint: String,
-        /// The connection to connect.
-        connection: String,
-        /// Scopes to ask the provider for.
-        scopes: Vec<String>,
-        /// A page of the gateway that does all this, where it has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        url: Option<String>,
-    },
 }
 
 /// An error answer: one code, what exactly happened, and what to do about it.
@@ -232,16 +186,8 @@ impl Problem {
         mut self,
         link: impl FnOnce(&str, bool, Vec<String>) -> Option<String>,
     ) -> Self {
-        match &mut self.0.connect {
-            Some(Connect::Authorize { connection, connection_scope, url, .. }) => {
-                let scopes = connection_scope.as_deref().unwrap_or_default();
-                let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned);
-                *url = link(connection, false, scopes.collect());
-            }
-            Some(Connect::MyAccount { connection, scopes, url, .. }) => {
-                *url = link(connection, true, scopes.clone());
-            }
-            None => {}
+        if let Some(connect) = &mut self.0.connect {
+            connect.set_page(link);
         }
         self
     }

@@ -161,8 +161,8 @@ export async function connect(client: LoginClient, how: Connect, appState?: unkn
   if ('my_account_endpoint' in how) {
     if (!client.connectAccountWithRedirect) throw new Error('Token Vault accounts need @auth0/auth0-spa-js 2.9 or later')
     // Auth0 refuses an empty list.
-    const scopes = how.scopes.length > 0 ? how.scopes : undefined
-    await client.connectAccountWithRedirect({ connection: how.connection, scopes, appState })
+    const scopes = how.scopes.length > 0 ? { scopes: how.scopes } : {}
+    await client.connectAccountWithRedirect({ connection: how.connection, ...scopes, appState })
     return
   }
   // The client knows its tenant: the endpoint is for apps without such a library.

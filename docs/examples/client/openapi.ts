@@ -139,6 +139,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/{provider}/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A link that connects, reconnects or widens an account, where the gateway has [connect] */
+        post: operations["connect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/{provider}/profile": {
         parameters: {
             query?: never;
@@ -169,10 +186,37 @@ export interface components {
             connection: string;
             connection_scope?: string;
             prompt?: string;
+            /**
+             * Format: uri
+             * @description A page of the gateway that does all this
+             */
+            url?: string;
         } | {
             connection: string;
             my_account_endpoint: string;
             scopes: string[];
+            /**
+             * Format: uri
+             * @description A page of the gateway that does all this
+             */
+            url?: string;
+        };
+        ConnectLink: {
+            /** Format: uri */
+            connect_url: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        ConnectRequest: {
+            /** @description As Idp-Account */
+            account?: string;
+            /**
+             * Format: uri
+             * @description Where the browser goes afterwards
+             */
+            return_to?: string;
+            /** @description Added to what the account holds */
+            scopes?: string[];
         };
         Disconnected: {
             detail?: string;
@@ -681,6 +725,50 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    connect: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @example github|583231
+                 */
+                "Idp-Account"?: components["parameters"]["IdpAccount"];
+            };
+            path: {
+                /**
+                 * @description A provider of the gateway's configuration
+                 * @example github
+                 */
+                provider: components["parameters"]["Provider"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConnectRequest"];
+            };
+        };
+        responses: {
+            /** @description The link; nothing happens before the user opens it */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectLink"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };
     };

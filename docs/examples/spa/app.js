@@ -33,6 +33,7 @@ const encodeAccount = (account) => account.replace(/[^\x21-\x24\x26-\x7e]/gu, en
 
 // Sends the user to connect an account, and repeats the call afterwards.
 function connect(how, wanted) {
+  if (how.url) return hostedConnect(how, wanted)
   const appState = { ...wanted, connecting: true }
   if (how.my_account_endpoint) {
     // Auth0 refuses an empty list.
@@ -41,6 +42,19 @@ function connect(how, wanted) {
   }
   const { authorization_endpoint, url, ...authorizationParams } = how
   return auth0Client.loginWithRedirect({ authorizationParams, appState })
+}
+
+// The gateway has pages that do it. A link that leads back here is asked for; the one of the problem ends at a page.
+async function hostedConnect(how, wanted) {
+  const { account, provider } = wanted
+  const scopes = how.scopes ?? how.connection_scope?.split(',') ?? []
+  const response = await fetch(`${config.gateway}/v1/me/${provider}/connect`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${await auth0Client.getTokenSilently()}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ scopes, account, return_to: location.origin + location.pathname })
+  })
+  sessionStorage.setItem('connecting', JSON.stringify({ ...wanted, connecting: true }))
+  location.assign(response.ok ? (await response.json()).connect_url : how.url)
 }
 
 async function run(wanted) {
@@ -152,6 +166,12 @@ function parse(text) {
 // The user comes back from the tenant: what the app wanted before, and what went wrong on the way.
 async function returned() {
   const query = new URLSearchParams(location.search)
+  if (query.has('idp_connect')) {
+    history.replaceState({}, '', location.pathname)
+    const wanted = JSON.parse(sessionStorage.getItem('connecting') ?? '{}')
+    const result = query.get('idp_connect')
+    return { wanted, error: result === 'ok' ? undefined : new Error(result) }
+  }
   if (!query.has('state') || !(query.has('code') || query.has('error') || query.has('connect_code'))) return {}
   try {
     return { wanted: (await auth0Client.handleRedirectCallback()).appState }

@@ -9,12 +9,18 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "crates/gateway/tests/browser";
 
 /// Each file has a demo of its own: a consent in one does not change the others.
-const FILES: [&str; 3] = ["app.test.mjs", "console.test.mjs", "pages.test.mjs"];
+const FILES: [(&str, &[&str]); 4] = [
+    ("app.test.mjs", &[]),
+    ("console.test.mjs", &[]),
+    ("pages.test.mjs", &[]),
+    // Hosted connect needs to know the gateway's address beforehand.
+    ("connect.test.mjs", &["--port", "28080"]),
+];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
     let folder = prepare(root)?;
-    for file in FILES {
-        let demo = Demo::start(root, &[])?;
+    for (file, arguments) in FILES {
+        let demo = Demo::start(root, arguments)?;
         let mut node = sh::command(&folder, "node");
         node.args(["--test", file]).env("DEMO", &demo.line).env("CHROMIUM", "chromium");
         sh::run_command(&mut node)?;

@@ -31,7 +31,13 @@ async function signedIn(config) {
   let wanted
   let failed = false
   const returned = new URLSearchParams(location.search)
-  if (returned.has('state') && ['code', 'error', 'connect_code'].some(name => returned.has(name))) {
+  if (returned.has('idp_connect')) {
+    wanted = JSON.parse(sessionStorage.getItem('connecting') ?? '{}')
+    failed = returned.get('idp_connect') !== 'ok'
+    if (failed) fail(new Error(`Nothing was connected: ${returned.get('idp_connect')}`))
+    window.history.replaceState({}, '', here)
+    await client.checkSession()
+  } else if (returned.has('state') && ['code', 'error', 'connect_code'].some(name => returned.has(name))) {
     try {
       wanted = (await client.handleRedirectCallback()).appState
     } catch (error) {
@@ -93,6 +99,7 @@ async function page(config, client, user, description, { wanted, failed }) {
 
   // Sends the person to connect an account; `next` is the call that is repeated when they are back.
   function connect(how, next) {
+    if (how.url) return hostedConnect(how, next)
     const appState = { ...next, connecting: true }
     if (how.my_account_endpoint) {
       // Auth0 refuses an empty list.
@@ -101,6 +108,19 @@ async function page(config, client, user, description, { wanted, failed }) {
     }
     const { authorization_endpoint, url, ...authorizationParams } = how
     return client.loginWithRedirect({ authorizationParams, appState })
+  }
+
+  // The gateway has pages that do it. A link that leads back here is asked for; the one of the problem ends at a page.
+  async function hostedConnect(how, next) {
+    const { account, provider } = next
+    const scopes = how.scopes ?? how.connection_scope?.split(',') ?? []
+    const response = await ask(`/v1/me/${provider}/connect`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ scopes, ...(account && { account }), return_to: here })
+    })
+    sessionStorage.setItem('connecting', JSON.stringify({ ...next, connecting: true }))
+    location.assign(response.ok ? (await response.json()).connect_url : how.url)
   }
 
   function chooseProvider() {

@@ -39,6 +39,13 @@ pub(super) fn hosted(
         };
         (name.clone(), offer)
     });
+    let mut return_to = own.return_to.clone();
+    if settings.console.enabled
+        && let Ok(console) = Url::parse(&format!("{}/console/", public_url.as_str().trim_end_matches('/')))
+    {
+        // The console is the gateway's own page.
+        return_to.push(console);
+    }
     let hosted = HostedConnect::new(ConnectParts {
         public_url,
         issuer: format!("{}/", issuer.trim_end_matches('/')),
@@ -49,7 +56,7 @@ pub(super) fn hosted(
         keys: Arc::new(tenant.clone()),
         my_account_audience: own.my_account_audience.clone(),
         ticket_ttl: own.ticket_ttl,
-        return_to: own.return_to.clone(),
+        return_to,
         providers: providers.collect(),
         store: Arc::clone(&stores.grants),
         replays: Arc::clone(&stores.replays),

@@ -170,7 +170,6 @@ fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let maybe = json!({ "type": ["string", "null"] });
     let texts = json!({ "type": "array", "items": { "type": "string" } });
-    let page = json!({ "type": "string", "format": "uri", "description": "A page of the gateway that does all this" });
     let account = json!({ "type": "object", "properties": {
         "account": text, "connection": text, "user_id": text, "provider": text } });
     json!({
@@ -186,18 +185,8 @@ fn schemas() -> Value {
                 "connect": reference("schemas", "Connect"), "retry_after": { "type": "integer" },
                 "provider_status": { "type": "integer" }, "provider_detail": text,
                 "claims": text } },
-        "Connect": { "description": "How the user connects the account: by a login at the tenant, or by the My Account API",
-            "oneOf": [
-                { "type": "object", "required": ["authorization_endpoint", "connection"], "properties": {
-                    "authorization_endpoint": text, "connection": text, "connection_scope": text, "access_type": text,
-                    "prompt": text, "url": page } },
-                { "type": "object", "required": ["my_account_endpoint", "connection", "scopes"], "properties": {
-                    "my_account_endpoint": text, "connection": text, "scopes": texts, "url": page } }
-            ] },
-        "ConnectRequest": { "type": "object", "additionalProperties": false, "properties": {
-            "scopes": { "type": "array", "items": { "type": "string" }, "description": "Added to what the account holds" },
-            "account": { "type": "string", "description": "As Idp-Account" },
-            "return_to": { "type": "string", "format": "uri", "description": "Where the browser goes afterwards" } } },
+        "Connect": connect_parameters(),
+        "ConnectRequest": connect_request(),
         "ConnectLink": { "type": "object", "required": ["connect_url", "expires_at"], "properties": {
             "connect_url": { "type": "string", "format": "uri" },
             "expires_at": { "type": "string", "format": "date-time" } } },
@@ -229,6 +218,29 @@ fn schemas() -> Value {
             "scopes": { "type": "array", "items": { "type": "string" }, "description": "Scopes of the grant, where known" },
             "outcome": reference("schemas", "Code") } }
     })
+}
+
+/// The member `connect` of a problem.
+fn connect_parameters() -> Value {
+    let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let page = json!({ "type": "string", "format": "uri", "description": "A page of the gateway that does all this" });
+    json!({ "description": "How the user connects the account: by a login at the tenant, or by the My Account API",
+        "oneOf": [
+            { "type": "object", "required": ["authorization_endpoint", "connection"], "properties": {
+                "authorization_endpoint": text, "connection": text, "connection_scope": text, "access_type": text,
+                "prompt": text, "url": page } },
+            { "type": "object", "required": ["my_account_endpoint", "connection", "scopes"], "properties": {
+                "my_account_endpoint": text, "connection": text, "scopes": texts, "url": page } }
+        ] })
+}
+
+/// The body of `POST /v1/me/{provider}/connect`.
+fn connect_request() -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": {
+        "scopes": { "type": "array", "items": { "type": "string" }, "description": "Added to what the account holds" },
+        "account": { "type": "string", "description": "As Idp-Account" },
+        "return_to": { "type": "string", "format": "uri", "description": "Where the browser goes afterwards" } } })
 }
 
 /// The body of `POST /v1/check`.

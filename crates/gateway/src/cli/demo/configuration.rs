@@ -55,6 +55,17 @@ impl Plan<'_> {
             json!(origins),
             sandbox::SPA_CLIENT,
         );
+        if let Some(public) = self.public_url() {
+            toml = toml.replacen("[server]\n", &format!("[server]\npublic_url = \"{public}\"\n"), 1);
+            // Writing to a text cannot fail.
+            let _ = write!(
+                toml,
+                "[connect]\nclient_id = \"{}\"\nclient_secret = \"{}\"\nreturn_to = [\"{}/\"]\n",
+                sandbox::CONNECT_CLIENT,
+                sandbox.connect_client_secret(),
+                self.app,
+            );
+        }
         for kind in ProviderKind::ALL {
             provider(&mut toml, sandbox, kind);
         }
@@ -62,6 +73,15 @@ impl Plan<'_> {
             let server = format!("[server]\npublic_url = \"{address}\"\n");
             toml.replacen("[server]\n", &server, 1) + "[mcp]\nenabled = true\n"
         })
+    }
+}
+
+impl Plan<'_> {
+    /// Where browsers reach the gateway. Before it listens that is known only where its port was chosen; hosted connect needs
+    /// it.
+    fn public_url(&self) -> Option<String> {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        (self.ports.gateway != 0).then(|| format!("{scheme}://127.0.0.1:{}", self.ports.gateway))
     }
 }
 
