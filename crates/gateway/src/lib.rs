@@ -39,3 +39,4 @@ pub mod telemetry;
 mod time;
 mod upstream;
 mod v1;
+mod webhooks;

@@ -18,6 +18,7 @@ use crate::route::{ProxyRoute, Route, route};
 use crate::selector::Selector;
 use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, RequestRecord};
+use crate::webhooks::Seen;
 use crate::{console, documents, logout, mcp, v1};
 use caller_auth::Schemes;
 use token_broker::Account;
@@ -62,8 +63,31 @@ impl App {
         if let Some(nonce) = record.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
+        self.tell(&context, &record);
         self.recorder.record(&context, &parts.method, record, &mut response);
         response
+    }
+
+    /// Tells the webhooks what this request has shown of an account.
+    fn tell(&self, context: &RequestContext<'_>, record: &RequestRecord) {
+        if !self.webhooks.is_on() {
+            return;
+        }
+        let (Some(caller), Some(provider), Some(account)) =
+            (&record.caller, &record.provider, &record.account)
+        else {
+            return;
+        };
+        self.webhooks.observe(&Seen {
+            request: record.event,
+            outcome: record.outcome.unwrap_or(Code::Ok),
+            user: caller.subject(),
+            client: caller.client(),
+            provider: provider.name(),
+            connection: account.connection(),
+            id: account.user_id(),
+            request_id: context.id.as_str(),
+        });
     }
 
     /// One call of an operator for a user, who is the caller's `sub`. The deny list and blocks hold; rules and quotas are
@@ -235,6 +259,9 @@ async fn visited(app: &App, visit: Visit, record: &mut RequestRecord) -> Result<
     record.caller = visit.caller;
     record.account = visit.account.map(|(connection, id)| Account::new(connection, id));
     record.outcome = Some(visit.outcome);
+    if visit.connected.is_some() {
+        record.event = "connected";
+    }
     if let Some((user, connection)) = visit.connected
         && let Err(problem) = connected(app, user, connection).await
     {

@@ -10,7 +10,7 @@ use token_broker::{Broker, BrokerBuilder};
 use user_store::UserStore;
 
 use super::start_error::StartError;
-use super::{connect, convert, mcp};
+use super::{connect, convert, mcp, webhooks};
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::memory::Bounds;
@@ -84,6 +84,8 @@ impl App {
         let scopes = convert::scopes(settings);
         let (calls, hosts) = calls(settings, &tenant, users.clone(), &stores, &metrics)?;
         let connect = connect::hosted(settings, &tenant, &stores)?;
+        let told = before.map(|before| &before.webhooks);
+        let webhooks = webhooks::webhooks(settings, &tenant, upstream_timeouts(settings), told)?;
         let explained = before.map(|before| Arc::clone(&before.recorder.explained));
         let explained =
             explained.unwrap_or_else(|| Arc::new(ExplainRing::new(Bounds::of(settings).explained)));
@@ -102,6 +104,7 @@ impl App {
             mcp: mcp::endpoint(settings, &stores),
             stores,
             connect,
+            webhooks,
             console: Console::new(settings, &scopes),
             scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),

@@ -8,6 +8,7 @@ mod offline;
 mod options;
 mod reload;
 mod start_error;
+mod webhooks;
 
 pub(crate) use self::build::caller_verifier;
 pub(crate) use self::offline::OfflinePolicy;

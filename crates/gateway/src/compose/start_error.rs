@@ -23,6 +23,9 @@ pub enum StartError {
     /// Hosted connect cannot be used.
     #[error("the settings of [connect] cannot be used: {0}")]
     Connect(String),
+    /// A webhook cannot be used.
+    #[error("the settings of a webhook cannot be used: {0}")]
+    Webhook(String),
     /// TLS cannot be set up.
     #[error("TLS towards providers cannot be set up: {0}")]
     Tls(#[from] rustls::Error),

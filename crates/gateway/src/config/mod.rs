@@ -33,6 +33,7 @@ mod users;
 mod validate;
 mod vault;
 mod walk;
+mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -67,6 +68,7 @@ pub use self::{
     unit::{ByteSize, parse_duration, parse_net, parse_url},
     users::UserSettings,
     vault::VaultSettings,
+    webhook::{WebhookEvent, WebhookSettings},
 };
 
 /// The whole configuration.
@@ -117,4 +119,7 @@ pub struct Settings {
     /// Hosted connect; off without the section.
     #[serde(default)]
     pub connect: Option<ConnectSettings>,
+    /// Who is told what changes about accounts.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookSettings>,
 }

@@ -43,6 +43,7 @@ use crate::console::Console;
 use crate::memory::Bounds;
 use crate::route::VirtualHosts;
 use crate::stores::Stores;
+use crate::webhooks::Webhooks;
 
 /// The gateway's domain side, composed: shared by all listeners and replaced as a whole by a reload.
 pub struct App {
@@ -62,6 +63,8 @@ pub struct App {
     pub(crate) mcp: Option<McpState>,
     /// Hosted connect, where it is configured.
     pub(crate) connect: Option<HostedConnect>,
+    /// Who is told what changes about accounts.
+    pub(crate) webhooks: Webhooks,
     /// The scopes that the metadata names.
     pub(crate) scopes: BTreeSet<String>,
     /// How much memory everything may take.

@@ -77,6 +77,33 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[connect]\nclient_id = \"a\"\nreturn_to = [\"/settings\"]", "connect.return_to[0]", "absolute"),
     ("[connect]\nclient_id = \"a\"\nticket_ttl = \"5s\"", "connect.ticket_ttl", "10m"),
     ("[connect]\nclient_id = \"a\"\nticket_ttl = \"2days\"", "connect.ticket_ttl", "10m"),
+    (
+        "[providers.callback]\nadapter = \"github\"\n[connect]\nclient_id = \"a\"",
+        "providers.callback",
+        "another name",
+    ),
+    ("[[webhooks]]\nurl = \"https://hooks.example/\"", "webhooks[0].secret_file", "secret_file"),
+    ("[[webhooks]]\nurl = \"http://hooks.example/\"\nsecret_file = \"text\"", "webhooks[0].url", "https://"),
+    (
+        "[[webhooks]]\nurl = \"https://10.0.0.1/\"\nsecret_file = \"text\"",
+        "webhooks[0].url",
+        "allow_private_network",
+    ),
+    (
+        "[[webhooks]]\nurl = \"https://hooks.example/\"\nsecret_file = \"missing\"",
+        "webhooks[0].secret_file",
+        "create the file",
+    ),
+    (
+        "[[webhooks]]\nurl = \"https://hooks.example/\"\nsecret_file = \"text\"\nevents = []",
+        "webhooks[0].events",
+        "all of them",
+    ),
+    (
+        "[[webhooks]]\nurl = \"https://hooks.example/\"\nsecret_file = \"text\"\nevents = [\"account.lost\"]",
+        "webhooks[0].events[0]",
+        "account.recovered",
+    ),
     // Unknown keys.
     ("[serverr]", "serverr", "server"),
     ("[server]\nlisten_on = \"127.0.0.1:1\"", "server.listen_on", "listen"),

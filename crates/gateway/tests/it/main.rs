@@ -47,6 +47,7 @@ mod proxy_callers;
 mod proxy_stream;
 mod raw_provider;
 mod telemetry;
+mod webhooks;
 mod wire;
 mod wire_http2;
 mod wire_limits;

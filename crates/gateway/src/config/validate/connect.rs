@@ -46,6 +46,13 @@ pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector
             "leave the key out: https://{domain}/me/",
         );
     }
+    if settings.providers.contains_key("callback") {
+        collector.report(
+            "providers.callback",
+            "`/connect/callback` is where browsers come back from Auth0, so no provider of `[connect]` can have this name",
+            "give the entry another name, and say with `adapter` whose API it is",
+        );
+    }
     sign_in_address(settings, collector);
     if settings.store.kind == super::super::StoreKind::Memory {
         collector.warn(

@@ -1,9 +1,9 @@
-//! `[telemetry]`, `[audit]`, `[logout]`, `[console]`.
+//! `[telemetry]`, `[audit]`, `[logout]`, `[console]`, `[[webhooks]]`.
 
 use super::{
     super::{AuditSink, Settings, problems::Collector},
     address::{UrlRules, check_url},
-    files::check_folder,
+    files::{Content, check_file, check_folder},
 };
 
 pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
@@ -31,6 +31,23 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     }
     if settings.console.enabled {
         console(settings, collector);
+    }
+    webhooks(settings, collector);
+}
+
+fn webhooks(settings: &Settings, collector: &mut Collector) {
+    for (index, webhook) in settings.webhooks.iter().enumerate() {
+        let key = |name: &str| format!("webhooks[{index}].{name}");
+        let rules = UrlRules { path: true, private: webhook.allow_private_network };
+        check_url(&key("url"), &webhook.url, rules, collector);
+        check_file(&key("secret_file"), Some(&webhook.secret_file), Content::Text, collector);
+        if webhook.events.is_empty() {
+            collector.report(
+                &key("events"),
+                "the list is empty, so nothing is ever sent",
+                "name events, or leave the key out for all of them",
+            );
+        }
     }
 }
 

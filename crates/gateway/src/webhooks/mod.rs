@@ -1,0 +1,141 @@
+//! Webhooks (`[[webhooks]]`): what changed about an account, by the Standard Webhooks specification.
+//!
+//! The replica that saw the change sends it, at least once, and again only after the account has changed. No message holds a
+//! token. What waits to be sent is kept in memory.
+
+mod delivery;
+mod known;
+mod sign;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::Uri;
+use mgmt_auth::{SecretReader, SecretSource};
+use serde_json::json;
+
+use self::delivery::{Message, Outbox, Receiver};
+use self::known::Known;
+use crate::outcome::Code;
+use crate::request_id::RequestId;
+use crate::time::rfc3339;
+use crate::upstream::UpstreamClient;
+
+/// What happened to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    ReconnectRequired,
+    Recovered,
+    Connected,
+    Disconnected,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ReconnectRequired => "account.reconnect_required",
+            Self::Recovered => "account.recovered",
+            Self::Connected => "account.connected",
+            Self::Disconnected => "account.disconnected",
+        }
+    }
+}
+
+/// A receiver as configured.
+pub(crate) struct Webhook {
+    pub(crate) uri: Uri,
+    pub(crate) secret: SecretSource,
+    pub(crate) events: Vec<Event>,
+    pub(crate) client: UpstreamClient,
+}
+
+/// What an answered request says about an account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    /// The audit log's word for the request.
+    pub(crate) request: &'static str,
+    pub(crate) outcome: Code,
+    pub(crate) user: &'a str,
+    pub(crate) client: Option<&'a str>,
+    pub(crate) provider: &'a str,
+    pub(crate) connection: &'a str,
+    /// The user's id at the provider, where it is known.
+    pub(crate) id: Option<&'a str>,
+    pub(crate) request_id: &'a str,
+}
+
+/// All receivers, and what they were told.
+pub(crate) struct Webhooks {
+    outboxes: Vec<(Vec<Event>, Outbox)>,
+    known: Arc<Known>,
+}
+
+impl Webhooks {
+    /// For these receivers. What `before` has told is not told again.
+    pub(crate) fn new(all: Vec<Webhook>, secrets: &SecretReader, before: Option<&Self>) -> Self {
+        let outbox = |webhook: Webhook| {
+            let Webhook { uri, secret, events, client } = webhook;
+            (events, Outbox::new(Receiver { uri, secret, secrets: secrets.clone(), client }))
+        };
+        Self {
+            outboxes: all.into_iter().map(outbox).collect(),
+            known: before.map(|before| Arc::clone(&before.known)).unwrap_or_default(),
+        }
+    }
+
+    /// Whether anybody is told anything.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.outboxes.is_empty()
+    }
+
+    /// Tells the receivers what an answered request has changed.
+    pub(crate) fn observe(&self, seen: &Seen<'_>) {
+        let Some(event) = self.event(seen) else { return };
+        let body = json!({
+            "type": event.name(),
+            "timestamp": rfc3339(SystemTime::now()),
+            "data": {
+                "user_id": seen.user,
+                "client_id": seen.client,
+                "provider": seen.provider,
+                "connection": seen.connection,
+                "provider_user_id": seen.id,
+                "request_id": seen.request_id,
+            },
+        });
+        let message = Message { id: format!("msg_{}", RequestId::random()), body: body.to_string() };
+        for (_, outbox) in self.outboxes.iter().filter(|(events, _)| events.contains(&event)) {
+            outbox.put(message.clone());
+        }
+    }
+
+    fn event(&self, seen: &Seen<'_>) -> Option<Event> {
+        match (seen.request, seen.outcome) {
+            ("connected", Code::Ok) => Some(Event::Connected),
+            ("revoke", Code::Ok) => Some(Event::Disconnected),
+            (_, Code::ReconnectRequired) => {
+                self.known.died(account(seen)).then_some(Event::ReconnectRequired)
+            }
+            ("call" | "profile", Code::Ok) => self.known.works(|| account(seen)).then_some(Event::Recovered),
+            _ => None,
+        }
+    }
+}
+
+/// What tells accounts apart.
+fn account(seen: &Seen<'_>) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in [seen.user, seen.provider, seen.connection, seen.id.unwrap_or_default()] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
+
+impl std::fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhooks").field("receivers", &self.outboxes.len()).finish_non_exhaustive()
+    }
+}

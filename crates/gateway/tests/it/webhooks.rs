@@ -1,0 +1,130 @@
+//! Webhooks: one message for each change, signed, again until it is taken, and without any token.
+
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::hmac;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::connect_support::{APP, Browser, link, start_over, tenant};
+use crate::harness::{BEN, CLEO};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A message as the receiver got it.
+#[derive(Debug)]
+struct Message {
+    id: String,
+    timestamp: String,
+    signature: String,
+    body: String,
+}
+
+impl Message {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn assert_signed(&self) {
+        let key = base64::engine::general_purpose::STANDARD.decode(&SECRET["whsec_".len()..]).unwrap();
+        let signed = format!("{}.{}.{}", self.id, self.timestamp, self.body);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+        let tag = base64::engine::general_purpose::STANDARD.encode(tag.as_ref());
+        assert_eq!(self.signature, format!("v1,{tag}"));
+    }
+}
+
+type Shared = Arc<(Mutex<Vec<u16>>, mpsc::UnboundedSender<Message>)>;
+
+async fn take(State(shared): State<Shared>, headers: HeaderMap, body: String) -> StatusCode {
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let message = Message {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+        body,
+    };
+    let status = shared.0.lock().unwrap().pop().unwrap_or(204);
+    shared.1.send(message).unwrap();
+    StatusCode::from_u16(status).unwrap()
+}
+
+/// A receiver that answers with these statuses first, the last one first. Its address, and what it gets.
+async fn receiver(first: &[u16]) -> (String, mpsc::UnboundedReceiver<Message>) {
+    let (send, receive) = mpsc::unbounded_channel();
+    let shared: Shared = Arc::new((Mutex::new(first.to_vec()), send));
+    let router = Router::new().fallback(take).with_state(shared);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, receive)
+}
+
+async fn next(messages: &mut mpsc::UnboundedReceiver<Message>) -> Message {
+    let longest = std::time::Duration::from_secs(30);
+    tokio::time::timeout(longest, messages.recv()).await.expect("a message in time").unwrap()
+}
+
+fn section(url: &str, secret: &tempfile::NamedTempFile, more: &str) -> String {
+    format!("[[webhooks]]\nurl = \"{url}\"\nsecret_file = \"{}\"\n{more}", secret.path().display())
+}
+
+fn secret() -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "{SECRET}").unwrap();
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_h10_each_change_of_an_account_is_told_once_and_signed() {
+    let (url, mut messages) = receiver(&[]).await;
+    let secret = secret();
+    let rig = start_over(tenant(), &section(&url, &secret, "")).await;
+    for _ in 0..3 {
+        assert_eq!(rig.get("/proxy/github/user", CLEO).await.outcome().1, "reconnect-required");
+    }
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
+    let page = link(&rig, "github", CLEO, json!({ "return_to": APP })).await;
+    assert_eq!(Browser::new(&rig).walk(&page, CLEO, "allow").await.result(), "ok");
+    for _ in 0..2 {
+        assert_eq!(rig.get("/proxy/github/user", CLEO).await.status, 200);
+    }
+    let gone = rig.send(rig.request(Method::DELETE, "/v1/me/github", CLEO)).await;
+    assert_eq!(gone.status, 200);
+    let mut told = Vec::new();
+    for kind in ["reconnect_required", "connected", "recovered", "disconnected"] {
+        let message = next(&mut messages).await;
+        message.assert_signed();
+        let json = message.json();
+        assert_eq!(json["type"], format!("account.{kind}"));
+        assert_eq!((&json["data"]["user_id"], &json["data"]["provider"]), (&json!(CLEO), &json!("github")));
+        assert_eq!(json["data"]["connection"], "github");
+        assert_eq!(json["data"]["request_id"].as_str().unwrap().len(), 32);
+        rig.note(&HeaderMap::new(), message.body.as_bytes());
+        told.push(message.id);
+    }
+    told.dedup();
+    assert_eq!(told.len(), 4, "each has an id of its own");
+    assert!(messages.try_recv().is_err());
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_not_taken_comes_again_with_its_id() {
+    let (url, mut messages) = receiver(&[503]).await;
+    let secret = secret();
+    let only = "events = [\"account.reconnect_required\"]\n";
+    let rig = start_over(tenant(), &section(&url, &secret, only)).await;
+    assert_eq!(rig.get("/proxy/github/user", CLEO).await.outcome().1, "reconnect-required");
+    let first = next(&mut messages).await;
+    let second = next(&mut messages).await;
+    assert_eq!((&first.id, &first.body), (&second.id, &second.body));
+    second.assert_signed();
+    rig.finish();
+}
