@@ -27,9 +27,9 @@ impl HostedConnect {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         let flow = match self.returned(query, parts).await {
             Ok(flow) => flow,
-            Err((refusal, flow)) => {
-                let ticket = flow.as_ref().map(|flow| &flow.ticket);
-                return Visit::refused(refusal, ticket, request_id);
+            Err(refused) => {
+                let ticket = refused.1.as_ref().map(|flow| &flow.ticket);
+                return Visit::refused(refused.0, ticket, request_id);
             }
         };
         let session = self.cookies.session(&parts.headers, &flow.id);
@@ -41,29 +41,30 @@ impl HostedConnect {
     }
 
     /// The flow that comes back: made here, by this browser, not too long ago, for the first time.
-    async fn returned(&self, query: &[u8], parts: &Parts) -> Result<Flow, (Refusal, Option<Flow>)> {
-        let state = member(query, "state").ok_or((Refusal::Forged, None))?;
-        let flow: Flow = self.sealer.open(Purpose::State, &state).ok_or((Refusal::Forged, None))?;
+    async fn returned(&self, query: &[u8], parts: &Parts) -> Result<Flow, Box<(Refusal, Option<Flow>)>> {
+        let forged = || Box::new((Refusal::Forged, None));
+        let state = member(query, "state").ok_or_else(forged)?;
+        let flow: Flow = self.sealer.open(Purpose::State, &state).ok_or_else(forged)?;
         let now = SystemTime::now();
         let browser = self.cookies.browser(&parts.headers);
         if browser.is_none_or(|browser| browser.digest() != flow.browser) {
-            return Err((Refusal::OtherBrowser, Some(flow)));
+            return Err(Box::new((Refusal::OtherBrowser, Some(flow))));
         }
         if flow.expires <= unix_seconds(now) {
-            return Err((Refusal::Expired, Some(flow)));
+            return Err(Box::new((Refusal::Expired, Some(flow))));
         }
         // RFC 9207: where the answer says who gave it, it must be the one who was asked.
         if member(query, "iss").is_some_and(|iss| iss != self.sign_in.issuer) {
-            return Err((Refusal::OtherIssuer, Some(flow)));
+            return Err(Box::new((Refusal::OtherIssuer, Some(flow))));
         }
         if let Err(refusal) = self.admits(&flow.ticket) {
-            return Err((refusal, Some(flow)));
+            return Err(Box::new((refusal, Some(flow))));
         }
         let keep = Self::remember_for(flow.expires, now);
         match self.replays.first_use(digest(&["connect state", &flow.id]), keep).await {
             Ok(true) => Ok(flow),
-            Ok(false) => Err((Refusal::Used, Some(flow))),
-            Err(_) => Err((Refusal::Unavailable, Some(flow))),
+            Ok(false) => Err(Box::new((Refusal::Used, Some(flow)))),
+            Err(_) => Err(Box::new((Refusal::Unavailable, Some(flow)))),
         }
     }
 

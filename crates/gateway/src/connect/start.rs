@@ -32,7 +32,7 @@ impl HostedConnect {
             parts.uri.query().and_then(|query| member(query.as_bytes(), "ticket")).unwrap_or_default();
         let ticket = match self.ticket(&sealed, provider, SystemTime::now()) {
             Ok(ticket) => ticket,
-            Err((refusal, ticket)) => return Visit::refused(refusal, ticket.as_ref(), request_id),
+            Err(refused) => return Visit::refused(refused.0, refused.1.as_ref(), request_id),
         };
         let known = self.cookies.browser(&parts.headers);
         let (Some(browser), Some(action)) =
@@ -70,7 +70,7 @@ impl HostedConnect {
         let now = SystemTime::now();
         let ticket = match self.ticket(&sealed, provider, now) {
             Ok(ticket) => ticket,
-            Err((refusal, ticket)) => return Visit::refused(refusal, ticket.as_ref(), request_id),
+            Err(refused) => return Visit::refused(refused.0, refused.1.as_ref(), request_id),
         };
         let browser = self.cookies.browser(&parts.headers).filter(|browser| {
             let sent = member(&form, "token").unwrap_or_default();
@@ -98,18 +98,19 @@ impl HostedConnect {
         sealed: &str,
         provider: &str,
         now: SystemTime,
-    ) -> Result<Ticket, (Refusal, Option<Ticket>)> {
-        let ticket: Ticket = self.sealer.open(Purpose::Ticket, sealed).ok_or((Refusal::Forged, None))?;
+    ) -> Result<Ticket, Box<(Refusal, Option<Ticket>)>> {
+        let ticket: Ticket =
+            self.sealer.open(Purpose::Ticket, sealed).ok_or_else(|| Box::new((Refusal::Forged, None)))?;
         // The page says what its address says.
         if ticket.provider != provider {
-            return Err((Refusal::Forged, Some(ticket)));
+            return Err(Box::new((Refusal::Forged, Some(ticket))));
         }
         if ticket.expires <= unix_seconds(now) {
-            return Err((Refusal::Expired, Some(ticket)));
+            return Err(Box::new((Refusal::Expired, Some(ticket))));
         }
         match self.admits(&ticket) {
             Ok(()) => Ok(ticket),
-            Err(refusal) => Err((refusal, Some(ticket))),
+            Err(refusal) => Err(Box::new((refusal, Some(ticket)))),
         }
     }
 
