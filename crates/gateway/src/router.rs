@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
-use crate::connect::{Ask, Visit};
+use crate::connect::{Ask, HostedConnect};
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{Problem, Rendering, Surface};
@@ -227,10 +227,7 @@ async fn answer_own(
     if let Some(hosted) = &app.connect
         && let Some(page) = path.strip_prefix("/connect/")
     {
-        let visit = hosted.visit(context.id.as_str(), page, (parts, body)).await;
-        record.route = Some(if page == "callback" { "/connect/callback" } else { "/connect/{provider}" });
-        record.event = "connect";
-        return visited(app, visit, record).await;
+        return visited((app, hosted), context, page, (parts, body), record).await;
     }
     if let Some(resource) = metadata_path(path) {
         record.route = Some("/.well-known/oauth-protected-resource");
@@ -252,16 +249,22 @@ async fn answer_own(
         .await
 }
 
-/// Notes what became of a browser's visit, and forgets what it made out of date.
-async fn visited(app: &App, visit: Visit, record: &mut RequestRecord) -> Result<Response<Body>, Problem> {
+/// Answers a browser's visit, notes what became of it, and forgets what it made out of date.
+async fn visited(
+    (app, hosted): (&App, &HostedConnect),
+    context: &RequestContext<'_>,
+    page: &str,
+    request: (&Parts, Body),
+    record: &mut RequestRecord,
+) -> Result<Response<Body>, Problem> {
+    let visit = hosted.visit(context.id.as_str(), page, request).await;
+    record.route = Some(if page == "callback" { "/connect/callback" } else { "/connect/{provider}" });
     let provider = visit.provider.as_deref().and_then(|name| app.calls.providers.get(name));
     record.provider = provider.map(|provider| provider.label.clone());
     record.caller = visit.caller;
     record.account = visit.account.map(|(connection, id)| Account::new(connection, id));
     record.outcome = Some(visit.outcome);
-    if visit.connected.is_some() {
-        record.event = "connected";
-    }
+    record.event = if visit.connected.is_some() { "connected" } else { "connect" };
     if let Some((user, connection)) = visit.connected
         && let Err(problem) = connected(app, user, connection).await
     {

@@ -31,12 +31,12 @@ use url::Url;
 
 pub(crate) use self::link::{Ask, BadAsk};
 pub(crate) use self::parts::{ConnectParts, Offer};
-pub(crate) use self::visit::Visit;
 
 use self::cookie::Cookies;
 use self::return_to::ReturnAddresses;
 use self::seal::Sealer;
 use self::tenant::SignIn;
+use self::visit::Visit;
 use crate::body::Body;
 use crate::fleet::Fleet;
 
