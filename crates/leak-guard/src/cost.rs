@@ -92,6 +92,18 @@ fn a_body_made_of_a_token_that_repeats_itself_does_not_pass() {
     assert!(steps(&[&token], body.as_bytes()) <= most);
 }
 
+#[test]
+fn tm_o11_a_token_of_backslashes_costs_no_more_than_its_share() {
+    let token = "\\".repeat(60);
+    let body = "\\".repeat(128 * 1024);
+    let mut search = Search::new(needles(&[&token]));
+    let count = needles(&[&token]).iter().count() as u64;
+    search.feed(body.as_bytes(), true);
+    assert!(search.is_exhausted(), "nothing of it passes");
+    let most = crate::search::FREE_STEPS + crate::search::STEPS_PER_BYTE * count * body.len() as u64;
+    assert!(search.tried() <= most / 4 + 64, "{} of {most}", search.tried());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

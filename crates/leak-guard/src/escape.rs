@@ -1,7 +1,9 @@
 //! How one byte may be escaped, and how to read an escape.
 
-/// Length of the longest spelling of one byte, `&#x0041;`.
-pub(crate) const LONGEST_SPELLING: usize = 8;
+/// Length of the longest spelling of one byte, `&#x00000041;`.
+pub(crate) const LONGEST_SPELLING: usize = 12;
+/// Most digits of a numeric HTML entity.
+const ENTITY_DIGITS: usize = 8;
 
 /// Characters with a named HTML entity that occur in tokens.
 const NAMED: [(&[u8], u8); 11] = [
@@ -26,7 +28,7 @@ pub(crate) type Escape = (u8, usize);
 pub(crate) struct Escapes {
     /// The escape of one layer.
     pub(crate) inner: Option<Escape>,
-    /// JSON in JSON: an escape whose backslash is itself escaped.
+    /// JSON in JSON, or two layers of percent-encoding: an escape whose backslash or percent sign is itself escaped.
     pub(crate) outer: Option<Escape>,
     /// The data ends where an escape, or a longer one, could still go on.
     pub(crate) cut: bool,
@@ -73,9 +75,7 @@ pub(crate) fn is_lead(byte: u8) -> bool {
 /// Reads what begins at the start of `rest`.
 pub(crate) fn read(rest: &[u8]) -> Escapes {
     match rest {
-        [b'%', more @ ..] => number(more, 16, 2..=2, false, 1).map_or_else(std::convert::identity, |found| {
-            Escapes { inner: Some(found), ..Escapes::default() }
-        }),
+        [b'%', more @ ..] => percent(more),
         [b'&', more @ ..] => entity(more),
         [b'\\', more @ ..] => backslash(more),
         _ => Escapes::default(),
@@ -98,6 +98,7 @@ pub(crate) enum Symbol {
 #[inline]
 pub(crate) fn symbol(rest: &[u8]) -> Symbol {
     match *rest {
+        [b'%', b'2', b'5', ..] => any_symbol(rest),
         [b'%', high, low, ..] => match hex(high, low) {
             Some(byte) => Symbol::Byte(byte, 3),
             None => Symbol::Never,
@@ -166,6 +167,7 @@ pub(crate) fn before(data: &[u8], floor: usize, end: usize, byte: u8) -> Before 
     let plain = text.last() == Some(&byte);
     let length = match *text {
         [.., b'%', high, low] if hex(high, low) == Some(byte) => 3,
+        [.., b'%', b'2', b'5', high, low] if hex(high, low) == Some(byte) => 5,
         [.., b'\\', b'u', b'0', b'0', high, low] if byte.is_ascii() && hex(high, low) == Some(byte) => {
             6 + usize::from(text.len() > 6 && text[text.len() - 7] == b'\\')
         }
@@ -199,6 +201,7 @@ fn number(
     closed: bool,
     before: usize,
 ) -> Result<Escape, Escapes> {
+    let bytes = digits == (2..=2);
     let (mut value, mut count) = (0_u32, 0);
     loop {
         match rest.get(count) {
@@ -216,16 +219,31 @@ fn number(
     }
     match u8::try_from(value) {
         // A percent escape is a byte. The others are characters, and tokens are ASCII.
-        Ok(byte) if before == 1 || byte.is_ascii() => Ok((byte, before + count + usize::from(closed))),
+        Ok(byte) if bytes || byte.is_ascii() => Ok((byte, before + count + usize::from(closed))),
         _ => Err(NONE),
+    }
+}
+
+/// After `%`.
+fn percent(rest: &[u8]) -> Escapes {
+    let inner = match number(rest, 16, 2..=2, false, 1) {
+        Ok(found) => Some(found),
+        Err(other) => return other,
+    };
+    match rest {
+        [b'2', b'5', more @ ..] => match number(more, 16, 2..=2, false, 3) {
+            Ok(outer) => Escapes { inner, outer: Some(outer), cut: false },
+            Err(other) => Escapes { inner, ..other },
+        },
+        _ => Escapes { inner, ..NONE },
     }
 }
 
 /// After `&`.
 fn entity(rest: &[u8]) -> Escapes {
     let found = match rest {
-        [b'#', b'x' | b'X', more @ ..] => number(more, 16, 1..=4, true, 3),
-        [b'#', more @ ..] if !more.is_empty() => number(more, 10, 1..=4, true, 2),
+        [b'#', b'x' | b'X', more @ ..] => number(more, 16, 1..=ENTITY_DIGITS, true, 3),
+        [b'#', more @ ..] if !more.is_empty() => number(more, 10, 1..=ENTITY_DIGITS, true, 2),
         _ => {
             let named = NAMED.iter().find(|(name, _)| rest.starts_with(name));
             let begun = rest == b"#" || NAMED.iter().any(|(name, _)| name.starts_with(rest));

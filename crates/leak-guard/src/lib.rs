@@ -56,9 +56,15 @@ impl LeakGuard {
         true
     }
 
-    /// Overwrites the tokens in all values of `headers`; returns how many values were changed.
+    /// Overwrites the tokens in all values of `headers`, and removes the headers whose name holds one; returns how many were
+    /// changed or removed.
     pub fn scrub_headers(&self, headers: &mut HeaderMap) -> u64 {
-        headers.values_mut().map(|value| u64::from(self.scrub_header(value))).sum()
+        let named: Vec<HeaderName> =
+            headers.keys().filter(|name| self.needles.stand_in_name(name.as_str())).cloned().collect();
+        let mut hits = named.len() as u64;
+        named.iter().for_each(|name| drop(headers.remove(name)));
+        hits += headers.values_mut().map(|value| u64::from(self.scrub_header(value))).sum::<u64>();
+        hits
     }
 
     /// Overwrites the tokens in a text that is complete, for example a provider's error message.
@@ -134,8 +140,8 @@ pub fn remove_digests(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the body arrives in a content coding, or a transfer coding besides `chunked`, that is not `identity`, so that the
-/// guard cannot look into it.
+/// Whether the guard cannot look into a body: it arrives in a content coding, or a transfer coding besides `chunked`, that is
+/// not `identity`; or its `Content-Type` says `charset=utf-16` or `utf-32`, where letters are not single bytes.
 #[must_use]
 pub fn is_encoded(headers: &HeaderMap) -> bool {
     let other = |value: &HeaderValue, plain: &[&str]| {
@@ -149,6 +155,20 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
             .get_all(header::TRANSFER_ENCODING)
             .iter()
             .any(|value| other(value, &["identity", "chunked"]))
+        || headers.get_all(CONTENT_TYPE).iter().any(is_wide)
+}
+
+/// A `charset` whose letters take two bytes or more.
+fn is_wide(content_type: &HeaderValue) -> bool {
+    let text = content_type.as_bytes().to_ascii_lowercase();
+    memchr::memmem::find_iter(&text, b"charset").any(|at| {
+        let rest = text.get(at + 7..).unwrap_or_default().trim_ascii_start();
+        let Some(charset) = rest.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { return false };
+        let charset = charset.strip_prefix(b"\"").or(charset.strip_prefix(b"'")).unwrap_or(charset);
+        [&b"utf-16"[..], b"utf16", b"utf-32", b"utf32", b"ucs-2", b"iso-10646-ucs"]
+            .iter()
+            .any(|wide| charset.starts_with(wide))
+    })
 }
 
 /// JSON by its media type. Facebook says `text/javascript` as often as `application/json`.

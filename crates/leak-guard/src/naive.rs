@@ -85,6 +85,9 @@ fn spelled(byte: u8, data: &[u8], at: usize) -> Vec<usize> {
     if rest.starts_with(b"%") && hex(rest.get(1..3)) == Some(byte) {
         ends.push(at + 3);
     }
+    if rest.starts_with(b"%25") && hex(rest.get(3..5)) == Some(byte) {
+        ends.push(at + 5);
+    }
     if rest.starts_with(b"\\u00") && hex(rest.get(4..6)) == Some(byte) {
         ends.push(at + 6);
     }
@@ -104,11 +107,11 @@ fn spelled(byte: u8, data: &[u8], at: usize) -> Vec<usize> {
 
 /// The HTML entity that stands here, and its length.
 fn entity(rest: &[u8]) -> Option<(u8, usize)> {
-    let end = rest.iter().take(8).position(|byte| *byte == b';')?;
+    let end = rest.iter().take(12).position(|byte| *byte == b';')?;
     let name = std::str::from_utf8(&rest[..end]).ok()?.strip_prefix('&')?;
     let number = |digits: &str, radix: u32| {
         let fits =
-            (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
+            (1..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_alphanumeric());
         u8::from_str_radix(digits, radix).ok().filter(|byte| fits && byte.is_ascii())
     };
     let byte = match name {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::escape::{LONGEST_SPELLING, is_lead};
+use crate::escape::{LONGEST_SPELLING, hex, is_lead};
 use crate::sample::{Grams, SHORTEST};
 
 /// Shortest base64 inner part that is looked for: shorter ones would be found in innocent text.
@@ -123,6 +123,21 @@ impl Needles {
         self.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX)
     }
 
+    /// Whether a header's name, which is in lower case whatever was sent, holds a needle.
+    pub(crate) fn stand_in_name(&self, name: &str) -> bool {
+        let mut needles = self.iter().filter(|needle| needle.bytes.len() <= name.len()).peekable();
+        if needles.peek().is_none() {
+            return false;
+        }
+        // A percent sign may stand in a name too.
+        let mut plain = Zeroizing::new(percent_decoded(name.as_bytes()));
+        plain.make_ascii_lowercase();
+        needles.any(|needle| {
+            let needle = Zeroizing::new(needle.bytes.to_ascii_lowercase());
+            [name.as_bytes(), &plain].iter().any(|text| memchr::memmem::find(text, &needle).is_some())
+        })
+    }
+
     /// The most bytes that can be undecided.
     pub(crate) fn longest_partial(&self) -> usize {
         let longest = self.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
@@ -135,6 +150,21 @@ impl Needles {
 pub(crate) struct Id {
     pub(crate) token: usize,
     pub(crate) encoding: usize,
+}
+
+/// `text` with its percent-escapes undone once.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, more @ ..] = rest {
+        let escaped = match more {
+            [high, low, ..] if *byte == b'%' => hex(*high, *low),
+            _ => None,
+        };
+        out.push(escaped.unwrap_or(*byte));
+        rest = if escaped.is_some() { more.get(2..).unwrap_or_default() } else { more };
+    }
+    out
 }
 
 fn push_new(needles: &mut Vec<Zeroizing<Vec<u8>>>, needle: Zeroizing<Vec<u8>>) {

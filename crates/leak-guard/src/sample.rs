@@ -127,7 +127,7 @@ pub(crate) enum Sample {
 /// Reads what stands at some places, from left to right.
 pub(crate) struct Reader<'a> {
     data: &'a [u8],
-    /// From eight bytes before the last place up to here there is no escape character.
+    /// From sixteen bytes before the last place up to here there is no escape character.
     clear: usize,
 }
 
@@ -152,10 +152,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether no escape begins in the eight bytes before `place`, where one around it would, and the eight from it on. False for
+/// Whether no escape begins in the sixteen bytes before `place`, where one around it would, and the eight from it on. False for
 /// places near the ends as well.
 fn is_clear(data: &[u8], place: usize) -> bool {
-    let around = place.checked_sub(8).and_then(|from| data.get(from..)?.first_chunk::<16>());
+    const { assert!(INSIDE <= 16, "an escape around a place begins in the bytes before it that are looked at") };
+    let around = place.checked_sub(16).and_then(|from| data.get(from..)?.first_chunk::<24>());
     around.is_some_and(|around| !around.as_chunks::<8>().0.iter().any(|eight| has_lead(*eight)))
 }
 
@@ -204,6 +205,10 @@ mod tests {
             (r"ab%4xefgh", 3, 3),
             (r"ab%%41fgh", 4, 6),
             (r"ab&#x41;fghi", 7, 8),
+            (r"ab%2541fghi", 3, 7),
+            (r"ab%2541fghi", 6, 7),
+            (r"ab%25%41fghi", 6, 8),
+            (r"ab&#x00000041;fghi", 3, 14),
             (r"ab\u0041fghi", 3, 8),
             (r"ab\\u0041fghi", 3, 9),
             (r"ab\\\/fghi", 3, 6),

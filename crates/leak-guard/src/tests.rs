@@ -62,6 +62,10 @@ fn spellings(token: &str) -> Vec<String> {
     all.push(token.bytes().map(|byte| format!("&#{byte};")).collect());
     all.push(token.bytes().map(|byte| format!("&#x{byte:04x};")).collect());
     all.push(token.bytes().map(|byte| format!("&#X{byte:X};")).collect());
+    all.push(token.bytes().map(|byte| format!("&#x{byte:08x};")).collect());
+    all.push(token.bytes().map(|byte| format!("&#{byte:08};")).collect());
+    all.push(token.bytes().map(|byte| format!("%25{byte:02x}")).collect());
+    all.push(percent(token, true, false).replace('%', "%25"));
     all.push(token.bytes().map(named).collect());
     all.push(token.bytes().map(|byte| format!("\\u{byte:04x}")).collect());
     all.push(token.bytes().map(|byte| format!("\\u{byte:04X}")).collect());
@@ -176,6 +180,39 @@ fn headers_keep_length_and_sensitivity() {
 }
 
 #[test]
+fn tm_o13_a_header_whose_name_holds_the_token_is_removed() {
+    let token = "Gho_16C7e42F292c6912E7710c838347Ae178B4a";
+    let guard = LeakGuard::new(&[token], false);
+    let encoded = STANDARD.encode(format!("a{token}")).replace('=', "");
+    for name in
+        [token.to_owned(), format!("x-{token}-y"), format!("x-{}", token.replace('_', "%5F")), encoded]
+    {
+        let mut headers = HeaderMap::new();
+        headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("1"));
+        headers.insert("x-other", HeaderValue::from_static("2"));
+        assert_eq!(guard.prepare(&mut headers), 1, "{name}");
+        assert_eq!(headers.len(), 1, "{name}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("x-gho-16c7e42f292c6912e7710c838347ae178b4", HeaderValue::from_static("1"));
+    assert_eq!(guard.prepare(&mut headers), 0);
+}
+
+#[test]
+fn tm_o13_two_layers_of_percent_encoding_and_long_entities_are_found() {
+    let guard = LeakGuard::new(&[TOKEN], false);
+    let spelled = |write: fn(u8) -> String| TOKEN.bytes().map(write).collect::<String>();
+    for body in [
+        spelled(|byte| format!("%25{byte:02X}")),
+        spelled(|byte| format!("&#x{byte:08X};")),
+        spelled(|byte| format!("&#0{byte:04};")),
+    ] {
+        let clean = guard.scrub_text(&format!("a{body}b"));
+        assert_eq!(clean, format!("a{}b", "*".repeat(body.len())));
+    }
+}
+
+#[test]
 fn stripping_takes_length_and_digests_along() {
     let guard = LeakGuard::new(&[TOKEN], true);
     for (media, strips) in [
@@ -209,6 +246,17 @@ fn tm_o09_codings_are_seen_in_both_headers() {
         let mut headers = HeaderMap::new();
         headers.insert("transfer-encoding", HeaderValue::from_static(coding));
         assert_eq!(is_encoded(&headers), encoded, "{coding}");
+    }
+    for (kind, encoded) in [
+        ("application/json; charset=utf-16", true),
+        ("text/plain;CharSet = \"UTF-16LE\"", true),
+        ("text/html; charset=utf-32", true),
+        ("application/json; charset=utf-8", false),
+        ("text/plain; x=utf-16", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        assert_eq!(is_encoded(&headers), encoded, "{kind}");
     }
     for (coding, encoded) in [("gzip", true), ("identity", false), ("identity, br", true), ("", false)] {
         let mut headers = HeaderMap::new();
@@ -323,6 +371,7 @@ proptest! {
                 1 => body.push('\\'),
                 2 => body.push_str("\\u00"),
                 3 => body.push_str("%2"),
+                10 => body.push_str("%25"),
                 7 => body.push_str("&#x"),
                 8 => body.push_str("&lowbar"),
                 9 => body.push_str("\\\\"),
