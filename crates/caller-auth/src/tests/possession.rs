@@ -207,6 +207,24 @@ async fn tm_j09_equal_urls_in_other_spellings_are_equal() {
 }
 
 #[tokio::test]
+async fn tm_j09_escapes_that_may_mean_something_else_are_not_undone() {
+    let client = Client::new();
+    let verifier = verifier(Dpop::Require);
+    for (number, htu) in [
+        "https://idp.acme.com/proxy/github/us%2565r",
+        "https://idp.acme.com/proxy/github%2Fuser",
+        "https://idp.acme.com/proxy/%7Egithub/user",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let proof = client.proof(json!({}), json!({ "htu": htu, "jti": number.to_string() }));
+        assert!(client.send(&verifier, &[&proof]).await.is_err(), "{htu}");
+    }
+    assert_ne!(crate::dpop::normal("/proxy/crm/~x/y"), crate::dpop::normal("/proxy/crm/%7Ex/y"));
+}
+
+#[tokio::test]
 async fn tm_j09_on_a_virtual_host_its_name_counts() {
     let client = Client::new();
     let mut rules = with(Dpop::Require);
