@@ -14,7 +14,7 @@ use crate::{
     decide::{Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide},
     grants::CachedGrant,
     knowledge::Use,
-    refresh::dead_grant,
+    refresh::{Exchanged, dead_grant},
     tenant_grant::TenantGrant,
 };
 
@@ -39,6 +39,7 @@ struct Search<'a> {
     may_refresh: bool,
     reread: bool,
     refreshed: bool,
+    exchanged: Exchanged,
 }
 
 impl Inner {
@@ -61,6 +62,7 @@ impl Inner {
             may_refresh: true,
             reread: false,
             refreshed: false,
+            exchanged: Exchanged::default(),
         };
         self.find(search).await
     }
@@ -90,6 +92,7 @@ impl Inner {
             may_refresh,
             reread: false,
             refreshed: refused.just_refreshed,
+            exchanged: Exchanged::default(),
         };
         self.find(search).await
     }
@@ -171,7 +174,11 @@ impl Inner {
                 return Ok(token(search, account, &current, facts));
             }
             Action::Refresh => {
-                search.refreshed |= Box::pin(self.refresher.refresh(account)).await?;
+                let (counts, exchanged) = Box::pin(self.refresher.refresh(account)).await?;
+                search.refreshed |= counts;
+                if !exchanged.is_empty() {
+                    search.exchanged = exchanged;
+                }
                 search.cached = Cached::Loaded;
                 // The user's record may be a new one too.
                 if let Some(user) = self.users.peek(search.user.user_id()) {
@@ -309,6 +316,7 @@ fn token(search: &Search<'_>, account: &Account, current: &Current<'_>, facts: F
         refreshable: facts.refresh == Refresh::Ready,
         refreshed_at: access.refreshed_at,
         just_refreshed: search.refreshed,
+        exchanged: search.exchanged.clone(),
         user: Some(search.user.clone()),
     })
 }

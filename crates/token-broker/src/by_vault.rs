@@ -205,6 +205,7 @@ fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> Id
         refreshable: true,
         refreshed_at: None,
         just_refreshed: false,
+        exchanged: Arc::default(),
         user: None,
     }
 }

@@ -9,7 +9,9 @@ use mgmt_auth::{ClientAuth, SecretReader};
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
-use crate::{Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError, transport::send};
+use crate::{
+    Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError, scopes, transport::send,
+};
 
 /// Why a refresh brought nothing.
 #[derive(Debug)]
@@ -34,13 +36,13 @@ async fn secret(provider: &Provider, secrets: &SecretReader) -> Option<SecretStr
     }
 }
 
-/// Refreshes once.
+/// Refreshes once. What the provider gets to see and gives is added to `exchanged`.
 pub(crate) async fn refresh(
     provider: &Provider,
     transport: &dyn Transport,
     secrets: &SecretReader,
     token: &SecretString,
-    now: SystemTime,
+    (now, exchanged): (SystemTime, &mut Vec<SecretString>),
 ) -> Result<Refreshed, CallError> {
     let missing = "the provider has no client credentials or no token endpoint; set client_id, client_secret_file \
                    and, beside a base_url of its own, token_url";
@@ -58,11 +60,12 @@ pub(crate) async fn refresh(
         return Err(CallError::misconfigured("this provider's tokens cannot be refreshed"));
     };
     let sent = [Some(token.expose_secret()), Some(secret.expose_secret())];
+    exchanged.extend([token.clone(), secret.clone()]);
     let answer = send(transport, request).await.map_err(|error| match error {
         TransportError::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
         error => CallError::Other { acted: error != TransportError::NotSent, error: unsent(error) },
     })?;
-    provider.adapter.refresh_response(&reply(&answer, now)).map_err(|refusal| {
+    let mut refreshed = provider.adapter.refresh_response(&reply(&answer, now)).map_err(|refusal| {
         let cause = refusal.cause();
         match cause.failure() {
             Failure::Permanent => CallError::Permanent(cause),
@@ -85,7 +88,12 @@ pub(crate) async fn refresh(
                 CallError::Other { error, acted: !limited }
             }
         }
-    })
+    })?;
+    exchanged.extend(refreshed.refresh_token.iter().chain(&refreshed.id_token).cloned());
+    let secrets = exchanged.iter().map(ExposeSecret::expose_secret);
+    let secrets = secrets.chain([refreshed.access_token.expose()]);
+    refreshed.scopes = scopes::checked(refreshed.scopes, secrets);
+    Ok(refreshed)
 }
 
 /// Revokes once; says what came of it and, where nothing did, why.

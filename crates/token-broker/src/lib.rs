@@ -20,6 +20,7 @@ mod provider;
 mod refresh;
 mod request;
 mod revocations;
+mod scopes;
 mod store;
 mod tenant_grant;
 mod token;

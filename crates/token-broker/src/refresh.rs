@@ -48,7 +48,23 @@ pub(crate) enum Done {
     Refused,
 }
 
-type Outcome = Result<Done, Error>;
+/// The secrets that a refresh sent to the provider, and those that its answer brought.
+pub(crate) type Exchanged = Arc<[SecretString]>;
+
+/// How a refresh ended, and the secrets that the provider has seen in it.
+#[derive(Clone, Debug)]
+struct Ended {
+    done: Done,
+    exchanged: Exchanged,
+}
+
+impl From<Done> for Ended {
+    fn from(done: Done) -> Self {
+        Self { done, exchanged: Arc::default() }
+    }
+}
+
+type Outcome = Result<Ended, Error>;
 
 /// One refresh to be done.
 #[derive(Clone, Debug)]
@@ -94,15 +110,15 @@ impl Refresher {
     }
 
     /// Refreshes, or waits for a refresh that is under way. Whether that counts as this call's refresh: one that another
-    /// call had started, for another reason, and that sent nothing does not.
-    pub(crate) async fn refresh(self: &Arc<Self>, account: &Account) -> Result<bool, Error> {
+    /// call had started, for another reason, and that sent nothing does not. With it, the secrets that were exchanged.
+    pub(crate) async fn refresh(self: &Arc<Self>, account: &Account) -> Result<(bool, Exchanged), Error> {
         let (pending, own) = match self.join_or_start(Job { account: account.clone(), ahead: false }) {
-            Flight::Cached(outcome) => return outcome.map(|_| true),
+            Flight::Cached(outcome) => return outcome.map(|ended| (true, ended.exchanged)),
             Flight::Started(pending) => (pending, true),
             Flight::Joined(pending) => (pending, false),
         };
-        let done = pending.wait().await.unwrap_or_else(|| Err(busy()))?;
-        Ok(own || done != Done::NotNeeded)
+        let ended = pending.wait().await.unwrap_or_else(|| Err(busy()))?;
+        Ok((own || ended.done != Done::NotNeeded, ended.exchanged))
     }
 
     /// Refreshes in the background; nobody waits.
@@ -140,7 +156,7 @@ impl Refresher {
         let outcome = self.attempt(&job).await;
         let provider = &job.account.provider.name;
         let word = match &outcome {
-            Ok(Done::Refused) => "rejected",
+            Ok(ended) if ended.done == Done::Refused => "rejected",
             Ok(_) => "ok",
             Err(error) => error.fetch_outcome(),
         };
@@ -164,7 +180,7 @@ impl Refresher {
         let key = &job.account.key;
         let lease = match self.lease(job).await {
             Ok(Some(lease)) => Some(lease),
-            Ok(None) => return Ok(Done::NotNeeded),
+            Ok(None) => return Ok(Done::NotNeeded.into()),
             Err(error) if job.account.provider.rotates() => return Err(error),
             // Where a refresh does no harm, each process may do its own.
             Err(_) => None,
@@ -226,12 +242,12 @@ impl Refresher {
             };
             let record = cached.as_deref().and_then(CachedGrant::record);
             if !self.is_wanted(job, record) {
-                return Ok(Done::NotNeeded);
+                return Ok(Done::NotNeeded.into());
             }
             let mut version = cached.as_deref().and_then(CachedGrant::version);
             let current = current(&account.tenant, record, self.grants.store.keys());
             let Some(spent) = spendable(&current, account.provider.rule()) else {
-                return Ok(Done::NotNeeded);
+                return Ok(Done::NotNeeded.into());
             };
             let mut base = self.base(account, record, &current);
             let before = base.intent;
@@ -246,7 +262,10 @@ impl Refresher {
             let worked =
                 current.access.is_some_and(|access| self.knowledge.has_worked(Digest::of(access.bearer)));
             let asked = self.clock.now();
-            return match refresh(&account.provider, &*self.transport, &self.secrets, &spent, asked).await {
+            let mut exchanged = Vec::new();
+            let sending =
+                refresh(&account.provider, &*self.transport, &self.secrets, &spent, (asked, &mut exchanged));
+            let done = match sending.await {
                 Ok(refreshed) => {
                     let mut new = succeed(&base, &refreshed, asked, self.clock.now());
                     if worked {
@@ -266,12 +285,13 @@ impl Refresher {
                     Err(error)
                 }
             };
+            return done.map(|done| Ended { done, exchanged: exchanged.into() });
         }
         Err(busy())
     }
 
     /// Stores what a refresh brought: before its token is used where the refresh token before it is spent.
-    async fn keep(&self, account: &Account, version: Option<u64>, new: GrantRecord) -> Outcome {
+    async fn keep(&self, account: &Account, version: Option<u64>, new: GrantRecord) -> Result<Done, Error> {
         if account.provider.rotates() {
             self.grants.save(&account.key, version, new).await?;
         } else if self.grants.settle(&account.key, version, &new).await.is_err() {

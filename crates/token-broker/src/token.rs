@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use secrecy::SecretString;
 use token_keeper::BearerToken;
 use user_store::{Found, User};
 
@@ -21,6 +22,8 @@ pub struct IdpToken {
     pub(crate) refreshed_at: Option<SystemTime>,
     /// A refresh of the same call brought it: another one would be that call's second.
     pub(crate) just_refreshed: bool,
+    /// What that refresh sent to the provider, and what its answer brought.
+    pub(crate) exchanged: Arc<[SecretString]>,
     /// The user record it was found with; what a re-read must differ from.
     pub(crate) user: Option<Arc<User>>,
 }
@@ -67,6 +70,14 @@ impl IdpToken {
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+
+    /// The secrets that the provider has seen for this call besides the token: where the call had it refreshed, the refresh
+    /// tokens before and after, the OAuth client's secret and an ID token. Empty for a token that was at hand. No answer to
+    /// the call may hold one of them.
+    #[must_use]
+    pub fn exchanged(&self) -> &[SecretString] {
+        &self.exchanged
     }
 
     /// The scopes it carries, where they are known.

@@ -380,13 +380,13 @@ async fn exchanged(
     let asked = Instant::now();
     let answer = exchange.exchange(&settings.credentials, &form).await;
     let exchanged = answer.map_err(|refused| classify(&refused, key))?;
-    let life = exchanged.expires_in.unwrap_or(ASSUMED_LIFE);
-    let scopes = exchanged.scope.as_deref().filter(|scope| !scope.trim().is_empty());
+    let scopes = exchanged.scope.as_deref().map(|text| text.split_whitespace().map(str::to_owned).collect());
+    let scopes = crate::scopes::checked(scopes, [subject.expose(), exchanged.bearer.expose()]);
     Ok(Held {
         bearer: exchanged.bearer,
-        scopes: scopes.map(|scope| scope.split_whitespace().map(str::to_owned).collect()),
+        scopes: scopes.map(Arc::from),
         expires_at: exchanged.expires_in.map(|life| wall + life),
-        until: asked + life.saturating_sub(MARGIN).min(cache_ttl),
+        until: asked + exchanged.expires_in.unwrap_or(ASSUMED_LIFE).saturating_sub(MARGIN).min(cache_ttl),
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method};
+use secrecy::ExposeSecret;
 use token_broker::{Account, IdpToken};
 
 use super::PublicAddress;
@@ -14,6 +15,9 @@ use crate::provider::policy::Permit;
 use crate::request_id::RequestId;
 use crate::telemetry::{CacheResult, ProviderLabel, TokenSource};
 use caller_auth::Caller;
+
+/// Shortest secret of a refresh that is looked for in answers.
+const SHORTEST_SECRET: usize = 8;
 
 /// What is known when a request comes in.
 #[derive(Debug)]
@@ -118,6 +122,12 @@ impl RequestRecord {
         self.source = Some(token.source());
         self.cache = Some(token.cache());
         self.scopes = token.shared_scopes();
+        for secret in token.exchanged().iter().map(ExposeSecret::expose_secret) {
+            // No provider issues shorter ones, and they would be found in innocent text.
+            if secret.len() >= SHORTEST_SECRET {
+                self.secrets.add_once(secret);
+            }
+        }
     }
 
     /// No token was found; a refresh token's lost successor is an event of its own in the audit log.

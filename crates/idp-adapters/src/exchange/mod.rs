@@ -166,6 +166,8 @@ pub struct Refreshed {
     pub access_token: BearerToken,
     /// The new refresh token; `None` means that the one sent goes on.
     pub refresh_token: Option<SecretString>,
+    /// An ID token that came along. Nothing is done with it, but it must not be passed on.
+    pub id_token: Option<SecretString>,
     /// How long the access token lives, when the provider said so.
     pub expires_in: Option<Duration>,
     /// How long the refresh token lives, when the provider said so.

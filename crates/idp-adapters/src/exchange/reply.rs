@@ -110,6 +110,7 @@ fn tokens(members: &Map<String, Value>) -> Option<Refreshed> {
     Some(Refreshed {
         access_token,
         refresh_token: refresh_token.map(SecretString::from),
+        id_token: members.get("id_token").and_then(Value::as_str).map(SecretString::from),
         expires_in: members.get("expires_in").and_then(lifetime),
         refresh_expires_in: ["refresh_token_expires_in", "refresh_expires_in"]
             .iter()

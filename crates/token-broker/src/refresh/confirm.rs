@@ -3,7 +3,7 @@
 use idp_adapters::Cause;
 use secrecy::ExposeSecret;
 
-use super::{DEAD_COOL_DOWN, Done, Outcome, Refresher};
+use super::{DEAD_COOL_DOWN, Done, Refresher};
 use crate::{
     AccountSelector, Error, GrantRecord, GrantState, Reason, StoreError,
     choose::{Choice, choose},
@@ -23,7 +23,7 @@ impl Refresher {
         version: Option<u64>,
         before: Option<Intent>,
         cause: Cause,
-    ) -> Outcome {
+    ) -> Result<Done, Error> {
         let single_use = account.provider.rotates();
         let (stored, store_error) = self.stored_now(account, sent).await;
         let settled = stored == StoredNow::Other || (stored == StoredNow::Unreadable && single_use);

@@ -48,6 +48,28 @@ async fn a_dead_token_is_refreshed_without_asking_auth0() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tm_o14_a_token_that_was_refreshed_for_a_call_says_what_the_provider_saw() {
+    use secrecy::ExposeSecret as _;
+    let rig = Rig::new(google_identity("ya29.0", "1//r"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| {
+        Ok((200, json!({ "access_token": "ya29.1", "refresh_token": "1//s", "id_token": "e.y.J", "expires_in": 3600,
+            "scope": "openid 1//r" })))
+    });
+    let dead = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(dead.exchanged().is_empty());
+    let token = broker.token_rejected(&rig.ask("google"), &dead).await.unwrap();
+    let seen: Vec<&str> = token.exchanged().iter().map(|secret| secret.expose_secret()).collect();
+    for secret in ["1//r", "1//s", "e.y.J"] {
+        assert!(seen.contains(&secret), "{secret}");
+    }
+    assert_eq!(seen.len(), 4, "and the client's secret");
+    assert_eq!(token.scopes(), None, "a secret among them");
+    let next = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(next.exchanged().is_empty() && next.scopes().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_only_the_user_can_lift_costs_a_look_and_no_refresh() {
     let rig = Rig::new(google_identity("ya29.0", "1//r"));
     let broker = rig.replica([refreshing(Kind::Google)]);
