@@ -9,8 +9,8 @@ use url::Url;
 
 use crate::{
     Alias, Classified, DeniedPath, DeniedValue, Description, Endpoints, GraphQl, Head, HttpRequest, Kind,
-    LinkMember, MalformedProfile, MethodOverride, Profile, RefreshError, RefreshInput, RefreshRule,
-    Refreshed, Reply, RevokeError, RevokeInput, Revoked, Verdict, description::folds,
+    LinkMember, MalformedProfile, MethodOverride, PathReadings, Profile, RefreshError, RefreshInput,
+    RefreshRule, Refreshed, Reply, RevokeError, RevokeInput, Revoked, Verdict, description::folds,
 };
 
 /// What an adapter adds to an outbound request.
@@ -121,15 +121,19 @@ pub trait Adapter: Debug + Send + Sync {
     /// The entry of the deny list that means this request; `path` is the raw path. Holds under every root of the API
     /// ([`Description::api_roots`]), so that neither a base URL with a path nor one without hides a denied path.
     fn denies(&self, method: &Method, host: &str, path: &str) -> Option<&'static DeniedPath> {
-        let reading = self.description().reading();
-        self.denied().iter().find(|entry| entry.matches(method, host, path, reading))
+        let (reading, others) = (self.description().reading(), PathReadings::of(path));
+        self.denied().iter().find(|entry| entry.matches(method, host, (path, others.as_ref()), reading))
     }
 
     /// The entry that makes this request need full access or a rule that names it (GitHub's `/graphql`). Holds under
     /// every root of the API.
     fn guards(&self, method: &Method, host: &str, path: &str) -> Option<&'static DeniedPath> {
         let own = self.description();
-        own.guarded.iter().find(|entry| entry.matches(method, host, path, own.reading()))
+        if own.guarded.is_empty() {
+            return None;
+        }
+        let others = PathReadings::of(path);
+        own.guarded.iter().find(|entry| entry.matches(method, host, (path, others.as_ref()), own.reading()))
     }
 
     /// What is known of the GraphQL that this raw path serves; `None` where it serves none. Holds under every root of the API.
@@ -143,10 +147,15 @@ pub trait Adapter: Debug + Send + Sync {
         self.description().denied_query
     }
 
-    /// The entry that refuses a value in this raw query (Facebook's `fields=access_token`, whose answer would lose that
+    /// Words that are refused in the values of query members (Facebook's `fields=access_token`, whose answer would lose that
     /// member anyway).
-    fn denied_value(&self, query: &str) -> Option<&'static DeniedValue> {
-        self.description().denied_values.iter().find(|denied| denied.is_in(query))
+    fn denied_values(&self) -> &'static [DeniedValue] {
+        self.description().denied_values
+    }
+
+    /// The member that names another method ([`Description::method_member`]).
+    fn method_member(&self) -> Option<&'static str> {
+        self.description().method_member
     }
 
     /// What becomes of a request with one of [`METHOD_OVERRIDE_HEADERS`](crate::METHOD_OVERRIDE_HEADERS).

@@ -34,7 +34,7 @@ pub use self::{
     description::{
         ADDRESS_HEADERS, Alias, BadHostPattern, DeniedPath, DeniedValue, Depth, Description, GraphQl,
         HostPattern, HostRule, LinkMember, LinkPurpose, METHOD_OVERRIDE_HEADERS, MemberName, MethodOverride,
-        RefreshRule, ScopeRule, Segment,
+        PathReadings, RefreshRule, ScopeRule, Segment, SegmentForms,
     },
     exchange::{
         Cause, ClientProof, Endpoints, Failure, HttpRequest, OAuthClient, RefreshError, RefreshInput,

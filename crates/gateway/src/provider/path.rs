@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use caller_auth::query;
+use idp_adapters::DeniedValue;
 
 /// Why a path is refused. The words go into a problem's `detail`; they never repeat the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +171,19 @@ pub(crate) fn denied_member<'a>(query: &str, denied: &[&'a str]) -> Option<&'a s
     query
         .split(['&', ';'])
         .find_map(|member| query::named(member.split('=').next().unwrap_or_default(), denied))
+}
+
+/// The first entry of `denied` whose word stands in a member of the query.
+pub(crate) fn denied_value<'a>(query: &str, denied: &'a [DeniedValue]) -> Option<&'a DeniedValue> {
+    if denied.is_empty() {
+        return None;
+    }
+    query.split(['&', ';']).find_map(|member| {
+        let (name, value) = member.split_once('=')?;
+        denied
+            .iter()
+            .find(|denied| query::named(name, &[denied.member]).is_some() && denied.is_in(value.as_bytes()))
+    })
 }
 
 /// Whether the query holds a member whose name stands for a token.

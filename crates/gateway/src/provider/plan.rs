@@ -284,7 +284,8 @@ impl ProviderPlan {
         if let Some(name) = path::denied_member(query, self.adapter.denied_query()) {
             return Err(PlanError::QueryMember(name));
         }
-        self.adapter.denied_value(query).map_or(Ok(()), |denied| Err(PlanError::QueryValue(denied)))
+        let denied = path::denied_value(query, self.adapter.denied_values());
+        denied.map_or(Ok(()), |denied| Err(PlanError::QueryValue(denied)))
     }
 
     /// Whether a call of this caller that is no GET or HEAD may pass at some path.

@@ -128,12 +128,19 @@ impl Policy {
             return self.by_access(call.method, guarded);
         }
         let path = ReadPath::new(adapter, call.path);
-        if self.denied.iter().any(|rule| rule.matching(&call, &path).is_some()) {
+        let denies =
+            |rule: &Rule| rule.matching(&call, &path).is_some() || rule.restricts_reading(&call, &path);
+        if self.denied.iter().any(denies) {
             return Err(PolicyError::Denied);
         }
         let mut refused = None;
         for (index, rule) in self.rules.iter().enumerate() {
-            let Some(pattern) = rule.matching(&call, &path) else { continue };
+            let Some(pattern) = rule.matching(&call, &path) else {
+                if rule.restricts_reading(&call, &path) {
+                    decide(index, rule, call.caller)?;
+                }
+                continue;
+            };
             let named = path.segments.first().is_some_and(|first| pattern.names(first, || path.folds(0)));
             if guarded && rule.allow && !named {
                 continue;

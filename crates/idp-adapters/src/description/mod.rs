@@ -3,6 +3,7 @@
 mod hosts;
 mod members;
 mod paths;
+mod readings;
 
 pub(crate) use self::paths::{Reading, folds};
 pub use self::{
@@ -12,6 +13,7 @@ pub use self::{
         MethodOverride,
     },
     paths::{Alias, DeniedPath, GraphQl, ScopeRule, Segment},
+    readings::{PathReadings, SegmentForms},
 };
 
 use crate::Kind;
@@ -45,6 +47,9 @@ pub struct Description {
     pub denied_query: &'static [&'static str],
     /// Words that are refused in the values of query members.
     pub denied_values: &'static [DeniedValue],
+    /// The member of a query, form, multipart body or JSON object by which the provider takes a request for one with another
+    /// method. Where there is one, the provider reads the members of a body as it reads those of the query.
+    pub method_member: Option<&'static str>,
     /// What becomes of a request with a method override.
     pub method_override: MethodOverride,
     /// Whether the provider ignores ASCII case in paths.
@@ -101,6 +106,7 @@ impl Description {
             graphql: None,
             denied_query: &[],
             denied_values: &[],
+            method_member: None,
             method_override: MethodOverride::Refused,
             ignores_case: false,
             folded: &[],

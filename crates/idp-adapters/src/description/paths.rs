@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::{PathReadings, SegmentForms};
+
 /// A family of paths, matched segment by segment.
 ///
-/// Segments are compared after one percent-decoding, empty segments are ignored. An encoded slash stays inside
-/// its segment; because some providers decode it all the same, a denied path is also recognised when its
-/// encoded slashes are read as separators.
+/// Segments are compared after one percent-decoding, empty segments are ignored. A path that lenient servers read in
+/// other ways too is recognised in each of them ([`PathReadings`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeniedPath {
     /// The methods meant; empty means all.
@@ -74,12 +75,20 @@ impl DeniedPath {
         Self { methods: &[], host: None, pattern, reason }
     }
 
-    /// Whether this entry means the request: `path` is the raw path as it would be sent.
-    pub(crate) fn matches(&self, method: &Method, host: &str, path: &str, reading: Reading) -> bool {
+    /// Whether this entry means the request: `path` is the raw path as it would be sent, `others` its other readings.
+    pub(crate) fn matches(
+        &self,
+        method: &Method,
+        host: &str,
+        (path, others): (&str, Option<&PathReadings>),
+        reading: Reading,
+    ) -> bool {
         (self.methods.is_empty() || self.methods.contains(&method.as_str()))
             && self.host.is_none_or(|only| host.eq_ignore_ascii_case(only))
             && (fits(self.pattern, || decoded_segments(path), reading)
-                || (path.contains('%') && fits_split(self.pattern, path, reading)))
+                || others.is_some_and(|others| {
+                    others.iter().any(|segments| fits_forms(self.pattern, segments, reading))
+                }))
     }
 }
 
@@ -245,10 +254,27 @@ fn decoded_segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
     path.split('/').filter(|s| !s.is_empty()).map(|s| Cow::from(percent_decode_str(s)))
 }
 
-/// Whether the path fits when its encoded slashes are read as separators.
-fn fits_split(pattern: &[Segment], path: &str, reading: Reading) -> bool {
-    let whole = Cow::from(percent_decode_str(path));
-    fits(pattern, || whole.split(|b| *b == b'/').filter(|s| !s.is_empty()).map(Cow::Borrowed), reading)
+/// Whether one reading of a path fits under `/` or one of the roots.
+fn fits_forms(pattern: &[Segment], segments: &[SegmentForms], reading: Reading) -> bool {
+    let is = |element: &Segment, forms: &SegmentForms| {
+        forms.any(|segment| element.matches(segment, reading.ignores_case))
+    };
+    let here = |pattern: &[Segment], segments: &[SegmentForms]| {
+        let fixed = pattern.iter().take_while(|element| **element != Segment::Rest).count();
+        (segments.len() == fixed || (segments.len() > fixed && fixed < pattern.len()))
+            && pattern.iter().take(fixed).zip(segments).all(|(element, forms)| is(element, forms))
+    };
+    let below = |segments: &[SegmentForms]| match pattern {
+        [Segment::Rest, below @ ..] if !below.is_empty() => {
+            (0..segments.len()).any(|start| here(below, segments.get(start..).unwrap_or_default()))
+        }
+        _ => here(pattern, segments),
+    };
+    let under = |root: &&[&'static str]| {
+        let begins = root.iter().zip(segments).all(|(want, have)| is(&Segment::Literal(want), have));
+        begins && segments.get(root.len()..).is_some_and(below)
+    };
+    std::iter::once(&[][..]).chain(reading.roots.iter().copied()).any(|root| under(&root))
 }
 
 #[cfg(test)]
@@ -279,13 +305,15 @@ mod tests {
             "x",
         );
         let reading = Reading { ignores_case: true, roots: &[] };
+        let matches =
+            |path: &str| BATCH.matches(&Method::POST, "h", (path, PathReadings::of(path).as_ref()), reading);
         for path in
             ["/_api/$batch", "/sites/a/_api/$batch", "/sites/a/b/_API/%24batch/x", "/a%2F_api%2F$batch"]
         {
-            assert!(BATCH.matches(&Method::POST, "h", path, reading), "{path}");
+            assert!(matches(path), "{path}");
         }
         for path in ["/_api/web", "/_api/x/$batch", "/$batch", "/"] {
-            assert!(!BATCH.matches(&Method::POST, "h", path, reading), "{path}");
+            assert!(!matches(path), "{path}");
         }
     }
 }

@@ -51,6 +51,7 @@ static DESCRIPTION: Description = Description {
         denied(&[], &[Version, Literal("debug_token"), Rest], DEBUG),
     ],
     denied_query: &["method", "batch", "suppress_http_code", "callback", "appsecret_proof"],
+    method_member: Some("method"),
     ignores_case: true,
     echo_prone: true,
     strips_token_members: true,

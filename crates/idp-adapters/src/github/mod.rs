@@ -79,7 +79,7 @@ static DESCRIPTION: Description = Description {
     version_header: Some(("x-github-api-version", "2022-11-28")),
     links: &[LinkMember::resource(&[Is("url")]), LinkMember::resource(&[EndsWith("_url")])],
     // `temp_clone_token` opens the repository over git.
-    capability_members: &["download_url", "temp_clone_token"],
+    capability_members: &["download_url", "temp_clone_token", "tempCloneToken"],
     refresh_rule: RefreshRule::Rotating,
     token_url: Some("https://github.com/login/oauth/access_token"),
     revoke_url: Some("https://api.github.com/applications/{client_id}/grant"),

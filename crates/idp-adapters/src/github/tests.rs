@@ -235,7 +235,7 @@ fn row_1_5_archives_come_from_declared_hosts() {
     assert!(!GitHub.download_host("githubusercontent.com.evil.test"));
     assert!(!GitHub.download_host("evilgithubusercontent.com"));
     assert!(!GitHub.allows_host("codeload.github.com"));
-    assert_eq!(GitHub.capability_members(), ["download_url", "temp_clone_token"]);
+    assert_eq!(GitHub.capability_members(), ["download_url", "temp_clone_token", "tempCloneToken"]);
 }
 
 #[test]

@@ -166,6 +166,22 @@ fn tm_r08_query_members_that_move_tokens_are_refused() {
     }
 }
 
+#[test]
+fn tm_r08_words_in_query_members_are_refused_however_the_name_is_written() {
+    let facebook = provider(Kind::Facebook, None, &[], Access::Read);
+    for name in
+        ["fields", "Fields", "fields[]", "fields[0]", "fields%5B0%5D", "fields%00x", "+fields", "%66ields"]
+    {
+        for value in ["access_token", "id,access%5Ftoken.as(x)", "accounts{ACCESS_TOKEN}"] {
+            let query = format!("a=1&{name}={value}");
+            assert_eq!(plan(&facebook, None, "/v22.0/me", Some(&query)), Err(Code::BadRequest), "{query}");
+        }
+    }
+    for query in ["fields=id", "q=access_token", "fields=access_tokem", "fields"] {
+        assert!(plan(&facebook, None, "/v22.0/me", Some(query)).is_ok(), "{query}");
+    }
+}
+
 static PROVIDERS: LazyLock<Vec<(ProviderPlan, &'static [&'static str])>> = LazyLock::new(|| {
     vec![
         (provider(Kind::GitHub, None, &[], Access::Full), &["api.github.com", "uploads.github.com"]),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use idp_adapters::Adapter;
+use idp_adapters::{Adapter, PathReadings, SegmentForms};
 
 use super::super::path;
 
@@ -26,6 +26,8 @@ pub(super) struct ReadPath<'a> {
     pub(super) segments: Segments<'a>,
     /// Its segments where encoded slashes separate too; `None` without any.
     pub(super) split: Option<Segments<'static>>,
+    /// What lenient servers may read besides.
+    pub(super) others: Option<PathReadings>,
 }
 
 impl<'a> ReadPath<'a> {
@@ -37,6 +39,7 @@ impl<'a> ReadPath<'a> {
             raw,
             segments: path::segments(raw).collect(),
             split: (split != raw).then(|| path::segments(&split).map(owned).collect()),
+            others: PathReadings::of(raw),
         }
     }
 
@@ -91,6 +94,21 @@ impl Pattern {
                 .zip(segments)
                 .enumerate()
                 .all(|(index, (element, segment))| element.matches(segment, || fold(index)))
+    }
+
+    /// Whether one of the readings fits that lenient servers may make of a path, in any ASCII case.
+    pub(super) fn matches_reading(&self, segments: &[SegmentForms]) -> bool {
+        let long_enough = if self.rest {
+            segments.len() >= self.segments.len()
+        } else {
+            segments.len() == self.segments.len()
+        };
+        long_enough
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .all(|(element, forms)| forms.any(|segment| element.matches(segment, || true)))
     }
 
     /// Whether the first element is a literal, so that the pattern names what it opens.

@@ -97,8 +97,7 @@ impl Rule {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Whether it takes something away: it then ignores case, and holds for both readings of an encoded slash. Path parameters
-    /// (`;x`), a second layer of encoding and trailing dots are compared as they are.
+    /// Whether it takes something away: it then ignores case, and holds for both readings of an encoded slash.
     fn restricts(&self) -> bool {
         !self.allow || self.require_scope.is_some()
     }
@@ -117,6 +116,16 @@ impl Rule {
             return patterns.find(either);
         }
         patterns.find(|pattern| pattern.matches(&path.segments, |index| path.folds(index)))
+    }
+
+    /// Whether it takes something away from a path that only lenient servers read as one of its own. What such a rule gives,
+    /// it gives to the plain reading alone.
+    pub(super) fn restricts_reading(&self, call: &Call<'_>, path: &ReadPath<'_>) -> bool {
+        let Some(others) = path.others.as_ref().filter(|_| self.restricts()) else { return false };
+        let holds = |conditions: &Conditions| conditions.hold(call, self.allow);
+        self.covers(call.method)
+            && self.conditions.as_deref().is_none_or(holds)
+            && self.patterns.iter().any(|pattern| others.iter().any(|one| pattern.matches_reading(one)))
     }
 }
 

@@ -240,3 +240,68 @@ fn tm_r06_a_rule_opens_only_the_hosts_that_it_names() {
     assert_eq!(decides(&rules, ALONE, "PEOPLE.googleapis.com"), Some(Ok(0)));
     assert_eq!(decides(&rules, ALONE, "docs.googleapis.com"), None);
 }
+
+/// Paths that a lenient server takes for `/admin/users`.
+const LENIENT: [&str; 9] = [
+    "/admin;x=1/users",
+    "/admin%3Bx/users",
+    "/%2561dmin/users",
+    "/admin%252Fusers",
+    "/admin./users",
+    "/admin%20/users",
+    "/ADMIN/users%2E;y",
+    "/;x/admin/users",
+    "/admin%2Fusers",
+];
+
+#[test]
+fn tm_r16_restricting_rules_hold_for_every_reading_of_a_path() {
+    let open = || rule(&[], &["/**"], true, None);
+    for path in LENIENT {
+        let deny = rule(&[], &["/admin/**"], false, None);
+        let policy = Policy { rules: vec![deny.clone(), open()], ..Policy::default() };
+        assert_eq!(check(&policy, Kind::GitHub, "GET", path), Err(Code::PolicyDenied), "{path}");
+        let scoped = rule(&[], &["/admin/{what}"], true, Some("admin"));
+        let policy = Policy { rules: vec![scoped, open()], ..Policy::default() };
+        assert_eq!(check(&policy, Kind::GitHub, "GET", path), Err(Code::CallerScopeMissing), "{path}");
+        let listed = Policy { access: Access::Full, denied: vec![deny], ..Policy::default() };
+        assert_eq!(check(&listed, Kind::GitHub, "GET", path), Err(Code::PolicyDenied), "{path}");
+    }
+    let deny = rule(&[], &["/admin/**"], false, None);
+    let policy = Policy { rules: vec![deny, open()], ..Policy::default() };
+    for path in ["/administer", "/x/admin;y", "/adm%25252569n"] {
+        assert_eq!(check(&policy, Kind::GitHub, "GET", path), Ok(Permit::Rule(1)), "{path}");
+    }
+}
+
+#[test]
+fn tm_r16_allowing_rules_open_the_plain_reading_alone() {
+    for scope in [None, Some("held")] {
+        let policy = Policy {
+            access: Access::Rules,
+            rules: vec![rule(&[], &["/admin/users"], true, scope)],
+            ..Policy::default()
+        };
+        assert_eq!(check(&policy, Kind::GitHub, "GET", "/admin/users"), Ok(Permit::Rule(0)));
+        for path in &LENIENT[..8] {
+            assert_eq!(check(&policy, Kind::GitHub, "GET", path), Err(Code::PolicyDenied), "{path}");
+        }
+    }
+}
+
+#[test]
+fn tm_r16_the_adapters_deny_lists_hold_for_every_reading_of_a_path() {
+    let full = Policy { access: Access::Full, ..Policy::default() };
+    for (kind, method, path) in [
+        (Kind::Facebook, "GET", "/v22.0;x/debug_token"),
+        (Kind::Facebook, "GET", "/debug_token%20"),
+        (Kind::Facebook, "GET", "/v22.0/debug_token."),
+        (Kind::Facebook, "POST", "/v22.0%252F"),
+        (Kind::Microsoft, "POST", "/v1.0/$batch;x"),
+        (Kind::Microsoft, "POST", "/v1.0/%2524batch"),
+        (Kind::Google, "POST", "/batch%252Fdrive/v3"),
+        (Kind::Google, "POST", "/%2562atch/drive/v3"),
+    ] {
+        assert_eq!(check(&full, kind, method, path), Err(Code::PolicyDenied), "{path}");
+    }
+}
