@@ -10,6 +10,7 @@ use crate::server::connection_state::ConnState;
 use crate::server::wire::framing::{Framing, Tracker};
 use crate::server::wire::head::{HeadRules, Scanner};
 use crate::server::wire::http1::{Guard, GuardOptions};
+use crate::server::wire::room::HeadRoom;
 
 const RULES: HeadRules = HeadRules { uri: 512, headers: 2048, header_count: 20, host_may_lack: false };
 
@@ -55,7 +56,13 @@ fn passed(first: &[u8], second: &[u8]) -> Vec<u8> {
     runtime.block_on(async {
         let long = Duration::from_secs(60);
         let options = GuardOptions { rules: RULES, header: long, idle: long };
-        let mut guard = Guard::new(second, BytesMut::from(first), options, Arc::new(ConnState::default()));
+        let mut guard = Guard::new(
+            second,
+            BytesMut::from(first),
+            options,
+            Arc::new(ConnState::default()),
+            HeadRoom::new(1 << 20).share(),
+        );
         let mut out = Vec::new();
         let mut piece = [0; 97];
         // A refused head is followed by silence: the guard waits for hyper to answer and close.

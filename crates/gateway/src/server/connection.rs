@@ -6,6 +6,7 @@ use super::{
     wire::{
         head::HeadRules,
         http1, http2,
+        room::HeadRoom,
         sniff::{Protocol, sniff},
         socket::Socket,
     },
@@ -63,6 +64,8 @@ pub(crate) struct Common {
     /// Whether HTTP/1.0 requests may lack `Host`.
     pub(crate) host_may_lack: bool,
     pub(crate) metrics: Metrics,
+    /// For heads that are not complete yet.
+    pub(crate) heads: HeadRoom,
 }
 
 /// Serves a connection until it ends. Dropping the future cuts it off.
@@ -109,7 +112,7 @@ async fn http1<IO>(
         header: options.timeouts.header,
         idle: options.timeouts.idle,
     };
-    let guard = http1::Guard::new(io, read, guard_options, Arc::clone(&state));
+    let guard = http1::Guard::new(io, read, guard_options, Arc::clone(&state), common.heads.share());
     let mut builder = hyper::server::conn::http1::Builder::new();
     // The guard has the clock and the limits; hyper's own only need to be wider. The size also bounds what is held of an
     // answer that the client does not read.
@@ -150,7 +153,8 @@ async fn http2<IO>(
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let streams = options.limits.streams;
-    let guard = http2::Guard::new(io, read, streams, options.timeouts.header, Arc::clone(&state));
+    let limits = (streams, options.timeouts.header);
+    let guard = http2::Guard::new(io, read, limits, Arc::clone(&state), common.heads.share());
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     // Every limit is written down: defaults of a library are not a contract.
     builder

@@ -5,6 +5,7 @@ use super::{
     connection::{self, Common},
     layers::{self, Context},
     tls::{ServerTls, TlsError},
+    wire::room::{ADMIN_HEADS, HEADS, HeadRoom},
 };
 use crate::{
     cores::Cores,
@@ -80,7 +81,14 @@ impl Server {
             listener,
             tls,
             context,
-            Common { stack, lifecycle, closes_at: Stage::Closing, host_may_lack: false, metrics },
+            Common {
+                stack,
+                lifecycle,
+                closes_at: Stage::Closing,
+                host_may_lack: false,
+                metrics,
+                heads: HeadRoom::new(HEADS),
+            },
             room,
             true,
         )
@@ -103,7 +111,14 @@ impl Server {
             listener,
             None,
             context,
-            Common { stack, lifecycle, closes_at: Stage::Aborted, host_may_lack: true, metrics },
+            Common {
+                stack,
+                lifecycle,
+                closes_at: Stage::Aborted,
+                host_may_lack: true,
+                metrics,
+                heads: HeadRoom::new(ADMIN_HEADS),
+            },
             1024,
             false,
         )

@@ -38,7 +38,11 @@ pub(super) fn problem(fault: RequestBodyFault) -> Problem {
     let code = match fault {
         RequestBodyFault::TooLarge => Code::BodyTooLarge,
         RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
-        RequestBodyFault::Broken => Code::BadRequest,
+        RequestBodyFault::Member(_)
+        | RequestBodyFault::Value(_)
+        | RequestBodyFault::Method(_)
+        | RequestBodyFault::Unsearchable
+        | RequestBodyFault::Broken => Code::BadRequest,
     };
     Problem::new(code).detail(fault.to_string())
 }

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Tunnel,
     /// The head did not arrive within `server.timeouts.header`.
     Timeout,
+    /// The room for incomplete heads is taken.
+    Crowded,
 }
 
 /// A body on GET or HEAD means different things to different parsers.
@@ -35,6 +37,7 @@ impl Fault {
             Self::Method => Code::MethodNotAllowed,
             Self::Tunnel => Code::NotImplemented,
             Self::Timeout => Code::RequestTimeout,
+            Self::Crowded => Code::Overloaded,
         }
     }
 
@@ -48,6 +51,7 @@ impl Fault {
             }
             Self::Method => "this method is never passed on",
             Self::Tunnel => "WebSocket and CONNECT are not offered",
+            Self::Crowded => "too many long request heads are on their way",
             Self::Timeout => "the request head did not arrive within server.timeouts.header",
         }
     }

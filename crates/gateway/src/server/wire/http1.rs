@@ -8,6 +8,7 @@ use super::{
     Fault,
     framing::{Framing, Tracker},
     head::{HeadRules, Scanner},
+    room::Share,
     timer::Deadline,
 };
 use crate::server::connection_state::{ConnState, RefusedHead};
@@ -48,6 +49,10 @@ pub(crate) struct Guard<IO> {
     heads: u64,
     header: Deadline,
     idle: Deadline,
+    /// What an incomplete head takes of the room for all of them.
+    room: Share,
+    /// The head has less time, because little room is left.
+    hurried: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +68,7 @@ enum Phase {
     Refused,
 }
 
-/// How long the rest of an oversized head is waited for.
+/// How long the rest of an oversized head is waited for, and of a long one while there is little room.
 const REST: Duration = Duration::from_secs(1);
 
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
@@ -71,7 +76,13 @@ const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\nconne
 
 impl<IO: AsyncRead + Unpin> Guard<IO> {
     /// Guards `io`, of which `read` was read already.
-    pub(crate) fn new(io: IO, read: BytesMut, options: GuardOptions, state: Arc<ConnState>) -> Self {
+    pub(crate) fn new(
+        io: IO,
+        read: BytesMut,
+        options: GuardOptions,
+        state: Arc<ConnState>,
+        room: Share,
+    ) -> Self {
         let mut header = Deadline::default();
         header.arm(options.header);
         Self {
@@ -85,6 +96,8 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             heads: 0,
             header,
             idle: Deadline::default(),
+            room,
+            hurried: false,
         }
     }
 
@@ -95,6 +108,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         self.buf.extend_from_slice(if self.scanner.is_head() { STAND_IN_HEAD } else { STAND_IN });
         self.cleared = self.buf.len();
         self.phase = Phase::Refused;
+        self.room.clear();
         self.header.disarm();
         self.idle.disarm();
     }
@@ -116,6 +130,8 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
                 self.cleared = head.len;
                 self.heads += 1;
                 self.scanner = Scanner::default();
+                self.room.clear();
+                self.hurried = false;
                 self.header.disarm();
                 self.idle.disarm();
                 self.phase = match head.framing {
@@ -133,11 +149,22 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
             Poll::Ready(Ok(0)) if self.buf.is_empty() => return Poll::Ready(Ok(true)),
             Poll::Ready(Ok(0)) => self.refuse(Fault::Framing("the connection ended inside the request head")),
-            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Ok(_)) => self.take_room(),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => return self.poll_clocks(cx),
         }
         Poll::Ready(Ok(false))
+    }
+
+    /// Takes room for what has come of a head, and refuses it where there is none. While little is left, it has less time.
+    fn take_room(&mut self) {
+        if !self.room.grow(self.buf.len()) {
+            self.refuse(Fault::Crowded);
+        } else if !self.hurried && self.room.is_pressed() {
+            self.hurried = true;
+            self.header.disarm();
+            self.header.arm(REST.min(self.options.header));
+        }
     }
 
     /// Reads an oversized head on to its end, within bounds, and refuses it.
@@ -154,7 +181,12 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             self.buf.reserve(2048);
             match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
                 Poll::Ready(Ok(0)) => self.refuse(fault),
-                Poll::Ready(Ok(read)) => *left = left.saturating_sub(read),
+                Poll::Ready(Ok(read)) => {
+                    *left = left.saturating_sub(read);
+                    if !self.room.grow(self.buf.len()) {
+                        self.refuse(fault);
+                    }
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if self.header.poll_passed(cx) => self.refuse(fault),
                 Poll::Pending => return Poll::Pending,

@@ -2,6 +2,7 @@
 
 use super::{
     frames::{Meter, Verdict, end_of_connection},
+    room::Share,
     timer::Deadline,
 };
 use crate::server::connection_state::ConnState;
@@ -28,11 +29,20 @@ pub(crate) struct Guard<IO> {
     tripped: bool,
     header: Duration,
     block: Deadline,
+    /// Bytes since a header block began that has not ended, and what they take of the room for all of them.
+    open: usize,
+    room: Share,
 }
 
 impl<IO> Guard<IO> {
     /// Guards `io`, of which `read` was read already (at least the preface).
-    pub(crate) fn new(io: IO, read: BytesMut, streams: u32, header: Duration, state: Arc<ConnState>) -> Self {
+    pub(crate) fn new(
+        io: IO,
+        read: BytesMut,
+        (streams, header): (u32, Duration),
+        state: Arc<ConnState>,
+        room: Share,
+    ) -> Self {
         let mut guard = Self {
             io,
             state,
@@ -41,6 +51,8 @@ impl<IO> Guard<IO> {
             tripped: false,
             header,
             block: Deadline::default(),
+            open: 0,
+            room,
         };
         let early = guard.ahead.get(PREFACE_LEN..).unwrap_or_default();
         if let Verdict::Flood(at) = guard.meter.advance(early) {
@@ -83,6 +95,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
             }
             if this.meter.block_open_for().is_none() {
                 this.block.disarm();
+                this.open = 0;
+                this.room.clear();
+            } else if !this.tripped {
+                this.open += out.filled().len() - before;
+                if !this.room.grow(this.open) {
+                    this.trip();
+                }
             }
             if out.filled().len() > before || !this.tripped {
                 return Poll::Ready(Ok(()));

@@ -11,6 +11,7 @@ pub(crate) mod head;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod names;
+pub(crate) mod room;
 pub(crate) mod sniff;
 pub(crate) mod socket;
 pub(crate) mod timer;
