@@ -58,6 +58,18 @@ impl Access {
         if same { Ok(()) } else { Err(refused(Code::CallerTokenInvalid, "the admin token is wrong")) }
     }
 
+    /// Admits reads of the open routes. On a loopback address a page in a browser could read them under a name of its own
+    /// (DNS rebinding), so a `Host` has to be a loopback name there. Probes may send none.
+    pub(super) fn check_open(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        let host = headers.get(header::HOST).map(|value| value.to_str().unwrap_or("?")).or(uri.host());
+        if !self.loopback || host.is_none_or(|host| host.is_empty() || is_loopback(host)) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::PolicyDenied)
+            .detail("the Host is not a loopback name, and the admin listener is on a loopback address")
+            .remedy("Ask by 127.0.0.1, [::1] or localhost, or set server.admin_listen to the address that is meant."))
+    }
+
     /// Admits only a program on this machine: a browser cannot send this request without a preflight.
     fn check_local(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let host = headers

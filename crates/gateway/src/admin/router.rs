@@ -71,6 +71,9 @@ impl Admin {
         if let Some(command) = path.strip_prefix("/admin/") {
             return self.command(command, id, &head, body).await;
         }
+        if path != "/livez" {
+            self.0.access.check_open(&head.uri, &head.headers)?;
+        }
         let answer = match path {
             "/livez" => text("ok\n", "text/plain; charset=utf-8"),
             "/readyz" => self.ready(),

@@ -176,6 +176,26 @@ async fn tm_s05_without_a_token_only_a_local_program_may_command() {
 }
 
 #[tokio::test]
+async fn tm_s11_pages_of_other_names_read_nothing_on_a_loopback_address() {
+    let server = start(None, true).await;
+    for path in ["/metrics", "/readyz", "/version"] {
+        for (fields, status) in [
+            ("", 200),
+            ("Host: 127.0.0.1:9090\r\n", 200),
+            ("Host: localhost\r\n", 200),
+            ("Host: evil.example.com\r\n", 403),
+            ("Host: localhost.evil.example.com:9090\r\n", 403),
+        ] {
+            let answer = ask(&server, &format!("GET {path}"), fields, "").await;
+            assert_eq!(answer.status, status, "{path} {fields:?}");
+        }
+    }
+    assert_eq!(ask(&server, "GET /livez", "Host: probe.example.com\r\n", "").await.status, 200);
+    let open = start(None, false).await;
+    assert_eq!(ask(&open, "GET /metrics", "Host: pod.example.com\r\n", "").await.status, 200);
+}
+
+#[tokio::test]
 async fn tm_s05_with_a_token_it_is_wanted_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
