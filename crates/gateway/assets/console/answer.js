@@ -84,6 +84,10 @@ async function body(response, gateway, follow) {
   return { bytes: blob.size, text }
 }
 
+// Whether an answer with this Idp-Outcome is the gateway's own. A provider's is not, whatever its status: nothing in it is followed.
+export const isOwn = (outcome, problems) =>
+  outcome !== '' && outcome !== 'ok' && (!outcome.startsWith('provider-') || Boolean(problems))
+
 // Shows an answer. `call` says how the call is written and what repeats or mends it. Returns the outcome and the problem.
 export async function showAnswer(response, begun, call) {
   const outcome = response.headers.get('idp-outcome') ?? ''
@@ -96,8 +100,7 @@ export async function showAnswer(response, begun, call) {
   at('size').textContent = size(bytes)
   at('headers-list').replaceChildren(...[...response.headers].flatMap(([name, value]) =>
     [make('dt', { textContent: name }), make('dd', { textContent: value })]))
-  // A provider's own error is no problem of the gateway's: nothing in it is followed.
-  const own = !response.ok && (!outcome.startsWith('provider-') || call.problems)
+  const own = !response.ok && isOwn(outcome, call.problems)
   const problem = (own && parsed(text)) || {}
   at('answer').setAttribute('aria-busy', false)
   if (response.ok) {
