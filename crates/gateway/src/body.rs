@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use idp_adapters::DeniedValue;
 
 /// Any error a body can end with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +30,20 @@ pub enum RequestBodyFault {
         "the request body, which is read before anything else is done, took longer than server.timeouts.header"
     )]
     Slow,
+    /// It holds a member that this provider must not see.
+    #[error("the body holds the member '{0}', which is not passed to this provider")]
+    Member(&'static str),
+    /// It holds a word that this provider must not see.
+    #[error("'{}' in the body's member '{}': {}", .0.word, .0.member, .0.reason)]
+    Value(&'static DeniedValue),
+    /// A member of it names another method than the request's.
+    #[error("the body's member '{0}' names another method than the request's; send the method that is meant")]
+    Method(&'static str),
+    /// It has to be searched before the provider sees it, and cannot be.
+    #[error(
+        "the body has to be searched before the provider sees it; send it without Content-Encoding, in UTF-8"
+    )]
+    Unsearchable,
     /// Framing errors, or the client went away.
     #[error("the request body could not be read")]
     Broken,

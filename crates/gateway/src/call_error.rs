@@ -26,6 +26,10 @@ pub(crate) enum CallError {
     ErrorMode,
     /// `Idp-Account` names no account.
     Account(InvalidSelector),
+    /// The caller's own token is in the path.
+    TokenInPath,
+    /// The caller's own token is in a header that would go to the provider.
+    TokenInHeader,
     /// The caller's own token is in the request's body.
     TokenInBody,
     /// To disconnect an account, the caller needs this scope.

@@ -174,6 +174,12 @@ impl From<CallError> for Problem {
             CallError::Account(error) => bad_request(format!("'Idp-Account': {error}")),
             CallError::NoCall(detail) => bad_request(detail.to_owned()),
             CallError::TokenInQuery => Problem::new(Code::CallerTokenInQuery),
+            CallError::TokenInPath => {
+                Problem::new(Code::CallerTokenInQuery).detail("the path holds the access token")
+            }
+            CallError::TokenInHeader => Problem::new(Code::CallerTokenInBody)
+                .detail("a header besides 'Authorization' holds the access token")
+                .remedy("Send the token in the 'Authorization' header only; it must never reach a provider."),
             CallError::TokenInBody => Problem::new(Code::CallerTokenInBody),
             CallError::DisconnectScope(scope) => scope_missing("disconnecting", scope),
             CallError::NoProfileUrl(name) => Problem::new(Code::ProviderMisconfigured).cause(format!(
@@ -232,7 +238,11 @@ pub(crate) fn request_body(fault: RequestBodyFault) -> Problem {
     let code = match fault {
         RequestBodyFault::TooLarge => Code::BodyTooLarge,
         RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
-        RequestBodyFault::Broken => Code::BadRequest,
+        RequestBodyFault::Member(_)
+        | RequestBodyFault::Value(_)
+        | RequestBodyFault::Method(_)
+        | RequestBodyFault::Unsearchable
+        | RequestBodyFault::Broken => Code::BadRequest,
     };
     Problem::new(code).detail(fault.to_string())
 }

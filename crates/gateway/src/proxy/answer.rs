@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -64,8 +64,9 @@ impl Delivery<'_> {
             let answer = (head.status, &classified);
             return Err(error_table::provider_answer(connect, &token, answer, may_ask));
         }
-        let needs_links =
-            links::in_headers(&head.headers) || (head.status.is_success() && self.wants_json(&head.headers));
+        let needs_links = links::in_headers(&head.headers)
+            || self.drops_members(&head.headers)
+            || (head.status.is_success() && self.wants_links(&head.headers));
         let links = needs_links.then(|| self.links());
         let method = self.outbound.method();
         let redirect = links.as_ref().map_or(Redirect::None, |links| {
@@ -127,14 +128,16 @@ impl Delivery<'_> {
         let adapter = self.provider.plan.adapter();
         let stripper = LeakGuard::new(&[], adapter.strips_token_members());
         let strip = !bodiless && stripper.strips(&head.headers);
-        let removes = strip || (!bodiless && head.status.is_success() && self.drops_members(&head.headers));
+        // A followed download is a file, whatever it holds.
+        let drops = !bodiless && links.is_some() && self.drops_members(&head.headers);
+        let removes = strip || drops;
         // A part of a document does not tell where its members begin.
         let partial = head.status == StatusCode::PARTIAL_CONTENT;
         if !bodiless && ((encoded && (adapter.echo_prone() || removes)) || (partial && removes)) {
             return Err(CallError::UninspectableAnswer.into());
         }
-        let json = links.as_ref().filter(|_| !encoded && is_rewritable(head.status)).and_then(|links| {
-            let rules = self.json_rules(&head.headers);
+        let json = links.as_ref().filter(|_| !encoded && !partial).and_then(|links| {
+            let rules = self.json_rules(head.status, &head.headers);
             (!rules.is_empty()).then(|| Rewriter::new(rules, links.clone()))
         });
         if head.status == StatusCode::UNAUTHORIZED {
@@ -143,6 +146,9 @@ impl Delivery<'_> {
         }
         hygiene::clean_answer(&mut head.headers, bodiless);
         if let Some(links) = &links {
+            if self.drops_capabilities() {
+                links.drop_foreign(&mut head.headers, &CONTENT_LOCATION);
+            }
             links.rewrite_headers(&mut head.headers);
         }
         if json.is_some() || strip {
@@ -207,19 +213,21 @@ impl Delivery<'_> {
         )
     }
 
-    /// Whether a body of this type may hold members to rewrite.
-    fn wants_json(&self, headers: &HeaderMap) -> bool {
+    /// Whether a body of this type may hold links to rewrite.
+    fn wants_links(&self, headers: &HeaderMap) -> bool {
         let links = self.provider.plan.adapter().links();
-        self.drops_members(headers)
-            || (links.iter().any(|link| self.is_rewritten(link))
-                && headers.get(CONTENT_TYPE).is_some_and(is_json))
+        links.iter().any(|link| self.is_rewritten(link)) && headers.get(CONTENT_TYPE).is_some_and(is_json)
     }
 
-    /// Whether a body of this type may hold members to remove.
+    /// Whether short-lived links are taken out of this provider's answers.
+    fn drops_capabilities(&self) -> bool {
+        self.provider.drop_capabilities && !self.provider.plan.adapter().capability_members().is_empty()
+    }
+
+    /// Whether a body of this type, or of none, may hold members to remove.
     fn drops_members(&self, headers: &HeaderMap) -> bool {
-        self.provider.drop_capabilities
-            && !self.provider.plan.adapter().capability_members().is_empty()
-            && headers.get(CONTENT_TYPE).is_some_and(is_json)
+        self.drops_capabilities()
+            && headers.get(CONTENT_TYPE).is_none_or(|kind| is_json(kind) || is_lines(kind))
     }
 
     /// Ways to other pages always are; addresses of resources where the operator asks for it.
@@ -227,15 +235,14 @@ impl Delivery<'_> {
         link.purpose == LinkPurpose::Paging || self.provider.rewrite_urls
     }
 
-    fn json_rules(&self, headers: &HeaderMap) -> JsonRules {
+    /// Links are rewritten in answers that succeed, members are taken out of all.
+    fn json_rules(&self, status: StatusCode, headers: &HeaderMap) -> JsonRules {
         let adapter = self.provider.plan.adapter();
-        if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
-            return JsonRules { links: Vec::new(), dropped: Vec::new() };
-        }
-        let links = adapter.links().iter().filter(|link| self.is_rewritten(link));
+        let rewrites = status.is_success() && headers.get(CONTENT_TYPE).is_some_and(is_json);
+        let links = adapter.links().iter().filter(|link| rewrites && self.is_rewritten(link));
         let dropped =
-            if self.provider.drop_capabilities { adapter.capability_members().to_vec() } else { Vec::new() };
-        JsonRules { links: links.cloned().collect(), dropped }
+            if self.drops_members(headers) { adapter.capability_members().to_vec() } else { Vec::new() };
+        JsonRules { links: links.cloned().collect(), dropped, untyped: !headers.contains_key(CONTENT_TYPE) }
     }
 }
 
@@ -259,11 +266,6 @@ fn port_of(authority: &str) -> Option<&str> {
     authority.get(host_of(authority).len()..)
 }
 
-/// Whole answers only: a part of a document has no top.
-fn is_rewritable(status: StatusCode) -> bool {
-    status.is_success() && status != StatusCode::PARTIAL_CONTENT
-}
-
 fn is_json(value: &HeaderValue) -> bool {
     let media = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let ends_with = |suffix: &[u8]| {
@@ -275,6 +277,13 @@ fn is_json(value: &HeaderValue) -> bool {
         || (ends_with(b"+json") && !raw)
         || ends_with(b"/json")
         || ends_with(b"/javascript")
+}
+
+/// JSON texts one after another (RFC 7464 and its relatives).
+fn is_lines(value: &HeaderValue) -> bool {
+    let media = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let known = ["application/json-seq", "application/x-ndjson", "application/ndjson", "application/jsonl"];
+    known.iter().any(|kind| media.eq_ignore_ascii_case(kind.as_bytes()))
 }
 
 pin_project_lite::pin_project! {

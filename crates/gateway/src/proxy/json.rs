@@ -19,7 +19,7 @@ use crate::body::{Body, BoxError};
 const MAX_VALUE: usize = 16 * 1024;
 /// Longest name that is compared.
 const MAX_NAME: usize = 128;
-/// Deepest nesting that is followed; below it nothing is rewritten.
+/// Deepest nesting that is followed; below it nothing is rewritten, and where members are dropped nothing passes.
 const MAX_DEPTH: usize = 512;
 
 /// What is to be rewritten.
@@ -27,9 +27,16 @@ const MAX_DEPTH: usize = 512;
 pub(super) struct JsonRules {
     /// Members whose URL is rewritten.
     pub(super) links: Vec<LinkMember>,
-    /// Members at any depth whose string becomes `null`.
+    /// Members at any depth whose strings become `null`.
     pub(super) dropped: Vec<&'static str>,
+    /// Nobody says that the body is JSON: it counts as such if it begins like an object or an array.
+    pub(super) untyped: bool,
 }
+
+/// The document is nested deeper than is followed, so that members cannot be dropped from it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the provider's JSON is nested too deep to be searched")]
+pub(super) struct TooDeep;
 
 impl JsonRules {
     /// Whether there is anything to do.
@@ -44,6 +51,10 @@ impl JsonRules {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    /// Before the first byte that says whether the body is JSON.
+    Start,
+    /// In what is no JSON.
+    Other,
     /// Between tokens.
     Between,
     /// In a member's name.
@@ -72,6 +83,10 @@ pub(super) struct Rewriter {
     levels: Vec<Level>,
     /// Levels beyond [`MAX_DEPTH`].
     buried: usize,
+    /// Members to drop may have stood where nothing is followed.
+    lost: bool,
+    /// The level whose current member is dropped, with all that it holds.
+    dropping: Option<usize>,
     expects_name: bool,
     name: Vec<u8>,
     value: Vec<u8>,
@@ -80,11 +95,13 @@ pub(super) struct Rewriter {
 impl Rewriter {
     pub(super) fn new(rules: JsonRules, links: Links) -> Self {
         Self {
+            place: if rules.untyped { Place::Start } else { Place::Between },
             rules,
             links,
-            place: Place::Between,
             levels: Vec::new(),
             buried: 0,
+            lost: false,
+            dropping: None,
             expects_name: false,
             name: Vec::new(),
             value: Vec::new(),
@@ -97,7 +114,11 @@ impl Rewriter {
         let held = matches!(self.place, Place::Collected { .. } | Place::Dropped { .. });
         let mut from = if held { None } else { Some(0) };
         for (at, &byte) in chunk.iter().enumerate() {
+            if self.place == Place::Start {
+                self.place = beginning(byte);
+            }
             match self.place {
+                Place::Start | Place::Other => {}
                 Place::Between => {
                     if self.step(byte) {
                         // A string begins that does not pass as it is. What came before it passes.
@@ -159,6 +180,7 @@ impl Rewriter {
                     self.levels.push(Level { object: byte == b'{', name: None });
                 } else {
                     self.buried += 1;
+                    self.lost = !self.rules.dropped.is_empty();
                 }
                 self.expects_name = byte == b'{';
             }
@@ -167,6 +189,7 @@ impl Rewriter {
                     self.buried -= 1;
                 } else {
                     self.levels.pop();
+                    self.dropping = self.dropping.filter(|level| *level < self.levels.len());
                 }
                 self.expects_name = false;
             }
@@ -200,6 +223,11 @@ impl Rewriter {
         if byte == b'"' && !escaped {
             self.place = Place::Between;
             let name = self.known_name();
+            let level = self.levels.len().saturating_sub(1);
+            if self.dropping.is_none_or(|dropping| dropping >= level) {
+                let drops = name.as_deref().is_some_and(|name| self.rules.dropped.contains(&name));
+                self.dropping = drops.then_some(level);
+            }
             if let Some(level) = self.levels.last_mut() {
                 level.name = name;
             }
@@ -227,11 +255,11 @@ impl Rewriter {
 
     /// Whether the string that begins here is to be dropped (`true`) or collected (`false`).
     fn wanted(&self) -> Option<bool> {
-        let level = self.levels.last().filter(|level| level.object && self.buried == 0)?;
-        let name = level.name.as_deref()?;
-        if self.rules.dropped.contains(&name) {
+        if self.dropping.is_some() {
             return Some(true);
         }
+        let level = self.levels.last().filter(|level| level.object && self.buried == 0)?;
+        level.name.as_deref()?;
         let place = || self.levels.iter().rev().map(|level| level.name.as_deref().filter(|_| level.object));
         self.rules.links.iter().any(|link| link.matches(place())).then_some(false)
     }
@@ -241,6 +269,15 @@ impl Rewriter {
         let link: Option<String> = serde_json::from_slice(&self.value).ok();
         let new = link.and_then(|link| self.links.rewrite(&link));
         new.and_then(|new| serde_json::to_vec(&new).ok()).unwrap_or_else(|| self.value.clone())
+    }
+}
+
+/// Where a body leads that begins with `byte`; a byte order mark and blanks decide nothing.
+fn beginning(byte: u8) -> Place {
+    match byte {
+        b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf => Place::Start,
+        b'{' | b'[' => Place::Between,
+        _ => Place::Other,
     }
 }
 
@@ -279,7 +316,14 @@ impl http_body::Body for RewrittenBody {
         while !self.ended {
             let out = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.rewriter.push(data),
+                    Ok(data) => {
+                        let out = self.rewriter.push(data);
+                        if self.rewriter.lost {
+                            self.ended = true;
+                            return Poll::Ready(Some(Err(TooDeep.into())));
+                        }
+                        out
+                    }
                     Err(_) => continue,
                 },
                 Some(Err(error)) => {

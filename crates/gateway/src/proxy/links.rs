@@ -148,6 +148,17 @@ impl Links {
         }
     }
 
+    /// Removes an address that leads to no host of the provider: it may be a signed one, which is good without a token.
+    pub(super) fn drop_foreign(&self, headers: &mut HeaderMap, name: &HeaderName) {
+        let is_own = |value: &HeaderValue| {
+            let url = std::str::from_utf8(value.as_bytes()).ok().and_then(|link| self.resolve(link));
+            url.is_some_and(|url| self.plan.owner(&url, &self.called).is_some())
+        };
+        if !headers.get_all(name).iter().all(is_own) {
+            headers.remove(name);
+        }
+    }
+
     /// Rewrites `Link` and every header that holds an address. What cannot be read, and so not checked, is removed.
     pub(super) fn rewrite_headers(&self, headers: &mut HeaderMap) {
         for name in ADDRESS_HEADERS.iter().map(|name| HeaderName::from_static(name)) {

@@ -7,6 +7,7 @@ pub(crate) mod hygiene;
 mod instructions;
 mod json;
 mod links;
+mod members;
 mod outbound;
 mod profile;
 mod redirect;
@@ -14,12 +15,13 @@ mod scopes;
 mod search;
 mod send;
 mod spans;
+mod unfolded;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Response};
+use http::{Method, Response};
 
 pub(crate) use self::instructions::account_selector;
 pub(crate) use self::profile::profile;
@@ -69,12 +71,12 @@ pub(crate) async fn proxy(
         }
         _ => body,
     };
+    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), reading);
+    search::in_head(outbound.target(), outbound.headers(), call.admitted().token())?;
     let token = find_token(calls, &call, record).await?;
     let missing = scopes::check(calls, &provider, (&call, method), &token)?;
-    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), reading);
     // Last of all: until here a refusal has cost no memory.
-    let payload =
-        read_ahead(calls, &provider, (&parts.headers, body), call.admitted().token(), reading).await?;
+    let payload = read_ahead(calls, &provider, (parts, body), call.admitted().token(), reading).await?;
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
     let received = sending.exchange(token, payload, record).await?;
@@ -114,13 +116,17 @@ async fn checked_form(provider: &ProviderRuntime, body: Body, timeout: Duration)
 async fn read_ahead(
     calls: &Calls,
     provider: &ProviderRuntime,
-    (headers, body): (&HeaderMap, Body),
+    (parts, body): (&Parts, Body),
     caller_token: Option<&str>,
     reading: MethodReading,
 ) -> Result<Payload, Problem> {
     let timeout = calls.read_ahead_timeout;
     let payload = async {
-        let body = search::search(headers, body, caller_token).await?;
+        let body = search::search(&parts.headers, body, caller_token).await?;
+        let adapter = &**provider.plan.adapter();
+        let body = members::check(adapter, &parts.method, &parts.headers, body)
+            .await
+            .map_err(error_table::request_body)?;
         let body = match reading {
             MethodReading::AsSent => body,
             MethodReading::FormAsGet => checked_form(provider, body, timeout).await?,

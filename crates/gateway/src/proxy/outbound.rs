@@ -4,6 +4,7 @@
 //! leaves them behind, and the only credential it ever gets is the IdP token, from the adapter, last.
 
 use http::header::CONTENT_LENGTH;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
 use idp_adapters::Adapter;
@@ -49,6 +50,16 @@ impl Outbound {
     /// The plan behind it.
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Path and query, without what the adapter adds.
+    pub(super) fn target(&self) -> &PathAndQuery {
+        self.plan.target()
+    }
+
+    /// The caller's headers that may pass, and those that always go along.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The method.

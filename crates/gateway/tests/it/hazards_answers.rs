@@ -161,6 +161,8 @@ async fn tm_r10_a_method_override_is_judged_as_what_it_means_or_refused() {
         ("x-http-method-override", "DELETE"),
         ("x-http-method", "MERGE"),
         ("x-method-override", "PATCH"),
+        ("x-original-method", "DELETE"),
+        ("x-rest-method", "PUT"),
         // No form, so no query.
         ("x-http-method-override", "GET"),
         ("x-http-method", "GET"),

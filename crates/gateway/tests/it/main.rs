@@ -31,6 +31,7 @@ mod hazards_floods;
 mod hazards_life;
 mod hazards_process;
 mod hazards_proxy;
+mod hazards_secrets;
 mod hazards_wire;
 mod mcp_support;
 mod mcp_tools;

@@ -23,7 +23,7 @@ fn rewriter_of(links_of: Vec<LinkMember>, dropped: &[&'static str]) -> Rewriter 
     let caller = caller_auth::Caller::vouched("auth0|ana", "test");
     let sent = plan.plan(ProviderCall::new(&caller, &Method::GET, "/me")).unwrap();
     let links = Links::new(Arc::new(plan), "facebook".into(), LinkBase::Path, None, Arc::new([]), &sent);
-    Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec() }, links)
+    Rewriter::new(JsonRules { links: links_of, dropped: dropped.to_vec(), untyped: false }, links)
 }
 
 fn rewriter(paths: &[&[&str]], dropped: &[&'static str]) -> Rewriter {
@@ -110,5 +110,40 @@ proptest! {
         let bytes = text.as_bytes();
         let (a, b) = bytes.split_at(cut.min(bytes.len()));
         prop_assert_eq!(run(rewriter(&[&["zzz"]], &["yyy"]), &[a, b]), text);
+    }
+}
+
+#[test]
+fn tm_o15_all_strings_of_a_dropped_member_go_whatever_holds_them() {
+    let body = r#"{"download_url":["https://a",{"x":"https://b"},1],"x":"kept","y":[{"download_url":{"z":[["https://c"]]},"w":"kept"}],"v":["kept"]}"#;
+    let expected = r#"{"download_url":[null,{"x":null},1],"x":"kept","y":[{"download_url":{"z":[[null]]},"w":"kept"}],"v":["kept"]}"#;
+    for at in 0..body.len() {
+        let (a, b) = body.as_bytes().split_at(at);
+        assert_eq!(run(rewriter(&[], &["download_url"]), &[a, b]), expected, "split at {at}");
+    }
+}
+
+#[test]
+fn tm_o15_untyped_bodies_are_json_if_they_begin_like_it() {
+    let untyped = || {
+        let mut rewriter = rewriter(&[], &["download_url"]);
+        rewriter.place = Place::Start;
+        rewriter
+    };
+    for before in ["", " \r\n", "\u{feff}", "["] {
+        let out = run(untyped(), &[before.as_bytes(), b"{\"download_url\":\"x\"}"]);
+        assert_eq!(out, format!("{before}{{\"download_url\":null}}"));
+    }
+    let file = "x{\"download_url\":\"x\"}";
+    assert_eq!(run(untyped(), &[b"", file.as_bytes()]), file);
+}
+
+#[tokio::test]
+async fn tm_o15_json_too_deep_to_be_followed_does_not_pass_where_members_are_dropped() {
+    let deep = format!("{}{{\"download_url\":\"x\"}}", "[".repeat(MAX_DEPTH));
+    for (dropped, passes) in [(&["download_url"][..], false), (&[], true)] {
+        let inner = crate::body::full(deep.clone());
+        let body = RewrittenBody::body(inner, rewriter(&[&["next"]], dropped));
+        assert_eq!(body.collect().await.is_ok(), passes);
     }
 }

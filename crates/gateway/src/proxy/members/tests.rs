@@ -1,0 +1,139 @@
+use http::HeaderValue;
+use idp_adapters::Kind as Adapters;
+
+use super::*;
+
+async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
+    let mut headers = HeaderMap::new();
+    if !kind.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+    }
+    let adapter = idp_adapters::adapter(Adapters::Facebook);
+    let body = check(adapter, &Method::POST, &headers, body::full(text.to_owned())).await?;
+    match body.collect().await {
+        Ok(passed) => assert_eq!(passed.to_bytes(), text),
+        Err(error) => return Err(RequestBodyFault::find(&*error).unwrap()),
+    }
+    Ok(())
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+fn part(head: &str, value: &str) -> String {
+    format!(
+        "--b\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\nhello\r\n--b\r\n{head}\r\n\r\n{value}\r\n--b--\r\n"
+    )
+}
+
+#[tokio::test]
+async fn tm_r15_a_method_in_a_body_is_judged_like_one_in_the_query() {
+    for form in [
+        "method=delete",
+        "message=x&method=delete",
+        "a=1;METHOD=DELETE",
+        "m%65thod=delete",
+        "method[]=delete",
+        "method%00x=delete",
+        "+%20method=delete",
+        "message=x&method",
+        "method=post&method=delete",
+    ] {
+        for kind in [FORM, "", "text/plain", "application/x-www-form-urlencoded, x"] {
+            assert_eq!(checked(kind, form).await, Err(RequestBodyFault::Method("method")), "{kind} {form}");
+        }
+    }
+    for head in [
+        "Content-Disposition: form-data; name=\"method\"",
+        "content-disposition: form-data; name=method",
+        "Content-Disposition: form-data;\r\n name=\"method\"",
+        "Content-Disposition: form-data; name=\"m\\ethod\"",
+        "Content-Disposition: form-data; filename=\"name=x\"; name = 'Method'",
+        "Content-Type: text/plain\r\nContent-Disposition: form-data; name=\"method[]\"",
+    ] {
+        let multipart = part(head, "delete");
+        for text in [multipart.replace("\r\n", "\n"), multipart] {
+            let found = checked("multipart/form-data; boundary=b", &text).await;
+            assert_eq!(found, Err(RequestBodyFault::Method("method")), "{text}");
+        }
+    }
+    for json in [
+        r#"{"method":"delete"}"#,
+        r#"{"message":"a,\"b","m\u0065thod" : "DELETE"}"#,
+        r#"{"a":{"method":"get"},"b":[1,{"c":2}],"method":["delete"]}"#,
+        r#" {"method":null}"#,
+        r#"{"method":"post","method":"\u0064elete"}"#,
+    ] {
+        for kind in [JSON, "", "text/javascript"] {
+            assert_eq!(checked(kind, json).await, Err(RequestBodyFault::Method("method")), "{kind} {json}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tm_r15_a_long_body_ends_at_a_member_that_is_refused() {
+    let filler = "x".repeat(AHEAD + 100_000);
+    let form = format!("message={filler}&method=delete");
+    assert_eq!(checked(FORM, &form).await, Err(RequestBodyFault::Method("method")));
+    let multipart =
+        part("Content-Disposition: form-data; name=\"method\"", "delete").replace("hello", &filler);
+    assert_eq!(
+        checked("multipart/form-data; boundary=b", &multipart).await,
+        Err(RequestBodyFault::Method("method"))
+    );
+    let json = format!("{{\"message\":\"{filler}\",\"method\":\"delete\"}}");
+    assert_eq!(checked(JSON, &json).await, Err(RequestBodyFault::Method("method")));
+}
+
+#[tokio::test]
+async fn words_and_names_of_the_query_are_refused_in_bodies() {
+    let fields = |fault| matches!(fault, Err(RequestBodyFault::Value(denied)) if denied.member == "fields");
+    for form in ["fields=id,access_token.as(x)", "fields[0]=access_token", "fields%00x=access%5Ftoken"] {
+        assert!(fields(checked(FORM, form).await), "{form}");
+    }
+    assert!(fields(checked(JSON, r#"{"fields":["id","\u0061ccess_token"]}"#).await));
+    let multipart = part("Content-Disposition: form-data; name=fields", "id,\r\naccess_token");
+    assert!(fields(checked("multipart/form-data; boundary=b", &multipart).await));
+    assert_eq!(checked(FORM, "batch=[]").await, Err(RequestBodyFault::Member("batch")));
+    let long = format!("fields={}", "x".repeat(LONGEST_VALUE + 1));
+    assert!(fields(checked(FORM, &long).await));
+}
+
+#[tokio::test]
+async fn other_bodies_pass() {
+    for (kind, text) in [
+        (FORM, "message=method&link=https://x/?a"),
+        (FORM, "method=post&message=x"),
+        (FORM, "my_method=delete&methods=1"),
+        (JSON, r#"{"message":"method","a":{"method":"delete"},"method":"POST"}"#),
+        (JSON, r#"["method"]"#),
+        ("application/octet-stream", "method=delete"),
+        ("image/png", "a&method=delete"),
+        ("", ""),
+        ("", "  "),
+    ] {
+        assert_eq!(checked(kind, text).await, Ok(()), "{kind} {text}");
+    }
+    for head in [
+        "Content-Disposition: form-data; name=\"source\"; filename=\"method\"",
+        "Content-Disposition: form-data; name=\"methods\"",
+        "X-A: name=\"method\"",
+    ] {
+        let text = part(head, "delete\r\n-- \r\nname=\"method\"");
+        assert_eq!(checked("multipart/form-data; boundary=b", &text).await, Ok(()), "{head}");
+    }
+    let same = part("Content-Disposition: form-data; name=\"method\"", "post");
+    assert_eq!(checked("multipart/form-data; boundary=b", &same).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_refused() {
+    let adapter = idp_adapters::adapter(Adapters::Facebook);
+    for (name, value) in [(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, "application/json; charset=utf-7")] {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        let found = check(adapter, &Method::POST, &headers, body::full("x")).await;
+        assert_eq!(found.err(), Some(RequestBodyFault::Unsearchable), "{value}");
+        let other = idp_adapters::adapter(Adapters::GitHub);
+        assert!(check(other, &Method::POST, &headers, body::full("x")).await.is_ok());
+    }
+}
