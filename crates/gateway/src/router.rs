@@ -1,14 +1,13 @@
 //! The entrance: one request in, one answer out.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::SystemTime;
 
 use http::header::{ACCEPT, HOST};
 use http::request::Parts;
 use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
-use crate::connect::{Ask, HostedConnect};
+use crate::connect::HostedConnect;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{Problem, Rendering, Surface};
@@ -17,7 +16,7 @@ use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::selector::Selector;
 use crate::server::RequestInfo;
-use crate::state::{App, RequestContext, RequestRecord};
+use crate::state::{App, RequestContext, RequestRecord, with_connect_page};
 use crate::webhooks::Seen;
 use crate::{console, documents, logout, mcp, v1};
 use caller_auth::Schemes;
@@ -56,7 +55,7 @@ impl App {
             Err(problem) => {
                 record.outcome = Some(problem.code());
                 report(&problem, &context);
-                self.with_connect_page(problem, &record).respond(rendering)
+                with_connect_page(self.connect.as_ref(), problem, &record).respond(rendering)
             }
         };
         response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
@@ -117,29 +116,6 @@ impl App {
         response
     }
 
-    /// Where a problem says how an account is connected, a link of hosted connect is added.
-    fn with_connect_page(&self, problem: Problem, record: &RequestRecord) -> Problem {
-        let (Some(hosted), Some(caller), Some(provider)) = (&self.connect, &record.caller, &record.provider)
-        else {
-            return problem;
-        };
-        let held = record.scopes.as_deref().unwrap_or_default();
-        problem.connect_page(|connection, vault, scopes| {
-            let ask = Ask {
-                user: caller.subject(),
-                client: caller.client(),
-                organization: caller.organization(),
-                provider: provider.name(),
-                connection: Some(connection),
-                account: record.account.as_ref().and_then(Account::user_id),
-                vault: Some(vault),
-                scopes: held.iter().cloned().chain(scopes).collect(),
-                return_to: None,
-            };
-            hosted.link(&ask, SystemTime::now()).ok().map(|link| link.url)
-        })
-    }
-
     async fn proxied(
         &self,
         context: &RequestContext<'_>,
@@ -190,7 +166,8 @@ async fn answer_own(
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     if let Some(endpoint) = app.mcp.as_ref().filter(|endpoint| endpoint.path == path) {
-        return mcp::answer((&app.calls, endpoint), context, (parts, body), record).await;
+        let state = (&app.calls, endpoint, app.connect.as_ref());
+        return mcp::answer(state, context, (parts, body), record).await;
     }
     match path {
         "/hooks/backchannel-logout" => {

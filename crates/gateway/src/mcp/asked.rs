@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::message::RpcError;
 use super::transport::Client;
+use crate::connect::HostedConnect;
 use crate::problem::Problem;
 use crate::state::{Calls, McpState, RequestContext};
 
@@ -12,6 +13,7 @@ use crate::state::{Calls, McpState, RequestContext};
 pub(super) struct Asked<'a> {
     pub(super) calls: &'a Calls,
     pub(super) mcp: &'a McpState,
+    pub(super) connect: Option<&'a HostedConnect>,
     pub(super) context: &'a RequestContext<'a>,
     pub(super) parts: &'a Parts,
     pub(super) client: Client,

@@ -18,7 +18,7 @@ use super::transport::{Members, text};
 use super::{challenge, elicit, known};
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::state::{RequestRecord, VerifiedCaller};
+use crate::state::{RequestRecord, VerifiedCaller, with_connect_page};
 use crate::v1;
 
 /// A result as it is sent.
@@ -60,10 +60,11 @@ impl Asked<'_> {
         let arguments = params.get("arguments").map_or("{}", |raw| raw.get());
         let caller = Arc::clone(verified.caller());
         let action = self.action(tool, arguments, &caller).map_err(RpcError::params)?;
-        let failed = match self.run(action, verified, record).await {
+        let mut failed = match self.run(action, verified, record).await {
             Ok(result) => return Ok(self.complete(result, record)?),
             Err(failed) => failed,
         };
+        failed.problem = with_connect_page(self.connect, failed.problem, record);
         if challenge::is_callers(&failed.problem) {
             return Err(failed.problem.into());
         }

@@ -30,6 +30,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use self::asked::{Asked, Refused};
 use self::message::RpcError;
 use crate::body::{self, Body, ReadError};
+use crate::connect::HostedConnect;
 use crate::error_table;
 use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
@@ -44,7 +45,7 @@ const ENVELOPE: usize = 64 * 1024;
 /// # Errors
 /// The problem to answer with: the caller is refused, or the method of HTTP is none of the endpoint's.
 pub(crate) async fn answer(
-    (calls, mcp): (&Calls, &McpState),
+    (calls, mcp, connect): (&Calls, &McpState, Option<&HostedConnect>),
     context: &RequestContext<'_>,
     (parts, body): (&Parts, Body),
     record: &mut RequestRecord,
@@ -58,7 +59,8 @@ pub(crate) async fn answer(
     if parts.method != Method::POST {
         return Err(Problem::new(Code::MethodNotAllowed).allow("POST"));
     }
-    let mut answer = message((calls, mcp), (context, parts), body, verified, record).await.map_err(own)?;
+    let state = (calls, mcp, connect);
+    let mut answer = message(state, (context, parts), body, verified, record).await.map_err(own)?;
     if let Some(code) = record.outcome {
         answer.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(code.as_str()));
     }
@@ -67,7 +69,7 @@ pub(crate) async fn answer(
 
 /// Reads the message and answers it.
 async fn message(
-    (calls, mcp): (&Calls, &McpState),
+    (calls, mcp, connect): (&Calls, &McpState, Option<&HostedConnect>),
     (context, parts): (&RequestContext<'_>, &Parts),
     body: Body,
     verified: VerifiedCaller,
@@ -94,7 +96,7 @@ async fn message(
         Ok(client) => client,
         Err(error) => return refused(error, Some(id), record),
     };
-    let asked = Asked { calls, mcp, context, parts, client };
+    let asked = Asked { calls, mcp, connect, context, parts, client };
     match asked.answer((&message, id), verified, record).await {
         Ok(answer) => Ok(answer),
         Err(Refused::Rpc(error)) => refused(error, Some(id), record),

@@ -3,6 +3,7 @@
 mod access;
 mod address;
 mod calls;
+mod connect_page;
 mod consent;
 mod deprecations;
 mod explain;
@@ -24,6 +25,7 @@ pub use crate::provider::plan::Plan;
 pub(crate) use access::Access;
 pub(crate) use address::PublicAddress;
 pub(crate) use calls::{Calls, logout_places};
+pub(crate) use connect_page::with_connect_page;
 pub(crate) use consent::ConsentPrompts;
 pub(crate) use deprecations::Deprecations;
 pub(crate) use explain::ExplainRing;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::connect_support::{APP, Browser, PUBLIC, ask, link, nothing, start, start_over, tenant};
 use crate::harness::{ANA, BEN, CLEO, Rig};
+use crate::mcp_support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_grant_is_reconnected_through_the_link_of_the_problem() {
@@ -158,5 +159,48 @@ async fn without_the_section_there_is_no_such_thing() {
         let answer = rig.send(rig.bare(Method::GET, path)).await;
         assert_eq!(answer.outcome(), (404, "not-found".into()), "{path}");
     }
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_the_mcp_endpoint_is_led_to_the_link_once_and_the_call_then_works() {
+    let rig = start_over(tenant(), "[mcp]\nenabled = true").await;
+    let token = rig.sandbox.caller_token(CLEO);
+    let body = |state: Option<&str>, opens_urls: bool| {
+        let arguments = json!({ "provider": "github", "method": "GET", "path": "/user" });
+        let mut params = json!({ "name": "call", "arguments": arguments });
+        if let Some(state) = state {
+            params["requestState"] = json!(state);
+        }
+        let mut body = mcp_support::message("tools/call", params);
+        if opens_urls {
+            let meta = &mut body["params"]["_meta"];
+            meta["io.modelcontextprotocol/clientCapabilities"] = json!({ "elicitation": { "url": {} } });
+        }
+        body
+    };
+    let ask = async |state: Option<&str>, opens_urls: bool| {
+        let answer = rig.send(mcp_support::request(&rig, &token, &body(state, opens_urls))).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.json());
+        answer.json()["result"].clone()
+    };
+    let asked = ask(None, true).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let url = asked["inputRequests"]["connect"]["params"]["url"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{PUBLIC}/connect/github?ticket=")), "{url}");
+    let state = asked["requestState"].as_str().unwrap();
+    // Who comes back without having connected is told so, and not sent there again.
+    let again = ask(Some(state), true).await;
+    assert_eq!((&again["isError"], &again["resultType"]), (&json!(true), &json!("complete")), "{again}");
+    // A client that opens no addresses gets the link in the problem.
+    let told = ask(None, false).await;
+    assert_eq!(told["isError"], true);
+    let link = told["structuredContent"]["connect"]["url"].as_str().unwrap();
+    assert!(link.starts_with(&format!("{PUBLIC}/connect/github?ticket=")), "{told}");
+    let ended = Browser::new(&rig).walk(&url.parse().unwrap(), CLEO, "allow").await;
+    assert_eq!(ended.page(), (200, "The account is connected"));
+    let made = ask(Some(state), true).await;
+    assert_eq!(made["isError"], false, "{made}");
+    assert!(made["content"][0]["text"].as_str().unwrap().contains("\"login\":\"cleo\""), "{made}");
     rig.finish();
 }

@@ -269,7 +269,7 @@ fn tm_r16_restricting_rules_hold_for_every_reading_of_a_path() {
     }
     let deny = rule(&[], &["/admin/**"], false, None);
     let policy = Policy { rules: vec![deny, open()], ..Policy::default() };
-    for path in ["/administer", "/x/admin;y", "/adm%25252569n"] {
+    for path in ["/administer", "/x/admin;y"] {
         assert_eq!(check(&policy, Kind::GitHub, "GET", path), Ok(Permit::Rule(1)), "{path}");
     }
 }
