@@ -23,7 +23,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// The gateway's address, where its port is known before it listens. The MCP endpoint needs one.
+    /// The gateway's address, where its port is known before it listens. The MCP endpoint and hosted connect need one.
     fn public_address(&self) -> Option<String> {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         let port = self.ports.gateway;
@@ -55,8 +55,7 @@ impl Plan<'_> {
             json!(origins),
             sandbox::SPA_CLIENT,
         );
-        if let Some(public) = self.public_url() {
-            toml = toml.replacen("[server]\n", &format!("[server]\npublic_url = \"{public}\"\n"), 1);
+        if self.public_address().is_some() {
             // Writing to a text cannot fail.
             let _ = write!(
                 toml,
@@ -73,15 +72,6 @@ impl Plan<'_> {
             let server = format!("[server]\npublic_url = \"{address}\"\n");
             toml.replacen("[server]\n", &server, 1) + "[mcp]\nenabled = true\n"
         })
-    }
-}
-
-impl Plan<'_> {
-    /// Where browsers reach the gateway. Before it listens that is known only where its port was chosen; hosted connect needs
-    /// it.
-    fn public_url(&self) -> Option<String> {
-        let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        (self.ports.gateway != 0).then(|| format!("{scheme}://127.0.0.1:{}", self.ports.gateway))
     }
 }
 
