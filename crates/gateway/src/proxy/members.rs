@@ -6,83 +6,25 @@
 mod form;
 mod json;
 mod multipart;
+mod rules;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use caller_auth::query;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use idp_adapters::{Adapter, DeniedValue};
+use idp_adapters::Adapter;
 
 use self::form::Form;
 use self::json::Json;
 use self::multipart::Multipart;
+use self::rules::{Checked, Rules};
 use super::bodies::{Prefixed, Read, read_ahead};
 use super::search::{AHEAD, PIECE, is_plain};
 use crate::body::{self, Body, BoxError, RequestBodyFault};
-
-/// Longest value that is judged; a longer one of such a member is refused.
-const LONGEST_VALUE: usize = 16 * 1024;
-/// As much of a name is compared.
-const LONGEST_NAME: usize = 1024;
-
-type Checked = Result<(), RequestBodyFault>;
-
-/// What a provider must not see in a body.
-#[derive(Clone, Debug)]
-struct Rules {
-    method: Method,
-    method_member: &'static str,
-    names: &'static [&'static str],
-    values: &'static [DeniedValue],
-}
-
-/// A member that a rule is about.
-#[derive(Clone, Copy, Debug)]
-enum Wanted {
-    Method(&'static str),
-    Value(&'static DeniedValue),
-}
-
-impl Rules {
-    /// What the raw name of a member means. Brackets, blanks and case do not count, as in a query.
-    fn named(&self, raw: &[u8]) -> Result<Option<Wanted>, RequestBodyFault> {
-        let Ok(name) = std::str::from_utf8(raw) else { return Ok(None) };
-        if query::named(name, &[self.method_member]).is_some() {
-            return Ok(Some(Wanted::Method(self.method_member)));
-        }
-        if let Some(denied) = query::named(name, self.names) {
-            return Err(RequestBodyFault::Member(denied));
-        }
-        let value = self.values.iter().find(|denied| query::named(name, &[denied.member]).is_some());
-        Ok(value.map(Wanted::Value))
-    }
-
-    /// Judges the value of such a member.
-    fn judge(&self, wanted: Wanted, value: &[u8]) -> Checked {
-        match wanted {
-            Wanted::Method(member) => {
-                let text: Vec<u8> = percent_encoding::percent_decode(value).collect();
-                let same = text.trim_ascii().eq_ignore_ascii_case(self.method.as_str().as_bytes());
-                if same { Ok(()) } else { Err(RequestBodyFault::Method(member)) }
-            }
-            Wanted::Value(denied) if denied.is_in(value) => Err(RequestBodyFault::Value(denied)),
-            Wanted::Value(_) => Ok(()),
-        }
-    }
-
-    /// A value that is too long to be judged.
-    fn too_long(wanted: Wanted) -> RequestBodyFault {
-        match wanted {
-            Wanted::Method(member) => RequestBodyFault::Method(member),
-            Wanted::Value(denied) => RequestBodyFault::Value(denied),
-        }
-    }
-}
 
 /// Reads one body.
 struct Reader {
@@ -166,14 +108,14 @@ pub(super) async fn check(
         }
         Read::Partial(bytes, rest) => {
             reader.push(&bytes)?;
-            let rest = Judged { inner: rest, reader, waiting: Bytes::new(), ended: false };
+            let rest = CheckedBody { inner: rest, reader, waiting: Bytes::new(), ended: false };
             Ok(Prefixed::body(bytes, rest.boxed_unsync()))
         }
     }
 }
 
 /// A long body that is read while it streams.
-struct Judged {
+struct CheckedBody {
     inner: Body,
     reader: Reader,
     /// What has arrived and is not read yet: at most a piece is read each time the body is polled.
@@ -181,7 +123,7 @@ struct Judged {
     ended: bool,
 }
 
-impl http_body::Body for Judged {
+impl http_body::Body for CheckedBody {
     type Data = Bytes;
     type Error = BoxError;
 

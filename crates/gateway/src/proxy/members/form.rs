@@ -1,6 +1,6 @@
 //! Members of a form.
 
-use super::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
+use super::rules::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
 
 /// Where in a form its reader is.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Form {
             self.end_name(rules)?;
         }
         if let Some(wanted) = self.wanted.take() {
-            rules.judge(wanted, &self.value)?;
+            rules.check(wanted, &self.value)?;
         }
         self.name.clear();
         self.value.clear();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
+use super::rules::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
 use crate::body::RequestBodyFault;
 
 /// Where in a JSON text its reader is.
@@ -86,8 +86,8 @@ impl Json {
         let raw = raw.trim_ascii_start();
         let raw = raw.strip_prefix(b":").unwrap_or(raw);
         match serde_json::from_slice(raw) {
-            Ok(Value::String(text)) => rules.judge(wanted, text.as_bytes()),
-            Ok(other) => rules.judge(wanted, other.to_string().as_bytes()),
+            Ok(Value::String(text)) => rules.check(wanted, text.as_bytes()),
+            Ok(other) => rules.check(wanted, other.to_string().as_bytes()),
             Err(_) => Err(RequestBodyFault::Broken),
         }
     }

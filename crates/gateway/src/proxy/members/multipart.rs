@@ -3,7 +3,7 @@
 //! A head is whatever stands between a line that begins with `--` and an empty line: then a boundary that is written in an odd
 //! way hides none.
 
-use super::{Checked, LONGEST_VALUE, Rules, Wanted};
+use super::rules::{Checked, LONGEST_VALUE, Rules, Wanted};
 use crate::body::RequestBodyFault;
 
 /// Longest line that is looked at; only in a file a line may be longer.
@@ -88,7 +88,7 @@ impl Multipart {
 
     fn end_value(&mut self, rules: &Rules) -> Checked {
         let value = std::mem::take(&mut self.value);
-        self.wanted.take().map_or(Ok(()), |wanted| rules.judge(wanted, value.trim_ascii()))
+        self.wanted.take().map_or(Ok(()), |wanted| rules.check(wanted, value.trim_ascii()))
     }
 
     pub(super) fn finish(&mut self, rules: &Rules) -> Checked {

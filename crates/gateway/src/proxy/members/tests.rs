@@ -1,6 +1,7 @@
 use http::HeaderValue;
 use idp_adapters::Kind as Adapters;
 
+use super::rules::LONGEST_VALUE;
 use super::*;
 
 async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
@@ -27,7 +28,7 @@ fn part(head: &str, value: &str) -> String {
 }
 
 #[tokio::test]
-async fn tm_r15_a_method_in_a_body_is_judged_like_one_in_the_query() {
+async fn tm_r15_a_method_in_a_body_is_read_like_one_in_the_query() {
     for form in [
         "method=delete",
         "message=x&method=delete",
