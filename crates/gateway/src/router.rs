@@ -221,9 +221,8 @@ async fn answer_own(
     }
     record.route = Some("/v1");
     let verified = app.calls.access.verify(parts, Schemes::Standard, record).await?;
-    let hosted = app.connect.as_ref();
-    v1::answer((&app.calls, &app.recorder.explained, hosted), context, path, (parts, body), verified, record)
-        .await
+    let state = (&app.calls, &*app.recorder.explained, app.connect.as_ref());
+    v1::answer(state, context, path, (parts, body), verified, record).await
 }
 
 /// Answers a browser's visit, notes what became of it, and forgets what it made out of date.

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::state::{Calls, McpState, RequestContext};
 
 /// One request of a client, checked but for its method.
-pub(super) struct Asked<'a> {
+pub(super) struct McpRequest<'a> {
     pub(super) calls: &'a Calls,
     pub(super) mcp: &'a McpState,
     pub(super) connect: Option<&'a HostedConnect>,

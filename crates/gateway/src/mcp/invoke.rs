@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::asked::{Asked, Refused, server_info};
+use super::asked::{McpRequest, Refused, server_info};
 use super::call::ToolCall;
 use super::message::RpcError;
 use super::page::Cursor;
@@ -44,7 +44,7 @@ enum Action {
     Call(ToolCall, usize, Option<String>),
 }
 
-impl Asked<'_> {
+impl McpRequest<'_> {
     /// Runs a tool.
     pub(super) async fn call(
         &self,

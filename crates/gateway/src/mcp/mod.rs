@@ -27,7 +27,7 @@ use caller_auth::Schemes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use self::asked::{Asked, Refused};
+use self::asked::{McpRequest, Refused};
 use self::message::RpcError;
 use crate::body::{self, Body, ReadError};
 use crate::connect::HostedConnect;
@@ -96,7 +96,7 @@ async fn message(
         Ok(client) => client,
         Err(error) => return refused(error, Some(id), record),
     };
-    let asked = Asked { calls, mcp, connect, context, parts, client };
+    let asked = McpRequest { calls, mcp, connect, context, parts, client };
     match asked.answer((&message, id), verified, record).await {
         Ok(answer) => Ok(answer),
         Err(Refused::Rpc(error)) => refused(error, Some(id), record),

@@ -76,7 +76,7 @@ async fn tm_o15_capability_links_are_taken_out_of_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tm_r12_the_caller_token_reaches_a_provider_in_no_part_of_a_request() {
+async fn tm_r17_the_caller_token_reaches_a_provider_in_no_part_of_a_request() {
     let provider = RawProvider::start().await;
     let extra = format!("[providers.google]\nbase_url = \"http://{}\"\naccess = \"full\"", provider.addr);
     let rig = Rig::start(&extra).await;

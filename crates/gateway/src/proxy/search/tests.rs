@@ -119,7 +119,7 @@ async fn tm_r12_line_breaks_and_transfer_encodings_of_parts_hide_no_token() {
 }
 
 #[test]
-fn tm_r12_the_caller_token_is_found_in_targets_and_headers() {
+fn tm_r17_the_caller_token_is_found_in_targets_and_headers() {
     let target = |text: &str| text.parse::<PathAndQuery>().unwrap();
     let no_headers = HeaderMap::new();
     let dots = TOKEN.replace('.', "%2E");
