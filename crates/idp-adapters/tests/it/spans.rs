@@ -45,6 +45,8 @@ async fn a_call_is_a_span_without_secrets_paths_and_queries() {
             .build()
             .unwrap(),
     );
+    // A span that another test's thread meets for the first time just now would stay off for this subscriber.
+    facebook.profile().await.unwrap();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
