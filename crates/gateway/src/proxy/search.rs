@@ -137,7 +137,10 @@ pub(super) async fn search(headers: &HeaderMap, body: Body, token: Option<&str>)
         return Err(crate::error_table::request_body(RequestBodyFault::Unsearchable));
     }
     let guard = LeakGuard::new(&[token], false);
-    let read = read_ahead(body, AHEAD).await.map_err(|error| {
+    // Without a type it may be an upload, which must not wait to be read.
+    let may_wait = headers.contains_key(CONTENT_TYPE)
+        || http_body::Body::size_hint(&body).exact().is_some_and(|length| length <= AHEAD as u64);
+    let read = read_ahead(body, if may_wait { AHEAD } else { 0 }).await.map_err(|error| {
         crate::error_table::request_body(RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))
     })?;
     let (first, rest) = match read {

@@ -55,6 +55,25 @@ async fn clean_and_other_bodies_pass() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_upload_without_a_type_is_sent_while_it_arrives_and_ends_at_a_token() {
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let first = futures_util::stream::once(async { Ok::<_, BoxError>(Frame::data(Bytes::from("first"))) });
+    let second = futures_util::stream::once(async {
+        told.await?;
+        Ok(Frame::data(Bytes::from(TOKEN)))
+    });
+    let frames = futures_util::StreamExt::chain(first, second);
+    let body = http_body_util::StreamBody::new(frames).boxed_unsync();
+    let headers = HeaderMap::new();
+    let searching = search(&headers, body, Some(TOKEN));
+    let mut body = tokio::time::timeout(std::time::Duration::from_secs(1), searching).await.unwrap().unwrap();
+    let frame = body.frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), "first", "the rest has not arrived");
+    tell.send(()).unwrap();
+    assert!(body.frame().await.unwrap().unwrap_err().is::<TokenInBody>());
+}
+
 #[tokio::test]
 async fn other_tasks_run_between_the_pieces_of_a_long_body() {
     use std::sync::atomic::{AtomicUsize, Ordering};
