@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use token_broker::GrantStore;
 
+use crate::sealed;
+
 /// Longest sealed text: what Auth0's My Account API takes as `state`.
 pub(super) const LONGEST: usize = 4096;
 
@@ -39,16 +41,16 @@ impl Sealer {
 
     /// Seals a value. `None` where the system gives no randomness, or the text would be longer than [`LONGEST`].
     pub(super) fn seal(&self, purpose: Purpose, value: &impl Serialize) -> Option<String> {
-        let plain = serde_json::to_vec(value).ok()?;
-        let sealed = self.store.keys().seal(self.place(purpose).as_bytes(), &plain).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(sealed)).filter(|text| text.len() <= LONGEST)
+        let text = sealed::seal(self.store.keys(), self.place(purpose).as_bytes(), value);
+        text.filter(|text| text.len() <= LONGEST)
     }
 
     /// Opens what was sealed for this purpose with one of the store's keys.
     pub(super) fn open<T: DeserializeOwned>(&self, purpose: Purpose, text: &str) -> Option<T> {
-        let sealed = URL_SAFE_NO_PAD.decode(text).ok().filter(|_| text.len() <= LONGEST)?;
-        let plain = self.store.keys().open(self.place(purpose).as_bytes(), &sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+        if text.len() > LONGEST {
+            return None;
+        }
+        sealed::open(self.store.keys(), self.place(purpose).as_bytes(), text)
     }
 }
 

@@ -8,12 +8,15 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::json;
 use crate::body::Body;
 use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
+use crate::strict_json;
+
+/// So many arrays and objects may stand in each other.
+const DEEPEST: usize = 64;
 
 /// A request, or a notification where it has no id.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl RpcError {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into(), data: None }
     }
 
-    /// The request is none.
+    /// It is no request of JSON-RPC.
     pub(super) fn request(message: impl Into<String>) -> Self {
         Self::new(Self::REQUEST, message)
     }
@@ -110,7 +113,8 @@ pub(super) fn result(id: &RawValue, result: impl Serialize) -> Result<Response<B
 /// # Errors
 /// It is no JSON that every parser reads alike, a batch, or no request and no notification.
 pub(super) fn read(bytes: &Bytes) -> Result<Message<'_>, RpcError> {
-    json::check(bytes).map_err(|error| RpcError::new(RpcError::PARSE, format!("the body: {error}")))?;
+    strict_json::check(bytes, DEEPEST)
+        .map_err(|error| RpcError::new(RpcError::PARSE, format!("the body: {error}")))?;
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(RpcError::request("the body is one request or notification, and no batch"));
     }

@@ -8,7 +8,6 @@ mod call;
 mod challenge;
 mod elicit;
 mod invoke;
-mod json;
 mod known;
 mod message;
 mod methods;
@@ -43,7 +42,7 @@ const ENVELOPE: usize = 64 * 1024;
 /// Answers a request for the endpoint.
 ///
 /// # Errors
-/// The problem to answer with: the caller is refused, or the method of HTTP is none of the endpoint's.
+/// The problem to answer with: the caller is refused, or the endpoint does not have the method of HTTP.
 pub(crate) async fn answer(
     (calls, mcp, connect): (&Calls, &McpState, Option<&HostedConnect>),
     context: &RequestContext<'_>,

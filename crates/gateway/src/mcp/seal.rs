@@ -1,13 +1,14 @@
 //! What a client keeps for the gateway: sealed with the store's keys, good for one user and client, and for a short time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use caller_auth::Caller;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use token_broker::KeyRing;
+
+use crate::sealed;
+use crate::time::unix_seconds;
 
 /// How long something sealed can be opened.
 const KEPT: Duration = Duration::from_secs(600);
@@ -24,33 +25,23 @@ pub(super) fn seal(
     (purpose, caller): (&str, &Caller),
     value: &impl Serialize,
 ) -> Option<String> {
-    seal_until(keys, (purpose, caller), &Dated { until: seconds(SystemTime::now() + KEPT)?, value })
-}
-
-fn seal_until(keys: &KeyRing, (purpose, caller): (&str, &Caller), dated: &impl Serialize) -> Option<String> {
-    let text = serde_json::to_vec(dated).ok()?;
-    keys.seal(&place(purpose, caller), &text).ok().map(|sealed| URL_SAFE_NO_PAD.encode(sealed))
+    let dated = Dated { until: unix_seconds(SystemTime::now() + KEPT), value };
+    sealed::seal(keys, &place(purpose, caller), &dated)
 }
 
 /// Opens what was sealed for this caller and purpose not too long ago.
 pub(super) fn open<T: DeserializeOwned>(
     keys: &KeyRing,
     (purpose, caller): (&str, &Caller),
-    sealed: &str,
+    text: &str,
 ) -> Option<T> {
-    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let plain = keys.open(&place(purpose, caller), &sealed).ok()?;
-    let dated: Dated<T> = serde_json::from_slice(&plain).ok()?;
-    (dated.until > seconds(SystemTime::now())?).then_some(dated.value)
+    let dated: Dated<T> = sealed::open(keys, &place(purpose, caller), text)?;
+    (dated.until > unix_seconds(SystemTime::now())).then_some(dated.value)
 }
 
 /// Whose it is, in a form in which no two lists of parts read alike.
 fn place(purpose: &str, caller: &Caller) -> Vec<u8> {
     serde_json::to_vec(&(purpose, caller.issuer(), caller.subject(), caller.client())).unwrap_or_default()
-}
-
-fn seconds(time: SystemTime) -> Option<u64> {
-    time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -82,9 +73,9 @@ mod tests {
     #[test]
     fn what_is_sealed_ends() {
         let (ana, keys) = (Caller::vouched("auth0|ana", "app"), KeyRing::ephemeral().unwrap());
-        let now = seconds(SystemTime::now()).unwrap();
+        let now = unix_seconds(SystemTime::now());
         for (until, want) in [(now + 60, Some(1)), (now, None), (now - 60, None)] {
-            let sealed = seal_until(&keys, ("cursor", &ana), &Dated { until, value: 1 }).unwrap();
+            let sealed = sealed::seal(&keys, &place("cursor", &ana), &Dated { until, value: 1 }).unwrap();
             assert_eq!(open::<u32>(&keys, ("cursor", &ana), &sealed), want);
         }
     }

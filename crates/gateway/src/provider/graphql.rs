@@ -1,7 +1,6 @@
 //! What a GraphQL request asks for: operations and root fields, read strictly. What could be read in two ways is refused.
 
 mod document;
-mod json;
 mod request;
 mod requested;
 

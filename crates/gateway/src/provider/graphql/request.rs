@@ -2,13 +2,17 @@
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method};
+use serde_json::{Map, Value};
 
 use super::document;
-use super::json::{Json, Object};
 use super::requested::{Requested, Unreadable, shown};
+use crate::strict_json;
 
 /// Members whose text names a document that the provider keeps.
 const IDS: [&str; 6] = ["id", "documentId", "doc_id", "documentHash", "queryId", "hash"];
+
+/// So many arrays and objects may stand in each other.
+const DEEPEST: usize = 127;
 
 /// A request that may carry GraphQL.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +38,9 @@ pub(crate) fn read(sent: Sent<'_>, root_again: &[&str]) -> Result<Requested, Unr
         Method::POST if !query.is_empty() => Err(Unreadable::TwoPlaces),
         Method::POST => {
             content(sent.headers)?;
-            match serde_json::from_slice(sent.body).map_err(|_| Unreadable::Json)? {
-                Json::Object(members) => entry(members, root_again),
-                Json::List(entries) if !entries.is_empty() => batch(entries, root_again),
+            match json(sent.body)? {
+                Value::Object(members) => entry(members, root_again),
+                Value::Array(entries) if !entries.is_empty() => batch(entries, root_again),
                 _ => Err(Unreadable::Json),
             }
         }
@@ -44,10 +48,16 @@ pub(crate) fn read(sent: Sent<'_>, root_again: &[&str]) -> Result<Requested, Unr
     }
 }
 
-fn batch(entries: Vec<Json>, root_again: &[&str]) -> Result<Requested, Unreadable> {
+/// JSON without duplicate members: servers differ in which of two they take.
+fn json(text: &[u8]) -> Result<Value, Unreadable> {
+    strict_json::check(text, DEEPEST).map_err(|_| Unreadable::Json)?;
+    serde_json::from_slice(text).map_err(|_| Unreadable::Json)
+}
+
+fn batch(entries: Vec<Value>, root_again: &[&str]) -> Result<Requested, Unreadable> {
     let mut asked = Requested::default();
     for one in entries {
-        let Json::Object(members) = one else { return Err(Unreadable::Json) };
+        let Value::Object(members) = one else { return Err(Unreadable::Json) };
         asked.merge(entry(members, root_again)?);
     }
     Ok(asked)
@@ -72,12 +82,12 @@ fn content(headers: &HeaderMap) -> Result<(), Unreadable> {
 }
 
 /// The members of a GET, `extensions` parsed.
-fn from_query(query: &str) -> Result<Object, Unreadable> {
-    let mut members = Object::new();
+fn from_query(query: &str) -> Result<Map<String, Value>, Unreadable> {
+    let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "variables" | "extensions" => serde_json::from_str(&value).map_err(|_| Unreadable::Json)?,
-            _ => Json::Text(value.into_owned()),
+            "variables" | "extensions" => json(value.as_bytes())?,
+            _ => Value::String(value.into_owned()),
         };
         if members.insert(name.into_owned(), value).is_some() {
             return Err(Unreadable::Json);
@@ -87,17 +97,17 @@ fn from_query(query: &str) -> Result<Object, Unreadable> {
 }
 
 /// One request of a body: a document, or the id of one.
-fn entry(members: Object, root_again: &[&str]) -> Result<Requested, Unreadable> {
+fn entry(members: Map<String, Value>, root_again: &[&str]) -> Result<Requested, Unreadable> {
     let mut asked = Requested::default();
     let mut text = None;
     for (name, value) in members {
         match (name.as_str(), value) {
-            ("query", Json::Text(document)) => text = Some(document),
-            ("operationName", Json::Text(_) | Json::Null)
-            | ("variables", Json::Object(_) | Json::Null)
-            | ("query" | "extensions", Json::Null) => {}
-            ("extensions", Json::Object(extensions)) => persisted(extensions, &mut asked)?,
-            (id, Json::Text(hash)) if IDS.contains(&id) => {
+            ("query", Value::String(document)) => text = Some(document),
+            ("operationName", Value::String(_) | Value::Null)
+            | ("variables", Value::Object(_) | Value::Null)
+            | ("query" | "extensions", Value::Null) => {}
+            ("extensions", Value::Object(extensions)) => persisted(extensions, &mut asked)?,
+            (id, Value::String(hash)) if IDS.contains(&id) => {
                 asked.persisted.insert(hash);
             }
             (other, _) => return Err(Unreadable::Member(shown(other))),
@@ -112,16 +122,16 @@ fn entry(members: Object, root_again: &[&str]) -> Result<Requested, Unreadable> 
 }
 
 /// `extensions.persistedQuery`, in any spelling.
-fn persisted(extensions: Object, asked: &mut Requested) -> Result<(), Unreadable> {
+fn persisted(extensions: Map<String, Value>, asked: &mut Requested) -> Result<(), Unreadable> {
     for (name, value) in extensions {
         if !name.eq_ignore_ascii_case("persistedQuery") {
             continue;
         }
         let hash = match value {
-            Json::Object(mut members) => members.remove("sha256Hash"),
+            Value::Object(mut members) => members.remove("sha256Hash"),
             _ => None,
         };
-        let Some(Json::Text(hash)) = hash else { return Err(Unreadable::Member(shown(&name))) };
+        let Some(Value::String(hash)) = hash else { return Err(Unreadable::Member(shown(&name))) };
         asked.persisted.insert(hash);
     }
     Ok(())

@@ -5,16 +5,13 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Deepest nesting of arrays and objects.
-const DEEPEST: usize = 64;
-
-/// Checks a whole text.
+/// Checks a whole text. `deepest`: so many arrays and objects may stand in each other, at most 127 (the parser's own limit).
 ///
 /// # Errors
 /// It is not JSON, too deep, or holds a member twice; the parser's own words.
-pub(super) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+pub(crate) fn check(bytes: &[u8], deepest: usize) -> Result<(), serde_json::Error> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    Strict(DEEPEST).deserialize(&mut parser)?;
+    Strict(deepest).deserialize(&mut parser)?;
     parser.end()
 }
 
@@ -94,7 +91,7 @@ mod tests {
     fn duplicates_depth_and_trailing_bytes_are_refused() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         for good in ["{}", "[]", " 1 ", "null", r#"{"a":{"a":[1,"x",null,true,-1.5e3]}}"#, &nested(64)] {
-            assert!(check(good.as_bytes()).is_ok(), "{good}");
+            assert!(check(good.as_bytes(), 64).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -109,8 +106,8 @@ mod tests {
             &nested(65),
             &nested(100_000),
         ] {
-            assert!(check(bad.as_bytes()).is_err(), "{}", &bad[..bad.len().min(40)]);
+            assert!(check(bad.as_bytes(), 64).is_err(), "{}", &bad[..bad.len().min(40)]);
         }
-        assert!(check(b"\"\xff\"").is_err(), "not UTF-8");
+        assert!(check(b"\"\xff\"", 64).is_err(), "not UTF-8");
     }
 }
