@@ -29,7 +29,7 @@ pub(super) struct JsonRules {
     pub(super) links: Vec<LinkMember>,
     /// Members at any depth whose strings become `null`.
     pub(super) dropped: Vec<&'static str>,
-    /// Nobody says that the body is JSON: it counts as such if it begins like an object or an array.
+    /// The body has no type: it counts as JSON if it begins like an object or an array.
     pub(super) untyped: bool,
 }
 

@@ -8,23 +8,18 @@ mod json;
 mod multipart;
 mod rules;
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method};
-use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use idp_adapters::Adapter;
 
 use self::form::Form;
 use self::json::Json;
 use self::multipart::Multipart;
 use self::rules::{Checked, Rules};
-use super::bodies::{Prefixed, Read, read_ahead};
-use super::search::{AHEAD, PIECE, is_plain};
-use crate::body::{self, Body, BoxError, RequestBodyFault};
+use super::inspect::{AHEAD, Inspector, NotSent, inspect};
+use super::search::is_plain;
+use crate::body::{Body, RequestBodyFault};
 
 /// Reads one body.
 struct Reader {
@@ -41,7 +36,7 @@ enum Kind {
 }
 
 impl Reader {
-    fn push(&mut self, data: &[u8]) -> Checked {
+    fn read(&mut self, data: &[u8]) -> Checked {
         if let Kind::Open = self.kind {
             let Some(first) = data.trim_ascii_start().first() else { return Ok(()) };
             let json = matches!(first, b'{' | b'[' | 0xef);
@@ -55,13 +50,30 @@ impl Reader {
         }
     }
 
-    fn finish(&mut self) -> Checked {
+    fn end(&mut self) -> Checked {
         match &mut self.kind {
             Kind::Open => Ok(()),
             Kind::Form(form) => form.finish(&self.rules),
             Kind::Multipart(multipart) => multipart.finish(&self.rules),
             Kind::Json(json) => json.finish(&self.rules),
         }
+    }
+}
+
+impl Inspector for Reader {
+    type Fault = RequestBodyFault;
+
+    fn push(&mut self, piece: Bytes) -> Result<Bytes, RequestBodyFault> {
+        self.read(&piece).map(|()| piece)
+    }
+
+    fn finish(&mut self) -> Result<Bytes, RequestBodyFault> {
+        self.end().map(|()| Bytes::new())
+    }
+
+    /// Names and values are checked when they end. What stands before the end has gone on by then.
+    fn held(&self) -> usize {
+        0
     }
 }
 
@@ -98,76 +110,10 @@ pub(super) async fn check(
     }
     let Some(kind) = kind_of(headers) else { return Ok(body) };
     let (names, values) = (adapter.denied_query(), adapter.denied_values());
-    let mut reader = Reader { rules: Rules { method: method.clone(), method_member, names, values }, kind };
-    let read = read_ahead(body, AHEAD).await;
-    match read.map_err(|error| RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))? {
-        Read::Whole(bytes) => {
-            reader.push(&bytes)?;
-            reader.finish()?;
-            Ok(body::full(bytes))
-        }
-        Read::Partial(bytes, rest) => {
-            reader.push(&bytes)?;
-            let rest = CheckedBody { inner: rest, reader, waiting: Bytes::new(), ended: false };
-            Ok(Prefixed::body(bytes, rest.boxed_unsync()))
-        }
-    }
-}
-
-/// A long body that is read while it streams.
-struct CheckedBody {
-    inner: Body,
-    reader: Reader,
-    /// What has arrived and is not read yet: at most a piece is read each time the body is polled.
-    waiting: Bytes,
-    ended: bool,
-}
-
-impl http_body::Body for CheckedBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        while !self.ended {
-            if self.waiting.is_empty() {
-                match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                    Some(Ok(frame)) => match frame.into_data() {
-                        Ok(data) => self.waiting = data,
-                        Err(_) => continue,
-                    },
-                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                    None => {
-                        self.ended = true;
-                        if let Err(fault) = self.reader.finish() {
-                            return Poll::Ready(Some(Err(fault.into())));
-                        }
-                        continue;
-                    }
-                }
-            }
-            let length = self.waiting.len().min(PIECE);
-            let piece = self.waiting.split_to(length);
-            if let Err(fault) = self.reader.push(&piece) {
-                self.ended = true;
-                return Poll::Ready(Some(Err(fault.into())));
-            }
-            if !piece.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-        }
-        Poll::Ready(None)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let mut hint = self.inner.size_hint();
-        if let Some(exact) = hint.exact() {
-            hint.set_exact(exact + self.waiting.len() as u64);
-        }
-        hint
-    }
+    let reader = Reader { rules: Rules { method: method.clone(), method_member, names, values }, kind };
+    inspect(body, AHEAD, reader).await.map_err(|not_sent| match not_sent {
+        NotSent::Broken(fault) | NotSent::Refused(fault) => fault,
+    })
 }
 
 #[cfg(test)]

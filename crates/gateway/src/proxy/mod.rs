@@ -4,6 +4,7 @@ mod answer;
 mod bodies;
 mod documents;
 pub(crate) mod hygiene;
+mod inspect;
 mod instructions;
 mod json;
 mod links;

@@ -8,32 +8,21 @@
 //! Target and headers are searched as well ([`in_head`]): tokens are long, so almost none of them has the length for one.
 
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
-use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
 use leak_guard::{LeakGuard, Scrubber};
 
-use super::bodies::{Prefixed, Read, read_ahead};
+use super::inspect::{AHEAD, Inspector, NotSent, inspect};
 use super::unfolded::Unfolded;
-use crate::body::{self, Body, BoxError, RequestBodyFault, TokenInBody};
+use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::call_error::CallError;
 use crate::problem::Problem;
 
-/// How much of a body is read before the first byte goes out: whole forms of the usual size, so that the provider sees nothing
-/// of those that are refused. Longer ones need no more, since no byte of a token goes out in any case.
-pub(super) const AHEAD: usize = 64 * 1024;
-
 /// So many layers of percent-encoding are searched in a target.
 const LAYERS: usize = 3;
-
-/// How much is searched before other tasks of the thread have their turn.
-pub(super) const PIECE: usize = 16 * 1024;
 
 /// How a body of some type is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,38 +129,11 @@ pub(super) async fn search(headers: &HeaderMap, body: Body, token: Option<&str>)
     // Without a type it may be an upload, which must not wait to be read.
     let may_wait = headers.contains_key(CONTENT_TYPE)
         || http_body::Body::size_hint(&body).exact().is_some_and(|length| length <= AHEAD as u64);
-    let read = read_ahead(body, if may_wait { AHEAD } else { 0 }).await.map_err(|error| {
-        crate::error_table::request_body(RequestBodyFault::find(&*error).unwrap_or(RequestBodyFault::Broken))
-    })?;
-    let (first, rest) = match read {
-        Read::Whole(bytes) => (bytes, None),
-        Read::Partial(bytes, rest) => (bytes, Some(rest)),
-    };
-    let mut search = Search::new(&guard, kind);
-    let Some(rest) = rest else {
-        let found = has_token(&mut search, &first, true).await;
-        return if found { Err(CallError::TokenInBody.into()) } else { Ok(body::full(first)) };
-    };
-    if has_token(&mut search, &first, false).await {
-        return Err(CallError::TokenInBody.into());
-    }
-    // The scrubber holds the end of the first part: it may be the beginning of a token.
-    let decided = first.slice(..first.len() - search.scrubber.held());
-    let searched = Searched { inner: rest, waiting: Bytes::new(), search, ended: false };
-    Ok(Prefixed::body(decided, searched.boxed_unsync()))
-}
-
-/// Searches `data` piece by piece; with `last` nothing follows it.
-async fn has_token(search: &mut Search, data: &Bytes, last: bool) -> bool {
-    for at in (0..data.len()).step_by(PIECE) {
-        if at > 0 {
-            tokio::task::yield_now().await;
-        }
-        if search.push(data.slice(at..data.len().min(at + PIECE))).is_none() {
-            return true;
-        }
-    }
-    last && search.finish().is_none()
+    let search = Search::new(&guard, kind);
+    inspect(body, if may_wait { AHEAD } else { 0 }, search).await.map_err(|not_sent| match not_sent {
+        NotSent::Broken(fault) => crate::error_table::request_body(fault),
+        NotSent::Refused(TokenInBody) => CallError::TokenInBody.into(),
+    })
 }
 
 /// A search for the token, in the body as it is and as it is unfolded.
@@ -185,82 +147,35 @@ impl Search {
         let unfolded = (kind == Kind::Parts).then(|| (Unfolded::default(), guard.scrubber()));
         Self { scrubber: guard.scrubber(), unfolded }
     }
+}
 
-    /// What may go on now; `None` once the token was found.
-    fn push(&mut self, piece: Bytes) -> Option<Bytes> {
+impl Inspector for Search {
+    type Fault = TokenInBody;
+
+    fn push(&mut self, piece: Bytes) -> Result<Bytes, TokenInBody> {
         if let Some((unfolded, scrubber)) = &mut self.unfolded {
             scrubber.push(unfolded.push(&piece));
             if scrubber.take_hits() > 0 {
-                return None;
+                return Err(TokenInBody);
             }
         }
         let out = self.scrubber.push(piece);
-        (self.scrubber.take_hits() == 0).then_some(out)
+        if self.scrubber.take_hits() > 0 { Err(TokenInBody) } else { Ok(out) }
     }
 
-    /// The same at the end of the body.
-    fn finish(&mut self) -> Option<Bytes> {
+    fn finish(&mut self) -> Result<Bytes, TokenInBody> {
         if let Some((_, scrubber)) = &mut self.unfolded {
             scrubber.finish();
             if scrubber.take_hits() > 0 {
-                return None;
+                return Err(TokenInBody);
             }
         }
         let out = self.scrubber.finish();
-        (self.scrubber.take_hits() == 0).then_some(out)
-    }
-}
-
-/// A long body that is searched while it streams.
-struct Searched {
-    inner: Body,
-    /// What has arrived and is not searched yet: at most a piece is searched each time the body is polled.
-    waiting: Bytes,
-    search: Search,
-    ended: bool,
-}
-
-impl http_body::Body for Searched {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        while !self.ended {
-            if self.waiting.is_empty() {
-                match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                    Some(Ok(frame)) => match frame.into_data() {
-                        Ok(data) => self.waiting = data,
-                        Err(_) => continue,
-                    },
-                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                    None => self.ended = true,
-                }
-            }
-            let length = self.waiting.len().min(PIECE);
-            let piece = self.waiting.split_to(length);
-            let out = if self.ended { self.search.finish() } else { self.search.push(piece) };
-            let Some(out) = out else {
-                self.ended = true;
-                return Poll::Ready(Some(Err(TokenInBody.into())));
-            };
-            if !out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(out))));
-            }
-        }
-        Poll::Ready(None)
+        if self.scrubber.take_hits() > 0 { Err(TokenInBody) } else { Ok(out) }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        // Nothing is replaced in what passes, so the length stays what was declared.
-        let mut hint = self.inner.size_hint();
-        let held = (self.search.scrubber.held() + self.waiting.len()) as u64;
-        if let Some(exact) = hint.exact() {
-            hint.set_exact(exact + held);
-        }
-        hint
+    fn held(&self) -> usize {
+        self.scrubber.held()
     }
 }
 

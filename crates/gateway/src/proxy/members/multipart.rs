@@ -114,7 +114,7 @@ fn names(field: &[u8]) -> Result<Vec<Vec<u8>>, RequestBodyFault> {
             continue;
         };
         match rest.trim_ascii_start() {
-            // RFC 7578 has neither encoded nor continued names (RFC 5987, RFC 2231), and nobody sends them.
+            // RFC 7578 has neither encoded nor continued names (RFC 5987, RFC 2231), and no known client sends them.
             [b'*', ..] => return Err(RequestBodyFault::Member("name*")),
             [b'=', value @ ..] => found.push(unquoted(value.trim_ascii_start())),
             _ => {}

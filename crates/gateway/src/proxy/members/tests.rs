@@ -1,8 +1,11 @@
 use http::HeaderValue;
 use idp_adapters::Kind as Adapters;
 
+use http_body_util::BodyExt as _;
+
 use super::rules::LONGEST_VALUE;
 use super::*;
+use crate::body;
 
 async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
     let mut headers = HeaderMap::new();
