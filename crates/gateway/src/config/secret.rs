@@ -95,7 +95,7 @@ pub struct ClientCredentials {
     pub auth: ClientAuth,
 }
 
-/// The keys that describe a client's proof, as the sections `tenant` and `vault` hold them.
+/// The keys that describe a client's proof, as the sections `tenant`, `vault` and `connect` hold them.
 pub(super) struct ProofKeys<'a> {
     pub(super) client_id: &'a str,
     pub(super) secret: Option<SecretSource>,
@@ -128,3 +128,43 @@ impl ProofKeys<'_> {
         Some(ClientCredentials { client_id: self.client_id.to_owned(), auth })
     }
 }
+
+/// What follows from the keys of a client's proof, for a section that holds them.
+macro_rules! client_proof {
+    ($section:ty) => {
+        impl $section {
+            /// Where the client secret comes from.
+            #[must_use]
+            pub fn client_secret(&self) -> Option<$crate::config::SecretSource> {
+                $crate::config::SecretSource::from_pair(
+                    self.client_secret.as_ref(),
+                    self.client_secret_file.as_deref(),
+                )
+            }
+
+            fn proof(&self) -> $crate::config::secret::ProofKeys<'_> {
+                $crate::config::secret::ProofKeys {
+                    client_id: &self.client_id,
+                    secret: self.client_secret(),
+                    private_key_file: self.private_key_file.as_deref(),
+                    key_id: self.key_id.as_deref(),
+                    algorithm: self.algorithm,
+                    auth: self.auth,
+                }
+            }
+
+            /// The authentication method in force.
+            #[must_use]
+            pub fn auth_method(&self) -> $crate::config::AuthMethod {
+                self.proof().method()
+            }
+
+            /// The client's credentials; `None` only when the settings were not validated.
+            #[must_use]
+            pub fn credentials(&self) -> Option<$crate::config::ClientCredentials> {
+                self.proof().credentials()
+            }
+        }
+    };
+}
+pub(super) use client_proof;

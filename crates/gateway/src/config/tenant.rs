@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    secret::{AssertionAlgorithm, AuthMethod, ClientCredentials, ProofKeys, SecretSource},
+    secret::{AssertionAlgorithm, AuthMethod},
     unit::{self, PathText, SecretText, UrlText},
 };
 
@@ -52,33 +52,4 @@ pub struct TenantSettings {
     pub allow_excess_scopes: bool,
 }
 
-impl TenantSettings {
-    /// Where the client secret comes from.
-    #[must_use]
-    pub fn client_secret(&self) -> Option<SecretSource> {
-        SecretSource::from_pair(self.client_secret.as_ref(), self.client_secret_file.as_deref())
-    }
-
-    fn proof(&self) -> ProofKeys<'_> {
-        ProofKeys {
-            client_id: &self.client_id,
-            secret: self.client_secret(),
-            private_key_file: self.private_key_file.as_deref(),
-            key_id: self.key_id.as_deref(),
-            algorithm: self.algorithm,
-            auth: self.auth,
-        }
-    }
-
-    /// The authentication method in force.
-    #[must_use]
-    pub fn auth_method(&self) -> AuthMethod {
-        self.proof().method()
-    }
-
-    /// The client's credentials; `None` only when the settings were not validated.
-    #[must_use]
-    pub fn credentials(&self) -> Option<ClientCredentials> {
-        self.proof().credentials()
-    }
-}
+super::secret::client_proof!(TenantSettings);

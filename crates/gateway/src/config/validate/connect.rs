@@ -10,7 +10,7 @@ use super::{
     tenant,
 };
 
-/// The longest that a link may work: whoever finds it later in a mail or a log must find it dead.
+/// The longest that a link may work: found later in a mail or a log, it must be dead.
 const LONGEST_TICKET: Duration = Duration::from_secs(24 * 3600);
 /// Shorter than anybody can read a page.
 const SHORTEST_TICKET: Duration = Duration::from_secs(30);

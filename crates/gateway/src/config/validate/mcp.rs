@@ -57,13 +57,13 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         Some(url) => audience(settings, url, collector),
         None => collector.report(
             "mcp.enabled",
-            "clients find the authorization server by an absolute address, and there is none",
+            "clients find the authorization server by an absolute address, which is not set",
             "set `server.public_url` to the address under which clients reach the gateway",
         ),
     }
 }
 
-/// One place below the root that no other route has, in characters that nobody encodes.
+/// One place below the root that no other route has, in characters that no client encodes.
 fn path(path: &str, collector: &mut Collector) {
     let plain = |segment: &str| {
         !segment.is_empty()
