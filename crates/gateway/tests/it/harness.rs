@@ -1,5 +1,6 @@
 //! Sandbox and gateway in one process, over real sockets; everything emitted is scanned for secrets.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -72,6 +73,9 @@ pub(crate) struct Rig {
     lifecycle: Lifecycle,
     client: reqwest::Client,
     seen: Mutex<Vec<u8>>,
+    /// One caller token for each user. With a new one for each call, the user would be read again where a second begins between
+    /// two calls.
+    tokens: Mutex<HashMap<String, String>>,
     checked: bool,
 }
 
@@ -161,16 +165,28 @@ impl Rig {
             .user_agent("rig")
             .build()
             .unwrap();
-        Self { sandbox, app, metrics, addr, lifecycle, client, seen: Mutex::default(), checked: false }
+        Self {
+            sandbox,
+            app,
+            metrics,
+            addr,
+            lifecycle,
+            client,
+            seen: Mutex::default(),
+            tokens: Mutex::default(),
+            checked: false,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
 
-    /// A request of this user.
+    /// A request of this user, always with the same caller token.
     pub(crate) fn request(&self, method: Method, path: &str, user: &str) -> RequestBuilder {
-        self.client.request(method, self.url(path)).bearer_auth(self.sandbox.caller_token(user))
+        let mut tokens = self.tokens.lock().unwrap();
+        let token = tokens.entry(user.to_owned()).or_insert_with(|| self.sandbox.caller_token(user));
+        self.client.request(method, self.url(path)).bearer_auth(token)
     }
 
     /// A request without credentials.
