@@ -40,6 +40,8 @@ pub(crate) enum CallError {
     UnreadableProfile,
     /// The provider's answer ended early.
     AnswerEndedEarly,
+    /// The provider's answer, which a tool reads before it answers, did not end in this time.
+    AnswerTooSlow(Duration),
     /// The provider switched to another protocol without an `Upgrade` in the request.
     SwitchedProtocols,
     /// The answer's encoding cannot be searched, and this provider repeats what it was sent.

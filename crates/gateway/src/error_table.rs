@@ -156,6 +156,12 @@ impl From<Blocked> for Problem {
     }
 }
 
+fn too_slow(limit: Duration) -> Problem {
+    Problem::new(Code::ProviderTimeout)
+        .detail(format!("the provider's answer did not end in {} s", limit.as_secs()))
+        .remedy("Ask for less, or call the same address below /proxy, which passes an answer on while it arrives.")
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let bad_request = |detail: String| Problem::new(Code::BadRequest).detail(detail);
@@ -187,6 +193,7 @@ impl From<CallError> for Problem {
             )),
             CallError::UnreadableProfile => provider_error("the provider's profile cannot be read"),
             CallError::AnswerEndedEarly => provider_error("the provider's answer ended early"),
+            CallError::AnswerTooSlow(limit) => too_slow(limit),
             CallError::SwitchedProtocols => provider_error("the provider switched protocols unasked"),
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
             CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)

@@ -1,5 +1,7 @@
 //! A part of a provider's answer: as much as one result may hold, and where the next part begins.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +18,10 @@ use crate::call_error::CallError;
 
 /// Where parts of one answer begin at the latest: each is read anew from the beginning.
 const FURTHEST: usize = 16 * 1024 * 1024;
+
+/// How long a part of an answer may take to arrive. A result is sent as a whole, so a stream that does not end would hold the
+/// client for ever.
+const LONGEST: Duration = Duration::from_secs(60);
 
 const PURPOSE: &str = "mcp cursor";
 
@@ -71,8 +77,13 @@ pub(super) struct Part {
 /// Reads at most `most` bytes from `from` on. A character that does not fit whole is left to the next part.
 ///
 /// # Errors
-/// The answer ended early.
-pub(super) async fn read(mut body: Body, from: usize, most: usize) -> Result<Part, CallError> {
+/// The answer ended early, or took longer than a minute.
+pub(super) async fn read(body: Body, from: usize, most: usize) -> Result<Part, CallError> {
+    let reading = read_part(body, from, most);
+    tokio::time::timeout(LONGEST, reading).await.unwrap_or(Err(CallError::AnswerTooSlow(LONGEST)))
+}
+
+async fn read_part(mut body: Body, from: usize, most: usize) -> Result<Part, CallError> {
     let (mut passed, mut skipped) = (Context::new(&SHA256), 0);
     let mut bytes = Vec::new();
     let mut more = false;
@@ -126,6 +137,17 @@ mod tests {
             }
             assert_eq!(joined, whole, "{most}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_end_is_given_up() {
+        let frames = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, body::BoxError>(http_body::Frame::data("data: 1\n\n".into())), ()))
+        });
+        let endless = http_body_util::StreamBody::new(frames).boxed_unsync();
+        let read = read(endless, 0, 64 * 1024).await;
+        assert_eq!(read.err(), Some(CallError::AnswerTooSlow(LONGEST)));
     }
 
     #[tokio::test]
