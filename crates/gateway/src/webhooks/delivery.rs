@@ -60,8 +60,8 @@ impl Outbox {
         if let Some((receiver, queue)) = start {
             tokio::spawn(deliver(Arc::new(receiver), queue));
         }
-        let taken = self.send.try_send(message).is_ok();
-        if self.full.swap(!taken, Ordering::Relaxed) == taken && !taken {
+        let full = self.send.try_send(message).is_err();
+        if !self.full.swap(full, Ordering::Relaxed) && full {
             tracing::error!(event = "webhook_queue_full", "events are lost until the receiver answers again");
         }
     }
