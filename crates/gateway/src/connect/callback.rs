@@ -98,7 +98,7 @@ impl HostedConnect {
         self.signed_in(request_id, flow, signed_in).await
     }
 
-    /// Whoever signed in must be the user whom the link was made for: a link that somebody else was sent does nothing.
+    /// The user who signed in must be the one whom the link was made for: sent to another user, a link does nothing.
     async fn signed_in(&self, request_id: &str, flow: &Flow, signed_in: SignedIn) -> Visit {
         let ticket = &flow.ticket;
         let is_user = signed_in.user == ticket.user;

@@ -74,7 +74,7 @@ impl Cookies {
     }
 }
 
-/// The value of a cookie that is there exactly once: of two, one may have been set by somebody else.
+/// The value of a cookie that is there exactly once: of two, one may have been set by another host.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut values = lines

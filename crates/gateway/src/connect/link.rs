@@ -52,7 +52,7 @@ pub(crate) enum BadAsk {
     /// No provider of that name.
     #[error("there is no such provider")]
     Provider,
-    /// The connection is none of the provider's.
+    /// The provider does not have the connection.
     #[error("the account's connection is not one of this provider's")]
     Connection,
     /// A scope that no provider would understand, or too many.

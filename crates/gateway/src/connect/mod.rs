@@ -1,7 +1,7 @@
 //! Hosted connect: one link that connects, reconnects or widens an account (`[connect]`).
 //!
 //! A link carries a [`Ticket`], sealed with the store's keys. Its page has one button; behind it the browser goes to Auth0,
-//! and whoever signs in there must be the ticket's user. Nothing of a flow is kept here: a flow travels with the browser, as
+//! and the user who signs in there must be the ticket's. Nothing of a flow is kept here: a flow travels with the browser, as
 //! the sealed `state` of each redirect, bound to the browser by a cookie. What was used is remembered where used proofs are.
 
 mod callback;

@@ -61,7 +61,7 @@ pub(super) struct Begun {
     pub(super) to: Url,
 }
 
-/// The API did not do it. The status is for the log; there is none where no answer came.
+/// The API did not do it. The status, for the log, where an answer came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed(pub(super) Option<StatusCode>);
 

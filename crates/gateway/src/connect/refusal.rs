@@ -21,7 +21,7 @@ pub(super) enum Refusal {
     ForeignForm,
     /// The browser that comes back is not the one that went, or keeps no cookies.
     OtherBrowser,
-    /// Whoever signed in is not the user whom the link was made for.
+    /// The user who signed in is not the one whom the link was made for.
     OtherUser,
     /// The account belongs to another user of the tenant, or to none.
     OtherAccount,
@@ -79,7 +79,7 @@ impl Refusal {
             Self::OtherUser => (
                 "This link was made for somebody else",
                 "You are signed in as another user than the one the link was made for, and nothing was connected. \
-                 If somebody sent you this link, do not use it.",
+                 If you were sent this link, do not use it.",
             ),
             Self::OtherAccount => (
                 "This account is not one of yours here",

@@ -114,7 +114,7 @@ impl HostedConnect {
         }
     }
 
-    /// Whether the account can still be connected here, and nobody has blocked it.
+    /// Whether the account can still be connected here, and no operator has blocked it.
     pub(super) fn admits(&self, ticket: &Ticket) -> Result<(), Refusal> {
         if self.offer(ticket).is_none() {
             return Err(Refusal::Unknown);
@@ -148,7 +148,7 @@ impl HostedConnect {
         })
     }
 
-    /// Reads the form. Nobody has said who sends it, so it has a deadline, and a place among few where it does not come at
+    /// Reads the form. Its sender is not known, so it has a deadline, and a place among few where it does not come at
     /// once.
     async fn read(&self, body: Body) -> Option<Bytes> {
         let mut reading = pin!(body::read(body, LONGEST, self.body_timeout));
@@ -189,7 +189,7 @@ fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &B
     };
     format!(
         "<p><strong>{}</strong> wants to use your {} account{account}.</p>{asked}\
-         <p>Go on only if you have just started this yourself. If somebody sent you this link, close the page.</p>\
+         <p>Go on only if you have just started this yourself. If you were sent this link, close the page.</p>\
          <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
          <input type=\"hidden\" name=\"token\" value=\"{}\"><button type=\"submit\">Continue to {}</button></form>",
         escape(&app),

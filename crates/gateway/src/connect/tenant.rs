@@ -35,7 +35,7 @@ pub(super) struct SignedIn {
     pub(super) access_token: SecretString,
 }
 
-/// Why nobody is known to have signed in. The word is for the log.
+/// Why no user is known to have signed in. The word is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotSignedIn(pub(super) &'static str);
 

@@ -84,7 +84,7 @@ fn tm_h02_a_ticket_ends_with_its_time() {
     for late in [600, 601, 86_400] {
         assert_eq!(at(late).unwrap_err().0, Refusal::Expired);
     }
-    // Whoever used it is remembered longer than that.
+    // That it was used is remembered longer.
     assert!(HostedConnect::remember_for(1_800_000_600, now) > Duration::from_secs(600));
 }
 

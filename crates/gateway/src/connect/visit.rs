@@ -86,7 +86,7 @@ fn has(headers: &HeaderMap, name: &'static str, words: &[&str]) -> bool {
     })
 }
 
-/// A page that somebody looks at, in a window of its own. Browsers that say nothing about it are believed: a link that is
+/// A page that a person looks at, in a window of its own. Browsers that say nothing about it are believed: a link that is
 /// opened does nothing by itself, and the pages forbid frames.
 pub(super) fn is_visited(headers: &HeaderMap) -> Result<(), Refusal> {
     let ahead = has(headers, "sec-purpose", &["prefetch", "prerender"])

@@ -10,7 +10,7 @@ const MOST: usize = 10_000;
 /// Accounts whose grant is dead.
 #[derive(Default)]
 pub(super) struct Known {
-    /// So that no call takes the lock where there are none.
+    /// So that no call takes the lock where no account is dead.
     any: AtomicBool,
     dead: Mutex<Dead>,
 }

@@ -51,7 +51,7 @@ async fn client(own: &ConnectSettings, asker: &Asker, (issuer, callback): (&str,
     }
 }
 
-/// The callback and the audience, by an authorization request that shows nobody a page.
+/// The callback and the audience, by an authorization request that shows no page.
 async fn authorize(
     own: &ConnectSettings,
     asker: &Asker,

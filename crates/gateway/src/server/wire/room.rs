@@ -40,7 +40,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Takes room for a head of which so many bytes are there. False: there is none left.
+    /// Takes room for a head of which so many bytes are there. False: there is no room left.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let wanted = bytes.saturating_sub(FREE).div_ceil(PIECE);
         let have = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
