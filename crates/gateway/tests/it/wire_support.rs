@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gateway::{
     body::{Body, RequestBody, full},
-    server::{Lifecycle, Options, RequestInfo, Server, Stage},
+    server::{Handler, Lifecycle, Options, RequestInfo, Server, Stage},
     telemetry::Metrics,
 };
 use http::{Request, Response};
@@ -92,10 +92,15 @@ impl Drop for Running {
 }
 
 pub(crate) async fn start(options: Options) -> Running {
-    let (seen, lifecycle) = (Seen::default(), Lifecycle::default());
-    let metrics = Metrics::new().unwrap();
+    let seen = Seen::default();
     let for_handler = seen.clone();
     let handler = move |request, info| echo(for_handler.clone(), request, info);
+    start_with(options, seen, handler).await
+}
+
+/// The same with another handler.
+pub(crate) async fn start_with(options: Options, seen: Seen, handler: impl Handler) -> Running {
+    let (lifecycle, metrics) = (Lifecycle::default(), Metrics::new().unwrap());
     let server = Server::bind(options, handler, metrics.clone(), lifecycle.clone()).await.unwrap();
     let addr = server.addr();
     Running { addr, seen, metrics, lifecycle, task: tokio::spawn(server.run()) }
