@@ -1,9 +1,8 @@
 //! The examples of the documentation against a running demo: the TypeScript client, and the Node, Python and React apps.
 
-use super::{browser, demo::Demo};
+use super::{browser, demo::Demo, ports::free_ports};
 use crate::sh;
 use anyhow::Result;
-use std::net::TcpListener;
 use std::path::Path;
 
 /// Each file has a demo of its own: a user whom one has read is known to the gateway, and a consent changes more.
@@ -16,7 +15,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     for built in ["client", "react"] {
         sh::run(&folder, "npm", &["run", "--silent", built])?;
     }
-    let origin = format!("http://{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+    let origin = format!("http://127.0.0.1:{}", free_ports(1)?);
     for file in FILES {
         let demo = Demo::start(root, &["--origin", &origin])?;
         let mut node = sh::command(&folder, "node");

@@ -6,4 +6,5 @@ mod demo;
 pub(crate) mod examples;
 mod matrix;
 mod mcp;
+mod ports;
 pub(crate) mod sdk;

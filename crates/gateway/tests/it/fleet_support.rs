@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -57,7 +57,7 @@ impl Redis {
     ) -> Option<Self> {
         let program = crate::parts::part("REDIS_SERVER", test)?;
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::parts::free_port();
         let (arguments, url) = arguments(folder.path(), port);
         let child = Mutex::new(Self::spawn(&program, &arguments, folder.path()));
         let redis = Self { program, child, port, folder, arguments, url };

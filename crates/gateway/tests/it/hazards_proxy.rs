@@ -6,7 +6,7 @@ use reqwest::Method;
 use sandbox::{Fault, Sandbox, Server};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::harness::{BEN, Rig};
 use crate::raw_provider::{RawProvider, json_answer, with_body};
@@ -424,8 +424,10 @@ async fn tm_o01_every_encoding_in_every_place_is_overwritten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_s03_addresses_and_capabilities_stay_out_of_errors_and_logs() {
-    // A port that nobody listens on.
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // A port that is taken and refuses every connection.
+    let refusing = TcpSocket::new_v4().unwrap();
+    refusing.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = refusing.local_addr().unwrap();
     let rig = Rig::with(Sandbox::builder(), |_| {
         format!(
             "[providers.github.upstreams]\n\"uploads.github.com\" = \"http://{closed}\"\n\

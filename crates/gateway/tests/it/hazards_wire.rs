@@ -2,7 +2,7 @@
 //! requests where somebody else reads one. The two tests with HAProxy need its program in `HAPROXY`, which
 //! `cargo xtask test` installs and names; without it they are skipped.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ impl Haproxy {
     async fn start(target: SocketAddr, lenient: bool) -> Option<Self> {
         let program = crate::parts::part("HAPROXY", "HAProxy on either side")?;
         let folder = tempfile::tempdir().unwrap();
-        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::parts::free_port()));
         let lenient = if lenient { "option accept-invalid-http-request" } else { "" };
         let config = format!(
             "global\n  maxconn 500\ndefaults\n  mode http\n  timeout connect 2s\n  timeout client 3s\n  timeout server 5s\n  \

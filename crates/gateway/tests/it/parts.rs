@@ -1,6 +1,8 @@
 //! Programs that some tests need.
 
 use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The program that the variable `name` names. Without it the tests that need it are skipped, which `cargo xtask test`
 /// counts; with `DATA_REQUIRED` set they fail.
@@ -12,4 +14,17 @@ pub(crate) fn part(name: &str, test: &str) -> Option<String> {
         let _ = writeln!(std::io::stderr(), "skipped: {test} needs {name}, which is not set");
     }
     part
+}
+
+/// A port for a server that has to be told its address: below the range from which Linux takes the ports of connections, and
+/// of servers that ask for any port, so that no other test is given it.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let port = 10_000 + u16::try_from(number).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! injected fault fires exactly its alert.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Server {
              - job_name: idp-gateway\n    static_configs: [{{ targets: ['{target}'] }}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::parts::free_port()));
         let child = Command::new(program)
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
             .arg(format!("--web.listen-address={free}"))

@@ -62,9 +62,11 @@ async fn failures_are_told_apart() {
     let far = Url::parse("http://oauth2.googleapis.com/token").unwrap();
     let error = http.refresh(adapter(Kind::Google), &grant.refresh(&far)).await.unwrap_err();
     assert_eq!((error.failure(), error.code()), (Failure::Misconfigured, Some("insecure_url")));
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody = Url::parse(&format!("http://{nobody}")).unwrap();
-    let error = http.refresh(adapter(Kind::Google), &grant.refresh(&nobody)).await.unwrap_err();
+    // A port that is taken and refuses every connection.
+    let refusing = tokio::net::TcpSocket::new_v4().unwrap();
+    refusing.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = Url::parse(&format!("http://{}", refusing.local_addr().unwrap())).unwrap();
+    let error = http.refresh(adapter(Kind::Google), &grant.refresh(&closed)).await.unwrap_err();
     assert!(error.is_transient());
 }
 

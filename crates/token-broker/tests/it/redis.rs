@@ -3,9 +3,12 @@
 
 use std::{
     io::Write as _,
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,19 @@ fn part(name: &str) -> Option<String> {
     part
 }
 
+/// A port below the range from which Linux takes the ports of connections, and of servers that ask for any port, so that no
+/// other test is given it.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let port = 10_000 + u16::try_from(number).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A server of its own, gone with the test.
 struct Server {
     child: Child,
@@ -43,7 +59,7 @@ impl Server {
     async fn start() -> Option<Self> {
         let program = part("REDIS_SERVER")?;
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--requirepass", PASSWORD, "--dir"])
