@@ -1,11 +1,15 @@
 use http::HeaderValue;
 use idp_adapters::Kind as Adapters;
 
-use http_body_util::BodyExt as _;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 
 use super::rules::LONGEST_VALUE;
 use super::*;
 use crate::body;
+
+/// Bodies arrive in frames of this many bytes.
+const FRAME: usize = 16 * 1024;
 
 async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
     let mut headers = HeaderMap::new();
@@ -13,7 +17,9 @@ async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
     }
     let adapter = idp_adapters::adapter(Adapters::Facebook);
-    let body = check(adapter, &Method::POST, &headers, body::full(text.to_owned())).await?;
+    let frames: Vec<_> = text.as_bytes().chunks(FRAME).map(Bytes::copy_from_slice).map(Frame::data).collect();
+    let body = StreamBody::new(futures_util::stream::iter(frames.into_iter().map(Ok))).boxed_unsync();
+    let body = check(adapter, &Method::POST, &headers, body).await?;
     match body.collect().await {
         Ok(passed) => assert_eq!(passed.to_bytes(), text),
         Err(error) => return Err(RequestBodyFault::find(&*error).unwrap()),
