@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod budget;
 mod escape;
 mod member;
 mod needle;

@@ -165,6 +165,8 @@ fn escaped(data: &[u8], place: usize) -> Sample {
     let (mut bytes, mut next) = ([0; GRAM], at);
     for byte in &mut bytes {
         match symbol(data.get(next..).unwrap_or_default()) {
+            // A character that begins escapes stands in no needle that is sampled.
+            Symbol::Byte(read, _) if is_lead(read) => return Sample::Nothing,
             Symbol::Byte(read, length) => (*byte, next) = (read, next + length),
             Symbol::Never => return Sample::Nothing,
             Symbol::Cut => return Sample::Cut,

@@ -100,8 +100,8 @@ impl Scrubber {
     }
 
     #[cfg(test)]
-    pub(crate) fn steps(&self) -> u64 {
-        self.search.steps()
+    pub(crate) fn comparisons(&self) -> u64 {
+        self.search.comparisons()
     }
 
     /// A chunk with nothing held back before it.

@@ -15,17 +15,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::budget::{self, Budget};
 use crate::escape::{Before, Symbol, before, hex, is_lead, read, symbol};
 use crate::needle::{Id, Needle, Needles, Prepared};
 use crate::sample::{GRAM, Grams, INSIDE, Reader, Sample};
-
-/// Steps that any body may cost, and those that each of its bytes adds for each needle. Only a secret that repeats itself costs
-/// more, in a body made of it.
-pub(crate) const FREE_STEPS: u64 = 256 * 1024;
-pub(crate) const STEPS_PER_BYTE: u64 = 16;
-
-/// What a step costs that tries all readings of a place: a body that only such a secret can be made of ends the search sooner.
-const UNSAMPLED_STEP: u64 = 4;
 
 /// The data agrees with a needle from `start` to `at`, where it ends, or ends inside an escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,13 +38,22 @@ pub(crate) struct Search {
     found: Vec<Range<usize>>,
     /// Every place before it has been looked at as a beginning.
     seen: usize,
-    steps: u64,
-    allowed: u64,
+    /// Of sampled needles.
+    comparisons: Budget,
+    /// Of places for the other needles.
+    readings: Budget,
 }
 
 impl Search {
     pub(crate) fn new(needles: Arc<Needles>) -> Self {
-        Self { needles, open: Vec::new(), found: Vec::new(), seen: 0, steps: 0, allowed: FREE_STEPS }
+        Self {
+            needles,
+            open: Vec::new(),
+            found: Vec::new(),
+            seen: 0,
+            comparisons: Budget::new(budget::FREE_COMPARISONS),
+            readings: Budget::new(budget::FREE_READINGS),
+        }
     }
 
     pub(crate) fn needles(&self) -> &Needles {
@@ -61,8 +63,8 @@ impl Search {
     /// Searches what is new in `data`, which begins with everything from [`Search::undecided`] on. With `last` nothing follows.
     pub(crate) fn feed(&mut self, data: &[u8], last: bool) {
         let needles = Arc::clone(&self.needles);
-        let added = (data.len() - self.seen) as u64;
-        self.allowed += STEPS_PER_BYTE * added * needles.iter().count() as u64;
+        self.comparisons.allow(budget::comparisons(&needles, data.len() - self.seen));
+        self.readings.allow(budget::readings(&needles, data.len() - self.seen));
         let open = std::mem::take(&mut self.open);
         for candidate in &open {
             if let Some(needle) = needles.get(candidate.needle).filter(|needle| needle.sampled) {
@@ -105,7 +107,6 @@ impl Search {
         let mut place = floor + grams.stride - 1;
         let mut reader = Reader::new(data);
         while place < data.len() {
-            self.steps += 1;
             match reader.read(place) {
                 Sample::Group { at, bytes } => {
                     for entry in grams.like(bytes) {
@@ -134,14 +135,14 @@ impl Search {
 
     /// The first place from `floor` on from which `part` of a needle leads to `at`, in any spelling.
     fn beginning(&mut self, part: &[u8], data: &[u8], floor: usize, at: usize) -> Option<usize> {
-        self.steps += 1;
+        self.comparisons.used += 1;
         let near = data.get(at.saturating_sub(part.len() + INSIDE).max(floor)..at)?;
         if memchr::memchr3(b'%', b'\\', b'&', near).is_none() {
             return near.ends_with(part).then(|| at - part.len());
         }
         let (mut at, mut left) = (at, part);
         while let Some((byte, more)) = left.split_last() {
-            self.steps += 1;
+            self.comparisons.used += 1;
             at = match before(data, floor, at, *byte) {
                 // The occurrence may begin inside the escape, if so few bytes are left.
                 Before { escape: Some(start), plain: true } if left.len() <= INSIDE => {
@@ -160,7 +161,6 @@ impl Search {
     /// Occurrences of a token's sampled needles that begin at `tail` or later.
     fn beginnings(&mut self, token: usize, prepared: &Prepared, data: &[u8], tail: usize, last: bool) {
         for start in tail..data.len() {
-            self.steps += 1;
             let begins = match symbol(&data[start..]) {
                 Symbol::Byte(byte, _) => prepared.begins(byte),
                 Symbol::Cut => true,
@@ -193,7 +193,8 @@ impl Search {
                 self.found.push(candidate.start..candidate.at);
                 return;
             };
-            self.steps += 1;
+            // The first byte is compared at every place behind the last sampled one, whatever the body says.
+            self.comparisons.used += u64::from(candidate.matched > 0);
             let rest = data.get(candidate.at..).unwrap_or_default();
             // The commonest escape, without the detour.
             if let [b'%', high, low, ..] = *rest
@@ -209,7 +210,7 @@ impl Search {
             match symbol(rest) {
                 Symbol::Byte(byte, 1) if byte == *expected => {
                     let same = same_bytes(left, rest);
-                    self.steps += same as u64 / 8;
+                    self.comparisons.used += same as u64 / 8;
                     candidate.at += same;
                     candidate.matched += same;
                 }
@@ -245,7 +246,6 @@ impl Search {
             }
             let at = next;
             next += 1;
-            self.steps += 1;
             if at >= self.seen && at < data.len() && begins(data, at, |byte| byte == *first) {
                 reach(&mut here, at, 0, at);
             }
@@ -269,7 +269,7 @@ impl Search {
         last: bool,
         here: &mut BTreeMap<(usize, usize), usize>,
     ) {
-        self.steps += UNSAMPLED_STEP;
+        self.readings.used += 1;
         let Candidate { at, matched, start, .. } = candidate;
         let Some(expected) = needle.bytes.get(matched) else { return };
         let rest = data.get(at..).unwrap_or_default();
@@ -311,19 +311,19 @@ impl Search {
 
     /// The data costs more to search than any text would: it was made for that, of the secret, and nothing of it may pass.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.steps > self.allowed
+        self.comparisons.is_exceeded() || self.readings.is_exceeded()
     }
 
-    /// Readings that were tried at all places so far.
+    /// Readings that were tried so far.
     #[cfg(test)]
-    pub(crate) fn tried(&self) -> u64 {
-        self.steps / UNSAMPLED_STEP
+    pub(crate) fn readings(&self) -> u64 {
+        self.readings.used
     }
 
     /// Comparisons made so far.
     #[cfg(test)]
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps
+    pub(crate) fn comparisons(&self) -> u64 {
+        self.comparisons.used
     }
 }
 
