@@ -3,8 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use idp_adapters::DeniedValue;
+use tokio::time::{Instant, timeout};
+
+use crate::outcome::Code;
+use crate::room::{HURRY, Room, Share};
 
 /// Any error a body can end with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,6 +36,9 @@ pub enum RequestBodyFault {
         "the request body, which is read before anything else is done, took longer than server.timeouts.header"
     )]
     Slow,
+    /// It is read ahead and comes slowly, as do too many others.
+    #[error("too many request bodies arrive slowly at the same time")]
+    Crowded,
     /// It holds a member that this provider must not see.
     #[error("the body holds the member '{0}', which is not passed to this provider")]
     Member(&'static str),
@@ -60,6 +69,18 @@ pub struct InMemory;
 pub struct TokenInBody;
 
 impl RequestBodyFault {
+    /// What the caller is told.
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Self::TooLarge => Code::BodyTooLarge,
+            Self::Idle | Self::Slow => Code::RequestTimeout,
+            Self::Crowded => Code::Overloaded,
+            Self::Member(_) | Self::Value(_) | Self::Method(_) | Self::Unsearchable | Self::Broken => {
+                Code::BadRequest
+            }
+        }
+    }
+
     /// Finds the fault in an error's chain of sources.
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<RequestBodyFault> {
         let mut next = Some(error);
@@ -101,6 +122,8 @@ pub enum ReadError {
     Broken(BoxError),
     /// It took longer than it may as a whole.
     TooSlow,
+    /// Too much of other bodies is waited for.
+    Crowded,
 }
 
 impl ReadError {
@@ -110,11 +133,12 @@ impl ReadError {
             Self::TooLong => RequestBodyFault::TooLarge,
             Self::Broken(error) => RequestBodyFault::find(&**error).unwrap_or(RequestBodyFault::Broken),
             Self::TooSlow => RequestBodyFault::Slow,
+            Self::Crowded => RequestBodyFault::Crowded,
         }
     }
 }
 
-/// Reads a whole body of at most `limit` bytes within `timeout`.
+/// Reads a whole body of at most `limit` bytes within `timeout`. Its request has a place among the running ones.
 ///
 /// # Errors
 /// It is longer, it ended early, or it took longer.
@@ -132,4 +156,145 @@ async fn read_all(mut body: Body, limit: usize) -> Result<Bytes, ReadError> {
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
+}
+
+/// How often a body that is waited for looks whether room has become scarce.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Reads request bodies whole: within a deadline, and within a room for all that come slowly. A body that is there with its head
+/// needs no room.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    room: Room,
+    /// Each body takes a place of the room, whatever has come of it.
+    by_number: bool,
+    timeout: Duration,
+}
+
+impl BodyReader {
+    /// A reader for bodies of verified callers, with a room of so many bytes.
+    pub(crate) fn of_callers(bytes: usize, timeout: Duration) -> Self {
+        Self { room: Room::new(bytes), by_number: false, timeout }
+    }
+
+    /// A reader for short forms, whose senders are not known: at most a quarter of the running requests wait for one.
+    pub(crate) fn of_forms(in_flight: usize, timeout: Duration) -> Self {
+        let places = (in_flight / 4).max(4);
+        Self { room: Room::of_pieces(places), by_number: true, timeout }
+    }
+
+    /// Reads a body of at most `limit` bytes. While little room is left it has a second.
+    ///
+    /// # Errors
+    /// It is longer, it ended early, it took longer, or there is no room to wait for it.
+    pub(crate) async fn read(&self, mut body: Body, limit: usize) -> Result<Bytes, ReadError> {
+        let (started, mut share) = (Instant::now(), self.room.share());
+        let mut all = bytes::BytesMut::new();
+        while let Some(frame) = self.frame(&mut body, all.capacity(), &mut share, started).await? {
+            let Ok(data) = frame.map_err(ReadError::Broken)?.into_data() else { continue };
+            if all.len() + data.len() > limit {
+                return Err(ReadError::TooLong);
+            }
+            if all.capacity() - all.len() < data.len() {
+                // By halves: twice the room of a body that never ends would be held for nothing.
+                all.reserve(data.len().max(all.len() / 2));
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(all.freeze())
+    }
+
+    async fn frame(
+        &self,
+        body: &mut Body,
+        held: usize,
+        share: &mut Share,
+        started: Instant,
+    ) -> Result<Option<Result<Frame<Bytes>, BoxError>>, ReadError> {
+        let mut next = body.frame();
+        if let Some(frame) = (&mut next).now_or_never() {
+            return Ok(frame);
+        }
+        if !share.grow(if self.by_number { 1 } else { held.max(1) }) {
+            return Err(ReadError::Crowded);
+        }
+        loop {
+            let limit = if share.is_pressed() { HURRY.min(self.timeout) } else { self.timeout };
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(ReadError::TooSlow);
+            }
+            if let Ok(frame) = timeout(left.min(LOOK), &mut next).await {
+                return Ok(frame);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// The first part at once, the rest after a wait.
+    fn in_two(first: usize, wait: Duration) -> Body {
+        let rest = stream::once(async move {
+            tokio::time::sleep(wait).await;
+            Ok::<_, BoxError>(Frame::data("b".into()))
+        });
+        let first = stream::once(async move { Ok(Frame::data(vec![b'a'; first].into())) });
+        StreamBody::new(futures_util::StreamExt::chain(first, Box::pin(rest))).boxed_unsync()
+    }
+
+    fn waiting(reader: &Arc<BodyReader>, first: usize) -> tokio::task::JoinHandle<Result<Bytes, ReadError>> {
+        let reader = Arc::clone(reader);
+        tokio::spawn(async move { reader.read(in_two(first, Duration::from_secs(8)), 64 * 1024).await })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tm_a14_bodies_that_come_slowly_share_a_bounded_room() {
+        let reader = Arc::new(BodyReader::of_callers(64 * 1024, Duration::from_secs(10)));
+        let slow = waiting(&reader, 20 * 1024);
+        tokio::task::yield_now().await;
+        let short = reader.read(in_two(10, Duration::from_millis(20)), 64).await;
+        assert_eq!(short.unwrap(), "aaaaaaaaaab");
+        let later = waiting(&reader, 30 * 1024);
+        tokio::task::yield_now().await;
+        let crowded = reader.read(in_two(30 * 1024, Duration::from_millis(20)), 64 * 1024).await;
+        assert!(matches!(crowded, Err(ReadError::Crowded)));
+        let whole = reader.read(full(vec![b'x'; 60 * 1024]), 64 * 1024).await.unwrap();
+        assert_eq!(whole.len(), 60 * 1024, "a body that is there needs no room");
+        // While little room is left, those that take it have a second.
+        let started = Instant::now();
+        assert!(matches!(slow.await.unwrap(), Err(ReadError::TooSlow)));
+        assert!(started.elapsed() < Duration::from_secs(2));
+        assert_eq!(
+            later.await.unwrap().unwrap().len(),
+            30 * 1024 + 1,
+            "with much room the whole time counts"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tm_a14_forms_of_unknown_senders_wait_at_few_places() {
+        let reader = Arc::new(BodyReader::of_forms(32, Duration::from_secs(10)));
+        let slow: Vec<_> = (0..3).map(|_| waiting(&reader, 1)).collect();
+        tokio::task::yield_now().await;
+        assert!(reader.read(in_two(1, Duration::from_millis(20)), 64).await.is_ok(), "in two parts");
+        let more: Vec<_> = (0..5).map(|_| waiting(&reader, 10_000)).collect();
+        tokio::task::yield_now().await;
+        assert!(matches!(
+            reader.read(in_two(1, Duration::from_millis(20)), 64).await,
+            Err(ReadError::Crowded)
+        ));
+        let mut ended = 0;
+        for body in slow.into_iter().chain(more) {
+            ended += usize::from(matches!(body.await.unwrap(), Err(ReadError::TooSlow)));
+        }
+        assert!((4..8).contains(&ended), "a second is over, until half of the places are free: {ended}");
+    }
 }

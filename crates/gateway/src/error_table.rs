@@ -242,16 +242,7 @@ fn repeat(detail: &'static str) -> Problem {
 
 /// A request body that ended early.
 pub(crate) fn request_body(fault: RequestBodyFault) -> Problem {
-    let code = match fault {
-        RequestBodyFault::TooLarge => Code::BodyTooLarge,
-        RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
-        RequestBodyFault::Member(_)
-        | RequestBodyFault::Value(_)
-        | RequestBodyFault::Method(_)
-        | RequestBodyFault::Unsearchable
-        | RequestBodyFault::Broken => Code::BadRequest,
-    };
-    Problem::new(code).detail(fault.to_string())
+    Problem::new(fault.code()).detail(fault.to_string())
 }
 
 impl From<SendError> for Problem {

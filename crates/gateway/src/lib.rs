@@ -28,6 +28,7 @@ mod provider;
 mod proxy;
 mod reply;
 mod request_id;
+mod room;
 mod route;
 mod router;
 mod sealed;

@@ -1,15 +1,13 @@
 //! `POST /hooks/backchannel-logout` (OpenID Connect Back-Channel Logout 1.0).
 
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response};
 
-use crate::body::{self, Body, ReadError, RequestBodyFault};
+use crate::body::{Body, ReadError, RequestBodyFault};
 use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
@@ -54,27 +52,15 @@ pub(crate) async fn answer(
     Ok(reply::done())
 }
 
-/// Reads the form. Nobody has said who sends it, so it has a deadline and a place among few: bodies that do not come leave room
-/// for every other request.
 async fn read(calls: &Calls, body: Body) -> Result<Bytes, Problem> {
-    let mut reading = pin!(body::read(body, LONGEST, calls.read_ahead_timeout));
-    // A whole form usually came with its head, and then needs no place.
-    let read = match reading.as_mut().now_or_never() {
-        Some(read) => read,
-        None => {
-            let Ok(_place) = calls.logout_places.try_acquire() else {
-                calls.metrics.shed(Shed::InFlight);
-                return Err(Problem::new(Code::Overloaded)
-                    .detail("too many logout requests send their body slowly")
-                    .retry_after(Duration::from_secs(1)));
-            };
-            reading.await
-        }
-    };
-    read.map_err(|error| match error {
+    calls.forms.read(body, LONGEST).await.map_err(|error| match error {
         ReadError::TooLong => Problem::new(Code::BodyTooLarge).detail("a logout token has at most 16 KiB"),
         ReadError::Broken(_) => bad("the body could not be read"),
         ReadError::TooSlow => error_table::request_body(RequestBodyFault::Slow),
+        ReadError::Crowded => {
+            calls.metrics.shed(Shed::InFlight);
+            error_table::request_body(RequestBodyFault::Crowded).retry_after(Duration::from_secs(1))
+        }
     })
 }
 

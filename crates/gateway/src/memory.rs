@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::config::Settings;
-use crate::server::wire::room;
+use crate::room;
 
 /// The most memory that a call holds while the caller does not read its answer (`docs/operations/scaling.md`).
 const CALL: u64 = 160 * 1024;
 /// The process at rest.
 const REST: u64 = 32 << 20;
 /// Request heads that are not complete yet, on both listeners.
-const HEADS: u64 = (room::HEADS + room::ADMIN_HEADS) as u64;
+const HEADS: u64 = (room::HEADS + room::ADMIN) as u64;
+/// Answers that are not read, on both listeners.
+const UNREAD: u64 = (room::UNREAD + room::ADMIN) as u64;
 /// What is assumed where nothing limits the process.
 const UNLIMITED: u64 = 512 << 20;
 
@@ -61,10 +63,11 @@ impl Bounds {
     }
 
     /// Each part with its name in the log and in the metrics.
-    pub(crate) fn parts(self) -> [(&'static str, u64); 10] {
+    pub(crate) fn parts(self) -> [(&'static str, u64); 11] {
         [
             ("process", REST),
             ("heads", HEADS),
+            ("unread", UNREAD),
             ("calls", self.calls),
             ("users", self.users),
             ("tokens", self.tokens),
@@ -83,6 +86,7 @@ impl Bounds {
             event = "memory_bounds",
             process = REST,
             heads = HEADS,
+            unread = UNREAD,
             calls = self.calls,
             users = self.users,
             tokens = self.tokens,
@@ -100,7 +104,7 @@ impl Bounds {
 /// What the limit leaves for caches. Where the calls alone could take everything, the caches stay small and useful.
 fn left(limit: Option<u64>, calls: u64) -> u64 {
     let limit = limit.unwrap_or(UNLIMITED);
-    limit.saturating_sub(calls).saturating_sub(REST + HEADS).max(limit / 8)
+    limit.saturating_sub(calls).saturating_sub(REST + HEADS + UNREAD).max(limit / 8)
 }
 
 /// The container's memory limit in bytes (cgroup version 2, else 1), read once. `None` where there is none.

@@ -11,15 +11,17 @@ use user_store::UserStore;
 
 use super::start_error::StartError;
 use super::{connect, convert, mcp, webhooks};
+use crate::body::BodyReader;
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
 use crate::memory::Bounds;
 use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
+use crate::room;
 use crate::route::VirtualHosts;
 use crate::state::{
     Access, App, Calls, ConsentPrompts, Deprecations, ExplainRing, Fingerprint, Prepared, PublicAddress,
-    Quotas, Recorder, TenantState, Tokens, logout_places,
+    Quotas, Recorder, TenantState, Tokens,
 };
 use crate::stores::Stores;
 use crate::telemetry::{Audit, Metrics, ProviderLabel};
@@ -161,7 +163,8 @@ fn calls(
         },
         replay_limit: settings.server.limits.replay.as_usize(),
         read_ahead_timeout: settings.server.timeouts.header,
-        logout_places: logout_places(settings.server.limits.in_flight),
+        bodies: BodyReader::of_callers(room::BODIES, settings.server.timeouts.header),
+        forms: BodyReader::of_forms(settings.server.limits.in_flight, settings.server.timeouts.header),
         send_trace_context: settings.telemetry.send_trace_context,
     };
     Ok((calls, hosts))

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::convert;
 use super::start_error::StartError;
+use crate::body::BodyReader;
 use crate::config::{Settings, Source};
 use crate::connect::{ConnectParts, HostedConnect, Offer};
 use crate::stores::Stores;
@@ -62,7 +63,7 @@ pub(super) fn hosted(
         replays: Arc::clone(&stores.replays),
         fleet: Arc::clone(&stores.fleet),
         connect_timeout: settings.server.timeouts.connect,
-        body_timeout: settings.server.timeouts.header,
+        forms: BodyReader::of_forms(settings.server.limits.in_flight, settings.server.timeouts.header),
     });
     hosted.map(Some).map_err(|error| StartError::Connect(error.to_string()))
 }

@@ -26,7 +26,6 @@ use std::time::Duration;
 use caller_auth::ReplayStore;
 use http::Method;
 use http::request::Parts;
-use tokio::sync::Semaphore;
 use url::Url;
 
 pub(crate) use self::link::{Ask, BadAsk};
@@ -37,7 +36,7 @@ use self::return_to::ReturnAddresses;
 use self::seal::Sealer;
 use self::tenant::SignIn;
 use self::visit::Visit;
-use crate::body::Body;
+use crate::body::{Body, BodyReader};
 use crate::fleet::Fleet;
 
 /// Hosted connect as configured.
@@ -56,9 +55,8 @@ pub(crate) struct HostedConnect {
     providers: BTreeMap<String, Offer>,
     replays: Arc<dyn ReplayStore>,
     fleet: Arc<Fleet>,
-    body_timeout: Duration,
-    /// Places for forms whose body comes slowly.
-    places: Semaphore,
+    /// Reads the forms.
+    forms: BodyReader,
 }
 
 impl HostedConnect {

@@ -8,7 +8,6 @@ use caller_auth::{Algorithm, IdTokenVerifier, KeySource, ReplayStore};
 use idp_adapters::Kind;
 use mgmt_auth::{ClientCredentials, Tenant};
 use token_broker::GrantStore;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::HostedConnect;
@@ -17,10 +16,8 @@ use super::my_account::MyAccount;
 use super::return_to::ReturnAddresses;
 use super::seal::Sealer;
 use super::tenant::SignIn;
+use crate::body::BodyReader;
 use crate::fleet::Fleet;
-
-/// Forms whose body comes slowly at the same time.
-const PLACES: usize = 32;
 
 /// What can be connected at one provider.
 #[derive(Clone, Debug)]
@@ -71,7 +68,7 @@ pub(crate) struct ConnectParts {
     pub(crate) replays: Arc<dyn ReplayStore>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) connect_timeout: Duration,
-    pub(crate) body_timeout: Duration,
+    pub(crate) forms: BodyReader,
 }
 
 /// Hosted connect cannot be set up.
@@ -117,8 +114,7 @@ impl HostedConnect {
             providers: parts.providers,
             replays: parts.replays,
             fleet: parts.fleet,
-            body_timeout: parts.body_timeout,
-            places: Semaphore::new(PLACES),
+            forms: parts.forms,
         })
     }
 }

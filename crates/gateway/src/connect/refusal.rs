@@ -31,6 +31,8 @@ pub(super) enum Refusal {
     Unknown,
     /// Auth0's answer names another issuer.
     OtherIssuer,
+    /// Too many forms arrive slowly.
+    Crowded,
     /// The store does not say whether the link was used.
     Unavailable,
 }
@@ -46,6 +48,7 @@ impl Refusal {
             Self::OtherAccount => (StatusCode::FORBIDDEN, Code::AccountNotConnected),
             Self::Blocked(code) => (StatusCode::FORBIDDEN, code),
             Self::Unknown => (StatusCode::NOT_FOUND, Code::UnknownProvider),
+            Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreUnavailable),
         }
     }
@@ -97,6 +100,9 @@ impl Refusal {
             ),
             Self::OtherIssuer => {
                 ("The answer came from somewhere else", "Nothing was connected. Start from the app again.")
+            }
+            Self::Crowded => {
+                ("Too many forms arrive at the same time", "Press the button again in a moment.")
             }
             Self::Unavailable => {
                 ("This does not work at the moment", "Wait a little, and open the link again.")

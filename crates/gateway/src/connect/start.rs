@@ -1,10 +1,7 @@
 //! The page behind a link, and its button.
 
-use std::pin::pin;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -15,7 +12,7 @@ use super::refusal::Refusal;
 use super::seal::{Purpose, digest, random};
 use super::ticket::{Flow, LEG, Leg, Ticket};
 use super::visit::{Visit, is_own_form, is_visited};
-use crate::body::{self, Body};
+use crate::body::{Body, ReadError};
 use crate::outcome::Code;
 use crate::time::unix_seconds;
 
@@ -63,8 +60,10 @@ impl HostedConnect {
         if let Err(refusal) = own {
             return Visit::refused(refusal, None, request_id);
         }
-        let Some(form) = self.read(body).await else {
-            return Visit::refused(Refusal::ForeignForm, None, request_id);
+        let form = match self.forms.read(body, LONGEST).await {
+            Ok(form) => form,
+            Err(ReadError::Crowded) => return Visit::refused(Refusal::Crowded, None, request_id),
+            Err(_) => return Visit::refused(Refusal::ForeignForm, None, request_id),
         };
         let sealed = member(&form, "ticket").unwrap_or_default();
         let now = SystemTime::now();
@@ -146,19 +145,6 @@ impl HostedConnect {
             expires: unix_seconds(SystemTime::now()) + LEG,
             leg,
         })
-    }
-
-    /// Reads the form. Its sender is not known, so it has a deadline, and a place among few where it does not come at
-    /// once.
-    async fn read(&self, body: Body) -> Option<Bytes> {
-        let mut reading = pin!(body::read(body, LONGEST, self.body_timeout));
-        match reading.as_mut().now_or_never() {
-            Some(read) => read.ok(),
-            None => {
-                let _place = self.places.try_acquire().ok()?;
-                reading.await.ok()
-            }
-        }
     }
 }
 

@@ -46,7 +46,7 @@ fn hosted(store: &Arc<dyn GrantStore>, providers: &[(&str, &[&str])]) -> HostedC
         replays: Arc::new(MemoryReplays::new(16)),
         fleet: Arc::new(Fleet::alone()),
         connect_timeout: Duration::from_secs(1),
-        body_timeout: Duration::from_secs(1),
+        forms: crate::body::BodyReader::of_forms(8, Duration::from_secs(1)),
     })
     .unwrap()
 }

@@ -28,7 +28,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use self::asked::{McpRequest, Refused};
 use self::message::RpcError;
-use crate::body::{self, Body, ReadError};
+use crate::body::{Body, ReadError};
 use crate::connect::HostedConnect;
 use crate::error_table;
 use crate::headers::IDP_OUTCOME;
@@ -75,7 +75,7 @@ async fn message(
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     let longest = calls.replay_limit + ENVELOPE;
-    let bytes = match body::read(body, longest, calls.read_ahead_timeout).await {
+    let bytes = match calls.bodies.read(body, longest).await {
         Ok(bytes) => bytes,
         Err(ReadError::TooLong) => {
             let error = RpcError::request(format!("the body is longer than {longest} bytes"));

@@ -23,6 +23,9 @@ const FURTHEST: usize = 16 * 1024 * 1024;
 /// client for ever.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// A part takes at most so many times its limit where JSON escapes its characters.
+const ESCAPED: usize = 2;
+
 const PURPOSE: &str = "mcp cursor";
 
 /// Which part of which answer comes next.
@@ -85,14 +88,19 @@ pub(super) async fn read(body: Body, from: usize, most: usize) -> Result<Part, C
 
 async fn read_part(mut body: Body, from: usize, most: usize) -> Result<Part, CallError> {
     let (mut passed, mut skipped) = (Context::new(&SHA256), 0);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut written) = (Vec::new(), 0);
     let mut more = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| CallError::AnswerEndedEarly)?.into_data() else { continue };
         let (skip, rest) = data.split_at(data.len().min(from - skipped));
         passed.update(skip);
         skipped += skip.len();
-        let taken = rest.len().min(most - bytes.len());
+        let room = rest.len().min(most - bytes.len());
+        let taken = rest.iter().take(room).take_while(|byte| {
+            written += written_as(**byte);
+            written <= ESCAPED * most
+        });
+        let taken = taken.count();
         bytes.extend_from_slice(rest.get(..taken).unwrap_or_default());
         if taken < rest.len() {
             more = true;
@@ -108,6 +116,15 @@ async fn read_part(mut body: Body, from: usize, most: usize) -> Result<Part, Cal
     let before = encoded(passed.clone());
     passed.update(&bytes);
     Ok(Part { more: more && !bytes.is_empty(), before, until: encoded(passed), bytes })
+}
+
+/// How many bytes this one takes at most in a JSON string.
+fn written_as(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
 }
 
 fn encoded(context: Context) -> String {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 
+use crate::room::Room;
 use crate::server::connection_state::ConnState;
 use crate::server::wire::framing::{Framing, Tracker};
 use crate::server::wire::head::{HeadRules, Scanner};
 use crate::server::wire::http1::{Guard, GuardOptions};
-use crate::server::wire::room::HeadRoom;
 
 const RULES: HeadRules = HeadRules { uri: 512, headers: 2048, header_count: 20, host_may_lack: false };
 
@@ -61,7 +61,7 @@ fn passed(first: &[u8], second: &[u8]) -> Vec<u8> {
             BytesMut::from(first),
             options,
             Arc::new(ConnState::default()),
-            HeadRoom::new(1 << 20).share(),
+            Room::new(1 << 20).share(),
         );
         let mut out = Vec::new();
         let mut piece = [0; 97];

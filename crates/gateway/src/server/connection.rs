@@ -6,7 +6,6 @@ use super::{
     wire::{
         head::HeadRules,
         http1, http2,
-        room::HeadRoom,
         sniff::{Protocol, sniff},
         socket::Socket,
     },
@@ -14,6 +13,7 @@ use super::{
 use crate::{
     body::Body,
     peer::Peer,
+    room::{HURRY, Room},
     telemetry::{Metrics, Shed},
 };
 use bytes::BytesMut;
@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Interval, interval, sleep, sleep_until},
@@ -50,7 +50,7 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
 /// What is held of an HTTP/2 answer that the client does not read.
-const SEND_BUFFER: usize = 32 * 1024;
+pub(crate) const SEND_BUFFER: usize = 32 * 1024;
 
 /// How long the first bytes of a connection are waited for once the listener has closed. Their sender cannot know of that yet.
 const FIRST_BYTES: Duration = Duration::from_millis(500);
@@ -65,7 +65,9 @@ pub(crate) struct Common {
     pub(crate) host_may_lack: bool,
     pub(crate) metrics: Metrics,
     /// For heads that are not complete yet.
-    pub(crate) heads: HeadRoom,
+    pub(crate) heads: Room,
+    /// For answers that are not read.
+    pub(crate) unread: Room,
 }
 
 /// Serves a connection until it ends. Dropping the future cuts it off.
@@ -192,7 +194,7 @@ async fn http2<IO>(
                 clocks.cut_after(Duration::from_secs(1));
                 false
             }
-            verdict = clocks.next(&state) => match verdict {
+            verdict = clocks.next(&state, &common.unread) => match verdict {
                 Tick::Fine => false,
                 Tick::Close => true,
                 Tick::Cut => return,
@@ -233,13 +235,20 @@ impl Clocks {
         self.cut_at = Some(Instant::now() + wait);
     }
 
-    async fn next(&mut self, state: &ConnState) -> Tick {
+    async fn next(&mut self, state: &ConnState, unread: &Room) -> Tick {
         let cut_at = self.cut_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
+        let busy = async {
+            // Polled whenever the connection is, which it is when a request arrives.
+            poll_fn(|_| if state.is_busy() { Poll::Ready(()) } else { Poll::Pending }).await;
+            sleep(HURRY).await;
+        };
         tokio::select! {
             () = sleep_until(cut_at) => return Tick::Cut,
             _ = self.tick.tick() => {}
+            () = busy => {}
         }
-        if state.longest_stall() >= self.write_idle {
+        let hurried = unread.is_pressed() && state.unread_for() >= HURRY;
+        if hurried || state.longest_stall() >= self.write_idle {
             return Tick::Cut;
         }
         let served = state.served();

@@ -5,7 +5,6 @@ use super::{
     connection::{self, Common},
     layers::{self, Context},
     tls::{ServerTls, TlsError},
-    wire::room::{ADMIN_HEADS, HEADS, HeadRoom},
 };
 use crate::{
     cores::Cores,
@@ -13,6 +12,7 @@ use crate::{
     peer::Peer,
     problem::Problem,
     request_id::RequestId,
+    room::{self, Room},
     telemetry::{Metrics, Shed},
 };
 use std::{io, net::SocketAddr, os::fd::AsFd as _, sync::Arc, time::Duration};
@@ -73,8 +73,9 @@ impl Server {
             None => None,
         };
         let listener = listen(options.listen, "server.listen")?;
-        let (room, places) = (options.limits.connections, options.limits.in_flight);
-        let context = Context::new(options, metrics.clone());
+        let (connections, places) = (options.limits.connections, options.limits.in_flight);
+        let unread = Room::new(room::UNREAD);
+        let context = Context::new(options, metrics.clone(), unread.clone());
         metrics.room(Arc::clone(&context.room), places);
         let stack = layers::public(&context, handler);
         Self::assemble(
@@ -87,9 +88,10 @@ impl Server {
                 closes_at: Stage::Closing,
                 host_may_lack: false,
                 metrics,
-                heads: HeadRoom::new(HEADS),
+                heads: Room::new(room::HEADS),
+                unread,
             },
-            room,
+            connections,
             true,
         )
     }
@@ -105,7 +107,8 @@ impl Server {
         lifecycle: Lifecycle,
     ) -> Result<Self, StartError> {
         let listener = listen(options.admin_listen, "server.admin_listen")?;
-        let context = Context::new(options, metrics.clone());
+        let unread = Room::new(room::ADMIN);
+        let context = Context::new(options, metrics.clone(), unread.clone());
         let stack = layers::admin(&context, handler);
         Self::assemble(
             listener,
@@ -117,7 +120,8 @@ impl Server {
                 closes_at: Stage::Aborted,
                 host_may_lack: true,
                 metrics,
-                heads: HeadRoom::new(ADMIN_HEADS),
+                heads: Room::new(room::ADMIN),
+                unread,
             },
             1024,
             false,

@@ -1,12 +1,11 @@
 //! An answer's body on its way out: what must last until it has been sent is let go at its end.
 
-use super::{connection_state::Progress, layers::observe::Record};
+use super::layers::observe::Record;
 use crate::body::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,12 +13,11 @@ use std::{
 pub(crate) struct Tracked {
     inner: crate::body::Body,
     record: Record,
-    progress: Option<Arc<Progress>>,
 }
 
 impl Tracked {
-    pub(crate) fn new(inner: crate::body::Body, record: Record, progress: Option<Arc<Progress>>) -> Self {
-        Self { inner, record, progress }
+    pub(crate) fn new(inner: crate::body::Body, record: Record) -> Self {
+        Self { inner, record }
     }
 }
 
@@ -33,9 +31,7 @@ impl Body for Tracked {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Some(progress) = &this.progress {
-            progress.mark(matches!(polled, Poll::Ready(Some(Ok(_)))));
-        }
+        this.record.polled(matches!(polled, Poll::Ready(Some(Ok(_)))));
         match &polled {
             Poll::Ready(Some(Err(_))) => this.record.broke(),
             Poll::Ready(Some(Ok(frame))) => {

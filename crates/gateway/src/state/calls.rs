@@ -7,9 +7,9 @@ use std::time::Duration;
 use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
 use token_broker::IdpToken;
-use tokio::sync::Semaphore;
 
 use super::{Access, ConsentPrompts, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
+use crate::body::BodyReader;
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::problem::Problem;
@@ -39,15 +39,12 @@ pub(crate) struct Calls {
     pub(crate) replay_limit: usize,
     /// The longest that a body may take which is read before anything else is done (`server.timeouts.header`).
     pub(crate) read_ahead_timeout: Duration,
-    /// Places for logout requests whose body comes slowly.
-    pub(crate) logout_places: Semaphore,
+    /// Reads bodies of verified callers whole.
+    pub(crate) bodies: BodyReader,
+    /// Reads forms of senders who are not known.
+    pub(crate) forms: BodyReader,
     /// `telemetry.send_trace_context`.
     pub(crate) send_trace_context: bool,
-}
-
-/// Places for logout requests whose body comes slowly: few, and a small part of `server.limits.in_flight`.
-pub(crate) fn logout_places(in_flight: usize) -> Semaphore {
-    Semaphore::new((in_flight / 8).clamp(1, 64))
 }
 
 impl Calls {

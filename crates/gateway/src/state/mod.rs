@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use crate::provider::plan::Plan;
 pub(crate) use access::Access;
 pub(crate) use address::PublicAddress;
-pub(crate) use calls::{Calls, logout_places};
+pub(crate) use calls::Calls;
 pub(crate) use connect_page::with_connect_page;
 pub(crate) use consent::ConsentPrompts;
 pub(crate) use deprecations::Deprecations;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use token_broker::AccountSelector;
 
-use crate::body::{self, Body};
+use crate::body::{Body, RequestBodyFault};
 use crate::call_error::CallError;
 use crate::error_table;
 use crate::outcome::Code;
@@ -43,8 +43,11 @@ pub(super) async fn answer(
             .detail("the body is no question")
             .remedy("Send JSON: { \"provider\", \"method\", \"path\", \"account\"?, \"body\"? }.")
     };
-    let bytes =
-        body::read(body, calls.replay_limit + LONGEST, calls.read_ahead_timeout).await.map_err(|_| bad())?;
+    let read = calls.bodies.read(body, calls.replay_limit + LONGEST).await;
+    let bytes = read.map_err(|error| match error.fault() {
+        RequestBodyFault::Crowded => error_table::request_body(RequestBodyFault::Crowded),
+        _ => bad(),
+    })?;
     let asked: CheckRequest<'_> = serde_json::from_slice(&bytes).map_err(|_| bad())?;
     let account: Option<AccountSelector> =
         asked.account.as_deref().map(str::parse).transpose().map_err(CallError::Account)?;

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use token_broker::{AccountSelector, AccountStatus};
 
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::call_error::CallError;
 use crate::connect::{Ask, BadAsk, HostedConnect};
 use crate::error_table;
@@ -77,7 +77,7 @@ pub(super) async fn answer(
 }
 
 async fn read(calls: &Calls, body: Body) -> Result<ConnectRequest, Problem> {
-    let bytes = body::read(body, LONGEST, calls.read_ahead_timeout).await;
+    let bytes = calls.bodies.read(body, LONGEST).await;
     let bytes = bytes.map_err(|error| error_table::request_body(error.fault()))?;
     if bytes.is_empty() {
         return Ok(ConnectRequest::default());

@@ -55,8 +55,8 @@ async fn tm_f10_slow_logout_bodies_have_a_deadline_and_places_of_their_own() {
         status(stream).await
     });
     let ends = timeout(LONG, futures_util::future::join_all(ends)).await.unwrap();
-    assert_eq!(ends.iter().filter(|status| **status == 408).count(), 4, "{ends:?}");
-    assert_eq!(ends.iter().filter(|status| **status == 503).count(), 60, "{ends:?}");
+    assert_eq!(ends.iter().filter(|status| **status == 408).count(), 8, "{ends:?}");
+    assert_eq!(ends.iter().filter(|status| **status == 503).count(), 56, "{ends:?}");
     rig.finish();
 }
 

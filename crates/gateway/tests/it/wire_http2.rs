@@ -193,20 +193,20 @@ async fn tm_f09_floods_end_in_goaway() {
     assert_eq!(status(&mut client, Request::get("http://a/")).await, 200);
 }
 
+/// As for a caller without a token: the wire and the layers have let the request in.
+async fn refused(
+    _: Request<gateway::body::RequestBody>,
+    _: gateway::server::RequestInfo,
+) -> http::Response<gateway::body::Body> {
+    let rendering = Rendering { request_id: "r", surface: Surface::Own, request_headers: None };
+    Problem::new(Code::CallerTokenMissing).respond(rendering)
+}
+
 /// A refusal that the client does not read takes none of the places of running requests.
 #[tokio::test]
 async fn tm_f13_refusals_that_nobody_reads_leave_room_for_others() {
     let limits = gateway::server::Limits { in_flight: 4, ..Default::default() };
-    // As for a caller without a token: the wire and the layers have let the request in.
-    let refuse = async |_, _| {
-        let rendering = Rendering { request_id: "r", surface: Surface::Own, request_headers: None };
-        Problem::new(Code::CallerTokenMissing).respond(rendering)
-    };
-    let server =
-        start_with(Options { limits, ..Options::default() }, Seen::default(), move |request, info| {
-            refuse(request, info)
-        })
-        .await;
+    let server = start_with(Options { limits, ..Options::default() }, Seen::default(), refused).await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     // SETTINGS_INITIAL_WINDOW_SIZE = 0: no byte of a body may be sent.
     let settings = [&PREFACE[..24], &frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])[..]].concat();
@@ -225,6 +225,34 @@ async fn tm_f13_refusals_that_nobody_reads_leave_room_for_others() {
     answered.await.expect("fifty heads");
     let mut client = client(&server).await;
     assert_eq!(status(&mut client, Request::get("http://a/")).await, 401, "not 503");
+}
+
+/// Hundreds of streams whose answers are not read fill half of the room; their connections are cut, and others are answered.
+#[tokio::test]
+async fn tm_a15_connections_that_read_no_answers_are_cut_while_room_is_short() {
+    let server = start_with(Options::default(), Seen::default(), refused).await;
+    let settings = [&PREFACE[..24], &frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])[..]].concat();
+    let get = [0x82, 0x86, 0x84, 0x41, 0x01, b'a'];
+    let streams: Vec<u8> = (0..100).flat_map(|number| frame(1, 5, number * 2 + 1, &get)).collect();
+    let mut silent = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(&[&settings[..], &streams].concat()).await.unwrap();
+        silent.spawn(async move {
+            let mut read = Vec::new();
+            // A connection that is cut may end with a reset.
+            let _ = stream.read_to_end(&mut read).await;
+            heads(&read)
+        });
+    }
+    // 1 200 answers take three quarters of the room: it takes four connections less until half of it is free.
+    for _ in 0..4 {
+        let ended = timeout(Duration::from_secs(20), silent.join_next()).await;
+        let heads = ended.expect("cut long before `write_idle`").unwrap().unwrap();
+        assert_eq!(heads, 100, "the answers' heads had come");
+    }
+    let mut client = client(&server).await;
+    assert_eq!(status(&mut client, Request::get("http://a/")).await, 401);
 }
 
 /// How many HEADERS frames these bytes hold.

@@ -35,14 +35,5 @@ where
 
 /// The answer to a request whose body ended early.
 pub(super) fn problem(fault: RequestBodyFault) -> Problem {
-    let code = match fault {
-        RequestBodyFault::TooLarge => Code::BodyTooLarge,
-        RequestBodyFault::Idle | RequestBodyFault::Slow => Code::RequestTimeout,
-        RequestBodyFault::Member(_)
-        | RequestBodyFault::Value(_)
-        | RequestBodyFault::Method(_)
-        | RequestBodyFault::Unsearchable
-        | RequestBodyFault::Broken => Code::BadRequest,
-    };
-    Problem::new(code).detail(fault.to_string())
+    Problem::new(fault.code()).detail(fault.to_string())
 }

@@ -1,7 +1,7 @@
 //! What the layers of a listener share.
 
 use super::refused_origins::RefusedOrigins;
-use crate::{server::Options, telemetry::Metrics};
+use crate::{room::Room, server::Options, telemetry::Metrics};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
@@ -18,15 +18,17 @@ pub(crate) struct Context {
     pub(crate) room: Arc<tokio::sync::Semaphore>,
     /// Room for GET and HEAD requests whose body has not ended yet.
     pub(crate) waiting: Arc<tokio::sync::Semaphore>,
+    /// Room for answers that clients do not read.
+    pub(crate) unread: Room,
     /// Origins that may not call, for the log.
     pub(crate) refused_origins: RefusedOrigins,
 }
 
 impl Context {
-    pub(crate) fn new(options: Options, metrics: Metrics) -> Arc<Self> {
+    pub(crate) fn new(options: Options, metrics: Metrics, unread: Room) -> Arc<Self> {
         let room = Arc::new(tokio::sync::Semaphore::new(options.limits.in_flight));
         let waiting = Arc::new(tokio::sync::Semaphore::new(WAITING));
         let options = ArcSwap::from_pointee(options);
-        Arc::new(Self { options, metrics, room, waiting, refused_origins: RefusedOrigins::default() })
+        Arc::new(Self { options, metrics, room, waiting, unread, refused_origins: RefusedOrigins::default() })
     }
 }

@@ -72,9 +72,9 @@ impl Exchange {
         *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
     }
 
-    /// Gives the place back.
-    pub(crate) fn release(&self) {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Takes the place, to give it back or to keep it.
+    pub(crate) fn release(&self) -> Option<OwnedSemaphorePermit> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

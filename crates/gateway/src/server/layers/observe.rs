@@ -7,7 +7,12 @@ use super::{
 use crate::{
     body::{Body, InMemory, boxed},
     peer::Peer,
-    server::{connection::Arrival, connection_state::Active, tracked::Tracked},
+    room::Share,
+    server::{
+        connection::{Arrival, SEND_BUFFER},
+        connection_state::{Active, Held, Progress},
+        tracked::Tracked,
+    },
     telemetry::{
         Metrics, SPANS, ServerRequest, Summary, current,
         labels::{method_label, version_label},
@@ -30,6 +35,9 @@ use tracing::{Instrument as _, Span, field::Empty};
 
 /// The page with a section for each outcome: what it means and what to do.
 const REMEDIES: &str = "https://idp-gateway.github.io/idp-gateway/reference/outcomes.html";
+
+/// What an HTTP/2 stream holds besides its answer's body, until the answer is sent.
+const STREAM: usize = 4 * 1024;
 
 pub(crate) struct ObserveLayer {
     context: Arc<Context>,
@@ -79,7 +87,6 @@ where
         let peer = arrival.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
         let exchange = Exchange::new(peer, arrival.refused.clone());
         let record = self.record(&request, &arrival, peer, &exchange);
-        let progress = (request.version() == Version::HTTP_2).then(|| arrival.state.watch());
         let span = record.span.clone();
         let (head, body) = request.into_parts();
         let request = LayeredRequest { head, body, exchange: Arc::clone(&exchange) };
@@ -90,7 +97,7 @@ where
             let Ok(mut response) = answer.await;
             response.headers_mut().insert(crate::headers::X_REQUEST_ID, exchange.id.header());
             record.answered(&mut response);
-            Ok(response.map(|body| boxed(Tracked::new(body, record, progress))))
+            Ok(response.map(|body| boxed(Tracked::new(body, record))))
         })
     }
 }
@@ -136,6 +143,8 @@ impl<S> Observe<S> {
             span,
             exchange: Arc::clone(exchange),
             on_connection: arrival.state.enter(),
+            progress: (request.version() == Version::HTTP_2).then(|| arrival.state.watch()),
+            unread: self.context.unread.share(),
             started: Instant::now(),
             method,
             version: version_label(request.version()),
@@ -163,6 +172,10 @@ pub(crate) struct Record {
     span: Span,
     exchange: Arc<Exchange>,
     on_connection: Active,
+    /// Of an HTTP/2 answer.
+    progress: Option<Arc<Progress>>,
+    /// What an answer in memory takes of the room for those that are not read.
+    unread: Share,
     started: Instant,
     method: &'static str,
     version: &'static str,
@@ -178,12 +191,40 @@ impl Record {
         if let Some(summary) = response.extensions_mut().remove::<Summary>() {
             self.summary = summary;
         }
+        if let Some(progress) = &self.progress {
+            progress.mark(true);
+        }
         if response.extensions_mut().remove::<InMemory>().is_some() {
-            self.exchange.release();
+            let body = http_body::Body::size_hint(response.body()).lower();
+            if self.unread.grow(usize::try_from(body).unwrap_or(usize::MAX).saturating_add(STREAM)) {
+                self.exchange.release();
+                self.progress.iter().for_each(|progress| progress.mark_in_memory());
+            }
         }
         if http_body::Body::is_end_stream(response.body()) {
             self.end = End::Complete;
         }
+    }
+
+    /// The body was polled; `handed` says whether it gave a frame.
+    pub(crate) fn polled(&self, handed: bool) {
+        if let Some(progress) = &self.progress {
+            progress.mark(handed);
+        }
+    }
+
+    /// What h2 may hold of the answer until it is sent: a share of the room, or else the place among the running requests.
+    fn hold_unsent(&mut self) {
+        if self.progress.is_none() {
+            return;
+        }
+        let held = usize::try_from(self.bytes).map_or(SEND_BUFFER, |bytes| bytes.min(SEND_BUFFER));
+        let held = if self.unread.grow(held + STREAM) {
+            Held::Room(self.unread.take())
+        } else {
+            Held::Place(self.exchange.release())
+        };
+        self.on_connection.unsent(held);
     }
 
     /// Body bytes were handed to the connection.
@@ -270,6 +311,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.hold_unsent();
         self.exchange.release();
         let Some(metrics) = &self.metrics else { return };
         // 499 is nobody's status; logs have used it for a client that left for twenty years.

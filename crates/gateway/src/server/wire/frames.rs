@@ -1,4 +1,4 @@
-//! Counts HTTP/2 frames as they come in. h2 bounds streams, resets and header lists; nothing in it bounds PING, SETTINGS,
+//! The frames of an HTTP/2 connection: how many come in of each kind, and which streams are open. h2 bounds streams, resets and header lists; nothing in it bounds PING, SETTINGS,
 //! PRIORITY, window updates, empty frames or resets by rate.
 
 use std::time::Duration;
@@ -48,12 +48,113 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
+/// The head of a frame (RFC 9113, 4.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FrameHead {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: usize,
+}
+
+/// What comes next in a stream of frames.
+enum Step {
+    Head(FrameHead),
+    /// A frame ends here.
+    End,
+    /// There are no more bytes.
+    More,
+}
+
+/// Finds the frames in a stream of bytes, however it is cut.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    head: [u8; HEADER],
+    have: usize,
+    payload: usize,
+}
+
+impl Frames {
+    fn step(&mut self, bytes: &[u8], at: &mut usize) -> Step {
+        if self.have < HEADER {
+            let taken = (HEADER - self.have).min(bytes.len() - *at);
+            self.head[self.have..self.have + taken].copy_from_slice(&bytes[*at..*at + taken]);
+            self.have += taken;
+            *at += taken;
+            if self.have < HEADER {
+                return Step::More;
+            }
+            let [a, b, c, kind, flags, e, f, g, h] = self.head;
+            self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+            let stream = u32::from_be_bytes([e, f, g, h]) & 0x7FFF_FFFF;
+            return Step::Head(FrameHead { kind, flags, stream, payload: self.payload });
+        }
+        let taken = self.payload.min(bytes.len() - *at);
+        self.payload -= taken;
+        *at += taken;
+        if self.payload > 0 {
+            return Step::More;
+        }
+        self.have = 0;
+        Step::End
+    }
+
+    /// Calls `seen` with the head of each frame in the next bytes.
+    pub(crate) fn heads(&mut self, bytes: &[u8], mut seen: impl FnMut(FrameHead)) {
+        let mut at = 0;
+        loop {
+            match self.step(bytes, &mut at) {
+                Step::Head(head) => seen(head),
+                Step::End => {}
+                Step::More => return,
+            }
+        }
+    }
+}
+
+/// The streams that are not finished: opened by the peer, and neither answered to the end nor reset.
+#[derive(Debug, Default)]
+pub(crate) struct OpenStreams {
+    ids: Vec<u32>,
+    last: u32,
+}
+
+impl OpenStreams {
+    /// The peer sent this frame.
+    fn received(&mut self, frame: FrameHead) {
+        match frame.kind {
+            HEADERS if frame.stream > self.last => {
+                self.last = frame.stream;
+                self.ids.push(frame.stream);
+            }
+            RST_STREAM => self.finish(frame.stream),
+            _ => {}
+        }
+    }
+
+    /// This frame went to the peer.
+    pub(crate) fn sent(&mut self, frame: FrameHead) {
+        let ends = matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0;
+        if ends || frame.kind == RST_STREAM {
+            self.finish(frame.stream);
+        }
+    }
+
+    fn finish(&mut self, stream: u32) {
+        if let Some(at) = self.ids.iter().position(|id| *id == stream) {
+            self.ids.swap_remove(at);
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.ids.len()
+    }
+}
+
 /// Follows the frames of one connection.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    header: [u8; HEADER],
-    have: usize,
-    payload: usize,
+    frames: Frames,
     flooded: bool,
     /// Since when a header block has been open.
     open_block: Option<Instant>,
@@ -66,9 +167,7 @@ impl Meter {
     /// A meter for a connection that may hold `streams` open.
     pub(crate) fn new(streams: u32) -> Self {
         Self {
-            header: [0; HEADER],
-            have: 0,
-            payload: 0,
+            frames: Frames::default(),
             flooded: false,
             open_block: None,
             control: Bucket::new(512.0, 128.0),
@@ -82,33 +181,20 @@ impl Meter {
         self.open_block.map(|since| since.elapsed())
     }
 
-    /// Takes the next bytes of the stream (after the preface).
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> Verdict {
+    /// Takes the next bytes that the peer sent (after the preface).
+    pub(crate) fn advance(&mut self, bytes: &[u8], streams: &mut OpenStreams) -> Verdict {
         let mut at = 0;
-        while at < bytes.len() {
-            if self.have < HEADER {
-                let taken = (HEADER - self.have).min(bytes.len() - at);
-                self.header[self.have..self.have + taken].copy_from_slice(&bytes[at..at + taken]);
-                self.have += taken;
-                at += taken;
-                if self.have == HEADER {
-                    self.payload = usize::from(self.header[0]) << 16
-                        | usize::from(self.header[1]) << 8
-                        | usize::from(self.header[2]);
-                    self.flooded |= !self.allow();
+        loop {
+            match self.frames.step(bytes, &mut at) {
+                Step::Head(head) => {
+                    streams.received(head);
+                    self.flooded |= !self.allow(head);
                 }
-            }
-            let taken = self.payload.min(bytes.len() - at);
-            self.payload -= taken;
-            at += taken;
-            if self.have == HEADER && self.payload == 0 {
-                self.have = 0;
-                if self.flooded {
-                    return Verdict::Flood(at);
-                }
+                Step::End if self.flooded => return Verdict::Flood(at),
+                Step::End => {}
+                Step::More => return Verdict::Fine,
             }
         }
-        Verdict::Fine
     }
 
     /// Whether a flood was seen whose frame has not ended yet.
@@ -116,8 +202,8 @@ impl Meter {
         self.flooded
     }
 
-    fn allow(&mut self) -> bool {
-        let (kind, flags) = (self.header[3], self.header[4]);
+    fn allow(&mut self, head: FrameHead) -> bool {
+        let FrameHead { kind, flags, payload, .. } = head;
         if matches!(kind, HEADERS | CONTINUATION) {
             if flags & END_HEADERS != 0 {
                 self.open_block = None;
@@ -126,8 +212,8 @@ impl Meter {
             }
         }
         match kind {
-            DATA | HEADERS if self.payload > 0 || flags & END_STREAM != 0 => true,
-            CONTINUATION if self.payload > 0 => true,
+            DATA | HEADERS if payload > 0 || flags & END_STREAM != 0 => true,
+            CONTINUATION if payload > 0 => true,
             RST_STREAM => self.resets.take(),
             WINDOW_UPDATE => self.windows.take(),
             _ => self.control.take(),
@@ -160,7 +246,9 @@ mod tests {
             let flood = frame(kind, 0, &[0; 8]).repeat(600);
             for step in [1, 7, 17, 4096] {
                 let mut meter = Meter::new(100);
-                let seen = flood.chunks(step).any(|part| meter.advance(part) != Verdict::Fine);
+                let seen = flood
+                    .chunks(step)
+                    .any(|part| meter.advance(part, &mut OpenStreams::default()) != Verdict::Fine);
                 assert!(seen, "frame type {kind} in steps of {step}");
             }
         }
@@ -176,7 +264,7 @@ mod tests {
                 frame(8, 0, &[0; 4]).repeat(1000),
             ]
             .concat();
-            assert_eq!(meter.advance(&second), Verdict::Fine);
+            assert_eq!(meter.advance(&second, &mut OpenStreams::default()), Verdict::Fine);
             tokio::time::advance(Duration::from_secs(1)).await;
         }
     }
@@ -184,11 +272,46 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_open_header_block_is_timed() {
         let mut meter = Meter::new(100);
-        meter.advance(&frame(HEADERS, 0, b"x"));
+        meter.advance(&frame(HEADERS, 0, b"x"), &mut OpenStreams::default());
         tokio::time::advance(Duration::from_secs(3)).await;
-        meter.advance(&frame(CONTINUATION, 0, b"x"));
+        meter.advance(&frame(CONTINUATION, 0, b"x"), &mut OpenStreams::default());
         assert_eq!(meter.block_open_for(), Some(Duration::from_secs(3)));
-        meter.advance(&frame(CONTINUATION, END_HEADERS, b"x"));
+        meter.advance(&frame(CONTINUATION, END_HEADERS, b"x"), &mut OpenStreams::default());
         assert_eq!(meter.block_open_for(), None);
+    }
+
+    #[test]
+    fn streams_are_open_until_they_are_answered_or_reset_on_either_side() {
+        let of = |kind, flags, stream| FrameHead { kind, flags, stream, payload: 0 };
+        let mut streams = OpenStreams::default();
+        (0..4).for_each(|number| streams.received(of(HEADERS, 0, number * 2 + 1)));
+        streams.received(of(HEADERS, END_STREAM, 1));
+        assert_eq!(streams.count(), 4, "trailers open nothing");
+        streams.sent(of(HEADERS, 0, 1));
+        streams.sent(of(DATA, END_STREAM, 1));
+        streams.sent(of(HEADERS, END_STREAM, 3));
+        streams.received(of(RST_STREAM, 0, 5));
+        streams.received(of(RST_STREAM, 0, 5));
+        assert_eq!(streams.count(), 1);
+        streams.sent(of(RST_STREAM, 0, 7));
+        assert_eq!(streams.count(), 0);
+    }
+
+    #[test]
+    fn the_heads_of_frames_are_found_at_any_split() {
+        let bytes =
+            [frame(DATA, 0, &[7; 40]), frame(HEADERS, END_STREAM, b""), frame(DATA, END_STREAM, b"x")]
+                .concat();
+        for step in 1..bytes.len() {
+            let (mut frames, mut seen) = (Frames::default(), Vec::new());
+            bytes
+                .chunks(step)
+                .for_each(|part| frames.heads(part, |head| seen.push((head.kind, head.flags, head.payload))));
+            assert_eq!(
+                seen,
+                [(DATA, 0, 40), (HEADERS, END_STREAM, 0), (DATA, END_STREAM, 1)],
+                "steps of {step}"
+            );
+        }
     }
 }

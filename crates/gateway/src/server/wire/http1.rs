@@ -8,9 +8,9 @@ use super::{
     Fault,
     framing::{Framing, Tracker},
     head::{HeadRules, Scanner},
-    room::Share,
     timer::Deadline,
 };
+use crate::room::{FREE_HEAD, HURRY, Share};
 use crate::server::connection_state::{ConnState, RefusedHead};
 use bytes::{Buf as _, BytesMut};
 use http::HeaderValue;
@@ -68,9 +68,6 @@ enum Phase {
     Refused,
 }
 
-/// How long the rest of an oversized head is waited for, and of a long one while there is little room.
-const REST: Duration = Duration::from_secs(1);
-
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 
@@ -121,7 +118,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
                 let rules = self.options.rules;
                 self.phase = Phase::Oversized { fault, left: rules.uri + rules.headers, searched: 0 };
                 self.header.disarm();
-                self.header.arm(REST.min(self.options.header));
+                self.header.arm(HURRY.min(self.options.header));
                 self.idle.disarm();
             }
             Err(fault) => self.refuse(fault),
@@ -158,13 +155,18 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
 
     /// Takes room for what has come of a head, and refuses it where there is none. While little is left, it has less time.
     fn take_room(&mut self) {
-        if !self.room.grow(self.buf.len()) {
+        if !self.take(self.buf.len()) {
             self.refuse(Fault::Crowded);
         } else if !self.hurried && self.room.is_pressed() {
             self.hurried = true;
             self.header.disarm();
-            self.header.arm(REST.min(self.options.header));
+            self.header.arm(HURRY.min(self.options.header));
         }
+    }
+
+    /// False: there is no room for so many bytes of a head.
+    fn take(&mut self, bytes: usize) -> bool {
+        self.room.grow(bytes.saturating_sub(FREE_HEAD))
     }
 
     /// Reads an oversized head on to its end, within bounds, and refuses it.
@@ -183,7 +185,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
                 Poll::Ready(Ok(0)) => self.refuse(fault),
                 Poll::Ready(Ok(read)) => {
                     *left = left.saturating_sub(read);
-                    if !self.room.grow(self.buf.len()) {
+                    if !self.take(self.buf.len()) {
                         self.refuse(fault);
                     }
                 }

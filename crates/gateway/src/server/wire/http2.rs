@@ -1,10 +1,10 @@
 //! The guard in front of hyper's HTTP/2 reader: counts frames and ends floods with GOAWAY.
 
 use super::{
-    frames::{Meter, Verdict, end_of_connection},
-    room::Share,
+    frames::{Frames, Meter, OpenStreams, Verdict, end_of_connection},
     timer::Deadline,
 };
+use crate::room::{FREE_HEAD, Share};
 use crate::server::connection_state::ConnState;
 use bytes::{Buf as _, BytesMut};
 use std::{
@@ -24,6 +24,8 @@ pub(crate) struct Guard<IO> {
     io: IO,
     state: Arc<ConnState>,
     meter: Meter,
+    streams: OpenStreams,
+    sent: Frames,
     /// Bytes that go to hyper ahead of the socket's: what the sniffer read, or our last word.
     ahead: BytesMut,
     tripped: bool,
@@ -47,6 +49,8 @@ impl<IO> Guard<IO> {
             io,
             state,
             meter: Meter::new(streams),
+            streams: OpenStreams::default(),
+            sent: Frames::default(),
             ahead: read,
             tripped: false,
             header,
@@ -55,7 +59,7 @@ impl<IO> Guard<IO> {
             room,
         };
         let early = guard.ahead.get(PREFACE_LEN..).unwrap_or_default();
-        if let Verdict::Flood(at) = guard.meter.advance(early) {
+        if let Verdict::Flood(at) = guard.meter.advance(early, &mut guard.streams) {
             guard.ahead.truncate(PREFACE_LEN + at);
             guard.trip();
         }
@@ -86,20 +90,21 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
             if Pin::new(&mut this.io).poll_read(cx, out)?.is_pending() {
                 return this.poll_block(cx);
             }
-            if let Verdict::Flood(at) = this.meter.advance(&out.filled()[before..]) {
+            if let Verdict::Flood(at) = this.meter.advance(&out.filled()[before..], &mut this.streams) {
                 out.set_filled(before + at);
                 this.trip();
             } else if this.meter.is_flooded() {
                 // The frame may never end; the driver of the connection does not wait for it.
                 this.state.flooded();
             }
+            this.state.opened(this.streams.count());
             if this.meter.block_open_for().is_none() {
                 this.block.disarm();
                 this.open = 0;
                 this.room.clear();
             } else if !this.tripped {
                 this.open += out.filled().len() - before;
-                if !this.room.grow(this.open) {
+                if !this.room.grow(this.open.saturating_sub(FREE_HEAD)) {
                     this.trip();
                 }
             }
@@ -126,10 +131,26 @@ impl<IO> Guard<IO> {
     }
 }
 
+impl<IO> Guard<IO> {
+    /// So many bytes of these were sent.
+    fn note_sent<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>, mut written: usize) {
+        let open = self.streams.count();
+        for part in parts {
+            let part = part.get(..written).unwrap_or(part);
+            written -= part.len();
+            self.sent.heads(part, |frame| self.streams.sent(frame));
+        }
+        if self.streams.count() != open {
+            self.state.opened(self.streams.count());
+        }
+    }
+}
+
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(Pin::new(&mut this.io).poll_write(cx, bytes))?;
+        this.note_sent([bytes], written);
         Poll::Ready(Ok(written))
     }
 
@@ -138,7 +159,10 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, parts)
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.io).poll_write_vectored(cx, parts))?;
+        this.note_sent(parts.iter().map(|part| &**part), written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

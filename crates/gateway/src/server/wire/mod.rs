@@ -4,6 +4,8 @@
 //! [`http1`] lets one complete, strictly valid request head through at a time and follows the body's framing; [`http2`] counts
 //! frames. [`head`], [`framing`], [`frames`] and [`names`] are the pure parts, [`socket`] and [`timer`] the clocks.
 
+#[cfg(test)]
+mod crowded;
 pub(crate) mod fault;
 pub(crate) mod frames;
 pub(crate) mod framing;
@@ -11,7 +13,6 @@ pub(crate) mod head;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod names;
-pub(crate) mod room;
 pub(crate) mod sniff;
 pub(crate) mod socket;
 pub(crate) mod timer;

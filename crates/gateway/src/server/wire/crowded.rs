@@ -1,0 +1,59 @@
+//! Heads that are not complete, of many connections at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+use super::{Fault, head::HeadRules, http1};
+use crate::room::Room;
+use crate::server::connection_state::ConnState;
+
+struct Peer {
+    client: DuplexStream,
+    guard: http1::Guard<DuplexStream>,
+    state: Arc<ConnState>,
+}
+
+fn connected(room: &Room) -> Peer {
+    let (client, server) = duplex(64 * 1024);
+    let rules = HeadRules { uri: 8 * 1024, headers: 32 * 1024, header_count: 100, host_may_lack: false };
+    let second = Duration::from_secs(1);
+    let options = http1::GuardOptions { rules, header: 10 * second, idle: 10 * second };
+    let state = Arc::new(ConnState::default());
+    let guard = http1::Guard::new(server, BytesMut::new(), options, Arc::clone(&state), room.share());
+    Peer { client, guard, state }
+}
+
+/// Whether a request comes out of the guard: the one that was sent, or the one that stands in for a refused head.
+async fn comes_out(peer: &mut Peer) -> bool {
+    let mut out = [0; 1];
+    tokio::time::timeout(Duration::from_millis(1), peer.guard.read(&mut out)).await.is_ok()
+}
+
+async fn begin(peer: &mut Peer, length: usize) -> bool {
+    let head = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(length));
+    peer.client.write_all(head.as_bytes()).await.unwrap();
+    comes_out(peer).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_a13_heads_that_are_not_complete_share_a_bounded_room() {
+    let room = Room::new(8 * 1024);
+    let (mut first, mut second, mut short) = (connected(&room), connected(&room), connected(&room));
+    assert!(!begin(&mut first, 10_000).await);
+    assert!(begin(&mut second, 10_000).await);
+    assert_eq!(second.state.next().map(|refused| refused.fault), Some(Fault::Crowded));
+    assert!(!begin(&mut short, 3_000).await, "usual heads need no room");
+    // While there is little left, a long head has a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(comes_out(&mut first).await);
+    assert_eq!(first.state.next().map(|refused| refused.fault), Some(Fault::Timeout));
+    let mut third = connected(&room);
+    assert!(!begin(&mut third, 10_000).await);
+    third.client.write_all(b"\r\n\r\n").await.unwrap();
+    assert!(comes_out(&mut third).await);
+    assert!(third.state.next().is_none());
+    assert!(room.share().grow(8 * 1024), "a complete head holds nothing");
+}
