@@ -7,6 +7,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+/// A rule that opens a part of GraphQL, as `docs/guides/policy.md` shows one.
+const GRAPHQL: &str = r#"
+[[providers.github.rules]]
+methods = ["POST"]
+paths = ["/graphql"]
+graphql = { operations = ["query"], fields = ["viewer", "rateLimit"], depth = 4 }
+"#;
+
 /// A running `gateway demo`, ended when dropped.
 pub(super) struct Demo {
     _process: Process,
@@ -26,7 +34,7 @@ impl Demo {
 }
 
 /// `gateway serve` over the demo's sandbox with what some SDKs need: `server.tls` where they refuse plain HTTP, and for GitHub
-/// `rewrite_urls` where they follow members of bodies.
+/// `rewrite_urls` where they follow members of bodies. Of GitHub's GraphQL it opens what [`GRAPHQL`] says.
 pub(super) struct TlsFront {
     _process: Process,
     /// `https://localhost:PORT`.
@@ -49,7 +57,8 @@ impl TlsFront {
         let tls = "[server]\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }\n";
         let github = "[providers.github]\nrewrite_urls = true\n";
         let configuration =
-            configuration.replacen("[server]\n", tls, 1).replacen("[providers.github]\n", github, 1);
+            configuration.replacen("[server]\n", tls, 1).replacen("[providers.github]\n", github, 1)
+                + GRAPHQL;
         std::fs::write(folder.join("gateway.toml"), configuration)?;
         let config = folder.join("gateway.toml").to_string_lossy().into_owned();
         let mut process = Process::start(root, &["serve", "--config", &config])?;

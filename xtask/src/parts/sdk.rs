@@ -4,11 +4,17 @@ use super::demo::{Demo, TlsFront};
 use super::{matrix, mcp};
 use crate::install::{ensure_file, ensure_program, virtual_environment};
 use crate::sh;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const FOLDER: &str = "crates/gateway/tests/sdk";
+
+/// The documents that the gateway's tests read without node.
+const DOCUMENTS: &str = "crates/gateway/src/provider/graphql/documents.json";
+
+/// The test that compares both readers.
+const READER: &str = "documents_are_read_as_npm_graphql_reads_them";
 
 /// What Debian's package of go-github says of itself. The sources of what it needs lie beside it.
 const GO_GITHUB: &str = "/usr/share/gocode/src/github.com/google/go-github/go.mod";
@@ -20,6 +26,7 @@ pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
     let folder = root.join(FOLDER);
     sh::run(&folder.join("node"), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
     let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
+    graphql_documents(root, &folder.join("node"))?;
     mcp::run(root)?;
     let demo = Demo::start(root, &[])?;
     let front = TlsFront::start(root, &demo)?;
@@ -51,6 +58,33 @@ pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
         kept.push("go-github");
     }
     matrix::check(root, &records, &kept, bless)
+}
+
+/// Random GraphQL documents, read by npm `graphql` and by the gateway's own reader. The few that its tests read without node have
+/// to be what the generator makes.
+fn graphql_documents(root: &Path, node: &Path) -> Result<()> {
+    let made = |count: &str, seed: &str| {
+        let mut generator = sh::command(node, "node");
+        let output = generator.args(["graphql-documents.mjs", count, seed]).output().context("node")?;
+        ensure!(
+            output.status.success(),
+            "graphql-documents.mjs: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        anyhow::Ok(output.stdout)
+    };
+    let kept = std::fs::read(root.join(DOCUMENTS)).context(DOCUMENTS)?;
+    ensure!(made("200", "7")? == kept, "{DOCUMENTS} is not what `graphql-documents.mjs 200 7` makes");
+    let file = root.join("target/graphql-documents.json");
+    std::fs::write(&file, made("2000", "1")?)?;
+    let mut tests = sh::command(root, "cargo");
+    tests.args(["test", "--workspace", "--locked", "--lib", READER]).env("GRAPHQL_DOCUMENTS", file);
+    let output = tests.stderr(Stdio::inherit()).output().context("cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "the gateway and npm `graphql` read a document differently\n{text}");
+    ensure!(text.contains(&format!("{READER} ... ok")), "the workspace has no test {READER}");
+    sh::say("2000 GraphQL documents: read as npm `graphql` reads them");
+    Ok(())
 }
 
 /// Whether the distribution has the version of go-github that the tests are written for.

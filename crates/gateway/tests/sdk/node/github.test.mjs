@@ -3,7 +3,7 @@ import test from 'node:test'
 import { graphql } from '@octokit/graphql'
 import { throttling } from '@octokit/plugin-throttling'
 import { Octokit } from '@octokit/rest'
-import { demo, proxy } from './demo.mjs'
+import { demo, proxy, secure } from './demo.mjs'
 import { matrix } from './matrix.mjs'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
@@ -115,6 +115,34 @@ queries.cell('errors', 'shows a problem of the gateway', async () => {
   const error = await ask('cleo')('{ viewer { login } }').catch(error => error)
   assert.equal(error.status, 403)
   assert.equal(error.response.data.code, 'reconnect-required')
+})
+
+// The gateway behind TLS has a rule for GraphQL: queries of `viewer` and `rateLimit`, four levels deep.
+const ruled = graphql.defaults({ baseUrl: `${secure}/proxy/github`, headers: { authorization: `bearer ${demo.users.ben.token}` } })
+
+test('@octokit/graphql: asks what a rule opens', async () => {
+  for (const query of [
+    '{ viewer { login } }',
+    'query Me($full: Boolean!) { ...Root } fragment Root on Query { viewer { login ... @include(if: $full) { id } } budget: rateLimit { cost } }'
+  ]) {
+    const { viewer } = await ruled(query, { full: true })
+    assert.equal(typeof viewer.login, 'string', query)
+  }
+})
+
+test('@octokit/graphql: shows what a rule does not open', async () => {
+  for (const [query, part] of [
+    ['mutation { addStar(input: { starrableId: "x" }) { clientMutationId } }', "operation 'mutation'"],
+    ['{ viewer: organization(login: "acme") { id } }', "field 'organization'"],
+    ['{ ...F } fragment F on Query { viewer { login } search(query: "x", type: USER) { userCount } }', "field 'search'"],
+    ['{ viewer { a { b { c { d } } } } }', '5 levels'],
+    ['{ __schema { types { name } } }', 'introspection']
+  ]) {
+    const error = await ruled(query).catch(error => error)
+    assert.equal(error.status, 403, query)
+    assert.equal(error.response.data.code, 'policy-denied', query)
+    assert.ok(error.message.includes(part), `${query}: ${error.message}`)
+  }
 })
 
 queries.without(['list', 'page', 'create'], 'as `batch`')
