@@ -26,18 +26,27 @@ const NOTED_EACH: Duration = Duration::from_secs(10);
 pub(crate) struct Knowledge {
     dead: Recent<Digest>,
     worked: Recent<Digest>,
+    /// Endpoints, and the accounts that they belong to.
     refusing: Recent<Digest>,
     revoked: Recent<Digest>,
 }
 
 /// One account's use of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Use(Digest);
+pub(crate) struct Use {
+    account: Digest,
+    endpoint: Digest,
+}
 
 impl Use {
     pub(crate) fn of(key: &GrantKey, endpoint: Option<&str>) -> Self {
-        Self(Digest::of_text(&format!("{}\0{}", key.encode(), endpoint.unwrap_or_default())))
+        let endpoint = Digest::of_text(&format!("{}\0{}", key.encode(), endpoint.unwrap_or_default()));
+        Self { account: account(key), endpoint }
     }
+}
+
+fn account(key: &GrantKey) -> Digest {
+    Digest::of_text(&key.encode())
 }
 
 impl Knowledge {
@@ -75,7 +84,7 @@ impl Knowledge {
             self.worked.note(token);
         }
         if !self.refusing.is_idle() {
-            self.refusing.forget(&used().0);
+            self.refusing.forget(&used().endpoint);
         }
     }
 
@@ -85,11 +94,17 @@ impl Knowledge {
 
     /// The endpoint refused a token that is good elsewhere.
     pub(crate) fn note_refusing(&self, used: Use) {
-        self.refusing.note(used.0);
+        self.refusing.note(used.endpoint);
+        self.refusing.note(used.account);
     }
 
     pub(crate) fn is_refusing(&self, used: Use) -> bool {
-        self.refusing.holds(|| used.0)
+        self.refusing.holds(|| used.endpoint)
+    }
+
+    /// Whether some endpoint refused a good token of this account.
+    pub(crate) fn has_refusing(&self, key: &GrantKey) -> bool {
+        self.refusing.holds(|| account(key))
     }
 }
 
@@ -169,6 +184,10 @@ mod tests {
         knowledge.note_refusing(used);
         assert!(knowledge.is_refusing(used));
         assert!(!knowledge.is_refusing(Use::of(&key, Some("GET /repos"))));
+        assert!(
+            knowledge.has_refusing(&key)
+                && !knowledge.has_refusing(&key.clone().with_client(Some("c".into())))
+        );
         knowledge.note_worked(token, || used);
         assert!(knowledge.has_worked(token) && !knowledge.is_refusing(used));
         tokio::time::advance(Duration::from_secs(30)).await;

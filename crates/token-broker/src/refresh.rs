@@ -268,7 +268,7 @@ impl Refresher {
             let done = match sending.await {
                 Ok(refreshed) => {
                     let mut new = succeed(&base, &refreshed, asked, self.clock.now());
-                    if worked {
+                    if worked && !self.knowledge.has_refusing(&account.key) {
                         new.refreshed_before = None;
                     }
                     self.keep(account, version, new).await

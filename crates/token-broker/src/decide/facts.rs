@@ -252,9 +252,11 @@ impl Account {
         if refused != Digest::of(access.bearer) {
             return if marked() { Refused::Marked } else { Refused::No };
         }
+        // Where an endpoint refuses good tokens, that a token worked elsewhere does not speak for one more refresh.
+        let in_doubt = || !knowledge.has_worked(refused) || knowledge.has_refusing(&self.key);
         if self.used.is_some_and(|used| knowledge.is_refusing(used)) {
             Refused::Endpoint
-        } else if lately(access.refreshed_before) && !knowledge.has_worked(refused) {
+        } else if lately(access.refreshed_before) && in_doubt() {
             Refused::Exhausted
         } else if lately(access.refreshed_at) {
             if knowledge.has_worked(refused) { Refused::Worked } else { Refused::Fresh }

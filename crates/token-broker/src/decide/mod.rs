@@ -82,7 +82,8 @@ pub(crate) enum Refused {
     Worked,
     /// It was refused, and a refresh brought it a moment ago.
     Fresh,
-    /// The same, it never worked, and it was the second refresh within a minute.
+    /// The same, it was the second refresh within a minute, and the token never worked or endpoints of this account refuse
+    /// good tokens.
     Exhausted,
     /// It was refused by an endpoint that also refused a good token lately.
     Endpoint,
