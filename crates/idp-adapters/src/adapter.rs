@@ -205,6 +205,11 @@ pub trait Adapter: Debug + Send + Sync {
         self.description().links
     }
 
+    /// Whether an answer with `Content-Disposition: attachment` is a file as it is stored.
+    fn attaches_files(&self) -> bool {
+        self.description().attaches_files
+    }
+
     /// JSON members that hold short-lived links usable without a token.
     fn capability_members(&self) -> &'static [&'static str] {
         self.description().capability_members

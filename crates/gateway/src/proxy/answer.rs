@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -133,7 +133,10 @@ impl Delivery<'_> {
         let removes = strip || drops;
         // A part of a document does not tell where its members begin.
         let partial = head.status == StatusCode::PARTIAL_CONTENT;
-        if !bodiless && ((encoded && (adapter.echo_prone() || removes)) || (partial && removes)) {
+        // A link that stays leads the app, and its caller token, to the provider.
+        let rewrites = links.is_some() && head.status.is_success() && self.wants_links(&head.headers);
+        let unread = encoded && (adapter.echo_prone() || removes || rewrites);
+        if !bodiless && (unread || (partial && removes)) {
             return Err(CallError::UninspectableAnswer.into());
         }
         let json = links.as_ref().filter(|_| !encoded && !partial).and_then(|links| {
@@ -215,8 +218,10 @@ impl Delivery<'_> {
 
     /// Whether a body of this type may hold links to rewrite.
     fn wants_links(&self, headers: &HeaderMap) -> bool {
-        let links = self.provider.plan.adapter().links();
-        links.iter().any(|link| self.is_rewritten(link)) && headers.get(CONTENT_TYPE).is_some_and(is_json)
+        let adapter = self.provider.plan.adapter();
+        adapter.links().iter().any(|link| self.is_rewritten(link))
+            && headers.get(CONTENT_TYPE).is_some_and(is_json)
+            && !(adapter.attaches_files() && headers.get(CONTENT_DISPOSITION).is_some_and(is_attachment))
     }
 
     /// Whether short-lived links are taken out of this provider's answers.
@@ -238,7 +243,7 @@ impl Delivery<'_> {
     /// Links are rewritten in answers that succeed, members are taken out of all.
     fn json_rules(&self, status: StatusCode, headers: &HeaderMap) -> JsonRules {
         let adapter = self.provider.plan.adapter();
-        let rewrites = status.is_success() && headers.get(CONTENT_TYPE).is_some_and(is_json);
+        let rewrites = status.is_success() && self.wants_links(headers);
         let links = adapter.links().iter().filter(|link| rewrites && self.is_rewritten(link));
         let dropped =
             if self.drops_members(headers) { adapter.capability_members().to_vec() } else { Vec::new() };
@@ -277,6 +282,12 @@ fn is_json(value: &HeaderValue) -> bool {
         || (ends_with(b"+json") && !raw)
         || ends_with(b"/json")
         || ends_with(b"/javascript")
+}
+
+/// A file to be saved (RFC 6266).
+fn is_attachment(value: &HeaderValue) -> bool {
+    let kind = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"attachment")
 }
 
 /// JSON texts one after another (RFC 7464 and its relatives).

@@ -4,6 +4,7 @@ use reqwest::Method;
 use sandbox::{Fault, Server};
 
 use crate::harness::{ANA, BEN, CLEO, Rig};
+use crate::raw_provider::{RawProvider, with_body};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callers_token_in_the_providers_answer_out() {
@@ -234,5 +235,58 @@ async fn cross_origin_answers_are_for_listed_origins_alone() {
     let preflight = rig.send(preflight).await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-headers"), "authorization");
+    rig.finish();
+}
+
+/// A link of the provider that reaches the app leads its caller token there. So what may hold one is read, or refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_rewritten_in_documents_not_in_files_and_what_cannot_be_read_is_refused() {
+    let provider = RawProvider::start().await;
+    let at = provider.addr;
+    let body = format!("{{\"next\":\"http://{at}/2.0/more\",\"@odata.nextLink\":\"http://{at}/v1.0/more\"}}");
+    let zipped = "application/json\r\nContent-Encoding: gzip";
+    let attached =
+        |kind: &str| format!("application/json\r\nContent-Disposition: {kind}; filename=\"a.json\"");
+    let answers = [
+        ("/json", "200 OK", "application/json; charset=utf-8".to_owned()),
+        ("/inline", "200 OK", attached("inline")),
+        ("/file", "200 OK", attached("Attachment")),
+        ("/zipped", "200 OK", zipped.to_owned()),
+        ("/wide", "200 OK", "application/json; charset=utf-16".to_owned()),
+        ("/zipped-text", "200 OK", "text/plain\r\nContent-Encoding: gzip".to_owned()),
+        ("/zipped-error", "409 Conflict", zipped.to_owned()),
+    ];
+    for (path, status, kind) in &answers {
+        let bytes = with_body(status, &format!("Content-Type: {kind}"), body.as_bytes());
+        provider.answer(&format!("/2.0{path}"), bytes.clone());
+        provider.answer(&format!("/v1.0{path}"), bytes);
+    }
+    let settings = |name: &str| format!("[providers.{name}]\nbase_url = \"http://{at}\"\n");
+    let rig = Rig::start(&(settings("bitbucket") + &settings("microsoft"))).await;
+    let next = |prefix: &str, member: &str| format!("\"{member}\":\"/proxy/{prefix}/more\"");
+    for (prefix, member) in [("bitbucket/2.0", "next"), ("microsoft/v1.0", "@odata.nextLink")] {
+        let attaches = prefix.starts_with("bitbucket");
+        for (path, rewritten, passes) in [
+            ("/json", true, true),
+            ("/inline", true, true),
+            // Contents of a repository; Graph has no such files.
+            ("/file", !attaches, true),
+            ("/zipped", false, false),
+            ("/wide", false, false),
+            ("/zipped-text", false, true),
+            ("/zipped-error", false, true),
+        ] {
+            let answer = rig.get(&format!("/proxy/{prefix}{path}"), BEN).await;
+            let said = String::from_utf8_lossy(&answer.body).into_owned();
+            assert_eq!(said.contains(&next(prefix, member)), rewritten, "{prefix}{path}: {said}");
+            if passes {
+                assert!(rewritten || said == body, "{prefix}{path}: {said}");
+            } else {
+                assert_eq!(answer.outcome(), (502, "response-uninspectable".into()), "{prefix}{path}");
+                assert!(!said.contains(&at.to_string()), "{prefix}{path}: {said}");
+            }
+        }
+    }
+    assert!(provider.take().iter().all(|sent| sent.fields("accept-encoding") == ["identity"]));
     rig.finish();
 }

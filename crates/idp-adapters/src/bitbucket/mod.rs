@@ -30,6 +30,8 @@ static DESCRIPTION: Description = Description {
     ],
     encoded_slash: true,
     links: &[LinkMember::paging(&[Is("next")]), LinkMember::paging(&[Is("previous")])],
+    // The contents of repositories and snippets.
+    attaches_files: true,
     refresh_rule: RefreshRule::Rotating,
     token_url: Some("https://bitbucket.org/site/oauth2/access_token"),
     profile_url: Some("https://api.bitbucket.org/2.0/user"),

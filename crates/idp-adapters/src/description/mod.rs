@@ -71,6 +71,9 @@ pub struct Description {
     pub accepts_token_scheme: bool,
     /// JSON members whose URL points at the provider and is rewritten.
     pub links: &'static [LinkMember],
+    /// Whether an answer with `Content-Disposition: attachment` is a file as it is stored, even if it is JSON: its members are
+    /// not links.
+    pub attaches_files: bool,
     /// The request header that selects a version of the API, and the version that is sent where the caller names none.
     pub version_header: Option<(&'static str, &'static str)>,
     /// JSON members (at any depth) that hold short-lived links usable without a token.
@@ -117,6 +120,7 @@ impl Description {
             strips_token_members: false,
             accepts_token_scheme: false,
             links: &[],
+            attaches_files: false,
             version_header: None,
             capability_members: &[],
             refresh_rule: RefreshRule::Rotating,

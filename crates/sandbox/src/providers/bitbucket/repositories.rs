@@ -148,7 +148,8 @@ fn create(
 fn source(entry: &Entry, name: &str, path: &str) -> Result<Answer, Answer> {
     if let Some((path, content)) = data::FILES.iter().find(|(known, _)| *known == path) {
         let kind = if path.ends_with(".md") { "text/markdown" } else { "text/plain" };
-        return Ok(Answer::text(200, *content).header("content-type", kind));
+        let file = Answer::text(200, *content).header("content-type", kind);
+        return Ok(file.header("content-disposition", "attachment"));
     }
     let folder = path.trim_end_matches('/');
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
