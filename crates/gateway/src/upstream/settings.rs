@@ -1,4 +1,4 @@
-//! The stream limit that the peer of an HTTP/2 connection announces, read from what it sends.
+//! The stream limit that the peer of an HTTP/2 connection announces, and its leave, read from what it sends.
 //!
 //! The client library keeps that number to itself, and holds back the calls beyond it.
 
@@ -10,14 +10,14 @@ use std::task::{Context, Poll, ready};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::streams::Host;
+use super::streams::{Host, Made, UNKNOWN};
 
 /// A connection whose peer's settings are read along.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     inner: S,
     host: Arc<Host>,
-    connection: usize,
+    made: Made,
     /// `None` for HTTP/1.1.
     frames: Option<Frames>,
 }
@@ -25,17 +25,21 @@ pub(super) struct Watched<S> {
 impl<S: Connection> Watched<S> {
     pub(super) fn new(inner: S, host: Arc<Host>, connection: usize) -> Self {
         let frames = inner.connected().is_negotiated_h2().then(Frames::default);
+        let made = host.made(connection);
         if frames.is_none() {
             // Calls are no streams: each gets a connection of its own from the client's pool.
-            host.allow(connection, usize::MAX);
+            host.allow(made, usize::MAX);
         }
-        Self { inner, host, connection, frames }
+        Self { inner, host, made, frames }
     }
 }
 
 impl<S> Drop for Watched<S> {
     fn drop(&mut self) {
-        self.host.ended(self.connection);
+        // Over HTTP/1.1 other connections go on.
+        if self.frames.is_some() {
+            self.host.ended(self.made);
+        }
     }
 }
 
@@ -57,7 +61,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if let Some(frames) = &mut this.frames
             && let Some(streams) = frames.read(buffer.filled().get(before..).unwrap_or_default())
         {
-            this.host.allow(this.connection, streams);
+            this.host.allow(this.made, streams);
         }
         Poll::Ready(Ok(()))
     }
@@ -92,6 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// The length of a frame's head (RFC 9113, section 4.1).
 const HEAD: usize = 9;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 const ACK: u8 = 1;
 /// The length of one setting (RFC 9113, section 6.5.1).
 const SETTING: usize = 6;
@@ -114,7 +119,8 @@ struct Frames {
 }
 
 impl Frames {
-    /// The last stream limit that these bytes announce. `usize::MAX` where the first settings name none.
+    /// The last stream limit that these bytes announce. `usize::MAX` where the first settings name none, [`UNKNOWN`] where the
+    /// peer goes away: the next call gets another connection.
     fn read(&mut self, mut bytes: &[u8]) -> Option<usize> {
         let mut limit = None;
         while !bytes.is_empty() {
@@ -154,6 +160,9 @@ impl Frames {
             let [a, b, c, kind, flags, ..] = self.part;
             self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
             self.settings = kind == SETTINGS && flags & ACK == 0;
+            if kind == GOAWAY {
+                return Some(UNKNOWN);
+            }
             if self.settings && !self.greeted {
                 // Without a limit in its first settings, a peer has none (RFC 9113, section 6.5.2).
                 self.greeted = true;

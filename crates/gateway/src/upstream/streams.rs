@@ -23,7 +23,7 @@ pub(super) const CONNECTIONS: usize = 8;
 const HOSTS: usize = 64;
 
 /// What a connection may carry before its peer has said it.
-const UNKNOWN: usize = 1;
+pub(super) const UNKNOWN: usize = 1;
 
 /// The hosts of one core, by authority.
 #[derive(Debug, Default)]
@@ -61,12 +61,21 @@ pub(super) struct Host {
 struct Carried {
     calls: AtomicUsize,
     limit: AtomicUsize,
+    /// How often the connection was made. What an earlier one says is over.
+    made: AtomicUsize,
 }
 
 impl Default for Carried {
     fn default() -> Self {
-        Self { calls: AtomicUsize::new(0), limit: AtomicUsize::new(UNKNOWN) }
+        Self { calls: AtomicUsize::new(0), limit: AtomicUsize::new(UNKNOWN), made: AtomicUsize::new(0) }
     }
+}
+
+/// One making of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    connection: usize,
+    number: usize,
 }
 
 impl Host {
@@ -95,18 +104,40 @@ impl Host {
         Some(Stream { host: Arc::clone(self), connection })
     }
 
+    /// A connection was made anew. What its predecessor allowed says nothing of it.
+    pub(super) fn made(&self, connection: usize) -> Made {
+        let carried = self.connections.get(connection);
+        let number = carried.map_or(0, |carried| {
+            carried.limit.store(UNKNOWN, Ordering::Relaxed);
+            carried.made.fetch_add(1, Ordering::Relaxed) + 1
+        });
+        Made { connection, number }
+    }
+
+    fn present(&self, made: Made) -> Option<&Carried> {
+        let carried = self.connections.get(made.connection)?;
+        (carried.made.load(Ordering::Relaxed) == made.number).then_some(carried)
+    }
+
     /// The peer of a connection allows this many streams. `usize::MAX` where calls are no streams (HTTP/1.1).
-    pub(super) fn allow(&self, connection: usize, streams: usize) {
-        if let Some(carried) = self.connections.get(connection) {
+    pub(super) fn allow(&self, made: Made, streams: usize) {
+        if let Some(carried) = self.present(made) {
             carried.limit.store(streams, Ordering::Relaxed);
             self.freed.notify_waiters();
         }
     }
 
-    /// A connection has ended. The next one may try one call, even if this one did not allow any.
-    pub(super) fn ended(&self, connection: usize) {
-        if let Some(carried) = self.connections.get(connection)
-            && carried.limit.fetch_max(UNKNOWN, Ordering::Relaxed) < UNKNOWN
+    /// Whether some connection may carry more than one call.
+    #[cfg(test)]
+    pub(super) fn allows_many(&self) -> bool {
+        self.connections.iter().any(|carried| carried.limit.load(Ordering::Relaxed) > UNKNOWN)
+    }
+
+    /// A connection takes no more calls. The next one may try one, until its peer has said what it allows: calls that it does
+    /// not allow would wait inside of the client, as if for the provider's answer.
+    pub(super) fn ended(&self, made: Made) {
+        if let Some(carried) = self.present(made)
+            && carried.limit.swap(UNKNOWN, Ordering::Relaxed) < UNKNOWN
         {
             self.freed.notify_one();
         }
@@ -189,11 +220,12 @@ mod tests {
     fn a_connection_carries_what_its_peer_allows_and_the_next_one_the_rest() {
         let host = host();
         assert_eq!(taken(&host).len(), CONNECTIONS * UNKNOWN);
-        host.allow(0, 3);
-        host.allow(1, 2);
+        let first = host.made(0);
+        host.allow(first, 3);
+        host.allow(host.made(1), 2);
         let places: Vec<usize> = taken(&host).iter().map(Stream::connection).collect();
         assert_eq!(places, [0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7]);
-        host.allow(0, usize::MAX);
+        host.allow(first, usize::MAX);
         assert!((0..1000).all(|_| host.free().is_some_and(|stream| stream.connection() == 0)));
     }
 
@@ -211,20 +243,35 @@ mod tests {
         }
         let waiting = tokio::spawn(Arc::clone(&host).stream());
         tokio::task::yield_now().await;
-        host.allow(5, UNKNOWN + 1);
+        host.allow(host.made(5), UNKNOWN + 1);
         assert_eq!(waiting.await.unwrap().connection(), 5);
     }
 
     #[test]
-    fn a_connection_that_allowed_nothing_may_be_tried_again_when_it_has_ended() {
+    fn a_connection_that_has_ended_may_be_tried_again_with_one_call() {
         let host = host();
-        (0..CONNECTIONS).for_each(|connection| host.allow(connection, 0));
+        let made: Vec<Made> = (0..CONNECTIONS).map(|connection| host.made(connection)).collect();
+        made.iter().for_each(|made| host.allow(*made, 0));
         assert!(host.free().is_none());
-        host.ended(2);
+        host.ended(made[2]);
         assert_eq!(host.free().map(|stream| stream.connection()), Some(2));
-        host.allow(2, 100);
-        host.ended(2);
-        assert_eq!(taken(&host).len(), 100);
+        host.allow(made[2], 100);
+        host.ended(made[2]);
+        assert_eq!(taken(&host).len(), UNKNOWN, "the next one may allow less");
+    }
+
+    #[test]
+    fn what_an_earlier_connection_says_is_not_taken_for_the_next_one() {
+        let host = host();
+        let earlier = host.made(0);
+        host.allow(earlier, 100);
+        let held = taken(&host);
+        let next = host.made(0);
+        host.allow(next, 103);
+        host.allow(earlier, 200);
+        host.ended(earlier);
+        assert_eq!(taken(&host).iter().filter(|stream| stream.connection() == 0).count(), 3);
+        drop(held);
     }
 
     #[test]

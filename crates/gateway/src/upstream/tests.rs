@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -12,6 +12,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -75,6 +76,12 @@ async fn answered(
 struct Limited {
     client: Arc<UpstreamClient>,
     addr: SocketAddr,
+    /// What the next connections allow.
+    streams: Arc<AtomicU32>,
+    /// Ends the connections, after the calls that are under way.
+    closing: Arc<Notify>,
+    /// Breaks the connections.
+    breaking: Arc<Notify>,
     connections: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
     /// A permit for each call that has arrived.
@@ -86,6 +93,10 @@ impl Limited {
         let connections = Arc::new(AtomicUsize::new(0));
         let (gate, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let (counted, open, seen) = (Arc::clone(&connections), Arc::clone(&gate), Arc::clone(&arrived));
+        let (streams, closing) = (Arc::new(AtomicU32::new(streams)), Arc::new(Notify::new()));
+        let (allowed, end) = (Arc::clone(&streams), Arc::clone(&closing));
+        let breaking = Arc::new(Notify::new());
+        let broken = Arc::clone(&breaking);
         let (client, addr) = provider(queued, move |stream| {
             counted.fetch_add(1, Ordering::Relaxed);
             let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
@@ -98,14 +109,21 @@ impl Limited {
                 }
             });
             let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            server.max_concurrent_streams(streams);
+            server.max_concurrent_streams(allowed.load(Ordering::Relaxed));
+            let (end, broken) = (Arc::clone(&end), Arc::clone(&broken));
             async move {
-                // The client closes it when the test ends.
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+                let mut serving = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
+                tokio::select! {
+                    // The client closes it when the test ends.
+                    _ = serving.as_mut() => return,
+                    () = broken.notified() => return,
+                    () = end.notified() => serving.as_mut().graceful_shutdown(),
+                }
+                let _ = serving.await;
             }
         })
         .await;
-        Self { client: Arc::new(client), addr, connections, gate, arrived }
+        Self { client: Arc::new(client), addr, streams, closing, breaking, connections, gate, arrived }
     }
 
     fn call(&self) -> tokio::task::JoinHandle<Result<Bytes, SendError>> {
@@ -116,6 +134,14 @@ impl Limited {
     /// Waits until this many more calls have arrived.
     async fn arrived(&self, calls: u32) {
         self.arrived.acquire_many(calls).await.unwrap().forget();
+    }
+
+    /// Waits until the client knows of a connection that allows more than one call, or of none.
+    async fn allows_many(&self, wanted: bool) {
+        let request = call(self.addr, "GET");
+        while self.client.cores.iter().any(|core| core.hosts.get(request.uri()).allows_many()) != wanted {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn connections(&self) -> usize {
@@ -157,6 +183,49 @@ async fn one_connection_carries_what_its_peer_allows() {
     provider.gate.add_permits(250);
     for call in calls {
         assert!(call.await.unwrap().is_ok());
+    }
+}
+
+/// Calls that the new limit does not allow would be refused, or wait inside of the client as if for their answers.
+#[tokio::test]
+async fn a_connection_that_follows_another_one_carries_what_its_own_peer_allows() {
+    let provider = Limited::start(250, LONG).await;
+    provider.gate.add_permits(1);
+    assert!(provider.call().await.unwrap().is_ok());
+    provider.arrived(1).await;
+    tokio::time::timeout(LONG, provider.allows_many(true)).await.unwrap();
+    let held: Vec<_> = (0..3).map(|_| provider.call()).collect();
+    provider.arrived(3).await;
+    assert_eq!(provider.connections(), 1);
+    provider.streams.store(2, Ordering::Relaxed);
+    provider.closing.notify_waiters();
+    // Calls in flight go on at the connection that the provider leaves.
+    tokio::time::timeout(LONG, provider.allows_many(false)).await.unwrap();
+    let more: Vec<_> = (0..10).map(|_| provider.call()).collect();
+    provider.arrived(10).await;
+    assert!(provider.connections() > 5, "{}", provider.connections());
+    provider.gate.add_permits(13);
+    for call in held.into_iter().chain(more) {
+        assert_eq!(call.await.unwrap().as_deref(), Ok(&b"answer"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_no_limit_behind() {
+    let provider = Limited::start(250, LONG).await;
+    provider.gate.add_permits(1);
+    assert!(provider.call().await.unwrap().is_ok());
+    provider.arrived(1).await;
+    tokio::time::timeout(LONG, provider.allows_many(true)).await.unwrap();
+    provider.streams.store(2, Ordering::Relaxed);
+    provider.breaking.notify_waiters();
+    tokio::time::timeout(LONG, provider.allows_many(false)).await.unwrap();
+    let calls: Vec<_> = (0..10).map(|_| provider.call()).collect();
+    provider.arrived(10).await;
+    assert!(provider.connections() > 5, "{}", provider.connections());
+    provider.gate.add_permits(10);
+    for call in calls {
+        assert_eq!(call.await.unwrap().as_deref(), Ok(&b"answer"[..]));
     }
 }
 
