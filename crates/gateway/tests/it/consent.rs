@@ -77,6 +77,20 @@ async fn a_scope_that_the_grant_is_known_to_lack_is_ignored_noted_or_refused_by_
             assert_eq!(answer.json()["missing_scopes"], serde_json::json!(["pullrequest"]));
         }
         assert_eq!(rig.metrics.render_prometheus().contains(LACKING), counted, "{setting}");
+        // The dry run says the same, and counts nothing.
+        let path = path.strip_prefix("/proxy/bitbucket").unwrap();
+        let question = serde_json::json!({ "provider": "bitbucket", "method": "GET", "path": path });
+        let said = rig.send(rig.request(Method::POST, "/v1/check", BEN).json(&question)).await.json();
+        let outcome = if reached == 1 { "ok" } else { "provider-scope-missing" };
+        assert_eq!(
+            (&said["allowed"], said["outcome"].as_str()),
+            (&(reached == 1).into(), Some(outcome)),
+            "{setting}"
+        );
+        for member in ["required_scopes", "missing_scopes"] {
+            assert_eq!(said[member], serde_json::json!(["pullrequest"]), "{setting}: {member}");
+        }
+        assert_eq!(rig.metrics.render_prometheus().contains(LACKING), counted, "{setting}");
         rig.finish();
     }
 }

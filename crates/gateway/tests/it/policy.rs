@@ -248,6 +248,34 @@ async fn an_audit_line_names_client_agents_rule_host_and_graphql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_dry_run_knows_what_is_blocked() {
+    let sandbox = sandbox::Sandbox::builder().start().await.unwrap();
+    let gateway = RunningGateway::start(&sandbox, RULES);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = sandbox.caller_token(BEN);
+    let question = json!({ "provider": "github", "method": "GET", "path": "/user" });
+    for (block, refused) in
+        [(json!({ "provider": "github" }), "policy-denied"), (json!({ "user": BEN }), "user-blocked")]
+    {
+        for (order, outcome) in [(Method::POST, refused), (Method::DELETE, "ok")] {
+            let ordered = http.request(order, gateway.admin_url("/admin/block")).json(&block).send().await;
+            assert_eq!(ordered.unwrap().status(), 200, "{block}");
+            let asked = http.post(gateway.url("/v1/check")).bearer_auth(&token).json(&question);
+            let said = asked.send().await.unwrap().bytes().await.unwrap();
+            let said: Value = serde_json::from_slice(&said).unwrap();
+            assert_eq!(
+                (&said["allowed"], &said["outcome"]),
+                (&json!(outcome == "ok"), &json!(outcome)),
+                "{block}"
+            );
+            let called =
+                http.get(gateway.url("/proxy/github/user")).bearer_auth(&token).send().await.unwrap();
+            assert_eq!(called.headers()["idp-outcome"], outcome, "{block}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn resource_metadata_exists_where_a_resource_does() {
     let rig = Rig::callers("public_url = \"https://idp.acme.com/gw\"", "", "").await;
     for (path, resource) in [

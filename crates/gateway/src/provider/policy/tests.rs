@@ -305,3 +305,58 @@ fn tm_r16_the_adapters_deny_lists_hold_for_every_reading_of_a_path() {
         assert_eq!(check(&full, kind, method, path), Err(Code::PolicyDenied), "{path}");
     }
 }
+
+/// What a rule with this says of a document.
+fn graphql(rule: &GraphQlRule, body: &str) -> Result<(), graphql::GraphQlDenied> {
+    let headers = http::HeaderMap::from_iter([(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    )]);
+    let sent = super::super::graphql::Sent {
+        method: &Method::POST,
+        query: None,
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    rule.check(&super::super::graphql::read(sent, &[]))
+}
+
+#[test]
+fn tm_r14_each_member_of_a_graphql_rule_closes_what_it_does_not_name() {
+    use super::super::graphql::Operation;
+    use graphql::GraphQlDenied;
+
+    let rule = GraphQlRule {
+        operations: [Operation::Query].into(),
+        fields: set(&["viewer", "repository"]),
+        depth: 2,
+        introspection: false,
+        persisted: set(&["abc"]),
+    };
+    let query = |text: &str| serde_json::json!({ "query": text }).to_string();
+    for open in
+        ["{ viewer { login } }", "query A { viewer { __typename } __typename } query B { repository }"]
+    {
+        assert_eq!(graphql(&rule, &query(open)), Ok(()), "{open}");
+    }
+    let field = |field: &str| GraphQlDenied::Field { operation: Operation::Query, field: field.to_owned() };
+    for (text, denied) in [
+        ("mutation { viewer }", GraphQlDenied::Operation(Operation::Mutation)),
+        ("{ viewer } subscription { viewer }", GraphQlDenied::Operation(Operation::Subscription)),
+        ("{ viewer search }", field("search")),
+        ("{ viewer } query B { viewer: search }", field("search")),
+        ("{ viewer { a { b } } }", GraphQlDenied::Depth { depth: 3, limit: 2 }),
+        ("{ __schema { types } }", GraphQlDenied::Introspection),
+        ("{ viewer { __type } }", GraphQlDenied::Introspection),
+    ] {
+        assert_eq!(graphql(&rule, &query(text)), Err(denied), "{text}");
+    }
+    let persisted =
+        |hash: &str| format!("{{\"extensions\":{{\"persistedQuery\":{{\"sha256Hash\":\"{hash}\"}}}}}}");
+    assert_eq!(graphql(&rule, &persisted("abc")), Ok(()));
+    assert_eq!(graphql(&rule, &persisted("abd")), Err(GraphQlDenied::Persisted));
+    let wide = GraphQlRule { introspection: true, fields: set(&[]), depth: 12, ..rule };
+    for open in ["{ __schema { types } }", "{ search { a { b } } }"] {
+        assert_eq!(graphql(&wide, &query(open)), Ok(()), "{open}");
+    }
+}
