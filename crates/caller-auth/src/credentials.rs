@@ -71,7 +71,7 @@ pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
             Reason::TokenInQuery,
             Error::InvalidRequest,
             "token in the query",
-            "Access tokens in the query end up in logs and histories; send it as 'Authorization: Bearer ...' instead.",
+            "A member of the query is one for access tokens, and queries end up in logs and histories.",
         ));
     }
     let value = value.ok_or_else(|| Refusal::missing("no Authorization"))?;

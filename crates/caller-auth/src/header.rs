@@ -26,7 +26,7 @@ pub(crate) fn parse<'a>(token: &'a str, rules: &Rules) -> Result<Compact<'a>, Re
             Reason::TokenOpaque,
             Error::InvalidToken,
             "opaque token",
-            "The token is not a JWT; the app must ask Auth0 for this API's audience.",
+            "It does not have the three parts of a JWT; the app must ask Auth0 for this API's audience.",
         ),
         Malformed::Encrypted => Refusal::invalid(
             "five parts",

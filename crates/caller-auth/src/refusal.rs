@@ -213,7 +213,7 @@ impl Refusal {
     }
 
     pub(crate) fn missing(cause: &'static str) -> Self {
-        let detail = "Send the app's access token as 'Authorization: Bearer ...'.";
+        let detail = "The request has no 'Authorization: Bearer ...' with an access token.";
         Self::new(Reason::TokenMissing, Error::None, cause, detail)
     }
 

@@ -7,6 +7,9 @@ use std::fmt;
 
 use http::StatusCode;
 
+/// The page with a section for each outcome: what it means and what to do.
+const PAGE: &str = "https://idp-gateway.github.io/idp-gateway/reference/outcomes.html";
+
 macro_rules! codes {
     ($( $(#[doc = $doc:literal])* $name:ident = $word:literal, $status:ident, $title:literal, $remedy:literal; )+) => {
         /// One word of the closed list (design section 8, contract section 4).
@@ -33,7 +36,7 @@ macro_rules! codes {
                 match self { $( Code::$name => $title, )+ }
             }
 
-            /// When it is said, in a few words.
+            /// What it means besides its title, in a sentence or two.
             pub const fn meaning(self) -> &'static str {
                 match self { $( Code::$name => concat!($($doc),*).trim_ascii(), )+ }
             }
@@ -47,141 +50,141 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The provider answered with 2xx or 3xx.
+    /// Its status is 2xx or 3xx, and the answer is passed on.
     Ok = "ok", OK, "The provider answered", "Nothing to do.";
-    /// No credentials the gateway understands.
+    /// The request has no `Authorization` header, or one with a scheme that is not accepted.
     CallerTokenMissing = "caller-token-missing", UNAUTHORIZED, "No access token was sent",
         "Send the app's Auth0 access token as 'Authorization: Bearer TOKEN'.";
-    /// The caller token failed verification.
+    /// The signature, the issuer, the audience or another claim is not what the gateway accepts.
     CallerTokenInvalid = "caller-token-invalid", UNAUTHORIZED, "The access token is not valid here",
         "Get a new access token from Auth0 for this API's audience, and send it unchanged.";
-    /// The caller token is past its `exp`.
+    /// The time of its claim `exp` is over.
     CallerTokenExpired = "caller-token-expired", UNAUTHORIZED, "The access token has expired",
         "Get a new access token from Auth0 (getTokenSilently in the Auth0 SDKs) and repeat the call.";
-    /// The caller token is not a JWT.
+    /// Auth0 issues such a token to an app that asks for no audience. Only Auth0 can read it.
     CallerTokenOpaque = "caller-token-opaque", UNAUTHORIZED, "The access token is opaque, not a JWT",
         "Ask Auth0 for an access token with the 'audience' of this API; without an audience Auth0 issues opaque tokens.";
-    /// The DPoP proof is missing or wrong.
+    /// The proof does not fit the method, the address, the token or its key, or it was used before.
     DpopProofInvalid = "dpop-proof-invalid", UNAUTHORIZED, "The DPoP proof is missing or not valid",
         "Send a fresh DPoP proof for this method, URL and access token, signed with the key the token is bound to.";
-    /// A rule asks for a scope the caller token lacks.
+    /// A rule with `require_scope`, or `disconnect_scope`, asks for a scope that the token does not have.
     CallerScopeMissing = "caller-scope-missing", FORBIDDEN, "The access token lacks a required scope",
         "Ask Auth0 for an access token with the scope named in 'required_scopes'.";
-    /// A machine token.
+    /// It comes from the client credentials grant: no user has logged in.
     CallerNotAUser = "caller-not-a-user", FORBIDDEN, "The access token speaks for no user",
         "Use a token from a user login (Authorization Code with PKCE); client-credentials tokens have no account to act for.";
-    /// The token's client or organisation is not admitted.
+    /// The lists of `callers` do not name what the token names.
     CallerNotAllowed = "caller-not-allowed", FORBIDDEN, "This client or organisation may not use the gateway",
         "Ask the operator to admit the client or organisation in 'callers.clients' or 'callers.organizations'.";
-    /// Blocked, in Auth0 or at the gateway.
+    /// Auth0 marks the user as blocked, or an operator has blocked the user at the gateway.
     UserBlocked = "user-blocked", FORBIDDEN, "The user is blocked",
         "Ask the operator to unblock the user in Auth0 or at the gateway.";
-    /// Auth0 has no such user.
+    /// The record of the token's `sub` was deleted, or linked to that of another user.
     UserUnknown = "user-unknown", FORBIDDEN, "Auth0 has no such user",
         "Log in again; if the accounts were linked, the token still names the account that was merged away.";
-    /// A rule, the access level or the deny list says no.
+    /// A rule, the access level, the deny list or an operator's block refuses it. `detail` says which.
     PolicyDenied = "policy-denied", FORBIDDEN, "The gateway's policy does not allow this call",
         "Use a method and path the provider's 'access' and 'rules' allow, or ask the operator to add a rule.";
-    /// No such provider in the configuration.
+    /// The name in the path is no entry of `providers`.
     UnknownProvider = "unknown-provider", NOT_FOUND, "No such provider is configured",
         "Use a provider name from the gateway's configuration: /proxy/{provider}/...";
-    /// The path cannot be passed on safely.
+    /// It can be read in more than one way, or it would leave the part of the API that was checked.
     BadPath = "bad-path", BAD_REQUEST, "The path cannot be passed on safely",
         "Send a path without dot segments, backslashes, control bytes, raw non-ASCII or broken percent-escapes.";
-    /// `~host` names a host the adapter does not allow.
+    /// The host after `~` is not one that the provider's adapter calls.
     HostNotAllowed = "host-not-allowed", FORBIDDEN, "The provider host is not allowed",
         "Use one of the provider's own API hosts after '~', or none for the default host.";
-    /// Several accounts fit.
+    /// The user has more than one account at this provider, and the call does not name one.
     AccountAmbiguous = "account-ambiguous", CONFLICT, "Several of the user's accounts fit",
         "Choose one of 'accounts' and send its 'account' value as the 'Idp-Account' header.";
-    /// No account fits.
+    /// No identity of the user, and nothing in Token Vault, is an account at this provider.
     AccountNotConnected = "account-not-connected", FORBIDDEN, "The user has no such account connected",
         "Let the user connect the account with the parameters in 'connect'.";
-    /// The grant is dead.
+    /// The access was revoked or has expired, and no refresh brings a new token.
     ReconnectRequired = "reconnect-required", FORBIDDEN, "The provider no longer accepts the user's grant",
         "Let the user log in through the connection again with the parameters in 'connect'.";
-    /// The grant lacks a scope at the provider.
+    /// The user has not agreed to what this call needs.
     ProviderScopeMissing = "provider-scope-missing", FORBIDDEN, "The user's grant lacks a scope at the provider",
         "Let the user log in again asking for 'connection_scope'.";
-    /// The user may not do that at the provider.
+    /// The token works, but the user, the account or the app has no right to do this.
     ProviderDenied = "provider-denied", FORBIDDEN, "The provider does not allow the user to do this",
         "Check the user's rights at the provider; asking for more scopes does not help.";
-    /// The provider throttles.
+    /// The user or the app has made too many calls. The gateway passes the limit on and does not wait.
     ProviderRateLimited = "provider-rate-limited", TOO_MANY_REQUESTS, "The provider limits the rate of calls",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// The provider failed.
+    /// It answered with a server error, with invalid HTTP, or not to the end.
     ProviderError = "provider-error", BAD_GATEWAY, "The provider failed to answer properly",
         "Repeat the call later; if it persists, look at the provider's status page.";
-    /// No connection to the provider.
+    /// No connection could be made: DNS, the network or TLS failed.
     ProviderUnreachable = "provider-unreachable", BAD_GATEWAY, "The provider could not be reached",
         "Repeat the call later; operators: check the network, DNS and TLS between gateway and provider.";
-    /// The provider took too long.
+    /// No answer came within the configured time.
     ProviderTimeout = "provider-timeout", GATEWAY_TIMEOUT, "The provider took too long to answer",
         "Repeat the call later, or ask for less in one call.";
-    /// The provider did not like the request.
+    /// It answered 4xx because the request itself is wrong.
     ProviderRejected = "provider-rejected", BAD_REQUEST, "The provider rejected the request",
         "Correct the request as the provider's own message says.";
-    /// The gateway's registration at the provider is wrong.
+    /// The provider refuses the OAuth client or a service that is not switched on, or a setting cannot be used.
     ProviderMisconfigured = "provider-misconfigured", BAD_GATEWAY, "The gateway's set-up at the provider is incomplete",
         "Operators: look at the log for this request id; 'gateway doctor' names the setting.";
-    /// Auth0 throttles.
+    /// Auth0 answered 429, and nothing in the caches can serve the call.
     TenantRateLimited = "tenant-rate-limited", SERVICE_UNAVAILABLE, "Auth0 limits the rate of the gateway's calls",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// Auth0 is down.
+    /// Auth0 did not answer, and nothing in the caches can serve the call.
     TenantUnavailable = "tenant-unavailable", SERVICE_UNAVAILABLE, "Auth0 could not be asked",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// The gateway's registration at Auth0 is wrong.
+    /// Auth0 refuses the gateway's client, its grant or its scopes.
     TenantMisconfigured = "tenant-misconfigured", BAD_GATEWAY, "The gateway's set-up in Auth0 is incomplete",
         "Operators: look at the log for this request id; 'gateway doctor' names the missing grant or scope.";
-    /// The caller's quota at the gateway.
+    /// The caller has used up the quota that `quotas` sets.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many calls from this caller",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// The gateway has no room.
+    /// The limit of the gateway, or the one for this provider, is reached.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The gateway has too many requests in flight",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// The request body exceeds `server.limits.body`.
+    /// It is longer than `server.limits.body`.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The request body is too large",
         "Send a smaller body, or ask the operator to raise 'server.limits.body'.";
-    /// The head exceeds `server.limits.headers` or `header_count`.
+    /// They exceed `server.limits.headers` or `server.limits.header_count`.
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large",
         "Send fewer or shorter headers.";
-    /// The target exceeds `server.limits.uri`.
+    /// It is longer than `server.limits.uri`.
     UriTooLong = "uri-too-long", URI_TOO_LONG, "The request's target is too long",
         "Shorten the path or query, or move parameters into the body where the provider allows it.";
-    /// The request did not arrive in time.
+    /// Its head or its body arrived too slowly, or stopped.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
         "Send the request's head and body without long pauses.";
-    /// Malformed.
+    /// A header, the query or the body cannot be read, or can be read in more than one way.
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed",
         "Correct the request as 'detail' says.";
-    /// A token in the query.
+    /// Logs and histories keep addresses. The path counts too.
     CallerTokenInQuery = "caller-token-in-query", BAD_REQUEST, "An access token was sent in the query",
         "Send the token in the 'Authorization' header only, and take it out of the URL.";
-    /// A token in the body.
+    /// A form, a multipart body or a header besides `Authorization` would take it to the provider.
     CallerTokenInBody = "caller-token-in-body", BAD_REQUEST, "The access token was sent inside the body",
         "Send the token in the 'Authorization' header only, and take it out of the body; it must never reach a provider.";
-    /// No such route.
+    /// The gateway has no such route, or the route is switched off.
     NotFound = "not-found", NOT_FOUND, "There is nothing at this address",
         "Look at /openapi.json for what the gateway answers to.";
-    /// The route exists, the method does not.
+    /// The route serves other methods.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
         "Use one of the methods in the 'Allow' header.";
-    /// `Host` is not served here.
+    /// The header `Host` is not in `server.allowed_hosts`.
     Misdirected = "misdirected", MISDIRECTED_REQUEST, "This host name is not served here",
         "Use the gateway's public host name; operators: list it in 'server.allowed_hosts'.";
-    /// An upgrade to WebSocket, and CONNECT.
+    /// WebSocket and CONNECT are not served.
     NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not do this",
         "Do not ask for WebSocket or CONNECT; use plain requests.";
-    /// A redirect the configuration does not let through.
+    /// The target is no host of the provider, holds the token, or is the fourth in a row.
     RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
         "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";
-    /// A compressed answer from a provider that is known to echo tokens.
+    /// Its encoding cannot be searched, and this provider is known to repeat tokens.
     ResponseUninspectable = "response-uninspectable", BAD_GATEWAY, "The provider's answer could not be checked for secrets",
         "Repeat the call without asking for compression; operators: a proxy between gateway and provider compresses although identity was asked for.";
-    /// The store cannot be used and the call must not go on without it.
+    /// The call needs what is stored, or would spend a refresh token whose successor could not be stored.
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The gateway's store cannot be reached",
         "Wait for the seconds in 'Retry-After', then repeat the call; operators: check 'store'.";
-    /// A bug.
+    /// This is an error in the gateway. Its log has the cause.
     InternalError = "internal-error", INTERNAL_SERVER_ERROR, "The gateway failed",
         "Repeat the call; if it persists, report the request id to the operator.";
 }
@@ -259,6 +262,11 @@ impl Code {
             Code::Overloaded => "connection_limit_reached",
             _ => return None,
         })
+    }
+
+    /// The address of its section in the documentation.
+    pub fn documentation(self) -> String {
+        format!("{PAGE}#{self}")
     }
 
     /// The code with this word.

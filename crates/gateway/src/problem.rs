@@ -1,6 +1,7 @@
 //! Error answers of the gateway itself (RFC 9457), in a form that provider SDKs can show too.
 
 mod connect;
+mod detail;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 pub use self::connect::{AccountRef, Connect};
+pub(crate) use self::detail::Request;
 
 use crate::body::{self, Body, InMemory};
 use crate::headers::{IDP_OUTCOME, PROXY_STATUS, X_REQUEST_ID};
@@ -61,6 +63,7 @@ struct Wire<'a> {
     request_id: &'a str,
     remedy: &'a str,
     message: &'a str,
+    documentation_url: String,
     error: WireError<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     accounts: &'a [AccountRef],
@@ -345,6 +348,8 @@ impl Problem {
             request_id,
             remedy: &inner.remedy,
             message: &message,
+            // Octokit shows it behind the message.
+            documentation_url: inner.code.documentation(),
             error: WireError { code: inner.code.as_str(), message: &message },
             accounts: &inner.accounts,
             missing_scopes: &inner.missing_scopes,

@@ -10,13 +10,14 @@ use crate::body::{Body, RequestBody};
 use crate::connect::HostedConnect;
 use crate::outcome::Code;
 use crate::peer::Peer;
-use crate::problem::{Problem, Rendering, Surface};
+use crate::problem::{self, Problem, Rendering, Surface};
 use crate::proxy;
 use crate::request_id::RequestId;
 use crate::route::{ProxyRoute, Route, route};
 use crate::selector::Selector;
 use crate::server::RequestInfo;
 use crate::state::{App, RequestContext, RequestRecord, with_connect_page};
+use crate::telemetry::ProviderLabel;
 use crate::webhooks::Seen;
 use crate::{console, documents, logout, mcp, v1};
 use caller_auth::Schemes;
@@ -55,7 +56,12 @@ impl App {
             Err(problem) => {
                 record.outcome = Some(problem.code());
                 report(&problem, &context);
-                with_connect_page(self.connect.as_ref(), problem, &record).respond(rendering)
+                let about = problem::Request {
+                    method: parts.method.as_str(),
+                    path: parts.uri.path(),
+                    provider: record.provider.as_ref().map(ProviderLabel::name),
+                };
+                with_connect_page(self.connect.as_ref(), problem.about(about), &record).respond(rendering)
             }
         };
         response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());

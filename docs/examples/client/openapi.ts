@@ -277,6 +277,8 @@ export interface components {
             connect?: components["schemas"]["Connect"];
             connection_scope?: string;
             detail: string;
+            /** Format: uri */
+            documentation_url?: string;
             error: {
                 code?: string;
                 message?: string;

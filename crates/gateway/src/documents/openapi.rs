@@ -179,6 +179,7 @@ fn schemas() -> Value {
             "properties": {
                 "type": text, "title": text, "status": { "type": "integer" }, "detail": text,
                 "code": reference("schemas", "Code"), "request_id": text, "remedy": text, "message": text,
+                "documentation_url": { "type": "string", "format": "uri" },
                 "error": { "type": "object", "properties": { "code": text, "message": text } },
                 "accounts": { "type": "array", "items": account },
                 "missing_scopes": texts, "required_scopes": texts, "connection_scope": text,

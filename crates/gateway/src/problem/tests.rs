@@ -41,5 +41,6 @@ fn the_members_sdks_show_are_there() {
     assert_eq!(value["error"]["message"], value["message"]);
     assert_eq!(value["error"]["code"], "bad-path");
     assert_eq!(value["request_id"], "r2");
+    assert!(value["documentation_url"].as_str().is_some_and(|url| url.ends_with("/outcomes.html#bad-path")));
     assert!(value.get("accounts").is_none());
 }

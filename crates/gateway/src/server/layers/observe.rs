@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     body::{Body, InMemory, boxed},
+    outcome::Code,
     peer::Peer,
     room::Share,
     server::{
@@ -32,9 +33,6 @@ use std::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
-
-/// The page with a section for each outcome: what it means and what to do.
-const REMEDIES: &str = "https://idp-gateway.github.io/idp-gateway/reference/outcomes.html";
 
 /// What an HTTP/2 stream holds besides its answer's body, until the answer is sent.
 const STREAM: usize = 4 * 1024;
@@ -281,7 +279,7 @@ impl Record {
         let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let coded = self.summary.outcome.filter(|outcome| *outcome != "ok");
         let mismatch = self.summary.mismatch.as_deref();
-        let remedy = coded.map(|code| format!("{REMEDIES}#{code}"));
+        let remedy = coded.and_then(Code::from_word).map(Code::documentation);
         tracing::info!(
             target: "gateway::access",
             parent: &self.span,

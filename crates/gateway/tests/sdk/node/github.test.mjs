@@ -71,7 +71,7 @@ rest.cell('errors', 'shows a problem of the gateway', async () => {
   const error = await client('cleo').rest.users.getAuthenticated().catch(error => error)
   assert.equal(error.status, 403)
   assert.equal(error.response.data.code, 'reconnect-required')
-  assert.match(error.message, /no longer accepts/)
+  assert.match(error.message, /no longer accepts.*outcomes\.html#reconnect-required/, "Octokit shows where to read on")
 })
 
 test('@octokit/plugin-throttling: obeys our Retry-After', async () => {
