@@ -88,7 +88,11 @@ struct Process(Child);
 impl Process {
     fn start(root: &Path, args: &[&str]) -> Result<Self> {
         let mut command = sh::command(root, &build::debug_binary(root)?.to_string_lossy());
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A process that is killed leaves its temporary files behind.
+        let temporary = root.join("target/tmp");
+        std::fs::create_dir_all(&temporary)?;
+        command.args(args).env("TMPDIR", temporary).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(Self(command.spawn().context("starting the gateway")?))
     }
 }

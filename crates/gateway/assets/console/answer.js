@@ -6,7 +6,7 @@ import { refusal } from './refusals.js'
 import { languagesOf } from './snippets.js'
 
 const FACTS = ['status', 'outcome', 'time', 'size', 'request']
-const LISTS = ['body', 'picture', 'headers-list', 'explanation', 'actions', 'code', 'copied']
+const LISTS = ['body', 'picture', 'headers-list', 'explanation', 'audit-lines', 'actions', 'code', 'copied']
 const PICTURES = /^image\/(png|jpeg|gif|webp)\b/
 
 const size = bytes => bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} KiB`
@@ -27,7 +27,7 @@ export function clear(message, tone = 'waiting') {
   picture = undefined
   for (const id of FACTS) at(id).textContent = ''
   for (const id of LISTS) at(id).replaceChildren()
-  at('remedy').hidden = at('picture').hidden = true
+  at('remedy').hidden = at('picture').hidden = at('audit').hidden = true
   at('answer').hidden = false
   at('answer').setAttribute('aria-busy', tone === 'waiting')
   say(message, tone)
@@ -53,8 +53,8 @@ function wait(seconds, again) {
   tick()
 }
 
-// The one thing that mends a refusal.
-function mend(action, { problem, outcome, seconds, request, title, actions }) {
+// Offers the one thing that helps against a refusal.
+function offerRemedy(action, { problem, outcome, seconds, request, title, actions }) {
   switch (action) {
     case 'connect': return offer(`Connect ${title}`, () => actions.connect(problem.connect))
     case 'choose':
@@ -88,7 +88,7 @@ async function body(response, gateway, follow) {
 export const isOwn = (outcome, problems) =>
   outcome !== '' && outcome !== 'ok' && (!outcome.startsWith('provider-') || Boolean(problems))
 
-// Shows an answer. `call` says how the call is written and what repeats or mends it. Returns the outcome and the problem.
+// Shows an answer. `call` says how the call is written and what its buttons do. Returns the outcome and the problem.
 export async function showAnswer(response, begun, call) {
   const outcome = response.headers.get('idp-outcome') ?? ''
   const request = response.headers.get('x-request-id') ?? ''
@@ -111,7 +111,7 @@ export async function showAnswer(response, begun, call) {
     at('remedy').textContent = problem.remedy ? `For the app: ${problem.remedy}` : ''
     at('remedy').hidden = !problem.remedy
     const seconds = Number(response.headers.get('retry-after') ?? problem.retry_after ?? 1)
-    mend(action, { ...call, problem, outcome, request, seconds })
+    offerRemedy(action, { ...call, problem, outcome, request, seconds })
   }
   show('tab-body')
   return { ok: response.ok, outcome, problem, request }
@@ -122,6 +122,12 @@ export function showExplanation(explanation) {
   at('explanation').replaceChildren(...(explanation
     ? timeline(explanation)
     : [make('li', { class: 'none', textContent: 'The gateway keeps explanations of calls of known callers only, for ten minutes.' })]))
+}
+
+// The lines of the audit log, one JSON object each, where the gateway runs as a demo and shows them.
+export function showAudit(lines) {
+  at('audit').hidden = !lines
+  at('audit-lines').replaceChildren(...lines.split('\n').map(line => highlighted(line)))
 }
 
 // The call as code, in a language that the person chooses. `code` holds the adapter and the call, if it is one of a provider.

@@ -3,7 +3,7 @@
 import { accountList, titleOf } from './accounts.js'
 import * as answer from './answer.js'
 import { asked, at, fail, make, parsed } from './dom.js'
-import { faults } from './faults.js'
+import { audit, faults } from './faults.js'
 import { history } from './history.js'
 import { pathsOf } from './paths.js'
 
@@ -188,6 +188,7 @@ async function page(config, client, user, description, { wanted, failed }) {
       const found = result.request && await ask(`/v1/explain/${encodeURIComponent(result.request)}`)
       const explanation = found?.ok ? await found.json() : undefined
       answer.showExplanation(explanation)
+      if (config.demo) void audit(config.demo, result.request).then(lines => running === controller && answer.showAudit(lines))
       return { ...result, status: response.status, explanation }
     } catch (error) {
       if (controller.signal.aborted) return { outcome: 'aborted', problem: {} }

@@ -1,4 +1,5 @@
 // The demo's faults: switches of the sandbox, to watch what the gateway does about them.
+import { titleOf } from './accounts.js'
 import { asked, at, make } from './dom.js'
 
 const LASTING = {
@@ -7,8 +8,18 @@ const LASTING = {
 }
 const ONCE = {
   expired: ['End the access token', 'The access token has ended. The next call refreshes it, if there is a refresh token.'],
-  revoked: ['Revoke the access', 'The access is revoked. Calls are refused, and Connect mends it. A token that worked within the last minute is given up only after that minute.'],
+  revoked: ['Revoke the access', 'The access is revoked. Calls are refused. If the token worked less than a minute ago, the gateway waits for the rest of that minute before it asks for a new connection.'],
   'key-rotation': ["Change the tenant's key", 'The tenant signs with another key. Tokens of both keys are accepted.']
+}
+
+// The lines of the audit log about one call. A gateway that is no demo has them elsewhere.
+export async function audit(demo, request) {
+  try {
+    const answer = await fetch(new URL(`/audit/${encodeURIComponent(request)}`, demo))
+    return answer.ok ? await answer.text() : ''
+  } catch {
+    return ''
+  }
 }
 
 // `selected` gives the name of the provider that the form names.
@@ -26,7 +37,7 @@ export function faults(demo, user, selected) {
     const box = make('input', { type: 'checkbox', role: 'switch' })
     box.onchange = asked(async () => {
       await set({ fault, on: box.checked })
-      at('fault-state').textContent = `${selected()} ${box.checked ? does : 'works again'}.`
+      at('fault-state').textContent = `${titleOf({ name: selected() })} ${box.checked ? does : 'works again'}.`
     })
     return [fault, box, make('label', { class: 'check' }, box, label)]
   })
@@ -44,7 +55,7 @@ export function faults(demo, user, selected) {
   // Shows the switches of the provider that is selected.
   return async () => {
     const on = await (await fetch(address)).json()
-    at('fault-provider').textContent = selected()
+    at('fault-provider').textContent = titleOf({ name: selected() })
     for (const [fault, box] of boxes) {
       box.checked = on.some(entry => entry.fault === fault && entry.provider === selected())
     }

@@ -1,4 +1,4 @@
-// One sentence for a person for each refusal, and what mends it.
+// One sentence for a person for each refusal, and what helps.
 
 const CONNECT = 'connect'
 const WAIT = 'wait'
@@ -37,7 +37,7 @@ const REFUSALS = {
   'internal-error': [REPORT, 'The gateway has made a mistake.']
 }
 
-// What to say about a refusal, and which of the actions above mends it.
+// What to say about a refusal, and which of the actions above helps.
 export function refusal(outcome, problem, provider) {
   const [action, sentence] = REFUSALS[outcome] ?? [REPORT, problem.title ? `${problem.title}.` : 'The call was refused.']
   const scopes = problem.missing_scopes?.join(', ') || 'a permission of this call'

@@ -57,6 +57,8 @@ test('a person sees their accounts, calls a provider, asks why, and gets the cod
     for (const step of ['your access token was accepted', 'allowed by', 'github|583232, from', '200, ok']) {
       await shows(page, '#explanation', step)
     }
+    await shows(page, '#audit-lines', '"event": "call"')
+    assert.match(await page.locator('#audit-lines').textContent(), /"account": "github\|583232"[^]*"decision": "allow"/)
     await page.getByRole('tab', { name: 'Code' }).click()
     for (const [language, words] of [['curl', 'curl -i'], ['fetch', 'await fetch('], ['Octokit', 'octokit.request'], ['Rust', 'reqwest']]) {
       await page.getByLabel('Language').selectOption(language)

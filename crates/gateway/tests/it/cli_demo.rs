@@ -40,8 +40,10 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
         println!("skipped: the demo's lines are for curl, which is not here");
         return;
     }
+    let folder = tempfile::TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-    command.arg("demo").env_remove("IDP_GATEWAY_CONFIG").stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg("demo").env_remove("IDP_GATEWAY_CONFIG").env("TMPDIR", folder.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut demo = Running(command.spawn().unwrap());
     let banner = printed(&mut demo);
     let line =
@@ -63,6 +65,13 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
         tried += 1;
     }
     assert!(tried >= 20, "only {tried} lines were served");
+    // The console of the demo shows the lines of the audit log, and asks for them by the request id.
+    let app = line("app ").trim_start_matches("app").trim();
+    let id =
+        first.to_lowercase().lines().find_map(|line| line.strip_prefix("x-request-id: ").map(str::to_owned));
+    let audit = shell(&format!("curl -sf --max-time 20 {app}audit/{}", id.unwrap()));
+    let audit: serde_json::Value = serde_json::from_str(&audit).unwrap();
+    assert_eq!((&audit["event"], &audit["provider"]), (&"call".into(), &"github".into()), "{audit}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Serves the example app (its files, the Auth0 library, and where things are), the texts for a shell, and takes orders
-//! for faults.
+//! Serves the example app (its files, the Auth0 library, and where things are), the texts for a shell, and what the console
+//! of the demo shows and does besides: the audit log, and faults.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 
@@ -18,7 +18,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
-use super::switches::{self, Switches};
+use super::{
+    audit::AuditLog,
+    switches::{self, Switches},
+};
 
 const PAGE: &str = include_str!("../../../../../docs/examples/spa/index.html");
 const SCRIPT: &str = include_str!("../../../../../docs/examples/spa/app.js");
@@ -40,8 +43,10 @@ pub(super) struct Site {
     pub(super) env: Bytes,
     /// `/lines`: `curl` lines to paste.
     pub(super) lines: Bytes,
-    /// The console's origins, which may switch faults.
+    /// The console's origins, which may switch faults and read the audit log.
     pub(super) console: [String; 2],
+    /// `/audit/{request-id}`: the lines of a call, for the console.
+    pub(super) audit: AuditLog,
     /// `/faults/{server}`: one answer instead of a server's own, for tests.
     pub(super) faults: Faults,
     /// `/faults`: the console's switches.
@@ -82,6 +87,15 @@ impl Site {
         if path == "/faults" {
             let origin = request.headers().get(ORIGIN).cloned();
             return self.for_console(self.switch(request).await, origin);
+        }
+        if let Some(id) = path.strip_prefix("/audit/") {
+            let origin = request.headers().get(ORIGIN).cloned();
+            let lines = self.audit.of_request(id).await;
+            let answer = lines.map_or_else(
+                || empty(StatusCode::NOT_FOUND),
+                |lines| document("text/plain; charset=utf-8", lines.into()),
+            );
+            return self.for_console(answer, origin);
         }
         if let Some(server) = path.strip_prefix("/faults/") {
             return match server_named(server) {

@@ -1,6 +1,6 @@
 //! The configuration that the demo runs on, as an operator would write it.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use sandbox::{ProviderKind, Sandbox, Server};
 use serde_json::json;
@@ -19,7 +19,9 @@ pub(super) struct Plan<'a> {
     /// More origins that may call.
     pub(super) origins: &'a [String],
     /// With it the gateway speaks TLS.
-    pub(super) certificate: Option<&'a Certificate>,
+    pub(super) certificate: Option<&'a Certificate<'a>>,
+    /// The file of the audit log.
+    pub(super) audit: &'a Path,
 }
 
 impl Plan<'_> {
@@ -41,7 +43,9 @@ impl Plan<'_> {
              [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
              [vault]\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
              [callers]\naudience = [\"{}\"]\n[cors]\norigins = {}\n\
-             [console]\nenabled = true\nclient_id = \"{}\"\n",
+             [console]\nenabled = true\nclient_id = \"{}\"\n\
+             [audit]\nsink = \"file\"\npath = {:?}\n\
+             [telemetry]\nlog_level = \"info,gateway::memory=warn\"\n",
             self.ports.gateway,
             self.ports.admin,
             sandbox.domain(),
@@ -54,6 +58,7 @@ impl Plan<'_> {
             // A JSON array of texts is a TOML one.
             json!(origins),
             sandbox::SPA_CLIENT,
+            self.audit,
         );
         if self.public_address().is_some() {
             // Writing to a text cannot fail.

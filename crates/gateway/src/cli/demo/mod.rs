@@ -1,8 +1,10 @@
 //! `gateway demo`: the sandbox, the gateway with its console and an example app in one process on loopback; nothing to sign up for.
 
 mod app;
+mod audit;
 mod certificate;
 mod configuration;
+mod folder;
 mod lines;
 mod ports;
 mod switches;
@@ -13,8 +15,10 @@ use sandbox::{Identity, Quirk, Sandbox, User, World};
 use serde_json::{Value, json};
 use url::Url;
 
+use self::audit::AuditLog;
 use self::certificate::Certificate;
 use self::configuration::{GOOGLE_HOSTS, Plan, public_host};
+use self::folder::Folder;
 use self::ports::Ports;
 use self::switches::Switches;
 use super::{args::DemoArgs, ask::Asker, exit::Exit, output::Output, serve};
@@ -64,41 +68,40 @@ fn world() -> World {
 }
 
 pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
-    if let Some(source) = real_tenant(&sources) {
-        output.message(&format!(
-            "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant, or leave {source} out for the demo"
-        ));
-        return Exit::Usage;
+    match start(&sources, args, output).await {
+        Ok(exit) | Err(exit) => exit,
     }
-    for (name, _) in &sources.environment {
-        output.message(&format!("warning: {name} has no effect: the demo has its own settings"));
-    }
-    let ports = match choose(args, output) {
-        Ok(ports) => ports,
-        Err(exit) => return exit,
+}
+
+/// Starts everything and waits for its end. What went wrong was said.
+async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Exit, Exit> {
+    own_settings_only(sources, output)?;
+    let ports = choose(args, output)?;
+    let no_file = |error: std::io::Error| {
+        output.failure(&format!("no temporary file can be written: {error}"), "set TMPDIR to a folder")
     };
-    let certificate = match args.tls.then(|| Certificate::write(GOOGLE_HOSTS.map(public_host))).transpose() {
-        Ok(certificate) => certificate,
-        Err(error) => {
-            return output
-                .failure(&format!("the certificate cannot be written: {error}"), "set TMPDIR to a folder");
-        }
-    };
+    let folder = Folder::make().map_err(no_file)?;
+    let hosts = GOOGLE_HOSTS.map(public_host);
+    let certificate = args.tls.then(|| Certificate::write(&folder, hosts)).transpose().map_err(no_file)?;
+    let audit = AuditLog::at(folder.file("audit.jsonl"));
     let sandbox = Sandbox::builder().world(world()).quirk(Quirk::LinkAccounts);
     let (sandbox, app) = match (sandbox.start().await, app::bind(ports.app).await) {
         (Ok(sandbox), Ok(app)) => (sandbox, app),
-        (Err(error), _) => return output.failure(&error.to_string(), "free the port, then try again"),
+        (Err(error), _) => return Err(output.failure(&error.to_string(), "free the port, then try again")),
         (_, Err(error)) => {
-            return output.failure(&format!("the example app cannot listen: {error}"), "try again");
+            return Err(output.failure(&format!("the example app cannot listen: {error}"), "try again"));
         }
     };
     let app_url = format!("http://{}", app.address());
-    let plan = Plan { ports, app: &app_url, origins: &args.origin, certificate: certificate.as_ref() };
-    let configuration = plan.write(&sandbox);
-    let mut settings = match Settings::from_toml(&configuration) {
-        Ok(settings) => settings,
-        Err(problems) => return output.problems(&problems),
+    let plan = Plan {
+        ports,
+        app: &app_url,
+        origins: &args.origin,
+        certificate: certificate.as_ref(),
+        audit: audit.path(),
     };
+    let configuration = plan.write(&sandbox);
+    let mut settings = Settings::from_toml(&configuration).map_err(|problems| output.problems(&problems))?;
     settings.console.demo = Url::parse(&app_url).ok();
     let tell = {
         let mut demo = Demo::new(&sandbox, app_url, configuration);
@@ -107,7 +110,7 @@ pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> E
         let (as_json, open) = (args.json, args.open);
         Box::new(move |listen: SocketAddr, admin: SocketAddr| {
             let demo = demo.at(listen, admin);
-            app.serve(demo.site(faults, switches));
+            app.serve(demo.site(faults, switches, audit));
             output.line(&if as_json { demo.json() } else { lines::banner(&demo, &program()) });
             if open {
                 open_browser(&demo.app, output);
@@ -116,7 +119,21 @@ pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> E
     };
     let exit = serve::run(settings, Sources::default(), Some(tell), output).await;
     drop(sandbox);
-    exit
+    Ok(exit)
+}
+
+/// Refuses the settings of a tenant, and says that others have no effect.
+fn own_settings_only(sources: &Sources, output: &Output) -> Result<(), Exit> {
+    if let Some(source) = real_tenant(sources) {
+        output.message(&format!(
+            "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant, or leave {source} out for the demo"
+        ));
+        return Err(Exit::Usage);
+    }
+    for (name, _) in &sources.environment {
+        output.message(&format!("warning: {name} has no effect: the demo has its own settings"));
+    }
+    Ok(())
 }
 
 /// `gateway demo env`: asks the demo that runs.
@@ -220,7 +237,7 @@ impl Demo {
     }
 
     /// What the app serves.
-    fn site(&self, faults: sandbox::Faults, switches: Switches) -> app::Site {
+    fn site(&self, faults: sandbox::Faults, switches: Switches, audit: AuditLog) -> app::Site {
         let config = json!({
             "domain": self.tenant,
             "client_id": sandbox::SPA_CLIENT,
@@ -232,6 +249,7 @@ impl Demo {
             env: lines::env(self).into(),
             lines: lines::lines(self.certificate.is_some()).into(),
             console: [self.gateway.clone(), self.gateway.replacen("127.0.0.1", "localhost", 1)],
+            audit,
             faults,
             switches,
         }
