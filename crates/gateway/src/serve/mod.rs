@@ -78,6 +78,8 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
     let listening = Listening { listen: public.addr(), admin_listen: admin.addr() };
     announce(listening);
     if let Some(tell) = on_listening {
+        // What it says comes after the lines of the start.
+        telemetry.flush_log();
         tell(listening);
     }
     let admin = tokio::spawn(admin.run());

@@ -19,8 +19,16 @@ use tracing_subscriber::{Layer, layer::Context};
 pub(super) struct LogLayer {
     pub(super) sink: LineSink,
     pub(super) json: bool,
+    /// People read the lines, and no program does.
+    pub(super) terminal: bool,
     pub(super) color: bool,
 }
+
+/// Members of the access line that people know by their values.
+const UNNAMED: [&str; 5] = ["method", "route", "provider", "status", "outcome"];
+
+/// Members of the access line that repeat the outcome.
+const FOR_PROGRAMS: [&str; 2] = ["error_code", "remedy_url"];
 
 /// Room for a usual line.
 const USUAL: usize = 512;
@@ -32,8 +40,8 @@ thread_local! {
 
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // The `listening` line is for programs; it is JSON on a terminal too.
-        let json = self.json || event.metadata().target() == super::ALWAYS;
+        // The `listening` line is for programs: it is text on a terminal alone.
+        let json = self.json || (!self.terminal && event.metadata().target() == super::ALWAYS);
         // Something that formats itself may log while it does so; its line is another one.
         let mut line = LINE.take();
         line.clear();
@@ -138,7 +146,15 @@ struct TextFields {
 
 impl TextFields {
     fn put(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let _ = write!(self.rest, " {name}={value}");
+        let is_access = self.event.as_deref() == Some("request");
+        if is_access && FOR_PROGRAMS.contains(&name) {
+            return;
+        }
+        let _ = if is_access && UNNAMED.contains(&name) {
+            write!(self.rest, " {value}")
+        } else {
+            write!(self.rest, " {name}={value}")
+        };
     }
 }
 
@@ -204,7 +220,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("log");
         let sink = LineSink::open(Target::File(path.clone()), "test", Arc::new(|| {})).expect("opened");
-        let layer = LogLayer { sink: sink.clone(), json, color: false };
+        let layer = LogLayer { sink: sink.clone(), json, terminal: false, color: false };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), emit);
         sink.flush();
         std::fs::read_to_string(path).expect("written")
@@ -244,5 +260,22 @@ mod tests {
         let text = written(false, || tracing::info!(event = "a", path = "x\ny", "b\nc"));
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.contains("info  a: b c path=\"x\\ny\""), "{text}");
+    }
+
+    #[test]
+    fn the_access_line_is_short_for_people() {
+        let text = written(false, || {
+            tracing::info!(
+                event = "request",
+                method = "GET",
+                route = "/v1/me",
+                status = 401,
+                outcome = "caller-token-missing",
+                error_code = "caller-token-missing",
+                remedy_url = "https://example.test",
+                duration_ms = 0.8461,
+            );
+        });
+        assert!(text.ends_with(" request GET /v1/me 401 caller-token-missing duration_ms=0.846\n"), "{text}");
     }
 }

@@ -185,8 +185,10 @@ impl Telemetry {
         let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs))
             .map_err(TelemetryError::Log)?;
         let audit = audit(&options.audit, &metrics)?;
-        let (json, color) = shape(options.log_format);
-        let lines = LogLayer { sink: log.clone(), json, color }.with_filter(filter);
+        let terminal = io::stderr().is_terminal();
+        let json = is_json(options.log_format, terminal);
+        let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let lines = LogLayer { sink: log.clone(), json, terminal, color }.with_filter(filter);
         // A second installation in one process (tests) keeps the first one's logs.
         let _ = Registry::default()
             .with(spans(traces.as_ref().map(|(provider, _)| provider)))
@@ -221,6 +223,13 @@ impl Telemetry {
         let _ = tokio::task::spawn_blocking(move || metrics.flush()).await;
     }
 
+    /// Writes the log lines that are pending; bounded to a second.
+    pub fn flush_log(&self) {
+        if let Some(log) = &self.log {
+            log.flush();
+        }
+    }
+
     /// Sends and writes what is pending; bounded to a few seconds.
     pub async fn shutdown(&self) {
         if let Some((_, Some(flush))) = &self.traces {
@@ -231,9 +240,7 @@ impl Telemetry {
         let _ = tokio::task::spawn_blocking(move || {
             this.metrics.shutdown();
             this.audit.flush();
-            if let Some(log) = &this.log {
-                log.flush();
-            }
+            this.flush_log();
         })
         .await;
     }
@@ -315,15 +322,12 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::try_new(directives).map_err(|_| wrong())
 }
 
-fn shape(format: LogFormat) -> (bool, bool) {
-    let terminal = io::stderr().is_terminal();
-    let json = match format {
+fn is_json(format: LogFormat, terminal: bool) -> bool {
+    match format {
         LogFormat::Auto => !terminal,
         LogFormat::Json => true,
         LogFormat::Text => false,
-    };
-    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    (json, color)
+    }
 }
 
 /// A panic's message may hold anything; its place is enough to find it.
