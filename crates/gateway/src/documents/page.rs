@@ -15,14 +15,19 @@ dl{display:grid;grid-template-columns:minmax(12rem,22rem) 1fr}\
 dt,dd{margin:0;padding:.5rem .8rem .5rem 0;border-top:1px solid var(--line)}dd p{margin:0}\
 @media (max-width:40rem){dl{display:block}dd{border:0;padding-top:0}}";
 
+/// Leads to the console, which makes the call with the reader's own access token.
+const TRY_IT: &str = " <a href=\"console/\">Try it</a>";
+
+/// Whether the console has a form or a button for calls of this route.
+fn is_tried(path: &str) -> bool {
+    path.starts_with("/proxy/") || path.starts_with("/v1/")
+}
+
 /// The page. `console`: whether this gateway has one.
 pub(super) fn page(console: bool) -> String {
     let document = openapi::document("");
-    let try_it = if console {
-        "To try a call, open the <a href=\"console/\">console</a>: it calls a provider with your own access token. "
-    } else {
-        ""
-    };
+    let try_it =
+        if console { "To try a call, open the <a href=\"console/\">console</a> and sign in. " } else { "" };
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>idp-gateway</title>\
@@ -34,8 +39,9 @@ pub(super) fn page(console: bool) -> String {
         for (method, operation) in item.as_object().into_iter().flatten() {
             if let Some(summary) = operation["summary"].as_str() {
                 let method = method.to_uppercase();
+                let link = if console && is_tried(path) { TRY_IT } else { "" };
                 // Writing to a text cannot fail.
-                let _ = write!(page, "<dt><code>{method} {path}</code></dt><dd>{summary}</dd>");
+                let _ = write!(page, "<dt><code>{method} {path}</code></dt><dd>{summary}{link}</dd>");
             }
         }
     }
@@ -63,6 +69,9 @@ mod tests {
         for code in Code::ALL {
             assert!(with.contains(&format!("<dt id=\"{code}\">")), "{code}");
         }
-        assert!(with.contains("href=\"console/\"") && !page(false).contains("href=\"console/\""));
+        let proxy = "<code>GET /proxy/{provider}/{path}</code></dt><dd>";
+        let (_, row) = with.split_once(proxy).unwrap();
+        assert!(row.split("</dd>").next().unwrap().ends_with(TRY_IT), "{row}");
+        assert!(!page(false).contains("href=\"console/\""));
     }
 }
