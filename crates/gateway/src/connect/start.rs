@@ -164,7 +164,7 @@ fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &B
         (None, None) => "An app".to_owned(),
     };
     let asked = if ticket.scopes.is_empty() {
-        "<p>It asks for what it usually asks for.</p>".to_owned()
+        format!("<p>{} lists the permissions before you agree.</p>", escape(title))
     } else {
         let list = ticket.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape(scope)));
         format!("<h2>It asks for</h2><ul>{}</ul>", list.collect::<String>())
