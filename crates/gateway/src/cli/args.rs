@@ -85,7 +85,8 @@ pub(super) struct CheckArgs {
     /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }; with --as the answer of `POST /v1/check`.
     #[arg(long)]
     pub(super) json: bool,
-    /// Say what METHOD PATH of a caller with the claims in this file (a JSON object) would come to. Nothing is asked of anybody.
+    /// Say whether a caller with the claims in this file (a JSON object) may call METHOD PATH. Neither Auth0 nor the provider
+    /// is asked.
     #[arg(long = "as", value_name = "CLAIMS", requires = "path", conflicts_with = "cases")]
     pub(super) claims: Option<PathBuf>,
     /// Run the cases in this file (TOML): [[tests]] with `as`, `method`, `path`, `allowed`, and if wanted `body`, `rule`,
@@ -141,7 +142,7 @@ pub(super) enum Command {
         /// Write JSON: { "audience", "scopes", "issued_at", "expires_at" }.
         #[arg(long)]
         json: bool,
-        /// Write the token itself too. It opens every user's profile: mind who reads along.
+        /// Write the token itself too. It can read every user's profile and IdP tokens: show it to no other person.
         #[arg(long)]
         reveal: bool,
     },
@@ -174,7 +175,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask the admin listener whether the gateway lives.
+    /// Ask the admin listener whether the gateway is alive.
     #[command(after_help = example!("gateway healthcheck --url http://127.0.0.1:9090/livez"))]
     Healthcheck {
         /// Ask this address, without reading any configuration.
@@ -237,7 +238,7 @@ pub(super) enum StoreCommand {
     /// Print a new line for `store.encryption_keys_file`.
     #[command(after_help = example!("gateway store keygen >> store-keys"))]
     Keygen {
-        /// The key's id; default one made of chance.
+        /// The key's id. Default: a random one.
         #[arg(long)]
         id: Option<String>,
     },
@@ -257,13 +258,13 @@ pub(super) enum GrantsCommand {
 /// `gateway grants list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct GrantsList {
-    /// Of this user.
+    /// Only those of this user.
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
-    /// Of this Auth0 connection.
+    /// Only those of this Auth0 connection.
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<String>,
-    /// Of this entry of the configuration.
+    /// Only those of this provider, an entry of the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
     /// Write JSON: { "grants": [{ "user", "account", "connection", "source", "state", "expires_at", ... }] }.
@@ -275,13 +276,13 @@ pub(super) struct GrantsList {
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["user", "connection", "provider", "all"]))]
 pub(super) struct GrantsForget {
-    /// Of this user.
+    /// Only those of this user.
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
-    /// Of this Auth0 connection.
+    /// Only those of this Auth0 connection.
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<String>,
-    /// Of this entry of the configuration.
+    /// Only those of this provider, an entry of the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
     /// All of them.
