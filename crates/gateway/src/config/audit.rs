@@ -11,7 +11,7 @@ use super::unit::PathText;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditSettings {
-    /// The sink.
+    /// Where the audit log goes: nowhere, to standard output, or to the file `audit.path`.
     pub sink: AuditSink,
     /// The file of `sink = "file"`; appended to.
     #[schemars(with = "Option<PathText>")]

@@ -145,7 +145,7 @@ pub enum ProfileClaim {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pagination {
-    /// The style.
+    /// How the API names the next page.
     pub style: PaginationStyle,
     /// `next_url`, `cursor`: where the next page's URL or cursor stands (JSON pointer).
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -107,7 +107,7 @@ pub struct TimeoutSettings {
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub upstream_idle: Duration,
-    /// TCP and TLS to anyone.
+    /// Until a connection to the tenant or to a provider is made, TLS included.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub connect: Duration,

@@ -12,7 +12,7 @@ use super::unit::{self, PathText, SecretText};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// The kind of store.
+    /// Where refreshed grants are kept.
     pub kind: StoreKind,
     /// The database file of `kind = "file"`; it need not exist.
     #[schemars(with = "Option<PathText>")]
