@@ -45,12 +45,14 @@ export async function faultOnce(server, order) {
   if (!answer.ok) throw new Error(`the fault was not taken: ${answer.status}`)
 }
 
+// `iat` counts whole seconds: a token from the second in which the gateway read the user does not count as newer.
+// A person takes longer than that; here the clock's next second is awaited.
+export const nextSecond = () => new Promise(done => setTimeout(done, 1000 - Date.now() % 1000))
+
 // The provider's consent page, which the sandbox's tenant shows.
 export async function consent(page, provider, decision, address) {
   await page.getByRole('heading', { name: `Connect ${provider}` }).waitFor()
-  // `iat` counts whole seconds: a token from the second in which the gateway read the user does not count as newer.
-  // A person takes longer than that; here the clock's next second is awaited.
-  await new Promise(done => setTimeout(done, 1000 - Date.now() % 1000))
+  await nextSecond()
   await page.getByRole('button', { name: decision, exact: true }).click()
   await page.waitForURL(url => url.href.startsWith(address))
 }
