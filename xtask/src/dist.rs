@@ -1,7 +1,8 @@
-//! What a release offers for download: static binary, completions, man pages, chart, image, bill of materials, checksums.
+//! What a release offers for download: static binary, completions, man pages, chart, npm package, image, bill of
+//! materials, checksums.
 
 use crate::release::checksums;
-use crate::{build, chart, sh, tools};
+use crate::{build, chart, client, sh, tools};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,8 @@ pub(crate) fn stage(root: &Path, binary: &Path) -> Result<PathBuf> {
         archive(&dist, &image, &oci, ".")?;
     }
     chart::package(root, &dist)?;
+    client::prepare(root)?;
+    client::try_out(root, &client::pack(root, &dist)?)?;
     checksums(&dist)?;
     sh::run(&dist, "sha256sum", &["--check", "--quiet", "SHA256SUMS"])?;
     Ok(dist)

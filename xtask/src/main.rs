@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod chart;
 mod ci;
+mod client;
 mod dist;
 mod docs;
 mod fuzz;

@@ -1,7 +1,8 @@
-//! The examples of the documentation against a running demo: the TypeScript client, and the Node, Python and React apps.
+//! The examples of the documentation against a running demo: the TypeScript client, also as a package for npm, and the Node,
+//! Python and React apps.
 
 use super::{browser, demo::Demo, ports::free_ports};
-use crate::sh;
+use crate::{client, sh};
 use anyhow::Result;
 use std::path::Path;
 
@@ -11,7 +12,8 @@ const FILES: [&str; 3] = ["backends.test.mjs", "client.test.mjs", "react.test.mj
 pub(crate) fn run(root: &Path) -> Result<()> {
     browser::prepare(root)?;
     let folder = root.join("crates/gateway/tests/examples");
-    sh::run(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
+    client::prepare(root)?;
+    client::try_out(root, &client::pack(root, &root.join("target"))?)?;
     for built in ["client", "react"] {
         sh::run(&folder, "npm", &["run", "--silent", built])?;
     }

@@ -5,7 +5,9 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 use std::path::Path;
 
+const MANIFEST: &str = "Cargo.toml";
 const CHART: &str = "deploy/helm/idp-gateway/Chart.yaml";
+const CLIENT: &str = "docs/examples/client/package.json";
 const GOLDEN: &str = "deploy/helm/golden";
 
 /// The places that hold the version, `{}`, and how many there are in a file.
@@ -18,6 +20,8 @@ fn places(file: &Path) -> (&'static [&'static str], Option<usize>) {
         )
     } else if file.ends_with("Chart.yaml") {
         (&["\nversion: {}\n", "\nappVersion: {}\n"], Some(2))
+    } else if file.ends_with("package.json") {
+        (&["\n  \"version\": \"{}\",\n"], Some(1))
     } else {
         (&["app.kubernetes.io/version: \"{}\"", "helm.sh/chart: idp-gateway-{}\n", "/idp-gateway:{}\n"], None)
     }
@@ -44,7 +48,8 @@ fn replace(file: &Path, text: &str, old: &Version, new: &Version) -> Result<Stri
 pub(super) fn write(root: &Path, old: &Version, new: &Version) -> Result<()> {
     let golden =
         std::fs::read_dir(root.join(GOLDEN))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    for file in [root.join("Cargo.toml"), root.join(CHART)].into_iter().chain(golden) {
+    let versioned = [MANIFEST, CHART, CLIENT].map(|file| root.join(file));
+    for file in versioned.into_iter().chain(golden) {
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         std::fs::write(&file, replace(&file, &text, old, new)?)?;
     }
@@ -53,7 +58,7 @@ pub(super) fn write(root: &Path, old: &Version, new: &Version) -> Result<()> {
 
 /// Fails when a file says another version.
 pub(super) fn agree(root: &Path, version: &Version) -> Result<()> {
-    for file in [root.join("Cargo.toml"), root.join(CHART)] {
+    for file in [MANIFEST, CHART, CLIENT].map(|file| root.join(file)) {
         replace(&file, &std::fs::read_to_string(&file)?, version, version)?;
     }
     let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
@@ -81,6 +86,8 @@ mod tests {
         assert!(moved("Cargo.toml", &manifest.replacen("0.1.0", "0.1.1", 1)).is_err());
         let chart = moved("Chart.yaml", "a: b\nversion: 0.1.0\nappVersion: 0.1.0\n").unwrap();
         assert_eq!(chart.matches("0.2.0").count(), 2);
+        let package = "{\n  \"name\": \"client\",\n  \"version\": \"0.1.0\",\n  \"engines\": \"0.1.0\"\n}\n";
+        assert_eq!(moved("client/package.json", package).unwrap().matches("0.2.0").count(), 1);
         let render = "helm.sh/chart: idp-gateway-0.1.0\nimage: x/idp-gateway:0.1.0\nother: 0.1.0\n";
         assert_eq!(moved("golden/x.yaml", render).unwrap().matches("0.2.0").count(), 2);
     }
