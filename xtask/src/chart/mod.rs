@@ -36,6 +36,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let renders = render(root, &helm, options.bless)?;
     refuses_wrong_values(root, &helm)?;
     takes_odd_values(root, &helm)?;
+    notes_name_the_host(root, &helm)?;
     hardened(&renders)?;
     validate(root, &renders)?;
     configurations(root, &renders)?;
@@ -138,6 +139,20 @@ fn takes_odd_values(root: &Path, helm: &Path) -> Result<()> {
     for document in manifests::read(&text)? {
         let name = document["metadata"]["name"].as_str().unwrap_or_default();
         ensure!(name.len() <= 63, "{} {name}: more than 63 characters", document["kind"]);
+    }
+    Ok(())
+}
+
+/// The line for the first call names the configured host: another one is answered with 421.
+fn notes_name_the_host(root: &Path, helm: &Path) -> Result<()> {
+    for (scenario, wanted) in [
+        ("dpop", "curl --header \"Host: idp.acme.com\" --header"),
+        ("production", "https://idp.acme.com/v1/me"),
+    ] {
+        let values = format!("{CHART}/ci/{scenario}-values.yaml");
+        let args = ["install", "gateway", CHART, "--dry-run=client", "--values", &values];
+        let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+        ensure!(text.contains(wanted), "the notes of scenario {scenario} do not say `{wanted}`");
     }
     Ok(())
 }
