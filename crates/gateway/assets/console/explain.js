@@ -1,4 +1,5 @@
 // What became of a call, step by step, also of one that never reached the provider.
+import { titleOf } from './accounts.js'
 import { make } from './dom.js'
 
 const SOURCES = { identities: "Auth0's copy of the account's token", vault: 'Token Vault' }
@@ -18,7 +19,8 @@ export function timeline(explanation) {
   steps.push(step('Account', found ?? (refused && !denied ? `none: ${outcome}` : 'not looked up'), found ? 'good' : refused && !denied ? 'bad' : 'none'))
   for (const [index, attempt] of attempts.entries()) {
     const status = attempt.status ?? 'no answer'
-    steps.push(step(attempts.length > 1 ? `Call ${index + 1} of ${provider}` : `Call of ${provider}`,
+    const called = titleOf({ name: provider })
+    steps.push(step(attempts.length > 1 ? `Call ${index + 1} of ${called}` : `Call of ${called}`,
       `${status}, ${attempt.outcome}, ${attempt.millis} ms`, attempt.outcome === 'ok' ? 'good' : 'bad'))
   }
   if (!attempts.length) steps.push(step('Provider', 'not called', 'none'))
