@@ -16,6 +16,8 @@ pub(crate) enum CallError {
     NoCall(&'static str),
     /// The query of the call that is asked about holds a token.
     TokenInQuery,
+    /// The user's calls to the provider hold one user's share of `max_in_flight`.
+    ShareTaken,
     /// `max_in_flight` calls to the provider are running.
     ProviderBusy,
     /// A header for the gateway is there more than once.

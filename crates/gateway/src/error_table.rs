@@ -162,13 +162,27 @@ fn too_slow(limit: Duration) -> Problem {
         .remedy("Ask for less, or call the same address below /proxy, which passes an answer on while it arrives.")
 }
 
+fn share_taken() -> Problem {
+    Problem::new(Code::RateLimited)
+        .detail("too many calls of this user to this provider are in flight")
+        .retry_after(Duration::from_secs(1))
+}
+
+fn uninspectable_part() -> Problem {
+    Problem::new(Code::ResponseUninspectable)
+        .detail("the part was not asked for, or does not say where it lies")
+        .remedy("Ask for the whole: leave 'Range' out.")
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
+        let blocked = |detail: &'static str| Problem::new(Code::RedirectBlocked).detail(detail);
         let bad_request = |detail: String| Problem::new(Code::BadRequest).detail(detail);
         let provider_error = |detail: &'static str| Problem::new(Code::ProviderError).detail(detail);
         match error {
             CallError::UnknownProvider => Problem::new(Code::UnknownProvider),
             CallError::QuotaSpent(wait) => Problem::new(Code::RateLimited).retry_after(wait),
+            CallError::ShareTaken => share_taken(),
             CallError::ProviderBusy => {
                 Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
             }
@@ -211,9 +225,7 @@ impl From<CallError> for Problem {
                 "a form that stands for a query is longer than 64 KiB, or holds a member that is not passed to this provider".to_owned(),
             )
             .remedy("Send the GET that is meant, or leave that member out."),
-            CallError::TooManyRedirects => {
-                Problem::new(Code::RedirectBlocked).detail("the download redirected more than three times")
-            }
+            CallError::TooManyRedirects => blocked("the download redirected more than three times"),
             CallError::BodyNotRepeatable => {
                 repeat("the provider refused the token and the request's body cannot be sent again")
             }

@@ -95,7 +95,7 @@ pub struct ProviderSettings {
     /// Scope that `DELETE /v1/me/NAME` wants; unset means none.
     #[serde(default)]
     pub disconnect_scope: Option<String>,
-    /// Calls in flight to this provider.
+    /// Calls in flight to this provider; one user's hold a quarter of them at most, and eight at least.
     #[serde(default = "default_max_in_flight")]
     #[schemars(range(min = 1))]
     pub max_in_flight: usize,

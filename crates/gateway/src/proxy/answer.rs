@@ -9,7 +9,6 @@ use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use idp_adapters::{Classified, LinkMember, LinkPurpose, Outcome};
 use leak_guard::LeakGuard;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::bodies::Timed;
 use super::hygiene;
@@ -30,6 +29,7 @@ use crate::state::{Calls, RequestContext, RequestRecord};
 use crate::telemetry::ScrubPlace;
 use crate::time::seconds_rounded_up;
 
+use crate::upstream::Place;
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
     pub(super) calls: &'a Calls,
@@ -46,7 +46,7 @@ impl Delivery<'_> {
     pub(super) async fn answer(
         &self,
         received: Received,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
         record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         let Received { head, body, classified, token } = received;
@@ -116,7 +116,7 @@ impl Delivery<'_> {
         body: AnswerBody,
         classified: &Classified,
         links: Option<Links>,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
         record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -252,7 +252,7 @@ impl Delivery<'_> {
 }
 
 /// The body with its links rewritten, holding the call's place until it ends.
-fn rewritten(body: AnswerBody, json: Option<Rewriter>, place: Option<OwnedSemaphorePermit>) -> Body {
+fn rewritten(body: AnswerBody, json: Option<Rewriter>, place: Option<Place>) -> Body {
     let inner = match body {
         AnswerBody::Straight(mut timed) => {
             timed.hold(place);
@@ -302,7 +302,7 @@ pin_project_lite::pin_project! {
     struct Held<B> {
         #[pin]
         inner: B,
-        _place: Option<OwnedSemaphorePermit>,
+        _place: Option<Place>,
     }
 }
 

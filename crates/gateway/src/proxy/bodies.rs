@@ -9,11 +9,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::body::{self, Body, BoxError, RequestBodyFault};
-use crate::upstream::Progress;
+use crate::upstream::{Place, Progress};
 
 /// The request's body, as often as it may be sent.
 pub(super) enum Payload {
@@ -255,7 +254,7 @@ pub(super) struct Timed<B> {
     idle: Duration,
     clock: Option<Pin<Box<Sleep>>>,
     armed: bool,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 impl<B> Timed<B> {
@@ -264,7 +263,7 @@ impl<B> Timed<B> {
     }
 
     /// Keeps a place among the calls in flight until the body ends.
-    pub(super) fn hold(&mut self, place: Option<OwnedSemaphorePermit>) {
+    pub(super) fn hold(&mut self, place: Option<Place>) {
         self.place = place;
     }
 }

@@ -21,6 +21,7 @@ use crate::provider::ProviderRuntime;
 use crate::provider::plan::{Plan, PlanError, ProviderCall};
 use crate::selector::Selector;
 use crate::telemetry::{Metrics, SPANS, Shed};
+use crate::upstream::Full;
 use caller_auth::{Caller, Checked, Refusal, Rules, Schemes, Verified, Verifier};
 
 /// Who may do what.
@@ -232,7 +233,8 @@ impl Access {
     /// request's body is read before.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit); `overloaded` when no place gets free in time.
+    /// As [`admit`](Self::admit); `rate-limited` when the user's other calls hold the user's share of the places, `overloaded` when
+    /// no place gets free in time.
     pub(crate) async fn admit_call<'a>(
         &self,
         verified: VerifiedCaller,
@@ -242,11 +244,19 @@ impl Access {
         record: &mut RequestRecord,
     ) -> Result<AdmittedCall<'a>, Problem> {
         let admitted = self.admit(verified, Some(provider), account, record).await?;
-        let slot = provider.client.enter().await.ok_or_else(|| {
-            self.metrics.shed(Shed::Provider);
-            CallError::ProviderBusy
-        })?;
-        Ok(AdmittedCall::new(admitted, provider, plan, slot))
+        let caller = admitted.caller();
+        let place =
+            provider.client.enter(caller.issuer(), caller.subject()).await.map_err(|full| match full {
+                Full::User => {
+                    self.metrics.shed(Shed::Quota);
+                    CallError::ShareTaken
+                }
+                Full::Provider => {
+                    self.metrics.shed(Shed::Provider);
+                    CallError::ProviderBusy
+                }
+            })?;
+        Ok(AdmittedCall::new(admitted, provider, plan, place))
     }
 }
 

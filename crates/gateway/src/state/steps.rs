@@ -10,10 +10,10 @@ use std::sync::Arc;
 use caller_auth::{Caller, CallerToken, Checked, Verified};
 use token_broker::{AccountSelector, IdpToken, TokenRequest};
 use token_keeper::BearerToken;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::provider::ProviderRuntime;
 use crate::provider::plan::Plan;
+use crate::upstream::Place;
 
 /// A caller whose credentials were verified, or an operator at the command line of this process. Whether a proof of
 /// possession was used before is asked at admission.
@@ -163,7 +163,7 @@ pub struct AdmittedCall<'a> {
     admitted: Admitted<'a>,
     provider: &'a ProviderRuntime,
     plan: Plan,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<Place>,
 }
 
 impl<'a> AdmittedCall<'a> {
@@ -172,7 +172,7 @@ impl<'a> AdmittedCall<'a> {
         admitted: Admitted<'a>,
         provider: &'a ProviderRuntime,
         plan: Plan,
-        slot: OwnedSemaphorePermit,
+        slot: Place,
     ) -> Self {
         Self { admitted, provider, plan, slot: Some(slot) }
     }
@@ -203,7 +203,7 @@ impl<'a> AdmittedCall<'a> {
     }
 
     /// The call's place among the provider's calls in flight; whoever sends the answer's body holds it.
-    pub(crate) fn take_slot(&mut self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take_slot(&mut self) -> Option<Place> {
         self.slot.take()
     }
 }

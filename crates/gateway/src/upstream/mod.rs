@@ -3,6 +3,7 @@
 mod address;
 mod connector;
 mod settings;
+mod shares;
 mod streams;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ pub(crate) use self::connector::tls_config;
 pub(crate) use self::streams::AnswerStream;
 
 use self::connector::{ConnectRefusal, Connector, WatchingConnector};
+use self::shares::{Seat, Shares};
 use self::streams::{CONNECTIONS, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
@@ -98,6 +100,7 @@ pub(crate) struct UpstreamClient {
     /// A provider's connection is driven by the thread that uses it.
     cores: Box<[Core]>,
     room: Arc<Semaphore>,
+    shares: Arc<Shares>,
     capacity: usize,
     timeouts: UpstreamTimeouts,
     queued: Duration,
@@ -118,6 +121,22 @@ impl Core {
         let pools = (0..CONNECTIONS).map(|connection| pool(connector(connection), max_in_flight)).collect();
         Self { hosts, pools }
     }
+}
+
+/// A place among the calls in flight.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _room: OwnedSemaphorePermit,
+    _seat: Seat,
+}
+
+/// Why a call gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The user's other calls hold the user's share of them.
+    User,
+    /// All are held.
+    Provider,
 }
 
 /// A stream that no call has been sent on.
@@ -180,20 +199,26 @@ impl UpstreamClient {
         Self {
             cores,
             room: Arc::new(Semaphore::new(max_in_flight)),
+            shares: Shares::new(max_in_flight),
             capacity: max_in_flight,
             timeouts,
             queued: QUEUED,
         }
     }
 
-    /// A place among the calls in flight, held until the answer's body ends. `None` when none got free in
-    /// [`QUEUED`].
-    pub(crate) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
-            return Some(place);
-        }
+    /// A place among the calls in flight for a call of this user, held until the answer's body ends.
+    ///
+    /// # Errors
+    /// No place got free in [`QUEUED`].
+    pub(crate) async fn enter(&self, issuer: &str, subject: &str) -> Result<Place, Full> {
+        let deadline = Instant::now() + self.queued;
+        // Where the provider has no place at all, that is what is said.
+        let full = || if self.room.available_permits() == 0 { Full::Provider } else { Full::User };
+        let seat = self.shares.begin(issuer, subject).ok_or_else(full)?.taken();
+        let seat = tokio::time::timeout_at(deadline, seat).await.ok().flatten().ok_or_else(full)?;
         let waiting = Arc::clone(&self.room).acquire_owned();
-        tokio::time::timeout(self.queued, waiting).await.ok()?.ok()
+        let room = tokio::time::timeout_at(deadline, waiting).await.ok().and_then(Result::ok);
+        Ok(Place { _room: room.ok_or(Full::Provider)?, _seat: seat })
     }
 
     /// Calls in flight.

@@ -116,7 +116,7 @@ async fn tm_a11_a_thousand_readers_that_stall_hold_what_the_documentation_says()
     more_files();
     let sandbox = Sandbox::builder().start().await.unwrap();
     let provider = endless().await;
-    let extra = format!("[providers.google]\nmax_in_flight = 1000\nbase_url = \"http://{provider}\"");
+    let extra = format!("[providers.google]\nmax_in_flight = 4000\nbase_url = \"http://{provider}\"");
     let serving = RunningGateway::start(&sandbox, &extra);
     let token = sandbox.caller_token(BEN);
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");

@@ -57,6 +57,34 @@ async fn tm_a03_a_hanging_provider_takes_its_own_places_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_a16_one_user_does_not_take_all_places_of_a_provider() {
+    let world = sandbox::World::many_users(2);
+    let rig = Rig::over(Sandbox::builder().world(world), "", "max_in_flight = 36").await;
+    let [one, other] = ["github|1000000", "github|1000001"];
+    for user in [one, other] {
+        assert_eq!(rig.get(USER, user).await.status, 200);
+    }
+    let share = 9;
+    rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/slow").hang());
+    let mut slow = Box::pin(join_all((0..share).map(|_| rig.get("/proxy/github/slow", one))));
+    let others = async {
+        rig.sandbox.journal().wait_for(|entry| entry.path() == "/slow", share).await.unwrap();
+        for answer in join_all((0..4).map(|_| rig.get(USER, one))).await {
+            assert_eq!(answer.outcome(), (429, "rate-limited".into()));
+            assert_eq!(answer.header("retry-after"), "1");
+        }
+        assert_eq!(rig.get(USER, other).await.outcome(), (200, "ok".into()), "another user's call");
+    };
+    tokio::select! {
+        _ = &mut slow => panic!("a hanging provider answered"),
+        () = others => {}
+    }
+    drop(slow);
+    assert_eq!(rig.get(USER, one).await.outcome(), (200, "ok".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tm_a03_every_wait_for_a_provider_has_an_end() {
     // Takes connections and never says a word: neither the handshake nor an answer comes.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -109,7 +109,7 @@ async fn a_token_that_was_renewed_in_auth0_is_fetched_once_and_the_call_repeated
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_first_requests_cost_one_token_and_one_look_up() {
-    let rig = Rig::start("max_in_flight = 500").await;
+    let rig = Rig::start("max_in_flight = 2000").await;
     // One token: a newer one would rightly cause a second look-up.
     let token = rig.sandbox.caller_token(BEN);
     let call = || rig.send(rig.bare(Method::GET, "/proxy/github/user").bearer_auth(&token));
