@@ -251,6 +251,7 @@ impl UpstreamClient {
         let FreeStream { pool, stream } = free;
         progress.touch();
         let head = request.method() == Method::HEAD;
+        let sends = !http_body::Body::is_end_stream(request.body());
         let connection = capture_connection(&mut request);
         let mut sending = std::pin::pin!(pool.request(request));
         loop {
@@ -263,7 +264,7 @@ impl UpstreamClient {
                         // A peer that sends a body all the same would have it taken for the answer to the next call.
                         connection.connection_metadata().iter().for_each(Connected::poison);
                     }
-                    return Ok(response.map(|body| AnswerStream::new(body, stream)));
+                    return Ok(AnswerStream::of(response, stream, sends));
                 }
                 Ok(Err(error)) => {
                     let own = progress.shared.fault.get().copied();

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Uri;
+use http::{Response, Uri, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
+
+use crate::body::BoxError;
 
 /// The HTTP/2 connections of a core to a host.
 pub(super) const CONNECTIONS: usize = 8;
@@ -172,25 +174,41 @@ impl Drop for Stream {
 pub(crate) struct AnswerStream {
     inner: Incoming,
     stream: Option<Stream>,
+    /// Whether the end of the stream has to be the end of the body.
+    whole: bool,
 }
 
+/// The provider ended the HTTP/2 stream before the body.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the provider reset the stream before the end of the body")]
+pub(crate) struct Unfinished;
+
 impl AnswerStream {
-    pub(super) fn new(inner: Incoming, stream: Stream) -> Self {
-        Self { inner, stream: Some(stream) }
+    /// `sends`: the request has a body. Then a refusal may be followed by RST_STREAM with NO_ERROR, which ends the upload, and
+    /// after which it is not known any more whether the answer was whole (RFC 9113, section 8.1). A reset with NO_ERROR is no error
+    /// for the client that is used here.
+    pub(super) fn of(answer: Response<Incoming>, stream: Stream, sends: bool) -> Response<Self> {
+        let refuses = sends && !answer.status().is_success();
+        let whole = answer.version() == Version::HTTP_2 && !refuses;
+        answer.map(|inner| Self { inner, stream: Some(stream), whole })
     }
 }
 
 impl http_body::Body for AnswerStream {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx).map_err(Into::into);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.stream = None;
+        }
+        if matches!(polled, Poll::Ready(None)) && self.whole && !self.inner.is_end_stream() {
+            self.whole = false;
+            return Poll::Ready(Some(Err(Unfinished.into())));
         }
         polled
     }

@@ -262,8 +262,12 @@ async fn the_provider_has_its_whole_time_from_when_the_call_is_sent() {
 }
 
 fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    flagged(kind, 0, stream, payload)
+}
+
+fn flagged(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();
-    [&[0, 0, length, kind, 0], &stream.to_be_bytes()[..], payload].concat()
+    [&[0, 0, length, kind, flags], &stream.to_be_bytes()[..], payload].concat()
 }
 
 /// Speaks HTTP/2 as far as to answer each connection's first request with these frames.
@@ -304,6 +308,35 @@ async fn only_what_the_provider_has_not_looked_at_may_be_sent_again_whatever_it_
         let (client, addr) = provider(LONG, move |stream| answer_with(stream, frames.clone())).await;
         let failure = answered(&client, call(addr, "POST"), &Progress::new()).await;
         assert_eq!(failure, Err(SendError::Unreachable { retry, refused: None }), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn tm_f14_a_stream_that_is_reset_in_the_middle_is_no_whole_answer() {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const OK: u8 = 0x88;
+    const BAD_REQUEST: u8 = 0x8c;
+    for (name, method, status, last, whole) in [
+        ("half", "GET", OK, 0, false),
+        ("half of an error", "GET", BAD_REQUEST, 0, false),
+        ("half, to a body", "POST", OK, 0, false),
+        ("whole", "GET", OK, 1, true),
+        // The rest of the body is not wanted: RFC 9113, section 8.1.
+        ("an early refusal", "POST", BAD_REQUEST, 1, true),
+    ] {
+        let head = flagged(HEADERS, 4, 1, &[status]);
+        let body = flagged(DATA, last, 1, b"[{\"a\":1},");
+        let frames = [head, body, frame(RST_STREAM, 1, &[0; 4])].concat();
+        let (client, addr) = provider(LONG, move |stream| answer_with(stream, frames.clone())).await;
+        let mut request = call(addr, method);
+        if method == "POST" {
+            *request.body_mut() = crate::body::full("[]");
+        }
+        let stream = client.stream(request.uri()).await.unwrap();
+        let answer = client.send(stream, request, &Progress::new()).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.is_ok(), whole, "{name}");
     }
 }
 
