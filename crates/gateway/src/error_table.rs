@@ -210,10 +210,9 @@ impl From<CallError> for Problem {
             CallError::AnswerTooSlow(limit) => too_slow(limit),
             CallError::SwitchedProtocols => provider_error("the provider switched protocols unasked"),
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
-            CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
-                .detail("the provider redirected to a host that is not one of its own"),
-            CallError::TokenInRedirect => Problem::new(Code::RedirectBlocked)
-                .detail("the provider redirected to an address that holds the token"),
+            CallError::UninspectablePart => uninspectable_part(),
+            CallError::ForeignRedirect => blocked("the provider redirected to a host that is not one of its own"),
+            CallError::TokenInRedirect => blocked("the provider redirected to an address that holds the token"),
             CallError::DownloadRefused(status) => provider_error("the download host refused the address that the provider had signed")
                 .provider_status(status)
                 .remedy("Repeat the call: the provider signs a new address each time."),

@@ -11,6 +11,7 @@ mod links;
 mod members;
 mod outbound;
 mod profile;
+mod range;
 mod redirect;
 mod scopes;
 mod search;

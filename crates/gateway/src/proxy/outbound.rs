@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use super::hygiene;
 use super::instructions::{METHOD_OVERRIDE, MethodReading};
+use super::range::Asked;
 use crate::body::Body;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
@@ -22,6 +23,7 @@ pub(super) struct Outbound {
     method: Method,
     plan: Plan,
     headers: HeaderMap,
+    part: Asked,
 }
 
 impl Outbound {
@@ -44,7 +46,8 @@ impl Outbound {
         if reading == MethodReading::FormAsGet {
             headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
         }
-        Self { method: method.clone(), plan: plan.clone(), headers }
+        let part = Asked::take(method, &mut headers);
+        Self { method: method.clone(), plan: plan.clone(), headers, part }
     }
 
     /// The plan behind it.
@@ -60,6 +63,11 @@ impl Outbound {
     /// The caller's headers that may pass, and those that always go along.
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// The part of the body that is asked for.
+    pub(super) fn part(&self) -> &Asked {
+        &self.part
     }
 
     /// The method.
