@@ -8,6 +8,8 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 
+use idp_adapters::METHOD_OVERRIDE_HEADERS;
+
 use crate::headers::{X_REQUEST_ID, extend_vary};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -55,29 +57,51 @@ fn is_hop_by_hop(name: &str) -> bool {
 
 /// Whether a caller's header stays behind.
 fn stays_behind(name: &str, echo_prone: bool) -> bool {
-    if is_hop_by_hop(name) {
+    if is_hop_by_hop(name) || METHOD_OVERRIDE_HEADERS.contains(&name) || says_who_calls(name) {
         return true;
     }
     match name {
-        "authorization" | "dpop" | "cookie" | "cookie2" | "forwarded" | "x-real-ip" | "origin"
-        | "referer" | "accept-encoding" | "expect" | "traceparent" | "tracestate" | "baggage" | "host" => {
-            true
-        }
-        "x-http-method-override"
-        | "x-http-method"
-        | "x-method-override"
-        | "x-original-url"
-        | "x-original-uri"
-        | "x-original-method"
-        | "x-rewrite-url"
-        | "x-override-url"
-        | "x-forwarded"
-        | "x-request-id" => true,
-        "range" | "if-range" => echo_prone,
-        _ => ["proxy-", "x-forwarded-", "x-auth0-", "sec-", "idp-"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)),
+        "authorization" | "dpop" | "cookie" | "cookie2" | "accept-encoding" | "expect" | "traceparent"
+        | "tracestate" | "baggage" | "host" | "x-request-id" => true,
+        "x-override-url" | "x-host" | "x-http-host-override" | "x-http-path-override" => true,
+        "range" | "x-ms-range" | "if-range" => echo_prone,
+        _ => begins(name, &["proxy-", "x-original-", "x-rewrite-", "x-auth0-", "sec-", "idp-"]),
     }
+}
+
+/// Headers by which the servers in front of an application say who calls it, and from where.
+fn says_who_calls(name: &str) -> bool {
+    let known = matches!(
+        name,
+        "forwarded" | "x-forwarded" | "via" | "origin" | "referer" | "remote-user" | "x-remote-user"
+    );
+    known
+        // `X-Real-IP`, `True-Client-IP` and all their relatives.
+        || name.ends_with("-ip")
+        || name.contains("client-cert")
+        || begins(
+            name,
+            &[
+                "x-forwarded-",
+                "x-remote-",
+                "x-envoy-",
+                "x-goog-iap-",
+                "x-goog-authenticated-user-",
+                "x-appengine-",
+                "x-ms-client-principal",
+                "x-azure-clientip",
+                "x-azure-socketip",
+                "x-amzn-oidc-",
+                "cf-",
+                "fastly-",
+                "ssl-client-",
+                "x-ssl-client-",
+            ],
+        )
+}
+
+fn begins(name: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The caller's headers that go to the provider, and the ones that always do. Built anew: the result holds no
@@ -116,49 +140,102 @@ pub(super) fn forward_to_download(from: &HeaderMap) -> HeaderMap {
 
 /// Whether a provider's header is never passed on.
 fn is_dropped(name: &str) -> bool {
-    if is_hop_by_hop(name) {
-        return true;
-    }
-    match name {
+    is_hop_by_hop(name) || speaks_to_clients(name) || speaks_to_intermediaries(name)
+}
+
+/// Headers that move browsers and other clients: they belong to the provider's origin, and the answer comes from the gateway's.
+fn speaks_to_clients(name: &str) -> bool {
+    let known = matches!(
+        name,
         "timing-allow-origin"
-        | "www-authenticate"
-        | "authentication-info"
-        | "x-github-sso"
-        | "server"
-        | "x-powered-by"
-        | "via"
-        | "alt-svc"
-        | "strict-transport-security"
-        | "clear-site-data"
-        | "nel"
-        | "report-to"
-        | "reporting-endpoints"
-        | "permissions-policy"
-        | "service-worker-allowed"
-        | "sourcemap"
-        | "x-sourcemap"
-        | "refresh"
-        | "authorization"
-        | "cdn-cache-control"
-        | "cloudflare-cdn-cache-control"
-        | "surrogate-control"
-        | "x-sendfile"
-        | "use-as-dictionary"
-        | "set-login"
-        | "x-request-id" => true,
-        _ => [
-            "x-accel-",
-            "public-key-pins",
-            "access-control-",
-            "set-cookie",
-            "proxy-",
-            "content-security-policy",
-            "cross-origin-",
-            "idp-",
-        ]
-        .iter()
-        .any(|prefix| name.starts_with(prefix)),
-    }
+            | "www-authenticate"
+            | "optional-www-authenticate"
+            | "authentication-info"
+            | "authentication-control"
+            | "persistent-auth"
+            | "authorization"
+            | "dpop-nonce"
+            | "x-github-sso"
+            | "set-login"
+            | "strict-transport-security"
+            | "expect-ct"
+            | "clear-site-data"
+            | "nel"
+            | "report-to"
+            | "reporting-endpoints"
+            | "feature-policy"
+            | "service-worker-allowed"
+            | "sourcemap"
+            | "x-sourcemap"
+            | "refresh"
+            | "speculation-rules"
+            | "supports-loading-mode"
+            | "no-vary-search"
+            | "accept-ch"
+            | "critical-ch"
+            | "origin-trial"
+            | "origin-agent-cluster"
+            | "observe-browsing-topics"
+            | "activate-storage-access"
+            | "use-as-dictionary"
+            | "dictionary-id"
+    );
+    known
+        || begins(
+            name,
+            &[
+                "public-key-pins",
+                "access-control-",
+                "set-cookie",
+                "content-security-policy",
+                "permissions-policy",
+                "document-policy",
+                "integrity-policy",
+                "cross-origin-",
+                "attribution-reporting-",
+                "sec-",
+                "secure-",
+                "idp-",
+            ],
+        )
+}
+
+/// Headers that move caches, proxies and tracing in front of the gateway, or describe the servers behind it.
+fn speaks_to_intermediaries(name: &str) -> bool {
+    let known = matches!(
+        name,
+        "server"
+            | "x-powered-by"
+            | "via"
+            | "alt-svc"
+            | "edge-control"
+            | "xkey"
+            | "b3"
+            | "traceparent"
+            | "tracestate"
+            | "baggage"
+            | "x-request-id"
+    );
+    known
+        // All but the one that is for every cache, which is made private.
+        || name.ends_with("-cache-control")
+        || name.ends_with("cache-tag")
+        || name.ends_with("cache-tags")
+        || begins(
+            name,
+            &[
+                "x-accel-",
+                "x-sendfile",
+                "x-lighttpd-",
+                "x-reproxy-",
+                "x-litespeed-",
+                "x-envoy-",
+                "x-varnish-",
+                "x-b3-",
+                "surrogate-",
+                "proxy-",
+            ],
+        )
 }
 
 /// Removes what is never passed on. With `keep_length` a `Content-Length` that describes a body which is not sent

@@ -163,6 +163,9 @@ async fn tm_r10_a_method_override_is_judged_as_what_it_means_or_refused() {
         ("x-method-override", "PATCH"),
         ("x-original-method", "DELETE"),
         ("x-rest-method", "PUT"),
+        ("x-method", "DELETE"),
+        ("x-http-verb", "DELETE"),
+        ("x-verb", "DELETE"),
         // No form, so no query.
         ("x-http-method-override", "GET"),
         ("x-http-method", "GET"),

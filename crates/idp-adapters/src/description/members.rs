@@ -117,8 +117,16 @@ pub const ADDRESS_HEADERS: &[&str] = &[
 
 /// Request headers that name another method than the request's own. What they say must not be lost: a request whose
 /// override is dropped does something else.
-pub const METHOD_OVERRIDE_HEADERS: &[&str] =
-    &["x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-rest-method"];
+pub const METHOD_OVERRIDE_HEADERS: &[&str] = &[
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-method",
+    "x-rest-method",
+    "x-method",
+    "x-http-verb",
+    "x-verb",
+];
 
 /// What becomes of a request with one of [`METHOD_OVERRIDE_HEADERS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -25,6 +25,26 @@ fn tm_f07_nothing_of_the_callers_identity_goes_on() {
         ("x-forwarded-for", "1"),
         ("x-forwarded-host", "h"),
         ("x-real-ip", "1"),
+        ("x-client-ip", "1"),
+        ("true-client-ip", "1"),
+        ("cf-connecting-ip", "1"),
+        ("client-ip", "1"),
+        ("x-azure-clientip", "1"),
+        ("x-remote-user", "ana"),
+        ("x-goog-iap-jwt-assertion", "x"),
+        ("x-goog-authenticated-user-email", "ana"),
+        ("x-ms-client-principal", "x"),
+        ("x-amzn-oidc-data", "x"),
+        ("x-forwarded-client-cert", "x"),
+        ("client-cert-chain", "x"),
+        ("x-ssl-client-verify", "SUCCESS"),
+        ("x-envoy-external-address", "1"),
+        ("via", "1.1 x"),
+        ("x-host", "h"),
+        ("x-original-host", "h"),
+        ("x-http-host-override", "h"),
+        ("x-method", "GET"),
+        ("x-http-verb", "GET"),
         ("x-auth0-whatever", "1"),
         ("x-http-method-override", "DELETE"),
         ("x-original-url", "/x"),
@@ -172,6 +192,38 @@ fn tm_o10_headers_for_caches_and_proxies_do_not_pass() {
     ]);
     clean_answer(&mut headers, false);
     assert_eq!(names(&headers), ["etag"]);
+    for name in [
+        "x-envoy-immediate-health-check-fail",
+        "x-litespeed-cache-control",
+        "netlify-cdn-cache-control",
+        "akamai-cache-control",
+        "edge-control",
+        "edge-cache-tag",
+        "x-drupal-cache-tags",
+        "surrogate-key",
+        "x-reproxy-url",
+        "x-lighttpd-send-file",
+        "x-sendfile2",
+        "speculation-rules",
+        "accept-ch",
+        "critical-ch",
+        "origin-trial",
+        "secure-session-registration",
+        "sec-session-registration",
+        "attribution-reporting-register-source",
+        "activate-storage-access",
+        "optional-www-authenticate",
+        "dictionary-id",
+        "integrity-policy-report-only",
+        "document-policy",
+        "dpop-nonce",
+        "traceparent",
+        "baggage",
+    ] {
+        let mut headers = map(&[(name, "v1"), ("cache-control", "no-store"), ("x-ms-request-id", "1")]);
+        clean_answer(&mut headers, false);
+        assert_eq!(names(&headers), ["cache-control", "x-ms-request-id"], "{name}");
+    }
 }
 
 /// A resumed download must never join the old and the new file: its validator means nothing at the download host.
