@@ -75,7 +75,7 @@ impl App {
 
     /// Tells the webhooks what this request has shown of an account.
     fn tell(&self, context: &RequestContext<'_>, record: &RequestRecord) {
-        if !self.webhooks.is_on() {
+        if !self.webhooks.is_on() || record.repeated {
             return;
         }
         let (Some(caller), Some(provider), Some(account)) =

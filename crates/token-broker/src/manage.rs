@@ -271,6 +271,7 @@ impl Inner {
         let current = current(&tenant, cached.record(), keys);
         let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
         tenant.stamp(&mut revoked, keys);
+        let changed = !is_revoked(cached.record(), &revoked.origin);
         // Stored first: no token is handed out any more, whatever the provider answers.
         let told = self.store_revocation(&key, &revoked).await?;
         let access = current.access.as_ref().map(|access| access.bearer);
@@ -278,7 +279,7 @@ impl Inner {
         let again = cached.record().is_some_and(|record| record.state == GrantState::Revoked);
         let (at_provider, detail) =
             self.revoke_at_provider(provider, &told, again, access, current.refresh).await;
-        Ok(Revocation { at_provider, detail, account, revoked: told })
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
     }
 
     async fn revoke_vault(
@@ -299,6 +300,7 @@ impl Inner {
         // The whole connection: the vault does not say which account a token is for.
         let connection = Account::new(account.connection(), None);
         let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
+        let changed = !is_revoked(self.grants.read(&key).await?.record(), &origin);
         // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
         let told = self.store_revocation(&key, &revoked(origin, self.clock.now())).await?;
         // Without a token there is nothing to revoke at the provider, and only our copies are removed.
@@ -310,7 +312,7 @@ impl Inner {
         self.vault.forget_shared(Some(request.user_id)).await;
         let access = held.as_ref().map(|held| &held.bearer);
         let (at_provider, detail) = self.revoke_at_provider(provider, &told, true, access, None).await;
-        Ok(Revocation { at_provider, detail, account, revoked: told })
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
     }
 }
 
@@ -350,6 +352,11 @@ impl Inner {
         (self.on_revoked)(revoked.clone());
         Ok(revoked)
     }
+}
+
+/// Whether the grant that began with this copy of Auth0's is revoked already.
+fn is_revoked(record: Option<&GrantRecord>, origin: &Fingerprint) -> bool {
+    record.is_some_and(|record| record.state == GrantState::Revoked && record.origin == *origin)
 }
 
 fn revoked(origin: Fingerprint, now: SystemTime) -> GrantRecord {

@@ -200,6 +200,8 @@ pub struct Revocation {
     pub account: Account,
     /// To be told to every other replica.
     pub revoked: RevokedGrant,
+    /// Whether it was not revoked before.
+    pub changed: bool,
 }
 
 /// Whether the provider ended the grant.

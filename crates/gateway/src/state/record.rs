@@ -85,6 +85,8 @@ pub(crate) struct RequestRecord {
     pub(crate) tool: Option<&'static str>,
     /// The method of the call, where it is not the request's.
     pub(crate) method: Option<Method>,
+    /// The request did what had been done before: nobody is told of it again.
+    pub(crate) repeated: bool,
     /// The secrets that went to the provider, which no answer may hold.
     pub(crate) secrets: Secrets,
 }
@@ -112,6 +114,7 @@ impl RequestRecord {
             route: None,
             tool: None,
             method: None,
+            repeated: false,
             secrets: Secrets::default(),
         }
     }

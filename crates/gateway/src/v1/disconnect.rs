@@ -46,6 +46,7 @@ pub(crate) async fn answer(
     })?;
     let key = &revoked.revoked.key;
     record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
+    record.repeated = !revoked.changed;
     calls.prepared.clear();
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),

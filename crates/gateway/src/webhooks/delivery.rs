@@ -1,13 +1,15 @@
-//! One receiver: a bounded queue, and a task that sends until each message is taken.
+//! One receiver: a bounded queue, and a task that sends each message until it is taken.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use mgmt_auth::{SecretReader, SecretSource};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::sign::signature;
 use crate::body;
@@ -24,11 +26,16 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+/// Of them those of one user, so that no user takes the room of the others.
+const QUEUE_OF_USER: usize = 16;
+
 /// A message on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     /// The same in every attempt: the receiver tells repetitions by it.
     pub(super) id: String,
+    /// Whose account it is about: the messages of one user keep their order.
+    pub(super) user: Arc<str>,
     pub(super) body: String,
 }
 
@@ -42,53 +49,144 @@ pub(super) struct Receiver {
 
 /// The queue before a receiver.
 pub(super) struct Outbox {
-    send: mpsc::Sender<Message>,
+    send: mpsc::UnboundedSender<Queued>,
+    room: Arc<Room>,
     /// Taken by the task when the first message comes.
-    start: std::sync::Mutex<Option<(Receiver, mpsc::Receiver<Message>)>>,
+    start: Mutex<Option<(Receiver, mpsc::UnboundedReceiver<Queued>)>>,
     full: AtomicBool,
+}
+
+/// How many messages wait, by user.
+#[derive(Debug, Default)]
+struct Room(Mutex<HashMap<Arc<str>, usize>>);
+
+/// A message that has its place in the queue until it is taken or given up.
+struct Queued {
+    message: Message,
+    room: Arc<Room>,
+}
+
+impl Room {
+    fn enter(self: &Arc<Self>, message: Message) -> Option<Queued> {
+        let mut users = self.lock();
+        let all: usize = users.values().sum();
+        let own = users.get(&message.user).copied().unwrap_or_default();
+        if all >= QUEUE || own >= QUEUE_OF_USER {
+            return None;
+        }
+        users.insert(Arc::clone(&message.user), own + 1);
+        Some(Queued { message, room: Arc::clone(self) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut users = self.room.lock();
+        if let Some(own) = users.get_mut(&self.message.user) {
+            *own -= 1;
+            if *own == 0 {
+                users.remove(&self.message.user);
+            }
+        }
+    }
 }
 
 impl Outbox {
     pub(super) fn new(receiver: Receiver) -> Self {
-        let (send, receive) = mpsc::channel(QUEUE);
-        Self { send, start: std::sync::Mutex::new(Some((receiver, receive))), full: AtomicBool::new(false) }
+        let (send, receive) = mpsc::unbounded_channel();
+        let start = Mutex::new(Some((receiver, receive)));
+        Self { send, room: Arc::default(), start, full: AtomicBool::new(false) }
     }
 
     /// Queues a message. Where the receiver has not kept up, it is lost, and the log says so.
     pub(super) fn put(&self, message: Message) {
-        let start = self.start.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((receiver, queue)) = start {
-            tokio::spawn(deliver(Arc::new(receiver), queue));
+            tokio::spawn(Deliveries::new(receiver).run(queue));
         }
-        let full = self.send.try_send(message).is_err();
+        let queued = self.room.enter(message);
+        let full = queued.is_none_or(|queued| self.send.send(queued).is_err());
         if !self.full.swap(full, Ordering::Relaxed) && full {
             tracing::error!(event = "webhook_queue_full", "events are lost until the receiver answers again");
         }
     }
 }
 
-/// Sends one message after the other, until no more can come.
-async fn deliver(receiver: Arc<Receiver>, mut queue: mpsc::Receiver<Message>) {
-    while let Some(message) = queue.recv().await {
-        let mut waits = WAITS.into_iter().chain(std::iter::repeat(WAITS[WAITS.len() - 1])).take(ATTEMPTS);
-        loop {
-            match receiver.attempt(&message).await {
-                Attempt::Taken => break,
-                Attempt::Gone => {
-                    tracing::error!(event = "webhook_refused", id = message.id, "the receiver answered 410");
-                    break;
+/// The messages to one receiver. One that was not taken is sent again after a while; those to come of the same user wait behind
+/// it, and those of others go on.
+struct Deliveries {
+    receiver: Receiver,
+    /// Messages that were not taken and the number of their attempts, by the time of the next one.
+    aside: BTreeMap<(Instant, u64), (Queued, usize)>,
+    /// What waits behind them, for each of their users.
+    behind: HashMap<Arc<str>, VecDeque<Queued>>,
+    /// Tells messages of the same time apart.
+    count: u64,
+}
+
+impl Deliveries {
+    fn new(receiver: Receiver) -> Self {
+        Self { receiver, aside: BTreeMap::new(), behind: HashMap::new(), count: 0 }
+    }
+
+    /// Sends until no more can come and all are taken or given up.
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Queued>) {
+        let mut open = true;
+        while open || !self.aside.is_empty() {
+            let next = self.aside.first_key_value().map(|((at, _), _)| *at);
+            let due = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
                 }
-                Attempt::Failed(cause) => match waits.next() {
-                    Some(seconds) => {
-                        tracing::warn!(event = "webhook_failed", id = message.id, cause, wait = seconds);
-                        tokio::time::sleep(jittered(seconds)).await;
-                    }
-                    None => {
-                        tracing::error!(event = "webhook_given_up", id = message.id, cause);
-                        break;
-                    }
+            };
+            tokio::select! {
+                queued = queue.recv(), if open => match queued {
+                    Some(queued) => match self.behind.get_mut(&queued.message.user) {
+                        Some(behind) => behind.push_back(queued),
+                        None => self.send(queued, 0).await,
+                    },
+                    None => open = false,
                 },
+                () = due => {
+                    if let Some((_, (queued, attempts))) = self.aside.pop_first() {
+                        self.send(queued, attempts).await;
+                    }
+                }
             }
+        }
+    }
+
+    /// Sends a message, and when it is done those behind it, up to the first that is not taken.
+    async fn send(&mut self, mut queued: Queued, mut attempts: usize) {
+        loop {
+            let id = &queued.message.id;
+            match self.receiver.attempt(&queued.message).await {
+                Attempt::Taken => {}
+                Attempt::Gone => {
+                    tracing::error!(event = "webhook_refused", id, "the receiver answered 410");
+                }
+                Attempt::Failed(cause) if attempts < ATTEMPTS => {
+                    let wait = WAITS.get(attempts).copied().unwrap_or(WAITS[WAITS.len() - 1]);
+                    tracing::warn!(event = "webhook_failed", id, cause, wait);
+                    self.count += 1;
+                    self.behind.entry(Arc::clone(&queued.message.user)).or_default();
+                    let at = Instant::now() + jittered(wait);
+                    self.aside.insert((at, self.count), (queued, attempts + 1));
+                    return;
+                }
+                Attempt::Failed(cause) => tracing::error!(event = "webhook_given_up", id, cause),
+            }
+            let Some(behind) = self.behind.get_mut(&queued.message.user) else { return };
+            let Some(next) = behind.pop_front() else {
+                self.behind.remove(&queued.message.user);
+                return;
+            };
+            (queued, attempts) = (next, 0);
         }
     }
 }
@@ -145,5 +243,26 @@ impl Receiver {
         headers.insert(TIMESTAMP, HeaderValue::from(now));
         headers.insert(SIGNATURE, HeaderValue::from_str(signed).ok()?);
         Some(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tm_h11_a_user_has_a_share_of_the_queue() {
+        let room = Arc::new(Room::default());
+        let enter =
+            |user: &str| room.enter(Message { id: String::new(), user: user.into(), body: String::new() });
+        let mut one: Vec<_> = (0..QUEUE_OF_USER).map(|_| enter("auth0|1").expect("room")).collect();
+        assert!(enter("auth0|1").is_none() && enter("auth0|2").is_some());
+        one.pop();
+        assert!(enter("auth0|1").is_some(), "a message that is taken makes room");
+        let others = (0..QUEUE).filter_map(|number| enter(&format!("auth0|u{number}")));
+        let others: Vec<_> = others.collect();
+        assert_eq!(one.len() + others.len(), QUEUE);
+        drop((one, others));
+        assert!(room.lock().is_empty());
     }
 }

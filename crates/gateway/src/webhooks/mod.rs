@@ -103,7 +103,8 @@ impl Webhooks {
                 "request_id": seen.request_id,
             },
         });
-        let message = Message { id: format!("msg_{}", RequestId::random()), body: body.to_string() };
+        let id = format!("msg_{}", RequestId::random());
+        let message = Message { id, user: seen.user.into(), body: body.to_string() };
         for (_, outbox) in self.outboxes.iter().filter(|(events, _)| events.contains(&event)) {
             outbox.put(message.clone());
         }

@@ -40,7 +40,7 @@ impl Message {
     }
 }
 
-type Shared = Arc<(Mutex<Vec<u16>>, mpsc::UnboundedSender<Message>)>;
+type Shared = Arc<(Mutex<Vec<u16>>, mpsc::UnboundedSender<Message>, &'static str)>;
 
 async fn take(State(shared): State<Shared>, headers: HeaderMap, body: String) -> StatusCode {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
@@ -50,15 +50,21 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: String) ->
         signature: header("webhook-signature"),
         body,
     };
-    let status = shared.0.lock().unwrap().pop().unwrap_or(204);
+    let unknown = !shared.2.is_empty() && message.body.contains(shared.2);
+    let status = if unknown { 404 } else { shared.0.lock().unwrap().pop().unwrap_or(204) };
     shared.1.send(message).unwrap();
     StatusCode::from_u16(status).unwrap()
 }
 
 /// A receiver that answers with these statuses first, the last one first. Its address, and what it gets.
 async fn receiver(first: &[u16]) -> (String, mpsc::UnboundedReceiver<Message>) {
+    receiver_without("", first).await
+}
+
+/// The same, which does not know this user.
+async fn receiver_without(user: &'static str, first: &[u16]) -> (String, mpsc::UnboundedReceiver<Message>) {
     let (send, receive) = mpsc::unbounded_channel();
-    let shared: Shared = Arc::new((Mutex::new(first.to_vec()), send));
+    let shared: Shared = Arc::new((Mutex::new(first.to_vec()), send, user));
     let router = Router::new().fallback(take).with_state(shared);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -95,8 +101,12 @@ async fn tm_h10_each_change_of_an_account_is_told_once_and_signed() {
     for _ in 0..2 {
         assert_eq!(rig.get("/proxy/github/user", CLEO).await.status, 200);
     }
-    let gone = rig.send(rig.request(Method::DELETE, "/v1/me/github", CLEO)).await;
-    assert_eq!(gone.status, 200);
+    // The second time it changes nothing.
+    for _ in 0..2 {
+        let gone = rig.send(rig.request(Method::DELETE, "/v1/me/github", CLEO)).await;
+        assert_eq!(gone.status, 200);
+    }
+    assert_eq!(rig.send(rig.request(Method::DELETE, "/v1/me/github", BEN)).await.status, 200);
     let mut told = Vec::new();
     for kind in ["reconnect_required", "connected", "recovered", "disconnected"] {
         let message = next(&mut messages).await;
@@ -111,6 +121,8 @@ async fn tm_h10_each_change_of_an_account_is_told_once_and_signed() {
     }
     told.dedup();
     assert_eq!(told.len(), 4, "each has an id of its own");
+    let last = next(&mut messages).await.json();
+    assert_eq!((&last["type"], &last["data"]["user_id"]), (&json!("account.disconnected"), &json!(BEN)));
     assert!(messages.try_recv().is_err());
     rig.finish();
 }
@@ -126,5 +138,26 @@ async fn a_message_that_was_not_taken_comes_again_with_its_id() {
     let second = next(&mut messages).await;
     assert_eq!((&first.id, &first.body), (&second.id, &second.body));
     second.assert_signed();
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_h11_a_message_that_is_refused_stops_no_others() {
+    let (url, mut messages) = receiver_without(CLEO, &[]).await;
+    let secret = secret();
+    let rig = start_over(tenant(), &section(&url, &secret, "")).await;
+    assert_eq!(rig.get("/proxy/github/user", CLEO).await.outcome().1, "reconnect-required");
+    let refused = next(&mut messages).await.id;
+    for user in [CLEO, BEN] {
+        assert_eq!(rig.send(rig.request(Method::DELETE, "/v1/me/github", user)).await.status, 200);
+    }
+    // The other messages of the one user wait, so that they keep their order.
+    loop {
+        let message = next(&mut messages).await;
+        if message.json()["data"]["user_id"] == BEN {
+            break;
+        }
+        assert_eq!(message.id, refused);
+    }
     rig.finish();
 }
