@@ -50,7 +50,7 @@ pub enum RequestBodyFault {
     Method(&'static str),
     /// It has to be searched before the provider sees it, and cannot be.
     #[error(
-        "the body has to be searched before the provider sees it; send it without Content-Encoding, in UTF-8"
+        "the body has to be searched before the provider sees it; send it with one Content-Type, without Content-Encoding, in UTF-8"
     )]
     Unsearchable,
     /// Framing errors, or the client went away.

@@ -21,42 +21,45 @@ use super::inspect::{AHEAD, Inspector, NotSent, inspect};
 use super::search::is_plain;
 use crate::body::{Body, RequestBodyFault};
 
-/// Reads one body.
+/// Reads one body, in every way in which the provider may read it.
 struct Reader {
     rules: Rules,
-    kind: Kind,
+    readers: Readers,
+    /// The last piece that came: the provider has not all of the body before the end of it was read.
+    kept: Bytes,
 }
 
-enum Kind {
-    /// Not known before the first byte: JSON begins with a brace.
-    Open,
-    Form(Form),
-    Multipart(Multipart),
-    Json(Json),
+/// The readers of one body.
+#[derive(Default)]
+struct Readers {
+    /// Said to be JSON: another reader is not needed where it begins like that.
+    json_by_type: bool,
+    form: Option<Form>,
+    json: Option<Json>,
+    multipart: Option<Multipart>,
 }
 
 impl Reader {
     fn read(&mut self, data: &[u8]) -> Checked {
-        if let Kind::Open = self.kind {
-            let Some(first) = data.trim_ascii_start().first() else { return Ok(()) };
-            let json = matches!(first, b'{' | b'[' | 0xef);
-            self.kind = if json { Kind::Json(Json::default()) } else { Kind::Form(Form::default()) };
+        let Self { rules, readers, .. } = self;
+        if readers.json_by_type
+            && let Some(first) = data.trim_ascii_start().first()
+        {
+            readers.json_by_type = false;
+            if matches!(first, b'{' | b'[') {
+                readers.form = None;
+            }
         }
-        match &mut self.kind {
-            Kind::Open => Ok(()),
-            Kind::Form(form) => form.push(data, &self.rules),
-            Kind::Multipart(multipart) => multipart.push(data, &self.rules),
-            Kind::Json(json) => json.push(data, &self.rules),
-        }
+        readers.form.as_mut().map_or(Ok(()), |form| form.push(data, rules))?;
+        readers.json.as_mut().map_or(Ok(()), |json| json.push(data, rules))?;
+        readers.multipart.as_mut().map_or(Ok(()), |multipart| multipart.push(data, rules))
     }
 
     fn end(&mut self) -> Checked {
-        match &mut self.kind {
-            Kind::Open => Ok(()),
-            Kind::Form(form) => form.finish(&self.rules),
-            Kind::Multipart(multipart) => multipart.finish(&self.rules),
-            Kind::Json(json) => json.finish(&self.rules),
-        }
+        let Self { rules, readers, .. } = self;
+        readers.form.as_mut().map_or(Ok(()), |form| form.finish(rules))?;
+        readers.json.as_mut().map_or(Ok(()), |json| json.finish(rules))?;
+        readers.multipart.as_mut().map_or(Ok(()), |multipart| multipart.finish(rules))
     }
 }
 
@@ -64,30 +67,44 @@ impl Inspector for Reader {
     type Fault = RequestBodyFault;
 
     fn push(&mut self, piece: Bytes) -> Result<Bytes, RequestBodyFault> {
-        self.read(&piece).map(|()| piece)
+        self.read(&piece)?;
+        // An empty piece must not let the last one go.
+        Ok(if piece.is_empty() { piece } else { std::mem::replace(&mut self.kept, piece) })
     }
 
     fn finish(&mut self) -> Result<Bytes, RequestBodyFault> {
-        self.end().map(|()| Bytes::new())
+        self.end().map(|()| std::mem::take(&mut self.kept))
     }
 
-    /// Names and values are checked when they end. What stands before the end has gone on by then.
+    /// Names and values are checked when they end. What stands before the end may have gone on by then, but not all of the body.
     fn held(&self) -> usize {
-        0
+        self.kept.len()
     }
 }
 
 /// How a body of this type is read; `None` for files.
-fn kind_of(headers: &HeaderMap) -> Option<Kind> {
-    let text = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes()).to_ascii_lowercase();
-    let is_file = ["application/octet-stream", "image/", "video/", "audio/"];
-    if text.windows(10).any(|part| part == b"multipart/") {
-        Some(Kind::Multipart(Multipart::default()))
-    } else if is_file.iter().any(|file| text.starts_with(file.as_bytes())) {
-        None
-    } else {
-        Some(Kind::Open)
+fn readers(headers: &HeaderMap) -> Result<Option<Readers>, RequestBodyFault> {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let kind = kinds.next().map_or(&b""[..], |value| value.as_bytes()).to_ascii_lowercase();
+    if kinds.next().is_some() {
+        // Which of them the provider goes by is not known.
+        return Err(RequestBodyFault::Unsearchable);
     }
+    let media = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_file = ["application/octet-stream", "image/", "video/", "audio/"];
+    let (form, json) = (Some(Form::default()), Some(Json::default()));
+    Ok(Some(match media {
+        b"application/x-www-form-urlencoded" => Readers { form, ..Readers::default() },
+        _ if media.starts_with(b"multipart/") => {
+            Readers { multipart: Some(Multipart::default()), ..Readers::default() }
+        }
+        _ if kind.contains(&b',') => Readers { form, json, ..Readers::default() },
+        _ if is_file.iter().any(|file| media.starts_with(file.as_bytes())) => return Ok(None),
+        _ => {
+            let json_by_type = media.ends_with(b"json") || media.ends_with(b"javascript");
+            Readers { json_by_type, form, json, multipart: None }
+        }
+    }))
 }
 
 /// Gives the body back when the provider may see its members. One that is longer than what is read ahead is read while it is
@@ -108,9 +125,10 @@ pub(super) async fn check(
     if headers.contains_key(CONTENT_ENCODING) || !is_plain(headers) {
         return Err(RequestBodyFault::Unsearchable);
     }
-    let Some(kind) = kind_of(headers) else { return Ok(body) };
+    let Some(readers) = readers(headers)? else { return Ok(body) };
     let (names, values) = (adapter.denied_query(), adapter.denied_values());
-    let reader = Reader { rules: Rules { method: method.clone(), method_member, names, values }, kind };
+    let rules = Rules { method: method.clone(), method_member, names, values };
+    let reader = Reader { rules, readers, kept: Bytes::new() };
     inspect(body, AHEAD, reader).await.map_err(|not_sent| match not_sent {
         NotSent::Broken(fault) | NotSent::Refused(fault) => fault,
     })

@@ -10,9 +10,28 @@ use crate::body::RequestBodyFault;
 const LONGEST_LINE: usize = 4 * 1024;
 const DISPOSITION: &[u8] = b"content-disposition";
 
-/// Where in a multipart body its reader is.
+/// The readers of a multipart body: some parsers end a line at a return alone, and others only at a newline.
 #[derive(Debug, Default)]
 pub(super) struct Multipart {
+    by_returns: Lines<true>,
+    by_newlines: Lines<false>,
+}
+
+impl Multipart {
+    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
+        self.by_returns.push(data, rules)?;
+        self.by_newlines.push(data, rules)
+    }
+
+    pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
+        self.by_returns.finish(rules)?;
+        self.by_newlines.finish(rules)
+    }
+}
+
+/// Where in a multipart body a reader is. `RETURNS`: a return ends a line.
+#[derive(Debug, Default)]
+struct Lines<const RETURNS: bool> {
     line: Vec<u8>,
     /// A field of a part's head, with the lines that continue it.
     field: Vec<u8>,
@@ -22,13 +41,14 @@ pub(super) struct Multipart {
     value: Vec<u8>,
 }
 
-impl Multipart {
-    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
+impl<const RETURNS: bool> Lines<RETURNS> {
+    fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
         for &byte in data {
             let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');
             match byte {
-                b'\n' if after_return => {}
-                b'\r' | b'\n' => self.end_line(rules)?,
+                b'\n' if after_return && RETURNS => {}
+                b'\r' if RETURNS => self.end_line(rules)?,
+                b'\n' => self.end_line(rules)?,
                 _ if self.line.len() < LONGEST_LINE => self.line.push(byte),
                 _ if self.in_head && is_disposition(&self.line) => {
                     return Err(RequestBodyFault::Member("Content-Disposition"));
@@ -44,7 +64,10 @@ impl Multipart {
     }
 
     fn end_line(&mut self, rules: &Rules) -> Checked {
-        let line = std::mem::take(&mut self.line);
+        let mut line = std::mem::take(&mut self.line);
+        if !RETURNS && line.last() == Some(&b'\r') {
+            line.pop();
+        }
         if !self.in_head {
             if line.starts_with(b"--") {
                 self.end_value(rules)?;
@@ -59,6 +82,12 @@ impl Multipart {
         } else if line.is_empty() {
             self.end_field(rules)?;
             self.in_head = false;
+        } else if line.iter().all(|byte| *byte == b'\r') {
+            // Some parsers end the head here, and others go on.
+            self.end_field(rules)?;
+            if let Some(wanted) = self.wanted {
+                return Err(Rules::too_long(wanted));
+            }
         } else if matches!(line.first(), Some(b' ' | b'\t')) {
             if self.field.len() + line.len() > LONGEST_LINE && is_disposition(&self.field) {
                 return Err(RequestBodyFault::Member("Content-Disposition"));
@@ -75,12 +104,16 @@ impl Multipart {
 
     fn end_field(&mut self, rules: &Rules) -> Checked {
         let field = std::mem::take(&mut self.field);
-        if !is_disposition(&field) {
-            return Ok(());
-        }
-        for name in names(&field)? {
-            if let Some(wanted) = rules.named(&name)? {
-                self.wanted = Some(wanted);
+        // Some parsers leave zeros out.
+        let without: Vec<u8> = field.iter().copied().filter(|byte| *byte != 0).collect();
+        for field in [&field, &without] {
+            if !is_disposition(field) {
+                continue;
+            }
+            for name in names(field)? {
+                if let Some(wanted) = rules.named(&name)? {
+                    self.wanted = Some(wanted);
+                }
             }
         }
         Ok(())
@@ -91,7 +124,7 @@ impl Multipart {
         self.wanted.take().map_or(Ok(()), |wanted| rules.check(wanted, value.trim_ascii()))
     }
 
-    pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
+    fn finish(&mut self, rules: &Rules) -> Checked {
         self.end_line(rules)?;
         self.end_value(rules)
     }

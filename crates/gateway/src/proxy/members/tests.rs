@@ -13,8 +13,8 @@ const FRAME: usize = 16 * 1024;
 
 async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
     let mut headers = HeaderMap::new();
-    if !kind.is_empty() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+    for kind in kind.split('|').filter(|kind| !kind.is_empty()) {
+        headers.append(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
     }
     let adapter = idp_adapters::adapter(Adapters::Facebook);
     let frames: Vec<_> = text.as_bytes().chunks(FRAME).map(Bytes::copy_from_slice).map(Frame::data).collect();
@@ -93,6 +93,76 @@ async fn tm_r15_a_long_body_ends_at_a_member_that_is_refused() {
     );
     let json = format!("{{\"message\":\"{filler}\",\"method\":\"delete\"}}");
     assert_eq!(checked(JSON, &json).await, Err(RequestBodyFault::Method("method")));
+}
+
+#[tokio::test]
+async fn tm_r18_no_type_and_no_odd_line_hides_a_member() {
+    for (kind, text) in [
+        (FORM, "{=1&method=delete"),
+        (FORM, " {&method=delete"),
+        (FORM, "[=1&method=delete"),
+        ("", "{=1&method=delete"),
+        ("text/plain", "{\"method\":\"delete\"}"),
+        (JSON, "/**/{\"method\":\"delete\"}"),
+        (JSON, "\u{feff}{\"method\":\"delete\"}"),
+        ("application/x-www-form-urlencoded; x=multipart/", "method=delete"),
+        ("application/x-www-form-urlencoded; boundary=multipart/form-data", "method=delete"),
+        ("application/octet-stream, application/x-www-form-urlencoded", "method=delete"),
+    ] {
+        assert_eq!(checked(kind, text).await, Err(RequestBodyFault::Method("method")), "{kind} {text}");
+    }
+    for two in ["image/png|application/x-www-form-urlencoded", "application/x-www-form-urlencoded|image/png"]
+    {
+        assert_eq!(checked(two, "method=delete").await, Err(RequestBodyFault::Unsearchable), "{two}");
+    }
+    let disposition = "Content-Disposition: form-data; name=\"method\"";
+    for head in [
+        format!("X: a\r\r\n{disposition}"),
+        format!("\r\r\n{disposition}"),
+        format!("X: a\r\rY: b\r\n{disposition}"),
+        format!("{disposition}\r\r\nX: a"),
+        disposition.replace("name", "n\0ame"),
+        disposition.replace("method", "method\0x"),
+    ] {
+        let found = checked("multipart/form-data; boundary=b", &part(&head, "delete")).await;
+        assert_eq!(found, Err(RequestBodyFault::Method("method")), "{head:?}");
+    }
+    let returns = part(disposition, "delete").replace("\r\n", "\r");
+    let found = checked("multipart/form-data; boundary=b", &returns).await;
+    assert_eq!(found, Err(RequestBodyFault::Method("method")));
+}
+
+#[tokio::test]
+async fn tm_r18_the_provider_never_has_all_of_a_body_that_is_refused() {
+    let filler = "x".repeat(AHEAD + 6_000);
+    let multipart = part("Content-Disposition: form-data; name=\"method\"", "delete");
+    for (kind, text) in [
+        (FORM, format!("a={filler}&method=delete")),
+        (FORM, format!("a={filler}&fields=access_token")),
+        (
+            "multipart/form-data; boundary=b",
+            multipart.replace("hello", &filler).replace("--b--\r\n", "--b--"),
+        ),
+        ("multipart/form-data; boundary=b", multipart.replace("hello", &filler).replace("\r\n--b--\r\n", "")),
+    ] {
+        for last in [1, 5, 500] {
+            let (first, rest) = text.split_at(text.len() - last);
+            let frames = [first, rest, "", ""].map(|frame| Ok(Frame::data(Bytes::from(frame.to_owned()))));
+            let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            let adapter = idp_adapters::adapter(Adapters::Facebook);
+            let mut body = check(adapter, &Method::POST, &headers, body).await.unwrap();
+            let mut passed = 0;
+            let refused = loop {
+                match body.frame().await.expect("it does not end well") {
+                    Ok(frame) => passed += frame.into_data().unwrap().len(),
+                    Err(error) => break error,
+                }
+            };
+            assert!(RequestBodyFault::find(&*refused).is_some());
+            assert!(passed < text.len(), "{kind} {last}");
+        }
+    }
 }
 
 #[tokio::test]
