@@ -53,6 +53,7 @@ pub struct SandboxBuilder {
     faults: Vec<Fault>,
     domain: String,
     api_audience: String,
+    apis: Vec<String>,
     addresses: HashMap<Server, SocketAddr>,
     journal_capacity: usize,
     loopback_downloads: bool,
@@ -70,6 +71,7 @@ impl Default for SandboxBuilder {
             faults: Vec::new(),
             domain: "sandbox.eu.auth0.com".to_owned(),
             api_audience: "https://api.sandbox.example".to_owned(),
+            apis: Vec::new(),
             addresses: HashMap::new(),
             journal_capacity: 100_000,
             loopback_downloads: false,
@@ -123,6 +125,13 @@ impl SandboxBuilder {
     #[must_use]
     pub fn api_audience(mut self, audience: &str) -> Self {
         audience.clone_into(&mut self.api_audience);
+        self
+    }
+
+    /// Adds an API that an application may ask a user's token for.
+    #[must_use]
+    pub fn api(mut self, identifier: &str) -> Self {
+        self.apis.push(identifier.to_owned());
         self
     }
 
@@ -226,6 +235,7 @@ impl SandboxBuilder {
         let settings = Settings {
             domain: self.domain,
             api_audience: self.api_audience,
+            apis: self.apis,
             client_secret: secret(),
             vault_secret: secret(),
             connect_secret: secret(),

@@ -20,6 +20,8 @@ use crate::world::state::State;
 pub(crate) struct Settings {
     pub(crate) domain: String,
     pub(crate) api_audience: String,
+    /// Identifiers of further APIs of the tenant.
+    pub(crate) apis: Vec<String>,
     pub(crate) client_secret: String,
     pub(crate) vault_secret: String,
     pub(crate) connect_secret: String,

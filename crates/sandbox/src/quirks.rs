@@ -29,6 +29,12 @@ pub enum Quirk {
     /// A sign-in with a second connection joins the new account to the user of the browser's session,
     /// as an account-linking Action of the tenant does. Without it, it makes another user.
     LinkAccounts,
+    /// `resource` (RFC 8707) counts where an authorization request names no `audience`: the tenant's setting
+    /// Resource Parameter Compatibility Profile.
+    ResourceParameter,
+    /// Applications may register themselves (`POST /oidc/register`): the tenant's setting OIDC Dynamic
+    /// Application Registration. They may sign people in, and nothing else.
+    OpenRegistration,
 }
 
 /// A cheap handle on the behaviours of a sandbox.

@@ -6,6 +6,7 @@ use url::Url;
 use crate::http::Answer;
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
+use crate::quirks::Quirk;
 use crate::text::{self, URL64};
 use crate::world::client::{Client, ClientMethod};
 
@@ -96,7 +97,7 @@ impl AuthorizationRequest {
     }
 
     fn check_audience(&self, inner: &Inner, entry: &Entry) -> Result<(), Answer> {
-        match entry.param("audience").filter(|audience| !audience.is_empty()) {
+        match audience(inner, entry) {
             Some(audience) if !knows_audience(inner, &audience) => {
                 Err(self.refuse("access_denied", &format!("Service not found: {audience}")))
             }
@@ -105,11 +106,18 @@ impl AuthorizationRequest {
     }
 }
 
+/// The API that an authorization request names. Where it names one in both ways, `audience` counts.
+fn audience(inner: &Inner, entry: &Entry) -> Option<String> {
+    let resource = inner.quirks.is_on(Quirk::ResourceParameter).then_some("resource");
+    let named = |name: &str| entry.param(name).filter(|value| !value.is_empty());
+    named("audience").or_else(|| resource.and_then(named))
+}
+
 /// Whether there is an API of that identifier in the tenant.
 pub(super) fn knows_audience(inner: &Inner, audience: &str) -> bool {
     let settings = &inner.settings;
     let own = [settings.api_audience.clone(), settings.management_audience()];
-    own.iter().any(|known| known == audience)
+    own.iter().chain(&settings.apis).any(|known| known == audience)
         || my_account::is_audience(inner, audience)
         || inner.state().clients.values().any(|client| {
             client.resource_server.as_deref() == Some(audience)
@@ -252,7 +260,7 @@ fn finish(inner: &Inner, entry: &Entry, request: &AuthorizationRequest, user: &s
         client_id: request.client.id.clone(),
         redirect_uri: entry.param("redirect_uri").unwrap_or_default(),
         scope: entry.param("scope").unwrap_or_default(),
-        audience: entry.param("audience").filter(|audience| !audience.is_empty()),
+        audience: audience(inner, entry),
         nonce: entry.param("nonce"),
         challenge: entry.param("code_challenge"),
         dpop: entry.param("dpop_jkt"),

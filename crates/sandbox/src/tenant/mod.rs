@@ -16,6 +16,7 @@ mod my_account;
 mod my_account_requests;
 mod pages;
 mod profile;
+mod register;
 mod token;
 mod users;
 mod vault;
@@ -30,6 +31,10 @@ use crate::http::{Answer, Body};
 use crate::inner::Inner;
 use crate::journal::entry::Entry;
 
+fn not_found() -> Answer {
+    Answer::json(404, &json!({ "statusCode": 404, "error": "Not Found", "message": "Not Found" }))
+}
+
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
     let segments = entry.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -41,6 +46,7 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
         ("GET" | "HEAD", [".well-known", "jwks.json"]) => keys::key_set(inner),
         ("POST", ["oauth", "token"]) => token::answer(inner, entry),
         ("POST", ["oauth", "revoke"]) => token::revoke(inner, entry),
+        ("POST", ["oidc", "register"]) => register::answer(inner, entry),
         ("GET", ["authorize"]) => authorize::answer(inner, entry),
         ("POST", ["u", "login"]) => authorize::login(inner, entry),
         ("POST", ["u", "consent"]) => authorize::consent(inner, entry),
@@ -50,7 +56,7 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
         ("GET" | "POST", ["connected-accounts", "connect"]) => my_account::browser(inner, entry),
         (_, ["me", "v1", rest @ ..]) => my_account::answer(inner, entry, rest),
         ("GET" | "POST", ["api", "v2", rest @ ..]) => management::answer(inner, entry, rest),
-        _ => Answer::json(404, &json!({ "statusCode": 404, "error": "Not Found", "message": "Not Found" })),
+        _ => not_found(),
     };
     cors::mark(inner, entry, &segments, answer).into_response()
 }

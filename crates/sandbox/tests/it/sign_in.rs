@@ -96,6 +96,42 @@ async fn a_user_signs_in_with_a_button_and_gets_tokens() {
 }
 
 #[tokio::test]
+async fn an_application_registers_itself_and_names_the_api_as_a_resource_where_the_tenant_lets_it() {
+    const API: &str = "https://gw.example/mcp";
+    let wanted = json!({ "client_name": "An assistant", "redirect_uris": [BACK], "token_endpoint_auth_method": "none" });
+    let register = async |sandbox: &Sandbox, body: &Value| {
+        json(client().post(sandbox.tenant_url().join("oidc/register").expect("a path")).json(body)).await
+    };
+    let closed = start().await;
+    assert_eq!(register(&closed, &wanted).await.0, 404);
+    let sandbox = Sandbox::builder().api(API).quirk(Quirk::OpenRegistration).quirk(Quirk::ResourceParameter);
+    let sandbox = sandbox.start().await.expect("a sandbox");
+    for bad in [json!({}), json!({ "redirect_uris": [] }), json!({ "redirect_uris": ["no address"] })] {
+        assert_eq!(register(&sandbox, &bad).await.0, 400, "{bad}");
+    }
+    let (status, answer) = register(&sandbox, &wanted).await;
+    assert_eq!((status, answer.get("client_secret")), (201, None), "{answer}");
+    let id = text(&answer, "/client_id");
+    let login = async |with: &[(&str, &str)]| {
+        let url = authorize(&sandbox, &[&[("client_id", id)], with].concat());
+        let back = location(&press(&url, BEN).await);
+        match back.get("code") {
+            None => json!(back),
+            Some(code) => redeem(&sandbox, &[("client_id", id), ("code", code)]).await.1,
+        }
+    };
+    let named = login(&[("audience", ""), ("resource", API), ("scope", "x")]).await;
+    let access = claims(text(&named, "/access_token"));
+    assert_eq!((&access["aud"], &access["azp"]), (&json!(API), &json!(id)));
+    let both = login(&[("resource", API), ("scope", "x")]).await;
+    assert_eq!(claims(text(&both, "/access_token"))["aud"], json!(sandbox.api_audience()), "audience counts");
+    let unknown = login(&[("audience", ""), ("resource", "https://unknown.example")]).await;
+    assert_eq!(text(&unknown, "/error"), "access_denied");
+    let elsewhere = authorize(&sandbox, &[("client_id", id), ("redirect_uri", "http://127.0.0.1:9/other")]);
+    assert_eq!(client().get(elsewhere).send().await.expect("an answer").status(), 403);
+}
+
+#[tokio::test]
 async fn codes_are_bound_to_client_address_and_verifier() {
     let sandbox = start().await;
     for (name, value) in
