@@ -25,24 +25,21 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// The gateway's address, where its port is known before it listens. The MCP endpoint and hosted connect need one.
-    fn public_address(&self) -> Option<String> {
-        let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        let port = self.ports.gateway;
-        (port != 0).then(|| format!("{scheme}://127.0.0.1:{port}"))
-    }
-
     /// The file's text.
     pub(super) fn write(&self, sandbox: &Sandbox) -> String {
         let origins: Vec<&str> =
             std::iter::once(self.app).chain(self.origins.iter().map(String::as_str)).collect();
+        let address = self.ports.address(self.certificate.is_some());
+        let audiences: Vec<String> = std::iter::once(sandbox.api_audience().to_owned())
+            .chain(address.as_deref().map(mcp_address))
+            .collect();
         let tls = self.certificate.map(Certificate::setting).unwrap_or_default();
         let mut toml = format!(
             "[server]\nlisten = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{}\"\n\
              allowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n{tls}\
              [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-             [vault]\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-             [callers]\naudience = [\"{}\"]\n[cors]\norigins = {}\n\
+             [vault]\nclient_id = \"{}\"\nclient_secret = \"{}\"\naudience = \"{}\"\n\
+             [callers]\naudience = {}\n[cors]\norigins = {}\n\
              [console]\nenabled = true\nclient_id = \"{}\"\n\
              [audit]\nsink = \"file\"\npath = {:?}\n\
              [telemetry]\nlog_level = \"info,gateway::memory=warn\"\n",
@@ -55,12 +52,13 @@ impl Plan<'_> {
             sandbox::VAULT_CLIENT,
             sandbox.vault_client_secret(),
             sandbox.api_audience(),
+            json!(audiences),
             // A JSON array of texts is a TOML one.
             json!(origins),
             sandbox::SPA_CLIENT,
             self.audit,
         );
-        if self.public_address().is_some() {
+        if address.is_some() {
             // Writing to a text cannot fail.
             let _ = write!(
                 toml,
@@ -73,11 +71,16 @@ impl Plan<'_> {
         for kind in ProviderKind::ALL {
             provider(&mut toml, sandbox, kind);
         }
-        self.public_address().map_or(toml.clone(), |address| {
+        address.map_or(toml.clone(), |address| {
             let server = format!("[server]\npublic_url = \"{address}\"\n");
             toml.replacen("[server]\n", &server, 1) + "[mcp]\nenabled = true\n"
         })
     }
+}
+
+/// The MCP endpoint of the gateway at this address. Its clients ask the tenant for a token for it.
+pub(super) fn mcp_address(gateway: &str) -> String {
+    format!("{gateway}/mcp")
 }
 
 fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {

@@ -11,13 +11,13 @@ mod switches;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use sandbox::{Identity, Quirk, Sandbox, User, World};
+use sandbox::{Identity, Quirk, Sandbox, SandboxBuilder, User, World};
 use serde_json::{Value, json};
 use url::Url;
 
 use self::audit::AuditLog;
 use self::certificate::Certificate;
-use self::configuration::{GOOGLE_HOSTS, Plan, public_host};
+use self::configuration::{GOOGLE_HOSTS, Plan, mcp_address, public_host};
 use self::folder::Folder;
 use self::ports::Ports;
 use self::switches::Switches;
@@ -67,6 +67,16 @@ fn world() -> World {
     World::demo().with(dana)
 }
 
+/// The sandbox, as a tenant whose users' accounts are linked and which MCP clients can sign in to by themselves.
+fn tenant(ports: Ports, tls: bool) -> SandboxBuilder {
+    let quirks = [Quirk::LinkAccounts, Quirk::ResourceParameter, Quirk::OpenRegistration];
+    let sandbox = quirks.into_iter().fold(Sandbox::builder().world(world()), SandboxBuilder::quirk);
+    match ports.address(tls) {
+        Some(address) => sandbox.api(&mcp_address(&address)),
+        None => sandbox,
+    }
+}
+
 pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
     match start(&sources, args, output).await {
         Ok(exit) | Err(exit) => exit,
@@ -84,8 +94,7 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let hosts = GOOGLE_HOSTS.map(public_host);
     let certificate = args.tls.then(|| Certificate::write(&folder, hosts)).transpose().map_err(no_file)?;
     let audit = AuditLog::at(folder.file("audit.jsonl"));
-    let sandbox = Sandbox::builder().world(world()).quirk(Quirk::LinkAccounts);
-    let (sandbox, app) = match (sandbox.start().await, app::bind(ports.app).await) {
+    let (sandbox, app) = match (tenant(ports, args.tls).start().await, app::bind(ports.app).await) {
         (Ok(sandbox), Ok(app)) => (sandbox, app),
         (Err(error), _) => return Err(output.failure(&error.to_string(), "free the port, then try again")),
         (_, Err(error)) => {

@@ -33,6 +33,12 @@ impl Ports {
         (FIRST..=LAST).step_by(STEP).map(Self::from).find(|ports| ports.taken().is_none())
     }
 
+    /// The gateway's address, where its port is known before it listens. The MCP endpoint and hosted connect need one.
+    pub(super) fn address(self, tls: bool) -> Option<String> {
+        let scheme = if tls { "https" } else { "http" };
+        (self.gateway != 0).then(|| format!("{scheme}://127.0.0.1:{}", self.gateway))
+    }
+
     /// One of them that something else listens on.
     pub(super) fn taken(self) -> Option<u16> {
         [self.gateway, self.app, self.admin]
