@@ -117,7 +117,8 @@ fn exposed(headers: &HeaderMap) -> HeaderValue {
         name.starts_with("x-ratelimit-")
             || name.starts_with("ratelimit-")
             || name.starts_with("x-goog-upload-")
-            || matches!(*name, "x-oauth-scopes" | "x-accepted-oauth-scopes")
+            // A client in a page finds there where to sign in (RFC 9728, section 5.1), and which scope is missing.
+            || matches!(*name, "www-authenticate" | "x-oauth-scopes" | "x-accepted-oauth-scopes")
     });
     let mut list = EXPOSED.to_owned();
     for name in present {
