@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
-use token_broker::Account;
+use token_broker::{Account, Source};
 
 use crate::body::Body;
 use crate::call_error::CallError;
@@ -14,6 +14,10 @@ use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
 use crate::state::{Calls, RequestRecord, TokenError, VerifiedCaller};
+
+/// Only the user's own token removes an account from Token Vault, and no caller token is one.
+const KEPT_BY_AUTH0: &str = "Auth0 keeps the connected account; to remove it, the app sends DELETE \
+    /me/v1/connected-accounts/accounts/{id} with the user's token for the My Account API";
 
 #[derive(Serialize)]
 struct Disconnected {
@@ -48,9 +52,10 @@ pub(crate) async fn answer(
     record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
     record.repeated = !revoked.changed;
     calls.prepared.clear();
+    let kept = (key.source == Source::Vault).then(|| KEPT_BY_AUTH0.to_owned());
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,
-        detail: revoked.detail,
+        detail: revoked.detail.into_iter().chain(kept).reduce(|first, then| format!("{first}; {then}")),
     })
 }
