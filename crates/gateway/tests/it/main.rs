@@ -13,6 +13,7 @@ mod config;
 mod connect;
 mod connect_bad;
 mod connect_doctor;
+mod connect_store;
 mod connect_support;
 mod consent;
 mod console;
