@@ -2,6 +2,7 @@
 //! tests runs against it.
 
 pub(crate) mod browser;
+mod connect;
 mod demo;
 pub(crate) mod examples;
 mod matrix;

@@ -1,7 +1,7 @@
 //! Provider SDKs, pinned, as clients of `gateway demo`, and the table of what they showed.
 
 use super::demo::{Demo, TlsFront};
-use super::{matrix, mcp};
+use super::{connect, matrix, mcp};
 use crate::install::{ensure_file, ensure_program, virtual_environment};
 use crate::sh;
 use anyhow::{Context as _, Result, ensure};
@@ -28,6 +28,7 @@ pub(crate) fn run(root: &Path, bless: bool) -> Result<()> {
     let python = virtual_environment(root, "sdk-venv", &folder.join("python/requirements.txt"))?;
     graphql_documents(root, &folder.join("node"))?;
     mcp::run(root)?;
+    connect::run(root)?;
     let demo = Demo::start(root, &[])?;
     let front = TlsFront::start(root, &demo)?;
     let records = root.join("target/sdk-matrix.jsonl");

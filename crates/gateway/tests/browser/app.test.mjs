@@ -75,9 +75,13 @@ test('an account is connected to Token Vault, and the call is repeated', () =>
   asUser('ana', async page => {
     await call(page, 'microsoft', '/v1.0/me')
     await says(page, 'You have not connected an account at Microsoft')
+    // `connectAccountWithRedirect` of auth0-spa-js, as it is, speaks to the sandbox's My Account API.
+    const calls = ['connect', 'complete'].map(name =>
+      page.waitForResponse(answer => answer.url().endsWith(`/me/v1/connected-accounts/${name}`) && answer.request().method() === 'POST'))
     await page.getByRole('button', { name: 'Connect' }).click()
     await consent(page, 'Microsoft', 'Allow', demo.app)
     await says(page, 'Connected. It works (200)')
+    assert.deepEqual((await Promise.all(calls)).map(answer => answer.status()), [201, 201])
     assert.match((await body(page)).userPrincipalName, /^ana/)
   }))
 
