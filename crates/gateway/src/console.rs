@@ -33,7 +33,7 @@ macro_rules! file {
 }
 
 /// The files: path, media type, text.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("../assets/console/index.html")),
     ("/auth0-spa-js.js", SCRIPT, include_str!("../assets/vendor/auth0-spa-js.js")),
     ("/favicon.svg", "image/svg+xml", ICON),
@@ -46,6 +46,7 @@ const FILES: [(&str, &str, &str); 15] = [
     file!("faults.js", SCRIPT),
     file!("history.js", SCRIPT),
     file!("json.js", SCRIPT),
+    file!("mcp.js", SCRIPT),
     file!("paths.js", SCRIPT),
     file!("refusals.js", SCRIPT),
     file!("snippets.js", SCRIPT),
@@ -82,6 +83,7 @@ impl Console {
             "organization": organization,
             "dpop": settings.callers.dpop == Dpop::Require,
             "providers": providers,
+            "mcp": settings.mcp.enabled.then_some(&settings.mcp.path),
             "version": env!("CARGO_PKG_VERSION"),
             "demo": demo,
         });

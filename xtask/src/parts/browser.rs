@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "crates/gateway/tests/browser";
 
 /// Each file has a demo of its own: a consent in one does not change the others.
-const FILES: [(&str, &[&str]); 5] = [
+const FILES: [(&str, &[&str]); 6] = [
     ("app.test.mjs", &[]),
     ("console.test.mjs", &[]),
     ("keyboard.test.mjs", &[]),
-    ("pages.test.mjs", &[]),
-    // Hosted connect needs to know the gateway's address beforehand.
+    // Hosted connect and the MCP endpoint need to know the gateway's address beforehand.
     ("connect.test.mjs", &["--port", "28080"]),
+    ("mcp.test.mjs", &["--port", "28080"]),
+    ("pages.test.mjs", &["--port", "28080"]),
 ];
 
 pub(crate) fn run(root: &Path) -> Result<()> {

@@ -5,6 +5,7 @@ import * as answer from './answer.js'
 import { asked, at, fail, make, parsed } from './dom.js'
 import { audit, faults } from './faults.js'
 import { history } from './history.js'
+import { toolList } from './mcp.js'
 import { pathsOf } from './paths.js'
 
 const gateway = new URL('..', location.href).href.replace(/\/$/, '')
@@ -274,6 +275,15 @@ async function page(config, client, user, description, { wanted, failed }) {
     }
   }
 
+  // The rules and the scopes of the person's token decide which they are; no call changes them.
+  async function showTools() {
+    const entries = await toolList(config.mcp, ask)
+    at('tools').replaceChildren(...entries)
+    at('mcp-address').textContent = gateway + config.mcp
+    at('mcp-count').textContent = `${entries.length} tools`
+    at('mcp').hidden = false
+  }
+
   async function check() {
     const { provider, path, account, method, body } = read()
     answer.clear('Asking the policy …')
@@ -296,6 +306,7 @@ async function page(config, client, user, description, { wanted, failed }) {
   at('check').onclick = asked(check)
 
   await list().catch(fail)
+  if (config.mcp) await showTools()
   if (!wanted?.provider) return chooseProvider()
   fill(wanted)
   // Only a call that changes nothing is repeated without being asked for.

@@ -15,6 +15,9 @@ pub(super) fn endpoint(settings: &Settings, stores: &Stores) -> Option<McpState>
     let providers: Vec<&String> = settings.providers.keys().filter(offered).collect();
     let base = public.path().trim_end_matches('/');
     let origin = public.origin().ascii_serialization();
+    let listed = own.origins.as_ref().unwrap_or(&settings.cors.origins);
+    // The console shows its user the tools: it is a page of this origin.
+    let console = settings.console.enabled.then(|| origin.clone());
     Some(McpState {
         metadata: format!("{origin}/.well-known/oauth-protected-resource{base}{}", own.path),
         public: format!("{origin}{base}"),
@@ -25,7 +28,7 @@ pub(super) fn endpoint(settings: &Settings, stores: &Stores) -> Option<McpState>
         typed: own.tools.contains(&McpTools::Typed),
         max_result: own.max_result.as_usize(),
         legacy: own.legacy,
-        origins: own.origins.as_ref().unwrap_or(&settings.cors.origins).clone(),
+        origins: listed.iter().cloned().chain(console).collect(),
         longest_target: settings.server.limits.uri.as_usize(),
         store: Arc::clone(&stores.grants),
     })

@@ -23,8 +23,8 @@ pub struct McpSettings {
     pub max_result: ByteSize,
     /// Serve clients of the revisions 2025-06-18 and 2025-11-25 too, which begin with `initialize`.
     pub legacy: bool,
-    /// Origins of web pages that may send requests; left out means `cors.origins`. Pages can read answers only where
-    /// `cors.origins` names them as well. Clients that are no web pages send no `Origin`.
+    /// Origins of web pages that may send requests, besides the gateway's own console; left out means `cors.origins`. Pages can
+    /// read answers only where `cors.origins` names them as well. Clients that are no web pages send no `Origin`.
     pub origins: Option<Vec<String>>,
 }
 

@@ -65,6 +65,7 @@ async fn tm_m01_only_post_and_listed_origins_get_in() {
         ("https://evil.example", 403),
         ("https://app.example.com.evil.example", 403),
         ("http://app.example.com", 403),
+        (PUBLIC, 403),
         ("null", 403),
         ("", 403),
     ] {
@@ -79,6 +80,15 @@ async fn tm_m01_only_post_and_listed_origins_get_in() {
     let bare =
         rig.send(rig.bare(Method::POST, "/mcp").header("origin", "https://evil.example").body("{}")).await;
     assert_eq!(bare.status, 403);
+    rig.finish();
+    // Where there is a console, it is a page of the gateway's own origin.
+    let rig =
+        crate::mcp_support::rig("", "origins = []\n[console]\nenabled = true\nclient_id = \"spa\"").await;
+    let token = rig.sandbox.caller_token(BEN);
+    for (origin, want) in [(PUBLIC, 200), ("http://idp.acme.com", 403), ("https://app.example.com", 403)] {
+        let answer = rig.send(request(&rig, &token, &list).header("origin", origin)).await;
+        assert_eq!(answer.status.as_u16(), want, "{origin}");
+    }
     rig.finish();
 }
 
