@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{
-    super::{Settings, problems::Collector, unit::ByteSize},
+    super::{Settings, Source, problems::Collector, unit::ByteSize},
     callers::check_origin,
 };
 
@@ -54,7 +54,10 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     }
     origins(settings, collector);
     match &settings.server.public_url {
-        Some(url) => audience(settings, url, collector),
+        Some(url) => {
+            audience(settings, url, collector);
+            vault(settings, url, collector);
+        }
         None => collector.report(
             "mcp.enabled",
             "clients find the authorization server by an absolute address, which is not set",
@@ -112,6 +115,28 @@ fn audience(settings: &Settings, public_url: &Url, collector: &mut Collector) {
             format!("MCP clients ask Auth0 for a token for `{resource}`, which is not accepted here"),
             format!(
                 "make an API with the identifier `{resource}` in Auth0 and add it to `callers.audience`, or make an accepted audience the tenant's default"
+            ),
+        );
+    }
+}
+
+/// Auth0 exchanges the tokens of one API at Token Vault: that which the Custom API Client is linked to.
+fn vault(settings: &Settings, public_url: &Url, collector: &mut Collector) {
+    let resource = settings.mcp.resource(public_url);
+    let offered = |name: &str| {
+        settings.mcp.providers.as_ref().is_none_or(|names| names.iter().any(|offered| offered == name))
+    };
+    let asks =
+        settings.providers.iter().any(|(name, entry)| offered(name) && entry.source.contains(&Source::Vault));
+    if let Some(vault) = settings.vault.as_ref().filter(|vault| asks && vault.audience != resource) {
+        collector.warn(
+            "vault.audience",
+            format!(
+                "MCP clients reach no accounts in Token Vault: their tokens are for `{resource}`, and Auth0 exchanges those for `{}` alone",
+                vault.audience
+            ),
+            format!(
+                "link the Custom API Client to the API `{resource}`, name it here, and have your apps ask for that audience too; or offer only providers of the source \"identities\" in `mcp.providers`"
             ),
         );
     }
