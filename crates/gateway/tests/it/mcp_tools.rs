@@ -1,23 +1,43 @@
 //! What the tools of the MCP endpoint do, and that the proxy alone decides.
 
 use fastrand::Rng;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use sandbox::Server;
 use serde_json::{Value, json};
 
 use crate::harness::{ANA, BEN, CLEO, Rig};
-use crate::mcp_support::{PUBLIC, ask, call, error, result, rig, tool};
-use crate::policy::{METHODS, PATHS, RULES, callers};
+use crate::mcp_support::{MODERN, PUBLIC, ask, call, error, message, post, result, rig, tool};
+use crate::policy::{BODIES, METHODS, PATHS, RULES, callers};
 
-/// What a call came to, in the words of the endpoint: the outcome, and whether HTTP or a result says it.
-async fn verdict(rig: &Rig, token: &str, method: &str, path: &str) -> (bool, String) {
+/// Whether the provider was reached, and the outcome.
+async fn verdict(rig: &Rig, request: RequestBuilder) -> (bool, String) {
     rig.sandbox.journal().clear();
-    let answer = call(rig, token, method, path).await;
+    let answer = rig.send(request).await;
     let reached = rig.sandbox.journal().count_of(Server::GitHub, "/") > 0;
     (reached, answer.header("idp-outcome").to_owned())
 }
 
-/// For every caller, method and path `call` comes to what the proxy comes to.
+/// `call` at GitHub with a body as it is written, duplicate members included.
+fn asking(rig: &Rig, token: &str, (method, path): (&str, &str), body: Option<&str>) -> RequestBuilder {
+    let arguments = json!({ "provider": "github", "method": method, "path": path });
+    let mut message = message("tools/call", json!({ "name": "call", "arguments": arguments })).to_string();
+    if let Some(body) = body {
+        let member = r#""provider":"github""#;
+        message = message.replacen(member, &format!("\"body\":{body},{member}"), 1);
+    }
+    post(rig, token)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "call")
+        .body(message)
+}
+
+/// Whether a member is there twice.
+fn is_ambiguous(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|value| value.to_string().len() < body.len())
+}
+
+/// For every caller, method, path and GraphQL body `call` comes to what the proxy comes to.
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_m04_a_tool_may_what_the_proxy_may_and_nothing_else() {
     let rig = rig(RULES, "").await;
@@ -26,22 +46,41 @@ async fn tm_m04_a_tool_may_what_the_proxy_may_and_nothing_else() {
         // What is dead is known before, so that both are told alike.
         rig.get_with("/proxy/github/user", caller).await;
     }
-    let (mut sent, mut refused) = (0, 0);
-    for seed in 0..600 {
+    let (mut sent, mut refused, mut judged) = (0, 0, 0);
+    for seed in 0..900 {
         let mut rng = Rng::with_seed(seed);
         let caller = &callers[rng.usize(..callers.len())];
         let (method, path) = (METHODS[rng.usize(..METHODS.len())], PATHS[rng.usize(..PATHS.len())]);
-        let case = format!("seed {seed}: {method} {path}");
-        let asked = verdict(&rig, caller, method, path).await;
-        rig.sandbox.journal().clear();
+        // A body that is no JSON cannot be an argument.
+        let body = Some(BODIES[rng.usize(..BODIES.len())])
+            .filter(|body| matches!(method, "POST" | "PATCH") && serde_json::from_str::<Value>(body).is_ok());
+        let case = format!("seed {seed}: {method} {path} {body:?}");
+        let asked = verdict(&rig, asking(&rig, caller, (method, path), body)).await;
         let name = Method::from_bytes(method.as_bytes()).unwrap();
         let request = rig.bare(name, &format!("/proxy/github{path}")).bearer_auth(caller);
-        let answer = rig.send(request.header("idp-errors", "problem")).await;
-        let reached = rig.sandbox.journal().count_of(Server::GitHub, "/") > 0;
-        assert_eq!(asked, (reached, answer.header("idp-outcome").to_owned()), "{case}: {:?}", answer.json());
-        *(if reached { &mut sent } else { &mut refused }) += 1;
+        let request = request.header("idp-errors", "problem");
+        let got = verdict(
+            &rig,
+            match body {
+                Some(body) => request.header("content-type", "application/json").body(body.to_owned()),
+                None => request,
+            },
+        )
+        .await;
+        if body.is_some_and(is_ambiguous) {
+            // The message that holds it is read by one meaning or not at all.
+            assert_eq!(asked, (false, "bad-request".to_owned()), "{case}");
+            assert!(!got.0 || !path.starts_with("/graphql"), "{case}");
+            continue;
+        }
+        assert_eq!(asked, got, "{case}");
+        judged += usize::from(path.starts_with("/graphql") && body.is_some());
+        *(if got.0 { &mut sent } else { &mut refused }) += 1;
     }
-    assert!(sent > 60 && refused > 150, "{sent} sent, {refused} refused");
+    assert!(
+        sent > 90 && refused > 225 && judged > 40,
+        "{sent} sent, {refused} refused, {judged} with GraphQL"
+    );
     rig.finish();
 }
 

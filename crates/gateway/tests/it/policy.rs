@@ -100,7 +100,7 @@ pub(crate) const PATHS: [&str; 21] = [
     "/applications/x/token",
     "/user?access_token=x",
 ];
-const BODIES: [&str; 14] = [
+pub(crate) const BODIES: [&str; 14] = [
     r#"{"query":"{viewer{login}}"}"#,
     r#"{"query":"{me:viewer{login}}","operationName":null,"variables":{}}"#,
     r#"{"query":"mutation{addStar(input:{}){clientMutationId}}"}"#,
