@@ -3,7 +3,7 @@
 use mgmt_auth::Tenant;
 
 use super::start_error::StartError;
-use crate::config::{Settings, WebhookEvent};
+use crate::config::{Settings, WebhookEvent, WebhookSettings};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
 use crate::webhooks::{Event, Webhook, Webhooks};
 
@@ -17,22 +17,19 @@ pub(super) fn webhooks(
     timeouts: UpstreamTimeouts,
     before: Option<&Webhooks>,
 ) -> Result<Webhooks, StartError> {
-    let receiver = |own: &crate::config::WebhookSettings| {
-        let uri = own.url[..url::Position::AfterQuery].parse();
-        Ok(Webhook {
-            uri: uri.map_err(|error: http::uri::InvalidUri| StartError::Webhook(error.to_string()))?,
-            secret: own.secret().into(),
-            events: own.events.iter().copied().map(event).collect(),
-            client: UpstreamClient::new(
-                upstream::tls_config()?,
-                timeouts,
-                IN_FLIGHT,
-                own.allow_private_network,
-            ),
-        })
-    };
-    let all: Result<Vec<_>, StartError> = settings.webhooks.iter().map(receiver).collect();
+    let all: Result<Vec<_>, StartError> =
+        settings.webhooks.iter().map(|own| receiver(own, timeouts)).collect();
     Ok(Webhooks::new(all?, tenant.secrets(), before))
+}
+
+fn receiver(own: &WebhookSettings, timeouts: UpstreamTimeouts) -> Result<Webhook, StartError> {
+    let uri = own.url[..url::Position::AfterQuery].parse();
+    Ok(Webhook {
+        uri: uri.map_err(|error: http::uri::InvalidUri| StartError::Webhook(error.to_string()))?,
+        secret: own.secret().into(),
+        events: own.events.iter().copied().map(event).collect(),
+        client: UpstreamClient::new(upstream::tls_config()?, timeouts, IN_FLIGHT, own.allow_private_network),
+    })
 }
 
 fn event(own: WebhookEvent) -> Event {
@@ -41,5 +38,41 @@ fn event(own: WebhookEvent) -> Event {
         WebhookEvent::Recovered => Event::Recovered,
         WebhookEvent::Connected => Event::Connected,
         WebhookEvent::Disconnected => Event::Disconnected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use url::Url;
+
+    use super::*;
+    use crate::body;
+    use crate::upstream::{Progress, SendError};
+
+    /// The configuration refuses such an address as it stands; a name can lead to it at any time.
+    #[tokio::test]
+    async fn tm_h10_an_internal_address_is_not_connected_to() {
+        const SHORT: Duration = Duration::from_millis(200);
+        let timeouts = UpstreamTimeouts { connect: SHORT, response: SHORT, idle: SHORT };
+        for allow_private_network in [false, true] {
+            let own = WebhookSettings {
+                url: Url::parse("https://10.255.255.1/hook").unwrap(),
+                secret_file: "secret".into(),
+                events: vec![WebhookEvent::Connected],
+                allow_private_network,
+            };
+            let Webhook { uri, client, .. } = receiver(&own, timeouts).unwrap();
+            let mut request = http::Request::new(body::empty());
+            *request.uri_mut() = uri.clone();
+            let stream = client.stream(&uri).await.unwrap();
+            let sent = client.send(stream, request, &Progress::new()).await;
+            let refused = matches!(
+                sent.err(),
+                Some(SendError::Unreachable { refused: Some("its address is internal"), .. })
+            );
+            assert_ne!(refused, allow_private_network);
+        }
     }
 }

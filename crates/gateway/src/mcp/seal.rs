@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_ends() {
+    fn tm_m06_what_is_sealed_ends() {
         let (ana, keys) = (Caller::vouched("auth0|ana", "app"), KeyRing::ephemeral().unwrap());
         let now = unix_seconds(SystemTime::now());
         for (until, want) in [(now + 60, Some(1)), (now, None), (now - 60, None)] {
