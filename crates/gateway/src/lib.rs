@@ -12,6 +12,7 @@ mod console;
 pub mod cores;
 mod cors;
 mod documents;
+pub mod embed;
 mod error_table;
 mod fleet;
 pub mod hardening;
@@ -43,3 +44,5 @@ mod time;
 mod upstream;
 mod v1;
 mod webhooks;
+
+pub use embed::service;

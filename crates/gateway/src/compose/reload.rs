@@ -11,7 +11,7 @@ use crate::{
     config::{Settings, Sources},
     server::Options,
     state::App,
-    telemetry::Telemetry,
+    telemetry::{Metrics, Telemetry},
 };
 
 /// Tells configurations apart without showing them: secrets are masked before anything is hashed.
@@ -43,15 +43,23 @@ impl Running {
         sources: &Sources,
         telemetry: &Telemetry,
     ) -> Result<Options, ReloadError> {
-        let settings = match Settings::load(sources) {
-            Ok(loaded) => loaded.settings,
-            Err(problems) => return Err(ReloadError(problems.0.iter().map(ToString::to_string).collect())),
-        };
+        match Settings::load(sources) {
+            Ok(loaded) => self.replace(&loaded.settings, telemetry.metrics()).await,
+            Err(problems) => Err(ReloadError(problems.0.iter().map(ToString::to_string).collect())),
+        }
+    }
+
+    /// The same with settings that were loaded elsewhere.
+    pub(crate) async fn replace(
+        &self,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Options, ReloadError> {
         let failed = |error: StartError| ReloadError(vec![error.to_string()]);
         // What was blocked stays blocked, what was used stays used, and the store's file stays open.
         let before = self.app.load_full();
-        let stores = before.stores().reopened(&settings).await.map_err(|error| failed(error.into()))?;
-        let app = Arc::new(before.successor(&settings, stores).map_err(failed)?);
+        let stores = before.stores().reopened(settings).await.map_err(|error| failed(error.into()))?;
+        let app = Arc::new(before.successor(settings, stores).map_err(failed)?);
         app.recheck_scopes().await;
         app.warm().await;
         let operations: Arc<dyn Operations> = Arc::<App>::clone(&app);
@@ -60,8 +68,14 @@ impl Running {
         *keeper = keep(Arc::clone(&app));
         self.operations.store(Arc::new(operations));
         self.app.store(app);
-        telemetry.metrics().config_hash(&digest(&settings));
-        Ok(Options::from(&settings))
+        metrics.config_hash(&digest(settings));
+        Ok(Options::from(settings))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.keeper.get_mut().abort();
     }
 }
 

@@ -28,8 +28,8 @@ use tokio::{
 };
 
 /// Answers one request of a connection: the layered stack.
-pub(crate) type Stack =
-    Arc<dyn Fn(Request<Incoming>, Arrival) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+pub(crate) type Stack<B = Incoming> =
+    Arc<dyn Fn(Request<B>, Arrival) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// The connection that a request arrived on.
 #[derive(Clone, Debug)]

@@ -77,7 +77,7 @@ impl Server {
         let unread = Room::new(room::UNREAD);
         let context = Context::new(options, metrics.clone(), unread.clone());
         metrics.room(Arc::clone(&context.room), places);
-        let stack = layers::public(&context, handler);
+        let stack = layers::public(&context, handler, layers::refuse::check);
         Self::assemble(
             listener,
             tls,

@@ -8,6 +8,7 @@
 pub(crate) mod connection;
 pub(crate) mod connection_state;
 mod handler;
+mod in_process;
 pub mod layers;
 mod lifecycle;
 mod listener;
@@ -20,6 +21,7 @@ pub(crate) mod wire;
 pub use crate::peer::Peer;
 pub use crate::request_id::RequestId;
 pub use handler::{Handler, RequestInfo};
+pub(crate) use in_process::InProcess;
 pub use lifecycle::{Lifecycle, Stage};
 pub(crate) use listener::Reconfigure;
 pub use listener::{Server, StartError};

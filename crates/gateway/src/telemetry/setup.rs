@@ -141,7 +141,7 @@ pub struct Telemetry {
 const OWN: [&str; 7] =
     ["gateway", "caller_auth", "mgmt_auth", "user_store", "token_broker", "token_keeper", "idp_adapters"];
 /// Crates whose debug output holds header values.
-const LOUD: [&str; 10] = [
+const LOUD: [&str; 11] = [
     "h2",
     "hyper",
     "hyper_util",
@@ -151,6 +151,7 @@ const LOUD: [&str; 10] = [
     "hyper_rustls",
     "opentelemetry",
     "redis",
+    "tokio_postgres",
     "tower",
 ];
 
@@ -161,6 +162,15 @@ impl Telemetry {
     /// When the instruments cannot be registered.
     pub fn quiet() -> Result<Self, TelemetryError> {
         Ok(Self { metrics: Metrics::new()?, audit: Audit::default(), log: None, traces: None })
+    }
+
+    /// Metrics and the audit log alone: logs and spans go where the program around the gateway sends its own.
+    ///
+    /// # Errors
+    /// When the audit file cannot be opened.
+    pub fn embedded(options: &TelemetryOptions) -> Result<Self, TelemetryError> {
+        let metrics = Metrics::new()?;
+        Ok(Self { audit: audit(&options.audit, &metrics)?, metrics, log: None, traces: None })
     }
 
     /// Builds everything and makes it the process's own. Call once, inside the runtime.

@@ -260,11 +260,11 @@ pub(crate) fn speaks_http2() -> bool {
     std::env::var("SANDBOX_ALPN").is_ok_and(|alpn| alpn == "h2")
 }
 
-fn speaking(builder: SandboxBuilder) -> SandboxBuilder {
+pub(crate) fn speaking(builder: SandboxBuilder) -> SandboxBuilder {
     if speaks_http2() { builder.tls(Alpn::Http2) } else { builder }
 }
 
-fn trust(sandbox: &Sandbox) {
+pub(crate) fn trust(sandbox: &Sandbox) {
     let (Some(authority), Ok(file)) = (sandbox.authority_pem(), std::env::var("SSL_CERT_FILE")) else {
         return;
     };
@@ -272,7 +272,7 @@ fn trust(sandbox: &Sandbox) {
     file.write_all(authority.as_bytes()).unwrap();
 }
 
-fn configuration(sandbox: &Sandbox, server: &str, callers: &str, extra: &str) -> String {
+pub(crate) fn configuration(sandbox: &Sandbox, server: &str, callers: &str, extra: &str) -> String {
     let provider = |kind| sandbox.provider_url(kind).to_string();
     format!(
         r#"

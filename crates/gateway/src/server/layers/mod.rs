@@ -23,21 +23,25 @@ use super::{
     connection::{Arrival, Stack},
 };
 use crate::body::Body;
-use gate::GateLayer;
+use bytes::Bytes;
+use gate::{Check, GateLayer};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use std::{convert::Infallible, sync::Arc};
 use tower::{Service, ServiceBuilder};
 
-/// The public listener's stack around `handler`.
-pub(crate) fn public<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
+/// The public listener's stack around `handler`. `check` applies the wire's rules to what the wire's guard has not seen.
+pub(crate) fn public<H, B>(context: &Arc<Context>, handler: H, check: Check<B, B>) -> Stack<B>
+where
+    H: Handler,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+{
     let service = ServiceBuilder::new()
         // Request id, span, access line, metrics; holds everything that lasts until the answer's last byte.
         .layer(observe::ObserveLayer::new(context))
         // Cross-origin headers on every answer, refusals included.
         .layer(cors::CorsLayer::new(context))
         // What the wire's guard refused (HTTP/1), and the same rules for HTTP/2.
-        .layer(GateLayer::new(context, refuse::check))
+        .layer(GateLayer::new(context, check))
         // 421 for a host that is not served here.
         .layer(GateLayer::new(context, hosts::check))
         // 413 by declared length; clock and limit around the body.
@@ -64,9 +68,9 @@ pub(crate) fn admin<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
     stack(service)
 }
 
-fn stack<S>(service: S) -> Stack
+fn stack<S, B>(service: S) -> Stack<B>
 where
-    S: Service<(Request<Incoming>, Arrival), Response = Response<Body>, Error = Infallible>,
+    S: Service<(Request<B>, Arrival), Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {

@@ -23,7 +23,6 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -68,9 +67,9 @@ pub(crate) struct Observe<S> {
     public: bool,
 }
 
-impl<S> Service<(Request<Incoming>, Arrival)> for Observe<S>
+impl<S, B> Service<(Request<B>, Arrival)> for Observe<S>
 where
-    S: Service<LayeredRequest<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<LayeredRequest<B>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -81,7 +80,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, (request, arrival): (Request<Incoming>, Arrival)) -> Self::Future {
+    fn call(&mut self, (request, arrival): (Request<B>, Arrival)) -> Self::Future {
         let peer = arrival.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
         let exchange = Exchange::new(peer, arrival.refused.clone());
         let record = self.record(&request, &arrival, peer, &exchange);
@@ -101,9 +100,9 @@ where
 }
 
 impl<S> Observe<S> {
-    fn record(
+    fn record<B>(
         &self,
-        request: &Request<Incoming>,
+        request: &Request<B>,
         arrival: &Arrival,
         peer: Peer,
         exchange: &Arc<Exchange>,

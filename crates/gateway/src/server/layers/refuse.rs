@@ -25,11 +25,34 @@ pub(crate) fn check<B>(
         None => Ok(()),
     };
     fault.map_err(refusal)?;
+    originate(parts);
+    Ok(body)
+}
+
+/// The same for requests that another server has read, of any version: no guard has seen their heads.
+pub(crate) fn check_unguarded<B>(
+    context: &Context,
+    _: &Arc<Exchange>,
+    parts: &mut Parts,
+    body: B,
+) -> Result<B, Refusal> {
+    // What a field takes on the wire of HTTP/1: its name, a colon, a blank, its value, the end of the line.
+    let bytes = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    let fields: usize = parts.headers.iter().map(bytes).sum();
+    if fields > context.options.load().limits.headers {
+        return Err(refusal(Fault::HeadersTooLarge));
+    }
+    check_http2(context, parts).map_err(refusal)?;
+    originate(parts);
+    Ok(body)
+}
+
+/// Leaves the target in origin form: its authority stands in `Host`.
+fn originate(parts: &mut Parts) {
     if parts.uri.authority().is_some() {
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         parts.uri = Uri::from(path);
     }
-    Ok(body)
 }
 
 fn refusal(fault: Fault) -> Refusal {
@@ -45,6 +68,7 @@ pub(super) fn problem(fault: Fault) -> Problem {
     problem
 }
 
+/// What HTTP/2 does not rule out by itself; it holds for every version.
 fn check_http2(context: &Context, parts: &mut Parts) -> Result<(), Fault> {
     let limits = context.options.load().limits;
     let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
