@@ -9,3 +9,5 @@ pub use https_only::{HttpsOnly, is_loopback};
 #[cfg(feature = "reqwest")]
 pub use over_reqwest::{ReqwestTransport, SetUpError};
 pub use transport::{BoxFuture, Limits, Transport, TransportError, wipe};
+// What stands in signatures here.
+pub use {bytes, http};

@@ -35,6 +35,15 @@ impl ReqwestTransport {
         Self::build(builder, user_agent, connect_timeout)
     }
 
+    /// For both, such as providers on the internet and a test server on loopback. It keeps no secret from plain `http`: put
+    /// [`HttpsOnly`](crate::HttpsOnly) before it.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn mixed(user_agent: &str, connect_timeout: Duration) -> Result<Self, SetUpError> {
+        Self::build(reqwest::Client::builder(), user_agent, connect_timeout)
+    }
+
     fn build(
         builder: reqwest::ClientBuilder,
         user_agent: &str,

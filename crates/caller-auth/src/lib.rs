@@ -52,6 +52,8 @@ pub use tower::{Auth, AuthLayer};
 pub use verifier::{Checked, Verified, Verifier};
 
 pub use mgmt_auth::KeyPolicy;
+// What stands in signatures here.
+pub use {http, url};
 
 #[cfg(test)]
 mod tests;

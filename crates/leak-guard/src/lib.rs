@@ -20,6 +20,8 @@ pub use body::GuardedBody;
 pub use member::MemberStripper;
 pub use needle::PreparedToken;
 pub use scrub::Scrubber;
+// What stands in signatures here.
+pub use {bytes, http};
 
 use needle::Needles;
 

@@ -36,3 +36,5 @@ pub use shared::{SharedToken, SharedTokenStore, StoreUnavailable, TokenName};
 pub use tenant::Tenant;
 pub use token::{TokenQuota, TokenResponse};
 pub use token_keeper::{Age, BearerToken, Clock, Status};
+// What stands in signatures here.
+pub use {http, secrecy, url};

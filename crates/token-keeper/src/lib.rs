@@ -20,3 +20,5 @@ pub use load::{Load, LoadError, Loaded};
 pub use poll::poll;
 pub use single_flight::{Flight, Pending, SingleFlight};
 pub use window::{Age, Window};
+// What stands in a signature here.
+pub use http;
