@@ -20,6 +20,7 @@ mod microsoft;
 mod oauth2;
 mod outcome;
 mod scopes;
+mod source;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -47,9 +48,12 @@ pub use self::{
         TokenAuth,
     },
     outcome::{Classified, Head, Outcome, Verdict},
+    source::{TokenRefusal, TokenSource},
 };
 
 pub use token_keeper::BearerToken;
+// What stands in signatures here.
+pub use {bytes, http, secrecy, url};
 
 /// The adapter of a kind. [`Kind::OAuth2`] gives the one with default settings, which knows no host, no endpoint
 /// and RFC 6750 errors; [`OAuth2::new`] makes one from settings.

@@ -136,18 +136,44 @@ impl Api {
         sent
     }
 
+    /// The call, and once more with another token where the provider did not accept the first.
     async fn open_in(
         &self,
         request: &Request,
-        mut payload: Payload,
+        payload: Payload,
         timeout: Option<Duration>,
     ) -> Result<Opened, Error> {
-        let mut to = To::Provider(self.url(request)?);
+        let url = self.url(request)?;
         self.check_scope(request)?;
-        let token = self.token.token().await.map_err(|error| Error::token(self.kind(), error))?;
+        let unavailable = |error| Error::token(self.kind(), error);
+        let token = self.token.token().await.map_err(unavailable)?;
+        let again = payload.again();
+        let refused = match self.follow(request, url.clone(), payload, timeout, &token).await {
+            Err(error) if error.is_token_dead() => error,
+            other => return other,
+        };
+        // The source is told of a refused stream, too: the next call needs another token.
+        match (self.token.replacement(&token).await, again) {
+            (Some(replacement), Some(payload)) => {
+                self.follow(request, url, payload, timeout, &replacement.map_err(unavailable)?).await
+            }
+            _ => Err(refused),
+        }
+    }
+
+    /// Sends a call to `url` with this token, and to where a redirect leads.
+    async fn follow(
+        &self,
+        request: &Request,
+        url: Url,
+        mut payload: Payload,
+        timeout: Option<Duration>,
+        token: &BearerToken,
+    ) -> Result<Opened, Error> {
+        let mut to = To::Provider(url);
         for _ in 0..=MAX_HOPS {
             let sending = match &to {
-                To::Provider(url) => self.outbound(request, url.clone(), &token),
+                To::Provider(url) => self.outbound(request, url.clone(), token),
                 To::Download(url) => download(request, url.clone()),
             };
             let sending = Sending { body: std::mem::take(&mut payload), timeout, ..sending };
@@ -167,7 +193,7 @@ impl Api {
                         To::Provider(_) => self.classify(request, &answer),
                         To::Download(_) => download_refused(&answer),
                     };
-                    let details = Details::of(&answer.headers, &answer.body, &token);
+                    let details = Details::of(&answer.headers, &answer.body, token);
                     return Err(Error::refused(self.kind(), answer.status, classified, details));
                 }
             }

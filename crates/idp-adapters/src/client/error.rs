@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, StatusCode};
 
 use super::details::{Details, FieldError};
-use crate::{Classified, Kind, Outcome, exchange};
+use crate::{Classified, Kind, Outcome, TokenRefusal, exchange};
 
 /// Why a typed call brought nothing: the provider refused it, could not be reached, or answered something else.
 ///
@@ -316,6 +316,12 @@ impl fmt::Debug for Error {
             .field("status", &self.status().map(|status| status.as_u16()))
             .field("message", &self.to_string())
             .finish_non_exhaustive()
+    }
+}
+
+impl TokenRefusal for Error {
+    fn is_token_dead(&self) -> bool {
+        Self::is_token_dead(self)
     }
 }
 

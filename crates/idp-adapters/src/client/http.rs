@@ -116,6 +116,17 @@ pub(crate) enum Payload {
     Stream(reqwest::Body),
 }
 
+impl Payload {
+    /// The same once more, unless it is a stream.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
 /// An answer whose body is yet to be read.
 pub(crate) struct Opened {
     pub(crate) status: StatusCode,

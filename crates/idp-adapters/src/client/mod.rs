@@ -16,8 +16,8 @@
 //! A client takes a token or a [`TokenSource`], and as needed a base URL, a shared [`HttpClient`], and the scopes the token is known to
 //! hold ([`Builder`]). A [`Call`] answers one thing and is awaited; a [`Listing`] has [`Page`]s with an opaque
 //! [`Cursor`], or is read as [`Items`], a stream. Whatever goes wrong is an [`Error`] that says it in
-//! provider-neutral words. Nothing is tried again: [`Error::is_transient`] and [`Error::retry_after`] say whether
-//! and when that makes sense.
+//! provider-neutral words. Nothing is tried again but a call with a dead token, once, where the source has another one
+//! ([`TokenSource::on_refusal`]): [`Error::is_transient`] and [`Error::retry_after`] say whether and when that makes sense.
 //!
 //! Models hold what is most used of what providers answer. Members that a provider leaves out or sets to null are
 //! `None` or empty, unknown ones are passed over; times are the provider's text (RFC 3339 unless said otherwise).
@@ -41,7 +41,6 @@ mod multipart;
 mod oauth2;
 mod raw;
 mod request;
-mod source;
 
 use std::sync::Arc;
 
@@ -64,8 +63,8 @@ pub use self::{
     multipart::Multipart,
     oauth2::OAuth2,
     raw::{RawRequest, Response},
-    source::TokenSource,
 };
+pub use crate::TokenSource;
 
 /// A call of the profile, read by the adapter.
 fn profile(api: &Arc<Api>, request: Request) -> Call<Profile> {

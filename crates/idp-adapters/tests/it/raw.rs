@@ -194,6 +194,46 @@ async fn a_token_source_is_asked_before_each_call() {
 }
 
 #[tokio::test]
+async fn a_refused_token_is_replaced_once_and_a_stream_is_not_repeated() {
+    let number = AtomicUsize::new(0);
+    let server = Server::start(move |_| match number.fetch_add(1, Ordering::Relaxed) {
+        1 => reply(200, r#"{"id":1,"login":"ana"}"#),
+        _ => reply(401, r#"{"message":"Bad credentials"}"#),
+    })
+    .await;
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&refused);
+    let source = TokenSource::from_fn(|| async { BearerToken::new("old") }).on_refusal(move |token| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async move { BearerToken::new(format!("new-after-{}", token.expose())) }
+    });
+    let github = GitHub::builder(source).base_url(server.url.clone()).build().unwrap();
+    let sent = || -> Vec<_> {
+        server.seen().iter().map(|seen| seen.header("authorization").unwrap().to_owned()).collect()
+    };
+    let call = github.request(Method::POST, "/user/repos").json(&json!({ "name": "a" }));
+    call.send().await.unwrap();
+    assert_eq!(sent(), ["Bearer old", "Bearer new-after-old"]);
+    assert!(
+        server.seen().iter().all(|seen| &seen.body[..] == br#"{"name":"a"}"#),
+        "the body goes along again"
+    );
+
+    let error = github.profile().await.unwrap_err();
+    assert!(error.is_token_dead(), "the second refusal stays");
+    assert_eq!((sent().len(), refused.load(Ordering::Relaxed)), (4, 2));
+
+    let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"a"))]);
+    let call = github.request(Method::POST, "/upload").stream("text/plain", Some(1), body);
+    assert!(call.send().await.unwrap_err().is_token_dead());
+    assert_eq!(
+        (sent().len(), refused.load(Ordering::Relaxed)),
+        (5, 3),
+        "the source is told, nothing is repeated"
+    );
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_is_sent_and_the_reason_is_kept() {
     let server = Server::saying(reply(200, "{}")).await;
     let source = TokenSource::from_fn(|| async {
