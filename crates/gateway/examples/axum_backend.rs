@@ -19,7 +19,7 @@ use idp_adapters::{
 use mgmt_auth::{ClientCredentials, Tenant};
 use sandbox::{ProviderKind, Sandbox};
 use serde_json::{Value, json};
-use token_broker::{Broker, IdpToken, Provider, Reason, TokenRequest};
+use token_broker::{Broker, CallError, IdpToken, Provider, Reason, TokenRequest};
 use tokio::net::TcpListener;
 use url::Url;
 use user_store::UserStore;
@@ -75,7 +75,7 @@ impl From<token_broker::Error> for Refused {
 }
 
 impl Backend {
-    async fn names(&self, token: &IdpToken) -> Result<Vec<String>, idp_adapters::client::Error> {
+    async fn names(&self, token: IdpToken) -> Result<Vec<String>, idp_adapters::client::Error> {
         let github = GitHub::builder(token.bearer().clone()).base_url(self.github.clone());
         let github = github.http(self.http.clone()).build()?;
         let mut repositories = github.repositories().param("sort", "full_name").items();
@@ -90,17 +90,14 @@ impl Backend {
 /// The caller's repositories. A token that GitHub refuses is replaced once.
 async fn repositories(verified: Verified, State(backend): State<Arc<Backend>>) -> Result<Response, Refused> {
     let ask = TokenRequest::new(verified.caller.subject(), "github");
-    let mut token = backend.broker.token(&ask).await?;
-    for _ in 0..2 {
-        match backend.names(&token).await {
-            Ok(names) => return Ok(answer(StatusCode::OK, &json!(names))),
-            Err(error) if error.is_token_dead() => {
-                token = backend.broker.token_rejected(&ask, &token).await?
-            }
-            Err(_) => return Err(Refused(StatusCode::BAD_GATEWAY, "provider-error")),
+    match backend.broker.call(&ask, |token| backend.names(token)).await {
+        Ok(names) => Ok(answer(StatusCode::OK, &json!(names))),
+        Err(CallError::Token(error)) => Err(error.into()),
+        Err(CallError::Call(error)) if error.is_token_dead() => {
+            Err(Refused(StatusCode::FORBIDDEN, "reconnect-required"))
         }
+        Err(_) => Err(Refused(StatusCode::BAD_GATEWAY, "provider-error")),
     }
-    Err(Refused(StatusCode::FORBIDDEN, "reconnect-required"))
 }
 
 /// The backend's routes. The layer verifies every caller.

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use api_transport::Transport;
 use mgmt_auth::Tenant;
 use token_keeper::Clock;
 use tokio_util::task::TaskTracker;
 use user_store::UserStore;
 
 use crate::{
-    Broker, Durability, GrantStore, MemoryStore, Provider, RevokedGrant, SharedVaultStore, Source, Transport,
+    Broker, Durability, GrantStore, MemoryStore, Provider, RevokedGrant, SharedVaultStore, Source,
     VaultSettings,
     bounds::Bounds,
     broker::{Inner, OnRevoked},
@@ -16,7 +17,7 @@ use crate::{
     knowledge::Knowledge,
     refresh::Refresher,
     revocations::Revocations,
-    transport::Wire,
+    transport,
     vault::{Ages, Exchange, Shared, Vault},
 };
 
@@ -50,9 +51,8 @@ pub enum BuildError {
     Twice(String),
     /// Single-use refresh tokens and a store that forgets them.
     #[error(
-        "provider `{0}` has single-use refresh tokens, and the memory store loses them with the process: set \
-         store.kind to \"file\" or \"redis\", or providers.{0}.refresh = false, or insist with \
-         providers.{0}.allow_rotation_in_memory = true"
+        "provider `{0}` has single-use refresh tokens, and the memory store loses them with the process: use a store \
+         that outlives it, switch the provider's refresh off, or insist with `allow_rotation_in_memory`"
     )]
     RotationInMemory(String),
     /// Source `vault` without a client and an audience.
@@ -113,7 +113,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// How token and revocation endpoints are called; through reqwest by default.
+    /// How token and revocation endpoints are called: your own HTTP client, or answers made up in a test. Through reqwest by default.
+    /// Plain `http` is for loopback only, over every transport.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -189,8 +190,9 @@ impl BrokerBuilder {
         let providers = settled(self.providers, store.durability(), self.vault.is_some())?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Wire::new().map_err(|error| BuildError::Http(error.to_string()))?),
+            None => transport::default().map_err(|error| BuildError::Http(error.to_string()))?,
         };
+        let transport = transport::confidential(transport);
         let bounds = Bounds::new(self.bytes, self.capacity);
         let grants = Arc::new(Grants::new(store, bounds.grants, self.tasks));
         let knowledge = Arc::new(Knowledge::new(bounds.tokens_seen));

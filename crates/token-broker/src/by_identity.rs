@@ -284,7 +284,7 @@ impl Inner {
             return Error::new(
                 Reason::TenantMisconfigured,
                 "the management token lacks read:user_idp_tokens, so Auth0 leaves tokens out; add it to the client \
-                 grant of the gateway's application",
+                 grant of this application",
             );
         }
         Error::reconnect(account, Source::Identities, "Auth0 holds no token for this account")

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use api_transport::{Transport, TransportError, wipe};
+use bytes::Bytes;
+use http::Response;
 use idp_adapters::{
     Cause, ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
 };
@@ -9,9 +12,7 @@ use mgmt_auth::{ClientAuth, SecretReader};
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
-use crate::{
-    Answer, Error, Provider, Reason, RevokedAtProvider, Transport, TransportError, scopes, transport::send,
-};
+use crate::{Error, Provider, Reason, RevokedAtProvider, scopes, transport::send};
 
 /// Why a refresh brought nothing.
 #[derive(Debug)]
@@ -44,15 +45,13 @@ pub(crate) async fn refresh(
     token: &SecretString,
     (now, exchanged): (SystemTime, &mut Vec<SecretString>),
 ) -> Result<Refreshed, CallError> {
-    let missing = "the provider has no client credentials or no token endpoint; set client_id, client_secret_file \
-                   and, beside a base_url of its own, token_url";
+    let missing = "the provider has no client credentials or no token endpoint; set its client's id and secret \
+                   and, beside a base URL of its own, its token endpoint";
     let (Some(url), Some(client)) = (provider.refresh_url(), &provider.credentials) else {
         return Err(CallError::misconfigured(missing));
     };
     let Some(secret) = secret(provider, secrets).await else {
-        return Err(CallError::misconfigured(
-            "the provider's client secret cannot be read; check client_secret_file",
-        ));
+        return Err(CallError::misconfigured("the provider's client secret cannot be read; check its file"));
     };
     let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
     let input = RefreshInput { url: &url, client, token, scopes: None };
@@ -61,9 +60,9 @@ pub(crate) async fn refresh(
     };
     let sent = [Some(token.expose_secret()), Some(secret.expose_secret())];
     exchanged.extend([token.clone(), secret.clone()]);
-    let answer = send(transport, request).await.map_err(|error| match error {
+    let answer = send(transport, request).await.map(Answer).map_err(|error| match error {
         TransportError::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
-        error => CallError::Other { acted: error != TransportError::NotSent, error: unsent(error) },
+        error => CallError::Other { acted: error.may_have_been_sent(), error: unsent(error) },
     })?;
     let mut refreshed = provider.adapter.refresh_response(&reply(&answer, now)).map_err(|refusal| {
         let cause = refusal.cause();
@@ -82,7 +81,7 @@ pub(crate) async fn refresh(
             }
             _ => {
                 let limited =
-                    cause == Cause::Throttled || answer.status == http::StatusCode::TOO_MANY_REQUESTS;
+                    cause == Cause::Throttled || answer.0.status() == http::StatusCode::TOO_MANY_REQUESTS;
                 let reason = if limited { Reason::ProviderRateLimited } else { Reason::ProviderError };
                 let error = Error::new(reason, cause.text()).after(refusal.retry_after());
                 CallError::Other { error, acted: !limited }
@@ -134,8 +133,9 @@ pub(crate) async fn revoke(
         };
         (RevokedAtProvider::No, Some(why))
     };
-    match send(transport, request).await {
-        Err(error) => no(error.to_string()),
+    match send(transport, request).await.map(Answer) {
+        Err(TransportError::Insecure) => no(Cause::TokenEndpointInsecure.text().to_owned()),
+        Err(error) => no(unsent(error).detail().to_owned()),
         Ok(answer) => match provider.adapter.revoke_response(&reply(&answer, now)) {
             Ok(Revoked::Before) => {
                 (RevokedAtProvider::Yes, Some("the provider did not know the grant any more".to_owned()))
@@ -155,16 +155,27 @@ fn without_secrets<'a, 's>(
     (!sent.into_iter().flatten().any(holds)).then_some(text)
 }
 
+/// An answer that holds tokens: its body is overwritten in the end.
+struct Answer(Response<Bytes>);
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        wipe(std::mem::take(self.0.body_mut()));
+    }
+}
+
 fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
-    Reply { status: answer.status, headers: &answer.headers, body: &answer.body, at: now }
+    let Answer(answer) = answer;
+    Reply { status: answer.status(), headers: answer.headers(), body: answer.body(), at: now }
 }
 
 fn unsent(error: TransportError) -> Error {
-    let reason = match error {
-        TransportError::TimedOut => Reason::ProviderTimeout,
-        _ => Reason::ProviderUnreachable,
+    let (reason, detail) = match error {
+        TransportError::Timeout => (Reason::ProviderTimeout, "did not answer in time"),
+        error if error.may_have_been_sent() => (Reason::ProviderUnreachable, "gave no whole answer"),
+        _ => (Reason::ProviderUnreachable, "cannot be reached"),
     };
-    Error::new(reason, error.to_string()).after(Some(Duration::from_secs(1)))
+    Error::new(reason, format!("the provider's endpoint {detail}")).after(Some(Duration::from_secs(1)))
 }
 
 #[cfg(test)]

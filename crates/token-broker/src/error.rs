@@ -191,7 +191,7 @@ impl From<user_store::Error> for Error {
             }
             user_store::Fault::Operator => (
                 Reason::TenantMisconfigured,
-                "the Management API refuses this gateway's client; `gateway doctor` names the cause",
+                "the Management API refuses the client: check its credentials and its grant for the Management API",
             ),
             user_store::Fault::Request => (Reason::UserUnknown, "the caller's subject is no Auth0 user id"),
             _ => (Reason::TenantUnavailable, "the Management API gave no usable answer"),

@@ -7,6 +7,7 @@ mod builder;
 mod by_identity;
 mod by_vault;
 mod call;
+mod calls;
 mod choose;
 mod decide;
 mod digest;
@@ -29,12 +30,15 @@ mod vault;
 
 #[cfg(feature = "file")]
 pub use self::store::FileStore;
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::store::RedisStore;
 pub use self::{
     account::{Account, AccountSelector, InvalidSelector},
     broker::Broker,
     builder::{BrokerBuilder, BuildError},
+    calls::CallError,
     error::{Error, Reason},
     grant::{Fingerprint, GrantKey, GrantRecord, GrantState, GrantSummary, Intent},
     provider::{Provider, Source},
@@ -42,13 +46,19 @@ pub use self::{
     request::{Selector, TokenRequest},
     revocations::RevokedGrant,
     store::{
-        BoxFuture, Durability, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease, MemoryStore, Reading,
-        RecordStore, StoreError, Swap, Unsealable, Versioned,
+        BoxFuture, Durability, FleetStore, GrantFilter, GrantStore, InvalidKeyRing, KeyRing, Lease,
+        MemoryStore, Reading, RecordStore, StoreError, Swap, Unsealable, Versioned,
     },
     token::{AccountState, AccountStatus, Cached, IdpToken, Revocation, RevokedAtProvider},
-    transport::{Answer, CALL_TIMEOUT, Transport, TransportError},
+    transport::CALL_TIMEOUT,
     vault::{SharedVaultStore, VaultSettings},
 };
+
+pub use api_transport::{Limits, Transport, TransportError};
+// What stands in signatures here.
+#[cfg(feature = "redis")]
+pub use redis;
+pub use {http, secrecy, url};
 
 #[cfg(test)]
 mod tests;

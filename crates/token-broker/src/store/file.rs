@@ -184,7 +184,7 @@ impl Shared {
     }
 
     fn sealed(&self, error: &Unsealable) -> StoreError {
-        let remedy = "put the missing key back into store.encryption_keys_file";
+        let remedy = "put the missing key back on the ring";
         StoreError::sealing(error, &format!("{remedy} ({})", self.path().display()))
     }
 }

@@ -4,7 +4,7 @@
 //! Older versions sealed with the bytes of the line themselves and made fingerprints with a key derived from them by HMAC:
 //! what they wrote is still read, and written the new way at the next write.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -17,9 +17,10 @@ use zeroize::Zeroizing;
 use super::hex;
 use crate::Fingerprint;
 
-/// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone.
+/// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone. Clones share the keys.
+#[derive(Clone)]
 pub struct KeyRing {
-    keys: Vec<Key>,
+    keys: Arc<[Key]>,
     random: Random,
 }
 
@@ -47,7 +48,7 @@ struct OldKeys {
 /// Why a key ring could not be read. Names the line, never its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0}; one key a line, written id:base64 of 32 bytes, the first one seals (`gateway store keygen` prints one)"
+    "{0}; one key a line, written id:base64 of 32 bytes, the first one seals (`KeyRing::generate_line` makes one)"
 )]
 pub struct InvalidKeyRing(String);
 
@@ -106,7 +107,7 @@ impl KeyRing {
         if keys.is_empty() {
             Err(InvalidKeyRing("there is no key".into()))
         } else {
-            Ok(Self { keys, random: system })
+            Ok(Self { keys: keys.into(), random: system })
         }
     }
 

@@ -2,30 +2,37 @@
 
 #[cfg(feature = "file")]
 mod file;
+mod fleet;
 mod keyring;
 mod leases;
 mod memory;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod places;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
 
-use std::{fmt::Debug, future::Future, pin::Pin, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
 use tokio::time::Instant;
 
 #[cfg(feature = "file")]
 pub use self::file::FileStore;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 pub use self::{
+    fleet::FleetStore,
     keyring::{InvalidKeyRing, KeyRing, Unsealable},
     memory::MemoryStore,
     record::{Reading, RecordStore},
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
-/// A boxed future, as the object-safe traits of this crate return them.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use api_transport::BoxFuture;
 
 /// A record and the version it was read at.
 #[derive(Clone, Debug)]
@@ -135,7 +142,7 @@ impl StoreError {
     }
 
     /// A record that could not be sealed or opened. `remedy` is for keys that are missing.
-    #[cfg(any(test, feature = "file", feature = "redis"))]
+    #[cfg(any(test, feature = "file", feature = "redis", feature = "postgres"))]
     pub(crate) fn sealing(error: &Unsealable, remedy: &str) -> Self {
         match error {
             Unsealable::NoRandomness => Self::unavailable(error.to_string()),
@@ -157,13 +164,22 @@ impl StoreError {
 }
 
 /// What a record is sealed for: its place and its version, so that an old one cannot be put back under a higher version.
-#[cfg(any(feature = "file", feature = "redis"))]
+#[cfg(any(feature = "file", feature = "redis", feature = "postgres"))]
 pub(crate) fn bound(place: &str, version: u64) -> Vec<u8> {
     format!("{place}\0{version}").into_bytes()
 }
 
+/// Newer than any version before, deleted records included.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) fn next_version(seen: Option<u64>) -> u64 {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+    now.max(seen.unwrap_or(0).saturating_add(1))
+}
+
 /// Opens what was sealed for a place and a version. Older versions sealed for the place alone.
-#[cfg(any(feature = "file", feature = "redis"))]
+#[cfg(any(feature = "file", feature = "redis", feature = "postgres"))]
 pub(crate) fn open_bound(
     keys: &KeyRing,
     place: &str,

@@ -4,10 +4,7 @@ mod records;
 mod shared;
 mod vault;
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use redis::{
@@ -18,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
-    bound, hex, open_bound,
+    bound, hex, next_version, open_bound,
 };
 use crate::{GrantKey, GrantRecord, GrantSummary};
 
@@ -40,7 +37,7 @@ return 0";
 
 /// Keeps grants in Redis or Valkey, sealed before they leave the process. Also a [`RecordStore`](crate::RecordStore), a
 /// [`SharedUserStore`](user_store::SharedUserStore), a [`SharedVaultStore`](crate::SharedVaultStore) and a
-/// [`SharedTokenStore`](mgmt_auth::SharedTokenStore).
+/// [`SharedTokenStore`](mgmt_auth::SharedTokenStore): together a [`FleetStore`](crate::FleetStore).
 ///
 /// Grants are hashes written by compare-and-set on their version, leases are keys that expire by themselves.
 /// What the server promises about persistence is the server's: [`GrantStore::check`] says what is missing.
@@ -49,6 +46,7 @@ pub struct RedisStore {
     client: Client,
     manager: ConnectionManager,
     keys: std::sync::Arc<KeyRing>,
+    prefix: std::sync::Arc<str>,
     swap_script: Script,
     release: Script,
     /// Tells this process from the others.
@@ -65,20 +63,35 @@ impl RedisStore {
     /// The URL is not valid.
     pub fn new(url: &str, keys: KeyRing) -> Result<Self, StoreError> {
         // The library's own words could quote the URL, and with it the password.
-        let wrong = |_| StoreError::unavailable("store.url is not a redis:// or rediss:// URL");
-        let client = Client::open(url).map_err(wrong)?;
+        let wrong = |_| StoreError::unavailable("this is not a redis:// or rediss:// URL");
+        Self::over(Client::open(url).map_err(wrong)?, PREFIX, keys)
+    }
+
+    /// The same over a client of your own (its TLS, its credentials), with names that begin with `prefix` (`idp-gateway:` in
+    /// [`new`](Self::new)). Stores with different prefixes know nothing of each other.
+    ///
+    /// # Errors
+    /// It was called outside of a Tokio runtime.
+    pub fn over(client: Client, prefix: &str, keys: KeyRing) -> Result<Self, StoreError> {
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(StoreError::unavailable("RedisStore::new was called outside of a Tokio runtime"));
+            return Err(StoreError::unavailable("a RedisStore was made outside of a Tokio runtime"));
         }
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECT_TIMEOUT));
+        let wrong = |_| StoreError::unavailable("the Redis client cannot be used");
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(wrong)?;
         let (swap_script, release) = (Script::new(SWAP), Script::new(RELEASE));
         let holder = Lease::new(Instant::now(), Duration::ZERO).id.into();
         let subscription = std::sync::Arc::default();
-        Ok(Self { client, manager, keys: keys.into(), swap_script, release, holder, subscription })
+        let (keys, prefix) = (keys.into(), prefix.into());
+        Ok(Self { client, manager, keys, prefix, swap_script, release, holder, subscription })
+    }
+
+    /// A fixed-length name for a place; the braces keep a grant and its lease in one slot of a cluster.
+    fn name(&self, kind: &str, place: &str) -> String {
+        format!("{}{kind}:{{{}}}", self.prefix, hex(digest(&SHA256, place.as_bytes()).as_ref()))
     }
 
     async fn ask<T>(
@@ -92,8 +105,9 @@ impl RedisStore {
     }
 
     fn unseal(&self, place: &str, version: &str, sealed: &[u8]) -> Result<Versioned, StoreError> {
-        let damaged =
-            || StoreError::damaged("a grant in Redis is damaged; forget it with `gateway grants forget`");
+        let damaged = || {
+            StoreError::damaged("a grant in Redis is damaged; delete it, and its user has to connect again")
+        };
         let version = version.parse().map_err(|_| damaged())?;
         let plain = open_bound(&self.keys, place, version, sealed).map_err(|error| foreign(&error))?;
         Ok(Versioned::new(GrantRecord::decode(&plain).ok_or_else(damaged)?, version))
@@ -123,19 +137,7 @@ fn words(error: &RedisError) -> String {
 }
 
 fn foreign(error: &Unsealable) -> StoreError {
-    StoreError::sealing(error, "put the missing key back into store.encryption_keys_file")
-}
-
-/// A fixed-length name for a place; the braces keep a grant and its lease in one slot of a cluster.
-fn name(kind: &str, place: &str) -> String {
-    format!("{PREFIX}{kind}:{{{}}}", hex(digest(&SHA256, place.as_bytes()).as_ref()))
-}
-
-/// Newer than any version before, deleted records included.
-fn next_version(seen: Option<u64>) -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-    now.max(seen.unwrap_or(0).saturating_add(1))
+    StoreError::sealing(error, "put the missing key back on the ring")
 }
 
 impl GrantStore for RedisStore {
@@ -152,7 +154,7 @@ impl GrantStore for RedisStore {
             let place = key.encode();
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("HMGET");
-            command.arg(name("grant", &place)).arg("v").arg("d");
+            command.arg(self.name("grant", &place)).arg("v").arg("d");
             let found: (Option<String>, Option<Vec<u8>>) =
                 self.ask(command.query_async(&mut manager)).await?;
             match found {
@@ -177,7 +179,7 @@ impl GrantStore for RedisStore {
             let sealed =
                 self.keys.seal(&bound(&place, version), &record.encode()).map_err(|error| foreign(&error))?;
             let mut manager = self.manager.clone();
-            let mut call = self.swap_script.key(name("grant", &place));
+            let mut call = self.swap_script.key(self.name("grant", &place));
             call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
             call.arg(version.to_string()).arg(&place).arg(sealed);
             let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;
@@ -189,7 +191,7 @@ impl GrantStore for RedisStore {
         Box::pin(async move {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("DEL");
-            command.arg(name("grant", &key.encode()));
+            command.arg(self.name("grant", &key.encode()));
             let deleted: i64 = self.ask(command.query_async(&mut manager)).await?;
             Ok(deleted > 0)
         })
@@ -201,7 +203,7 @@ impl GrantStore for RedisStore {
             let (mut list, mut cursor) = (std::collections::BTreeMap::new(), "0".to_owned());
             loop {
                 let mut scan = redis::cmd("SCAN");
-                scan.arg(&cursor).arg("MATCH").arg(format!("{PREFIX}grant:*")).arg("COUNT").arg(500);
+                scan.arg(&cursor).arg("MATCH").arg(format!("{}grant:*", self.prefix)).arg("COUNT").arg(500);
                 let (next, names): (String, Vec<String>) = self.ask(scan.query_async(&mut manager)).await?;
                 for name in names {
                     let mut get = redis::cmd("HMGET");
@@ -238,7 +240,7 @@ impl GrantStore for RedisStore {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("SET");
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-            command.arg(name("lease", &key.encode())).arg(&lease.id).arg("NX").arg("PX").arg(millis);
+            command.arg(self.name("lease", &key.encode())).arg(&lease.id).arg("NX").arg("PX").arg(millis);
             let set: Option<String> = self.ask(command.query_async(&mut manager)).await?;
             Ok(set.map(|_| lease))
         })
@@ -247,7 +249,7 @@ impl GrantStore for RedisStore {
     fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let mut manager = self.manager.clone();
-            let mut call = self.release.key(name("lease", &key.encode()));
+            let mut call = self.release.key(self.name("lease", &key.encode()));
             call.arg(&lease.id);
             let _: i64 = self.ask(call.invoke_async(&mut manager)).await?;
             Ok(())
@@ -294,13 +296,13 @@ fn promises(info: &str) -> Vec<String> {
     }
     if value("cluster_enabled") == "1" {
         missing.push(
-            "Redis runs as a cluster, and keys of other nodes are out of reach; point store.url at a server without \
+            "Redis runs as a cluster, and keys of other nodes are out of reach; point the URL at a server without \
              cluster mode"
                 .to_owned(),
         );
     }
     if value("role") == "slave" {
-        missing.push("Redis is a replica and takes no writes; point store.url at the primary".to_owned());
+        missing.push("Redis is a replica and takes no writes; point the URL at the primary".to_owned());
     }
     missing
 }

@@ -162,8 +162,8 @@ fn answers(said: Vec<TokenAnswer>) -> impl FnMut(&Form) -> Reply + Send {
             TokenAnswer::InvalidGrant => Ok((400, json!({ "error": "invalid_grant" }))),
             TokenAnswer::Down => Ok((503, json!({}))),
             TokenAnswer::Limited => Ok((429, json!({}))),
-            TokenAnswer::Lost => Err(TransportError::Lost),
-            TokenAnswer::NotSent => Err(TransportError::NotSent),
+            TokenAnswer::Lost => Err(TransportError::Broken),
+            TokenAnswer::NotSent => Err(TransportError::Connect),
         }
     }
 }

@@ -136,8 +136,8 @@ async fn permanent_and_transient_failures_are_never_mixed_up() {
     let cases: [Case; 6] = [
         (|_| Ok((500, json!({ "error": "invalid_grant" }))), Reason::ProviderError),
         (|_| Ok((429, json!({}))), Reason::ProviderRateLimited),
-        (|_| Err(TransportError::NotSent), Reason::ProviderUnreachable),
-        (|_| Err(TransportError::TimedOut), Reason::ProviderTimeout),
+        (|_| Err(TransportError::Connect), Reason::ProviderUnreachable),
+        (|_| Err(TransportError::Timeout), Reason::ProviderTimeout),
         (|_| Ok((401, json!({ "error": "invalid_client" }))), Reason::ProviderMisconfigured),
         (|_| Ok((200, json!("<html>"))), Reason::ProviderError),
     ];

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, StatusCode};
-use idp_adapters::{HttpRequest, Kind};
+use bytes::Bytes;
+use http::{Request, Response};
+use idp_adapters::Kind;
 use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
 use serde_json::{Value, json};
 use token_keeper::{BearerToken, Clock};
@@ -20,7 +21,7 @@ use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 
 use super::fleet::Fleet;
 use crate::{
-    Account, AccountSelector, Answer, BoxFuture, Broker, BrokerBuilder, GrantKey, GrantStore, Provider,
+    Account, AccountSelector, BoxFuture, Broker, BrokerBuilder, GrantKey, GrantStore, Limits, Provider,
     Source, TokenRequest, Transport, TransportError, VaultSettings,
     vault::{Exchange, Exchanged, Refused},
 };
@@ -168,20 +169,22 @@ impl std::fmt::Debug for ProviderStub {
 }
 
 impl Transport for ProviderStub {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let mut form: Form = url::form_urlencoded::parse(request.body_bytes()).into_owned().collect();
-            form.extend(request.url.query_pairs().into_owned());
-            form.insert("method".into(), request.method.to_string());
-            form.insert("url".into(), request.url.to_string());
+            let mut form: Form = url::form_urlencoded::parse(request.body()).into_owned().collect();
+            let url: url::Url = request.uri().to_string().parse().unwrap();
+            form.extend(url.query_pairs().into_owned());
+            form.insert("method".into(), request.method().to_string());
+            form.insert("url".into(), url.to_string());
             self.asked.lock().unwrap().push(form.clone());
             tokio::time::sleep(Duration::from_millis(50)).await;
             let (status, body) = (self.answer.lock().unwrap())(&form)?;
-            Ok(Answer {
-                status: StatusCode::from_u16(status).unwrap(),
-                headers: HeaderMap::new(),
-                body: zeroize::Zeroizing::new(body.to_string().into_bytes()),
-            })
+            let answer = Response::builder().status(status).body(Bytes::from(body.to_string()));
+            Ok(answer.unwrap())
         })
     }
 }
@@ -208,7 +211,7 @@ impl Rig {
                 asked: Mutex::default(),
             }),
             provider: Arc::new(ProviderStub {
-                answer: Mutex::new(Box::new(|_| Err(TransportError::NotSent))),
+                answer: Mutex::new(Box::new(|_| Err(TransportError::Connect))),
                 asked: Mutex::default(),
             }),
             store: Arc::new(Fleet::default()),

@@ -56,7 +56,7 @@ pub(super) fn classify(refused: &Refused, key: &VaultKey) -> Error {
             Reason::AccountNotConnected { connection: Some(key.connection.clone()), source: Source::Vault },
             NO_SUCH_ACCOUNT,
         ),
-        _ => misconfigured("the tenant refuses the Token Vault exchange; `gateway doctor` names the cause"),
+        _ => misconfigured("the tenant refuses the Token Vault exchange; its logs name the cause"),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
+use idp_adapters::{TokenSource, client::GitHub};
 use mgmt_auth::{ClientCredentials, Tenant};
 use sandbox::{ProviderKind, Sandbox, Server, World};
-use token_broker::{Broker, Cached, IdpToken, Provider, Reason, TokenRequest};
+use token_broker::{Broker, Cached, CallError, IdpToken, Provider, Reason, TokenRequest};
 use user_store::UserStore;
 
 const BEN: &str = "google-oauth2|100000000000000000002";
@@ -74,4 +75,47 @@ async fn a_management_token_without_the_scope_is_the_operators_fault() {
     let error = broker(&sandbox).token(&ask(BEN)).await.unwrap_err();
     assert_eq!(*error.reason(), Reason::TenantMisconfigured);
     assert!(error.detail().contains("read:user_idp_tokens"));
+}
+
+/// A client of the sandbox's GitHub.
+fn github(sandbox: &Sandbox, token: impl Into<TokenSource>) -> GitHub {
+    GitHub::builder(token).base_url(sandbox.provider_url(ProviderKind::GitHub)).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_is_repeated_once_with_the_token_of_a_new_login() {
+    let sandbox = Sandbox::builder().world(World::demo()).start().await.unwrap();
+    let broker = broker(&sandbox);
+    let login = async |user| {
+        let calls = std::cell::Cell::new(0);
+        let call = |token: IdpToken| {
+            calls.set(calls.get() + 1);
+            let github = github(&sandbox, token.bearer().clone());
+            async move { github.profile().await }
+        };
+        let found = broker.call(&ask(user), call).await;
+        (found.map(|profile| profile.preferred_username.unwrap_or_default()), calls.get())
+    };
+    assert!(matches!(login(BEN).await, (Ok(name), 1) if name == "ben"));
+    // The cached copy is dead, and Auth0 has a newer one.
+    assert!(sandbox.world().revoke(BEN, "github") && sandbox.world().sign_in_again(BEN, "github"));
+    assert!(matches!(login(BEN).await, (Ok(name), 2) if name == "ben"));
+    let (dead, calls) = login(CLEO).await;
+    let Err(CallError::Token(error)) = dead else { panic!("{dead:?}") };
+    assert!(matches!(error.reason(), Reason::ReconnectRequired { .. }));
+    assert_eq!(calls, 1);
+}
+
+#[tokio::test]
+async fn a_source_serves_a_client_over_a_new_login_and_says_who_has_to_act() {
+    let sandbox = Sandbox::builder().world(World::demo()).start().await.unwrap();
+    let broker = broker(&sandbox);
+    let ben = github(&sandbox, broker.source(BEN, "github"));
+    assert_eq!(ben.profile().await.unwrap().preferred_username.as_deref(), Some("ben"));
+    assert!(sandbox.world().revoke(BEN, "github") && sandbox.world().sign_in_again(BEN, "github"));
+    assert_eq!(ben.profile().await.unwrap().preferred_username.as_deref(), Some("ben"));
+    assert_eq!(lookups(&sandbox), 2);
+    let error = github(&sandbox, broker.source(CLEO, "github")).profile().await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().downcast_ref::<token_broker::Error>().unwrap();
+    assert!(error.is_token_unavailable() && matches!(cause.reason(), Reason::ReconnectRequired { .. }));
 }

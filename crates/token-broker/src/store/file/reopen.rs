@@ -87,7 +87,7 @@ fn verify(path: &Path) -> Result<(), DatabaseError> {
 fn refused(path: &Path, error: &DatabaseError) -> StoreError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::in_use(format!(
-            "{} is in use by another process; one gateway has a file to itself, a fleet shares a Redis",
+            "{} is in use by another process; one process has a file to itself, a fleet shares Redis or PostgreSQL",
             path.display()
         )),
         DatabaseError::Storage(StorageError::Io(error))

@@ -1,35 +1,37 @@
 //! Records of a fleet: one hash each, and a channel that tells replicas to read again.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use redis::aio::PubSub;
 
-use super::{PREFIX, RedisStore, bound, foreign, name, next_version, open_bound};
-use crate::{BoxFuture, Durability, KeyRing, Reading, RecordStore, StoreError, Swap};
+use super::{RedisStore, bound, foreign, next_version, open_bound};
+use crate::{BoxFuture, Durability, FleetStore, KeyRing, Reading, RecordStore, StoreError, Swap};
 
 /// What sealing binds a record to.
 fn place(record: &str) -> String {
     serde_json::json!(["record/1", record]).to_string()
 }
 
-fn channel(record: &str) -> String {
-    format!("{PREFIX}changed:{record}")
-}
-
 impl RedisStore {
+    fn channel(&self, record: &str) -> String {
+        format!("{}changed:{record}", self.prefix)
+    }
+
     async fn read_record(&self, record: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
         let place = place(record);
         let mut manager = self.manager.clone();
         if seen.is_some() {
             // Once a second in every replica: the version alone first.
             let mut command = redis::cmd("HGET");
-            command.arg(name("record", &place)).arg("v");
+            command.arg(self.name("record", &place)).arg("v");
             let version: Option<String> = self.ask(command.query_async(&mut manager)).await?;
             if version.is_some_and(|version| version.parse().ok() == seen) {
                 return Ok(Reading::Unchanged);
             }
         }
         let mut command = redis::cmd("HMGET");
-        command.arg(name("record", &place)).arg("v").arg("d");
+        command.arg(self.name("record", &place)).arg("v").arg("d");
         let found: (Option<String>, Option<Vec<u8>>) = self.ask(command.query_async(&mut manager)).await?;
         let (Some(version), Some(sealed)) = found else { return Ok(Reading::Absent) };
         let damaged = |_| StoreError::damaged("a record in Redis is damaged: its version is no number");
@@ -48,7 +50,7 @@ impl RedisStore {
         let version = next_version(seen);
         let sealed = self.keys.seal(&bound(&place, version), bytes).map_err(|error| foreign(&error))?;
         let mut manager = self.manager.clone();
-        let mut call = self.swap_script.key(name("record", &place));
+        let mut call = self.swap_script.key(self.name("record", &place));
         call.arg(seen.map_or_else(String::new, |seen| seen.to_string()));
         call.arg(version.to_string()).arg(&place).arg(sealed);
         let done: i64 = self.ask(call.invoke_async(&mut manager)).await?;
@@ -56,7 +58,7 @@ impl RedisStore {
             return Ok(Swap::Conflict);
         }
         let mut publish = redis::cmd("PUBLISH");
-        publish.arg(channel(record)).arg(version);
+        publish.arg(self.channel(record)).arg(version);
         let told: Result<i64, _> = self.ask(publish.query_async(&mut manager)).await;
         if let Err(error) = told {
             tracing::debug!(%error, "replicas were not told; they read again by the clock");
@@ -69,7 +71,7 @@ impl RedisStore {
         if subscription.as_ref().is_none_or(|(of, _)| of != record) {
             let subscribed: Result<PubSub, redis::RedisError> = async {
                 let mut pubsub = self.client.get_async_pubsub().await?;
-                pubsub.subscribe(channel(record)).await?;
+                pubsub.subscribe(self.channel(record)).await?;
                 Ok(pubsub)
             }
             .await;
@@ -91,18 +93,19 @@ impl RedisStore {
             *subscription = None;
         }
     }
+}
 
-    /// Whether `id` is used for the first time within `keep`. Of several at the same time exactly one hears yes.
-    ///
-    /// # Errors
-    /// Redis does not answer: nothing can be said.
-    pub async fn first_use(&self, id: &[u8], keep: std::time::Duration) -> Result<bool, StoreError> {
-        let mut manager = self.manager.clone();
-        let mut command = redis::cmd("SET");
-        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1);
-        command.arg(format!("{PREFIX}used:{}", super::hex(id))).arg(1).arg("NX").arg("PX").arg(millis);
-        let set: Option<String> = self.ask(command.query_async(&mut manager)).await?;
-        Ok(set.is_some())
+impl FleetStore for RedisStore {
+    fn first_use<'a>(&'a self, id: &'a [u8], keep: Duration) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let mut manager = self.manager.clone();
+            let mut command = redis::cmd("SET");
+            let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1);
+            let name = format!("{}used:{}", self.prefix, super::hex(id));
+            command.arg(name).arg(1).arg("NX").arg("PX").arg(millis);
+            let set: Option<String> = self.ask(command.query_async(&mut manager)).await?;
+            Ok(set.is_some())
+        })
     }
 }
 

@@ -1,64 +1,39 @@
 //! What a fleet shares besides grants: user records and the management token.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use mgmt_auth::{SharedToken, SharedTokenStore, StoreUnavailable, TokenName};
-use secrecy::ExposeSecret;
 use user_store::SharedUserStore;
 use zeroize::Zeroizing;
 
-use super::{RedisStore, foreign, name, report};
-use crate::{BoxFuture, StoreError, grant::seconds};
-
-fn token_place(name: &TokenName) -> String {
-    serde_json::json!(["management-token/1", name.domain(), name.client_id(), name.audience()]).to_string()
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct KeptToken<'a> {
-    access_token: Cow<'a, str>,
-    scope: Option<String>,
-    issued_at: u64,
-    expires_at: u64,
-}
+use super::{RedisStore, foreign, report};
+use crate::{
+    BoxFuture, StoreError,
+    store::places::{decode_token, encode_token, token_place, user_place},
+};
 
 impl RedisStore {
     async fn load_token(&self, named: &TokenName) -> Result<Option<SharedToken>, StoreError> {
         let place = token_place(named);
         let mut manager = self.manager.clone();
         let mut command = redis::cmd("GET");
-        command.arg(name("token", &place));
+        command.arg(self.name("token", &place));
         let sealed: Option<Vec<u8>> = self.ask(command.query_async(&mut manager)).await?;
         let Some(plain) = sealed.and_then(|sealed| self.keys.open(place.as_bytes(), &sealed).ok()) else {
             return Ok(None);
         };
-        let Ok(kept) = serde_json::from_slice::<KeptToken<'_>>(&plain) else { return Ok(None) };
-        let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let (issued_at, expires_at) = (time(kept.issued_at), time(kept.expires_at));
-        let access_token = kept.access_token.into_owned().into();
-        Ok(Some(SharedToken::new(access_token, kept.scope, issued_at, expires_at)))
+        Ok(decode_token(&plain))
     }
 
     async fn store_token(&self, named: &TokenName, token: &SharedToken) -> Result<(), StoreError> {
         let place = token_place(named);
-        let kept = KeptToken {
-            access_token: token.access_token.expose_secret().into(),
-            scope: token.scope.clone(),
-            issued_at: seconds(token.issued_at),
-            expires_at: seconds(token.expires_at),
-        };
-        let mut plain = Zeroizing::new(Vec::with_capacity(2 * kept.access_token.len() + 1024));
-        serde_json::to_writer(&mut *plain, &kept)
-            .map_err(|_| StoreError::damaged("a token cannot be written"))?;
+        let plain = encode_token(token)?;
         let sealed = self.keys.seal(place.as_bytes(), &plain).map_err(|error| foreign(&error))?;
         let Ok(life) = token.expires_at.duration_since(SystemTime::now()) else { return Ok(()) };
         let mut manager = self.manager.clone();
         let mut command = redis::cmd("SET");
         let millis = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
-        command.arg(name("token", &place)).arg(sealed).arg("PX").arg(millis);
+        command.arg(self.name("token", &place)).arg(sealed).arg("PX").arg(millis);
         let _: String = self.ask(command.query_async(&mut manager)).await?;
         Ok(())
     }
@@ -68,7 +43,7 @@ impl RedisStore {
         let mut command = redis::cmd("SET");
         let millis = u64::try_from(lease_for.as_millis()).unwrap_or(u64::MAX).max(1);
         command
-            .arg(name("token-lease", &token_place(named)))
+            .arg(self.name("token-lease", &token_place(named)))
             .arg(&*self.holder)
             .arg("NX")
             .arg("PX")
@@ -110,16 +85,12 @@ impl SharedTokenStore for RedisStore {
     fn release<'a>(&'a self, named: &'a TokenName) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let mut manager = self.manager.clone();
-            let mut call = self.release.key(name("token-lease", &token_place(named)));
+            let mut call = self.release.key(self.name("token-lease", &token_place(named)));
             call.arg(&*self.holder);
             let released: Result<i64, _> = self.ask(call.invoke_async(&mut manager)).await;
             let _ = released.inspect_err(report);
         })
     }
-}
-
-fn user_place(tenant: &str, user_id: &str) -> String {
-    serde_json::json!(["user/1", tenant, user_id]).to_string()
 }
 
 impl SharedUserStore for RedisStore {
@@ -128,7 +99,7 @@ impl SharedUserStore for RedisStore {
             let place = user_place(tenant, user_id);
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("GET");
-            command.arg(name("user", &place));
+            command.arg(self.name("user", &place));
             let sealed: Result<Option<Vec<u8>>, _> = self.ask(command.query_async(&mut manager)).await;
             let sealed = sealed.inspect_err(report).ok().flatten()?;
             self.keys.open(place.as_bytes(), &sealed).ok()
@@ -148,7 +119,7 @@ impl SharedUserStore for RedisStore {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("SET");
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-            command.arg(name("user", &place)).arg(sealed).arg("PX").arg(millis);
+            command.arg(self.name("user", &place)).arg(sealed).arg("PX").arg(millis);
             let stored: Result<String, _> = self.ask(command.query_async(&mut manager)).await;
             let _ = stored.inspect_err(report);
         })
@@ -158,7 +129,7 @@ impl SharedUserStore for RedisStore {
         Box::pin(async move {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("DEL");
-            command.arg(name("user", &user_place(tenant, user_id)));
+            command.arg(self.name("user", &user_place(tenant, user_id)));
             let removed: Result<i64, _> = self.ask(command.query_async(&mut manager)).await;
             let _ = removed.inspect_err(report);
         })

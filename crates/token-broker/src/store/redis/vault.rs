@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{PREFIX, RedisStore, hex, name, report};
-use crate::{BoxFuture, SharedVaultStore, StoreError};
-
-fn user_place(tenant: &str, user: &str) -> String {
-    serde_json::json!(["vault/1", tenant, user]).to_string()
-}
+use super::{RedisStore, hex, report};
+use crate::{BoxFuture, SharedVaultStore, StoreError, store::places::vault_place};
 
 fn field(place: &str) -> String {
     hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, place.as_bytes()).as_ref())
@@ -22,7 +18,7 @@ impl RedisStore {
         let mut cursor = "0".to_owned();
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(&cursor).arg("MATCH").arg(format!("{PREFIX}{kind}:*")).arg("COUNT").arg(500);
+            scan.arg(&cursor).arg("MATCH").arg(format!("{}{kind}:*", self.prefix)).arg("COUNT").arg(500);
             let (next, names): (String, Vec<String>) = self.ask(scan.query_async(&mut manager)).await?;
             if !names.is_empty() {
                 let mut delete = redis::cmd("DEL");
@@ -47,7 +43,7 @@ impl SharedVaultStore for RedisStore {
         Box::pin(async move {
             let mut manager = self.manager.clone();
             let mut command = redis::cmd("HGET");
-            command.arg(name("vault", &user_place(tenant, user))).arg(field(place));
+            command.arg(self.name("vault", &vault_place(tenant, user))).arg(field(place));
             let sealed: Result<Option<Vec<u8>>, _> = self.ask(command.query_async(&mut manager)).await;
             let sealed = sealed.inspect_err(report).ok().flatten()?;
             self.keys.open(place.as_bytes(), &sealed).ok()
@@ -64,7 +60,7 @@ impl SharedVaultStore for RedisStore {
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let Ok(sealed) = self.keys.seal(place.as_bytes(), &bytes) else { return };
-            let key = name("vault", &user_place(tenant, user));
+            let key = self.name("vault", &vault_place(tenant, user));
             let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
             let mut manager = self.manager.clone();
             let mut both = redis::pipe();
@@ -83,7 +79,7 @@ impl SharedVaultStore for RedisStore {
                 Some(user) => {
                     let mut manager = self.manager.clone();
                     let mut command = redis::cmd("DEL");
-                    command.arg(name("vault", &user_place(tenant, user)));
+                    command.arg(self.name("vault", &vault_place(tenant, user)));
                     self.ask(command.query_async::<i64>(&mut manager)).await.map(|_| ())
                 }
             };
