@@ -9,6 +9,17 @@ pub(crate) fn ensure_program(root: &Path, program: &str, package: &str) -> Resul
     ensure_package(root, program, package, &|| sh::found(program))
 }
 
+/// Makes sure that a server of the distribution is there, and says where: Debian keeps PostgreSQL's programs out of the path.
+pub(crate) fn server(root: &Path, program: &str, package: &str) -> Result<PathBuf> {
+    let kept = || {
+        let versions = std::fs::read_dir(Path::new("/usr/lib").join(package)).ok()?;
+        let programs = versions.flatten().map(|version| version.path().join("bin").join(program));
+        programs.filter(|program| program.exists()).max()
+    };
+    ensure_package(root, program, package, &|| sh::found(program) || kept().is_some())?;
+    Ok(if sh::found(program) { program.into() } else { kept().unwrap_or_default() })
+}
+
 /// The same for a file.
 pub(crate) fn ensure_file(root: &Path, file: &str, package: &str) -> Result<()> {
     ensure_package(root, file, package, &|| Path::new(file).exists())

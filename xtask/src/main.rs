@@ -63,7 +63,7 @@ enum Command {
     Monitoring(monitoring::Options),
     /// Packages the libraries as for the registry, and builds each on its own.
     Package,
-    /// `cargo test --workspace`, then one pass with each real part (Redis, provider SDKs, Chromium).
+    /// `cargo test --workspace`, then one pass with each real part (Redis, PostgreSQL, provider SDKs, Chromium).
     Test(test::Options),
     /// Checks the repository itself: crate edges, imports, sizes, words, hazards.
     Tidy(tidy::Options),

@@ -12,6 +12,8 @@ const WYCHEPROOF: &str = "../shared/data/wycheproof";
 pub(crate) enum Part {
     /// A Redis or Valkey server under the token broker's stores.
     Redis,
+    /// A PostgreSQL server under the same.
+    Postgres,
     /// HAProxy ahead of a running gateway and behind it.
     Haproxy,
     /// Prometheus scraping a running gateway with our rules.
@@ -24,11 +26,12 @@ pub(crate) enum Part {
     Examples,
 }
 
-/// Programs that tests of the workspace start themselves: name in tests, variable that names the program, program and package.
-const SERVERS: [(Part, &str, &str, &str); 3] = [
-    (Part::Redis, "redis", "REDIS_SERVER", "redis-server"),
-    (Part::Haproxy, "haproxy", "HAPROXY", "haproxy"),
-    (Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus"),
+/// Programs that tests of the workspace start themselves: name in tests, variable that names the program, program, package.
+const SERVERS: [(Part, &str, &str, &str, &str); 4] = [
+    (Part::Redis, "redis", "REDIS_SERVER", "redis-server", "redis-server"),
+    (Part::Postgres, "postgres", "POSTGRES_SERVER", "postgres", "postgresql"),
+    (Part::Haproxy, "haproxy", "HAPROXY", "haproxy", "haproxy"),
+    (Part::Prometheus, "prometheus", "PROMETHEUS", "prometheus", "prometheus"),
 ];
 
 /// The gateway's tests of calls to providers.
@@ -104,13 +107,13 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
 fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize> {
     let mut tests = sh::command(root, "cargo");
     tests.args(["test", "--workspace", "--locked"]);
-    for (part, name, variable, program) in SERVERS {
+    for (part, name, variable, program, package) in SERVERS {
         if options.only.is_none_or(|only| only == part) {
-            let installed = install::ensure_program(root, program, program);
-            if installed.is_ok() {
+            let installed = install::server(root, program, package);
+            if let Ok(program) = &installed {
                 tests.env(variable, program);
             }
-            tally.count(part, installed);
+            tally.count(part, installed.map(|_| ()));
         }
         if options.only == Some(part) {
             tests.arg(name);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use token_broker::{FileStore, GrantStore, KeyRing, MemoryStore, RedisStore};
+use token_broker::{
+    FileStore, FleetStore, GrantStore, KeyRing, MemoryStore, PostgresStore, RedisStore, StoreError,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
@@ -28,7 +30,8 @@ pub struct Stores {
     origin: Origin,
     file: Option<Arc<FileStore>>,
     pub(crate) grants: Arc<dyn GrantStore>,
-    pub(crate) redis: Option<Arc<RedisStore>>,
+    /// What all replicas share, if they share anything.
+    pub(crate) shared: Option<Arc<dyn FleetStore>>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) replays: Arc<dyn ReplayStore>,
     /// Refreshes that an orderly end waits for, over reloads.
@@ -67,19 +70,17 @@ impl Origin {
                     replays,
                 }
             }
-            StoreKind::Redis => Self {
-                tenant,
-                kind: StoreKind::Redis,
-                place: url(settings).await?,
-                keys: Some(keys(settings).await?),
-                replays,
-            },
+            kind @ (StoreKind::Redis | StoreKind::Postgres) => {
+                Self { tenant, kind, place: url(settings).await?, keys: Some(keys(settings).await?), replays }
+            }
         })
     }
 
     fn ring(&self) -> Result<KeyRing, OpenError> {
         let text = self.keys.clone().unwrap_or_default();
-        KeyRing::parse(&text).map_err(|error| bad(format!("store.encryption_keys_file: {error}")))
+        KeyRing::parse(&text).map_err(|error| {
+            bad(format!("store.encryption_keys_file: {error}; `gateway store keygen` makes a line"))
+        })
     }
 
     fn has_place_of(&self, other: &Self) -> bool {
@@ -95,9 +96,28 @@ impl Origin {
     }
 }
 
+/// The store that a fleet shares, on a server of this kind at this URL.
+pub(crate) fn fleet_store(
+    kind: StoreKind,
+    url: &SecretString,
+    keys: KeyRing,
+) -> Result<Arc<dyn FleetStore>, StoreError> {
+    let url = url.expose_secret().trim();
+    Ok(match kind {
+        StoreKind::Postgres => Arc::new(PostgresStore::new(url, keys)?),
+        _ => Arc::new(RedisStore::new(url, keys)?),
+    })
+}
+
 /// What every replica that shares these keys makes DPoP nonces from.
 fn nonce_key(keys: &KeyRing) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     keys.derive("dpop-nonce").map_err(|error| bad(error.to_string()))
+}
+
+/// The library knows the ring, and not the setting that it comes from.
+fn refused(error: &StoreError) -> OpenError {
+    let setting = if error.is_damaged() { " (the ring is store.encryption_keys_file)" } else { "" };
+    bad(format!("{error}{setting}"))
 }
 
 fn bad(detail: impl Into<String>) -> OpenError {
@@ -118,7 +138,7 @@ async fn url(settings: &StoreSettings) -> Result<SecretString, OpenError> {
 }
 
 impl Stores {
-    /// Opens the configured store. A file is opened for good, and every record in it once; Redis may be down, and then the
+    /// Opens the configured store. A file is opened for good, and every record in it once; a server may be down, and then the
     /// gateway starts without being ready.
     ///
     /// # Errors
@@ -134,9 +154,9 @@ impl Stores {
             StoreKind::File => {
                 let path = settings.store.path.clone().unwrap_or_default();
                 let file = FileStore::open(path, origin.ring()?).await;
-                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))?
+                Self::file(origin, Arc::new(file.map_err(|error| refused(&error))?))?
             }
-            StoreKind::Redis => Self::redis(origin)?,
+            StoreKind::Redis | StoreKind::Postgres => Self::shared(origin)?,
         };
         stores.read_first().await?;
         Ok(Arc::new(Self { tasks, ..stores }))
@@ -161,9 +181,9 @@ impl Stores {
             // The file is locked by ourselves: only its keys can be others.
             (Some(file), StoreKind::File) if origin.has_place_of(&self.origin) => {
                 let file = file.with_keys(origin.ring()?).await;
-                Self::file(origin, Arc::new(file.map_err(|error| bad(error.to_string()))?))?
+                Self::file(origin, Arc::new(file.map_err(|error| refused(&error))?))?
             }
-            (_, StoreKind::Redis) => Self::redis(origin)?,
+            (_, StoreKind::Redis | StoreKind::Postgres) => Self::shared(origin)?,
             _ => {
                 let stores = Self::open_with(settings, self.tasks.clone()).await;
                 return stores.inspect(|stores| stores.fleet.inherit(&self.fleet));
@@ -182,7 +202,7 @@ impl Stores {
             origin,
             file: None,
             grants,
-            redis: None,
+            shared: None,
             fleet: Arc::new(Fleet::alone()),
             tasks: TaskTracker::new(),
             nonce_key,
@@ -200,16 +220,15 @@ impl Stores {
         })
     }
 
-    fn redis(origin: Origin) -> Result<Self, OpenError> {
-        let redis = RedisStore::new(origin.place.expose_secret(), origin.ring()?)
-            .map_err(|error| bad(error.to_string()))?;
-        let redis = Arc::new(redis);
+    fn shared(origin: Origin) -> Result<Self, OpenError> {
+        let shared = fleet_store(origin.kind, &origin.place, origin.ring()?);
+        let shared = shared.map_err(|error| bad(format!("store.url: {error}")))?;
         Ok(Self {
-            fleet: Arc::new(Fleet::kept(redis.clone(), &origin.tenant)),
-            grants: redis.clone(),
-            replays: Arc::new(SharedReplays(redis.clone())),
-            nonce_key: nonce_key(GrantStore::keys(&*redis))?,
-            redis: Some(redis),
+            fleet: Arc::new(Fleet::kept(shared.clone(), &origin.tenant)),
+            grants: shared.clone(),
+            replays: Arc::new(SharedReplays(shared.clone())),
+            nonce_key: nonce_key(shared.keys())?,
+            shared: Some(shared),
             ..Self::memory(origin)?
         })
     }
@@ -217,7 +236,7 @@ impl Stores {
     /// The control state also tells whether our keys are the fleet's.
     async fn read_first(&self) -> Result<(), OpenError> {
         match self.fleet.read().await {
-            Err(error) if error.is_damaged() => Err(bad(error.to_string())),
+            Err(error) if error.is_damaged() => Err(refused(&error)),
             Err(error) => {
                 tracing::error!(event = "store_unavailable", %error, "the gateway is not ready before it answers");
                 Ok(())
@@ -246,7 +265,7 @@ impl Stores {
         loop {
             tokio::time::sleep(PERIOD).await;
             // A file is walked through once, when it is opened.
-            if self.redis.is_some() {
+            if self.shared.is_some() {
                 self.check_guarantees().await;
             }
         }
@@ -285,7 +304,7 @@ impl std::fmt::Debug for Stores {
 }
 
 /// Ids that the whole fleet remembers.
-struct SharedReplays(Arc<RedisStore>);
+struct SharedReplays(Arc<dyn FleetStore>);
 
 impl ReplayStore for SharedReplays {
     fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_> {

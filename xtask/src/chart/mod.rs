@@ -111,6 +111,7 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
         "image.pullPolice=Always",
         "drain.delaySeconds=soon",
         "redis.urlSecretName=redis",
+        "postgres.urlSecretName=postgres",
         "ingress.enabled=true",
         "httpRoute.enabled=true",
     ] {

@@ -1,13 +1,12 @@
 //! `gateway grants list|forget`: what is stored, without its secrets.
 //!
-//! Redis is asked directly. A memory store, and a file that a running gateway holds, are its own: then it is asked through
+//! A server that the fleet shares is asked directly. A memory store, and a file that a running gateway holds, are its own: then it is asked through
 //! its admin listener.
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use token_broker::{FileStore, GrantFilter, GrantStore, RedisStore};
+use token_broker::{FileStore, FleetStore, GrantFilter, GrantStore};
 
 use super::{
     args::{GrantsForget, GrantsList},
@@ -21,12 +20,13 @@ use crate::{
     config::{SecretSource, Settings, StoreKind},
     fleet::Fleet,
     selector::Selector,
+    stores::fleet_store,
 };
 
 /// Where the grants are found.
 enum Place {
     /// In a store that this command opens itself.
-    Store(Arc<dyn GrantStore>, Option<Arc<RedisStore>>),
+    Store(Arc<dyn GrantStore>, Option<Arc<dyn FleetStore>>),
     /// With the gateway that runs.
     Gateway,
 }
@@ -104,14 +104,13 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
     let ring =
         ask::ring(store.encryption_keys_file.as_deref()).await.map_err(|error| (error, CORRECT_STORE))?;
     match store.kind {
-        StoreKind::Redis => {
+        StoreKind::Redis | StoreKind::Postgres => {
             let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
             let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
             let url = ask::read(&source).await.map_err(|error| (error, CORRECT_STORE))?;
-            let redis = RedisStore::new(url.expose_secret().trim(), ring)
-                .map_err(|error| (error.to_string(), CORRECT_STORE))?;
-            let redis = Arc::new(redis);
-            Ok(Place::Store(redis.clone(), Some(redis)))
+            let shared = fleet_store(store.kind, &url, ring);
+            let shared = shared.map_err(|error| (error.to_string(), CORRECT_STORE))?;
+            Ok(Place::Store(shared.clone(), Some(shared)))
         }
         _ => {
             let path = store.path.clone().unwrap_or_default();
@@ -149,7 +148,7 @@ fn filter(
 async fn from_store(
     settings: &Settings,
     store: &dyn GrantStore,
-    fleet: Option<Arc<RedisStore>>,
+    fleet: Option<Arc<dyn FleetStore>>,
     selector: Selector,
 ) -> Result<u64, Failure> {
     let failed = |error: token_broker::StoreError| (error.to_string(), CORRECT_STORE);
@@ -163,8 +162,8 @@ async fn from_store(
     for grant in store.list(&meant).await.map_err(failed)? {
         count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
     }
-    if let Some(redis) = fleet {
-        Fleet::kept(redis, &settings.tenant.domain).forget(selector).await;
+    if let Some(shared) = fleet {
+        Fleet::kept(shared, &settings.tenant.domain).forget(selector).await;
     }
     Ok(count)
 }

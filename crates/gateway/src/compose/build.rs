@@ -185,8 +185,8 @@ fn broker(settings: &Settings, tenant: &Tenant, users: UserStore, stores: &Store
         .negative_ttl(settings.users.negative_ttl)
         .capacity(settings.users.capacity)
         .capacity_bytes(Bounds::of(settings).grants);
-    if let Some(redis) = &stores.redis {
-        broker = broker.shared_vault(Arc::clone(redis) as Arc<dyn token_broker::SharedVaultStore>);
+    if let Some(shared) = stores.shared.clone() {
+        broker = broker.shared_vault(shared);
     }
     match vault(settings) {
         Some(vault) => broker.vault(vault),
@@ -208,7 +208,7 @@ fn roots(
 ) -> Result<(Tenant, UserStore), StartError> {
     let tenant = match known {
         Some(known) => known.tenant.tenant.clone(),
-        None => tenant(settings, stores.redis.as_ref())?,
+        None => tenant(settings, stores.shared.clone())?,
     };
     let users = match known.filter(|known| known.tenant.origin == *origin) {
         Some(known) => known.tenant.users.clone(),
@@ -220,8 +220,8 @@ fn roots(
 /// User records, shared with whoever shares the store.
 fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
     let mut users = UserStore::builder(tenant.clone());
-    if let Some(redis) = &stores.redis {
-        users = users.shared(Arc::clone(redis) as Arc<dyn user_store::SharedUserStore>);
+    if let Some(shared) = stores.shared.clone() {
+        users = users.shared(shared);
     }
     users
         .cache_ttl(settings.users.cache_ttl)
@@ -247,14 +247,17 @@ fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
 }
 
-fn tenant(settings: &Settings, redis: Option<&Arc<token_broker::RedisStore>>) -> Result<Tenant, StartError> {
+fn tenant(
+    settings: &Settings,
+    shared: Option<Arc<dyn token_broker::FleetStore>>,
+) -> Result<Tenant, StartError> {
     let own = &settings.tenant;
     let credentials =
         own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
     let keys = &settings.callers.keys;
     let mut builder = Tenant::builder(&own.domain);
-    if let Some(redis) = redis {
-        builder = builder.token_store(Arc::clone(redis) as Arc<dyn mgmt_auth::SharedTokenStore>);
+    if let Some(shared) = shared {
+        builder = builder.token_store(shared);
     }
     builder
         .base_url(own.base_url.clone())

@@ -17,16 +17,16 @@ pub struct StoreSettings {
     /// The database file of `kind = "file"`; it need not exist.
     #[schemars(with = "Option<PathText>")]
     pub path: Option<PathBuf>,
-    /// Where Redis or Valkey is (`rediss://[user:password@]host:port`), for `kind = "redis"`. It may hold a password,
-    /// so it is treated as a secret.
+    /// Where the server is: `rediss://[user:password@]host:port` for `kind = "redis"`,
+    /// `postgres://user:password@host:port/database` for `kind = "postgres"`. It may hold a password, so it is treated as a secret.
     #[serde(deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub url: Option<SecretString>,
     /// File that holds that URL, for the sake of its password.
     #[schemars(with = "Option<PathText>")]
     pub url_file: Option<PathBuf>,
-    /// File of lines `id:base64 of 32 bytes`; the first one encrypts, all of them decrypt. Required for `file` and
-    /// `redis`.
+    /// File of lines `id:base64 of 32 bytes`; the first one encrypts, all of them decrypt. Required for all
+    /// kinds but `memory`.
     #[schemars(with = "Option<PathText>")]
     pub encryption_keys_file: Option<PathBuf>,
 }
@@ -42,6 +42,8 @@ pub enum StoreKind {
     File,
     /// Redis or Valkey, for any number of replicas.
     Redis,
+    /// PostgreSQL, for any number of replicas.
+    Postgres,
 }
 
 impl StoreKind {
@@ -52,6 +54,7 @@ impl StoreKind {
             Self::Memory => "memory",
             Self::File => "file",
             Self::Redis => "redis",
+            Self::Postgres => "postgres",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use secrecy::ExposeSecret as _;
-use token_broker::RedisStore;
+use token_broker::FleetStore;
 
 use crate::config::Settings;
 use crate::stores::Stores;
@@ -15,7 +15,7 @@ use crate::stores::Stores;
 pub(crate) struct Fingerprint {
     tenant: [u8; 32],
     users: String,
-    shared: Option<Arc<RedisStore>>,
+    shared: Option<Arc<dyn FleetStore>>,
 }
 
 impl Fingerprint {
@@ -29,7 +29,7 @@ impl Fingerprint {
         digest.update(own.client_secret.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes());
         let mut tenant = [0; 32];
         tenant.copy_from_slice(digest.finish().as_ref());
-        Self { tenant, users: format!("{:?}", settings.users), shared: stores.redis.clone() }
+        Self { tenant, users: format!("{:?}", settings.users), shared: stores.shared.clone() }
     }
 
     /// Whether one tenant's client would be made like the other.

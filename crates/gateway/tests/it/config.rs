@@ -231,6 +231,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[store]\nkind = \"redis\"\nurl = \"rediss://redis\"", "store.encryption_keys_file", "keygen"),
     ("[store]\nkind = \"redis\"\nurl = \"http://redis\"", "store.url", "rediss://"),
     ("[store]\nkind = \"redis\"", "store.url", "rediss://"),
+    ("[store]\nkind = \"postgres\"", "store.url", "postgres://gateway@db/gateway"),
+    ("[store]\nkind = \"postgres\"\nurl = \"mysql://db/x\"", "store.url", "postgres://user:password"),
     ("[store]\nencryption_keys_file = \"text\"", "store.encryption_keys_file", "keygen"),
     ("[server]\nadmin_token_file = \"missing\"", "server.admin_token_file", "create the file"),
     ("[server]\nadmin_token_file = \"empty\"", "server.admin_token_file", "write the value"),

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const USER: &str = "/proxy/bitbucket/2.0/user";
 
 /// Polls until `done`, two seconds at most: that is how fast a fleet must follow.
-async fn within_two_seconds(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub(crate) async fn within_two_seconds(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(2);
     while !done().await {
         assert!(Instant::now() < until, "{what} did not reach the replica within two seconds");

@@ -2,10 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use token_broker::{
-    FileStore, GrantFilter, GrantState, GrantStore, GrantSummary, KeyRing, RecordStore, RedisStore,
-    StoreError,
+    FileStore, GrantFilter, GrantState, GrantStore, GrantSummary, KeyRing, RecordStore, StoreError,
 };
 use tokio::time::timeout;
 
@@ -13,6 +12,7 @@ use super::{super::ask, report::Report};
 use crate::{
     config::{SecretSource, Settings, StoreKind},
     fleet::record_name,
+    stores::fleet_store,
 };
 
 /// The longest the doctor looks through a store.
@@ -44,7 +44,7 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
         return report.skip("store", "there is no `store.url`");
     };
     match ask::read(&source).await {
-        Ok(url) => redis(&url, ring, &settings.tenant.domain, report).await,
+        Ok(url) => server((store.kind, &url), ring, &settings.tenant.domain, report).await,
         Err(error) => report.fail("store", error, "correct `store.url_file`"),
     }
 }
@@ -80,19 +80,20 @@ async fn file(path: &Path, ring: KeyRing, tenant: &str, report: &mut Report) {
 const DAMAGED: &str =
     "put the missing key back into `store.encryption_keys_file`, or the file back from a backup";
 
-async fn redis(url: &SecretString, ring: KeyRing, tenant: &str, report: &mut Report) {
-    let failed = |error: &StoreError| format!("Redis cannot be used: {error}");
+async fn server((kind, url): (StoreKind, &SecretString), ring: KeyRing, tenant: &str, report: &mut Report) {
+    let name = if kind == StoreKind::Postgres { "PostgreSQL" } else { "Redis" };
+    let failed = |error: &StoreError| format!("{name} cannot be used: {error}");
     let correct =
         "correct `store.url` (scheme, host, port, user and password), and let this machine reach it";
-    let store = match RedisStore::new(url.expose_secret().trim(), ring) {
+    let store = match fleet_store(kind, url, ring) {
         Ok(store) => store,
         Err(error) => return report.fail("store", failed(&error), correct),
     };
     match store.check().await {
         Ok(broken) => {
-            report.ok("store", "Redis answers");
+            report.ok("store", format!("{name} answers"));
             if broken.is_empty() {
-                report.ok("store-promises", "Redis keeps what it is given");
+                report.ok("store-promises", format!("{name} keeps what it is given"));
             }
             for what in broken {
                 // Finding and remedy come as one sentence.
@@ -102,11 +103,11 @@ async fn redis(url: &SecretString, ring: KeyRing, tenant: &str, report: &mut Rep
         }
         Err(error) => return report.fail("store", failed(&error), correct),
     }
-    grants(&store, tenant, report).await;
+    grants(&*store, tenant, report).await;
 }
 
 /// Whether our keys open the record of blocks and logouts, and every grant.
-async fn grants<S: GrantStore + RecordStore>(store: &S, tenant: &str, report: &mut Report) {
+async fn grants<S: GrantStore + RecordStore + ?Sized>(store: &S, tenant: &str, report: &mut Report) {
     if let Err(error) = store.read(&record_name(tenant), None).await
         && error.is_damaged()
     {
@@ -127,7 +128,7 @@ const UNREADABLE: &str = "put the missing key back into `store.encryption_keys_f
                           `gateway grants forget --user ID`: the user then has to connect again";
 
 /// How many grants the keys do not open, and what is wrong with one of them.
-async fn unreadable<S: GrantStore>(store: &S, list: &[GrantSummary]) -> Option<String> {
+async fn unreadable<S: GrantStore + ?Sized>(store: &S, list: &[GrantSummary]) -> Option<String> {
     let of_them = list.iter().filter(|grant| grant.state == GrantState::Unreadable);
     let first = of_them.clone().next()?;
     let cause = store.load(&first.key).await.err().map_or_else(String::new, |error| format!(": {error}"));

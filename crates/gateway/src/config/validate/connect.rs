@@ -58,7 +58,7 @@ pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector
         collector.warn(
             "store.kind",
             "links of `[connect]` are sealed with a key of this process: no other replica can open them, nor this one after a restart",
-            "use `store.kind = \"redis\"` where there are several replicas, or \"file\"",
+            "use `store.kind = \"redis\"` or \"postgres\" where there are several replicas, or \"file\"",
         );
     }
 }

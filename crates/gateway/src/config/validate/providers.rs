@@ -144,7 +144,7 @@ fn rotation(at: &str, provider: &ProviderSettings, store: StoreKind, collector: 
         collector.report(
             &format!("{at}.allow_rotation_in_memory"),
             "its refresh tokens are single use, and `store.kind = \"memory\"` would lose them at the next restart",
-            "set `store.kind` to \"file\" or \"redis\"; or `refresh = false`; or insist with `allow_rotation_in_memory = true`",
+            "set `store.kind` to \"file\", \"redis\" or \"postgres\"; or `refresh = false`; or insist with `allow_rotation_in_memory = true`",
         );
     }
 }

@@ -20,8 +20,8 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         (StoreKind::File, Some(path)) => check_folder("store.path", path, collector),
         _ => {}
     }
-    if store.kind == StoreKind::Redis {
-        redis(settings, collector);
+    if matches!(store.kind, StoreKind::Redis | StoreKind::Postgres) {
+        server(settings, collector);
     }
     if store.kind != StoreKind::Memory && store.encryption_keys_file.is_none() {
         collector.report(
@@ -34,38 +34,67 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     check_file("store.url_file", store.url_file.as_deref(), Content::Text, collector);
 }
 
-fn redis(settings: &Settings, collector: &mut Collector) {
+fn server(settings: &Settings, collector: &mut Collector) {
     let store = &settings.store;
-    match (&store.url, &store.url_file) {
-        (None, None) => collector.report(
-            "store.url",
-            "`store.kind = \"redis\"` needs `store.url`",
-            "give the server's address, for example rediss://redis:6379, or a file that holds it in `store.url_file`",
-        ),
-        (Some(_), Some(_)) => collector.report("store.url", "`url` and `url_file` are both given", "keep one of them"),
-        (Some(url), None) => {
-            let scheme = Url::parse(url.expose_secret()).ok().filter(Url::has_host).map(|url| url.scheme().to_owned());
-            if !matches!(scheme.as_deref(), Some("redis" | "rediss")) {
-                collector.report(
-                    "store.url",
-                    "this is not the address of a Redis server",
-                    "write redis://host:port, or rediss://host:port for TLS",
-                );
-            }
-        }
-        (None, Some(_)) => {}
-    }
+    let is_postgres = store.kind == StoreKind::Postgres;
     let url = match (&store.url, &store.url_file) {
-        (Some(url), _) => Some(url.expose_secret().to_owned()),
+        (None, None) => {
+            let example = if is_postgres { "postgres://gateway@db/gateway" } else { "rediss://redis:6379" };
+            return collector.report(
+                "store.url",
+                format!("`store.kind = \"{}\"` needs `store.url`", store.kind.as_str()),
+                format!(
+                    "give the server's address, for example {example}, or a file that holds it in `store.url_file`"
+                ),
+            );
+        }
+        (Some(_), Some(_)) => {
+            let problem = "`url` and `url_file` are both given";
+            return collector.report("store.url", problem, "keep one of them");
+        }
+        (Some(url), None) => url.expose_secret().to_owned(),
         // What is wrong with the file is said elsewhere.
-        (None, Some(path)) => std::fs::read_to_string(path).ok(),
-        (None, None) => None,
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(url) if !url.trim().is_empty() => url,
+            _ => return,
+        },
     };
-    if url.is_some_and(|url| shows_a_password(url.trim())) {
+    match url.trim() {
+        url if is_postgres => postgres(url, collector),
+        url => redis(url, collector),
+    }
+}
+
+fn redis(url: &str, collector: &mut Collector) {
+    let scheme = Url::parse(url).ok().filter(Url::has_host).map(|url| url.scheme().to_owned());
+    if !matches!(scheme.as_deref(), Some("redis" | "rediss")) {
+        collector.report(
+            "store.url",
+            "this is not the address of a Redis server",
+            "write redis://host:port, or rediss://host:port for TLS",
+        );
+    } else if shows_a_password(url) {
         collector.warn(
             "store.url",
             "the password goes to another machine without encryption",
             "write rediss:// where the server speaks TLS",
+        );
+    }
+}
+
+/// The store itself reads the rest: there can be several hosts, or sockets.
+fn postgres(url: &str, collector: &mut Collector) {
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        collector.report(
+            "store.url",
+            "this is not the address of a PostgreSQL server",
+            "write postgres://user:password@host:port/database",
+        );
+    } else if url.contains("sslmode=disable") || url.contains("sslmode=prefer") {
+        collector.warn(
+            "store.url",
+            "what goes to the server may cross a network without encryption",
+            "leave `sslmode` out: TLS is then required, except on loopback and Unix sockets",
         );
     }
 }
