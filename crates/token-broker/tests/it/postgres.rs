@@ -119,13 +119,16 @@ impl Server for Database {
 }
 
 /// A database that goes with its server.
-struct Only(Database, Postgres);
+struct Only {
+    database: Database,
+    _server: Postgres,
+}
 
 impl Server for Only {
     type Store = PostgresStore;
 
     fn store(&self, keys: KeyRing) -> PostgresStore {
-        self.0.store(keys)
+        self.database.store(keys)
     }
 }
 
@@ -151,7 +154,7 @@ async fn postgres_does_what_every_store_of_a_fleet_does() {
     a_user_without_rights_uses_tables_that_are_there(&server).await;
     expired_rows_are_deleted(&server).await;
     let last = server.empty_database("last").await;
-    fleet_store::a_server_that_is_down_is_unavailable_and_never_damage(Only(last, server)).await;
+    fleet_store::a_server_that_is_down_is_unavailable_and_never_damage(Only { database: last, _server: server }).await;
 }
 
 /// A party that can write to the server, without the key, puts old records back under higher versions.
