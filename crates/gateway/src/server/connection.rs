@@ -189,6 +189,10 @@ async fn http2<IO>(
             _ = connection.as_mut() => return,
             () = closing.as_mut(), if !clocks.closing => true,
             () = aborted.as_mut() => return,
+            () = state.overfull_reported() => {
+                common.metrics.shed(Shed::InFlight);
+                return;
+            }
             () = state.flood_reported() => {
                 common.metrics.shed(Shed::Http2Flood);
                 clocks.cut_after(Duration::from_secs(1));

@@ -35,6 +35,7 @@ pub(crate) struct ConnState {
     refused: OnceLock<(u64, RefusedHead)>,
     flooded: AtomicBool,
     flood: Notify,
+    overfull: Notify,
     streams: Mutex<Vec<Weak<Progress>>>,
     /// Streams of an HTTP/2 connection that are not finished on the wire.
     open: AtomicUsize,
@@ -51,11 +52,21 @@ pub(crate) enum Held {
     Place(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>),
 }
 
+/// Streams that a connection may have open while its answers find neither room nor a place.
+const FEW_STREAMS: usize = 8;
+
 /// A running request; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Active(Arc<ConnState>);
 
 impl Active {
+    /// The request's answer takes neither room nor a place: a connection with several streams is cut.
+    pub(crate) fn is_not_bounded(&self) {
+        if self.0.open.load(Ordering::Acquire) >= FEW_STREAMS {
+            self.0.overfull.notify_one();
+        }
+    }
+
     /// h2 has taken the request's answer as a whole, and may hold it for as long as the client does not read.
     pub(crate) fn unsent(&self, held: Held) {
         let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +123,11 @@ impl ConnState {
     /// Waits until the peer floods us with control frames.
     pub(crate) fn flood_reported(&self) -> impl Future<Output = ()> + '_ {
         self.flood.notified()
+    }
+
+    /// Waits until an answer finds neither room nor a place, while others of the connection are not sent.
+    pub(crate) fn overfull_reported(&self) -> impl Future<Output = ()> + '_ {
+        self.overfull.notified()
     }
 
     /// Counts a request of an HTTP/2 connection.
@@ -238,5 +254,19 @@ mod tests {
         drop(last);
         assert!(room.share().grow(16 * 1024));
         assert!(!state.is_busy());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_with_many_streams_is_cut_when_an_answer_finds_neither_room_nor_place() {
+        let state = Arc::new(ConnState::default());
+        let request = state.enter();
+        let cut =
+            async || tokio::time::timeout(Duration::from_millis(1), state.overfull_reported()).await.is_ok();
+        state.opened(FEW_STREAMS - 1);
+        request.is_not_bounded();
+        assert!(!cut().await);
+        state.opened(FEW_STREAMS);
+        request.is_not_bounded();
+        assert!(cut().await);
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     body::{Body, RequestBody},
     peer::Peer,
+    room::{self, Room},
     telemetry::Metrics,
 };
 use futures_util::future::BoxFuture;
@@ -25,7 +26,7 @@ pub(crate) struct InProcess {
 impl InProcess {
     pub(crate) fn new<H: Handler>(options: Options, handler: H, metrics: Metrics) -> Self {
         let places = options.limits.in_flight;
-        let context = Context::new(options, metrics.clone());
+        let context = Context::new(options, metrics.clone(), Room::new(room::UNREAD));
         metrics.room(Arc::clone(&context.room), places);
         Self { stack: layers::public(&context, handler, refuse::check_unguarded), context }
     }

@@ -193,9 +193,11 @@ impl Record {
         }
         if response.extensions_mut().remove::<InMemory>().is_some() {
             let body = http_body::Body::size_hint(response.body()).lower();
+            self.progress.iter().for_each(|progress| progress.mark_in_memory());
             if self.unread.grow(usize::try_from(body).unwrap_or(usize::MAX).saturating_add(STREAM)) {
                 self.exchange.release();
-                self.progress.iter().for_each(|progress| progress.mark_in_memory());
+            } else if !self.exchange.has_place() {
+                self.on_connection.is_not_bounded();
             }
         }
         if http_body::Body::is_end_stream(response.body()) {
