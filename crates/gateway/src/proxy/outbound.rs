@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::hygiene;
 use super::instructions::{METHOD_OVERRIDE, MethodReading};
-use super::range::Asked;
+use super::range::RequestedPart;
 use crate::body::Body;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
@@ -23,7 +23,7 @@ pub(super) struct Outbound {
     method: Method,
     plan: Plan,
     headers: HeaderMap,
-    part: Asked,
+    part: RequestedPart,
 }
 
 impl Outbound {
@@ -46,7 +46,7 @@ impl Outbound {
         if reading == MethodReading::FormAsGet {
             headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
         }
-        let part = Asked::take(method, &mut headers);
+        let part = RequestedPart::take(method, &mut headers);
         Self { method: method.clone(), plan: plan.clone(), headers, part }
     }
 
@@ -66,7 +66,7 @@ impl Outbound {
     }
 
     /// The part of the body that is asked for.
-    pub(super) fn part(&self) -> &Asked {
+    pub(super) fn part(&self) -> &RequestedPart {
         &self.part
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, IF_RANGE, RANGE};
 use http::response::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
 use crate::body::{self, Body, BoxError};
@@ -22,7 +22,7 @@ const ASKING: [HeaderName; 2] = [RANGE, HeaderName::from_static("x-ms-range")];
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RequestedPart {
     /// The whole, or no body at all.
     Whole,
     /// A part in a unit that is not bytes, which passes as it is.
@@ -58,7 +58,7 @@ pub(super) struct Window {
     keep: u64,
 }
 
-impl Asked {
+impl RequestedPart {
     /// Takes the request for a part out of `headers`. What asks for several parts, or cannot be read in one way, is left out: then the
     /// answer is the whole, as it may be (RFC 9110 section 14.2).
     pub(super) fn take(method: &Method, headers: &mut HeaderMap) -> Self {

@@ -180,7 +180,9 @@ pub(crate) async fn records_have_versions_and_their_readers_are_told<S: Server>(
     let (mut waiting, mut second) = (two.wait("control"), first);
     let heard = async {
         while tokio::time::timeout(Duration::from_millis(200), &mut waiting).await.is_err() {
-            let Swap::Done(next) = one.write("control", Some(second), b"two").await.unwrap() else { panic!() };
+            let Swap::Done(next) = one.write("control", Some(second), b"two").await.unwrap() else {
+                panic!()
+            };
             assert!(next > second);
             second = next;
         }

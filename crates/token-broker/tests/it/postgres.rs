@@ -43,13 +43,7 @@ impl Postgres {
             command
         };
         let made = command(&Path::new(&program).with_file_name("initdb"))
-            .args([
-                "--no-sync",
-                "--no-locale",
-                "--encoding=UTF8",
-                "--username=gateway",
-                "--auth=password",
-            ])
+            .args(["--no-sync", "--no-locale", "--encoding=UTF8", "--username=gateway", "--auth=password"])
             .arg("--pwfile")
             .arg(&password)
             .arg("--pgdata")
@@ -154,7 +148,11 @@ async fn postgres_does_what_every_store_of_a_fleet_does() {
     a_user_without_rights_uses_tables_that_are_there(&server).await;
     expired_rows_are_deleted(&server).await;
     let last = server.empty_database("last").await;
-    fleet_store::a_server_that_is_down_is_unavailable_and_never_damage(Only { database: last, _server: server }).await;
+    fleet_store::a_server_that_is_down_is_unavailable_and_never_damage(Only {
+        database: last,
+        _server: server,
+    })
+    .await;
 }
 
 /// A party that can write to the server, without the key, puts old records back under higher versions.

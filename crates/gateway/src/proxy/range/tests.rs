@@ -1,19 +1,19 @@
 use super::*;
 
-fn asked(method: &Method, fields: &[(&'static str, &'static str)]) -> (Asked, HeaderMap) {
+fn asked(method: &Method, fields: &[(&'static str, &'static str)]) -> (RequestedPart, HeaderMap) {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    (Asked::take(method, &mut headers), headers)
+    (RequestedPart::take(method, &mut headers), headers)
 }
 
-fn bytes(span: Span) -> Asked {
-    Asked::Bytes(RANGE, span)
+fn bytes(span: Span) -> RequestedPart {
+    RequestedPart::Bytes(RANGE, span)
 }
 
 fn answer(
-    asked: &Asked,
+    asked: &RequestedPart,
     status: u16,
     fields: &[(HeaderName, &'static str)],
 ) -> (Result<Part, CallError>, Head) {
@@ -63,12 +63,12 @@ fn several_ranges_and_unclear_ones_stay_behind() {
     ] {
         let with = [fields, &[("if-range", "\"v1\"")]].concat();
         let (asked, headers) = asked(&Method::GET, &with);
-        assert_eq!((asked, headers.len()), (Asked::Whole, 0), "{fields:?}");
+        assert_eq!((asked, headers.len()), (RequestedPart::Whole, 0), "{fields:?}");
     }
     let (other, headers) = asked(&Method::GET, &[("range", "id ..; max=10")]);
-    assert_eq!((other, headers.len()), (Asked::Other, 1));
+    assert_eq!((other, headers.len()), (RequestedPart::Other, 1));
     let (head, headers) = asked(&Method::HEAD, &[("range", "bytes=1-2,4-5")]);
-    assert_eq!((head, headers.len()), (Asked::Whole, 1), "an answer to HEAD has no body");
+    assert_eq!((head, headers.len()), (RequestedPart::Whole, 1), "an answer to HEAD has no body");
 }
 
 #[test]
@@ -117,23 +117,26 @@ fn tm_o16_parts_that_cannot_be_placed_are_refused() {
         assert_eq!(answer(&asked, 206, fields).0, Err(CallError::UninspectablePart), "{fields:?}");
     }
     // A part in bytes that was not asked for, whatever its status says.
-    for (asked, status) in
-        [(Asked::Whole, 206), (Asked::Whole, 200), (Asked::Other, 206), (asked.clone(), 200)]
-    {
+    for (asked, status) in [
+        (RequestedPart::Whole, 206),
+        (RequestedPart::Whole, 200),
+        (RequestedPart::Other, 206),
+        (asked.clone(), 200),
+    ] {
         let part = answer(&asked, status, &[(CONTENT_RANGE, "bytes 100-199/1000")]).0;
         assert_eq!(part, Err(CallError::UninspectablePart), "{asked:?} {status}");
     }
-    assert!(answer(&Asked::Other, 206, &[]).0.is_err());
+    assert!(answer(&RequestedPart::Other, 206, &[]).0.is_err());
     let parts = [(CONTENT_TYPE, "multipart/x-byteranges; boundary=b")];
-    assert!(answer(&Asked::Whole, 200, &parts).0.is_err());
+    assert!(answer(&RequestedPart::Whole, 200, &parts).0.is_err());
     for (asked, status, fields) in [
         (&asked, 200, &[][..]),
         (&asked, 416, &[(CONTENT_RANGE, "bytes */50")]),
         (&asked, 200, &[(CONTENT_RANGE, "bytes 0-99/100")]),
         // Microsoft Graph: some of what was searched did not answer.
-        (&Asked::Whole, 206, &[]),
-        (&Asked::Whole, 206, &[(CONTENT_RANGE, "bytes 0-99/100")]),
-        (&Asked::Other, 206, &[(CONTENT_RANGE, "id a..b")]),
+        (&RequestedPart::Whole, 206, &[]),
+        (&RequestedPart::Whole, 206, &[(CONTENT_RANGE, "bytes 0-99/100")]),
+        (&RequestedPart::Other, 206, &[(CONTENT_RANGE, "id a..b")]),
     ] {
         assert_eq!(answer(asked, status, fields).0, Ok(Part::Whole), "{asked:?} {status} {fields:?}");
     }
@@ -146,7 +149,7 @@ async fn a_body_is_cut_wherever_its_frames_end() {
             b"0123456789".chunks(size).map(|frame| Ok(Frame::data(Bytes::from(frame)))).collect();
         let inner = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
         let cut = Part::Within(Window { skip: 3, keep: 4 }).cut(Response::new(inner.boxed_unsync()));
-        assert_eq!(cut.body().size_hint().exact(), Some(4));
+        assert_eq!(http_body::Body::size_hint(cut.body()).exact(), Some(4));
         assert_eq!(cut.into_body().collect().await.unwrap().to_bytes(), "3456");
     }
     let short = Part::Within(Window { skip: 3, keep: 8 }).cut(Response::new(body::full("0123456789")));
