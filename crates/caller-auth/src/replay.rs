@@ -30,7 +30,11 @@ pub trait ReplayStore: Send + Sync {
     fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_>;
 }
 
-/// Ids in the memory of this process, at most so many; never forgotten before their time.
+/// An id that is kept for longer is no proof's.
+const PROOFS: Duration = Duration::from_secs(15 * 60);
+
+/// Ids in the memory of this process, at most so many; never forgotten before their time. Proofs, of which one caller can send
+/// any number, leave an eighth to logout tokens.
 pub struct MemoryReplays {
     capacity: usize,
     seen: Mutex<Seen>,
@@ -65,7 +69,8 @@ impl MemoryReplays {
         if seen.ids.contains(&short) {
             return Ok(false);
         }
-        if seen.ids.len() >= self.capacity {
+        let reserved = if keep > PROOFS { 0 } else { self.capacity / 8 };
+        if seen.ids.len() >= self.capacity - reserved {
             return Err(ReplayError::Full);
         }
         seen.ids.insert(short);

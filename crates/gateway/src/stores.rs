@@ -34,6 +34,8 @@ pub struct Stores {
     pub(crate) shared: Option<Arc<dyn FleetStore>>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) replays: Arc<dyn ReplayStore>,
+    /// Ids of links and states of hosted connect. In memory they have a room of their own: no caller's proofs can fill it.
+    pub(crate) links: Arc<dyn ReplayStore>,
     /// Refreshes that an orderly end waits for, over reloads.
     pub(crate) tasks: TaskTracker,
     /// What every replica's DPoP nonces are made from.
@@ -198,7 +200,8 @@ impl Stores {
         let grants = Arc::new(MemoryStore::new().map_err(|error| bad(error.to_string()))?);
         let nonce_key = nonce_key(grants.keys())?;
         Ok(Self {
-            replays: Arc::new(MemoryReplays::new(origin.replays)),
+            replays: Arc::new(MemoryReplays::new(origin.replays - origin.replays / 8)),
+            links: Arc::new(MemoryReplays::new(origin.replays / 8)),
             origin,
             file: None,
             grants,
@@ -227,6 +230,7 @@ impl Stores {
             fleet: Arc::new(Fleet::kept(shared.clone(), &origin.tenant)),
             grants: shared.clone(),
             replays: Arc::new(SharedReplays(shared.clone())),
+            links: Arc::new(SharedReplays(shared.clone())),
             nonce_key: nonce_key(shared.keys())?,
             shared: Some(shared),
             ..Self::memory(origin)?

@@ -58,6 +58,18 @@ async fn send(verifier: &Verifier, headers: &[(&str, &str)]) -> Option<Reason> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tm_a17_proofs_leave_room_for_logout_tokens() {
+    let replays = MemoryReplays::new(16);
+    let (minutes, day) = (Duration::from_secs(420), Duration::from_secs(86_400));
+    for number in 0..14 {
+        assert_eq!(replays.first_use([number; 32], minutes).await, Ok(true));
+    }
+    assert_eq!(replays.first_use([14; 32], minutes).await, Err(ReplayError::Full));
+    assert_eq!(replays.first_use([14; 32], day).await, Ok(true));
+    assert_eq!(replays.first_use([14; 32], day).await, Ok(false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tm_j09_ids_that_are_kept_long_do_not_keep_those_behind_them() {
     let replays = MemoryReplays::new(4);
     let id = |number: u8| [number; 32];

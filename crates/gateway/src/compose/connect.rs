@@ -60,7 +60,7 @@ pub(super) fn hosted(
         return_to,
         providers: providers.collect(),
         store: Arc::clone(&stores.grants),
-        replays: Arc::clone(&stores.replays),
+        replays: Arc::clone(&stores.links),
         fleet: Arc::clone(&stores.fleet),
         connect_timeout: settings.server.timeouts.connect,
         forms: BodyReader::of_forms(settings.server.limits.in_flight, settings.server.timeouts.header),
