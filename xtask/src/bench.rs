@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the benchmarks, which say themselves what they must reach: the gateway beside a bare hyper proxy, and the
 //! leak guard alone.
 
-use crate::{build, sh};
+use crate::{build, install, sh};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Measures what hostile requests and stalled clients cost, and nothing else.
     #[arg(long)]
     hostile: bool,
+    /// Counts the instructions of a warm request, with and without rules and quotas, and nothing else. Needs valgrind.
+    #[arg(long, conflicts_with = "hostile")]
+    instructions: bool,
     /// Measures this binary instead of building the release one.
     #[arg(long)]
     gateway: Option<PathBuf>,
@@ -34,6 +37,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     contest.args(["bench", "--package", "gateway", "--bench", "proxy", "--locked", "--"]);
     if options.hostile {
         contest.arg("hostile").arg(gateway).arg(rounds.to_string());
+        return sh::run_command(&mut contest);
+    }
+    if options.instructions {
+        install::ensure_program(root, "valgrind", "valgrind")?;
+        contest.arg("instructions").arg(gateway);
         return sh::run_command(&mut contest);
     }
     contest.arg("compete").arg(gateway).args([rounds.to_string(), users.to_string(), requests.to_string()]);

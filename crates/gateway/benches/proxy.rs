@@ -18,6 +18,8 @@ mod contest;
 mod hold;
 #[path = "proxy/hostile.rs"]
 mod hostile;
+#[path = "proxy/instructions.rs"]
+mod instructions;
 #[path = "proxy/load.rs"]
 mod load;
 #[path = "proxy/swap.rs"]
@@ -41,6 +43,7 @@ fn main() {
             runtime.block_on(compete::run(gateway, &options));
         }
         ["hold", settings] => runtime.block_on(hold::run(settings)),
+        ["instructions", gateway] => runtime.block_on(instructions::run(gateway)),
         ["hostile", gateway, rounds] => runtime.block_on(hostile::run(gateway, rounds.parse().unwrap())),
         // Without a role `cargo bench` only proves that it compiles.
         _ => println!("run `cargo xtask bench`"),

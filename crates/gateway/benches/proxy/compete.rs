@@ -41,7 +41,7 @@ impl Stage {
         let told: Value = serde_json::from_str(&world.line).unwrap();
         let (listen, admin) = (free_port(), free_port());
         let config = place.path().join("gateway.toml");
-        std::fs::write(&config, configuration(&told, place.path(), listen, admin)).unwrap();
+        std::fs::write(&config, configuration(&told, place.path(), [listen, admin], POLICY)).unwrap();
         let served = Program::start(Path::new(gateway), &["serve", "--config", &config.to_string_lossy()], 1);
         ready(admin).await;
         let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
@@ -69,7 +69,7 @@ pub(super) async fn run(gateway: &str, options: &Options) {
     println!("  resident growth a user, buffers of the load included: {cached:.0} bytes");
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -105,16 +105,23 @@ fn compete(load: &Load, options: &Options, [direct, base, ours]: [&Contestant<'_
     at_least("1 MiB bodies, MB/s over hyper-swap", big, 0.85, 0.95);
 }
 
+/// What the provider's table ends with.
+const POLICY: &str = r#"
+access = "rules"
+[[providers.bench.rules]]
+methods = ["GET", "POST"]
+paths = ["/small", "/big", "/repos/{owner}/{repo}/**"]
+"#;
+
 /// Everything on: policy, metrics, leak guard, audit to a file.
-fn configuration(told: &Value, place: &Path, listen: u16, admin: u16) -> String {
+pub(super) fn configuration(told: &Value, place: &Path, [listen, admin]: [u16; 2], policy: &str) -> String {
     let text = |key: &str| told[key].as_str().unwrap();
     format!(
         "[server]\nlisten = \"127.0.0.1:{listen}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n\
          [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
          [callers]\naudience = [\"{}\"]\n\
-         [providers.bench]\nadapter = \"github\"\nconnections = [\"github\"]\nbase_url = \"http://{}\"\naccess = \"rules\"\n\
-         max_in_flight = 1024\n\
-         [[providers.bench.rules]]\nmethods = [\"GET\", \"POST\"]\npaths = [\"/small\", \"/big\", \"/repos/{{owner}}/{{repo}}/**\"]\n\
+         [providers.bench]\nadapter = \"github\"\nconnections = [\"github\"]\nbase_url = \"http://{}\"\n\
+         max_in_flight = 1024\n{policy}\
          [logout]\nclient_ids = [\"spa\"]\n\
          [audit]\nsink = \"file\"\npath = \"{}\"\n",
         text("domain"),
@@ -127,7 +134,7 @@ fn configuration(told: &Value, place: &Path, listen: u16, admin: u16) -> String 
     )
 }
 
-async fn ready(admin: u16) {
+pub(super) async fn ready(admin: u16) {
     let url = format!("http://127.0.0.1:{admin}/readyz");
     for _ in 0..200 {
         if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
@@ -156,7 +163,7 @@ pub(super) struct Measured {
 }
 
 impl Load {
-    fn run(
+    pub(super) fn run(
         &self,
         who: &Contestant<'_>,
         path: &str,
