@@ -4,7 +4,7 @@
 use crate::needle::{Needles, Prepared};
 
 /// Comparisons with sampled needles that any body may cost.
-pub(crate) const FREE_COMPARISONS: u64 = 16 * 1024;
+pub(crate) const FREE_COMPARISONS: u64 = 64 * 1024;
 
 /// A body of this many bytes may cost one comparison more for each secret. A list of tokens of the same kind, which begin alike,
 /// needs about one for 200 bytes; parts of the secret itself, again and again, up to two a byte.
