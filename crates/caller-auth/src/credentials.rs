@@ -71,7 +71,7 @@ pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
             Reason::TokenInQuery,
             Error::InvalidRequest,
             "token in the query",
-            "A member of the query is one for access tokens, and queries end up in logs and histories.",
+            "A member of the query is one for access tokens; send the token in the Authorization header alone, because queries end up in logs.",
         ));
     }
     let value = value.ok_or_else(|| Refusal::missing("no Authorization"))?;
