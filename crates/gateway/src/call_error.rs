@@ -48,8 +48,6 @@ pub(crate) enum CallError {
     SwitchedProtocols,
     /// The answer's encoding cannot be searched, and this provider repeats what it was sent.
     UninspectableAnswer,
-    /// The answer is a part that was not asked for, or that does not say where it lies.
-    UninspectablePart,
     /// The provider redirected to a host that is not one of its own.
     ForeignRedirect,
     /// The provider redirected to an address that holds the token.

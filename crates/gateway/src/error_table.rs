@@ -168,12 +168,6 @@ fn share_taken() -> Problem {
         .retry_after(Duration::from_secs(1))
 }
 
-fn uninspectable_part() -> Problem {
-    Problem::new(Code::ResponseUninspectable)
-        .detail("the part was not asked for, or does not say where it lies")
-        .remedy("Ask for the whole: leave 'Range' out.")
-}
-
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let blocked = |detail: &'static str| Problem::new(Code::RedirectBlocked).detail(detail);
@@ -210,9 +204,10 @@ impl From<CallError> for Problem {
             CallError::AnswerTooSlow(limit) => too_slow(limit),
             CallError::SwitchedProtocols => provider_error("the provider switched protocols unasked"),
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
-            CallError::UninspectablePart => uninspectable_part(),
-            CallError::ForeignRedirect => blocked("the provider redirected to a host that is not one of its own"),
-            CallError::TokenInRedirect => blocked("the provider redirected to an address that holds the token"),
+            CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
+                .detail("the provider redirected to a host that is not one of its own"),
+            CallError::TokenInRedirect => Problem::new(Code::RedirectBlocked)
+                .detail("the provider redirected to an address that holds the token"),
             CallError::DownloadRefused(status) => provider_error("the download host refused the address that the provider had signed")
                 .provider_status(status)
                 .remedy("Repeat the call: the provider signs a new address each time."),

@@ -178,7 +178,7 @@ codes! {
     /// The target is no host of the provider, holds the token, or is the fourth in a row.
     RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
         "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";
-    /// It is encoded at a provider that is known to repeat tokens, or a part that does not say where it lies.
+    /// Its encoding cannot be searched, and this provider is known to repeat tokens.
     ResponseUninspectable = "response-uninspectable", BAD_GATEWAY, "The provider's answer could not be checked for secrets",
         "Repeat the call without asking for compression; operators: a proxy between gateway and provider compresses although identity was asked for.";
     /// The call needs what is stored, or would spend a refresh token whose successor could not be stored.

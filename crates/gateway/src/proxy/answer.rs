@@ -16,7 +16,6 @@ use super::instructions::ErrorMode;
 use super::json::{JsonRules, Rewriter, RewrittenBody};
 use super::links::{self, LinkBase, Links};
 use super::outbound::Outbound;
-use super::range::Part;
 use super::redirect::{self, Redirect};
 use super::send::{AnswerBody, Received};
 use crate::body::{self, Body};
@@ -29,8 +28,8 @@ use crate::route::{ProxyRoute, host_of};
 use crate::state::{Calls, RequestContext, RequestRecord};
 use crate::telemetry::ScrubPlace;
 use crate::time::seconds_rounded_up;
-use crate::upstream::Place;
 
+use crate::upstream::Place;
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
     pub(super) calls: &'a Calls,
@@ -50,13 +49,7 @@ impl Delivery<'_> {
         place: Option<Place>,
         record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
-        let Received { mut head, mut body, mut classified, token } = received;
-        let method = self.outbound.method();
-        let part = self.outbound.part().answered(method, &mut head, || record.secrets.longest())?;
-        if part == Part::Behind {
-            classified = Classified::new(Outcome::Rejected);
-            body = AnswerBody::Read(body::empty());
-        }
+        let Received { head, body, classified, token } = received;
         if classified.outcome == Outcome::RateLimited {
             self.calls.metrics.upstream_rate_limited(&self.provider.label);
         }
@@ -75,6 +68,7 @@ impl Delivery<'_> {
             || self.drops_members(&head.headers)
             || (head.status.is_success() && self.wants_links(&head.headers));
         let links = needs_links.then(|| self.links());
+        let method = self.outbound.method();
         let redirect = links.as_ref().map_or(Redirect::None, |links| {
             redirect::examine(self.provider, links, method, head.status, &head.headers)
         });
@@ -91,14 +85,7 @@ impl Delivery<'_> {
                 let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
                 self.deliver(head, body, &classified, None, place, record)
             }
-            Redirect::None if part == Part::Whole => {
-                self.deliver(head, body, &classified, links, place, record)
-            }
-            Redirect::None => {
-                let answer = self.deliver(head, body, &classified, links, place, record)?;
-                // Searched before it is cut: behind here parts of a token are not known any more.
-                Ok(part.cut(record.secrets.scrub(answer, &self.calls.metrics, Some(&self.provider.label))))
-            }
+            Redirect::None => self.deliver(head, body, &classified, links, place, record),
         }
     }
 

@@ -11,7 +11,6 @@ mod links;
 mod members;
 mod outbound;
 mod profile;
-mod range;
 mod redirect;
 mod scopes;
 mod search;

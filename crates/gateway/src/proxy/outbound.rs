@@ -12,7 +12,6 @@ use secrecy::SecretString;
 
 use super::hygiene;
 use super::instructions::{METHOD_OVERRIDE, MethodReading};
-use super::range::RequestedPart;
 use crate::body::Body;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
@@ -23,7 +22,6 @@ pub(super) struct Outbound {
     method: Method,
     plan: Plan,
     headers: HeaderMap,
-    part: RequestedPart,
 }
 
 impl Outbound {
@@ -46,8 +44,7 @@ impl Outbound {
         if reading == MethodReading::FormAsGet {
             headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
         }
-        let part = RequestedPart::take(method, &mut headers);
-        Self { method: method.clone(), plan: plan.clone(), headers, part }
+        Self { method: method.clone(), plan: plan.clone(), headers }
     }
 
     /// The plan behind it.
@@ -63,11 +60,6 @@ impl Outbound {
     /// The caller's headers that may pass, and those that always go along.
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.headers
-    }
-
-    /// The part of the body that is asked for.
-    pub(super) fn part(&self) -> &RequestedPart {
-        &self.part
     }
 
     /// The method.

@@ -171,7 +171,6 @@ impl Sending<'_> {
         let ends = token.expires_at();
         record.secrets.add(prepared, token.bearer().expose(), ends);
         derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret(), ends));
-        self.outbound.part().ask(request.headers_mut(), || record.secrets.longest());
         let Some(stream) = self.provider.client.stream(request.uri()).await else {
             self.calls.metrics.shed(Shed::Provider);
             return Err(SendError::NoStream);

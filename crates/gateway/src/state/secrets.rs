@@ -119,11 +119,6 @@ impl Secrets {
         LeakGuard::from_prepared(self.0.iter().cloned(), false)
     }
 
-    /// Before and behind any byte of an answer, how far an occurrence of one reaches in which the byte stands.
-    pub(crate) fn longest(&self) -> u64 {
-        self.guard().scrubber().longest_hold() as u64
-    }
-
     /// Overwrites them in an answer: in its header values now, in its body while it streams. Nothing to do for a request
     /// that used none.
     pub(crate) fn scrub(

@@ -49,7 +49,6 @@ mod providers;
 mod proxy;
 mod proxy_callers;
 mod proxy_stream;
-mod ranges;
 mod raw_provider;
 mod telemetry;
 mod webhooks;
