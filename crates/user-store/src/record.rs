@@ -20,8 +20,10 @@ pub(crate) struct Ages {
     pub(crate) negative: Duration,
 }
 
-/// The pause after a re-read that a caller has caused; doubles while the record stays the same.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// At most one re-read for newer caller tokens per user in this time.
+const NEWER_EVERY: Duration = Duration::from_secs(60);
+/// The pause after a re-read for something that the record does not have; doubles while the record stays the same.
+const ABSENT_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 /// The longest pause between two attempts to reload a record in use.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
@@ -55,27 +57,15 @@ pub(crate) struct Record {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Notes {
-    /// The last re-read that a newer caller token caused, and the pause after it; carried over to successors.
-    newer_read: Option<(Instant, Duration)>,
-    /// The same for something absent.
+    /// The last re-read that a newer caller token caused; carried over to successors.
+    newer_read: Option<Instant>,
+    /// The last re-read for something absent, and the pause after it; carried over to successors.
     absent_read: Option<(Instant, Duration)>,
     failures: u32,
     /// No new attempt to reload before this.
     pause_until: Option<Instant>,
     /// The last attempt failed for the tenant's reasons.
     excused: bool,
-}
-
-/// Takes a re-read if the pause after the last one is over. The next pause is twice as long, up to the longest.
-fn take(last: &mut Option<(Instant, Duration)>, now: Instant) -> bool {
-    let (first, longest) = PAUSES;
-    let pause = match *last {
-        Some((at, pause)) if now.saturating_duration_since(at) < pause => return false,
-        Some((_, pause)) => (pause * 2).min(longest),
-        None => first,
-    };
-    *last = Some((now, pause));
-    true
 }
 
 impl Record {
@@ -122,14 +112,30 @@ impl Record {
         });
     }
 
-    /// Takes a re-read for a newer caller token, if the pause after the last one is over.
+    /// Takes the one re-read for newer caller tokens that is allowed per user and 60 s.
     pub(crate) fn take_newer_read(&self, now: Instant) -> bool {
-        self.note(|notes| take(&mut notes.newer_read, now))
+        self.note(|notes| {
+            let allowed =
+                notes.newer_read.is_none_or(|last| now.saturating_duration_since(last) >= NEWER_EVERY);
+            if allowed {
+                notes.newer_read = Some(now);
+            }
+            allowed
+        })
     }
 
-    /// Takes a re-read for something that the record does not have, if the pause after the last one is over.
+    /// Takes a re-read for something that the record does not have, if its pause is over. The next pause is twice as
+    /// long, up to a minute.
     pub(crate) fn take_absent_read(&self, now: Instant) -> bool {
-        self.note(|notes| take(&mut notes.absent_read, now))
+        let (first, longest) = ABSENT_PAUSES;
+        self.note(|notes| match notes.absent_read {
+            Some((last, pause)) if now.saturating_duration_since(last) < pause => false,
+            last => {
+                let pause = last.map_or(first, |(_, pause)| (pause * 2).min(longest));
+                notes.absent_read = Some((now, pause));
+                true
+            }
+        })
     }
 
     /// Takes over what must outlive a reload. A record that says something new begins with the shortest pause.
@@ -139,12 +145,8 @@ impl Record {
             return;
         }
         let same = self.user.says_the_same(&old.user);
-        let go_on = |read: Option<(Instant, Duration)>| {
-            read.map(|(last, pause)| (last, if same { pause } else { PAUSES.0 }))
-        };
-        self.note(|notes| {
-            (notes.newer_read, notes.absent_read) = (go_on(newer_read), go_on(absent_read));
-        });
+        let absent_read = absent_read.map(|(last, pause)| (last, if same { pause } else { ABSENT_PAUSES.0 }));
+        self.note(|notes| (notes.newer_read, notes.absent_read) = (newer_read, absent_read));
     }
 
     fn notes<T>(&self, read: impl FnOnce(Notes) -> T) -> T {

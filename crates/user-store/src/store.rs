@@ -78,8 +78,8 @@ impl UserStore {
     }
 
     /// The same for a caller whose token was issued at `than`. A token newer than the record may mean that the
-    /// user linked, unlinked or consented again, so it causes one re-read:
-    /// at most one per user in 5 s, doubling to 60 s while the record stays the same.
+    /// user linked, unlinked or consented again, so it causes one re-read, at most one per user and 60 s. The pause of
+    /// [`UserStore::reread_for_absent`] is shorter and counts on its own.
     ///
     /// # Errors
     /// As [`UserStore::get`]. A re-read that fails for the tenant's reasons leaves the cached record.

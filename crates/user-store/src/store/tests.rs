@@ -209,21 +209,34 @@ async fn failures_are_never_kept() {
     assert_eq!(tenant.lookups(), 2);
 }
 
+/// Also where each re-read brings something new: only something absent has the shorter pause.
 #[tokio::test(start_paused = true)]
-async fn newer_caller_tokens_cause_re_reads_5_seconds_apart_doubling_to_60() {
-    let (store, tenant) = store();
-    let mut newest = SystemTime::now() + Duration::from_secs(3600);
-    store.get(ID).await.unwrap();
-    tenant.0.same.store(true, Ordering::SeqCst);
-    // A user who came back without consent, and again with it, does not wait for a minute.
-    for (pause, lookups) in
-        [(0.0, 2), (4.9, 2), (0.2, 3), (9.8, 3), (0.3, 4), (20.1, 5), (40.1, 6), (59.0, 6), (1.1, 7)]
-    {
-        after(pause).await;
-        newest += Duration::from_secs(1);
-        store.get_newer(ID, newest).await.unwrap();
-        assert_eq!(tenant.lookups(), lookups, "after {pause} s more");
+async fn a_newer_caller_token_causes_one_re_read_per_user_and_minute() {
+    for same in [true, false] {
+        let (store, tenant) = store();
+        let mut newest = SystemTime::now() + Duration::from_secs(3600);
+        store.get(ID).await.unwrap();
+        tenant.0.same.store(same, Ordering::SeqCst);
+        for (pause, lookups) in [(0.0, 2), (5.1, 2), (54.8, 2), (0.2, 3), (59.9, 3), (0.2, 4)] {
+            after(pause).await;
+            newest += Duration::from_secs(1);
+            store.get_newer(ID, newest).await.unwrap();
+            assert_eq!(tenant.lookups(), lookups, "after {pause} s more, same: {same}");
+        }
     }
+}
+
+/// A user who links an account within the minute of a newer caller token does not wait for its end.
+#[tokio::test(start_paused = true)]
+async fn an_absent_account_causes_a_re_read_also_in_the_minute_of_a_newer_caller_token() {
+    let (store, tenant) = store();
+    let newer = SystemTime::now() + Duration::from_secs(3600);
+    store.get(ID).await.unwrap();
+    store.get_newer(ID, newer).await.unwrap();
+    let seen = store.get_newer(ID, newer + Duration::from_secs(1)).await.unwrap();
+    assert_eq!((seen.found, tenant.lookups()), (Found::Hit, 2));
+    store.reread_for_absent(ID, &seen).await.unwrap();
+    assert_eq!(tenant.lookups(), 3);
 }
 
 #[tokio::test(start_paused = true)]
