@@ -26,15 +26,38 @@ pub(crate) fn refreshed(reply: &Reply<'_>, kind: Kind) -> Result<Refreshed, Refr
 /// What a refusal means. A 5xx or 429 never means that the grant is dead, whatever its body says.
 fn refused(reply: &Reply<'_>, kind: Kind, members: Option<&Map<String, Value>>) -> RefreshError {
     let retry_after = hints::retry_after(reply.headers, reply.at);
-    let Some((members, word)) = members.and_then(|members| Some((members, error_word(members)?))) else {
+    let word = |members| error_word(members).or_else(|| known_code(members, kind));
+    let Some((members, word)) = members.and_then(|members| Some((members, word(members)?))) else {
         // No OAuth answer at all: something between us and the provider answered.
         return RefreshError::new(no_answer(reply), None, retry_after);
     };
     let numbers = numbers(members);
     let subtype = members.get("error_subtype").and_then(Value::as_str);
-    let cause =
-        if reply.proves_nothing() { no_answer(reply) } else { Cause::of(kind, &word, subtype, &numbers) };
+    let cause = match Cause::of(kind, &word, subtype, &numbers) {
+        _ if reply.proves_nothing() => no_answer(reply),
+        Cause::RequestRefused if word == "invalid_request" && blames_refresh_token(members) => {
+            Cause::GrantInvalid
+        }
+        cause => cause,
+    };
     RefreshError::new(cause, Some(&word), retry_after).numbered(numbers.first().copied())
+}
+
+/// An `error_code` that the table knows, of servers that send no `error`.
+fn known_code(members: &Map<String, Value>, kind: Kind) -> Option<String> {
+    let code = members.get("error_code")?.as_str()?;
+    (Cause::of(kind, code, None, &[]) != Cause::Unknown).then(|| code.to_owned())
+}
+
+/// Whether `invalid_request` is about the refresh token, for which RFC 6749 (section 5.2) has `invalid_grant`: Bitbucket's
+/// "Invalid refresh_token". A parameter that is missing is about the request.
+fn blames_refresh_token(members: &Map<String, Value>) -> bool {
+    let described = members.get("error_description").and_then(Value::as_str).unwrap_or_default();
+    let described = described.to_ascii_lowercase().replace('_', " ");
+    let says = |words: &[&str]| words.iter().any(|word| described.contains(word));
+    described.contains("refresh token")
+        && says(&["invalid", "expired", "revoked", "not valid", "not found", "unknown"])
+        && !says(&["missing", "required", "parameter"])
 }
 
 fn no_answer(reply: &Reply<'_>) -> Cause {

@@ -46,6 +46,9 @@ fn entra_numbers_go_before_the_word() {
         // Throttling that is written like a dead grant.
         ("invalid_grant", 50_196, Cause::Throttled, Failure::Transient),
         ("invalid_grant", 90_024, Cause::Unavailable, Failure::Transient),
+        ("invalid_grant", 50_087, Cause::Unavailable, Failure::Transient),
+        ("invalid_grant", 50_088, Cause::Throttled, Failure::Transient),
+        ("invalid_grant", 80_014, Cause::Unavailable, Failure::Transient),
         // Another client's grant: dead for this user alone.
         ("invalid_grant", 700_007, Cause::OtherClient, Failure::Permanent),
         ("unauthorized_client", 700_007, Cause::OtherClient, Failure::Permanent),
@@ -95,6 +98,45 @@ fn one_word_means_different_things_at_different_providers() {
     let rapt = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_subtype":"invalid_rapt"}"#;
     let error = refresh_response(adapter(Kind::Google), 400, &[], rapt).unwrap_err();
     assert_eq!(error.cause(), Cause::InteractionRequired);
+}
+
+/// Bitbucket has answered so. The operator can do nothing about it, and other users are not concerned.
+#[test]
+fn a_refresh_token_that_is_refused_as_an_invalid_request_is_the_users() {
+    let cause = |kind, word: &str, described: &str| {
+        let body = format!(r#"{{"error":"{word}","error_description":"{described}"}}"#);
+        refresh_response(adapter(kind), 400, &[], &body).unwrap_err().cause()
+    };
+    for described in ["Invalid refresh_token", "The refresh token has expired.", "Refresh token not found"] {
+        for kind in [Kind::Bitbucket, Kind::OAuth2] {
+            assert_eq!(cause(kind, "invalid_request", described), Cause::GrantInvalid, "{described}");
+        }
+    }
+    for described in [
+        "Missing required parameter: refresh_token",
+        "Invalid parameter: refresh_token",
+        "Invalid client",
+        "",
+    ] {
+        assert_eq!(
+            cause(Kind::Bitbucket, "invalid_request", described),
+            Cause::RequestRefused,
+            "{described}"
+        );
+    }
+    let grant_type = cause(Kind::Bitbucket, "unsupported_grant_type", "Invalid refresh_token");
+    assert_eq!(grant_type, Cause::RequestRefused);
+}
+
+#[test]
+fn a_code_beside_the_error_member_counts_where_it_is_known() {
+    let error = |body| refresh_response(adapter(Kind::OAuth2), 400, &[], body).unwrap_err();
+    let known = error(r#"{"code":400,"error_code":"refresh_token_not_found","msg":"Invalid Refresh Token"}"#);
+    assert_eq!((known.cause(), known.code()), (Cause::GrantInvalid, Some("refresh_token_not_found")));
+    // Anything else may come from something in between, and closes nothing.
+    for body in [r#"{"error_code":"blocked_by_waf"}"#, r#"{"error_code":7}"#] {
+        assert_eq!((error(body).cause(), error(body).code()), (Cause::Unavailable, None), "{body}");
+    }
 }
 
 #[test]
