@@ -69,8 +69,10 @@ fn graphql(head: &Head<'_>, json: &Value, now: SystemTime) -> Classified {
     let limit = |error: &Value| {
         let kind = message::text(error, "/type");
         let words = message::text(error, "/message");
-        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("RATE_LIMITED"))
-            || LIMITS.iter().any(|part| message::mentions(words.as_deref(), part))
+        // Both spellings are in use.
+        kind.is_some_and(|kind| {
+            ["RATE_LIMITED", "RATE_LIMIT"].iter().any(|known| kind.eq_ignore_ascii_case(known))
+        }) || LIMITS.iter().any(|part| message::mentions(words.as_deref(), part))
     };
     if errors.into_iter().any(limit) { limited(head, now) } else { Classified::new(Outcome::Ok) }
 }

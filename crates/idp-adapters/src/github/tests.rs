@@ -40,6 +40,9 @@ fn graphql_tells_a_limit_in_a_200() {
     let got = classify_call(&GitHub, call, None, (200, &exhausted, limited));
     assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(90)));
     assert_eq!(got.code.as_deref(), Some("RATE_LIMITED"));
+    let other = r#"{"errors":[{"type":"RATE_LIMIT","code":"graphql_rate_limit","message":"Wait."}]}"#;
+    let got = classify_call(&GitHub, call, None, (200, &exhausted, other));
+    assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(90)));
     let secondary = r#"{"errors":[{"message":"You have exceeded a secondary rate limit."}]}"#;
     let got = classify_call(&GitHub, call, None, (200, &[("retry-after", "7")], secondary));
     assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(7)));

@@ -23,7 +23,6 @@ const DAY_QUOTA: Duration = Duration::from_secs(3600);
 const THROTTLES: &[&str] = &[
     "userRateLimitExceeded",
     "rateLimitExceeded",
-    "userRateLimitExceededUnreg",
     "sharingRateLimitExceeded",
     "concurrentLimitExceeded",
     "servingLimitExceeded",
@@ -35,11 +34,11 @@ const QUOTAS: &[&str] = &[
     "quotaExceeded",
     "downloadQuotaExceeded",
     "dailyLimitExceeded",
-    "dailyLimitExceededUnreg",
     "limitExceeded",
     "QUOTA_EXCEEDED",
     "RESOURCE_QUOTA_EXCEEDED",
 ];
+/// The last two are limits for calls without credentials: something took the token out on its way.
 const SETUP: &[&str] = &[
     "accessNotConfigured",
     "SERVICE_DISABLED",
@@ -47,6 +46,8 @@ const SETUP: &[&str] = &[
     "CONSUMER_SUSPENDED",
     "BILLING_DISABLED",
     "USER_PROJECT_DENIED",
+    "dailyLimitExceededUnreg",
+    "userRateLimitExceededUnreg",
 ];
 /// Reasons of a 401 that is not about the life of the token: a sign-up that is missing at the service, an API that takes another
 /// kind of token, a call that takes credentials in another place.

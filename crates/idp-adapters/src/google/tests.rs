@@ -79,6 +79,11 @@ fn throttling_403_and_429() {
         let got = classify(&Google, 403, &[], &forbidden(reason, "usageLimits", "PERMISSION_DENIED"));
         assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(3600)), "{reason}");
     }
+    // Limits for calls without credentials: time does not help, the token was lost on its way.
+    for reason in ["dailyLimitExceededUnreg", "userRateLimitExceededUnreg"] {
+        let got = classify(&Google, 403, &[], &forbidden(reason, "usageLimits", "PERMISSION_DENIED"));
+        assert_eq!((got.outcome, got.retry_after), (Outcome::Misconfigured, None), "{reason}");
+    }
     let got = classify(&Google, 429, &[("retry-after", "7")], "not json");
     assert_eq!((got.outcome, got.retry_after), (Outcome::RateLimited, secs(7)));
     let status_word_alone =
