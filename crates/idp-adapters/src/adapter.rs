@@ -10,7 +10,8 @@ use url::Url;
 use crate::{
     Alias, Classified, DeniedPath, DeniedValue, Description, Endpoints, GraphQl, Head, HttpRequest, Kind,
     LinkMember, MalformedProfile, MethodOverride, PathReadings, Profile, RefreshError, RefreshInput,
-    RefreshRule, Refreshed, Reply, RevokeError, RevokeInput, Revoked, Verdict, description::folds,
+    RefreshRule, Refreshed, Reply, RevokeError, RevokeInput, Revoked, Verdict,
+    description::{folds, is_page},
 };
 
 /// What an adapter adds to an outbound request.
@@ -261,7 +262,15 @@ pub trait Adapter: Debug + Send + Sync {
     /// Whether a redirect may be followed to `url`, without any credential, when calls go to `base_url` (`None`: the
     /// adapter's own hosts).
     fn is_download(&self, url: &Url, _base_url: Option<&Url>) -> bool {
-        is_public_https(url) && url.host_str().is_some_and(|host| self.download_host(host))
+        let serves = |host: &str| self.download_host(host) && !self.is_session_page(host, url.path());
+        is_public_https(url) && url.host_str().is_some_and(serves)
+    }
+
+    /// Whether a path of a download host is a page for a browser with a session. A redirect there says that the file is not
+    /// to be had without one.
+    fn is_session_page(&self, host: &str, path: &str) -> bool {
+        let pages = self.description().session_pages;
+        pages.iter().any(|(hosts, pattern)| hosts.matches(host) && is_page(pattern, path))
     }
 
     /// The header that selects the version of the API and the value to send where the caller names none; `None` where

@@ -12,7 +12,7 @@ use token_keeper::BearerToken;
 use crate::{
     Adapter, Cause, Classified, Description, Head, HostRule, HttpRequest, Kind, LinkMember, MalformedProfile,
     MemberName::Is, Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply,
-    RevokeError, RevokeInput, Revoked, Verdict, claims::Document, exchange, scopes::Lattice,
+    RevokeError, RevokeInput, Revoked, Segment, Verdict, claims::Document, exchange, scopes::Lattice,
 };
 
 /// The adapter.
@@ -28,6 +28,10 @@ static DESCRIPTION: Description = Description {
         HostRule::Exact("bytebucket.org"),
         HostRule::Exact("bbuseruploads.s3.amazonaws.com"),
     ],
+    session_pages: &[(
+        HostRule::Exact("bitbucket.org"),
+        &[Segment::Literal("account"), Segment::Literal("signin"), Segment::Rest],
+    )],
     encoded_slash: true,
     links: &[LinkMember::paging(&[Is("next")]), LinkMember::paging(&[Is("previous")])],
     // The contents of repositories and snippets.

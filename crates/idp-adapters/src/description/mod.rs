@@ -5,7 +5,7 @@ mod members;
 mod paths;
 mod readings;
 
-pub(crate) use self::paths::{Reading, folds};
+pub(crate) use self::paths::{Reading, folds, is_page};
 pub use self::{
     hosts::{BadHostPattern, HostPattern, HostRule},
     members::{
@@ -37,6 +37,8 @@ pub struct Description {
     pub pinned_paths: &'static [(&'static str, &'static [&'static str])],
     /// Hosts a redirected download may be fetched from, always without any credential.
     pub download_hosts: &'static [HostRule],
+    /// Pages of these hosts that are for a browser with a session (a sign-in), and no downloads.
+    pub session_pages: &'static [(HostRule, &'static [Segment])],
     /// Paths that are refused under every access setting.
     pub denied: &'static [DeniedPath],
     /// Paths that a `read` default or a wildcard never opens: they need full access or a rule of their own.
@@ -104,6 +106,7 @@ impl Description {
             hosts: &[],
             pinned_paths: &[],
             download_hosts: &[],
+            session_pages: &[],
             denied: &[],
             guarded: &[],
             graphql: None,

@@ -249,6 +249,11 @@ fn fits_here<'a>(
     segments.next().is_none()
 }
 
+/// Whether a raw path is that of a page, whatever its ASCII case.
+pub(crate) fn is_page(pattern: &[Segment], path: &str) -> bool {
+    fits_below(pattern, decoded_segments(path), true)
+}
+
 /// The segments of a raw path, each percent-decoded once, empty ones left out.
 fn decoded_segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
     path.split('/').filter(|s| !s.is_empty()).map(|s| Cow::from(percent_decode_str(s)))

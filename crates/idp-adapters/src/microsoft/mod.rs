@@ -29,17 +29,24 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Microsoft;
 
+const SHAREPOINT: HostRule = HostRule::Under("sharepoint.com");
+
 static DESCRIPTION: Description = Description {
     connections: &["windowslive", "waad"],
     default_origin: Some("https://graph.microsoft.com"),
     hosts: &[HostRule::Exact("graph.microsoft.com")],
     download_hosts: &[
-        HostRule::Under("sharepoint.com"),
+        SHAREPOINT,
         HostRule::Under("1drv.com"),
         HostRule::Under("svc.ms"),
         HostRule::Under("microsoftpersonalcontent.com"),
         // Usage reports: the answers of `getOffice365ActiveUserDetail` and its neighbours; by region in practice.
         HostRule::Like("reports*.office.com"),
+    ],
+    session_pages: &[
+        (SHAREPOINT, &[Rest, Literal("_forms"), Literal("default.aspx"), Rest]),
+        (SHAREPOINT, &[Rest, Literal("_layouts"), Any, Literal("Authenticate.aspx"), Rest]),
+        (SHAREPOINT, &[Rest, Literal("_layouts"), Any, Literal("AccessDenied.aspx"), Rest]),
     ],
     denied: &[
         DeniedPath::new(&[Any, Literal("$batch"), Rest], "embeds other requests"),

@@ -1,4 +1,5 @@
 use http::Method;
+use url::Url;
 
 use super::Microsoft;
 use crate::{Adapter, Failure, Outcome, testing::*};
@@ -170,6 +171,20 @@ fn other_statuses() {
     for status in [400, 404, 410, 412, 423] {
         assert_eq!(classify(&Microsoft, status, &[], &graph("x")).outcome, Outcome::Rejected, "{status}");
     }
+}
+
+#[test]
+fn a_page_where_a_browser_signs_in_is_no_download() {
+    let download = |url: &str| Microsoft.is_download(&Url::parse(url).unwrap(), None);
+    let site = "https://acme.sharepoint.com/sites/team";
+    assert!(download(&format!("{site}/_layouts/15/download.aspx?UniqueId=1&tempauth=x")));
+    for page in
+        ["_layouts/15/Authenticate.aspx?Source=%2f", "_layouts/15/AccessDenied.aspx", "_forms/default.aspx"]
+    {
+        assert!(!download(&format!("{site}/{page}")), "{page}");
+        assert!(!download(&format!("https://acme.sharepoint.com/{}", page.to_uppercase())), "{page}");
+    }
+    assert!(download("https://files.1drv.com/_forms/default.aspx"));
 }
 
 #[test]
