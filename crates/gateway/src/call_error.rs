@@ -50,6 +50,8 @@ pub(crate) enum CallError {
     UninspectableAnswer,
     /// The provider redirected to a host that is not one of its own.
     ForeignRedirect,
+    /// The provider redirected to a page at which a browser signs in.
+    SessionPage,
     /// The provider redirected to an address that holds the token.
     TokenInRedirect,
     /// The download host did not accept the signed address; its status.

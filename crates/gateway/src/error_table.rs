@@ -168,6 +168,14 @@ fn share_taken() -> Problem {
         .retry_after(Duration::from_secs(1))
 }
 
+fn session_page() -> Problem {
+    Problem::new(Code::RedirectBlocked)
+        .detail("the provider redirected to a page where a browser signs in")
+        .remedy(
+            "Ask the provider's API for the file: this address serves it to a browser with a session only.",
+        )
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let blocked = |detail: &'static str| Problem::new(Code::RedirectBlocked).detail(detail);
@@ -206,6 +214,7 @@ impl From<CallError> for Problem {
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
             CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
                 .detail("the provider redirected to a host that is not one of its own"),
+            CallError::SessionPage => session_page(),
             CallError::TokenInRedirect => Problem::new(Code::RedirectBlocked)
                 .detail("the provider redirected to an address that holds the token"),
             CallError::DownloadRefused(status) => provider_error("the download host refused the address that the provider had signed")

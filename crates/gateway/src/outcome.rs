@@ -175,7 +175,7 @@ codes! {
     /// WebSocket and CONNECT are not served.
     NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not do this",
         "Do not ask for WebSocket or CONNECT; use plain requests.";
-    /// The target is no host of the provider, holds the token, or is the fourth in a row.
+    /// The target is no host of the provider, a page where a browser signs in, holds the token, or is the fourth in a row.
     RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
         "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";
     /// Its encoding cannot be searched, and this provider is known to repeat tokens.

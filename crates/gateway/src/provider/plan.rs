@@ -195,7 +195,9 @@ impl ProviderPlan {
     /// the adapter or the operator declares, or the configured mirror of one.
     pub(crate) fn is_download(&self, url: &Url) -> bool {
         let mirror = |(host, upstream): (&String, &Arc<Upstream>)| {
-            self.is_download_host(host) && upstream.is_origin_of(url)
+            self.is_download_host(host)
+                && upstream.is_origin_of(url)
+                && !self.adapter.is_session_page(host, url.path())
         };
         let configured = || {
             let named = |host: &str| self.downloads.iter().any(|pattern| pattern.matches(host));
@@ -206,6 +208,13 @@ impl ProviderPlan {
             && (self.adapter.is_download(url, self.base_url.as_ref())
                 || configured()
                 || self.upstreams.iter().any(mirror))
+    }
+
+    /// Whether a redirect there says that a download wants a browser's session.
+    pub(crate) fn is_session_page(&self, url: &Url) -> bool {
+        let mirrored = self.upstreams.iter().filter(|(_, upstream)| upstream.is_origin_of(url));
+        let mut hosts = mirrored.map(|(host, _)| host.as_str()).chain(url.host_str());
+        hosts.any(|host| self.adapter.is_session_page(host, url.path()))
     }
 
     /// The provider host a URL of an answer of `called` belongs to, with the upstream it is reached by; `None`

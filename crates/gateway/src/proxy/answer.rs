@@ -73,7 +73,7 @@ impl Delivery<'_> {
             redirect::examine(self.provider, links, method, head.status, &head.headers)
         });
         match redirect {
-            Redirect::Blocked => Err(CallError::ForeignRedirect.into()),
+            Redirect::Blocked(error) => Err(error.into()),
             Redirect::Fetch(url) => {
                 drop(body);
                 let (metrics, headers) = (&self.calls.metrics, &self.parts.headers);

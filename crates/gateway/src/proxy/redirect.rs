@@ -32,8 +32,8 @@ pub(super) enum Redirect {
     None,
     /// A download to fetch.
     Fetch(Url),
-    /// Not to be followed by anybody.
-    Blocked,
+    /// Not to be followed by anybody, and why.
+    Blocked(CallError),
 }
 
 /// Reads an answer's head.
@@ -49,19 +49,27 @@ pub(super) fn examine(
         return Redirect::None;
     }
     // An address that cannot be read cannot be checked.
-    let Ok(text) = std::str::from_utf8(location.as_bytes()) else { return Redirect::Blocked };
+    let Ok(text) = std::str::from_utf8(location.as_bytes()) else {
+        return Redirect::Blocked(CallError::ForeignRedirect);
+    };
     // Within the provider, and expressible as an address of the gateway.
     if links.rewrite(text).is_some() {
         return Redirect::None;
     }
     match provider.redirects {
         Redirects::Pass => Redirect::None,
-        Redirects::Block => Redirect::Blocked,
+        Redirects::Block => Redirect::Blocked(CallError::ForeignRedirect),
         Redirects::Follow => match links.resolve(text) {
             Some(url) if is_read(method) && provider.plan.is_download(&url) => Redirect::Fetch(url),
-            _ => Redirect::Blocked,
+            Some(url) => Redirect::Blocked(not_followed(provider, &url)),
+            None => Redirect::Blocked(CallError::ForeignRedirect),
         },
     }
+}
+
+/// Why a redirect is not followed.
+fn not_followed(provider: &ProviderRuntime, url: &Url) -> CallError {
+    if provider.plan.is_session_page(url) { CallError::SessionPage } else { CallError::ForeignRedirect }
 }
 
 fn is_read(method: &Method) -> bool {
@@ -102,8 +110,10 @@ pub(super) async fn fetch(
                 url = std::str::from_utf8(location.as_bytes())
                     .ok()
                     .and_then(|location| url.join(location).ok())
-                    .filter(|next| provider.plan.is_download(next))
                     .ok_or(CallError::ForeignRedirect)?;
+                if !provider.plan.is_download(&url) {
+                    return Err(not_followed(provider, &url).into());
+                }
             }
             _ => {
                 if status.as_u16() >= 400 {

@@ -278,6 +278,43 @@ async fn tm_r11_a_downloads_answer_is_classified_and_its_address_never_holds_the
     rig.finish();
 }
 
+/// Bitbucket's site sends a browser without a session to its sign-in page, which is a 200.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_r11_a_page_where_a_browser_signs_in_is_no_download() {
+    let (provider, downloads) = (RawProvider::start().await, RawProvider::start().await);
+    let (api, files) = (provider.addr, downloads.addr);
+    let rig = Rig::start(&format!(
+        "[providers.bitbucket]\nbase_url = \"http://{api}\"\n[providers.bitbucket.upstreams]\n\"bitbucket.org\" = \"http://{files}\""
+    ))
+    .await;
+    downloads.answer(
+        "/account/signin/?next=/f",
+        with_body("200 OK", "Content-Type: text/html", b"<html>Log in</html>"),
+    );
+    let onward = |to: &str| with_body("302 Found", &format!("Location: {to}"), b"");
+    downloads.answer("/w/r/get/f.zip", onward("/account/signin/?next=/f"));
+    downloads.answer("/w/r/get/g.zip", onward("https://bitbucket.org/account/signin/?next=/f"));
+    downloads.answer("/w/r/get/h.zip", with_body("200 OK", "", b"PK"));
+    let site = "https://bitbucket.org";
+    for to in [
+        format!("{site}/account/signin/?next=/f"),
+        format!("http://{files}/account/signin/?next=/f"),
+        format!("{site}/w/r/get/f.zip"),
+        format!("{site}/w/r/get/g.zip"),
+    ] {
+        provider.answer("/2.0/f", onward(&to));
+        let request = rig.request(Method::GET, "/proxy/bitbucket/2.0/f", BEN);
+        let answer = rig.send(request).await;
+        assert_eq!(answer.outcome(), (502, "redirect-blocked".into()), "{to}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("signs in"), "{to}");
+    }
+    let asked: Vec<_> = downloads.take().iter().map(|sent| sent.target().to_owned()).collect();
+    assert_eq!(asked, ["/w/r/get/f.zip", "/w/r/get/g.zip"]);
+    provider.answer("/2.0/f", onward(&format!("{site}/w/r/get/h.zip")));
+    assert_eq!(rig.get("/proxy/bitbucket/2.0/f", BEN).await.body, b"PK".as_slice());
+    rig.finish();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_o09_what_cannot_be_searched_is_not_passed_on() {
     let provider = RawProvider::start().await;
