@@ -230,6 +230,11 @@ impl Entry {
         pairs(self.query().unwrap_or_default().as_bytes())
     }
 
+    /// The members of the form in the body.
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
+        pairs(self.body())
+    }
+
     /// A member of the form or of the JSON object in the body.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<String> {

@@ -47,8 +47,9 @@ pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Response<Body> {
         None => Answer::new(200).body(whole),
     };
     let name = entry.path().rsplit('/').next().unwrap_or("download");
+    let kind = if name.ends_with(".jpg") { "image/jpeg" } else { "application/octet-stream" };
     answer
-        .header("content-type", "application/octet-stream")
+        .header("content-type", kind)
         .header("content-disposition", format!("attachment; filename={name}"))
         .header("accept-ranges", "bytes")
         .into_response()

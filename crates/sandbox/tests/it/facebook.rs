@@ -60,6 +60,21 @@ async fn pages_have_tokens_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_picture_is_a_redirect_and_photos_are_published_by_pages_alone() {
+    let sandbox = start().await;
+    let picture = get(&sandbox, FACEBOOK, BEN, "facebook", "me/picture").send().await.expect("an answer");
+    assert_eq!(picture.status(), 302);
+    let to = picture.headers()["location"].to_str().expect("text");
+    assert!(
+        to.starts_with("https://platform-lookaside.fbsbx.com/") && !to.contains(&token(&sandbox)),
+        "{to}"
+    );
+    let photos = sandbox.provider_url(FACEBOOK).join("me/photos").expect("a path");
+    let (status, body) = json(client().post(photos).bearer_auth(token(&sandbox)).form(&[("url", "x")])).await;
+    assert_eq!((status, body.pointer("/error/code")), (403, Some(&json!(200))));
+}
+
+#[tokio::test]
 async fn dead_tokens_are_400_with_code_190_and_bad_ones_are_quoted() {
     let sandbox = start().await;
     let me = sandbox.provider_url(FACEBOOK).join("me").expect("a path");

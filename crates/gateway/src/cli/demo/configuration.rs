@@ -120,6 +120,9 @@ fn provider(toml: &mut String, sandbox: &Sandbox, kind: ProviderKind) {
             let uploads = ("uploads.github.com", &*origin);
             upstreams(toml, kind, &[uploads, ("codeload.github.com", &downloads(sandbox))]);
         }
+        ProviderKind::Facebook => {
+            upstreams(toml, kind, &[("platform-lookaside.fbsbx.com", &downloads(sandbox))]);
+        }
         // Accounts that people connect go to Token Vault; those that came with a login work as well.
         ProviderKind::Microsoft => {
             toml.push_str("connections = [\"windowslive\"]\nsource = [\"vault\", \"identities\"]\n");

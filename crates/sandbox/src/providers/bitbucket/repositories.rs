@@ -1,5 +1,6 @@
 //! Repositories of a workspace: lists, pull requests, commits, sources, downloads.
 
+use ::http::Method;
 use serde_json::{Value, json};
 
 use super::data;
@@ -46,9 +47,15 @@ pub(super) fn answer(
             let all: Vec<Value> = (1..=35).map(|number| data::commit(account, entry, name, number)).collect();
             Ok(paged(entry, &all, 100))
         }
+        ["src"] if *entry.method() == Method::POST => {
+            // `pullrequest:write` holds `repository:write`.
+            consented(session, "pullrequest:write").or_else(|_| consented(session, "repository:write"))?;
+            Ok(write(inner, entry, account, name))
+        }
         ["src", _, path @ ..] if reads => {
             consented(session, "repository")?;
-            source(entry, name, &path.join("/"))
+            let path = path.join("/");
+            written(inner, account, name, &path).map_or_else(|| source(entry, name, &path), Ok)
         }
         ["downloads", file] if reads => {
             consented(session, "repository")?;
@@ -142,6 +149,39 @@ fn create(
     created.push(request.clone());
     let location = request.pointer("/links/self/href").and_then(Value::as_str).unwrap_or_default();
     Ok(Answer::json(201, &request).header("location", location))
+}
+
+fn files(account: &Account, name: &str) -> (ProviderKind, String) {
+    (ProviderKind::Bitbucket, format!("files/{}/{name}", account.login))
+}
+
+/// A commit of the files of a form: each member is a file named by its path, but for those that say something of the commit.
+fn write(inner: &Inner, entry: &Entry, account: &Account, name: &str) -> Answer {
+    let about_commit = ["message", "author", "branch", "parents", "files"];
+    let mut state = inner.state();
+    let kept = state.created.entry(files(account, name)).or_default();
+    for (path, content) in
+        entry.fields().into_iter().filter(|(path, _)| !about_commit.contains(&path.as_str()))
+    {
+        kept.push(json!({ "path": path.trim_start_matches('/'), "content": content }));
+    }
+    let hash = data::commit_hash(name, 100 + kept.len());
+    let at = format!("{}/2.0/repositories/{}/{name}/commit/{hash}", entry.origin(), account.login);
+    // Bitbucket's answer has no body, and says that it is HTML.
+    Answer::new(201).header("location", at).header("content-type", "text/html; charset=utf-8")
+}
+
+/// A file that a caller has written.
+fn written(inner: &Inner, account: &Account, name: &str, path: &str) -> Option<Answer> {
+    let state = inner.state();
+    let text = |file: &Value, member: &str| file.get(member).and_then(Value::as_str).map(str::to_owned);
+    let mut kept = state.created.get(&files(account, name))?.iter().rev();
+    let content = text(kept.find(|file| text(file, "path").as_deref() == Some(path))?, "content")?;
+    Some(
+        Answer::text(200, content)
+            .header("content-type", "text/plain")
+            .header("content-disposition", "attachment"),
+    )
 }
 
 /// A file's bytes, or a directory's entries a page at a time.

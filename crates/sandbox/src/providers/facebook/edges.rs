@@ -10,12 +10,17 @@ use crate::inner::Inner;
 use crate::journal::entry::Entry;
 use crate::json::merge;
 use crate::kinds::ProviderKind;
+use crate::providers::downloads;
 use crate::refusals::facebook::{error, page_token_needed, permission, unknown_path};
 use crate::text;
 use crate::world::state::Account;
 
 const FIELDS: [&str; 10] =
     ["id", "name", "email", "first_name", "last_name", "picture", "link", "permissions", "photos", "albums"];
+
+fn page_wanted() -> Answer {
+    error(403, 200, "(#200) This call requires a Page access token.")
+}
 
 fn needs(call: &Call<'_>, scope: &str) -> Result<(), Answer> {
     if call.session.has(scope) { Ok(()) } else { Err(permission(scope)) }
@@ -47,6 +52,12 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, call: &Call<'_>, rest: &[&str
             needs(call, "user_photos")?;
             let photos = photos(entry, account);
             Ok(paging::by_cursor(entry, call, &format!("{}/photos", account.id), &photos))
+        }
+        // Since 2018 only pages take what an app publishes.
+        ("POST", [id, "photos"]) if own(id) => Err(page_wanted()),
+        ("GET" | "HEAD", [id, "picture"]) if own(id) => {
+            let path = format!("/platform/profilepic/{}.jpg", account.id);
+            Ok(Answer::redirect(302, &downloads::link(inner, "platform-lookaside.fbsbx.com", &path)))
         }
         ("GET" | "HEAD", [id, "albums"]) if own(id) => {
             needs(call, "user_photos")?;
@@ -205,7 +216,7 @@ fn post(account: &Account, number: i64) -> (i64, Value) {
 fn feed(inner: &Inner, entry: &Entry, call: &Call<'_>, method: &str, id: &str) -> Result<Answer, Answer> {
     let id = if id == "me" { call.page.unwrap_or(id) } else { id };
     if call.page != Some(id) {
-        return Err(error(403, 200, "(#200) This call requires a Page access token."));
+        return Err(page_wanted());
     }
     let key = (ProviderKind::Facebook, format!("feed/{id}"));
     match method {
