@@ -47,7 +47,16 @@ cell('download', 'reads a file with folders', async () => {
   assert.ok(data.length > 0)
 })
 
-without(['upload'], 'not tried')
+cell('upload', 'commits a file', async () => {
+  const place = await repository()
+  const _body = { 'notes/client.txt': 'some notes', message: 'Add notes' }
+  const { status, headers } = await bitbucket.repositories.createSrcFileCommit({ ...place, _body })
+  assert.equal(status, 201)
+  assert.ok(headers.location.startsWith(proxy('bitbucket')), headers.location)
+  const { data } = await bitbucket.repositories.readSrc({ ...place, commit: 'main', path: 'notes/client.txt' })
+  assert.equal(data, 'some notes')
+})
+
 without(['batch'], 'no call')
 
 cell('errors', 'shows a problem of the gateway', async () => {
