@@ -1,5 +1,6 @@
 //! The instruments: OpenTelemetry names, served as Prometheus text and pushed by OTLP.
 
+mod durations;
 mod gauges;
 mod instruments;
 mod observed;
@@ -15,7 +16,7 @@ use super::labels::{
     UpstreamFault,
 };
 use crate::time::unix_seconds;
-use instruments::Instruments;
+use instruments::{ClientSeries, Instruments, ServerSeries};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::{
     Resource,
@@ -114,34 +115,37 @@ impl Metrics {
 
     /// Records one answered request.
     pub fn server_request(&self, request: &ServerRequest) {
-        let labels = [
-            KeyValue::new("http.request.method", request.method),
-            KeyValue::new("http.route", request.route),
-            KeyValue::new("http.response.status_code", i64::from(request.status)),
-            KeyValue::new("url.scheme", request.scheme),
-            KeyValue::new("network.protocol.version", request.version),
-            KeyValue::new("error.type", request.error.unwrap_or_default()),
-        ];
-        let used = if request.error.is_some() { labels.len() } else { labels.len() - 1 };
-        self.0.http.server_duration.record(request.duration.as_secs_f64(), &labels[..used]);
+        let ServerRequest { method, route, status, scheme, version, error, duration } = *request;
+        let series = ServerSeries { method, route, status, scheme, version, error };
+        self.0.http.server_duration.record(&series, duration, || {
+            [
+                Some(KeyValue::new("http.request.method", method)),
+                Some(KeyValue::new("http.route", route)),
+                Some(KeyValue::new("http.response.status_code", i64::from(status))),
+                Some(KeyValue::new("url.scheme", scheme)),
+                Some(KeyValue::new("network.protocol.version", version)),
+                error.map(|error| KeyValue::new("error.type", error)),
+            ]
+        });
     }
 
     /// Records one attempt at a provider.
     pub fn upstream_request(&self, request: &UpstreamRequest<'_>) {
-        let label = request.provider;
-        let (name, address) = label.shared();
-        let last = match request.result {
-            Ok(status) => KeyValue::new("http.response.status_code", i64::from(status)),
-            Err(fault) => KeyValue::new("error.type", fault.as_str()),
-        };
-        let labels = [
-            KeyValue::new("http.request.method", request.method),
-            KeyValue::new("provider", name),
-            KeyValue::new("server.address", address),
-            KeyValue::new("server.port", i64::from(label.port())),
-            last,
-        ];
-        self.0.http.client_duration.record(request.duration.as_secs_f64(), &labels);
+        let UpstreamRequest { method, provider, result, duration } = *request;
+        let series = ClientSeries { method, provider: provider.clone(), result };
+        self.0.http.client_duration.record(&series, duration, || {
+            let (name, address) = provider.shared();
+            [
+                Some(KeyValue::new("http.request.method", method)),
+                Some(KeyValue::new("provider", name)),
+                Some(KeyValue::new("server.address", address)),
+                Some(KeyValue::new("server.port", i64::from(provider.port()))),
+                Some(match result {
+                    Ok(status) => KeyValue::new("http.response.status_code", i64::from(status)),
+                    Err(fault) => KeyValue::new("error.type", fault.as_str()),
+                }),
+            ]
+        });
     }
 
     /// Counts what became of a proxied call, in the words of design section 8.

@@ -1,9 +1,11 @@
 //! The instruments by subject, and how each is made.
 
 use super::{
+    durations::Durations,
     gauges::{self, Shared},
     series::Series,
 };
+use crate::telemetry::labels::{ProviderLabel, UpstreamFault};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use std::sync::Arc;
@@ -39,11 +41,30 @@ impl Instruments {
     }
 }
 
+/// What tells the answers of the public listener apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ServerSeries {
+    pub(super) method: &'static str,
+    pub(super) route: &'static str,
+    pub(super) status: u16,
+    pub(super) scheme: &'static str,
+    pub(super) version: &'static str,
+    pub(super) error: Option<&'static str>,
+}
+
+/// What tells the attempts at providers apart.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct ClientSeries {
+    pub(super) method: &'static str,
+    pub(super) provider: ProviderLabel,
+    pub(super) result: Result<u16, UpstreamFault>,
+}
+
 /// Requests and connections of the public listener, and attempts at providers.
 pub(super) struct Http {
-    pub(super) server_duration: Histogram<f64>,
+    pub(super) server_duration: Durations<ServerSeries>,
     pub(super) server_active: Arc<Series<2>>,
-    pub(super) client_duration: Histogram<f64>,
+    pub(super) client_duration: Durations<ClientSeries>,
     pub(super) connections: UpDownCounter<i64>,
     pub(super) shed: Counter<u64>,
     pub(super) panics: Counter<u64>,
@@ -52,17 +73,17 @@ pub(super) struct Http {
 impl Http {
     fn new(meter: &Meter) -> Self {
         Self {
-            server_duration: histogram(
+            server_duration: Durations::new(histogram(
                 meter,
                 "http.server.request.duration",
                 "Duration of requests on the public listener",
-            ),
+            )),
             server_active: active(meter),
-            client_duration: histogram(
+            client_duration: Durations::new(histogram(
                 meter,
                 "http.client.request.duration",
                 "Time until a provider's response head",
-            ),
+            )),
             connections: meter
                 .i64_up_down_counter("idp_gateway.connections")
                 .with_unit("{connection}")
