@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -93,7 +94,7 @@ struct Kept {
     /// How many calls were dropped before the first of `calls`.
     dropped: u64,
     /// How many calls came before each of `calls`.
-    numbers: HashMap<RequestId, u64>,
+    numbers: HashMap<RequestId, u64, RandomState>,
 }
 
 impl Kept {
