@@ -178,7 +178,7 @@ where
         Box::pin(async move {
             let answer = answer.await;
             drop(shared);
-            Ok(answer)
+            answer
         })
     }
 }

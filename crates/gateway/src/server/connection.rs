@@ -27,9 +27,11 @@ use tokio::{
     time::{Instant, Interval, interval, sleep, sleep_until},
 };
 
+/// The answer to one request.
+pub(crate) type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
 /// Answers one request of a connection: the layered stack.
-pub(crate) type Stack<B = Incoming> =
-    Arc<dyn Fn(Request<B>, Arrival) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+pub(crate) type Stack<B = Incoming> = Arc<dyn Fn(Request<B>, Arrival) -> Answer + Send + Sync>;
 
 /// The connection that a request arrived on.
 #[derive(Clone, Debug)]
@@ -128,8 +130,7 @@ async fn http1<IO>(
     let stack = Arc::clone(&common.stack);
     let service = service_fn(move |request| {
         let arrival = Arrival { peer, refused: state.next(), state: Arc::clone(&state) };
-        let answer = stack(request, arrival);
-        async move { Ok::<_, Infallible>(answer.await) }
+        stack(request, arrival)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
     tokio::select! {
@@ -176,8 +177,7 @@ async fn http2<IO>(
     let service = service_fn(move |request| {
         let arrival = Arrival { peer, refused: None, state: Arc::clone(&served) };
         served.count_request();
-        let answer = stack(request, arrival);
-        async move { Ok::<_, Infallible>(answer.await) }
+        stack(request, arrival)
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guard), service));
     let mut clocks = Clocks::new(options);

@@ -2,18 +2,17 @@
 
 use super::{
     Handler, Options,
-    connection::{Arrival, Stack},
+    connection::{Answer, Arrival, Stack},
     connection_state::ConnState,
     layers::{self, Context, refuse},
 };
 use crate::{
-    body::{Body, RequestBody},
+    body::RequestBody,
     peer::Peer,
     room::{self, Room},
     telemetry::Metrics,
 };
-use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::Request;
 use std::{net::SocketAddr, sync::Arc};
 
 /// The layers around a handler, for requests of any server.
@@ -32,12 +31,7 @@ impl InProcess {
     }
 
     /// Answers a request of the peer at `addr`.
-    pub(crate) fn call(
-        &self,
-        request: Request<RequestBody>,
-        addr: SocketAddr,
-        tls: bool,
-    ) -> BoxFuture<'static, Response<Body>> {
+    pub(crate) fn call(&self, request: Request<RequestBody>, addr: SocketAddr, tls: bool) -> Answer {
         let peer = Peer::new(addr, tls, &self.context.options.load().trusted_proxies);
         // Nothing is known of the connection: each request stands for one.
         let arrival = Arrival { peer, state: Arc::new(ConnState::default()), refused: None };

@@ -20,7 +20,7 @@ pub(crate) use context::Context;
 
 use super::{
     Handler,
-    connection::{Arrival, Stack},
+    connection::{Answer, Arrival, Stack},
 };
 use crate::body::Body;
 use bytes::Bytes;
@@ -70,17 +70,8 @@ pub(crate) fn admin<H: Handler>(context: &Arc<Context>, handler: H) -> Stack {
 
 fn stack<S, B>(service: S) -> Stack<B>
 where
-    S: Service<(Request<B>, Arrival), Response = Response<Body>, Error = Infallible>,
+    S: Service<(Request<B>, Arrival), Response = Response<Body>, Error = Infallible, Future = Answer>,
     S: Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
 {
-    Arc::new(move |request, arrival| {
-        let answer = service.clone().call((request, arrival));
-        Box::pin(async move {
-            match answer.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
-        })
-    })
+    Arc::new(move |request, arrival| service.clone().call((request, arrival)))
 }
