@@ -2,7 +2,7 @@
 //!
 //! Gathers the facts, asks the state machine for the one next action and carries it out.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use user_store::{Identity, Lookup, User};
 
@@ -307,6 +307,7 @@ fn token(search: &Search<'_>, account: &Account, current: &Current<'_>, facts: F
     let access = current.access.as_ref()?;
     Some(IdpToken {
         bearer: access.bearer.clone(),
+        digest: OnceLock::new(),
         account: account.account.clone(),
         provider: Arc::from(search.provider.name.as_str()),
         source: Source::Identities,

@@ -1,6 +1,6 @@
 //! Source `vault`, seen from the broker: which connection, which mark, which error.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     Account, AccountSelector, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider, Reason,
@@ -196,6 +196,7 @@ impl Inner {
 fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> IdpToken {
     IdpToken {
         bearer: held.bearer,
+        digest: OnceLock::new(),
         account,
         provider: Arc::from(provider.name.as_str()),
         source: Source::Vault,

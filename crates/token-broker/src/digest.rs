@@ -19,6 +19,10 @@ impl Digest {
         bytes.copy_from_slice(digest.as_ref());
         Self(bytes)
     }
+
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Debug for Digest {

@@ -1,6 +1,9 @@
 //! What the broker hands out.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use secrecy::SecretString;
 use token_keeper::BearerToken;
@@ -12,6 +15,8 @@ use crate::{Account, RevokedGrant, Source, digest::Digest};
 #[derive(Clone, Debug)]
 pub struct IdpToken {
     pub(crate) bearer: BearerToken,
+    /// Of the bearer token; computed when it is needed, once.
+    pub(crate) digest: OnceLock<Digest>,
     pub(crate) account: Account,
     pub(crate) provider: Arc<str>,
     pub(crate) source: Source,
@@ -98,8 +103,14 @@ impl IdpToken {
         self.refreshable
     }
 
+    /// The SHA-256 digest of the token, to recognise it without keeping it.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.digest().to_bytes()
+    }
+
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.bearer)
+        *self.digest.get_or_init(|| Digest::of(&self.bearer))
     }
 }
 

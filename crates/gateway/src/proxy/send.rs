@@ -169,8 +169,8 @@ impl Sending<'_> {
         };
         let prepared = &self.calls.prepared;
         let ends = token.expires_at();
-        record.secrets.add(prepared, token.bearer().expose(), ends);
-        derived.iter().for_each(|secret| record.secrets.add(prepared, secret.expose_secret(), ends));
+        record.secrets.add_token(prepared, token);
+        derived.iter().for_each(|secret| record.secrets.add_derived(prepared, secret.expose_secret(), ends));
         let Some(stream) = self.provider.client.stream(request.uri()).await else {
             self.calls.metrics.shed(Shed::Provider);
             return Err(SendError::NoStream);

@@ -9,6 +9,7 @@ use http_body::Body as _;
 use leak_guard::{LeakGuard, PreparedToken};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use token_broker::IdpToken;
 use tokio::time::Instant;
 
 use crate::body::{self, Body};
@@ -56,10 +57,8 @@ impl Prepared {
         Self { secrets: Cache::with_weighter(ENTRIES, bytes, Weight), swept: Mutex::new(Instant::now()) }
     }
 
-    /// The prepared form of `secret`, which lives until `expires_at` as far as that is known.
-    fn get(&self, secret: &str, expires_at: Option<SystemTime>) -> PreparedToken {
-        let mut key = [0; 32];
-        key.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+    /// The prepared form of `secret`, which lives until `expires_at` as far as that is known. `key` is its digest.
+    fn get(&self, key: Key, secret: &str, expires_at: Option<SystemTime>) -> PreparedToken {
         let now = Instant::now();
         if let Some(known) = self.secrets.get(&key).filter(|known| now < known.until) {
             return known.prepared;
@@ -90,6 +89,12 @@ impl Prepared {
     }
 }
 
+fn key(secret: &str) -> Key {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+    key
+}
+
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Prepared").field("secrets", &self.secrets.len()).finish_non_exhaustive()
@@ -101,9 +106,17 @@ impl std::fmt::Debug for Prepared {
 pub(crate) struct Secrets(Vec<PreparedToken>);
 
 impl Secrets {
-    /// Adds one that is used again and again, until `expires_at`: a token.
-    pub(crate) fn add(&mut self, prepared: &Prepared, secret: &str, expires_at: Option<SystemTime>) {
-        let secret = prepared.get(secret, expires_at);
+    /// Adds the token of a call.
+    pub(crate) fn add_token(&mut self, prepared: &Prepared, token: &IdpToken) {
+        self.push(prepared.get(token.sha256(), token.bearer().expose(), token.expires_at()));
+    }
+
+    /// Adds one that was derived from a token, and is used as often as that, until `expires_at`.
+    pub(crate) fn add_derived(&mut self, prepared: &Prepared, secret: &str, expires_at: Option<SystemTime>) {
+        self.push(prepared.get(key(secret), secret, expires_at));
+    }
+
+    fn push(&mut self, secret: PreparedToken) {
         if !self.0.iter().any(|known| known.is_same(&secret)) {
             self.0.push(secret);
         }
@@ -159,7 +172,7 @@ mod tests {
     async fn tm_o01_headers_and_bodies_of_every_answer_are_scrubbed() {
         let (prepared, metrics) = (Prepared::new(1 << 20), Metrics::new().unwrap());
         let mut secrets = Secrets::default();
-        secrets.add(&prepared, "first-secret-0123456789", None);
+        secrets.add_derived(&prepared, "first-secret-0123456789", None);
         secrets.add_once("second-secret-9876543210");
         let answer = Response::builder()
             .header("x-a", "a first-secret-0123456789")
@@ -174,7 +187,7 @@ mod tests {
     #[test]
     fn a_secret_is_prepared_once() {
         let prepared = Prepared::new(1 << 20);
-        let get = |secret| prepared.get(secret, None);
+        let get = |secret| prepared.get(key(secret), secret, None);
         let (first, again) = (get("a-secret-0123456789"), get("a-secret-0123456789"));
         assert!(first.is_same(&again) && !first.is_same(&get("b-secret-0123456789")));
         assert!(!format!("{prepared:?}").contains("secret-0"));
@@ -186,23 +199,24 @@ mod tests {
     async fn a_prepared_secret_is_dropped_with_the_token_or_after_an_hour() {
         let prepared = Prepared::new(1 << 20);
         let soon = SystemTime::now() + Duration::from_secs(300);
-        let first = prepared.get("a-secret-0123456789", Some(soon));
-        let other = prepared.get("b-secret-0123456789", None);
+        let first = prepared.get(key("a-secret-0123456789"), "a-secret-0123456789", Some(soon));
+        let other = prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None);
         tokio::time::advance(Duration::from_secs(299)).await;
-        assert!(first.is_same(&prepared.get("a-secret-0123456789", Some(soon))));
+        assert!(first.is_same(&prepared.get(key("a-secret-0123456789"), "a-secret-0123456789", Some(soon))));
         tokio::time::advance(Duration::from_secs(2)).await;
-        prepared.get("c-secret-0123456789", None);
+        prepared.get(key("c-secret-0123456789"), "c-secret-0123456789", None);
         assert_eq!(prepared.secrets.len(), 2, "the one that has ended is gone, though nobody asked for it");
-        assert!(other.is_same(&prepared.get("b-secret-0123456789", None)));
+        assert!(other.is_same(&prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None)));
         tokio::time::advance(LONGEST).await;
-        assert!(!other.is_same(&prepared.get("b-secret-0123456789", None)));
+        assert!(!other.is_same(&prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None)));
     }
 
     #[test]
     fn tm_a11_ever_new_secrets_stay_within_the_bytes() {
         let prepared = Prepared::new(1 << 20);
         for number in 0..500 {
-            prepared.get(&format!("secret-{number}-").repeat(100), None);
+            let secret = format!("secret-{number}-").repeat(100);
+            prepared.get(key(&secret), &secret, None);
             assert!(prepared.secrets.weight() <= 1 << 20);
         }
         assert!(prepared.secrets.len() > 20);
