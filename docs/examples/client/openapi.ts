@@ -323,7 +323,6 @@ export interface components {
             account?: string;
             /** @description Whether the call would be sent to the provider */
             allowed: boolean;
-            detail?: string;
             missing_scopes?: string[];
             outcome: components["schemas"]["Code"];
             required_scopes: string[];

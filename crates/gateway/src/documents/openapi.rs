@@ -262,8 +262,7 @@ fn verdict() -> Value {
             "allowed": { "type": "boolean", "description": "Whether the call would be sent to the provider" },
             "rule": { "type": ["string", "null"] }, "outcome": reference("schemas", "Code"), "required_scopes": texts,
             "missing_scopes": texts,
-            "account": text, "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] },
-            "detail": text } })
+            "account": text, "state": { "type": "string", "enum": ["usable", "expired", "reconnect", "unknown"] } } })
 }
 
 fn reference(kind: &str, name: &str) -> Value {

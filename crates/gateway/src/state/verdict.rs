@@ -45,8 +45,8 @@ pub(crate) struct Verdict {
     /// Its state, as in `GET /v1/me`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<&'static str>,
-    /// Why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why not, for people at a command line: the contract's answer has no such member.
+    #[serde(skip)]
     pub(crate) detail: Option<String>,
 }
 
