@@ -161,6 +161,7 @@ fn calls(
             url: settings.server.public_url.clone(),
             hosts_are_validated: !settings.server.allowed_hosts.is_empty(),
         },
+        target_limit: settings.server.limits.uri.as_usize(),
         replay_limit: settings.server.limits.replay.as_usize(),
         read_ahead_timeout: settings.server.timeouts.header,
         bodies: BodyReader::of_callers(room::BODIES, settings.server.timeouts.header),

@@ -29,7 +29,6 @@ pub(super) fn endpoint(settings: &Settings, stores: &Stores) -> Option<McpState>
         max_result: own.max_result.as_usize(),
         legacy: own.legacy,
         origins: listed.iter().cloned().chain(console).collect(),
-        longest_target: settings.server.limits.uri.as_usize(),
         store: Arc::clone(&stores.grants),
     })
 }

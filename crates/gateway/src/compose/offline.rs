@@ -9,6 +9,7 @@ use super::convert;
 use super::start_error::StartError;
 use crate::config::Settings;
 use crate::provider::plan::ProviderPlan;
+use crate::proxy::check_json;
 use crate::route::proxied;
 use crate::state::{Question, Verdict};
 
@@ -16,7 +17,10 @@ use crate::state::{Question, Verdict};
 pub(crate) struct OfflinePolicy {
     callers: Rules,
     providers: BTreeMap<String, ProviderPlan>,
-    longest: usize,
+    /// `server.limits.replay`, in bytes.
+    longest_body: usize,
+    /// `server.limits.uri`, in bytes.
+    longest_target: usize,
 }
 
 impl OfflinePolicy {
@@ -29,7 +33,8 @@ impl OfflinePolicy {
         Ok(Self {
             callers: convert::rules(settings),
             providers: plans.collect::<Result<_, StartError>>()?,
-            longest: settings.server.limits.replay.as_usize(),
+            longest_body: settings.server.limits.replay.as_usize(),
+            longest_target: settings.server.limits.uri.as_usize(),
         })
     }
 
@@ -39,15 +44,15 @@ impl OfflinePolicy {
             Ok(caller) => caller,
             Err(refusal) => return Verdict::not_accepted(refusal),
         };
-        let question = match Question::new(method, target, proxied, body) {
+        let question = match Question::new((method, target), proxied, body, self.longest_target) {
             Ok(question) => question,
             Err(problem) => return Verdict::refused((problem, None)),
         };
         let Some(provider) = self.providers.get(question.provider()) else {
             return Verdict::unknown_provider();
         };
-        match question.plan(provider, &caller, self.longest, || Ok(())) {
-            Ok(plan) => question.permitted(provider, (&plan, false), None),
+        match question.plan(provider, &caller, self.longest_body, || Ok(())) {
+            Ok(plan) => question.permitted(provider, (&plan, false), None, check_json),
             Err(refused) => Verdict::refused(refused),
         }
     }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use caller_auth::query;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,11 +12,11 @@ use serde_json::{Map, Value};
 use super::tools::METHODS;
 use crate::body::{self, Body};
 use crate::call_error::CallError;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::plan::PlanError;
 use crate::proxy;
 use crate::route;
+use crate::server::check_request;
 use crate::state::{Calls, McpState, RequestContext, RequestRecord, VerifiedCaller};
 
 /// A call of a provider's API.
@@ -80,31 +79,24 @@ impl ToolCall {
     /// As a proxied call with `Idp-Errors: problem`.
     pub(super) async fn send(
         &self,
-        (calls, mcp): (&Calls, &McpState),
+        calls: &Calls,
         context: &RequestContext<'_>,
         (verified, headers): (VerifiedCaller, &HeaderMap),
         record: &mut RequestRecord,
     ) -> Result<Response<Body>, Problem> {
         record.event = "call";
         record.method = Some(self.method.clone());
-        let (parts, body) = self.request(mcp, headers)?;
+        let (parts, body) = self.request(calls.target_limit, headers)?;
         let route = route::proxied(parts.uri.path()).ok_or(PlanError::Target)?;
         proxy::proxy(calls, context, verified, route, (&parts, body), record).await
     }
 
-    /// The request that a client would have sent to `/proxy`, without credentials.
-    fn request(&self, mcp: &McpState, headers: &HeaderMap) -> Result<(Parts, Body), Problem> {
+    /// The request that a client would have sent to `/proxy`, without credentials. `longest` is `server.limits.uri`.
+    fn request(&self, longest: usize, headers: &HeaderMap) -> Result<(Parts, Body), Problem> {
         let target = format!("/proxy/{}{}", self.provider, self.target);
-        if target.len() > mcp.longest_target {
-            return Err(Code::UriTooLong.into());
-        }
-        let whole = PathAndQuery::try_from(target.as_str()).ok().filter(|whole| whole.as_str() == target);
-        let whole = whole.filter(|_| is_sendable(&target)).ok_or(PlanError::Target)?;
-        if whole.query().is_some_and(query::holds_token) {
+        check_request(self.method.as_str(), &target, self.body.is_some(), longest)?;
+        if target.split_once('?').is_some_and(|(_, members)| query::holds_token(members)) {
             return Err(CallError::TokenInQuery.into());
-        }
-        if self.body.is_some() && matches!(self.method, Method::GET | Method::HEAD) {
-            return Err(CallError::NoCall("a GET or HEAD has no body").into());
         }
         let agent = headers.get(USER_AGENT).cloned();
         let agent =
@@ -128,13 +120,6 @@ impl ToolCall {
         let request = request.body(body).map_err(|_| CallError::NoCall("'account' is not visible ASCII"))?;
         Ok(request.into_parts())
     }
-}
-
-/// What the listener lets through of a request's target; all else needs percent-encoding.
-fn is_sendable(target: &str) -> bool {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let plain = |text: &str| text.bytes().all(|byte| matches!(byte, 0x21..=0x7E) && !b"#<>".contains(&byte));
-    plain(path) && plain(query) && !path.contains('`') && !query.contains('"')
 }
 
 /// The path with these members in its query.

@@ -24,7 +24,6 @@ fn endpoint() -> McpState {
         scopes: BTreeSet::new(),
         public: "https://idp.acme.com".to_owned(),
         metadata: "https://idp.acme.com/.well-known/oauth-protected-resource/mcp".to_owned(),
-        longest_target: 8192,
         store: Arc::new(MemoryStore::new().unwrap()),
     }
 }

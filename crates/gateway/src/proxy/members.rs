@@ -10,7 +10,7 @@ mod rules;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use idp_adapters::Adapter;
 
 use self::form::Form;
@@ -20,6 +20,8 @@ use self::rules::{Checked, Rules};
 use super::inspect::{AHEAD, Inspector, NotSent, inspect};
 use super::search::is_plain;
 use crate::body::{Body, RequestBodyFault};
+use crate::error_table;
+use crate::problem::Problem;
 
 /// Reads one body, in every way in which the provider may read it.
 struct Reader {
@@ -107,6 +109,37 @@ fn readers(headers: &HeaderMap) -> Result<Option<Readers>, RequestBodyFault> {
     }))
 }
 
+/// What reads a body with these header fields; `None` where the provider reads none like the query, or it is a file.
+fn reader(
+    adapter: &dyn Adapter,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Reader>, RequestBodyFault> {
+    let Some(method_member) = adapter.method_member() else { return Ok(None) };
+    if headers.contains_key(CONTENT_ENCODING) || !is_plain(headers) {
+        return Err(RequestBodyFault::Unsearchable);
+    }
+    let (names, values) = (adapter.denied_query(), adapter.denied_values());
+    let rules = Rules { method: method.clone(), method_member, names, values };
+    Ok(readers(headers)?.map(|readers| Reader { rules, readers, kept: Bytes::new() }))
+}
+
+/// Checks a body in memory that would be sent as `application/json`, for the dry run.
+///
+/// # Errors
+/// The problem that the call would end with.
+pub(crate) fn check_json(adapter: &dyn Adapter, method: &Method, body: &[u8]) -> Result<(), Problem> {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let check = || {
+        let Some(mut reader) = reader(adapter, method, &headers)?.filter(|_| !body.is_empty()) else {
+            return Ok(());
+        };
+        reader.read(body)?;
+        reader.end()
+    };
+    check().map_err(error_table::request_body)
+}
+
 /// Gives the body back when the provider may see its members. One that is longer than what is read ahead is read while it is
 /// sent, and ends at the first member that is refused.
 ///
@@ -118,17 +151,10 @@ pub(super) async fn check(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Body, RequestBodyFault> {
-    let Some(method_member) = adapter.method_member() else { return Ok(body) };
     if http_body::Body::is_end_stream(&body) {
         return Ok(body);
     }
-    if headers.contains_key(CONTENT_ENCODING) || !is_plain(headers) {
-        return Err(RequestBodyFault::Unsearchable);
-    }
-    let Some(readers) = readers(headers)? else { return Ok(body) };
-    let (names, values) = (adapter.denied_query(), adapter.denied_values());
-    let rules = Rules { method: method.clone(), method_member, names, values };
-    let reader = Reader { rules, readers, kept: Bytes::new() };
+    let Some(reader) = reader(adapter, method, headers)? else { return Ok(body) };
     inspect(body, AHEAD, reader).await.map_err(|not_sent| match not_sent {
         NotSent::Broken(fault) | NotSent::Refused(fault) => fault,
     })

@@ -25,7 +25,9 @@ use http::request::Parts;
 use http::{Method, Response};
 
 pub(crate) use self::instructions::account_selector;
+pub(crate) use self::members::check_json;
 pub(crate) use self::profile::profile;
+pub(crate) use self::search::in_target;
 
 use self::bodies::Payload;
 use self::instructions::MethodReading;

@@ -82,33 +82,65 @@ pub(super) fn in_head(
     token: Option<&str>,
 ) -> Result<(), CallError> {
     let Some(token) = token else { return Ok(()) };
-    // No spelling is shorter than the token.
-    let long = |text: &[u8]| text.len() >= token.len();
-    let mut guard = None;
-    let mut holds = |text: &[u8]| {
-        long(text) && guard.get_or_insert_with(|| LeakGuard::new(&[token], false)).scrub(text).is_some()
-    };
-    // Decoded, since some provider may decode more than once.
-    let mut layer: Cow<'_, [u8]> = Cow::Borrowed(target.as_str().as_bytes());
-    for _ in 0..LAYERS {
-        if !long(&layer) {
-            break;
-        }
-        if holds(&layer) {
-            let in_path = memchr::memmem::find(target.path().as_bytes(), token.as_bytes()).is_some();
-            return Err(if in_path { CallError::TokenInPath } else { CallError::TokenInQuery });
-        }
-        let decoded: Vec<u8> = percent_encoding::percent_decode(&layer).collect();
-        layer = Cow::Owned(decoded);
-    }
+    let mut needle = Needle { token, guard: None };
+    needle.in_target(target.as_str())?;
     for (name, value) in headers {
         // Names are in lower case here, whatever was sent.
-        let named = long(name.as_str().as_bytes()) && name.as_str().contains(&token.to_ascii_lowercase());
-        if named || holds(value.as_bytes()) {
+        let named =
+            needle.fits(name.as_str().as_bytes()) && name.as_str().contains(&token.to_ascii_lowercase());
+        if named || needle.is_in(value.as_bytes()) {
             return Err(CallError::TokenInHeader);
         }
     }
     Ok(())
+}
+
+/// Looks for the caller token in path and query, for the dry run.
+///
+/// # Errors
+/// It is there.
+pub(crate) fn in_target(target: &str, token: Option<&str>) -> Result<(), CallError> {
+    token.map_or(Ok(()), |token| Needle { token, guard: None }.in_target(target))
+}
+
+/// The caller token, and what finds it in every spelling, prepared once something is long enough to hold it.
+struct Needle<'a> {
+    token: &'a str,
+    guard: Option<LeakGuard>,
+}
+
+impl Needle<'_> {
+    /// No spelling is shorter than the token.
+    fn fits(&self, text: &[u8]) -> bool {
+        text.len() >= self.token.len()
+    }
+
+    fn is_in(&mut self, text: &[u8]) -> bool {
+        let token = self.token;
+        self.fits(text)
+            && self.guard.get_or_insert_with(|| LeakGuard::new(&[token], false)).scrub(text).is_some()
+    }
+
+    fn in_target(&mut self, target: &str) -> Result<(), CallError> {
+        // Decoded, since some provider may decode more than once.
+        let mut layer: Cow<'_, [u8]> = Cow::Borrowed(target.as_bytes());
+        for _ in 0..LAYERS {
+            if !self.fits(&layer) {
+                break;
+            }
+            if self.is_in(&layer) {
+                let path = target.split('?').next().unwrap_or_default();
+                return Err(if path.contains(self.token) {
+                    CallError::TokenInPath
+                } else {
+                    CallError::TokenInQuery
+                });
+            }
+            let decoded: Vec<u8> = percent_encoding::percent_decode(&layer).collect();
+            layer = Cow::Owned(decoded);
+        }
+        Ok(())
+    }
 }
 
 /// Gives the body back when it holds no token.

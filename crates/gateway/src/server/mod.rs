@@ -22,6 +22,7 @@ pub use crate::peer::Peer;
 pub use crate::request_id::RequestId;
 pub use handler::{Handler, RequestInfo};
 pub(crate) use in_process::InProcess;
+pub(crate) use layers::refuse::check_request;
 pub use lifecycle::{Lifecycle, Stage};
 pub(crate) use listener::Reconfigure;
 pub use listener::{Server, StartError};

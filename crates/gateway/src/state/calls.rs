@@ -35,6 +35,8 @@ pub(crate) struct Calls {
     pub(crate) prepared: Prepared,
     pub(crate) metrics: Metrics,
     pub(crate) address: PublicAddress,
+    /// `server.limits.uri`, in bytes.
+    pub(crate) target_limit: usize,
     /// `server.limits.replay`, in bytes.
     pub(crate) replay_limit: usize,
     /// The longest that a body may take which is read before anything else is done (`server.timeouts.header`).

@@ -27,8 +27,6 @@ pub(crate) struct McpState {
     pub(crate) public: String,
     /// The address of the endpoint's metadata (RFC 9728).
     pub(crate) metadata: String,
-    /// `server.limits.uri`, in bytes.
-    pub(crate) longest_target: usize,
     /// Whose keys seal what a client keeps for the gateway: the same in every replica that shares the store.
     pub(crate) store: Arc<dyn GrantStore>,
 }

@@ -2,8 +2,8 @@
 
 use caller_auth::{Caller, Refusal, query};
 use http::header::CONTENT_TYPE;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
+use idp_adapters::Adapter;
 use serde::Serialize;
 use token_broker::{AccountState, AccountStatus};
 
@@ -15,6 +15,7 @@ use crate::provider::graphql::Documents;
 use crate::provider::plan::{Plan, PlanError, ProviderCall, ProviderPlan};
 use crate::provider::policy::Permit;
 use crate::route::ProxyRoute;
+use crate::server::check_request;
 
 /// A call that is asked about.
 #[derive(Clone, Debug)]
@@ -50,26 +51,26 @@ pub(crate) struct Verdict {
     pub(crate) detail: Option<String>,
 }
 
+/// Checks a body that would be sent as `application/json` for what the adapter refuses in it.
+pub(crate) type BodyCheck = fn(&dyn Adapter, &Method, &[u8]) -> Result<(), Problem>;
+
 /// A refusal, and the rule that refuses.
 pub(crate) type Refused = (Problem, Option<Permit>);
 
 impl<'a> Question<'a> {
-    /// `target` is the path and query of the request under the gateway, `route` what it means.
+    /// `target` is the path and query of the request under the gateway, `route` what it means, `longest` `server.limits.uri`.
     ///
     /// # Errors
-    /// No request could be made of it.
+    /// No request could be made of it, or the listener refuses it.
     pub(crate) fn new(
-        method: &str,
-        target: &'a str,
+        (method, target): (&str, &'a str),
         route: impl FnOnce(&'a str) -> Option<ProxyRoute<'a>>,
         body: &'a [u8],
+        longest: usize,
     ) -> Result<Self, Problem> {
+        check_request(method, target, !body.is_empty(), longest)?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| CallError::NoCall("the method is not a token"))?;
-        let whole = PathAndQuery::try_from(target).ok().filter(|parsed| parsed.as_str() == target);
-        if whole.is_none() || !target.starts_with('/') {
-            return Err(PlanError::Target.into());
-        }
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
@@ -132,6 +133,7 @@ impl<'a> Question<'a> {
         provider: &ProviderPlan,
         (plan, enforced): (&Plan, bool),
         account: Option<&AccountStatus>,
+        check_body: BodyCheck,
     ) -> Verdict {
         let required = self.required(provider, plan);
         let granted = account.and_then(|account| account.scopes.as_deref());
@@ -142,20 +144,20 @@ impl<'a> Question<'a> {
             account.state == AccountState::Reconnect
                 || (account.state == AccountState::Expired && !account.refreshable)
         });
-        let outcome = match missing {
-            _ if lost => Code::ReconnectRequired,
-            Some(_) if enforced => Code::ProviderScopeMissing,
-            _ => Code::Ok,
+        let refused = match missing {
+            _ if lost => Some(Code::ReconnectRequired.into()),
+            Some(_) if enforced => Some(Code::ProviderScopeMissing.into()),
+            _ => check_body(&**provider.adapter(), &self.method, self.body).err(),
         };
         Verdict {
-            allowed: outcome == Code::Ok,
+            allowed: refused.is_none(),
             rule: Some(plan.permit().to_string()),
-            outcome: outcome.as_str(),
+            outcome: refused.as_ref().map_or(Code::Ok, Problem::code).as_str(),
             required_scopes: required,
             missing_scopes: missing.map(|missing| missing.missing_scopes),
             account: account.map(|account| account.account.to_string()),
             state: account.map(|account| account.state.as_str()),
-            detail: None,
+            detail: refused.map(|problem| problem.detail_text().to_owned()),
         }
     }
 }

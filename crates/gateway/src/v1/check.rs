@@ -1,5 +1,6 @@
 //! `POST /v1/check`: whether a call would pass, and why, without making it.
 
+use caller_auth::CallerToken;
 use http::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,6 +12,7 @@ use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::CheckScopes;
+use crate::proxy;
 use crate::reply;
 use crate::route;
 use crate::state::{Calls, Question, RequestRecord, TokenError, Verdict, VerifiedCaller};
@@ -59,7 +61,8 @@ pub(super) async fn answer(
     let is_path = asked.path.is_empty() || asked.path.starts_with(['/', '?']);
     let of_route = |path| is_path.then(|| route::proxied(path)).flatten();
     let sent = asked.body.map_or(&[][..], |body| body.get().as_bytes());
-    let question = match Question::new(&asked.method, &target, of_route, sent) {
+    let request = (asked.method.as_str(), target.as_str());
+    let question = match Question::new(request, of_route, sent, calls.target_limit) {
         Ok(question) => question,
         Err(problem) => return reply::json(&Verdict::refused((problem, None))),
     };
@@ -69,11 +72,16 @@ pub(super) async fn answer(
         Err(refused) => return reply::json(&Verdict::refused(refused)),
     };
     let permit = plan.permit();
+    if let Err(error) = proxy::in_target(&target, verified.token.as_ref().map(CallerToken::expose)) {
+        return reply::json(&Verdict::refused((error.into(), Some(permit))));
+    }
     let enforced = provider.check_scopes == CheckScopes::Enforce;
     let asks_vault = calls.access.asks_vault();
     let known = calls.tokens.preview(verified, provider, account, asks_vault).await;
     reply::json(&match known {
-        Ok(account) => question.permitted(&provider.plan, (&plan, enforced), account.as_ref()),
+        Ok(account) => {
+            question.permitted(&provider.plan, (&plan, enforced), account.as_ref(), proxy::check_json)
+        }
         Err(TokenError::Blocked(blocked)) => Verdict::refused((blocked.into(), Some(permit))),
         Err(TokenError::Broker(error)) => {
             let problem = error_table::broker(&error, Some(&provider.connect));

@@ -49,6 +49,7 @@ mod providers;
 mod proxy;
 mod proxy_callers;
 mod proxy_stream;
+mod random_calls;
 mod raw_provider;
 mod telemetry;
 mod webhooks;

@@ -1,12 +1,15 @@
 //! Rules that see who asks and what GraphQL says; `POST /v1/check` and `gateway check`, which say what the proxy does.
 
-use fastrand::Rng;
+use std::collections::BTreeMap;
+
+use gateway::admin::Selector;
 use reqwest::Method;
-use sandbox::Server;
+use sandbox::{Sandbox, Server};
 use serde_json::{Value, json};
 
 use crate::child::RunningGateway;
-use crate::harness::{ANA, Answer, BEN, CLEO, Rig};
+use crate::harness::{Answer, BEN, Rig};
+use crate::random_calls::{self, RandomCall};
 
 pub(crate) const RULES: &str = r#"access = "rules"
 [[providers.github.rules]]
@@ -55,104 +58,72 @@ async fn call(rig: &Rig, token: &str, method: &str, path: &str, body: Option<&st
     rig.send(request).await
 }
 
-pub(crate) fn callers(rig: &Rig) -> Vec<String> {
-    let mint = || rig.sandbox.mint();
-    let role = |role: Value| mint().user(BEN).claim("azp", "cli").claim("https://acme.test/role", role);
-    [
-        mint().user(BEN),
-        mint().user(BEN).scope("openid payroll"),
-        mint().user(BEN).acting(&["planner"]),
-        mint().user(BEN).acting(&["planner", "helper"]),
-        mint().user(BEN).acting(&["helper"]),
-        mint().user(BEN).claim("azp", "cli"),
-        role(json!("admin")),
-        role(json!(["viewer", "editor"])),
-        role(json!("viewer")),
-        mint().user(ANA),
-        mint().user(CLEO),
-    ]
-    .into_iter()
-    .map(|token| token.sign())
-    .collect()
+/// The members that the contract gives the answer; whatever else would be there is no part of it.
+fn assert_members(verdict: &Value, case: &str) {
+    const ALWAYS: [&str; 4] = ["allowed", "outcome", "required_scopes", "rule"];
+    const PERHAPS: [&str; 3] = ["account", "missing_scopes", "state"];
+    let members: Vec<&str> = verdict.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(ALWAYS.iter().all(|name| members.contains(name)), "{case}: {verdict}");
+    let known = |name: &&str| ALWAYS.contains(name) || PERHAPS.contains(name);
+    assert!(members.iter().all(known), "{case}: {verdict}");
 }
 
-pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
-pub(crate) const PATHS: [&str; 21] = [
-    "/user",
-    "/User",
-    "/%75ser",
-    "/user/",
-    "",
-    "/",
-    "//user",
-    "/repos/acme/payroll",
-    "/repos/ACME/payroll/issues",
-    "/repos/acme%2Fpayroll/x",
-    "/repos/ben/site/issues",
-    "/users/ben?x=1",
-    "/markdown",
-    "/graphql",
-    "/graphql",
-    "/graphql?query=%7Bviewer%7Blogin%7D%7D",
-    "/graphql/",
-    "/~uploads.github.com/user",
-    "/~evil.example/user",
-    "/applications/x/token",
-    "/user?access_token=x",
-];
-pub(crate) const BODIES: [&str; 14] = [
-    r#"{"query":"{viewer{login}}"}"#,
-    r#"{"query":"{me:viewer{login}}","operationName":null,"variables":{}}"#,
-    r#"{"query":"mutation{addStar(input:{}){clientMutationId}}"}"#,
-    r#"{"query":"query A{viewer{login}} mutation B{addStar{x}}","operationName":"A"}"#,
-    r#"{"query":"{...F} fragment F on Query{repository{name}}"}"#,
-    r#"{"query":"{relay{nodes{id}}}"}"#,
-    r#"{"query":"{viewer{a{b{c{d}}}}}"}"#,
-    r#"{"query":"{__schema{types{name}}}"}"#,
-    r#"[{"query":"{viewer{login}}"},{"query":"{repository{name}}"}]"#,
-    r#"{"query":"{viewer{login}}","query":"mutation{addStar{x}}"}"#,
-    r#"{"extensions":{"persistedQuery":{"sha256Hash":"abc"}}}"#,
-    r#"{"query":"{viewer"}"#,
-    r#"{"text":"hi"}"#,
-    "",
-];
+/// What `POST /v1/check` says of a call: whether it is allowed, and the outcome.
+async fn said(rig: &Rig, call: &RandomCall, token: &str) -> (bool, String) {
+    let RandomCall { provider, method, path, .. } = call;
+    let (body, path) = (call.json(), json!(path));
+    let question = format!("{{{body}\"provider\":\"{provider}\",\"method\":\"{method}\",\"path\":{path}}}");
+    let answer = rig.send(rig.bare(Method::POST, "/v1/check").bearer_auth(token).body(question)).await;
+    assert_eq!(answer.status, 200, "{call:?}: {:?}", answer.json());
+    let verdict = answer.json();
+    assert_members(&verdict, &format!("{call:?}"));
+    (verdict["allowed"].as_bool().unwrap(), verdict["outcome"].as_str().unwrap().to_owned())
+}
 
-/// For every caller, method, path and body `POST /v1/check` says what the proxy does.
+/// For every caller, provider, host, method, path and body `POST /v1/check` says what the proxy does.
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_r13_tm_r14_the_dry_run_says_what_the_proxy_does() {
-    let rig = Rig::start(RULES).await;
-    let callers = callers(&rig);
-    for caller in &callers {
-        // The dry run knows accounts by the caches alone.
-        rig.send(rig.bare(Method::GET, "/v1/me").bearer_auth(caller)).await;
-    }
-    let (mut sent, mut refused) = (0, 0);
-    for seed in 0..800 {
-        let mut rng = Rng::with_seed(seed);
-        let caller = &callers[rng.usize(..callers.len())];
-        let (method, path) = (METHODS[rng.usize(..METHODS.len())], PATHS[rng.usize(..PATHS.len())]);
-        let body = matches!(method, "POST" | "PATCH").then(|| BODIES[rng.usize(..BODIES.len())]);
-        let case = format!("seed {seed}: {method} {path} {body:?}");
-        // Raw JSON: a duplicate member has to arrive as it is.
-        let member = body.filter(|body| serde_json::from_str::<Value>(body).is_ok());
-        let raw = member.map(|body| format!(",\"body\":{body}")).unwrap_or_default();
-        let question =
-            format!("{{\"provider\":\"github\",\"method\":{},\"path\":{}{raw}}}", json!(method), json!(path));
-        let asked = rig.send(rig.bare(Method::POST, "/v1/check").bearer_auth(caller).body(question)).await;
-        assert_eq!(asked.status, 200, "{case}: {:?}", asked.json());
-        let said = asked.json();
-        rig.sandbox.journal().clear();
-        let answer = call(&rig, caller, method, path, body).await;
-        let reached = rig.sandbox.journal().count_of(Server::GitHub, "/") > 0;
-        assert_eq!(said["allowed"], reached, "{case}: {said} but {:?}", answer.outcome());
-        if reached {
-            sent += 1;
-        } else {
-            refused += 1;
-            assert_eq!(said["outcome"], answer.header("idp-outcome"), "{case}: {said}");
+    let rig = Rig::with(Sandbox::builder(), random_calls::providers).await;
+    let callers = random_calls::prepared(&rig).await;
+    let mut outcomes = BTreeMap::new();
+    let check = async |seed: u64| {
+        let call = RandomCall::new(seed, &callers);
+        let token = &callers[call.caller];
+        let (allowed, outcome) = said(&rig, &call, token).await;
+        let (reached, got) = call.proxied(&rig, token).await;
+        assert_eq!(allowed, reached, "seed {seed}: said {outcome}, got {got}: {call:?}");
+        if !reached {
+            assert_eq!(outcome, got, "seed {seed}: {call:?}");
         }
+        outcome
+    };
+    for seed in 0..1500 {
+        *outcomes.entry(check(seed).await).or_insert(0) += 1;
     }
-    assert!(sent > 80 && refused > 200, "{sent} sent, {refused} refused");
+    random_calls::block(&rig, Selector { user: Some(BEN.to_owned()), ..Selector::default() }).await;
+    for seed in 1500..1600 {
+        *outcomes.entry(check(seed).await).or_insert(0) += 1;
+    }
+    // Otherwise the calls were too much alike.
+    for (outcome, least) in [
+        ("ok", 200),
+        ("policy-denied", 200),
+        ("bad-path", 60),
+        ("bad-request", 60),
+        ("host-not-allowed", 30),
+        ("caller-token-in-query", 10),
+        ("caller-scope-missing", 3),
+        ("account-not-connected", 20),
+        ("reconnect-required", 5),
+        ("provider-scope-missing", 3),
+        ("user-blocked", 10),
+        ("unknown-provider", 5),
+        ("uri-too-long", 5),
+        ("method-not-allowed", 30),
+        ("not-implemented", 30),
+    ] {
+        assert!(outcomes.get(outcome).is_some_and(|count| *count >= least), "{outcome}: {outcomes:?}");
+    }
     rig.finish();
 }
 

@@ -59,6 +59,34 @@ fn refusal(fault: Fault) -> Refusal {
     Refusal::last(problem(fault))
 }
 
+/// Checks method and target of a request that another part of the gateway makes or asks about, as the listener would.
+/// `longest` is `server.limits.uri`.
+///
+/// # Errors
+/// The answer of the listener to such a request.
+pub(crate) fn check_request(
+    method: &str,
+    target: &str,
+    has_body: bool,
+    longest: usize,
+) -> Result<(), Problem> {
+    let bodiless = has_body && !takes_body(method.as_bytes());
+    let body = if bodiless { Err(BODY_ON_GET) } else { Ok(()) };
+    check_line(method, target, longest).and(body).map_err(problem)
+}
+
+/// What a request line holds, in any version.
+fn check_line(method: &str, target: &str, longest: usize) -> Result<(), Fault> {
+    if target.len() > longest {
+        return Err(Fault::UriTooLong);
+    }
+    check_method(method.as_bytes())?;
+    if !target.starts_with('/') {
+        return Err(Fault::Framing("the target does not begin with a slash"));
+    }
+    check_target(target.as_bytes())
+}
+
 /// The answer to a refused request.
 pub(super) fn problem(fault: Fault) -> Problem {
     let mut problem = Problem::new(fault.code()).detail(fault.detail());
@@ -72,17 +100,10 @@ pub(super) fn problem(fault: Fault) -> Problem {
 fn check_http2(context: &Context, parts: &mut Parts) -> Result<(), Fault> {
     let limits = context.options.load().limits;
     let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
-    if target.len() > limits.uri {
-        return Err(Fault::UriTooLong);
-    }
+    check_line(parts.method.as_str(), target, limits.uri)?;
     if parts.headers.len() > limits.header_count {
         return Err(Fault::HeadersTooLarge);
     }
-    check_method(parts.method.as_str().as_bytes())?;
-    if !target.starts_with('/') {
-        return Err(Fault::Framing("the target does not begin with a slash"));
-    }
-    check_target(target.as_bytes())?;
     check_fields(parts)?;
     check_host(parts)
 }
