@@ -145,11 +145,11 @@ impl Service {
         Ok(())
     }
 
-    /// Waits, after the last request, until no refreshed grant is on its way into the store, and writes pending audit lines. A
-    /// process that ends without it can lose a grant. Bound the wait to some ten seconds.
+    /// Waits, after the last request, until no refreshed grant is on its way into the store and the messages of webhooks are
+    /// sent, and writes pending audit lines. A process that ends without it can lose a grant. Bound the wait to some ten seconds.
     pub async fn settled(&self) {
         let app = self.shared.running.app.load_full();
-        app.stores().settled().await;
+        app.settled().await;
         self.shared.telemetry.shutdown().await;
     }
 }

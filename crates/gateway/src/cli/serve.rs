@@ -72,7 +72,7 @@ pub(super) async fn run(
         },
         settle: {
             let current = Arc::clone(&running.app);
-            Box::pin(async move { current.load().stores().settled().await })
+            Box::pin(async move { current.load_full().settled().await })
         },
         lifecycle: Lifecycle::default(),
     };

@@ -81,6 +81,12 @@ impl App {
     pub fn stores(&self) -> &Arc<Stores> {
         &self.stores
     }
+
+    /// Waits, after the last request, until no refreshed grant is on its way into a store, and sends the webhooks' messages that
+    /// wait, for some seconds at most.
+    pub async fn settled(&self) {
+        tokio::join!(self.stores.settled(), self.webhooks.end());
+    }
 }
 
 impl std::fmt::Debug for App {

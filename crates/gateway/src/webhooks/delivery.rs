@@ -1,7 +1,7 @@
 //! One receiver: a bounded queue, and a task that sends each message until it is taken.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +10,8 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use mgmt_auth::{SecretReader, SecretSource};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::sign::signature;
 use crate::body;
@@ -47,18 +49,51 @@ pub(super) struct Receiver {
     pub(super) client: UpstreamClient,
 }
 
+/// The tasks of all receivers, those of earlier configurations included, and their end.
+#[derive(Default)]
+pub(super) struct Tasks {
+    all: TaskTracker,
+    /// The process ends: nothing is put off any more.
+    ending: CancellationToken,
+    /// Messages that wait or are being sent.
+    waiting: AtomicUsize,
+}
+
+impl Tasks {
+    /// Sends what waits once more, for at most this long. No message can come any more. What was not taken by then is lost, and
+    /// the log says so.
+    pub(super) async fn end(&self, longest: Duration) {
+        self.ending.cancel();
+        self.all.close();
+        // What is left after the time is counted.
+        let _ = tokio::time::timeout(longest, self.all.wait()).await;
+        let lost = self.waiting.load(Ordering::Relaxed);
+        if lost > 0 {
+            tracing::error!(
+                event = "webhooks_lost",
+                lost,
+                "the process ends before these messages were taken"
+            );
+        }
+    }
+}
+
 /// The queue before a receiver.
 pub(super) struct Outbox {
     send: mpsc::UnboundedSender<Queued>,
     room: Arc<Room>,
+    tasks: Arc<Tasks>,
     /// Taken by the task when the first message comes.
     start: Mutex<Option<(Receiver, mpsc::UnboundedReceiver<Queued>)>>,
     full: AtomicBool,
 }
 
 /// How many messages wait, by user.
-#[derive(Debug, Default)]
-struct Room(Mutex<HashMap<Arc<str>, usize>>);
+#[derive(Default)]
+struct Room {
+    users: Mutex<HashMap<Arc<str>, usize>>,
+    tasks: Arc<Tasks>,
+}
 
 /// A message that has its place in the queue until it is taken or given up.
 struct Queued {
@@ -75,16 +110,18 @@ impl Room {
             return None;
         }
         users.insert(Arc::clone(&message.user), own + 1);
+        self.tasks.waiting.fetch_add(1, Ordering::Relaxed);
         Some(Queued { message, room: Arc::clone(self) })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Queued {
     fn drop(&mut self) {
+        self.room.tasks.waiting.fetch_sub(1, Ordering::Relaxed);
         let mut users = self.room.lock();
         if let Some(own) = users.get_mut(&self.message.user) {
             *own -= 1;
@@ -96,17 +133,18 @@ impl Drop for Queued {
 }
 
 impl Outbox {
-    pub(super) fn new(receiver: Receiver) -> Self {
+    pub(super) fn new(receiver: Receiver, tasks: &Arc<Tasks>) -> Self {
         let (send, receive) = mpsc::unbounded_channel();
         let start = Mutex::new(Some((receiver, receive)));
-        Self { send, room: Arc::default(), start, full: AtomicBool::new(false) }
+        let room = Arc::new(Room { users: Mutex::default(), tasks: Arc::clone(tasks) });
+        Self { send, room, tasks: Arc::clone(tasks), start, full: AtomicBool::new(false) }
     }
 
     /// Queues a message. Where the receiver has not kept up, it is lost, and the log says so.
     pub(super) fn put(&self, message: Message) {
         let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((receiver, queue)) = start {
-            tokio::spawn(Deliveries::new(receiver).run(queue));
+            self.tasks.all.spawn(Deliveries::new(receiver).run(queue, self.tasks.ending.clone()));
         }
         let queued = self.room.enter(message);
         let full = queued.is_none_or(|queued| self.send.send(queued).is_err());
@@ -126,15 +164,17 @@ struct Deliveries {
     behind: HashMap<Arc<str>, VecDeque<Queued>>,
     /// Tells messages of the same time apart.
     count: u64,
+    /// The process ends: what is not taken now is lost.
+    ending: bool,
 }
 
 impl Deliveries {
     fn new(receiver: Receiver) -> Self {
-        Self { receiver, aside: BTreeMap::new(), behind: HashMap::new(), count: 0 }
+        Self { receiver, aside: BTreeMap::new(), behind: HashMap::new(), count: 0, ending: false }
     }
 
-    /// Sends until no more can come and all are taken or given up.
-    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Queued>) {
+    /// Sends until no more can come and all are taken or given up. When the process ends, nothing is put off any more.
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Queued>, ending: CancellationToken) {
         let mut open = true;
         while open || !self.aside.is_empty() {
             let next = self.aside.first_key_value().map(|((at, _), _)| *at);
@@ -145,6 +185,13 @@ impl Deliveries {
                 }
             };
             tokio::select! {
+                () = ending.cancelled(), if !self.ending => {
+                    self.ending = true;
+                    queue.close();
+                    while let Some((_, (queued, attempts))) = self.aside.pop_first() {
+                        self.send(queued, attempts).await;
+                    }
+                }
                 queued = queue.recv(), if open => match queued {
                     Some(queued) => match self.behind.get_mut(&queued.message.user) {
                         Some(behind) => behind.push_back(queued),
@@ -170,6 +217,7 @@ impl Deliveries {
                 Attempt::Gone => {
                     tracing::error!(event = "webhook_refused", id, "the receiver answered 410");
                 }
+                Attempt::Failed(cause) if self.ending => tracing::error!(event = "webhook_lost", id, cause),
                 Attempt::Failed(cause) if attempts < ATTEMPTS => {
                     let wait = WAITS.get(attempts).copied().unwrap_or(WAITS[WAITS.len() - 1]);
                     tracing::warn!(event = "webhook_failed", id, cause, wait);
@@ -252,7 +300,7 @@ mod tests {
 
     #[test]
     fn tm_h11_a_user_has_a_share_of_the_queue() {
-        let room = Arc::new(Room::default());
+        let room = Arc::<Room>::default();
         let enter =
             |user: &str| room.enter(Message { id: String::new(), user: user.into(), body: String::new() });
         let mut one: Vec<_> = (0..QUEUE_OF_USER).map(|_| enter("auth0|1").expect("room")).collect();
@@ -262,7 +310,9 @@ mod tests {
         let others = (0..QUEUE).filter_map(|number| enter(&format!("auth0|u{number}")));
         let others: Vec<_> = others.collect();
         assert_eq!(one.len() + others.len(), QUEUE);
+        assert_eq!(room.tasks.waiting.load(Ordering::Relaxed), QUEUE);
         drop((one, others));
         assert!(room.lock().is_empty());
+        assert_eq!(room.tasks.waiting.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,20 +1,20 @@
 //! Webhooks (`[[webhooks]]`): what changed about an account, by the Standard Webhooks specification.
 //!
 //! The replica that saw the change sends it, at least once, and again only after the account has changed. No message holds a
-//! token. What waits to be sent is kept in memory.
+//! token. What waits to be sent is kept in memory; a process that ends sends it once more, and says what was not taken.
 
 mod delivery;
 mod known;
 mod sign;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::Uri;
 use mgmt_auth::{SecretReader, SecretSource};
 use serde_json::json;
 
-use self::delivery::{Message, Outbox, Receiver};
+use self::delivery::{Message, Outbox, Receiver, Tasks};
 use self::known::Known;
 use crate::outcome::Code;
 use crate::request_id::RequestId;
@@ -68,19 +68,30 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Webhooks {
     outboxes: Vec<(Vec<Event>, Outbox)>,
     known: Arc<Known>,
+    tasks: Arc<Tasks>,
 }
+
+/// How long a process that ends sends what waits: shorter than the wait for refreshed grants, which has the same bound.
+const LAST: Duration = Duration::from_secs(5);
 
 impl Webhooks {
     /// For these receivers. What `before` has told is not told again.
     pub(crate) fn new(all: Vec<Webhook>, secrets: &SecretReader, before: Option<&Self>) -> Self {
+        let tasks = before.map(|before| Arc::clone(&before.tasks)).unwrap_or_default();
         let outbox = |webhook: Webhook| {
             let Webhook { uri, secret, events, client } = webhook;
-            (events, Outbox::new(Receiver { uri, secret, secrets: secrets.clone(), client }))
+            (events, Outbox::new(Receiver { uri, secret, secrets: secrets.clone(), client }, &tasks))
         };
         Self {
             outboxes: all.into_iter().map(outbox).collect(),
             known: before.map(|before| Arc::clone(&before.known)).unwrap_or_default(),
+            tasks,
         }
+    }
+
+    /// Sends what waits, for some seconds at most, when the process ends.
+    pub(crate) async fn end(&self) {
+        self.tasks.end(LAST).await;
     }
 
     /// Whether anybody is told anything.

@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::child::RunningGateway;
 use crate::connect_support::{APP, Browser, link, start_over, tenant};
 use crate::harness::{BEN, CLEO};
 
@@ -160,4 +161,40 @@ async fn tm_h11_a_message_that_is_refused_stops_no_others() {
         assert_eq!(message.id, refused);
     }
     rig.finish();
+}
+
+/// A process with one message that its receiver refused the first time; the id of the message.
+async fn with_a_waiting_message(
+    sandbox: &sandbox::Sandbox,
+    (url, messages): (&str, &mut mpsc::UnboundedReceiver<Message>),
+    secret: &tempfile::NamedTempFile,
+) -> (RunningGateway, String) {
+    let drain = "drain = { delay = \"0s\", timeout = \"5s\" }";
+    let gateway = RunningGateway::over(sandbox, drain, &section(url, secret, ""));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let call = http.get(gateway.url("/proxy/github/user")).bearer_auth(sandbox.caller_token(CLEO));
+    assert_eq!(call.send().await.unwrap().headers()["idp-outcome"], "reconnect-required");
+    let id = next(messages).await.id;
+    gateway.wait_for("webhook_failed");
+    gateway.signal("TERM");
+    (gateway, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waits_is_sent_when_the_process_ends() {
+    let (url, mut messages) = receiver(&[503]).await;
+    let (sandbox, secret) = (sandbox::Sandbox::builder().start().await.unwrap(), secret());
+    let (gateway, id) = with_a_waiting_message(&sandbox, (&url, &mut messages), &secret).await;
+    assert_eq!(next(&mut messages).await.id, id);
+    gateway.wait_for("stopped");
+    assert!(!gateway.logged().contains("webhook_lost"), "it was taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_lost_when_the_process_ends_stands_in_the_log() {
+    let (url, mut messages) = receiver(&[503; 9]).await;
+    let (sandbox, secret) = (sandbox::Sandbox::builder().start().await.unwrap(), secret());
+    let (gateway, id) = with_a_waiting_message(&sandbox, (&url, &mut messages), &secret).await;
+    assert_eq!(gateway.wait_for("webhook_lost")["id"], id);
+    gateway.wait_for("stopped");
 }
