@@ -1,7 +1,7 @@
 //! Request planning against an independent oracle: what the contract says, written down once more and without the code it
 //! checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use caller_auth::{Caller, Rules};
@@ -58,6 +58,10 @@ fn setup(
 
 fn rules() -> Option<Vec<Rule>> {
     let alone = Conditions { actors: ActorRule::None, ..Conditions::default() };
+    let planner = Conditions { actors: ActorRule::Only(words(&["planner"])), ..Conditions::default() };
+    let client = Conditions { clients: words(&["cli"]), ..Conditions::default() };
+    let admin = Conditions { claims: vec![(ROLE.to_owned(), words(&["admin"]))], ..Conditions::default() };
+    let uploads = Conditions { hosts: vec!["uploads.github.com".parse().ok()?], ..Conditions::default() };
     let rule = |method: &str, path: &str, allow, scope: Option<&str>| {
         Rule::new(&[method.to_owned()], &[path.to_owned()], allow, scope.map(str::to_owned)).ok()
     };
@@ -68,21 +72,53 @@ fn rules() -> Option<Vec<Rule>> {
         rule("POST", "/repos/{owner}/{repo}/issues", true, Some("held")),
         rule("DELETE", "/repos/{owner}/{repo}", true, Some("lacked")),
         rule("PATCH", "/repos/{owner}/{repo}/**", true, None).map(|rule| rule.when(alone)),
+        rule("PATCH", "/user/**", true, None).map(|rule| rule.when(planner)),
+        rule("DELETE", "/app/**", true, None).map(|rule| rule.when(client)),
+        rule("POST", "/me/**", true, None).map(|rule| rule.when(admin)),
+        rule("GET", "/graph/**", true, None).map(|rule| rule.when(uploads)),
     ]
     .into_iter()
     .collect()
 }
 
-/// A user, and an agent that acts for that user.
-static CALLERS: LazyLock<(Caller, Caller)> = LazyLock::new(|| {
-    let rules = Rules::new("https://api.acme.test", "https://acme.test/");
+/// A claim that a rule names.
+const ROLE: &str = "https://acme.test/role";
+
+fn words(all: &[&str]) -> BTreeSet<String> {
+    all.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// The user.
+    User,
+    /// An agent that a rule names.
+    Planner,
+    /// The same agent, which acts through another one.
+    Chain,
+    /// The user, with another app.
+    Client,
+    /// The user, with a role.
+    Admin,
+}
+
+const WHO: [Who; 5] = [Who::User, Who::Planner, Who::Chain, Who::Client, Who::Admin];
+
+/// In the order of [`WHO`].
+static CALLERS: LazyLock<[Caller; 5]> = LazyLock::new(|| {
+    let mut rules = Rules::new("https://api.acme.test", "https://acme.test/");
+    rules.claims = words(&[ROLE]);
     let caller = |claims: &str| {
         Caller::from_claims(claims, &rules).unwrap_or_else(|_| Caller::vouched("auth0|ana", "none"))
     };
-    (
+    [
         caller(r#"{"sub":"auth0|ana","scope":"held"}"#),
         caller(r#"{"sub":"auth0|ana","scope":"held","act":{"sub":"planner"}}"#),
-    )
+        caller(r#"{"sub":"auth0|ana","scope":"held","act":{"sub":"planner","act":{"sub":"helper"}}}"#),
+        caller(r#"{"sub":"auth0|ana","scope":"held","azp":"cli"}"#),
+        caller(r#"{"sub":"auth0|ana","scope":"held","https://acme.test/role":["x","admin"]}"#),
+    ]
 });
 
 static SETUPS: LazyLock<Vec<Setup>> = LazyLock::new(|| {
@@ -114,7 +150,7 @@ pub enum Planned {
 /// One call to plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// Chooses the provider, by what is left of it the method, and by what is left of that whether an agent asks.
+    /// Chooses the provider, by what is left of it the method, and by what is left of that the caller.
     pub which: usize,
     /// `~host`.
     pub host: Option<&'a str>,
@@ -142,8 +178,9 @@ pub fn check(case: Case<'_>) -> Planned {
     let method = METHODS[case.which / SETUPS.len() % METHODS.len()];
     let path = if case.path.is_empty() { "/" } else { case.path };
     let Ok(named) = Method::from_bytes(method.as_bytes()) else { return Planned::Refused };
-    let agent = case.which / SETUPS.len() / METHODS.len() % 2 == 1;
-    let caller = if agent { &CALLERS.1 } else { &CALLERS.0 };
+    let number = case.which / SETUPS.len() / METHODS.len() % WHO.len();
+    let (who, caller) = (WHO[number], &CALLERS[number]);
+    let permitted = || is_permitted(setup, who, method, (case.host, path));
     let asked =
         ProviderCall { host: case.host, query: case.query, ..ProviderCall::new(caller, &named, case.path) };
     let place = place(setup, case.host)
@@ -157,13 +194,13 @@ pub fn check(case: Case<'_>) -> Planned {
     match setup.plan.plan(asked) {
         Err(problem) => {
             let innocent = place.is_some() && !denied && is_plain(path) && case.query.is_none_or(is_harmless);
-            assert!(!innocent || !is_permitted(setup, agent, method, path), "{case:?} {method}: {problem:?}");
+            assert!(!innocent || !permitted(), "{case:?} {who:?} {method}: {problem:?}");
             if denied { Planned::Denied } else { Planned::Refused }
         }
         Ok(plan) => {
             let Some(uri) = plan.uri(&[]) else { return Planned::Refused };
             assert!(!denied, "{case:?} {method} is on the deny list");
-            assert!(is_permitted(setup, agent, method, path), "{case:?} {method} is not permitted");
+            assert!(permitted(), "{case:?} {who:?} {method} is not permitted");
             assert!(!case.query.is_some_and(|query| moves_tokens(setup.kind, query)), "{case:?}");
             assert!(!climbs(path), "{case:?} climbs");
             let (authority, base) = place.unwrap_or(("nowhere", ""));
@@ -275,7 +312,7 @@ fn is_denied(kind: Kind, method: &str, path: &str) -> bool {
 }
 
 /// Access and rules of the setup; segments are decoded once and an encoded slash stays inside.
-fn is_permitted(setup: &Setup, agent: bool, method: &str, path: &str) -> bool {
+fn is_permitted(setup: &Setup, who: Who, method: &str, (host, path): (Option<&str>, &str)) -> bool {
     let reads = matches!(method, "GET" | "HEAD");
     let decoded: Vec<String> = path
         .split('/')
@@ -288,11 +325,17 @@ fn is_permitted(setup: &Setup, agent: bool, method: &str, path: &str) -> bool {
         Access::Full => capitals,
         Access::Read => reads,
         Access::Rules => match words[..] {
-            ["user"] => reads,
+            ["user"] if reads => true,
             ["repos", _, "secret", ..] if reads => false,
             ["repos", _, _, ..] if reads => true,
             ["repos", _, _, "issues"] if method == "POST" => true,
-            ["repos", _, _, ..] => method == "PATCH" && !agent,
+            ["repos", _, _, ..] => method == "PATCH" && !matches!(who, Who::Planner | Who::Chain),
+            ["user", ..] => method == "PATCH" && who == Who::Planner,
+            ["app", ..] => method == "DELETE" && who == Who::Client,
+            ["me", ..] => method == "POST" && who == Who::Admin,
+            ["graph", ..] => {
+                reads && host.is_some_and(|host| host.eq_ignore_ascii_case("uploads.github.com"))
+            }
             _ => false,
         },
     }
