@@ -138,6 +138,40 @@ async fn tm_m02_bodies_are_read_in_one_way_or_refused() {
     rig.finish();
 }
 
+/// A request with everything wrong, put right one thing at a time: what is found first is what the specification has first.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checks_come_in_the_order_of_the_documentation() {
+    let rig = rig("", "").await;
+    let token = rig.sandbox.caller_token(BEN);
+    let long = format!("{{\"x\":\"{}", "x".repeat(200 << 10));
+    let unknown = message("no/such", json!({ "name": 1 }));
+    let call = message("tools/call", json!({ "name": "no_such_tool" }));
+    let batch = json!([unknown]).to_string();
+    let (unknown, call) = (unknown.to_string(), call.to_string());
+    let (plain, typed) = ("text/plain", "application/json");
+    for (origin, kind, version, method, body, want) in [
+        (Some("https://evil.example"), plain, "1900-01-01", "x", &*long, (403, -32600)),
+        (None, plain, "1900-01-01", "x", &*long, (413, -32600)),
+        (None, plain, "1900-01-01", "x", "{", (415, -32600)),
+        (None, typed, "1900-01-01", "x", "{", (400, -32700)),
+        (None, typed, "1900-01-01", "x", &*batch, (400, -32600)),
+        (None, typed, "1900-01-01", "x", &*unknown, (400, -32022)),
+        (None, typed, MODERN, "x", &*unknown, (400, -32020)),
+        (None, typed, MODERN, "no/such", &*unknown, (404, -32601)),
+        (None, typed, MODERN, "tools/call", &*call, (200, -32602)),
+    ] {
+        let request = rig.bare(Method::POST, "/mcp").bearer_auth(&token).header("content-type", kind);
+        let request = request.header("mcp-protocol-version", version).header("mcp-method", method);
+        let request = request.header("mcp-name", "no_such_tool").body(body.to_owned());
+        let request = match origin {
+            Some(origin) => request.header("origin", origin),
+            None => request,
+        };
+        assert_eq!(error(&rig.send(request).await), want, "{origin:?} {kind} {version} {method}");
+    }
+    rig.finish();
+}
+
 /// Every way in which headers and body can disagree.
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_m03_headers_and_body_say_the_same_or_nothing_is_done() {
