@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl Stage {
         let config = place.path().join("gateway.toml");
         std::fs::write(&config, configuration(&told, place.path(), [listen, admin], POLICY)).unwrap();
         let served = Program::start(Path::new(gateway), &["serve", "--config", &config.to_string_lossy()], 1);
-        ready(admin).await;
+        ready(admin, Duration::from_secs(10)).await;
         let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
         let provider = told["provider"].as_str().unwrap().to_owned();
         let address = format!("127.0.0.1:{listen}");
@@ -134,9 +134,10 @@ pub(super) fn configuration(told: &Value, place: &Path, [listen, admin]: [u16; 2
     )
 }
 
-pub(super) async fn ready(admin: u16) {
+pub(super) async fn ready(admin: u16, longest: Duration) {
     let url = format!("http://127.0.0.1:{admin}/readyz");
-    for _ in 0..200 {
+    let end = Instant::now() + longest;
+    while Instant::now() < end {
         if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,8 +12,11 @@ use crate::contest::{Contestant, Program, pinned};
 /// Requests of the shorter run. The longer one has three times as many, so that what starting costs cancels out.
 const REQUESTS: usize = 400;
 
+/// A process starts some fifty times as slowly under callgrind.
+const START: Duration = Duration::from_secs(180);
+
 /// Names, what the provider's table ends with, and further settings.
-const POLICIES: [(&str, &str); 4] = [
+const POLICIES: [(&str, &str); 5] = [
     ("no rule, no quota", "access = \"full\"\n"),
     (
         "one rule of methods and paths",
@@ -44,6 +48,16 @@ per_caller = { per_second = 1000000.0, burst = 1000000 }
 per_client = { per_second = 1000000.0, burst = 1000000 }
 "#,
     ),
+    (
+        "hosted connect and the MCP endpoint",
+        r#"access = "full"
+[connect]
+client_id = "connect"
+client_secret = "connect"
+[mcp]
+enabled = true
+"#,
+    ),
 ];
 
 /// Prints a line for each of [`POLICIES`]. What is configured costs more than what is not: that is checked, the numbers are told.
@@ -73,15 +87,16 @@ async fn counted(gateway: &str, told: &Value, (bench, requests): (&Path, usize),
     let settings = compete::configuration(told, place.path(), ports, policy);
     let config = place.path().join("gateway.toml");
     // It ends at once when it is told to.
-    let drain = "[server]\ndrain = { delay = \"0s\", timeout = \"1s\" }\n";
-    std::fs::write(&config, settings.replacen("[server]\n", drain, 1)).unwrap();
+    let server =
+        "[server]\npublic_url = \"https://gateway.example\"\ndrain = { delay = \"0s\", timeout = \"1s\" }\n";
+    std::fs::write(&config, settings.replacen("[server]\n", server, 1)).unwrap();
     let profile = place.path().join("callgrind.out");
     let mut command = pinned(Path::new("valgrind"), 1);
     command.args(["--tool=callgrind", "--quiet"]).arg(format!("--callgrind-out-file={}", profile.display()));
     command.args([gateway, "serve", "--config", &config.to_string_lossy()]);
     let log = std::fs::File::create(place.path().join("log")).unwrap();
     let mut process = Ended(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-    compete::ready(ports[1]).await;
+    compete::ready(ports[1], START).await;
     let load = Load {
         bench: bench.to_owned(),
         file: place.path().join("load.json"),
