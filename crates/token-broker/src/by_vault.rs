@@ -142,7 +142,11 @@ impl Inner {
 
     /// A revoked connection is refused until its entries among the Connected Accounts are others, or the user has signed in
     /// again. It is refused whatever account of it a call names: the vault does not say which account a token is for.
-    async fn refuse_revoked(&self, request: &TokenRequest<'_>, account: &Account) -> Result<(), Error> {
+    pub(crate) async fn refuse_revoked(
+        &self,
+        request: &TokenRequest<'_>,
+        account: &Account,
+    ) -> Result<(), Error> {
         // Older versions filed a revocation under the account that was named.
         let named = account.user_id().is_some().then(|| account.clone());
         for account in [Some(Account::new(account.connection(), None)), named].into_iter().flatten() {

@@ -49,10 +49,10 @@ impl Broker {
                         let mine = |entry: &&AccountStatus| {
                             provider.connections.iter().any(|name| name == entry.account.connection())
                         };
-                        let entries = connected.iter().flatten().filter(mine).cloned();
-                        list.extend(
-                            entries.map(|entry| AccountStatus { provider: provider.name.clone(), ..entry }),
-                        );
+                        for entry in connected.iter().flatten().filter(mine).cloned() {
+                            let entry = AccountStatus { provider: provider.name.clone(), ..entry };
+                            list.push(inner.unless_revoked(request, entry).await);
+                        }
                     }
                 }
             }
@@ -248,6 +248,18 @@ impl Inner {
             scopes: (!entry.scopes.is_empty()).then(|| entry.scopes.clone()),
         };
         entries.iter().map(status).collect()
+    }
+
+    /// The status of an account of Token Vault, which lists it as usable after the user has disconnected it here too.
+    async fn unless_revoked(&self, request: &TokenRequest<'_>, status: AccountStatus) -> AccountStatus {
+        let state = match self.refuse_revoked(request, &status.account).await {
+            Ok(()) => return status,
+            Err(error) if matches!(error.reason(), Reason::ReconnectRequired { .. }) => {
+                AccountState::Reconnect
+            }
+            Err(_) => AccountState::Unknown,
+        };
+        AccountStatus { state, refreshable: false, ..status }
     }
 
     async fn revoke_identity(
