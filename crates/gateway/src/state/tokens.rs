@@ -110,7 +110,7 @@ impl Tokens {
         let accounts = self.broker.accounts(&request).await.map_err(TokenError::Broker)?;
         let meant = |account: &Account| {
             request.account.is_none_or(|selector| {
-                // Of the accounts of a vault nobody knows the user's id.
+                // Token Vault does not tell the user's id of its accounts.
                 account.user_id().map_or_else(
                     || selector.connection() == account.connection(),
                     |id| selector.matches(account.connection(), id),

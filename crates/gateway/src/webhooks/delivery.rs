@@ -20,6 +20,8 @@ use crate::upstream::{Progress, UpstreamClient};
 
 /// Messages that wait for one receiver.
 const QUEUE: usize = 1024;
+/// Those of one user among them, so that no user takes the room of the others.
+const QUEUE_OF_USER: usize = 16;
 /// Waits between attempts, the last one over and over: a message is given up after about three days.
 const WAITS: [u64; 8] = [1, 5, 30, 120, 600, 1800, 3600, 7200];
 const ATTEMPTS: usize = 44;
@@ -27,9 +29,6 @@ const ATTEMPTS: usize = 44;
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-
-/// Of them those of one user, so that no user takes the room of the others.
-const QUEUE_OF_USER: usize = 16;
 
 /// A message on its way.
 #[derive(Clone, Debug)]

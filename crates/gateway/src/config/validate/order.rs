@@ -61,7 +61,7 @@ fn takes_method(rule: &Rule, method: &str) -> bool {
     rule.methods.is_empty() || listed(method) || (method == "HEAD" && listed("GET"))
 }
 
-/// Whether whoever and whatever host a later rule names, an earlier one matches too.
+/// Whether an earlier rule matches every caller and every host that a later one names.
 fn includes(earlier: &Rule, later: &Rule) -> bool {
     let clients = earlier.clients.is_empty()
         || (!later.clients.is_empty() && later.clients.iter().all(|client| earlier.clients.contains(client)));
@@ -106,7 +106,7 @@ fn never_asked(rule: &Rule, callers: &CallerSettings) -> Option<&'static str> {
     (!admitted).then_some("the rule never matches: `callers.actors` accepts none of its actors")
 }
 
-/// What a rule that allows asks of the caller; whoever does not fit goes on to the next rule.
+/// What a rule that allows asks of the caller; a caller who does not fit goes on to the next rule.
 fn asks(rule: &Rule) -> Vec<&'static str> {
     let members = [
         ("clients", !rule.clients.is_empty()),
@@ -148,7 +148,7 @@ fn opened_by_access(key: &str, rule: &Rule, access: Access, collector: &mut Coll
     if rule.allow && open && !asks(rule).is_empty() {
         collector.warn(
             key,
-            format!("whoever does not fit `{}` gets in by `access`", asks(rule).join("`, `")),
+            format!("a caller who does not fit `{}` gets in by `access`", asks(rule).join("`, `")),
             "write `access = \"rules\"`, which opens nothing by itself",
         );
     }

@@ -79,7 +79,7 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
     graphql(at, rule, provider, collector);
     for (index, host) in rule.hosts.iter().enumerate() {
         let text = host.as_str();
-        // A pattern with `*` may mean hosts that nobody lists.
+        // A pattern with `*` may mean hosts that no list has.
         if !text.contains('*') && !serves(provider, text) {
             collector.warn(
                 &format!("{at}.hosts[{index}]"),

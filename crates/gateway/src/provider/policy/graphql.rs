@@ -22,7 +22,7 @@ pub(crate) struct GraphQlRule {
 /// What of a request a rule does not open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GraphQlDenied {
-    /// Nobody can tell what it asks for.
+    /// What it asks for cannot be told.
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
     /// An operation of another type.

@@ -17,7 +17,7 @@ pub(crate) struct Rule {
     patterns: Vec<Pattern>,
     pub(super) allow: bool,
     pub(super) require_scope: Option<String>,
-    /// `None`: it matches whoever asks, at every host.
+    /// `None`: it matches every caller, at every host.
     conditions: Option<Box<Conditions>>,
     /// `graphql`: it matches only where all that is asked for is open.
     pub(super) graphql: Option<Box<GraphQlRule>>,
@@ -39,12 +39,13 @@ pub(crate) struct Conditions {
 /// `rules[].actors`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ActorRule {
-    /// Somebody, or nobody.
+    /// Every caller.
     #[default]
     Any,
-    /// Nobody: the user alone.
+    /// The user alone: nothing acts for the user.
     None,
-    /// Somebody, and only those on the list.
+    /// A chain of actors, at least one: a rule that allows matches where all are on the list, one that denies where one of them
+    /// is.
     Only(BTreeSet<String>),
 }
 
