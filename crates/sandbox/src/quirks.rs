@@ -32,6 +32,9 @@ pub enum Quirk {
     /// `resource` (RFC 8707) counts where an authorization request names no `audience`: the tenant's setting
     /// Resource Parameter Compatibility Profile.
     ResourceParameter,
+    /// Custom API Clients may exchange a caller's token for one of the My Account API that lists and removes connected
+    /// accounts: On-Behalf-Of Token Exchange, switched on for the client, and a user-delegated client grant.
+    OnBehalfOf,
     /// Applications may register themselves (`POST /oidc/register`): the tenant's setting OIDC Dynamic
     /// Application Registration. They may sign people in, and nothing else.
     OpenRegistration,

@@ -14,6 +14,7 @@ mod machine;
 mod management;
 mod my_account;
 mod my_account_requests;
+mod on_behalf;
 mod pages;
 mod profile;
 mod register;

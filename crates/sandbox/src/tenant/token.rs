@@ -7,14 +7,14 @@ use crate::inner::Inner;
 use crate::journal::entry::Entry;
 
 use super::answers::oauth_error;
-use super::{authenticate, code, dpop, machine, vault};
+use super::{authenticate, code, dpop, machine, on_behalf, vault};
+use crate::world::client::{ON_BEHALF_GRANT, VAULT_GRANT};
 
 pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
     let Some(grant) = entry.field("grant_type") else {
         return oauth_error(400, "invalid_request", "Missing required parameter: grant_type");
     };
-    let known =
-        ["client_credentials", "authorization_code", "refresh_token", crate::world::client::VAULT_GRANT];
+    let known = ["client_credentials", "authorization_code", "refresh_token", VAULT_GRANT, ON_BEHALF_GRANT];
     if !known.contains(&grant.as_str()) {
         return oauth_error(400, "unsupported_grant_type", &format!("Grant type not supported: {grant}"));
     }
@@ -22,7 +22,8 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
         Ok(client) => client,
         Err(refusal) => return refusal,
     };
-    if !client.grant_types.contains(&grant) {
+    let exchanges = grant == ON_BEHALF_GRANT && on_behalf::allows(inner, &client);
+    if !exchanges && !client.grant_types.contains(&grant) {
         let error_uri = "https://auth0.com/docs/clients/client-grant-types";
         let body = serde_json::json!({
             "error": "unauthorized_client", "error_uri": error_uri,
@@ -39,6 +40,7 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry) -> Answer {
         "client_credentials" => machine::answer(inner, entry, &client, key),
         "authorization_code" => code::code(inner, entry, &client, key),
         "refresh_token" => code::refresh(inner, entry, &client, key),
+        ON_BEHALF_GRANT => on_behalf::answer(inner, entry, &client),
         _ => vault::answer(inner, entry, &client),
     };
     if bound { answer.header("dpop-nonce", inner.state().tenant.dpop_nonce.clone()) } else { answer }

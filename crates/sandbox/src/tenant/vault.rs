@@ -15,7 +15,7 @@ use crate::world::state::Held;
 use super::answers::{expires_in, oauth_error};
 use super::verify::{self, Bad};
 
-const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(super) const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 const REFRESH: &str = "urn:ietf:params:oauth:token-type:refresh_token";
 const ISSUED: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
@@ -23,7 +23,7 @@ pub(super) fn answer(inner: &Arc<Inner>, entry: &Entry, client: &Client) -> Answ
     exchange(inner, entry, client).unwrap_or_else(|refusal| refusal)
 }
 
-fn required(entry: &Entry, name: &str) -> Result<String, Answer> {
+pub(super) fn required(entry: &Entry, name: &str) -> Result<String, Answer> {
     let missing = || oauth_error(400, "invalid_request", &format!("Missing required parameter: {name}"));
     entry.field(name).filter(|value| !value.is_empty()).ok_or_else(missing)
 }
@@ -76,7 +76,8 @@ fn subject(inner: &Inner, entry: &Entry, client: &Client) -> Result<String, Answ
     }
 }
 
-fn by_access_token(inner: &Inner, token: &str, client: &Client) -> Result<String, Answer> {
+/// The user of an access token for the API that the client is linked to.
+pub(super) fn by_access_token(inner: &Inner, token: &str, client: &Client) -> Result<String, Answer> {
     let invalid = |why: &str| oauth_error(403, "invalid_grant", why);
     let claims = verify::signed(inner, token).map_err(|bad| match bad {
         Bad::Malformed => invalid("The subject token is malformed"),

@@ -46,6 +46,9 @@ pub struct Client {
 pub(crate) const VAULT_GRANT: &str =
     "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 
+/// The grant of On-Behalf-Of Token Exchange (RFC 8693).
+pub(crate) const ON_BEHALF_GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 impl Client {
     /// A machine-to-machine application that takes its secret by post or basic, without any API.
     #[must_use]
