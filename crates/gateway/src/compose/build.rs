@@ -146,7 +146,7 @@ fn calls(
         ),
         Arc::clone(&stores.fleet),
         metrics.clone(),
-        settings.vault.is_some() && uses_vault(settings),
+        settings.vault.is_some() && convert::uses_vault(settings),
     );
     let calls = Calls {
         access,
@@ -273,14 +273,9 @@ fn tenant(
         .map_err(|error| StartError::Tenant(error.to_string()))
 }
 
-fn uses_vault(settings: &Settings) -> bool {
-    settings.providers.values().any(|provider| provider.source.contains(&Source::Vault))
-}
-
 fn vault(settings: &Settings) -> Option<token_broker::VaultSettings> {
-    let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
-    let credentials = own.credentials().or_else(|| settings.tenant.credentials())?;
-    Some(token_broker::VaultSettings::new(convert::credentials(credentials), own.audience.clone()))
+    let audience = settings.vault.as_ref()?.audience.clone();
+    Some(token_broker::VaultSettings::new(convert::vault_client(settings)?, audience))
 }
 
 /// How requests to a provider are planned.

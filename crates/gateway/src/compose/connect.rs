@@ -53,6 +53,7 @@ pub(super) fn hosted(
         domain: settings.tenant.domain.clone(),
         sign_in,
         credentials,
+        exchange: convert::vault_client(settings),
         algorithms: convert::rules(settings).algorithms,
         keys: Arc::new(tenant.clone()),
         my_account_audience: own.my_account_audience.clone(),

@@ -33,6 +33,17 @@ pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCrede
     tenant::ClientCredentials::new(own.client_id, auth)
 }
 
+/// Whether a provider's accounts are kept in Token Vault.
+pub(super) fn uses_vault(settings: &Settings) -> bool {
+    settings.providers.values().any(|provider| provider.source.contains(&config::Source::Vault))
+}
+
+/// The Custom API Client of Token Vault, where a provider's accounts are kept there.
+pub(super) fn vault_client(settings: &Settings) -> Option<tenant::ClientCredentials> {
+    let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
+    own.credentials().or_else(|| settings.tenant.credentials()).map(credentials)
+}
+
 /// What caller tokens must look like.
 pub(crate) fn rules(settings: &Settings) -> Rules {
     let callers = &settings.callers;

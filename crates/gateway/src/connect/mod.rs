@@ -12,6 +12,7 @@ mod my_account;
 mod pages;
 mod parts;
 mod refusal;
+mod remove;
 mod return_to;
 mod seal;
 mod start;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use caller_auth::ReplayStore;
 use http::Method;
 use http::request::Parts;
+use mgmt_auth::ClientCredentials;
 use url::Url;
 
 pub(crate) use self::link::{Ask, BadAsk};
@@ -52,6 +54,8 @@ pub(crate) struct HostedConnect {
     ticket_ttl: Duration,
     return_to: ReturnAddresses,
     sign_in: SignIn,
+    /// The Custom API Client of Token Vault, where accounts are kept there.
+    exchange: Option<ClientCredentials>,
     providers: BTreeMap<String, Offer>,
     replays: Arc<dyn ReplayStore>,
     fleet: Arc<Fleet>,

@@ -7,6 +7,7 @@ use api_transport::{HttpsOnly, Limits, ReqwestTransport, SetUpError, Transport};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -15,6 +16,10 @@ use super::tenant::TIMEOUT;
 
 /// Answers are small.
 const LONGEST: usize = 64 * 1024;
+/// Most accounts of one user and connection that one answer lists; the API allows no more.
+const MOST: u8 = 20;
+/// All but the unreserved characters of URLs (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A client of the API at one tenant.
 #[derive(Debug)]
@@ -119,23 +124,62 @@ impl MyAccount {
         if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(Failed(Some(status))) }
     }
 
+    /// Removes the user's accounts of this connection: `GET …/accounts`, and `DELETE …/accounts/{id}` for each.
+    pub(super) async fn remove(&self, token: &SecretString, connection: &str) -> Result<(), Failed> {
+        #[derive(Deserialize)]
+        struct Answer {
+            accounts: Vec<Account>,
+        }
+        #[derive(Deserialize)]
+        struct Account {
+            id: String,
+            connection: String,
+        }
+        let path = format!("accounts?connection={}&take={MOST}", utf8_percent_encode(connection, RESERVED));
+        let (status, body) = self.send(token, (Method::GET, &path), Bytes::new()).await?;
+        if !status.is_success() {
+            return Err(Failed(Some(status)));
+        }
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| Failed(Some(status)))?;
+        for account in answer.accounts.iter().filter(|account| account.connection == connection) {
+            let id = utf8_percent_encode(&account.id, RESERVED);
+            let (status, _) =
+                self.send(token, (Method::DELETE, &format!("accounts/{id}")), Bytes::new()).await?;
+            if !status.is_success() && status != StatusCode::NOT_FOUND {
+                return Err(Failed(Some(status)));
+            }
+        }
+        Ok(())
+    }
+
     async fn post(
         &self,
         token: &SecretString,
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<(StatusCode, Bytes), Failed> {
+        let body = Bytes::from(serde_json::to_vec(body).map_err(|_| Failed(None))?);
+        self.send(token, (Method::POST, path), body).await
+    }
+
+    /// Status and body of one request. `path` may have a query.
+    async fn send(
+        &self,
+        token: &SecretString,
+        (method, path): (Method, &str),
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Failed> {
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| Failed(None))?;
         bearer.set_sensitive(true);
         let json = HeaderValue::from_static("application/json");
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(format!("{}{path}", self.base))
             .header(ACCEPT, json.clone())
             .header(CONTENT_TYPE, json)
             .header(AUTHORIZATION, bearer)
-            .body(Bytes::from(serde_json::to_vec(body).map_err(|_| Failed(None))?));
+            .body(body);
         let request = request.map_err(|_| Failed(None))?;
         let answer = self.transport.send(request, Limits::new(TIMEOUT, LONGEST)).await;
         let answer = answer.map_err(|error| {

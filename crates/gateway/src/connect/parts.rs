@@ -58,6 +58,8 @@ pub(crate) struct ConnectParts {
     /// The tenant at the issuer's address.
     pub(crate) sign_in: Tenant,
     pub(crate) credentials: ClientCredentials,
+    /// The Custom API Client of Token Vault, where accounts are kept there.
+    pub(crate) exchange: Option<ClientCredentials>,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) keys: Arc<dyn KeySource>,
     pub(crate) my_account_audience: String,
@@ -110,6 +112,7 @@ impl HostedConnect {
                 my_account_audience: parts.my_account_audience,
                 callback: format!("{address}/connect/callback"),
             },
+            exchange: parts.exchange,
             address,
             providers: parts.providers,
             replays: parts.replays,

@@ -33,6 +33,7 @@ fn hosted(store: &Arc<dyn GrantStore>, providers: &[(&str, &[&str])]) -> HostedC
         domain: "acme.test".to_owned(),
         sign_in: tenant.clone(),
         credentials: credentials(),
+        exchange: None,
         algorithms: vec![Algorithm::Rs256],
         keys: Arc::new(tenant),
         my_account_audience: "https://acme.test/me/".to_owned(),

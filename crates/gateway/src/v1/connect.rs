@@ -101,7 +101,7 @@ fn the_one<'a>(
         let account = &status.account;
         selector.is_none_or(|selector| match account.user_id() {
             Some(id) => selector.matches(account.connection(), id),
-            // Of the accounts of a vault nobody knows the user's id.
+            // Token Vault does not tell the user's id of its accounts.
             None => selector.connection() == account.connection(),
         })
     };

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
-use token_broker::{Account, Source};
+use token_broker::{Account, Selector, Source};
 
 use crate::body::Body;
 use crate::call_error::CallError;
+use crate::connect::HostedConnect;
 use crate::error_table;
 use crate::problem::Problem;
 use crate::proxy;
 use crate::reply;
-use crate::state::{Calls, RequestRecord, TokenError, VerifiedCaller};
+use crate::state::{Admitted, Calls, RequestRecord, TokenError, VerifiedCaller};
 
-/// Only the user's own token removes an account from Token Vault, and no caller token is one.
+/// Only the user's own token removes an account from Token Vault, and Auth0 exchanges a caller token for one where it is set up so.
 const KEPT_BY_AUTH0: &str = "Auth0 keeps the connected account; to remove it, the app sends DELETE \
     /me/v1/connected-accounts/accounts/{id} with the user's token for the My Account API";
 
@@ -29,7 +30,7 @@ struct Disconnected {
 
 /// Says honestly which of the two happened.
 pub(crate) async fn answer(
-    calls: &Calls,
+    (calls, hosted): (&Calls, Option<&HostedConnect>),
     parts: &Parts,
     verified: VerifiedCaller,
     name: &str,
@@ -52,10 +53,27 @@ pub(crate) async fn answer(
     record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
     record.repeated = !revoked.changed;
     calls.prepared.clear();
-    let kept = (key.source == Source::Vault).then(|| KEPT_BY_AUTH0.to_owned());
+    let kept = key.source == Source::Vault && !removed((calls, hosted), &admitted, &key.connection).await?;
+    let kept = kept.then(|| KEPT_BY_AUTH0.to_owned());
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
         forgotten: true,
         detail: revoked.detail.into_iter().chain(kept).reduce(|first, then| format!("{first}; {then}")),
     })
+}
+
+/// Whether the account was removed from Token Vault as well.
+async fn removed(
+    (calls, hosted): (&Calls, Option<&HostedConnect>),
+    admitted: &Admitted<'_>,
+    connection: &str,
+) -> Result<bool, Problem> {
+    let (Some(hosted), Some(token)) = (hosted, admitted.token()) else { return Ok(false) };
+    if !hosted.remove(token, connection).await {
+        return Ok(false);
+    }
+    // What is cached of the user's connected accounts is out of date.
+    let user = Selector { user: Some(admitted.caller().subject().to_owned()), ..Selector::default() };
+    calls.tokens.forget(&user).await.map_err(|error| error_table::broker(&error, None))?;
+    Ok(true)
 }

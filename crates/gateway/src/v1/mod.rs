@@ -57,7 +57,9 @@ pub(crate) async fn answer(
         Own::Check => check::answer(calls, body, verified, record).await,
         Own::Me => me::accounts(calls, verified, record).await,
         Own::Profile(provider) => me::profile(calls, context, parts, verified, provider, record).await,
-        Own::Disconnect(provider) => disconnect::answer(calls, parts, verified, provider, record).await,
+        Own::Disconnect(provider) => {
+            disconnect::answer((calls, hosted), parts, verified, provider, record).await
+        }
         Own::Connect(provider) => {
             let hosted = hosted.ok_or_else(|| Problem::new(Code::NotFound))?;
             connect::answer((calls, hosted), (parts, body), verified, provider, record).await

@@ -105,6 +105,50 @@ async fn a_disconnected_account_is_connected_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_removed_from_the_vault_where_the_tenant_exchanges_the_callers_token() {
+    let removals = "/me/v1/connected-accounts/accounts/";
+    for (builder, removed) in [(tenant(), false), (tenant().quirk(Quirk::OnBehalfOf), true)] {
+        let rig = start_over(builder, "").await;
+        assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.status, 200);
+        let gone = rig.send(rig.request(Method::DELETE, "/v1/me/google", BEN)).await;
+        assert_eq!((gone.status.as_u16(), &gone.json()["forgotten"]), (200, &json!(true)));
+        let detail = gone.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(detail.contains("Auth0 keeps the connected account"), !removed, "{detail}");
+        assert_eq!(rig.sandbox.journal().count_of(Server::Tenant, removals), usize::from(removed));
+        let known = rig.get("/v1/me", BEN).await.json();
+        let accounts = known["accounts"].as_array().unwrap();
+        let listed = accounts.iter().find(|account| account["provider"] == "google");
+        assert_eq!(
+            listed.map(|account| &account["state"]),
+            (!removed).then_some(&json!("reconnect")),
+            "{known}"
+        );
+        // Refused either way, and connected again by the same walk.
+        let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
+        let outcome = if removed { "account-not-connected" } else { "reconnect-required" };
+        assert_eq!(refused.outcome(), (403, outcome.into()));
+        let url = link(&rig, "google", BEN, json!({ "return_to": APP })).await;
+        assert_eq!(Browser::new(&rig).walk(&url, BEN, "allow").await.result(), "ok");
+        assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.status, 200);
+        rig.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_fails_to_remove_an_account_leaves_it_disconnected_here() {
+    let rig = start_over(tenant().quirk(Quirk::OnBehalfOf), "").await;
+    assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.status, 200);
+    let fault = sandbox::Fault::on(Server::Tenant).path("/me/v1/connected-accounts/accounts").status(503);
+    let _ordered = rig.sandbox.faults().add(fault);
+    let gone = rig.send(rig.request(Method::DELETE, "/v1/me/google", BEN)).await;
+    assert_eq!(gone.status, 200);
+    assert!(gone.json()["detail"].as_str().unwrap().contains("Auth0 keeps the connected account"));
+    let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
+    assert_eq!(refused.outcome(), (403, "reconnect-required".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_says_no_is_sent_back_and_nothing_changes() {
     let rig = start().await;
     for provider in ["github", "google"] {
