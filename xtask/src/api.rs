@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The crates for the registry, in the order in which they depend on each other.
+/// The libraries, in the order in which they depend on each other.
 pub(crate) const LIBRARIES: [&str; 8] = [
     "api-transport",
     "leak-guard",
@@ -18,6 +18,20 @@ pub(crate) const LIBRARIES: [&str; 8] = [
     "user-store",
     "idp-adapters",
     "token-broker",
+];
+
+/// Everything for the registry, as package and folder, in the order of publication. Tests and examples of the libraries
+/// need the sandbox. It promises no API.
+pub(crate) const PUBLISHED: [(&str, &str); 9] = [
+    ("idp-sandbox", "sandbox"),
+    ("api-transport", "api-transport"),
+    ("leak-guard", "leak-guard"),
+    ("token-keeper", "token-keeper"),
+    ("mgmt-auth", "mgmt-auth"),
+    ("caller-auth", "caller-auth"),
+    ("user-store", "user-store"),
+    ("idp-adapters", "idp-adapters"),
+    ("token-broker", "token-broker"),
 ];
 
 #[derive(clap::Args, Default)]

@@ -1,7 +1,7 @@
-//! `cargo xtask package`: each library as the registry would get it. Every package is built from its own archive, with those
+//! `cargo xtask package`: each published crate as the registry would get it. Every package is built from its own archive, with those
 //! it depends on from theirs, and must have what users of the registry look for.
 
-use crate::api::LIBRARIES;
+use crate::api::PUBLISHED;
 use crate::sh;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn forget_earlier(version: &str) -> Result<()> {
         let registry = registry?;
         // The registries of `cargo package` have no host: their folders are named by a dash and a hash.
         if registry.file_name().to_string_lossy().starts_with('-') {
-            for library in LIBRARIES {
+            for (library, _) in PUBLISHED {
                 let earlier = registry.path().join(format!("{library}-{version}"));
                 if earlier.is_dir() {
                     std::fs::remove_dir_all(&earlier).with_context(|| earlier.display().to_string())?;
@@ -39,7 +39,7 @@ fn forget_earlier(version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Packages and builds the libraries; with `dirty` also what is not committed yet.
+/// Packages and builds the published crates; with `dirty` also what is not committed yet.
 pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
     let target = root.join("target/release-check");
     forget_earlier(&crate::build::version(root)?)?;
@@ -48,14 +48,14 @@ pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
         let mut package = sh::command(root, "cargo");
         package.args(["package", "--quiet", "--locked"]).env("CARGO_TARGET_DIR", &target);
         package.args(dirty.then_some("--allow-dirty")).args(features);
-        for library in LIBRARIES {
+        for (library, _) in PUBLISHED {
             package.args(["--package", library]);
         }
         sh::run_command(&mut package)?;
     }
     let version = crate::build::version(root)?;
     let mut findings = Vec::new();
-    for library in LIBRARIES {
+    for (library, _) in PUBLISHED {
         let folder = target.join("package").join(format!("{library}-{version}"));
         let archive = folder.with_file_name(format!("{library}-{version}.crate"));
         let list = sh::output(root, "tar", &["--list", "--gzip", "--file", &archive.to_string_lossy()])?;
@@ -74,7 +74,7 @@ pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
     if !findings.is_empty() {
         bail!("package: {} findings", findings.len());
     }
-    sh::say(&format!("package: {} libraries build on their own", LIBRARIES.len()));
+    sh::say(&format!("package: {} crates build on their own", PUBLISHED.len()));
     Ok(())
 }
 

@@ -33,7 +33,7 @@
 //! - [`Trouble`]: each provider's refusals in their real shapes, to order as faults or to ask for.
 //! - [`Quirks`]: lasting behaviours of the real services that are off by default.
 //! - [`SandboxBuilder::tls`]: the providers over TLS, by HTTP/2 or HTTP/1.1.
-//! - `cargo run -p sandbox --example serve`: the demo world for trying clients by hand.
+//! - `cargo run -p idp-sandbox --example serve`: the demo world for trying clients by hand.
 //! - [`Sandbox::secrets`]: every value that must never be seen outside, for scans by value.
 
 #[cfg(doctest)]

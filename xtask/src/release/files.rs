@@ -1,6 +1,6 @@
 //! The files that hold the version, which is the same everywhere.
 
-use crate::api::LIBRARIES;
+use crate::api::PUBLISHED;
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 use std::path::Path;
@@ -13,10 +13,10 @@ const GOLDEN: &str = "deploy/helm/golden";
 /// The places that hold the version, `{}`, and how many there are in a file.
 fn places(file: &Path) -> (&'static [&'static str], Option<usize>) {
     if file.ends_with("Cargo.toml") {
-        // The workspace's own version, and those of its libraries.
+        // The workspace's own version, and those of its published crates.
         (
-            &["[workspace.package]\nversion = \"{}\"\n", "path = \"crates/LIBRARY\", version = \"{}\""],
-            Some(1 + LIBRARIES.len()),
+            &["[workspace.package]\nversion = \"{}\"\n", "path = \"crates/FOLDER\", version = \"{}\""],
+            Some(1 + PUBLISHED.len()),
         )
     } else if file.ends_with("Chart.yaml") {
         (&["\nversion: {}\n", "\nappVersion: {}\n"], Some(2))
@@ -33,9 +33,9 @@ fn replace(file: &Path, text: &str, old: &Version, new: &Version) -> Result<Stri
     let mut text = text.to_owned();
     let mut found = 0;
     for place in places {
-        for library in if place.contains("LIBRARY") { LIBRARIES.as_slice() } else { &[""] } {
+        for (_, folder) in if place.contains("FOLDER") { PUBLISHED.as_slice() } else { &[("", "")] } {
             let with =
-                |version: &Version| place.replace("LIBRARY", library).replace("{}", &version.to_string());
+                |version: &Version| place.replace("FOLDER", folder).replace("{}", &version.to_string());
             found += text.matches(&with(old)).count();
             text = text.replace(&with(old), &with(new));
         }
@@ -76,12 +76,11 @@ mod tests {
         let (old, new) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
         let moved = |file: &str, text: &str| replace(Path::new(file), text, &old, &new);
         let mut manifest = "[workspace.package]\nversion = \"0.1.0\"\n".to_owned();
-        for library in LIBRARIES {
-            manifest
-                .push_str(&format!("{library} = {{ path = \"crates/{library}\", version = \"0.1.0\" }}\n"));
+        for (_, folder) in PUBLISHED {
+            manifest.push_str(&format!("{folder} = {{ path = \"crates/{folder}\", version = \"0.1.0\" }}\n"));
         }
         let text = moved("Cargo.toml", &format!("{manifest}foreign = {{ version = \"0.1.0\" }}\n")).unwrap();
-        assert_eq!(text.matches("0.2.0").count(), LIBRARIES.len() + 1);
+        assert_eq!(text.matches("0.2.0").count(), PUBLISHED.len() + 1);
         assert!(text.contains("foreign = { version = \"0.1.0\" }"));
         assert!(moved("Cargo.toml", &manifest.replacen("0.1.0", "0.1.1", 1)).is_err());
         let chart = moved("Chart.yaml", "a: b\nversion: 0.1.0\nappVersion: 0.1.0\n").unwrap();

@@ -153,12 +153,13 @@ fn verify(root: &Path, full: bool) -> Result<()> {
 /// `cargo publish` keeps the order of the dependencies and waits for each; a run that was cut off goes on where it stopped.
 fn publish(root: &Path, execute: bool) -> Result<()> {
     let version = prepared(root)?;
-    let there = |library: &&str| {
-        let info = ["info", "--quiet", "--registry", "crates-io", &format!("{library}@{version}")];
+    let there = |package: &&str| {
+        let info = ["info", "--quiet", "--registry", "crates-io", &format!("{package}@{version}")];
         sh::pipe(root, "cargo", &info, b"").is_ok()
     };
-    let open: Vec<_> = api::LIBRARIES.into_iter().filter(|library| !execute || !there(library)).collect();
-    let packages: Vec<_> = open.iter().flat_map(|library| ["--package", library]).collect();
+    let published = api::PUBLISHED.into_iter().map(|(package, _)| package);
+    let open: Vec<_> = published.filter(|package| !execute || !there(package)).collect();
+    let packages: Vec<_> = open.iter().flat_map(|package| ["--package", package]).collect();
     match (execute, open.is_empty()) {
         (_, true) => sh::say(&format!("release: the registry has all crates of {version}")),
         (true, false) => sh::run(root, "cargo", &[["publish", "--locked"].as_slice(), &packages].concat())?,

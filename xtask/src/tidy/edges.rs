@@ -1,13 +1,13 @@
 //! Dependencies point one way: the edges that `docs/architecture.md` allows, and no others.
 
 use super::files::Finding;
-use crate::api::LIBRARIES;
+use crate::api::PUBLISHED;
 use crate::sh;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::path::Path;
 
-/// Who may depend on whom. `sandbox` depends on none of ours, so that one misreading of a fact cannot hide on both
+/// Who may depend on whom. `idp-sandbox` depends on none of ours, so that one misreading of a fact cannot hide on both
 /// sides of a test; anyone may use it for tests.
 const ALLOWED: [(&str, &str); 11] = [
     ("api-transport", ""),
@@ -20,9 +20,9 @@ const ALLOWED: [(&str, &str); 11] = [
     ("token-broker", "user-store mgmt-auth idp-adapters api-transport token-keeper"),
     (
         "gateway",
-        "api-transport leak-guard token-broker caller-auth user-store mgmt-auth idp-adapters token-keeper sandbox",
+        "api-transport leak-guard token-broker caller-auth user-store mgmt-auth idp-adapters token-keeper idp-sandbox",
     ),
-    ("sandbox", ""),
+    ("idp-sandbox", ""),
     ("xtask", ""),
 ];
 
@@ -42,19 +42,17 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let on = dependency["name"].as_str().unwrap_or_default();
             let for_tests = dependency["kind"] == "dev";
-            let may = allowed.split(' ').any(|one| one == on) || for_tests && on == "sandbox";
+            let may = allowed.split(' ').any(|one| one == on) || for_tests && on == "idp-sandbox";
             // A crate may name itself, to switch features on for its own tests.
             if on != name && ours.contains(&on) && !may {
                 finding(format!("must not depend on {on}"));
             }
-            if name == "gateway" && on == "sandbox" && !for_tests && dependency["optional"] != true {
+            if name == "gateway" && on == "idp-sandbox" && !for_tests && dependency["optional"] != true {
                 finding("may link the sandbox only behind feature `demo`".to_owned());
             }
         }
-        if package["publish"].is_null() != LIBRARIES.contains(&name) {
-            finding(
-                "`publish` is not as designed: only the libraries in `LIBRARIES` are published".to_owned(),
-            );
+        if package["publish"].is_null() != PUBLISHED.iter().any(|(package, _)| *package == name) {
+            finding("`publish` is not as designed: only the crates in `PUBLISHED` are published".to_owned());
         }
     }
     Ok(findings)
