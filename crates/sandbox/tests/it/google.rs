@@ -114,3 +114,21 @@ async fn an_upload_goes_on_at_its_location() {
     let (status, file) = json(part("bytes 100-149/150", 50)).await;
     assert_eq!((status, text(&file, "/name")), (200, "big.bin"));
 }
+
+#[tokio::test]
+async fn a_multipart_upload_names_its_file() {
+    let sandbox = start().await;
+    sandbox.world().set_scopes(BEN, CONNECTION, &["https://www.googleapis.com/auth/drive.file"]);
+    let token = sandbox.world().access_token(BEN, CONNECTION).expect("a token");
+    let url = "upload/drive/v3/files?uploadType=multipart&fields=name,size";
+    let url = sandbox.provider_url(GOOGLE).join(url).expect("a path");
+    let send = |body: String| {
+        let request = client().post(url.clone()).bearer_auth(&token);
+        json(request.header("content-type", "multipart/related; boundary=\"b 1\"").body(body))
+    };
+    let metadata = "--b 1\r\nContent-Type: application/json\r\n\r\n{\"name\":\"notes.txt\"}\r\n";
+    let content = "--b 1\r\nContent-Type: text/plain\r\n\r\nline\r\n\r\nline\r\n--b 1--\r\n";
+    let (status, file) = send(format!("{metadata}{content}")).await;
+    assert_eq!((status, text(&file, "/name"), text(&file, "/size")), (200, "notes.txt", "12"));
+    assert_eq!(send(content.to_owned()).await.0, 400);
+}

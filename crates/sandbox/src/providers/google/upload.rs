@@ -79,12 +79,38 @@ pub(super) fn answer(inner: &Inner, entry: &Entry, session: &Session) -> Result<
             Ok(Answer::new(200).header("location", location).header("x-guploader-uploadid", id))
         }
         ("PUT", "resumable") => resume(inner, entry, session, length),
+        ("POST", "multipart") => {
+            let (metadata, size) =
+                parts(entry, length).ok_or_else(|| invalid("Malformed multipart body."))?;
+            masked(entry, USUAL, &create(inner, session, &metadata, size))
+        }
         ("POST", _) => {
             let created = create(inner, session, &json!({}), length);
             masked(entry, USUAL, &created)
         }
         _ => Err(not_found("the requested entity")),
     }
+}
+
+/// Of a `multipart/related` body the metadata, which is the first part, and the length of the second. `length` is that of
+/// the body, of which no more than the beginning may be known.
+fn parts(entry: &Entry, length: usize) -> Option<(Value, usize)> {
+    let kind = entry.header("content-type")?.strip_prefix("multipart/related;")?;
+    let boundary = kind.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
+    let boundary = format!("--{}", boundary.trim_matches('"')).into_bytes();
+    let (_, rest) = cut(entry.body(), &boundary)?;
+    let (first, rest) = cut(rest, &boundary)?;
+    let (_, metadata) = cut(first, b"\r\n\r\n")?;
+    let (_, content) = cut(rest, b"\r\n\r\n")?;
+    let size = cut(content, &boundary).map_or(length, |(content, _)| content.len().saturating_sub(2));
+    Some((serde_json::from_slice(metadata).ok()?, size))
+}
+
+/// What stands before and behind the first `at`.
+fn cut<'a>(bytes: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let place = bytes.windows(at.len()).position(|window| window == at)?;
+    let (before, rest) = bytes.split_at(place);
+    Some((before, rest.get(at.len()..)?))
 }
 
 /// `Content-Range: bytes 0-99/200` goes on with 308 and no `Location`; the last part makes the file.
