@@ -51,6 +51,8 @@ pub use self::{
     source::{TokenRefusal, TokenSource},
 };
 
+#[cfg(feature = "client")]
+pub use api_transport::{BoxFuture, Limits, Transport, TransportError};
 pub use token_keeper::BearerToken;
 // What stands in signatures here.
 pub use {bytes, http, secrecy, url};

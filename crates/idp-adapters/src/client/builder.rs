@@ -153,9 +153,10 @@ impl<C: Provider> Builder<C> {
             http,
         };
         let own = api.base(own)?;
-        api.http.pool(&own).ok_or_else(|| {
-            Error::setup(kind, "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?")
-        })?;
+        if !api.http.is_ready(&own) {
+            let why = "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?";
+            return Err(Error::setup(kind, why));
+        }
         Ok(C::wrap(sealed::Inside(Arc::new(api))))
     }
 }

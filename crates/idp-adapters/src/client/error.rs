@@ -31,7 +31,7 @@ enum Cause {
     Token(Source),
     /// Not sent: the token is known to lack the scope.
     Foreseen(Classified),
-    Transport(Transport),
+    Transport(Unanswered),
     Malformed(&'static str, Option<Source>),
     Link(&'static str),
     Input(&'static str),
@@ -43,7 +43,7 @@ pub(crate) type Source = Arc<dyn StdError + Send + Sync>;
 
 /// Why no whole answer came.
 #[derive(Clone)]
-pub(crate) struct Transport {
+pub(crate) struct Unanswered {
     pub(crate) fault: Fault,
     pub(crate) source: Option<Source>,
 }
@@ -56,7 +56,7 @@ pub(crate) enum Fault {
     Broken,
 }
 
-impl From<Fault> for Transport {
+impl From<Fault> for Unanswered {
     fn from(fault: Fault) -> Self {
         Self { fault, source: None }
     }
@@ -79,7 +79,7 @@ impl Error {
         Self::new(kind, Cause::Foreseen(quiet(classified)))
     }
 
-    pub(crate) fn transport(kind: Kind, transport: Transport) -> Self {
+    pub(crate) fn transport(kind: Kind, transport: Unanswered) -> Self {
         Self::new(kind, Cause::Transport(transport))
     }
 

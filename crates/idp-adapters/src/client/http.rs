@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
 
+use api_transport::{Transport, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::error::{Fault, Transport};
+use super::error::{Fault, Unanswered};
 use crate::exchange::is_confidential;
 
 /// Of an answer that is an error no more than this is read.
@@ -18,16 +19,24 @@ const ERROR_BODY: usize = 64 * 1024;
 /// system's store, read when the first client of an `https` address is built. A [`reqwest::Client`] of your own brings its
 /// own proxies, certificates and pool: `HttpClient::from(client)`, or [`HttpClientBuilder::client`] for other limits. Build
 /// it with `redirect(Policy::none())`: redirects are followed here, where it is known who may see the token.
+///
+/// A [`Transport`] sends and answers whole bodies: `HttpClient::from(transport)`, or [`HttpClientBuilder::transport`].
 #[derive(Clone, Default)]
 pub struct HttpClient(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     limits: Limits,
-    /// A client that was handed in, used as it is.
-    given: Option<reqwest::Client>,
+    /// What was handed in, used as it is.
+    given: Option<Given>,
     secure: OnceLock<reqwest::Client>,
     plain: OnceLock<reqwest::Client>,
+}
+
+#[derive(Clone, Debug)]
+enum Given {
+    Client(reqwest::Client),
+    Transport(Arc<dyn Transport>),
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +60,7 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default)]
 pub struct HttpClientBuilder {
     limits: Limits,
-    given: Option<reqwest::Client>,
+    given: Option<Given>,
 }
 
 impl HttpClientBuilder {
@@ -79,7 +88,16 @@ impl HttpClientBuilder {
     /// Sends through this client, with its proxies, certificates and pool; `connect_timeout` is then its own.
     #[must_use]
     pub fn client(mut self, client: reqwest::Client) -> Self {
-        self.given = Some(client);
+        self.given = Some(Given::Client(client));
+        self
+    }
+
+    /// Sends through this transport, such as the one that `mgmt-auth` and `token-broker` were given; `connect_timeout` is
+    /// then its own. Bodies go and come whole: [`RawRequest::stream`](super::RawRequest::stream) is refused, and `max_body`
+    /// holds for an answer that is read in pieces, too.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.given = Some(Given::Transport(transport));
         self
     }
 
@@ -132,19 +150,25 @@ pub(crate) struct Opened {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     max_body: usize,
-    answer: reqwest::Response,
+    body: Body,
+}
+
+/// What is left of an answer's body.
+enum Body {
+    Coming(reqwest::Response),
+    Whole(Option<Bytes>),
 }
 
 impl Opened {
     /// Reads the body: all of a success, of an error as much as is worth reading.
-    pub(crate) async fn whole(mut self) -> Result<Answer, Transport> {
+    pub(crate) async fn whole(mut self) -> Result<Answer, Unanswered> {
         let refused = self.status.is_client_error() || self.status.is_server_error();
         let max = if refused { ERROR_BODY } else { self.max_body };
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             let room = max - body.len();
             if chunk.len() > room && !refused {
-                return Err(Transport::from(Fault::TooLarge));
+                return Err(Unanswered::from(Fault::TooLarge));
             }
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
@@ -154,8 +178,11 @@ impl Opened {
         Ok(Answer { status: self.status, headers: self.headers, body: body.freeze() })
     }
 
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Transport> {
-        self.answer.chunk().await.map_err(classify)
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Unanswered> {
+        match &mut self.body {
+            Body::Coming(answer) => answer.chunk().await.map_err(classify),
+            Body::Whole(body) => Ok(body.take()),
+        }
     }
 }
 
@@ -166,11 +193,18 @@ impl HttpClient {
         HttpClientBuilder::default()
     }
 
+    /// Whether requests with a stream for a body can be sent.
+    pub(crate) fn sends_streams(&self) -> bool {
+        !matches!(self.0.given, Some(Given::Transport(_)))
+    }
+
+    /// Whether requests to `url` can be sent; not when TLS cannot be set up.
+    pub(crate) fn is_ready(&self, url: &Url) -> bool {
+        self.0.given.is_some() || self.pool(url).is_some()
+    }
+
     /// The pool for `url`'s scheme, made at its first use; `None` when TLS cannot be set up.
-    pub(crate) fn pool(&self, url: &Url) -> Option<&reqwest::Client> {
-        if let Some(given) = &self.0.given {
-            return Some(given);
-        }
+    fn pool(&self, url: &Url) -> Option<&reqwest::Client> {
         let plain = url.scheme() == "http";
         let slot = if plain { &self.0.plain } else { &self.0.secure };
         if let Some(pool) = slot.get() {
@@ -189,28 +223,70 @@ impl HttpClient {
     }
 
     /// Sends one request and reads its answer within the limits.
-    pub(crate) async fn exchange(&self, sending: Sending<'_>) -> Result<Answer, Transport> {
+    pub(crate) async fn exchange(&self, sending: Sending<'_>) -> Result<Answer, Unanswered> {
         self.open(sending).await?.whole().await
     }
 
     /// Sends one request; the body of the answer is yet to be read.
-    pub(crate) async fn open(&self, sending: Sending<'_>) -> Result<Opened, Transport> {
+    pub(crate) async fn open(&self, sending: Sending<'_>) -> Result<Opened, Unanswered> {
         if !is_confidential(&sending.url) {
-            return Err(Transport::from(Fault::Connect));
+            return Err(Unanswered::from(Fault::Connect));
         }
-        let pool = self.pool(&sending.url).ok_or(Fault::Connect)?;
-        let mut request = reqwest::Request::new(sending.method.clone(), sending.url);
-        *request.headers_mut() = sending.headers;
-        *request.timeout_mut() = Some(sending.timeout.unwrap_or(self.0.limits.timeout));
-        *request.body_mut() = match sending.body {
-            Payload::Empty => None,
-            Payload::Bytes(bytes) => Some(bytes.into()),
-            Payload::Stream(body) => Some(body),
+        let limits = &self.0.limits;
+        let timeout = sending.timeout.unwrap_or(limits.timeout);
+        let (status, headers, body) = match &self.0.given {
+            Some(Given::Transport(transport)) => {
+                over_transport(&**transport, sending, timeout, limits).await?
+            }
+            Some(Given::Client(client)) => over_reqwest(client, sending, timeout).await?,
+            None => {
+                let pool = self.pool(&sending.url).ok_or(Fault::Connect)?;
+                over_reqwest(pool, sending, timeout).await?
+            }
         };
-        let mut answer = pool.execute(request).await.map_err(classify)?;
-        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        Ok(Opened { status, headers, max_body: self.0.limits.max_body, answer })
+        Ok(Opened { status, headers, max_body: limits.max_body, body })
     }
+}
+
+type Begun = (StatusCode, HeaderMap, Body);
+
+async fn over_reqwest(
+    client: &reqwest::Client,
+    sending: Sending<'_>,
+    timeout: Duration,
+) -> Result<Begun, Unanswered> {
+    let mut request = reqwest::Request::new(sending.method.clone(), sending.url);
+    *request.headers_mut() = sending.headers;
+    *request.timeout_mut() = Some(timeout);
+    *request.body_mut() = match sending.body {
+        Payload::Empty => None,
+        Payload::Bytes(bytes) => Some(bytes.into()),
+        Payload::Stream(body) => Some(body),
+    };
+    let mut answer = client.execute(request).await.map_err(classify)?;
+    let headers = std::mem::take(answer.headers_mut());
+    Ok((answer.status(), headers, Body::Coming(answer)))
+}
+
+async fn over_transport(
+    transport: &dyn Transport,
+    sending: Sending<'_>,
+    timeout: Duration,
+    limits: &Limits,
+) -> Result<Begun, Unanswered> {
+    let body = match sending.body {
+        Payload::Empty => Bytes::new(),
+        Payload::Bytes(bytes) => bytes,
+        // `RawRequest::stream` has refused it.
+        Payload::Stream(_) => return Err(Unanswered::from(TransportError::Invalid)),
+    };
+    let mut request = http::Request::new(body);
+    *request.uri_mut() = sending.url.as_str().parse().map_err(|_| TransportError::Invalid)?;
+    *request.method_mut() = sending.method.clone();
+    *request.headers_mut() = sending.headers;
+    let answer = transport.send(request, api_transport::Limits::new(timeout, limits.max_body)).await?;
+    let (head, body) = answer.into_parts();
+    Ok((head.status, head.headers, Body::Whole(Some(body))))
 }
 
 impl From<reqwest::Client> for HttpClient {
@@ -219,7 +295,25 @@ impl From<reqwest::Client> for HttpClient {
     }
 }
 
-fn classify(error: reqwest::Error) -> Transport {
+impl From<Arc<dyn Transport>> for HttpClient {
+    fn from(transport: Arc<dyn Transport>) -> Self {
+        Self::builder().transport(transport).build()
+    }
+}
+
+impl From<TransportError> for Unanswered {
+    fn from(error: TransportError) -> Self {
+        let fault = match error {
+            TransportError::Insecure | TransportError::Connect => Fault::Connect,
+            TransportError::Timeout => Fault::Timeout,
+            TransportError::TooLarge => Fault::TooLarge,
+            _ => Fault::Broken,
+        };
+        Self { fault, source: Some(Arc::new(error)) }
+    }
+}
+
+fn classify(error: reqwest::Error) -> Unanswered {
     // A connect timeout is both; that nobody is there says more.
     let fault = if error.is_connect() {
         Fault::Connect
@@ -229,7 +323,7 @@ fn classify(error: reqwest::Error) -> Transport {
         Fault::Broken
     };
     // The URL can hold secrets.
-    Transport { fault, source: Some(Arc::new(error.without_url())) }
+    Unanswered { fault, source: Some(Arc::new(error.without_url())) }
 }
 
 impl fmt::Debug for HttpClient {

@@ -16,6 +16,7 @@ mod refusals;
 mod sandboxed;
 mod server;
 mod spans;
+mod transport;
 
 use idp_adapters::BearerToken;
 

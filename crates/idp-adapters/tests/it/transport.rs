@@ -1,0 +1,111 @@
+//! Clients over a transport that the program hands in.
+
+use std::{
+    error::Error as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+use http::{Method, Request, Response};
+use idp_adapters::{
+    BoxFuture, Limits, Outcome, Transport, TransportError,
+    client::{GitHub, HttpClient},
+};
+
+use crate::{TOKEN, token};
+
+type Answer = Result<Response<Bytes>, TransportError>;
+
+/// Gives its answers in turn and keeps the requests.
+#[derive(Debug)]
+struct Scripted {
+    answers: Mutex<Vec<Answer>>,
+    seen: Mutex<Vec<(Request<Bytes>, Limits)>>,
+}
+
+impl Scripted {
+    fn new(answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
+        let mut answers: Vec<_> = answers.into_iter().collect();
+        answers.reverse();
+        Arc::new(Self { answers: Mutex::new(answers), seen: Mutex::default() })
+    }
+
+    fn github(self: &Arc<Self>) -> GitHub {
+        let http = HttpClient::builder()
+            .transport(self.clone())
+            .timeout(Duration::from_secs(7))
+            .max_body(1000)
+            .build();
+        GitHub::builder(token()).http(http).build().unwrap()
+    }
+}
+
+impl Transport for Scripted {
+    fn send(&self, request: Request<Bytes>, limits: Limits) -> BoxFuture<'_, Answer> {
+        self.seen.lock().unwrap().push((request, limits));
+        let answer = self.answers.lock().unwrap().pop().unwrap();
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn json(body: &'static str) -> Answer {
+    Ok(Response::builder().header("content-type", "application/json").body(Bytes::from(body)).unwrap())
+}
+
+#[tokio::test]
+async fn typed_and_raw_calls_go_over_the_transport_with_the_clients_limits() {
+    let moved = Response::builder().status(301).header("location", "/repositories/7").body(Bytes::new());
+    let transport =
+        Scripted::new([json(r#"{"id":1,"login":"ana"}"#), Ok(moved.unwrap()), json("[1,2]"), json("12345")]);
+    let github = transport.github();
+    assert_eq!(github.profile().await.unwrap().preferred_username.as_deref(), Some("ana"));
+    let listed = github.request(Method::GET, "/repos/acme/atlas").query("per_page", 2).send().await.unwrap();
+    assert_eq!(listed.json::<Vec<u8>>().await.unwrap(), [1, 2], "redirects are followed by the client");
+    let sent = github.request(Method::POST, "/upload").body("text/plain", "hello");
+    let pieces: Vec<_> = sent.send().await.unwrap().into_stream().try_collect().await.unwrap();
+    assert_eq!(pieces, ["12345"]);
+
+    let seen = transport.seen.lock().unwrap();
+    let uris: Vec<_> = seen.iter().map(|(request, _)| request.uri().to_string()).collect();
+    assert_eq!(
+        uris,
+        [
+            "https://api.github.com/user",
+            "https://api.github.com/repos/acme/atlas?per_page=2",
+            "https://api.github.com/repositories/7",
+            "https://api.github.com/upload"
+        ]
+    );
+    for (request, limits) in &*seen {
+        assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}"));
+        assert_eq!(*limits, Limits::new(Duration::from_secs(7), 1000));
+    }
+    assert_eq!((seen[3].0.method(), &seen[3].0.body()[..]), (&Method::POST, &b"hello"[..]));
+}
+
+#[tokio::test]
+async fn what_the_transport_says_is_the_cause_of_the_error() {
+    for (fault, timeout, transient) in [
+        (TransportError::Connect, false, true),
+        (TransportError::Timeout, true, true),
+        (TransportError::TooLarge, false, false),
+        (TransportError::Broken, false, true),
+    ] {
+        let error = Scripted::new([Err(fault)]).github().profile().await.unwrap_err();
+        assert_eq!((error.is_timeout(), error.is_transient()), (timeout, transient), "{fault}");
+        assert_eq!(error.source().unwrap().to_string(), fault.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_refused_before_anything_is_sent() {
+    let transport = Scripted::new([]);
+    let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
+    let call = transport.github().request(Method::POST, "/upload").stream("text/plain", Some(1), body);
+    let error = call.send().await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Rejected);
+    assert!(error.to_string().contains("reqwest client"), "{error}");
+    assert!(transport.seen.lock().unwrap().is_empty());
+}
