@@ -40,6 +40,7 @@ impl Error {
 
 /// The header values that tell a client how to authenticate.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Challenge {
     /// Values of `WWW-Authenticate`; empty where the status is neither 401 nor a 403 for a missing scope.
     pub values: Vec<HeaderValue>,

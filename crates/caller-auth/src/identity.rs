@@ -152,7 +152,7 @@ impl Caller {
         self.permissions.iter().map(AsRef::as_ref)
     }
 
-    /// Whether the caller holds `scope`, by the claim that `callers.authorization` names.
+    /// Whether the caller holds `scope`, by the claim that `Rules::authorization` names.
     #[must_use]
     pub fn has(&self, scope: &str) -> bool {
         match self.authorization {

@@ -76,11 +76,20 @@ pub(crate) fn of_issuer(issuer: &Url, policy: KeyPolicy) -> Result<Tenant, mgmt_
 
 /// No key set could be had, so that nothing can be said about any token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeysUnavailable {
     /// When it may be worth asking again.
     pub retry_after: Option<Duration>,
     /// Whether the tenant answered that too much was asked of it.
     pub rate_limited: bool,
+}
+
+impl KeysUnavailable {
+    /// What a [`KeySource`] says while it has no keys.
+    #[must_use]
+    pub const fn new(retry_after: Option<Duration>, rate_limited: bool) -> Self {
+        Self { retry_after, rate_limited }
+    }
 }
 
 /// The answer of [`KeySource::find`].

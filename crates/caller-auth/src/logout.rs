@@ -22,6 +22,7 @@ const MAX_JTI: usize = 512;
 
 /// A verified logout token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Logout {
     /// The user who logged out.
     pub subject: String,

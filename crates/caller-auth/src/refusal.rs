@@ -160,6 +160,7 @@ pub(crate) fn shown(value: &str) -> String {
 ///
 /// Neither holds the token or any part of it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Refusal {
     /// Why.
     pub reason: Reason,

@@ -44,8 +44,8 @@ pub use self::{
     hints::LimitUnit,
     kind::{Kind, UnknownKind},
     oauth2::{
-        ErrorSelectors, LimitHeader, OAuth2, OAuth2Settings, PaginationStyle, ProfileMembers, ScopeDelimiter,
-        TokenAuth,
+        ErrorSelectors, LimitHeader, OAuth2Adapter, OAuth2Settings, PaginationStyle, ProfileMembers,
+        ScopeDelimiter, TokenAuth,
     },
     outcome::{Classified, Head, Outcome, Verdict},
     source::{TokenRefusal, TokenSource},
@@ -58,7 +58,7 @@ pub use token_keeper::BearerToken;
 pub use {bytes, http, secrecy, url};
 
 /// The adapter of a kind. [`Kind::OAuth2`] gives the one with default settings, which knows no host, no endpoint
-/// and RFC 6750 errors; [`OAuth2::new`] makes one from settings.
+/// and RFC 6750 errors; [`OAuth2Adapter::new`] makes one from settings.
 #[must_use]
 pub fn adapter(kind: Kind) -> &'static dyn Adapter {
     match kind {
@@ -67,7 +67,7 @@ pub fn adapter(kind: Kind) -> &'static dyn Adapter {
         Kind::Facebook => &facebook::Facebook,
         Kind::Bitbucket => &bitbucket::Bitbucket,
         Kind::Microsoft => &microsoft::Microsoft,
-        Kind::OAuth2 => OAuth2::plain(),
+        Kind::OAuth2 => OAuth2Adapter::plain(),
     }
 }
 
@@ -80,6 +80,6 @@ pub fn shared(kind: Kind) -> Arc<dyn Adapter> {
         Kind::Facebook => Arc::new(facebook::Facebook),
         Kind::Bitbucket => Arc::new(bitbucket::Bitbucket),
         Kind::Microsoft => Arc::new(microsoft::Microsoft),
-        Kind::OAuth2 => OAuth2::new(OAuth2Settings::default()),
+        Kind::OAuth2 => OAuth2Adapter::new(OAuth2Settings::default()),
     }
 }

@@ -116,8 +116,9 @@ pub(crate) async fn revoke(
     let Some(access_token) = access_token else {
         return unsupported("there is no token to revoke");
     };
-    let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
-    let input = RevokeInput { url: &url, client, access_token, refresh_token };
+    let client = OAuthClient::new(&client.client_id, ClientProof::Secret(&secret));
+    let mut input = RevokeInput::new(&url, client, access_token);
+    input.refresh_token = refresh_token;
     let Some(request) = provider.adapter.revoke_request(&input) else {
         return unsupported("the provider has no revocation");
     };
@@ -166,7 +167,7 @@ impl Drop for Answer {
 
 fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
     let Answer(answer) = answer;
-    Reply { status: answer.status(), headers: answer.headers(), body: answer.body(), at: now }
+    Reply::new(answer.status(), answer.headers(), answer.body(), now)
 }
 
 fn unsent(error: TransportError) -> Error {

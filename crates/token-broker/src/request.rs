@@ -93,6 +93,7 @@ impl<'a> TokenRequest<'a> {
 
 /// What [`Broker::forget`](crate::Broker::forget) forgets. Set members must all apply; none set means everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selector {
     /// One user.
     pub user: Option<String>,

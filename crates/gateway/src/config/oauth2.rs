@@ -88,7 +88,7 @@ impl ProviderSettings {
             members.insert("profile_url".to_owned(), self.profile_url.as_ref().map(Url::as_str).into());
             members.insert("encoded_slash".to_owned(), self.encoded_slash.into());
         }
-        Ok(idp_adapters::OAuth2::new(serde_json::from_value(settings)?))
+        Ok(idp_adapters::OAuth2Adapter::new(serde_json::from_value(settings)?))
     }
 }
 

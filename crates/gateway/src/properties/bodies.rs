@@ -45,7 +45,7 @@ pub fn provider_body(data: &[u8]) {
         }
         assert!(whole.outcome != Outcome::RateLimited || whole.retry_after.is_some(), "{kind}: no wait");
         assert!(whole.detail.is_none_or(|detail| detail.len() <= 1024), "{kind}: a long detail");
-        let reply = Reply { status, headers: &headers, body, at: now };
+        let reply = Reply::new(status, &headers, body, now);
         if let Err(error) = adapter.refresh_response(&reply) {
             assert!(
                 !(status.is_server_error() && error.is_permanent()),

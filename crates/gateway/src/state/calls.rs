@@ -85,12 +85,11 @@ impl Calls {
     pub(crate) async fn forget(&self, selector: &Selector) -> Result<u64, Problem> {
         let verified = self.access.forget(selector);
         self.prepared.clear();
-        let wanted = token_broker::Selector {
-            user: selector.user.clone(),
-            connection: selector.connection.clone(),
-            provider: selector.provider.clone(),
-            grants: selector.grants,
-        };
+        let mut wanted = token_broker::Selector::default();
+        wanted.user.clone_from(&selector.user);
+        wanted.connection.clone_from(&selector.connection);
+        wanted.provider.clone_from(&selector.provider);
+        wanted.grants = selector.grants;
         let forgotten = self.tokens.forget(&wanted).await;
         let forgotten = forgotten.map_err(|error| error_table::broker(&error, None))?;
         Ok(forgotten + verified)

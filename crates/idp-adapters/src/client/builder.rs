@@ -13,7 +13,7 @@ use crate::{Kind, OAuth2Settings, exchange::is_confidential};
 const OWN_NAME: &str = concat!("idp-adapters/", env!("CARGO_PKG_VERSION"));
 
 /// A typed client of one provider; those of this module are all there are.
-pub trait Provider: sealed::Provider {}
+pub trait Client: sealed::Client {}
 
 pub(crate) mod sealed {
     use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) mod sealed {
     use crate::Kind;
 
     /// What a client is made of.
-    pub trait Provider: Sized {
+    pub trait Client: Sized {
         /// Which adapter knows the provider.
         const KIND: Kind;
         /// The version in front of every path.
@@ -54,7 +54,7 @@ pub struct Builder<C> {
     client: PhantomData<fn() -> C>,
 }
 
-impl<C: Provider> Builder<C> {
+impl<C: Client> Builder<C> {
     pub(crate) fn new(token: TokenSource) -> Self {
         Self {
             token,
@@ -114,10 +114,10 @@ impl<C: Provider> Builder<C> {
     /// A base URL is neither `https` nor on loopback, or holds more than origin and path; `User-Agent` or API version
     /// cannot be a header; or TLS cannot be set up.
     pub fn build(self) -> Result<C, Error> {
-        let kind = <C as sealed::Provider>::KIND;
+        let kind = <C as sealed::Client>::KIND;
         let http = self.http.unwrap_or_default();
         let adapter = match self.settings {
-            Some(settings) => crate::OAuth2::new(settings),
+            Some(settings) => crate::OAuth2Adapter::new(settings),
             None => crate::shared(kind),
         };
         if kind == Kind::OAuth2 && self.base.is_none() {
@@ -148,7 +148,7 @@ impl<C: Provider> Builder<C> {
             token: self.token,
             app_secret: self.app_secret,
             granted: self.granted,
-            version: self.version.unwrap_or_else(|| <C as sealed::Provider>::VERSION.to_owned()),
+            version: self.version.unwrap_or_else(|| <C as sealed::Client>::VERSION.to_owned()),
             headers,
             http,
         };
@@ -175,7 +175,7 @@ macro_rules! typed_client {
             api: ::std::sync::Arc<$crate::client::api::Api>,
         }
 
-        impl $crate::client::builder::sealed::Provider for $name {
+        impl $crate::client::builder::sealed::Client for $name {
             const KIND: $crate::Kind = $kind;
             $($item)*
             fn wrap(inside: $crate::client::builder::sealed::Inside) -> Self {
@@ -183,7 +183,7 @@ macro_rules! typed_client {
             }
         }
 
-        impl $crate::client::Provider for $name {}
+        impl $crate::client::Client for $name {}
 
         impl $name {
             /// A client of the provider's own hosts with default settings.

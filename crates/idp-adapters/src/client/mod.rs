@@ -49,7 +49,7 @@ use crate::Profile;
 
 pub use self::{
     bitbucket::Bitbucket,
-    builder::{Builder, Provider},
+    builder::{Builder, Client},
     call::{Call, Conditional, ETag, InvalidETag},
     details::FieldError,
     error::Error,

@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     Builder, Call, Error, RawRequest, TokenSource,
     api::Api,
-    builder::{Provider, sealed},
+    builder::{Client, sealed},
     profile,
     request::Request,
 };
@@ -18,13 +18,13 @@ use crate::{Kind, OAuth2Settings, Profile, exchange::is_confidential};
 ///
 /// The settings say where the token is put, what errors mean and where the profile is. For refresh and revocation give
 /// [`HttpClient::refresh`](super::HttpClient::refresh) and [`HttpClient::revoke`](super::HttpClient::revoke) the adapter that
-/// [`crate::OAuth2::new`] makes of the same settings.
+/// [`crate::OAuth2Adapter::new`] makes of the same settings.
 #[derive(Clone, Debug)]
 pub struct OAuth2 {
     api: Arc<Api>,
 }
 
-impl sealed::Provider for OAuth2 {
+impl sealed::Client for OAuth2 {
     const KIND: Kind = Kind::OAuth2;
 
     fn wrap(inside: sealed::Inside) -> Self {
@@ -32,7 +32,7 @@ impl sealed::Provider for OAuth2 {
     }
 }
 
-impl Provider for OAuth2 {}
+impl Client for OAuth2 {}
 
 impl OAuth2 {
     /// Starts a client of the API at `base_url`.

@@ -34,11 +34,20 @@ pub struct Endpoints {
 
 /// The OAuth client a grant was issued to: the connection's own.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct OAuthClient<'a> {
     /// The client id.
     pub id: &'a str,
     /// How the client proves itself.
     pub proof: ClientProof<'a>,
+}
+
+impl<'a> OAuthClient<'a> {
+    /// A client with this id and proof.
+    #[must_use]
+    pub const fn new(id: &'a str, proof: ClientProof<'a>) -> Self {
+        Self { id, proof }
+    }
 }
 
 /// How an OAuth client proves itself at a token endpoint.
@@ -64,6 +73,7 @@ impl ClientProof<'_> {
 
 /// What a refresh request is made of.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RefreshInput<'a> {
     /// The token endpoint.
     pub url: &'a Url,
@@ -75,8 +85,24 @@ pub struct RefreshInput<'a> {
     pub scopes: Option<&'a [String]>,
 }
 
+impl<'a> RefreshInput<'a> {
+    /// A refresh that keeps the scopes.
+    #[must_use]
+    pub const fn new(url: &'a Url, client: OAuthClient<'a>, token: &'a SecretString) -> Self {
+        Self { url, client, token, scopes: None }
+    }
+
+    /// Asks for these scopes.
+    #[must_use]
+    pub const fn scopes(mut self, scopes: &'a [String]) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+}
+
 /// What a revocation request is made of.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RevokeInput<'a> {
     /// The revocation endpoint, `{client_id}` already filled in (see [`fill_client_id`]).
     pub url: &'a Url,
@@ -86,6 +112,21 @@ pub struct RevokeInput<'a> {
     pub access_token: &'a BearerToken,
     /// Its refresh token, where there is one.
     pub refresh_token: Option<&'a SecretString>,
+}
+
+impl<'a> RevokeInput<'a> {
+    /// The revocation of a grant of which the access token is known.
+    #[must_use]
+    pub const fn new(url: &'a Url, client: OAuthClient<'a>, access_token: &'a BearerToken) -> Self {
+        Self { url, client, access_token, refresh_token: None }
+    }
+
+    /// With the refresh token.
+    #[must_use]
+    pub const fn refresh_token(mut self, token: &'a SecretString) -> Self {
+        self.refresh_token = Some(token);
+        self
+    }
 }
 
 /// `template` with `{client_id}` replaced by the percent-encoded client id.
@@ -133,6 +174,7 @@ impl HttpRequest {
 
 /// The answer to an [`HttpRequest`], body read whole (64 KiB are plenty). Its `Debug` shows the status alone.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Reply<'a> {
     /// The status.
     pub status: StatusCode,
@@ -144,7 +186,13 @@ pub struct Reply<'a> {
     pub at: SystemTime,
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
+    /// An answer that arrived at `at`.
+    #[must_use]
+    pub const fn new(status: StatusCode, headers: &'a HeaderMap, body: &'a [u8], at: SystemTime) -> Self {
+        Self { status, headers, body, at }
+    }
+
     /// A server that fails or is busy proves nothing about the grant, whatever its body says. Statuses beyond the
     /// registered classes count as failures.
     pub(crate) fn proves_nothing(&self) -> bool {

@@ -24,16 +24,17 @@ use crate::{
 
 /// The generic adapter.
 #[derive(Clone, Debug)]
-pub struct OAuth2 {
+pub struct OAuth2Adapter {
     settings: OAuth2Settings,
     description: Description,
     links: Vec<LinkMember>,
     downloads: Vec<HostPattern>,
 }
 
-static PLAIN: LazyLock<OAuth2> = LazyLock::new(|| OAuth2::from_settings(OAuth2Settings::default()));
+static PLAIN: LazyLock<OAuth2Adapter> =
+    LazyLock::new(|| OAuth2Adapter::from_settings(OAuth2Settings::default()));
 
-impl OAuth2 {
+impl OAuth2Adapter {
     /// An adapter that behaves as `settings` say.
     // Trait objects are the only use there is for it.
     #[expect(clippy::new_ret_no_self, reason = "the adapter is used behind the trait alone")]
@@ -71,7 +72,7 @@ impl OAuth2 {
     }
 }
 
-impl Adapter for OAuth2 {
+impl Adapter for OAuth2Adapter {
     fn description(&self) -> &Description {
         &self.description
     }

@@ -26,7 +26,7 @@ fn custom() -> OAuth2Settings {
 
 #[test]
 fn rfc_6750_challenges() {
-    let plain = OAuth2::plain();
+    let plain = OAuth2Adapter::plain();
     let several = [(
         "www-authenticate",
         r#"DPoP algs="ES256", Bearer realm="x", error="invalid_token", error_description="a, \"b\"=c""#,
@@ -46,7 +46,7 @@ fn rfc_6750_challenges() {
 
 #[test]
 fn selectors_choose_the_outcome() {
-    let adapter = OAuth2::new(custom());
+    let adapter = OAuth2Adapter::new(custom());
     for (no, outcome) in [
         (17, Outcome::TokenDead),
         (42, Outcome::RateLimited),
@@ -62,7 +62,7 @@ fn selectors_choose_the_outcome() {
 
 #[test]
 fn limit_headers_have_units() {
-    let adapter = OAuth2::new(custom());
+    let adapter = OAuth2Adapter::new(custom());
     let at = ((NOW_EPOCH + 8) * 1000 - 1).to_string();
     assert_eq!(classify(&*adapter, 429, &[("x-reset-ms", &at)], "").retry_after, secs(8));
     assert_eq!(classify(&*adapter, 429, &[("x-wait", "2")], "").retry_after, secs(120));
@@ -75,7 +75,7 @@ fn limit_headers_have_units() {
 
 #[test]
 fn settings_decide_what_is_declared() {
-    let adapter = OAuth2::new(custom());
+    let adapter = OAuth2Adapter::new(custom());
     assert!(adapter.allows_host("API.acme.test") && !adapter.allows_host("id.acme.test"));
     assert!(adapter.download_host("files7.acme.test") && adapter.download_host("LOCALHOST"));
     assert!(!adapter.download_host("acme.test") && !adapter.download_host("x.files7.acme.test"));
@@ -99,7 +99,7 @@ fn settings_decide_what_is_declared() {
 
 #[test]
 fn refresh_with_the_quirks_of_the_field() {
-    let adapter = OAuth2::new(custom());
+    let adapter = OAuth2Adapter::new(custom());
     let scopes = ["a".to_owned(), "b".to_owned()];
     let request = refresh_request(&*adapter, "https://id.acme.test/token", Some(&scopes)).unwrap();
     assert!(request.headers.contains_key("authorization"));
@@ -134,18 +134,19 @@ fn refresh_with_the_quirks_of_the_field() {
 #[test]
 fn an_error_word_that_could_be_a_secret_is_dropped() {
     let long = "x".repeat(100);
-    let error = refresh_response(OAuth2::plain(), 400, &[], &format!(r#"{{"error":"{long}"}}"#)).unwrap_err();
+    let error =
+        refresh_response(OAuth2Adapter::plain(), 400, &[], &format!(r#"{{"error":"{long}"}}"#)).unwrap_err();
     assert_eq!(error.code(), None);
 }
 
 #[test]
 fn revocation_by_rfc_7009() {
-    let request = revoke_request(OAuth2::plain(), "https://id.acme.test/revoke", Some("r")).unwrap();
+    let request = revoke_request(OAuth2Adapter::plain(), "https://id.acme.test/revoke", Some("r")).unwrap();
     let form = form(&request);
     assert!(
         form.contains(&("token".into(), "r".into()))
             && form.contains(&("token_type_hint".into(), "refresh_token".into()))
     );
-    assert_eq!(revoke_response(OAuth2::plain(), 200, "").unwrap(), Revoked::Now);
-    assert_eq!(revoke_response(OAuth2::plain(), 503, "").unwrap_err().failure(), Failure::Transient);
+    assert_eq!(revoke_response(OAuth2Adapter::plain(), 200, "").unwrap(), Revoked::Now);
+    assert_eq!(revoke_response(OAuth2Adapter::plain(), 503, "").unwrap_err().failure(), Failure::Transient);
 }

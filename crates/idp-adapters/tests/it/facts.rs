@@ -3,7 +3,7 @@
 
 use std::{fmt::Debug, future::Future};
 
-use idp_adapters::client::{Bitbucket, Builder, Error, Facebook, GitHub, Google, Microsoft, Provider};
+use idp_adapters::client::{Bitbucket, Builder, Client, Error, Facebook, GitHub, Google, Microsoft};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -29,7 +29,7 @@ async fn raw(answer: String) -> Url {
     url
 }
 
-async fn ask<C: Provider, T: Debug, F: Future<Output = Result<T, Error>>>(
+async fn ask<C: Client, T: Debug, F: Future<Output = Result<T, Error>>>(
     builder: Builder<C>,
     (status, headers, body): (&str, &str, &str),
     call: impl FnOnce(C) -> F,

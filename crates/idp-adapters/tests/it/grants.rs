@@ -22,11 +22,11 @@ impl Grant {
     }
 
     fn client(&self) -> OAuthClient<'_> {
-        OAuthClient { id: "client-1", proof: ClientProof::Secret(&self.secret) }
+        OAuthClient::new("client-1", ClientProof::Secret(&self.secret))
     }
 
     fn refresh<'a>(&'a self, url: &'a Url) -> RefreshInput<'a> {
-        RefreshInput { url, client: self.client(), token: &self.refresh, scopes: None }
+        RefreshInput::new(url, self.client(), &self.refresh)
     }
 }
 
@@ -73,10 +73,7 @@ async fn failures_are_told_apart() {
 #[tokio::test]
 async fn revocation_says_what_it_did() {
     let (grant, http, idp_token) = (Grant::new(), HttpClient::default(), token());
-    let revoke = |url| {
-        let (refresh_token, access_token) = (Some(&grant.refresh), &idp_token);
-        RevokeInput { url, client: grant.client(), access_token, refresh_token }
-    };
+    let revoke = |url| RevokeInput::new(url, grant.client(), &idp_token).refresh_token(&grant.refresh);
     let server = Server::saying(reply(204, "")).await;
     let done = http.revoke(adapter(Kind::GitHub), &revoke(&server.url)).await.unwrap();
     assert_eq!((done, server.only().method.as_str()), (Revoked::Now, "DELETE"));

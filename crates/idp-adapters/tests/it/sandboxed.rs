@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use idp_adapters::{
     BearerToken,
-    client::{Bitbucket, Builder, Facebook, GitHub, Google, Listing, Microsoft, Provider, github::Contents},
+    client::{Bitbucket, Builder, Client, Facebook, GitHub, Google, Listing, Microsoft, github::Contents},
 };
 use sandbox::{ProviderKind, Sandbox};
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 const BEN: &str = "google-oauth2|100000000000000000002";
 
 /// A client of one of the sandbox's providers for Ben.
-fn client<C: Provider>(
+fn client<C: Client>(
     sandbox: &Sandbox,
     (kind, connection): (ProviderKind, &str),
     builder: fn(BearerToken) -> Builder<C>,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use idp_adapters::{OAuth2, OAuth2Settings};
+use idp_adapters::{OAuth2Adapter, OAuth2Settings};
 use mgmt_auth::{ClientCredentials, Priority, Tenant};
 use sandbox::{Identity, Sandbox, User, World};
 use serde_json::Value;
@@ -93,7 +93,8 @@ async fn one(
         )),
     };
     if random.usize(..DROPPED) == 0 {
-        let record = Selector { user: Some(user.clone()), ..Selector::default() };
+        let mut record = Selector::default();
+        record.user = Some(user.clone());
         broker.forget(&record).await.unwrap();
     }
     let ask = TokenRequest::new(user, provider).account(account.as_ref());
@@ -143,7 +144,7 @@ async fn tm_c01_a_million_asks_of_look_alikes_mix_nothing_up() {
     );
     let users = UserStore::builder(tenant.clone()).build();
     let all = providers().into_iter().map(|(name, connections)| {
-        let mut provider = Provider::new(name, OAuth2::new(OAuth2Settings::default()));
+        let mut provider = Provider::new(name, OAuth2Adapter::new(OAuth2Settings::default()));
         provider.connections = connections.into_iter().map(str::to_owned).collect();
         provider
     });

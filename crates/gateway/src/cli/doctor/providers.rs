@@ -108,12 +108,7 @@ const KNOWN: &str = "the client is known there (a made-up token was refused)";
 fn refusal(provider: &ProviderSettings, reply: &Reply) -> Option<RefreshError> {
     let headers = HeaderMap::new();
     let status = StatusCode::from_u16(reply.status).ok()?;
-    let answer = idp_adapters::Reply {
-        status,
-        headers: &headers,
-        body: reply.text().as_bytes(),
-        at: SystemTime::now(),
-    };
+    let answer = idp_adapters::Reply::new(status, &headers, reply.text().as_bytes(), SystemTime::now());
     provider.make_adapter().ok()?.refresh_response(&answer).err()
 }
 
