@@ -10,7 +10,7 @@ use user_store::UserStore;
 
 use crate::{
     Broker, Durability, GrantStore, MemoryStore, Provider, RevokedGrant, SharedVaultStore, Source,
-    VaultSettings,
+    StoreError, VaultSettings,
     bounds::Bounds,
     broker::{Inner, OnRevoked},
     grants::Grants,
@@ -43,7 +43,7 @@ pub struct BrokerBuilder {
 }
 
 /// Why a broker cannot be built. Names the provider and the remedy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Two providers of one name.
@@ -60,7 +60,7 @@ pub enum BuildError {
     NoVault(String),
     /// The store could not be set up.
     #[error("the grant store could not be set up: {0}")]
-    Store(String),
+    Store(#[source] StoreError),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     Http(String),
@@ -185,7 +185,7 @@ impl BrokerBuilder {
     pub fn build(self) -> Result<Broker, BuildError> {
         let store = match self.store {
             Some(store) => store,
-            None => Arc::new(MemoryStore::new().map_err(|error| BuildError::Store(error.to_string()))?),
+            None => Arc::new(MemoryStore::new().map_err(BuildError::Store)?),
         };
         let providers = settled(self.providers, store.durability(), self.vault.is_some())?;
         let transport = match self.transport {

@@ -6,9 +6,10 @@ use api_transport::{Transport, TransportError, wipe};
 use bytes::Bytes;
 use http::Response;
 use idp_adapters::{
-    Cause, ClientProof, Failure, OAuthClient, RefreshInput, Refreshed, Reply, RevokeInput, Revoked,
+    Cause, ClientProof, Failure, OAuthClient, RefreshError, RefreshInput, Refreshed, Reply, RevokeInput,
+    Revoked,
 };
-use mgmt_auth::{ClientAuth, SecretReader};
+use mgmt_auth::{ClientAuth, ClientCredentials, SecretReader};
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
@@ -30,10 +31,15 @@ impl CallError {
 }
 
 /// The connection's client secret, read now: a file may have changed.
-async fn secret(provider: &Provider, secrets: &SecretReader) -> Option<SecretString> {
-    match &provider.credentials.as_ref()?.auth {
-        ClientAuth::SecretPost(source) | ClientAuth::SecretBasic(source) => secrets.read(source).await.ok(),
-        ClientAuth::PrivateKeyJwt { .. } => None,
+async fn secret(client: &ClientCredentials, secrets: &SecretReader) -> Result<SecretString, CallError> {
+    let detail = "the provider's client secret cannot be read; check its file";
+    let unreadable = Error::new(Reason::ProviderMisconfigured, detail);
+    match &client.auth {
+        ClientAuth::SecretPost(source) | ClientAuth::SecretBasic(source) => {
+            let read = secrets.read(source).await;
+            read.map_err(|why| CallError::Other { error: unreadable.caused_by(why), acted: false })
+        }
+        ClientAuth::PrivateKeyJwt { .. } => Err(CallError::Other { error: unreadable, acted: false }),
     }
 }
 
@@ -50,11 +56,9 @@ pub(crate) async fn refresh(
     let (Some(url), Some(client)) = (provider.refresh_url(), &provider.credentials) else {
         return Err(CallError::misconfigured(missing));
     };
-    let Some(secret) = secret(provider, secrets).await else {
-        return Err(CallError::misconfigured("the provider's client secret cannot be read; check its file"));
-    };
-    let client = OAuthClient { id: &client.client_id, proof: ClientProof::Secret(&secret) };
-    let input = RefreshInput { url: &url, client, token, scopes: None };
+    let secret = secret(client, secrets).await?;
+    let client = OAuthClient::new(&client.client_id, ClientProof::Secret(&secret));
+    let input = RefreshInput::new(&url, client, token);
     let Some(request) = provider.adapter.refresh_request(&input) else {
         return Err(CallError::misconfigured("this provider's tokens cannot be refreshed"));
     };
@@ -77,14 +81,15 @@ pub(crate) async fn refresh(
                     number = refusal.number(),
                     "the provider refuses the connection's OAuth client"
                 );
-                CallError::misconfigured(cause.text())
+                let error = Error::new(Reason::ProviderMisconfigured, cause.text());
+                CallError::Other { error: because_of(error, refusal, sent), acted: false }
             }
             _ => {
                 let limited =
                     cause == Cause::Throttled || answer.0.status() == http::StatusCode::TOO_MANY_REQUESTS;
                 let reason = if limited { Reason::ProviderRateLimited } else { Reason::ProviderError };
                 let error = Error::new(reason, cause.text()).after(refusal.retry_after());
-                CallError::Other { error, acted: !limited }
+                CallError::Other { error: because_of(error, refusal, sent), acted: !limited }
             }
         }
     })?;
@@ -110,7 +115,7 @@ pub(crate) async fn revoke(
             "the provider has no revocation endpoint, or no client credentials are configured for it",
         );
     };
-    let Some(secret) = secret(provider, secrets).await else {
+    let Ok(secret) = secret(client, secrets).await else {
         return unsupported("the provider's client secret cannot be read");
     };
     let Some(access_token) = access_token else {
@@ -156,6 +161,18 @@ fn without_secrets<'a, 's>(
     (!sent.into_iter().flatten().any(holds)).then_some(text)
 }
 
+/// With the provider's refusal as the source, unless its error word repeats a secret that was sent.
+fn because_of<'s>(
+    error: Error,
+    refusal: RefreshError,
+    sent: impl IntoIterator<Item = Option<&'s str>>,
+) -> Error {
+    match without_secrets(&refusal.to_string(), sent) {
+        Some(_) => error.caused_by(refusal),
+        None => error,
+    }
+}
+
 /// An answer that holds tokens: its body is overwritten in the end.
 struct Answer(Response<Bytes>);
 
@@ -171,12 +188,13 @@ fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
 }
 
 fn unsent(error: TransportError) -> Error {
-    let (reason, detail) = match error {
+    let (reason, detail) = match &error {
         TransportError::Timeout => (Reason::ProviderTimeout, "did not answer in time"),
         error if error.may_have_been_sent() => (Reason::ProviderUnreachable, "gave no whole answer"),
         _ => (Reason::ProviderUnreachable, "cannot be reached"),
     };
-    Error::new(reason, format!("the provider's endpoint {detail}")).after(Some(Duration::from_secs(1)))
+    let told = Error::new(reason, format!("the provider's endpoint {detail}")).caused_by(error);
+    told.after(Some(Duration::from_secs(1)))
 }
 
 #[cfg(test)]
@@ -189,6 +207,15 @@ mod tests {
         assert_eq!(without_secrets("unauthorized_client", sent()), Some("unauthorized_client"));
         for word in ["r3fresh.short_token", "bad r3fresh.short_token", "client-secret"] {
             assert_eq!(without_secrets(word, sent()), None, "{word}");
+        }
+        let error = || Error::new(Reason::ProviderError, "x");
+        for (word, kept) in [("unauthorized_client", true), ("client-secret", false)] {
+            let body = format!(r#"{{"error":"{word}"}}"#);
+            let (status, headers) = (http::StatusCode::BAD_REQUEST, http::HeaderMap::new());
+            let reply = Reply::new(status, &headers, body.as_bytes(), SystemTime::UNIX_EPOCH);
+            let refusal = idp_adapters::adapter(idp_adapters::Kind::Google).refresh_response(&reply);
+            let told = because_of(error(), refusal.unwrap_err(), sent());
+            assert_eq!(std::error::Error::source(&told).is_some(), kept, "{word}");
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Why there is no token.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use idp_adapters::Cause;
 
 use crate::{Account, Source, StoreError};
 
-/// Why there is no token. Opaque; cheap enough to clone. Its text is for operators and holds nothing secret.
+/// Why there is no token. Opaque; cheap enough to clone. Its text is for operators and holds nothing secret; what lies behind
+/// it, where there is something, is its `source`.
 #[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
@@ -15,6 +16,7 @@ struct Inner {
     reason: Reason,
     retry_after: Option<Duration>,
     detail: Cow<'static, str>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What became of a request that ended without a token: who has to act.
@@ -77,11 +79,16 @@ pub enum Reason {
 
 impl Error {
     pub(crate) fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { reason, retry_after: None, detail: detail.into() }))
+        Self(Box::new(Inner { reason, retry_after: None, detail: detail.into(), source: None }))
     }
 
     pub(crate) fn after(mut self, retry_after: Option<Duration>) -> Self {
         self.0.retry_after = retry_after.or(self.0.retry_after);
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
         self
     }
 
@@ -180,7 +187,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
 
 impl From<user_store::Error> for Error {
     fn from(error: user_store::Error) -> Self {
@@ -196,7 +207,7 @@ impl From<user_store::Error> for Error {
             user_store::Fault::Request => (Reason::UserUnknown, "the caller's subject is no Auth0 user id"),
             _ => (Reason::TenantUnavailable, "the Management API gave no usable answer"),
         };
-        Self::new(reason, detail).after(error.retry_after())
+        Self::new(reason, detail).after(error.retry_after()).caused_by(error)
     }
 }
 
@@ -207,6 +218,6 @@ impl From<StoreError> for Error {
         } else {
             "the grant store cannot be used just now"
         };
-        Self::new(Reason::StoreUnavailable, detail).after(Some(Duration::from_secs(1)))
+        Self::new(Reason::StoreUnavailable, detail).after(Some(Duration::from_secs(1))).caused_by(error)
     }
 }

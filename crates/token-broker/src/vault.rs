@@ -27,7 +27,10 @@ use crate::{
 
 use self::refusal::{classify, not_connected, unavailable};
 pub use self::shared::SharedVaultStore;
-pub(crate) use self::{refusal::falls_through, shared::Shared};
+pub(crate) use self::{
+    refusal::{Refused, falls_through},
+    shared::Shared,
+};
 
 const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const SUBJECT: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -72,16 +75,6 @@ pub(crate) struct Exchanged {
     pub(crate) expires_in: Option<Duration>,
 }
 
-/// What an exchange was refused with.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Refused {
-    pub(crate) code: Option<String>,
-    pub(crate) status: Option<u16>,
-    pub(crate) rate_limited: bool,
-    pub(crate) transient: bool,
-    pub(crate) retry_after: Option<Duration>,
-}
-
 impl Exchange for Tenant {
     fn exchange<'a>(
         &'a self,
@@ -89,13 +82,7 @@ impl Exchange for Tenant {
         form: &'a [(&'a str, &'a str)],
     ) -> BoxFuture<'a, Result<Exchanged, Refused>> {
         Box::pin(async move {
-            let answer = self.request_token(client, form).await.map_err(|error| Refused {
-                code: error.code().map(str::to_owned),
-                status: error.status().map(|status| status.as_u16()),
-                rate_limited: error.is_rate_limited(),
-                transient: error.is_transient(),
-                retry_after: error.retry_after(),
-            })?;
+            let answer = self.request_token(client, form).await?;
             let unusable = |_| Refused { transient: true, ..Refused::default() };
             Ok(Exchanged {
                 bearer: BearerToken::new(answer.access_token().expose_secret()).map_err(unusable)?,

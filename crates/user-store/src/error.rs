@@ -90,6 +90,8 @@ impl From<mgmt_auth::Error> for Error {
             message: if error.is_too_large() {
                 "the user's record is larger than 1 MiB; unlink identities or remove their profile data"
                     .into()
+            } else if error.is_not_found() {
+                "the tenant has no such user".into()
             } else {
                 "the Management API look-up failed".into()
             },

@@ -92,7 +92,7 @@ impl Shared {
             Ok(found) if found.len() == 0 => return Err(torn(&path)),
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path)?,
-            Err(error) => return Err(unusable(&path, &error)),
+            Err(error) => return Err(unusable(&path, error)),
         }
         let this = Self { database: Arc::new(ReopenableDatabase::open(path)?), keys };
         this.check()?;
@@ -114,10 +114,10 @@ impl Shared {
         &self,
         mut each: impl FnMut(GrantKey, Result<Versioned, StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
-        let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
-        for entry in table.iter().map_err(|error| self.failed(&error))? {
-            let (place, value) = entry.map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(GRANTS).map_err(|error| self.failed(error))?;
+        for entry in table.iter().map_err(|error| self.failed(error))? {
+            let (place, value) = entry.map_err(|error| self.failed(error))?;
             let key = GrantKey::decode(place.value()).ok_or_else(|| torn(self.path()))?;
             each(key, self.unseal(place.value(), value.value()))?;
         }
@@ -125,20 +125,20 @@ impl Shared {
     }
 
     fn load(&self, place: &str) -> Result<Option<Versioned>, StoreError> {
-        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
-        let table = read.open_table(GRANTS).map_err(|error| self.failed(&error))?;
-        let value = table.get(place).map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(GRANTS).map_err(|error| self.failed(error))?;
+        let value = table.get(place).map_err(|error| self.failed(error))?;
         value.map(|value| self.unseal(place, value.value())).transpose()
     }
 
     /// Writes if the version still is `seen`; on disk when it returns.
     fn swap(&self, place: &str, seen: Option<u64>, record: &GrantRecord) -> Result<Swap, StoreError> {
-        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(error))?;
         let version;
         {
-            let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
-            let mut meta = write.open_table(META).map_err(|error| self.failed(&error))?;
-            let now = match grants.get(place).map_err(|error| self.failed(&error))? {
+            let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(error))?;
+            let mut meta = write.open_table(META).map_err(|error| self.failed(error))?;
+            let now = match grants.get(place).map_err(|error| self.failed(error))? {
                 Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(self.path()))?),
                 None => None,
             };
@@ -146,27 +146,27 @@ impl Shared {
                 return Ok(Swap::Conflict);
             }
             let serial =
-                meta.get(SERIAL).map_err(|error| self.failed(&error))?.map_or(0, |serial| serial.value());
+                meta.get(SERIAL).map_err(|error| self.failed(error))?.map_or(0, |serial| serial.value());
             version = serial + 1;
             let sealed = self
                 .keys
                 .seal(&bound(place, version), &record.encode())
                 .map_err(|error| self.sealed(&error))?;
             let value = [&version.to_be_bytes()[..], &sealed].concat();
-            grants.insert(place, &*value).map_err(|error| self.failed(&error))?;
-            meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;
+            grants.insert(place, &*value).map_err(|error| self.failed(error))?;
+            meta.insert(SERIAL, version).map_err(|error| self.failed(error))?;
         }
-        write.commit().map_err(|error| self.failed(&error))?;
+        write.commit().map_err(|error| self.failed(error))?;
         Ok(Swap::Done(version))
     }
 
     fn delete(&self, place: &str) -> Result<bool, StoreError> {
-        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(error))?;
         let was_there = {
-            let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(&error))?;
-            grants.remove(place).map_err(|error| self.failed(&error))?.is_some()
+            let mut grants = write.open_table(GRANTS).map_err(|error| self.failed(error))?;
+            grants.remove(place).map_err(|error| self.failed(error))?.is_some()
         };
-        write.commit().map_err(|error| self.failed(&error))?;
+        write.commit().map_err(|error| self.failed(error))?;
         Ok(was_there)
     }
 
@@ -178,9 +178,9 @@ impl Shared {
         Ok(Versioned::new(record, version))
     }
 
-    fn failed(&self, error: &dyn std::fmt::Display) -> StoreError {
+    fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
         self.database.mark_failed();
-        StoreError::unavailable(format!("{}: {error}", self.path().display()))
+        StoreError::unavailable(format!("{}: {error}", self.path().display())).caused_by(error)
     }
 
     fn sealed(&self, error: &Unsealable) -> StoreError {
@@ -193,7 +193,7 @@ impl Shared {
 /// left alone. A kill on the way leaves nothing half made.
 fn make(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let made = || -> Result<(), Box<dyn std::error::Error>> {
+    let made = || -> Result<(), redb::Error> {
         fs::create_dir_all(folder)?;
         // Readable by its owner alone.
         let new = tempfile::Builder::new().prefix(".new-store-").tempfile_in(folder)?;
@@ -212,11 +212,11 @@ fn make(path: &Path) -> Result<(), StoreError> {
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    made().map_err(|error| unusable(path, &*error))
+    made().map_err(|error| unusable(path, error))
 }
 
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::unavailable(format!("{} cannot be used: {error}", path.display()))
+fn unusable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::unavailable(format!("{} cannot be used: {error}", path.display())).caused_by(error)
 }
 
 fn version_of(value: &[u8]) -> Option<u64> {

@@ -79,7 +79,9 @@ const FINGERPRINT: &str = "2:";
 const MAX_ID: usize = 64;
 
 impl KeyRing {
-    /// Reads the lines of `store.encryption_keys_file`. Empty lines and lines that start with `#` do not count.
+    /// Reads one key a line, `ID:BASE64`: an id of letters, digits and `-_.`, and 32 bytes, as
+    /// [`generate_line`](Self::generate_line) makes them. The first key seals, all of them open. Empty lines and lines that
+    /// start with `#` do not count.
     ///
     /// # Errors
     /// There is no key, a line cannot be read, or an id occurs twice.

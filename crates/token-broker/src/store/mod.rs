@@ -14,7 +14,7 @@ mod record;
 #[cfg(feature = "redis")]
 mod redis;
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt, fmt::Debug, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -111,11 +111,13 @@ pub enum Durability {
 }
 
 /// Why a store could not do what it was asked. Never the user's fault. Holds nothing secret.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("grant store: {message}")]
+///
+/// What a server said is no `source`: its text can quote what was sent.
+#[derive(Clone, Debug)]
 pub struct StoreError {
     message: String,
     kind: Kind,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +128,23 @@ enum Kind {
 }
 
 impl StoreError {
+    fn new(message: String, kind: Kind) -> Self {
+        Self { message, kind, source: None }
+    }
+
     /// The store cannot be reached or does not answer: try again later.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::Unavailable }
+        Self::new(message.into(), Kind::Unavailable)
     }
 
     /// Another process has the store to itself.
     pub fn in_use(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::InUse }
+        Self::new(message.into(), Kind::InUse)
     }
 
     /// A record cannot be read: torn, or sealed with a key that is not on the ring. Waiting does not help.
     pub fn damaged(message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Kind::Damaged }
+        Self::new(message.into(), Kind::Damaged)
     }
 
     /// A record that could not be sealed or opened. `remedy` is for keys that are missing.
@@ -148,6 +154,14 @@ impl StoreError {
             Unsealable::NoRandomness => Self::unavailable(error.to_string()),
             _ => Self::damaged(format!("{error}; {remedy}")),
         }
+        .caused_by(error.clone())
+    }
+
+    /// The same error with what lies behind it, which must hold nothing secret.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
     }
 
     /// Whether waiting is useless.
@@ -160,6 +174,18 @@ impl StoreError {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         self.kind == Kind::InUse
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "grant store: {}", self.message)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 

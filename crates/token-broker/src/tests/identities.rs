@@ -73,7 +73,10 @@ async fn tenant_trouble_is_never_the_users_fault() {
         let rig = Rig::new(google("ya29.a"));
         *rig.tenant.fault.lock().unwrap() = Some(fault);
         let broker = rig.replica([provider(Kind::Google)]);
-        assert_eq!(*broker.token(&rig.ask("google")).await.unwrap_err().reason(), reason);
+        let error = broker.token(&rig.ask("google")).await.unwrap_err();
+        assert_eq!(*error.reason(), reason);
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.is::<user_store::Error>(), "{source}");
     }
 }
 

@@ -146,7 +146,9 @@ async fn permanent_and_transient_failures_are_never_mixed_up() {
         let broker = rig.replica([refreshing(Kind::Google)]);
         rig.provider.answers(answer);
         for _ in 0..10 {
-            assert_eq!(*kill(&broker, &rig, "google").await.unwrap_err().reason(), reason);
+            let error = kill(&broker, &rig, "google").await.unwrap_err();
+            assert_eq!(*error.reason(), reason);
+            assert!(std::error::Error::source(&error).is_some(), "{reason:?}: the cause is kept");
         }
         assert_eq!(rig.provider.calls(), 1, "{reason:?}: paused");
         rig.provider.answers(|_| Ok(refreshed("ya29.1", 3600)));

@@ -2,11 +2,35 @@
 
 use std::time::Duration;
 
-use super::{Refused, VaultKey};
+use super::VaultKey;
 use crate::{Account, Error, Reason, Source};
 
 /// The detail of a 404, which does not prove that the vault holds nothing.
 const NO_SUCH_ACCOUNT: &str = "the tenant finds nothing to exchange for this account";
+
+/// What an exchange was refused with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refused {
+    pub(crate) code: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) rate_limited: bool,
+    pub(crate) transient: bool,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) error: Option<mgmt_auth::Error>,
+}
+
+impl From<mgmt_auth::Error> for Refused {
+    fn from(error: mgmt_auth::Error) -> Self {
+        Self {
+            code: error.code().map(str::to_owned),
+            status: error.status().map(|status| status.as_u16()),
+            rate_limited: error.is_rate_limited(),
+            transient: error.is_transient(),
+            retry_after: error.retry_after(),
+            error: Some(error),
+        }
+    }
+}
 
 pub(super) fn not_connected(connection: &str) -> Error {
     let reason =
@@ -19,8 +43,16 @@ pub(super) fn unavailable(retry_after: Option<Duration>) -> Error {
         .after(retry_after)
 }
 
-/// The error that a refusal stands for.
+/// The error that a refusal stands for, with what the tenant said as its source.
 pub(super) fn classify(refused: &Refused, key: &VaultKey) -> Error {
+    let error = meaning(refused, key);
+    match &refused.error {
+        Some(source) => error.caused_by(source.clone()),
+        None => error,
+    }
+}
+
+fn meaning(refused: &Refused, key: &VaultKey) -> Error {
     let misconfigured = |detail: &'static str| Error::new(Reason::TenantMisconfigured, detail);
     match refused.code.as_deref() {
         _ if refused.rate_limited => {

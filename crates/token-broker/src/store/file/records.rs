@@ -19,14 +19,14 @@ fn place(name: &str) -> String {
 
 impl Shared {
     fn read(&self, name: &str, seen: Option<u64>) -> Result<Reading, StoreError> {
-        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(error))?;
         let table = match read.open_table(RECORDS) {
             Ok(table) => table,
             // Written by a version that had no records yet.
             Err(TableError::TableDoesNotExist(_)) => return Ok(Reading::Absent),
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => return Err(self.failed(error)),
         };
-        let Some(value) = table.get(name).map_err(|error| self.failed(&error))? else {
+        let Some(value) = table.get(name).map_err(|error| self.failed(error))? else {
             return Ok(Reading::Absent);
         };
         let version = version_of(value.value()).ok_or_else(|| torn(self.path()))?;
@@ -43,14 +43,14 @@ impl Shared {
 
     /// Opens every record.
     pub(super) fn check_records(&self) -> Result<(), StoreError> {
-        let read = self.database.get()?.begin_read().map_err(|error| self.failed(&error))?;
+        let read = self.database.get()?.begin_read().map_err(|error| self.failed(error))?;
         let table = match read.open_table(RECORDS) {
             Ok(table) => table,
             Err(TableError::TableDoesNotExist(_)) => return Ok(()),
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => return Err(self.failed(error)),
         };
-        for entry in table.iter().map_err(|error| self.failed(&error))? {
-            let (name, value) = entry.map_err(|error| self.failed(&error))?;
+        for entry in table.iter().map_err(|error| self.failed(error))? {
+            let (name, value) = entry.map_err(|error| self.failed(error))?;
             let version = version_of(value.value()).ok_or_else(|| torn(self.path()))?;
             self.open_record(name.value(), version, value.value())?;
         }
@@ -58,27 +58,27 @@ impl Shared {
     }
 
     fn write(&self, name: &str, seen: Option<u64>, bytes: &[u8]) -> Result<Swap, StoreError> {
-        let write = self.database.get()?.begin_write().map_err(|error| self.failed(&error))?;
+        let write = self.database.get()?.begin_write().map_err(|error| self.failed(error))?;
         let version;
         {
-            let mut records = write.open_table(RECORDS).map_err(|error| self.failed(&error))?;
-            let mut meta = write.open_table(META).map_err(|error| self.failed(&error))?;
-            let now = match records.get(name).map_err(|error| self.failed(&error))? {
+            let mut records = write.open_table(RECORDS).map_err(|error| self.failed(error))?;
+            let mut meta = write.open_table(META).map_err(|error| self.failed(error))?;
+            let now = match records.get(name).map_err(|error| self.failed(error))? {
                 Some(value) => Some(version_of(value.value()).ok_or_else(|| torn(self.path()))?),
                 None => None,
             };
             if now != seen {
                 return Ok(Swap::Conflict);
             }
-            let serial = meta.get(SERIAL).map_err(|error| self.failed(&error))?;
+            let serial = meta.get(SERIAL).map_err(|error| self.failed(error))?;
             version = serial.map_or(0, |serial| serial.value()) + 1;
             let sealed =
                 self.keys.seal(&bound(&place(name), version), bytes).map_err(|error| self.sealed(&error))?;
             let value = [&version.to_be_bytes()[..], &sealed].concat();
-            records.insert(name, &*value).map_err(|error| self.failed(&error))?;
-            meta.insert(SERIAL, version).map_err(|error| self.failed(&error))?;
+            records.insert(name, &*value).map_err(|error| self.failed(error))?;
+            meta.insert(SERIAL, version).map_err(|error| self.failed(error))?;
         }
-        write.commit().map_err(|error| self.failed(&error))?;
+        write.commit().map_err(|error| self.failed(error))?;
         Ok(Swap::Done(version))
     }
 }

@@ -30,12 +30,12 @@ pub(super) struct ReopenableDatabase {
 impl ReopenableDatabase {
     /// Opens what is there; makes nothing.
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
-        verify(&path).map_err(|error| refused(&path, &error))?;
+        verify(&path).map_err(|error| refused(&path, error))?;
         Self::open_by(path, Box::new(|path| Database::open(path)))
     }
 
     pub(super) fn open_by(path: PathBuf, open: Open) -> Result<Self, StoreError> {
-        let database = open(&path).map_err(|error| refused(&path, &error))?;
+        let database = open(&path).map_err(|error| refused(&path, error))?;
         let database = RwLock::new(Some(Arc::new(database)));
         Ok(Self { path, open, database, failed: AtomicBool::new(false) })
     }
@@ -54,7 +54,9 @@ impl ReopenableDatabase {
             return self.open_again();
         }
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database.clone().ok_or_else(|| unusable(&self.path, &"it is being opened again"))
+        database
+            .clone()
+            .ok_or_else(|| StoreError::unavailable(format!("{} is being opened again", self.path.display())))
     }
 
     fn open_again(&self) -> Result<Arc<Database>, StoreError> {
@@ -64,7 +66,7 @@ impl ReopenableDatabase {
         }
         // Closed first: an open database locks the file.
         *database = None;
-        let opened = (self.open)(&self.path).map_err(|error| refused(&self.path, &error))?;
+        let opened = (self.open)(&self.path).map_err(|error| refused(&self.path, error))?;
         let opened = Arc::new(opened);
         *database = Some(opened.clone());
         self.failed.store(false, Ordering::Release);
@@ -84,7 +86,7 @@ fn verify(path: &Path) -> Result<(), DatabaseError> {
     }
 }
 
-fn refused(path: &Path, error: &DatabaseError) -> StoreError {
+fn refused(path: &Path, error: DatabaseError) -> StoreError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::in_use(format!(
             "{} is in use by another process; one process has a file to itself, a fleet shares Redis or PostgreSQL",
@@ -96,7 +98,7 @@ fn refused(path: &Path, error: &DatabaseError) -> StoreError {
         {
             unusable(path, error)
         }
-        _ => torn(path),
+        error => torn(path).caused_by(error),
     }
 }
 

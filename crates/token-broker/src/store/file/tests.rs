@@ -241,7 +241,7 @@ fn an_overlay_reads_what_was_written_and_changes_no_file() {
 /// Processes that start together for the first time: one of them gets the file, and the others are told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_first_opens_one_owns_the_file_and_nothing_is_damaged() {
-    for round in 0..60 {
+    for round in 0..400 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grants.redb");
         let barrier = Arc::new(tokio::sync::Barrier::new(4));
@@ -266,6 +266,23 @@ async fn of_several_first_opens_one_owns_the_file_and_nothing_is_damaged() {
         assert_eq!(refresh_token(&store, "u").await.as_deref(), Some("r0"), "round {round}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "round {round}: nothing is left over");
     }
+}
+
+#[tokio::test]
+async fn what_lies_behind_an_error_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no folder");
+    fs::write(&file, "").unwrap();
+    let error = FileStore::open(file.join("grants.redb"), ring("k", 1)).await.unwrap_err();
+    assert!(std::error::Error::source(&error).is_some(), "{error}");
+    let path = folder.path().join("grants.redb");
+    let store = FileStore::open(&path, ring("k", 1)).await.unwrap();
+    store.swap(&key("u"), None, &record("r0")).await.unwrap();
+    drop(store);
+    let error = FileStore::open(&path, ring("other", 1)).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.downcast_ref(), Some(&crate::Unsealable::UnknownKey("k".into())));
+    assert!(std::error::Error::source(&crate::Error::from(error)).unwrap().is::<StoreError>());
 }
 
 #[tokio::test]
