@@ -62,8 +62,12 @@ pub enum BuildError {
     #[error("the grant store could not be set up: {0}")]
     Store(#[source] StoreError),
     /// The HTTP client could not be set up.
+    #[cfg(feature = "reqwest")]
     #[error("the HTTP client could not be set up: {0}")]
-    Http(String),
+    Http(#[source] api_transport::SetUpError),
+    /// No transport was set, and without the feature `reqwest` there is no default.
+    #[error("without the feature `reqwest` the broker needs a transport; set `transport`")]
+    NoTransport,
 }
 
 impl BrokerBuilder {
@@ -190,7 +194,7 @@ impl BrokerBuilder {
         let providers = settled(self.providers, store.durability(), self.vault.is_some())?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => transport::default().map_err(|error| BuildError::Http(error.to_string()))?,
+            None => transport::default()?,
         };
         let transport = transport::confidential(transport);
         let bounds = Bounds::new(self.bytes, self.capacity);

@@ -54,6 +54,8 @@ pub use self::{
     vault::{SharedVaultStore, VaultSettings},
 };
 
+#[cfg(feature = "reqwest")]
+pub use api_transport::SetUpError;
 pub use api_transport::{Limits, Transport, TransportError};
 // What stands in signatures here.
 #[cfg(feature = "redis")]

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_transport::{HttpsOnly, Limits, ReqwestTransport, SetUpError, Transport, TransportError};
+use api_transport::{HttpsOnly, Limits, Transport, TransportError};
 use bytes::Bytes;
 use http::Response;
 use idp_adapters::HttpRequest;
 
+use crate::BuildError;
+
 /// The longest a call to a token endpoint takes, all in all. Leases are longer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest it takes to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// No token endpoint says more.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -20,9 +20,18 @@ pub(crate) fn confidential(transport: Arc<dyn Transport>) -> Arc<dyn Transport> 
 }
 
 /// The transport where none was handed in.
-pub(crate) fn default() -> Result<Arc<dyn Transport>, SetUpError> {
+#[cfg(feature = "reqwest")]
+pub(crate) fn default() -> Result<Arc<dyn Transport>, BuildError> {
+    // The longest it takes to connect.
+    const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     let user_agent = concat!("token-broker/", env!("CARGO_PKG_VERSION"));
-    Ok(Arc::new(ReqwestTransport::mixed(user_agent, CONNECT_TIMEOUT)?))
+    let transport = api_transport::ReqwestTransport::mixed(user_agent, CONNECT_TIMEOUT);
+    Ok(Arc::new(transport.map_err(BuildError::Http)?))
+}
+
+#[cfg(not(feature = "reqwest"))]
+pub(crate) fn default() -> Result<Arc<dyn Transport>, BuildError> {
+    Err(BuildError::NoTransport)
 }
 
 /// Sends an adapter's request.
