@@ -124,7 +124,7 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize>
         tests.env("WYCHEPROOF_DIR", folder);
     }
     if options.full {
-        tests.env("PAIRS", "1000000").env("PLANS", "1000000");
+        tests.env("PAIRS", "1000000").env("PLANS", "1000000").env("FIRST_OPENS", "400");
         tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
     }
     sh::run_counting(&mut tests, "skipped: ")
