@@ -194,7 +194,10 @@ impl BrokerBuilder {
         let providers = settled(self.providers, store.durability(), self.vault.is_some())?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => transport::default()?,
+            #[cfg(feature = "reqwest")]
+            None => transport::default().map_err(BuildError::Http)?,
+            #[cfg(not(feature = "reqwest"))]
+            None => return Err(BuildError::NoTransport),
         };
         let transport = transport::confidential(transport);
         let bounds = Bounds::new(self.bytes, self.capacity);

@@ -7,8 +7,6 @@ use bytes::Bytes;
 use http::Response;
 use idp_adapters::HttpRequest;
 
-use crate::BuildError;
-
 /// The longest a call to a token endpoint takes, all in all. Leases are longer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// No token endpoint says more.
@@ -21,17 +19,11 @@ pub(crate) fn confidential(transport: Arc<dyn Transport>) -> Arc<dyn Transport> 
 
 /// The transport where none was handed in.
 #[cfg(feature = "reqwest")]
-pub(crate) fn default() -> Result<Arc<dyn Transport>, BuildError> {
+pub(crate) fn default() -> Result<Arc<dyn Transport>, api_transport::SetUpError> {
     // The longest it takes to connect.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     let user_agent = concat!("token-broker/", env!("CARGO_PKG_VERSION"));
-    let transport = api_transport::ReqwestTransport::mixed(user_agent, CONNECT_TIMEOUT);
-    Ok(Arc::new(transport.map_err(BuildError::Http)?))
-}
-
-#[cfg(not(feature = "reqwest"))]
-pub(crate) fn default() -> Result<Arc<dyn Transport>, BuildError> {
-    Err(BuildError::NoTransport)
+    Ok(Arc::new(api_transport::ReqwestTransport::mixed(user_agent, CONNECT_TIMEOUT)?))
 }
 
 /// Sends an adapter's request.
