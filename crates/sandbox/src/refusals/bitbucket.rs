@@ -31,6 +31,11 @@ pub(crate) fn lacks(required: &[&str], granted: &[String]) -> Answer {
         .header("x-accepted-oauth-scopes", required.join(", "))
 }
 
+fn grant_as_request() -> Answer {
+    let body = json!({ "error": "invalid_request", "error_description": "Invalid refresh_token" });
+    Answer::json(400, &body)
+}
+
 const LIMIT: &str = "Rate limit for this resource has been exceeded";
 
 /// The refusals that no request causes by itself.
@@ -55,6 +60,8 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::new("rate-limit-scaled", scaled),
         Trouble::new("denied", error(403, "You do not have access to this workspace.")),
         Trouble::new("not-found", not_found("Repository ben/none")),
+        // Of the token endpoint. RFC 6749 has another word for it.
+        Trouble::new("grant-as-request", grant_as_request()),
         Trouble::new("server-error", Answer::html(503, "<html><body>Service unavailable</body></html>")),
     ]
 }

@@ -47,7 +47,7 @@ pub(crate) fn single_tenant() -> Answer {
 /// One row: name, status, `error`, AADSTS number, `suberror` (or empty), text.
 type Row = (&'static str, u16, &'static str, u32, &'static str, &'static str);
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     ("aadsts-50020", 400, "invalid_grant", 50_020, "", "User account does not exist in the tenant."),
     ("aadsts-50034", 400, "invalid_grant", 50_034, "", "The user account does not exist in the directory."),
     ("aadsts-50057", 400, "invalid_grant", 50_057, "", "The user account is disabled."),
@@ -75,6 +75,14 @@ const ROWS: [Row; 21] = [
         50_105,
         "",
         "The signed in user is not assigned to a role for the application.",
+    ),
+    (
+        "aadsts-50087",
+        400,
+        "invalid_grant",
+        50_087,
+        "",
+        "A transient error has occurred during strong authentication. Please try again.",
     ),
     (
         "aadsts-50173",

@@ -130,6 +130,9 @@ fn session_control() -> Answer {
     Answer::json(400, &body).header("cache-control", "no-store")
 }
 
+/// What a call without any credentials is told.
+const UNREGISTERED: &str = "Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.";
+
 /// The refusals that no request causes by itself. The last five belong to the token endpoint.
 pub(crate) fn troubles() -> Vec<Trouble> {
     let limit = |status, reason: &str| error(status, "User Rate Limit Exceeded", reason, "usageLimits");
@@ -153,6 +156,10 @@ pub(crate) fn troubles() -> Vec<Trouble> {
         Trouble::new("gmail-limit", gmail),
         Trouble::new("quota", error(403, "Quota exceeded.", "quotaExceeded", "usageLimits")),
         Trouble::new("daily-limit", error(403, "Daily Limit Exceeded", "dailyLimitExceeded", "usageLimits")),
+        Trouble::new(
+            "daily-limit-unregistered",
+            error(403, UNREGISTERED, "dailyLimitExceededUnreg", "usageLimits"),
+        ),
         Trouble::new(
             "api-off",
             explained(403, off, "accessNotConfigured", "usageLimits", ("SERVICE_DISABLED", off_info)),
