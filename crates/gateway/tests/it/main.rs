@@ -51,6 +51,7 @@ mod proxy_callers;
 mod proxy_stream;
 mod random_calls;
 mod raw_provider;
+mod refused_refreshes;
 mod telemetry;
 mod webhooks;
 mod wire;
