@@ -73,7 +73,8 @@ async fn removed(
         return Ok(false);
     }
     // What is cached of the user's connected accounts is out of date.
-    let user = Selector { user: Some(admitted.caller().subject().to_owned()), ..Selector::default() };
+    let mut user = Selector::default();
+    user.user = Some(admitted.caller().subject().to_owned());
     calls.tokens.forget(&user).await.map_err(|error| error_table::broker(&error, None))?;
     Ok(true)
 }
