@@ -15,10 +15,9 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
-    ConnectedAccount, Directory, Error, User, UserStoreBuilder,
+    Directory, Error, User, UserStoreBuilder,
     record::{Phase, Record},
 };
-use connected::Accounts;
 pub(crate) use connected::Connected;
 pub(crate) use load::{BySize, Inner};
 use load::{Loaded, Order};
@@ -315,52 +314,6 @@ impl UserStore {
             .instrument(span)
         };
         inner.loads.join_or_start(&key, cached, load, move |loaded| for_commit.commit(commit_key, loaded))
-    }
-
-    /// The user's Connected Accounts. Cached for a minute (less if `cache_ttl` is less), read once for any number of
-    /// callers. While Auth0 answers 429, 5xx or not at all, a list serves up to `stale_ttl`.
-    ///
-    /// # Errors
-    /// Auth0 gave no answer and there is no list young enough, or Auth0 refused.
-    pub async fn connected_accounts(&self, user_id: &str) -> Result<Arc<[ConnectedAccount]>, Error> {
-        check_id(user_id)?;
-        let inner = &self.inner;
-        if let Some(accounts) = inner.connected.cached(user_id, inner.ages.of_lists()) {
-            return Ok(accounts);
-        }
-        let read = match self.read_connected_accounts(user_id) {
-            Flight::Cached(read) => read,
-            Flight::Started(pending) | Flight::Joined(pending) => {
-                pending.wait().await.unwrap_or_else(|| Err(Error::lost()))
-            }
-        };
-        read.or_else(|error| {
-            let old = inner.connected.cached(user_id, inner.ages.stale).filter(|_| error.excuses_stale());
-            old.ok_or(error)
-        })
-    }
-
-    fn read_connected_accounts(&self, user_id: &str) -> Flight<Result<Accounts, Error>> {
-        let key: Arc<str> = user_id.into();
-        let cached = || self.inner.connected.cached(user_id, self.inner.ages.of_lists()).map(Ok);
-        let (inner, load_key) = (self.inner.clone(), key.clone());
-        let load = move || {
-            let span = tracing::info_span!(parent: None, "connected_accounts.load");
-            span.follows_from(tracing::Span::current());
-            async move {
-                let accounts = inner.directory.connected_accounts(&load_key, inner.priority).await?;
-                Ok::<_, Error>(Accounts::from(accounts))
-            }
-            .instrument(span)
-        };
-        let (inner, commit_key) = (self.inner.clone(), key.clone());
-        let started = Instant::now();
-        let commit = move |read: &Result<Accounts, Error>| {
-            if let Ok(accounts) = read {
-                inner.connected.keep(commit_key, accounts.clone(), started);
-            }
-        };
-        self.inner.connected.loads.join_or_start(&key, cached, load, commit)
     }
 }
 
