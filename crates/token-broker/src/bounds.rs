@@ -54,8 +54,10 @@ impl Bound {
 pub(crate) struct Bounds {
     pub(crate) grants: Bound,
     pub(crate) vault: VaultBounds,
-    /// Of each of four kinds.
+    /// Of each of three kinds.
     pub(crate) tokens_seen: Bound,
+    /// Of grants that were revoked lately, and of connections whose revocation was begun.
+    pub(crate) revoked: Bound,
     pub(crate) revocations: Bound,
 }
 
@@ -75,6 +77,7 @@ impl Bounds {
             grants: share(30),
             vault: VaultBounds { held: share(28), absent: share(4), hints: share(8) },
             tokens_seen: share(6),
+            revoked: share(3),
             revocations: share(6),
         }
     }
@@ -130,9 +133,9 @@ mod tests {
 
     #[test]
     fn the_shares_are_all_there_is() {
-        let Bounds { grants, vault, tokens_seen, revocations } = Bounds::new(100 << 20, 1000);
+        let Bounds { grants, vault, tokens_seen, revoked, revocations } = Bounds::new(100 << 20, 1000);
         let sum = grants.bytes + vault.held.bytes + vault.absent.bytes + vault.hints.bytes;
-        let sum = sum + 4 * tokens_seen.bytes + revocations.bytes;
+        let sum = sum + 3 * tokens_seen.bytes + 2 * revoked.bytes + revocations.bytes;
         assert_eq!(sum, 100 << 20);
     }
 }

@@ -202,7 +202,7 @@ impl BrokerBuilder {
         let transport = transport::confidential(transport);
         let bounds = Bounds::new(self.bytes, self.capacity);
         let grants = Arc::new(Grants::new(store, bounds.grants, self.tasks));
-        let knowledge = Arc::new(Knowledge::new(bounds.tokens_seen));
+        let knowledge = Arc::new(Knowledge::new(&bounds));
         let refresher = Refresher::new(
             grants.clone(),
             self.users.clone(),

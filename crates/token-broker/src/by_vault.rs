@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use user_store::ConnectedAccount;
+
 use crate::{
     Account, AccountSelector, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider, Reason,
     Source, TokenRequest,
@@ -174,17 +176,19 @@ impl Inner {
 
     /// What stands for Auth0's copy where the vault shows none: the ids of the Connected Accounts.
     pub(crate) async fn connected_copy(&self, user_id: &str, connection: &str) -> Result<Fingerprint, Error> {
-        let mut entries: Vec<_> = self
-            .users
-            .connected_accounts(user_id)
-            .await?
+        Ok(self.copy_in(&self.users.connected_accounts(user_id).await?, connection))
+    }
+
+    /// The same in a list of Connected Accounts.
+    pub(crate) fn copy_in(&self, accounts: &[ConnectedAccount], connection: &str) -> Fingerprint {
+        let mut entries: Vec<_> = accounts
             .iter()
             .filter(|entry| entry.connection == connection)
             .map(|entry| format!("{}@{}", entry.id, entry.created_at.as_deref().unwrap_or_default()))
             .collect();
         entries.sort();
         let parts: Vec<_> = entries.iter().map(|entry| Some(entry.as_str())).collect();
-        Ok(self.grants.store.keys().fingerprint(&parts))
+        self.grants.store.keys().fingerprint(&parts)
     }
 
     /// The account a vault request means, for revocation.

@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
+use moka::{ops::compute::Op, sync::Cache};
 use tokio::time::Instant;
 
-use crate::{GrantKey, bounds::Bound, digest::Digest};
+use crate::{
+    GrantKey,
+    bounds::{Bound, Bounds},
+    digest::Digest,
+};
 
 /// How long a token stays marked as dead.
 pub(crate) const DEAD_FOR: Duration = Duration::from_secs(60);
@@ -29,6 +33,8 @@ pub(crate) struct Knowledge {
     /// Endpoints, and the accounts that they belong to.
     refusing: Recent<Digest>,
     revoked: Recent<Digest>,
+    /// Connections whose revocation was begun.
+    revoking: Recent<Digest>,
 }
 
 /// One account's use of one endpoint.
@@ -50,13 +56,15 @@ fn account(key: &GrantKey) -> Digest {
 }
 
 impl Knowledge {
-    /// Nothing seen yet; `bound` is that of each kind.
-    pub(crate) fn new(bound: Bound) -> Self {
+    /// Nothing seen yet.
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let bound = bounds.tokens_seen;
         Self {
             dead: Recent::new(DEAD_FOR, bound),
             worked: Recent::new(GOOD_FOR, bound),
             refusing: Recent::new(REFUSING_FOR, bound),
-            revoked: Recent::new(REVOKED_FOR, bound),
+            revoked: Recent::new(REVOKED_FOR, bounds.revoked),
+            revoking: Recent::new(REVOKED_FOR, bounds.revoked),
         }
     }
 
@@ -76,6 +84,11 @@ impl Knowledge {
 
     pub(crate) fn was_revoked(&self, grant: impl FnOnce() -> Digest) -> bool {
         self.revoked.holds(grant)
+    }
+
+    /// Whether the revocation may begin: not again for a while, whatever came of it.
+    pub(crate) fn begin_revoking(&self, grant: Digest) -> bool {
+        self.revoking.note_first(grant)
     }
 
     /// The provider accepted the token.
@@ -133,6 +146,26 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
     pub(crate) fn note(&self, key: K) {
         let now = Instant::now();
         self.noted.insert(key, now);
+        self.counts_from(now);
+    }
+
+    /// Notes a key that does not count yet; of several at the same time exactly one hears yes.
+    pub(crate) fn note_first(&self, key: K) -> bool {
+        let now = Instant::now();
+        let mut first = false;
+        self.noted.entry(key).and_compute_with(|known| {
+            if known.is_some_and(|known| known.value().elapsed() < self.for_how_long) {
+                return Op::Nop;
+            }
+            first = true;
+            Op::Put(now)
+        });
+        self.counts_from(now);
+        first
+    }
+
+    /// Something counts from now on.
+    fn counts_from(&self, now: Instant) {
         let end = (now + self.for_how_long).saturating_duration_since(self.started).as_millis();
         self.idle_after.fetch_max(u64::try_from(end).unwrap_or(u64::MAX).saturating_add(1), Ordering::AcqRel);
     }
@@ -159,12 +192,10 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::Bounds;
 
     #[tokio::test(start_paused = true)]
     async fn a_mark_holds_for_a_minute() {
-        let (knowledge, token) =
-            (Knowledge::new(Bounds::new(1 << 20, 1000).tokens_seen), Digest::of_text("gho_dead"));
+        let (knowledge, token) = (Knowledge::new(&Bounds::new(1 << 20, 1000)), Digest::of_text("gho_dead"));
         assert!(!knowledge.is_dead(|| token));
         knowledge.mark_dead(token);
         tokio::time::advance(Duration::from_millis(59_900)).await;
@@ -178,8 +209,7 @@ mod tests {
     async fn a_success_counts_for_a_minute_and_clears_the_endpoint() {
         let account = crate::Account::new("github", Some("1".into()));
         let key = GrantKey::new("acme.test", "u", crate::Source::Identities, &account);
-        let (knowledge, token) =
-            (Knowledge::new(Bounds::new(1 << 20, 1000).tokens_seen), Digest::of_text("gho_good"));
+        let (knowledge, token) = (Knowledge::new(&Bounds::new(1 << 20, 1000)), Digest::of_text("gho_good"));
         let used = Use::of(&key, Some("GET /user"));
         knowledge.note_refusing(used);
         assert!(knowledge.is_refusing(used));

@@ -21,6 +21,7 @@ mod provider;
 mod refresh;
 mod request;
 mod revocations;
+mod revoke;
 mod scopes;
 mod store;
 mod tenant_grant;

@@ -1,18 +1,14 @@
-//! The caller's own view, revocation and forgetting.
+//! The caller's own view, and forgetting.
 
 use std::{sync::Arc, time::SystemTime};
 
-use secrecy::SecretString;
-use token_keeper::BearerToken;
 use user_store::{Identity, User};
 
 use crate::{
-    Account, AccountState, AccountStatus, Broker, Error, Fingerprint, GrantFilter, GrantKey, GrantRecord,
-    GrantState, Provider, Reason, Revocation, RevokedAtProvider, RevokedGrant, Selector, Source,
-    TokenRequest,
+    Account, AccountState, AccountStatus, Broker, Error, GrantFilter, Provider, Reason, Revocation,
+    RevokedGrant, Selector, Source, TokenRequest,
     broker::Inner,
-    call,
-    choose::{Choice, account, choose},
+    choose::account,
     decide::{self, Action, Refresh, current},
     grants::CachedGrant,
     tenant_grant::TenantGrant,
@@ -261,120 +257,4 @@ impl Inner {
         };
         AccountStatus { state, refreshable: false, ..status }
     }
-
-    async fn revoke_identity(
-        &self,
-        request: &TokenRequest<'_>,
-        provider: &Arc<Provider>,
-    ) -> Result<Revocation, Error> {
-        let user = self.users.get_newer(request.user_id, request.issued_at).await?.user;
-        let identity = match choose(&user, provider, request.account) {
-            Choice::One(identity) => identity,
-            Choice::None => return Err(self.not_connected(provider, Source::Identities, request.account)),
-            Choice::Ambiguous(accounts) => {
-                let detail = "the user has several accounts at this provider; name one with Idp-Account";
-                return Err(Error::new(Reason::AccountAmbiguous(accounts), detail));
-            }
-        };
-        let (account, tenant) = (account(identity), TenantGrant::of(identity));
-        let key = self.identity_key(request.user_id, provider, &account);
-        let keys = self.grants.store.keys();
-        let cached = self.grants.read(&key).await?;
-        let current = current(&tenant, cached.record(), keys);
-        let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
-        tenant.stamp(&mut revoked, keys);
-        let changed = !is_revoked(cached.record(), &revoked.origin);
-        // Stored first: no token is handed out any more, whatever the provider answers.
-        let told = self.store_revocation(&key, &revoked).await?;
-        let access = current.access.as_ref().map(|access| access.bearer);
-        // A sign-in since then has lifted the revocation, and its grant is another one.
-        let again = cached.record().is_some_and(|record| record.state == GrantState::Revoked);
-        let (at_provider, detail) =
-            self.revoke_at_provider(provider, &told, again, access, current.refresh).await;
-        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
-    }
-
-    async fn revoke_vault(
-        &self,
-        request: &TokenRequest<'_>,
-        provider: &Arc<Provider>,
-    ) -> Result<Revocation, Error> {
-        let nothing = || self.not_connected(provider, Source::Vault, request.account);
-        let account = Inner::vault_account(provider, request.account).ok_or_else(nothing)?;
-        // What is compared later must be what stands there now.
-        self.users.invalidate(request.user_id);
-        let origin = self.connected_copy(request.user_id, account.connection()).await?;
-        let exchange = request.subject_token.filter(|_| self.vault.serves(request));
-        let vault_key = self.vault.key(request, account.connection(), account.user_id());
-        if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
-            return Err(nothing());
-        }
-        // The whole connection: the vault does not say which account a token is for.
-        let connection = Account::new(account.connection(), None);
-        let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
-        let changed = !is_revoked(self.grants.read(&key).await?.record(), &origin);
-        // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
-        let told = self.store_revocation(&key, &revoked(origin, self.clock.now())).await?;
-        // Without a token there is nothing to revoke at the provider, and only our copies are removed.
-        let held = match exchange {
-            Some(subject) => self.vault.get(&vault_key, subject).await.ok().map(|(held, _)| held),
-            None => None,
-        };
-        self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
-        self.vault.forget_shared(Some(request.user_id)).await;
-        let access = held.as_ref().map(|held| &held.bearer);
-        let (at_provider, detail) = self.revoke_at_provider(provider, &told, true, access, None).await;
-        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
-    }
-}
-
-impl Inner {
-    /// Asks the provider to revoke, unless it has just done so and this is the same grant `again`.
-    async fn revoke_at_provider(
-        &self,
-        provider: &Provider,
-        told: &RevokedGrant,
-        again: bool,
-        access: Option<&BearerToken>,
-        refresh: Option<&SecretString>,
-    ) -> (RevokedAtProvider, Option<String>) {
-        let grant = || told.digest();
-        if again && self.knowledge.was_revoked(grant) {
-            return (RevokedAtProvider::Yes, Some("the provider revoked it a moment ago".to_owned()));
-        }
-        let (secrets, now) = (&self.refresher.secrets, self.clock.now());
-        let (at_provider, detail) =
-            call::revoke(provider, &*self.transport, secrets, access, refresh, now).await;
-        if at_provider == RevokedAtProvider::Yes {
-            self.knowledge.note_revoked(grant());
-        }
-        report(provider, at_provider);
-        (at_provider, detail)
-    }
-
-    /// Stores a revocation for every client that has refreshed the grant, and for those to come.
-    async fn store_revocation(&self, key: &GrantKey, record: &GrantRecord) -> Result<RevokedGrant, Error> {
-        // The client's own record first: it counts before that of all clients, should the caller leave in between.
-        self.grants.overwrite(key, record).await?;
-        if key.client.is_some() {
-            self.grants.overwrite(&key.clone().with_client(None), record).await?;
-        }
-        let revoked = RevokedGrant::new(key, record);
-        self.revocations.add(&revoked);
-        (self.on_revoked)(revoked.clone());
-        Ok(revoked)
-    }
-}
-
-/// Whether the grant that began with this copy of Auth0's is revoked already.
-fn is_revoked(record: Option<&GrantRecord>, origin: &Fingerprint) -> bool {
-    record.is_some_and(|record| record.state == GrantState::Revoked && record.origin == *origin)
-}
-
-fn revoked(origin: Fingerprint, now: SystemTime) -> GrantRecord {
-    GrantRecord { state: GrantState::Revoked, ..GrantRecord::starting(origin, None, now) }
-}
-
-fn report(provider: &Provider, at_provider: RevokedAtProvider) {
-    tracing::info!(event = "account_revoked", provider = %provider.name, at_provider = at_provider.as_str());
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState,
+    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState,
     bounds::{Bound, size_of_key, size_of_record},
     digest::Digest,
     grant::seconds,
@@ -46,6 +46,11 @@ impl RevokedGrant {
     /// Tells the grant apart from later ones of the same account.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of_text(&format!("{}\0{}", self.key.encode(), self.origin.0))
+    }
+
+    /// The same for one account of the connection.
+    pub(crate) fn digest_of(&self, account: &Account) -> Digest {
+        Digest::of_text(&format!("{}\0{}\0{account}", self.key.encode(), self.origin.0))
     }
 
     fn record(&self) -> GrantRecord {
@@ -179,7 +184,7 @@ impl fmt::Debug for Revocations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Account, Source, bounds::Bounds};
+    use crate::{Source, bounds::Bounds};
 
     #[tokio::test(start_paused = true)]
     async fn tm_a11_the_oldest_revocations_go_when_the_bytes_are_full() {

@@ -7,6 +7,7 @@ mod manage;
 mod properties;
 mod refresh;
 mod resilience;
+mod revoke;
 mod rig;
 mod rotation;
 mod vault;

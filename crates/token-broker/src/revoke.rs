@@ -1,0 +1,191 @@
+//! One account's revocation: it is stored and told first, then the provider is asked.
+
+use std::{sync::Arc, time::SystemTime};
+
+use secrecy::SecretString;
+use token_keeper::BearerToken;
+use user_store::User;
+
+use crate::{
+    Account, Error, Fingerprint, GrantKey, GrantRecord, GrantState, Provider, Reason, Revocation,
+    RevokedAtProvider, RevokedGrant, Source, TokenRequest,
+    broker::Inner,
+    call,
+    choose::{Choice, account, choose},
+    decide::{current, signed_in_since},
+    digest::Digest,
+    knowledge::REVOKED_FOR,
+    tenant_grant::TenantGrant,
+    vault::VaultKey,
+};
+
+impl Inner {
+    pub(crate) async fn revoke_identity(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Arc<Provider>,
+    ) -> Result<Revocation, Error> {
+        let user = self.users.get_newer(request.user_id, request.issued_at).await?.user;
+        let identity = match choose(&user, provider, request.account) {
+            Choice::One(identity) => identity,
+            Choice::None => return Err(self.not_connected(provider, Source::Identities, request.account)),
+            Choice::Ambiguous(accounts) => {
+                let detail = "the user has several accounts at this provider; name one with Idp-Account";
+                return Err(Error::new(Reason::AccountAmbiguous(accounts), detail));
+            }
+        };
+        let (account, tenant) = (account(identity), TenantGrant::of(identity));
+        let key = self.identity_key(request.user_id, provider, &account);
+        let keys = self.grants.store.keys();
+        let cached = self.grants.read(&key).await?;
+        let current = current(&tenant, cached.record(), keys);
+        let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
+        tenant.stamp(&mut revoked, keys);
+        let changed = !is_revoked(cached.record(), &revoked.origin);
+        let before = cached.record().filter(|record| record.state == GrantState::Revoked);
+        let again = self.is_again(Some(&user), request, before, &revoked.origin);
+        // Stored first: no token is handed out any more, whatever the provider answers.
+        let told = self.store_revocation(&key, &revoked, again).await?;
+        let access = current.access.as_ref().map(|access| access.bearer);
+        // A sign-in since then has lifted the revocation, and its grant is another one.
+        let (at_provider, detail) = if before.is_some() && self.knowledge.was_revoked(|| told.digest()) {
+            revoked_already()
+        } else {
+            self.revoke_at_provider(provider, told.digest(), access, current.refresh).await
+        };
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
+    }
+
+    pub(crate) async fn revoke_vault(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Arc<Provider>,
+    ) -> Result<Revocation, Error> {
+        let nothing = || self.not_connected(provider, Source::Vault, request.account);
+        let account = Inner::vault_account(provider, request.account).ok_or_else(nothing)?;
+        let vault_key = self.vault.key(request, account.connection(), account.user_id());
+        if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
+            return Err(nothing());
+        }
+        // The whole connection: the vault does not say which account a token is for.
+        let connection = Account::new(account.connection(), None);
+        let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
+        let cached = self.grants.read(&key).await?;
+        let before = cached.record().filter(|record| record.state == GrantState::Revoked);
+        // What is compared later must be what stands there now.
+        if before.is_none() {
+            self.users.invalidate_connected_accounts(request.user_id);
+        }
+        let now = self.users.reread_connected_accounts(request.user_id).await?;
+        let origin = self.copy_in(&now, account.connection());
+        let changed = !is_revoked(before, &origin);
+        let again = self.is_again(self.users.peek(request.user_id).as_deref(), request, before, &origin);
+        // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
+        let told = self.store_revocation(&key, &revoked(origin, self.clock.now()), again).await?;
+        let (at_provider, detail) = self.revoke_held(request, provider, &told, (&account, &vault_key)).await;
+        self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
+        self.vault.forget_shared(Some(request.user_id)).await;
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
+    }
+}
+
+impl Inner {
+    /// Has the provider revoke the token that the vault holds. Each time takes an exchange, so it is done once in a while for
+    /// the whole connection, whatever account of it is named.
+    async fn revoke_held(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Provider,
+        told: &RevokedGrant,
+        (account, key): (&Account, &VaultKey),
+    ) -> (RevokedAtProvider, Option<String>) {
+        let exchange = request.subject_token.filter(|_| self.vault.serves(request));
+        let Some((subject, _)) = exchange.zip(provider.revocation_url()) else {
+            // There is no token to revoke, or no endpoint: the answer says which.
+            return self.revoke_at_provider(provider, told.digest_of(account), None, None).await;
+        };
+        if self.knowledge.was_revoked(|| told.digest_of(account)) {
+            return revoked_already();
+        }
+        if !self.knowledge.begin_revoking(told.digest()) {
+            let detail =
+                "an account of this connection was to be revoked a moment ago; try again in a minute";
+            return (RevokedAtProvider::No, Some(detail.to_owned()));
+        }
+        let held = self.vault.get(key, subject).await.ok().map(|(held, _)| held);
+        let access = held.as_ref().map(|held| &held.bearer);
+        self.revoke_at_provider(provider, told.digest_of(account), access, None).await
+    }
+
+    /// Asks the provider to revoke.
+    async fn revoke_at_provider(
+        &self,
+        provider: &Provider,
+        grant: Digest,
+        access: Option<&BearerToken>,
+        refresh: Option<&SecretString>,
+    ) -> (RevokedAtProvider, Option<String>) {
+        let (secrets, now) = (&self.refresher.secrets, self.clock.now());
+        let (at_provider, detail) =
+            call::revoke(provider, &*self.transport, secrets, access, refresh, now).await;
+        if at_provider == RevokedAtProvider::Yes {
+            self.knowledge.note_revoked(grant);
+        }
+        report(provider, at_provider);
+        (at_provider, detail)
+    }
+
+    /// Whether all replicas were told of this revocation a moment ago: `before` is what is stored.
+    fn is_again(
+        &self,
+        user: Option<&User>,
+        request: &TokenRequest<'_>,
+        before: Option<&GrantRecord>,
+        origin: &Fingerprint,
+    ) -> bool {
+        let Some(before) = before.filter(|record| is_revoked(Some(record), origin)) else { return false };
+        let age = self.clock.now().duration_since(before.updated_at);
+        // A sign-in since then would lift it.
+        let signed_in = |user: &User| signed_in_since(user, request.issued_at, before.updated_at);
+        age.is_ok_and(|age| age < REVOKED_FOR) && !user.is_some_and(signed_in)
+    }
+
+    /// Stores a revocation for every client that has refreshed the grant, and for those to come. The same one `again` is only
+    /// looked up.
+    async fn store_revocation(
+        &self,
+        key: &GrantKey,
+        record: &GrantRecord,
+        again: bool,
+    ) -> Result<RevokedGrant, Error> {
+        let revoked = RevokedGrant::new(key, record);
+        if again {
+            return Ok(revoked);
+        }
+        // The client's own record first: it counts before that of all clients, should the caller leave in between.
+        self.grants.overwrite(key, record).await?;
+        if key.client.is_some() {
+            self.grants.overwrite(&key.clone().with_client(None), record).await?;
+        }
+        self.revocations.add(&revoked);
+        (self.on_revoked)(revoked.clone());
+        Ok(revoked)
+    }
+}
+
+fn revoked_already() -> (RevokedAtProvider, Option<String>) {
+    (RevokedAtProvider::Yes, Some("the provider revoked it a moment ago".to_owned()))
+}
+
+/// Whether the grant that began with this copy of Auth0's is revoked already.
+fn is_revoked(record: Option<&GrantRecord>, origin: &Fingerprint) -> bool {
+    record.is_some_and(|record| record.state == GrantState::Revoked && record.origin == *origin)
+}
+
+fn revoked(origin: Fingerprint, now: SystemTime) -> GrantRecord {
+    GrantRecord { state: GrantState::Revoked, ..GrantRecord::starting(origin, None, now) }
+}
+
+fn report(provider: &Provider, at_provider: RevokedAtProvider) {
+    tracing::info!(event = "account_revoked", provider = %provider.name, at_provider = at_provider.as_str());
+}

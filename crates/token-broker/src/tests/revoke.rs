@@ -1,0 +1,130 @@
+use std::{sync::Arc, sync::Mutex, time::Duration};
+
+use idp_adapters::Kind;
+use serde_json::json;
+use token_keeper::BearerToken;
+use user_store::ConnectedAccount;
+
+use super::rig::*;
+use crate::{Provider, RevokedAtProvider, Source, vault::Exchanged};
+
+/// A vault account of a provider that revokes.
+fn vault() -> Provider {
+    Provider { credentials: Some(credentials()), ..sources(Kind::Google, &[Source::Vault]) }
+}
+
+fn exchanging() -> Rig {
+    let rig = Rig::new(google("ya29.a"));
+    *rig.vault.answer.lock().unwrap() = Box::new(|form| {
+        let token = format!("ya29.{}", form.get("login_hint").map_or("any", String::as_str));
+        Ok(Exchanged { bearer: BearerToken::new(&token).unwrap(), scope: None, expires_in: None })
+    });
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_a18_a_repeated_disconnection_of_a_vault_account_costs_the_tenant_nothing() {
+    for status in [200, 500] {
+        let rig = exchanging();
+        let broker = rig.replica([vault()]);
+        rig.provider.answers(move |_| Ok((status, json!({}))));
+        let first = broker.revoke(&rig.ask("google")).await.unwrap();
+        let expected = if status == 200 { RevokedAtProvider::Yes } else { RevokedAtProvider::No };
+        assert_eq!((first.at_provider, first.changed), (expected, true));
+        let cost =
+            || (rig.tenant.lookups(), rig.tenant.connected_reads(), rig.vault.asked.lock().unwrap().len());
+        let before = cost();
+        assert_eq!((before.1, before.2, rig.provider.calls()), (1, 1, 1));
+        for _ in 0..50 {
+            let again = broker.revoke(&rig.ask("google")).await.unwrap();
+            assert_eq!((again.at_provider, again.changed), (expected, false));
+            assert!(again.detail.is_some());
+        }
+        // Whatever account of the connection is named.
+        for number in 0..100 {
+            let named = selector(&format!("google-oauth2|{number}"));
+            if let Ok(other) = broker.revoke(&rig.ask("google").account(Some(&named))).await {
+                assert_eq!((other.at_provider, other.changed), (RevokedAtProvider::No, false));
+            }
+        }
+        assert_eq!((cost(), rig.provider.calls()), (before, 1), "{status}");
+        // In time it is done again, and the list of the accounts is looked at less and less often.
+        tokio::time::advance(Duration::from_secs(61)).await;
+        broker.revoke(&rig.ask("google")).await.unwrap();
+        assert_eq!((rig.vault.asked.lock().unwrap().len(), rig.provider.calls()), (2, 2), "{status}");
+        for _ in 0..60 {
+            broker.revoke(&rig.ask("google")).await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(rig.tenant.connected_reads() <= before.1 + 5, "{}", rig.tenant.connected_reads());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnections_at_the_same_time_are_one_at_the_provider() {
+    let rig = exchanging();
+    let broker = rig.replica([vault()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let asked = rig.ask("google");
+    let all = futures_util::future::join_all((0..20).map(|_| broker.revoke(&asked))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!((rig.vault.asked.lock().unwrap().len(), rig.provider.calls()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_was_connected_again_is_disconnected_again() {
+    let rig = exchanging();
+    let broker = rig.replica([vault()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    // By hosted connect, which says so.
+    broker.reconnected(USER, "google-oauth2").await.unwrap();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_2", "google-oauth2"));
+    let second = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_eq!((second.at_provider, second.changed, rig.provider.calls()), (RevokedAtProvider::Yes, true, 2));
+    // By the app itself.
+    tokio::time::advance(Duration::from_secs(6)).await;
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_3", "google-oauth2"));
+    let third = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_eq!((third.at_provider, third.changed, rig.provider.calls()), (RevokedAtProvider::Yes, true, 3));
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_can_be_asked_no_token_is_exchanged() {
+    let rig = exchanging();
+    let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
+    for _ in 0..3 {
+        let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+        assert_eq!(revoked.at_provider, RevokedAtProvider::Unsupported);
+    }
+    assert!(rig.vault.asked.lock().unwrap().is_empty());
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+/// Each telling is a command that all replicas read.
+#[tokio::test(start_paused = true)]
+async fn tm_a18_a_repeated_disconnection_is_told_once() {
+    let rig = exchanging();
+    let told = Arc::new(Mutex::new(0));
+    let telling = told.clone();
+    let broker = rig
+        .replica_with([vault(), Provider { name: "login".into(), ..refreshing(Kind::Google) }], |builder| {
+            builder.on_revoked(move |_| *telling.lock().unwrap() += 1)
+        });
+    rig.provider.answers(|_| Ok((500, json!({}))));
+    for (name, expected) in [("google", 1), ("login", 2)] {
+        for _ in 0..20 {
+            broker.revoke(&rig.ask(name)).await.unwrap();
+        }
+        assert_eq!(*told.lock().unwrap(), expected);
+    }
+    // A sign-in would lift it: it is told anew.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let now = rig.tenant.wall.now();
+    let seconds = now.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(seconds);
+    let newer = rig.ask("login").issued_at(now);
+    broker.revoke(&newer).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), 3);
+}
