@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 use crate::Reason;
 use crate::cache::{Digest, sha256};
 use crate::challenge::Error;
+use crate::identity::Caller;
 use crate::jose::{self, Compact, MAX_PROOF};
 use crate::nonce::Nonces;
 use crate::refusal::Refusal;
-use crate::replay::{ReplayError, ReplayStore};
+use crate::replay::{OneUse, ReplayError, ReplayStore};
 use crate::rules::{Algorithm, Rules};
 use crate::{signature, time};
 
@@ -151,10 +152,17 @@ impl Proofs {
         }
     }
 
-    /// Remembers the proof: the same one a second time is a replay.
-    pub(crate) async fn accept(&self, proof: CheckedProof) -> Result<Option<HeaderValue>, Refusal> {
+    /// Remembers the proof of this caller: the same one a second time is a replay.
+    pub(crate) async fn accept(
+        &self,
+        proof: CheckedProof,
+        caller: &Caller,
+    ) -> Result<Option<HeaderValue>, Refusal> {
         let keep = Duration::from_secs(MAX_AGE.unsigned_abs()) + 2 * self.leeway;
-        match self.replays.first_use(proof.id, keep).await {
+        // By caller and not by key: a client gets a token for any key it makes.
+        let owner = [caller.issuer(), caller.subject(), caller.client().unwrap_or_default()];
+        let owner = sha256(owner.join("\0").as_bytes());
+        match self.replays.first_use(OneUse::new(proof.id, keep).of(owner)).await {
             Ok(true) => Ok(proof.next_nonce),
             Ok(false) => Err(Refusal::proof("replayed jti", "Each request needs a DPoP proof of its own.")),
             Err(error) => Err(cannot_tell(error)),

@@ -45,7 +45,7 @@ pub use keys::{Finding, KeySource, KeysUnavailable, VerifyingKey};
 pub use logout::{Logout, LogoutMarks, LogoutRefusal};
 pub use metadata::resource_metadata;
 pub use refusal::{Claim, Mismatch, Reason, Refusal};
-pub use replay::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
+pub use replay::{FirstUse, MemoryReplays, OneUse, ReplayError, ReplayStore};
 pub use rules::{Algorithm, Authorization, Dpop, MAX_LIFETIME, MAX_TOKEN, Rules};
 #[cfg(feature = "tower")]
 pub use tower::{Auth, AuthLayer};

@@ -1,6 +1,7 @@
 //! Ids that may be used once: of DPoP proofs and of logout tokens.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,23 +19,51 @@ pub enum ReplayError {
     Unavailable,
 }
 
+/// An id that may be used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OneUse {
+    /// The id.
+    pub id: [u8; 32],
+    /// For how long it must be remembered.
+    pub keep: Duration,
+    /// Who may send any number of such ids; `None` where senders cannot make them up.
+    pub owner: Option<[u8; 32]>,
+}
+
+impl OneUse {
+    /// An id that its sender cannot make up: a logout token's.
+    #[must_use]
+    pub fn new(id: [u8; 32], keep: Duration) -> Self {
+        Self { id, keep, owner: None }
+    }
+
+    /// The same of an owner who may send any number of them, and must not take the room of others.
+    #[must_use]
+    pub fn of(self, owner: [u8; 32]) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+}
+
 /// The answer of [`ReplayStore::first_use`].
 pub type FirstUse<'a> = Pin<Box<dyn Future<Output = Result<bool, ReplayError>> + Send + 'a>>;
 
 /// Remembers ids; the boundary to a store that replicas share.
 pub trait ReplayStore: Send + Sync {
-    /// Remembers `id` for `keep`; true if it was not known yet. Of several at the same time exactly one gets true.
+    /// Remembers the id; true if it was not known yet. Of several at the same time exactly one gets true.
     ///
     /// # Errors
     /// When it cannot be said; the caller must then refuse.
-    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_>;
+    fn first_use(&self, used: OneUse) -> FirstUse<'_>;
 }
 
 /// An id that is kept for longer is no proof's.
 const PROOFS: Duration = Duration::from_secs(15 * 60);
 
-/// Ids in the memory of this process, at most so many; never forgotten before their time. Proofs, of which one caller can send
-/// any number, leave an eighth to logout tokens.
+/// Ids in the memory of this process, at most so many; never forgotten before their time.
+///
+/// An owner may have as many as there is still room for: one alone takes half of all, two take a third each, and the others
+/// always find room. Proofs leave an eighth to logout tokens besides.
 pub struct MemoryReplays {
     capacity: usize,
     seen: Mutex<Seen>,
@@ -43,9 +72,32 @@ pub struct MemoryReplays {
 #[derive(Default)]
 struct Seen {
     ids: HashSet<[u8; 16]>,
-    /// The same in the order of their end. Not of their arrival: a logout token's id is kept for a day, and must not keep
-    /// the proofs behind it, which are kept for minutes.
-    ends: BTreeSet<(Instant, [u8; 16])>,
+    /// The same in the order of their end, each with its owner. Not of their arrival: a logout token's id is kept for a day, and
+    /// must not keep the proofs behind it, which are kept for minutes.
+    ends: BTreeSet<(Instant, [u8; 16], Option<Owner>)>,
+    /// How many each owner has.
+    owned: HashMap<Owner, usize>,
+}
+
+/// A part of the owner's digest: two that share it share their room.
+type Owner = [u8; 8];
+
+impl Seen {
+    /// Drops what has ended.
+    fn prune(&mut self, now: Instant) {
+        while self.ends.first().is_some_and(|(end, ..)| *end <= now) {
+            let Some((_, old, owner)) = self.ends.pop_first() else { return };
+            self.ids.remove(&old);
+            if let Some(owner) = owner
+                && let Entry::Occupied(mut count) = self.owned.entry(owner)
+            {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+    }
 }
 
 impl MemoryReplays {
@@ -55,33 +107,39 @@ impl MemoryReplays {
         Self { capacity, seen: Mutex::default() }
     }
 
-    fn note(&self, id: [u8; 32], keep: Duration) -> Result<bool, ReplayError> {
+    fn note(&self, used: OneUse) -> Result<bool, ReplayError> {
         // Half of a SHA-256 is more than enough to tell ids apart.
         let mut short = [0; 16];
-        short.copy_from_slice(&id[..16]);
+        short.copy_from_slice(&used.id[..16]);
+        let owner = used.owner.map(|digest| {
+            let mut owner = Owner::default();
+            owner.copy_from_slice(&digest[..8]);
+            owner
+        });
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        while seen.ends.first().is_some_and(|(end, _)| *end <= now) {
-            if let Some((_, old)) = seen.ends.pop_first() {
-                seen.ids.remove(&old);
-            }
-        }
+        seen.prune(now);
         if seen.ids.contains(&short) {
             return Ok(false);
         }
-        let reserved = if keep > PROOFS { 0 } else { self.capacity / 8 };
-        if seen.ids.len() >= self.capacity - reserved {
+        let reserved = if used.keep > PROOFS { 0 } else { self.capacity / 8 };
+        let room = (self.capacity - reserved).saturating_sub(seen.ids.len());
+        let owned = owner.and_then(|owner| seen.owned.get(&owner).copied()).unwrap_or(0);
+        if room <= owned {
             return Err(ReplayError::Full);
         }
         seen.ids.insert(short);
-        seen.ends.insert((now + keep, short));
+        seen.ends.insert((now + used.keep, short, owner));
+        if let Some(owner) = owner {
+            *seen.owned.entry(owner).or_default() += 1;
+        }
         Ok(true)
     }
 }
 
 impl ReplayStore for MemoryReplays {
-    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_> {
-        let answer = self.note(id, keep);
+    fn first_use(&self, used: OneUse) -> FirstUse<'_> {
+        let answer = self.note(used);
         Box::pin(std::future::ready(answer))
     }
 }

@@ -11,4 +11,5 @@ mod id_tokens;
 mod kept;
 mod logout;
 mod possession;
+mod replays;
 mod wycheproof;

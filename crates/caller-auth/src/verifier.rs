@@ -26,7 +26,7 @@ use crate::jose::{self, Compact};
 use crate::keys::KeySource;
 use crate::logout::{self, Logout, LogoutMarks, LogoutRefusal, MAX_LOGOUT_TOKEN};
 use crate::refusal::Refusal;
-use crate::replay::{MemoryReplays, ReplayStore};
+use crate::replay::{MemoryReplays, OneUse, ReplayStore};
 use crate::rules::{Dpop, Rules};
 use crate::{header, time};
 
@@ -138,7 +138,9 @@ impl Verifier {
         let Checked { caller, token, proof } = checked;
         let next_nonce = match proof {
             None => None,
-            Some(proof) => self.proofs.accept(proof).await.map_err(|refusal| self.refused(refusal))?,
+            Some(proof) => {
+                self.proofs.accept(proof, &caller).await.map_err(|refusal| self.refused(refusal))?
+            }
         };
         Ok(Verified { caller, token, next_nonce })
     }
@@ -207,7 +209,7 @@ impl Verifier {
         let id = sha256(&[b"logout\0", issuer.as_bytes(), b"\0", id.as_bytes()].concat());
         // As long as a token that was issued before can be used.
         let age = self.rules.max_lifetime + claims::LIFETIME_SLACK + 2 * self.rules.leeway;
-        match self.replays.first_use(id, age).await {
+        match self.replays.first_use(OneUse::new(id, age)).await {
             Ok(true) => {}
             Ok(false) => return Err(invalid("jti was used before")),
             Err(_) => return Err(LogoutRefusal::Unavailable("replay store")),

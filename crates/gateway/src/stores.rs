@@ -13,10 +13,10 @@ use tokio_util::task::TaskTracker;
 use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
 use crate::fleet::{Fleet, RecordStatus};
 use crate::memory::Bounds;
-use caller_auth::{FirstUse, MemoryReplays, ReplayError, ReplayStore};
+use caller_auth::{FirstUse, MemoryReplays, OneUse, ReplayError, ReplayStore};
 
 /// What the id of a proof or a logout token takes in memory.
-const REPLAY: u64 = 96;
+const REPLAY: u64 = 128;
 /// How often it is checked what the store guarantees.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -311,7 +311,10 @@ impl std::fmt::Debug for Stores {
 struct SharedReplays(Arc<dyn FleetStore>);
 
 impl ReplayStore for SharedReplays {
-    fn first_use(&self, id: [u8; 32], keep: Duration) -> FirstUse<'_> {
-        Box::pin(async move { self.0.first_use(&id, keep).await.map_err(|_| ReplayError::Unavailable) })
+    fn first_use(&self, used: OneUse) -> FirstUse<'_> {
+        Box::pin(async move {
+            let first = self.0.first_use(&used.id, used.keep).await;
+            first.map_err(|_| ReplayError::Unavailable)
+        })
     }
 }

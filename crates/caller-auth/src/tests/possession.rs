@@ -1,7 +1,6 @@
 //! Proofs of possession.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,8 +8,8 @@ use super::fixture::{DpopKey, Keys, NOW, at, merge, parts, rules, token};
 use crate::Reason;
 use crate::cache::sha256;
 use crate::{
-    Dpop, FirstUse, LogoutMarks, MemoryReplays, Refusal, ReplayError, ReplayStore, Rules, Schemes, Verified,
-    Verifier, jose,
+    Dpop, FirstUse, LogoutMarks, MemoryReplays, OneUse, Refusal, ReplayError, ReplayStore, Rules, Schemes,
+    Verified, Verifier, jose,
 };
 
 const URL: &str = "https://idp.acme.com/proxy/github/user";
@@ -22,8 +21,12 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
+        Self::of(json!({}))
+    }
+
+    fn of(claims: Value) -> Self {
         let key = DpopKey::new();
-        let token = token(json!({}), json!({ "cnf": { "jkt": key.thumbprint() } }));
+        let token = token(json!({}), merge(json!({ "cnf": { "jkt": key.thumbprint() } }), claims));
         Self { key, token }
     }
 
@@ -57,33 +60,23 @@ async fn send(verifier: &Verifier, headers: &[(&str, &str)]) -> Option<Reason> {
     verifier.verify(&parts(headers), Schemes::Standard, at(NOW)).await.err().map(|refusal| refusal.reason)
 }
 
-#[tokio::test(start_paused = true)]
-async fn tm_a17_proofs_leave_room_for_logout_tokens() {
-    let replays = MemoryReplays::new(16);
-    let (minutes, day) = (Duration::from_secs(420), Duration::from_secs(86_400));
-    for number in 0..14 {
-        assert_eq!(replays.first_use([number; 32], minutes).await, Ok(true));
-    }
-    assert_eq!(replays.first_use([14; 32], minutes).await, Err(ReplayError::Full));
-    assert_eq!(replays.first_use([14; 32], day).await, Ok(true));
-    assert_eq!(replays.first_use([14; 32], day).await, Ok(false));
-}
-
-#[tokio::test(start_paused = true)]
-async fn tm_j09_ids_that_are_kept_long_do_not_keep_those_behind_them() {
-    let replays = MemoryReplays::new(4);
-    let id = |number: u8| [number; 32];
-    let minutes = Duration::from_secs(300);
-    assert_eq!(replays.first_use(id(0), Duration::from_secs(86_400)).await, Ok(true));
-    for round in 0..3 {
-        for number in 1..4 {
-            assert_eq!(replays.first_use(id(number), minutes).await, Ok(true), "{round}");
-            assert_eq!(replays.first_use(id(number), minutes).await, Ok(false));
+/// Whatever keys the caller's tokens are bound to.
+#[tokio::test]
+async fn tm_a17_the_proofs_of_one_caller_count_together_and_those_of_another_apart() {
+    let replays = Arc::new(MemoryReplays::new(16));
+    let verifier =
+        Verifier::shared(with(Dpop::Require), Keys::tenant(), replays.clone(), LogoutMarks::default());
+    let mut sent = 0;
+    let full = loop {
+        let client = Client::new();
+        match client.send(&verifier, &[&client.proof(json!({}), json!({}))]).await {
+            Ok(_) => sent += 1,
+            Err(refusal) => break refusal.reason,
         }
-        assert_eq!(replays.first_use(id(9), minutes).await, Err(ReplayError::Full));
-        tokio::time::advance(minutes).await;
-    }
-    assert_eq!(replays.first_use(id(0), minutes).await, Ok(false), "the day is not over");
+    };
+    assert_eq!((full, sent), (Reason::ReplayMemoryFull, 7));
+    let other = Client::of(json!({ "sub": "auth0|another" }));
+    assert!(other.send(&verifier, &[&other.proof(json!({}), json!({}))]).await.is_ok());
 }
 
 /// A 401 comes before any 403: whoever cannot show the key learns nothing about the caller.
@@ -292,20 +285,6 @@ async fn a_nonce_is_demanded_and_then_good_for_a_while() {
     assert!(verifier.verify(&later(400, "d"), Schemes::Standard, at(NOW + 400)).await.is_err());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_memory_of_proofs_is_bounded_and_never_forgets_too_early() {
-    let memory = MemoryReplays::new(2);
-    let keep = std::time::Duration::from_secs(360);
-    assert_eq!(memory.first_use([1; 32], keep).await, Ok(true));
-    tokio::time::advance(keep / 2).await;
-    assert_eq!(memory.first_use([2; 32], keep).await, Ok(true));
-    assert_eq!(memory.first_use([1; 32], keep).await, Ok(false));
-    assert_eq!(memory.first_use([3; 32], keep).await, Err(ReplayError::Full));
-    tokio::time::advance(keep / 2).await;
-    assert_eq!(memory.first_use([3; 32], keep).await, Ok(true));
-    assert_eq!(memory.first_use([2; 32], keep).await, Ok(false));
-}
-
 struct Broken(ReplayError);
 
 #[tokio::test]
@@ -329,7 +308,7 @@ async fn tm_j09_a_proof_is_remembered_only_when_the_request_is_accepted() {
 }
 
 impl ReplayStore for Broken {
-    fn first_use(&self, _: [u8; 32], _: std::time::Duration) -> FirstUse<'_> {
+    fn first_use(&self, _: OneUse) -> FirstUse<'_> {
         Box::pin(std::future::ready(Err(self.0)))
     }
 }

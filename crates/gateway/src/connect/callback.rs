@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use super::HostedConnect;
 use super::refusal::Refusal;
-use super::seal::{Purpose, digest};
+use super::seal::Purpose;
 use super::start::member;
 use super::tenant::{SignedIn, plain_word};
 use super::ticket::{Flow, Leg};
@@ -61,7 +61,7 @@ impl HostedConnect {
             return Err(Box::new((refusal, Some(flow))));
         }
         let keep = Self::remember_for(flow.expires, now);
-        match self.replays.first_use(digest(&["connect state", &flow.id]), keep).await {
+        match self.first_use(["connect state", &flow.id], &flow.ticket.user, keep).await {
             Ok(true) => Ok(flow),
             Ok(false) => Err(Box::new((Refusal::Used, Some(flow)))),
             Err(_) => Err(Box::new((Refusal::Unavailable, Some(flow)))),

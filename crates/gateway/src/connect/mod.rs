@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use caller_auth::ReplayStore;
+use caller_auth::{OneUse, ReplayError, ReplayStore};
 use http::Method;
 use http::request::Parts;
 use mgmt_auth::ClientCredentials;
@@ -35,7 +35,7 @@ pub(crate) use self::parts::{ConnectParts, Offer};
 
 use self::cookie::Cookies;
 use self::return_to::ReturnAddresses;
-use self::seal::Sealer;
+use self::seal::{Sealer, digest};
 use self::tenant::SignIn;
 use self::visit::Visit;
 use crate::body::{Body, BodyReader};
@@ -75,6 +75,11 @@ impl HostedConnect {
             }
             _ => Visit::not_allowed(if path == "callback" { "GET, HEAD" } else { "GET, HEAD, POST" }),
         }
+    }
+
+    /// Whether a ticket or a state of this user's is used for the first time.
+    async fn first_use(&self, id: [&str; 2], user: &str, keep: Duration) -> Result<bool, ReplayError> {
+        self.replays.first_use(OneUse::new(digest(&id), keep).of(digest(&["user", user]))).await
     }
 
     /// The address of a provider's page.

@@ -9,7 +9,7 @@ use super::HostedConnect;
 use super::cookie::Browser;
 use super::pages::{self, Page, escape};
 use super::refusal::Refusal;
-use super::seal::{Purpose, digest, random};
+use super::seal::{Purpose, random};
 use super::ticket::{Flow, LEG, Leg, Ticket};
 use super::visit::{Visit, is_own_form, is_visited};
 use crate::body::{Body, ReadError};
@@ -83,7 +83,7 @@ impl HostedConnect {
             return Visit::refused(Refusal::ForeignForm, Some(&ticket), request_id);
         };
         let keep = Self::remember_for(ticket.expires, now);
-        match self.replays.first_use(digest(&["connect ticket", &ticket.id]), keep).await {
+        match self.first_use(["connect ticket", &ticket.id], &ticket.user, keep).await {
             Ok(true) => {}
             Ok(false) => return Visit::refused(Refusal::Used, Some(&ticket), request_id),
             Err(_) => return Visit::refused(Refusal::Unavailable, Some(&ticket), request_id),
