@@ -45,26 +45,35 @@ fn kind_of(headers: &HeaderMap) -> Kind {
             return Kind::Parts;
         }
         if holds(b"form-urlencoded") {
-            kind = if holds(b"utf-16") || holds(b"utf-32") { Kind::Parts } else { Kind::Form };
+            kind = Kind::Form;
         }
     }
     kind
 }
 
-/// Whether ASCII text stands in a body with these headers as ASCII bytes, perhaps with zeros between them.
+/// Whether what a body says in ASCII stands in it as ASCII bytes: no `charset`, or one of those that are known to be like that.
+/// Any other spelling of the parameter, and each that is there besides, counts too: which one a provider goes by is not known.
 pub(super) fn is_plain(headers: &HeaderMap) -> bool {
-    const PLAIN: [&[u8]; 8] =
-        [b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-", b"windows-125", b"utf-16", b"utf-32"];
-    let is_plain = |charset: &[u8]| {
-        let charset = charset.trim_ascii().trim_ascii_start();
-        let charset = charset.strip_prefix(b"\"").or(charset.strip_prefix(b"'")).unwrap_or(charset);
-        PLAIN.iter().any(|known| charset.starts_with(known))
+    const PLAIN: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"ascii"];
+    const FAMILIES: [&[u8]; 2] = [b"iso-8859-", b"windows-125"];
+    let is_plain = |value: &[u8]| {
+        let value = value.trim_ascii_start();
+        let value =
+            value.strip_prefix(b"\"").or(value.strip_prefix(b"'")).unwrap_or(value).trim_ascii_start();
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b";,\"'".contains(byte);
+        let charset = value.split(ends).next().unwrap_or_default();
+        let numbered = |family: &&[u8]| {
+            charset
+                .strip_prefix(*family)
+                .is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+        };
+        PLAIN.contains(&charset) || FAMILIES.iter().any(numbered)
     };
     headers.get_all(CONTENT_TYPE).iter().all(|value| {
         let text = value.as_bytes().to_ascii_lowercase();
         memchr::memmem::find_iter(&text, b"charset").all(|at| {
             let rest = text.get(at + 7..).unwrap_or_default().trim_ascii_start();
-            rest.strip_prefix(b"=").is_none_or(is_plain)
+            rest.strip_prefix(b"=").is_some_and(is_plain)
         })
     })
 }

@@ -207,9 +207,17 @@ async fn other_bodies_pass() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_refused() {
+async fn tm_r18_a_body_that_cannot_be_read_is_refused() {
     let adapter = idp_adapters::adapter(Adapters::Facebook);
-    for (name, value) in [(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, "application/json; charset=utf-7")] {
+    for (name, value) in [
+        (CONTENT_ENCODING, "gzip"),
+        (CONTENT_TYPE, "application/json; charset=utf-7"),
+        (CONTENT_TYPE, "application/json; charset=utf-16"),
+        (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-16le"),
+        (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=\"UTF-32\""),
+        (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8; charset=utf-7"),
+        (CONTENT_TYPE, "multipart/form-data; boundary=b; charset*=utf-16''"),
+    ] {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
         let found = check(adapter, &Method::POST, &headers, body::full("x")).await;
         assert_eq!(found.err(), Some(RequestBodyFault::Unsearchable), "{value}");
