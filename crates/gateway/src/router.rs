@@ -61,7 +61,8 @@ impl App {
                     path: parts.uri.path(),
                     provider: record.provider.as_ref().map(ProviderLabel::name),
                 };
-                with_connect_page(self.connect.as_ref(), problem.about(about), &record).respond(rendering)
+                with_connect_page(self.connect.as_ref(), &self.calls, problem.about(about), &record)
+                    .respond(rendering)
             }
         };
         response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());

@@ -74,15 +74,17 @@ impl Cookies {
     }
 }
 
-/// The value of a cookie that is there exactly once: of two, one may have been set by another host.
+/// The value of a cookie that is there exactly once: of two, one may have been set by another host. Each pair is read for
+/// itself, as bytes: a neighbour's cookie may hold anything.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut values = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(known, _)| *known == name)
-        .map(|(_, value)| value);
-    values.next().filter(|_| values.next().is_none())
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        (&pair[..at] == name.as_bytes()).then(|| &pair[at + 1..])
+    });
+    let value = values.next().filter(|_| values.next().is_none())?;
+    std::str::from_utf8(value).ok()
 }
 
 impl Browser {
@@ -140,6 +142,24 @@ mod tests {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             assert_eq!(cookies.browser(&headers(&lines)), None, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn tm_h08_a_neighbours_cookie_hides_none_of_ours() {
+        let cookies = Cookies::at(&Url::parse("https://gw.example").unwrap());
+        let browser = Browser::random().unwrap();
+        let set = cookies.set_browser(&browser).unwrap();
+        let pair = set.as_bytes().split(|byte| *byte == b';').next().unwrap();
+        for other in [&b"theme=\xff\xfe"[..], b"\xe9=1", b"name=caf\xc3\xa9", b"flag", b"=x", b"a=\"b"] {
+            for line in [[other, b"; ", pair].concat(), [pair, b";", other].concat()] {
+                let headers = [(COOKIE, HeaderValue::from_bytes(&line).unwrap())].into_iter().collect();
+                assert_eq!(cookies.browser(&headers).as_ref(), Some(&browser), "{other:?}");
+            }
+        }
+        // One of ours that cannot be read is there all the same.
+        let line = [pair, b"; __Host-idp-connect=\xff"].concat();
+        let headers = [(COOKIE, HeaderValue::from_bytes(&line).unwrap())].into_iter().collect();
+        assert_eq!(cookies.browser(&headers), None);
     }
 
     #[test]

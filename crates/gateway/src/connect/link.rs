@@ -6,6 +6,7 @@ use super::HostedConnect;
 use super::parts::Offer;
 use super::seal::{Purpose, random};
 use super::ticket::Ticket;
+use crate::fleet::Blocked;
 use crate::time::{from_unix_seconds, unix_seconds};
 
 /// Longest scope, and all of them together.
@@ -52,6 +53,9 @@ pub(crate) enum BadAsk {
     /// No provider of that name.
     #[error("there is no such provider")]
     Provider,
+    /// An operator has blocked the user, or the user's use of the connection.
+    #[error("an operator has blocked it")]
+    Blocked(Blocked),
     /// The provider does not have the connection.
     #[error("the account's connection is not one of this provider's")]
     Connection,
@@ -78,6 +82,7 @@ impl HostedConnect {
             None => offer.connections.first(),
         };
         let connection = connection.ok_or(BadAsk::Connection)?.clone();
+        self.fleet.check(ask.user, Some(ask.provider), Some(&connection)).map_err(BadAsk::Blocked)?;
         let return_to = match ask.return_to {
             Some(text) => Some(self.return_to.check(text).ok_or(BadAsk::ReturnTo)?.into()),
             None => None,

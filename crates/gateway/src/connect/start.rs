@@ -157,11 +157,15 @@ pub(super) fn member(form: &[u8], name: &str) -> Option<String> {
 
 /// What the page says.
 fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &Browser) -> String {
+    // The app is the client of the caller token. The caller chooses where the browser goes afterwards, so that address is no name.
+    let app = match &ticket.client {
+        Some(client) => format!("The app with the client id <code>{}</code>", escape(client)),
+        None => "An app without a client id".to_owned(),
+    };
     let back = ticket.return_to.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let app = match (&back, &ticket.client) {
-        (Some(back), _) => back.host_str().unwrap_or_default().to_owned(),
-        (None, Some(client)) => client.clone(),
-        (None, None) => "An app".to_owned(),
+    let back = match back.as_ref().and_then(url::Url::host_str) {
+        Some(host) => format!("<p>Afterwards you are sent to <code>{}</code>.</p>", escape(host)),
+        None => String::new(),
     };
     let asked = if ticket.scopes.is_empty() {
         format!("<p>{} lists the permissions before you agree.</p>", escape(title))
@@ -174,11 +178,10 @@ fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &B
         None => String::new(),
     };
     format!(
-        "<p><strong>{}</strong> wants to use your {} account{account}.</p>{asked}\
+        "<p>{app} wants to use your {} account{account}.</p>{asked}{back}\
          <p>Go on only if you have just started this yourself. If you were sent this link, close the page.</p>\
          <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
          <input type=\"hidden\" name=\"token\" value=\"{}\"><button type=\"submit\">Continue to {}</button></form>",
-        escape(&app),
         escape(title),
         escape(action),
         escape(sealed),

@@ -64,7 +64,7 @@ impl McpRequest<'_> {
             Ok(result) => return Ok(self.complete(result, record)?),
             Err(failed) => failed,
         };
-        failed.problem = with_connect_page(self.connect, failed.problem, record);
+        failed.problem = with_connect_page(self.connect, self.calls, failed.problem, record);
         if challenge::is_callers(&failed.problem) {
             return Err(failed.problem.into());
         }

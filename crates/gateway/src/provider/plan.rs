@@ -302,6 +302,11 @@ impl ProviderPlan {
         self.policy.opens_writes(caller)
     }
 
+    /// Whether some call of this caller may pass.
+    pub(crate) fn opens_something(&self, caller: &Caller) -> bool {
+        self.policy.opens_something(caller)
+    }
+
     /// The GraphQL of a GET, which stands in its query.
     fn documents_in_query(&self, call: &ProviderCall<'_>) -> Option<Result<Requested, Unreadable>> {
         if !matches!(*call.method, Method::GET | Method::HEAD) || !self.policy.reads_graphql() {

@@ -14,6 +14,7 @@ pub(crate) use self::call::Call;
 pub(crate) use self::graphql::{GraphQlRefusal, GraphQlRule};
 pub(crate) use self::pattern::BadRule;
 use self::pattern::ReadPath;
+use self::rule::Closed;
 pub(crate) use self::rule::{ActorRule, Conditions, Rule};
 use super::graphql::Documents;
 
@@ -111,6 +112,20 @@ impl Policy {
     /// Whether a call of this caller that is no GET or HEAD may pass at some path.
     pub(crate) fn opens_writes(&self, caller: &Caller) -> bool {
         self.access == Access::Full || self.rules.iter().any(|rule| rule.opens_writes(caller))
+    }
+
+    /// Whether some call of this caller may pass. The adapter's deny list and what a rule says of GraphQL are not looked at.
+    pub(crate) fn opens_something(&self, caller: &Caller) -> bool {
+        let mut closed = Closed::default();
+        let denied = self.denied.iter().any(|rule| rule.narrow(caller, &mut closed));
+        if !denied && self.rules.iter().any(|rule| rule.narrow(caller, &mut closed)) {
+            return true;
+        }
+        match self.access {
+            Access::Read => !closed.reads,
+            Access::Full => !(closed.reads && closed.writes),
+            Access::Rules => false,
+        }
     }
 
     /// Checks a call. The adapter's deny list holds under every access level; what an adapter guards needs full

@@ -47,6 +47,13 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Problem> {
     let provider = calls.named_provider(name, record)?;
     let header = proxy::account_selector(&parts.headers)?;
+    if !provider.plan.opens_something(verified.caller()) {
+        return Err(Problem::new(Code::PolicyDenied)
+            .detail(
+                "the rules open no call at this provider to this caller, so there is nothing to connect for",
+            )
+            .remedy("Ask the operator for a rule that opens a call to this app, agent or user."));
+    }
     let admitted = calls.access.admit(verified, Some(&provider), None, record).await?;
     let asked = read(calls, body).await?;
     let named = asked.account.as_deref().map(str::parse::<AccountSelector>).transpose();
@@ -117,6 +124,7 @@ fn the_one<'a>(
 
 fn bad(error: BadAsk) -> Problem {
     let problem = match error {
+        BadAsk::Blocked(blocked) => return blocked.into(),
         BadAsk::Provider => Problem::new(Code::UnknownProvider),
         _ => Problem::new(Code::BadRequest),
     };

@@ -49,7 +49,9 @@ async fn an_account_is_widened_and_the_app_is_told() {
     assert!(url.as_str().starts_with(&format!("{PUBLIC}/connect/bitbucket?ticket=")));
     let mut browser = Browser::new(&rig);
     let page = String::from_utf8(browser.get(&url).await.body.to_vec()).unwrap();
-    assert!(page.contains("<strong>app.example.com</strong>") && page.contains("<code>pullrequest</code>"));
+    assert!(
+        page.contains("sent to <code>app.example.com</code>") && page.contains("<code>pullrequest</code>")
+    );
     let ended = browser.walk(&url, BEN, "allow").await;
     assert_eq!(ended.result(), "ok");
     let asked = browser.visited.iter().rfind(|url| url.path() == "/authorize").unwrap();

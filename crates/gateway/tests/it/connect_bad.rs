@@ -4,7 +4,9 @@ use reqwest::{Method, Url};
 use sandbox::Server;
 use serde_json::json;
 
-use crate::connect_support::{APP, Browser, Ended, PUBLIC, ask, form_of, link, nothing, start};
+use crate::connect_support::{
+    APP, Browser, Ended, PUBLIC, ask, form_of, link, nothing, start, start_over, tenant,
+};
 use crate::harness::{ANA, BEN, CLEO, Rig};
 
 fn with_ticket(url: &Url, ticket: &str) -> Url {
@@ -288,6 +290,51 @@ async fn tm_h06_who_is_blocked_connects_nothing() {
     let url = link(&rig, "github", ANA, json!({ "return_to": APP })).await;
     rig.sandbox.world().block(ANA, true);
     assert_eq!(Browser::new(&rig).walk(&url, ANA, "allow").await.result(), "failed");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_h12_who_may_call_nothing_at_a_provider_gets_no_link_to_it() {
+    let rules = r#"
+[[providers.bitbucket.rules]]
+clients = ["another-app"]
+paths = ["/**"]
+[[providers.bitbucket.rules]]
+paths = ["/**"]
+allow = false
+[[providers.google.rules]]
+paths = ["/drive/**"]
+allow = false
+"#;
+    let rig = start_over(tenant(), rules).await;
+    let body = || json!({ "scopes": ["repository:write"] });
+    assert_eq!(ask(&rig, "bitbucket", CLEO, body()).await.outcome(), (403, "policy-denied".into()));
+    // Nor in the problem of another endpoint.
+    let gone = rig.send(rig.request(Method::DELETE, "/v1/me/bitbucket", CLEO)).await;
+    assert_eq!(gone.outcome(), (403, "account-not-connected".into()));
+    assert!(gone.json()["connect"]["connection"].is_string() && gone.json()["connect"]["url"].is_null());
+    // What is open in part can be connected.
+    link(&rig, "google", CLEO, nothing()).await;
+    link(&rig, "github", CLEO, nothing()).await;
+    // A block of the connection alone, which the route does not name.
+    let selector = gateway::admin::Selector { connection: Some("github".to_owned()), ..Default::default() };
+    let block = gateway::admin::BlockRequest { selector, reason: None, duration: None };
+    let operations: std::sync::Arc<dyn gateway::admin::Operations> = rig.app.clone();
+    operations.block(block).await.unwrap();
+    assert_eq!(ask(&rig, "github", CLEO, nothing()).await.outcome(), (403, "policy-denied".into()));
+    rig.finish();
+}
+
+/// The address that the caller chose is not the app's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_h13_the_page_names_the_app_that_called() {
+    let rig = start().await;
+    let url = link(&rig, "github", CLEO, json!({ "return_to": APP })).await;
+    let page = Browser::new(&rig).get(&url).await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let app = page.find("client id <code>").expect("the app");
+    let back = page.find("sent to <code>app.example.com</code>").expect("the return address");
+    assert!(app < back && !page.contains("app.example.com</code> wants"), "{page}");
     rig.finish();
 }
 

@@ -80,6 +80,11 @@ impl Pattern {
         Ok(Self { segments, rest })
     }
 
+    /// Whether it is `/**`.
+    pub(super) fn is_everything(&self) -> bool {
+        self.rest && self.segments.is_empty()
+    }
+
     /// Whether decoded segments fit; `fold` says where ASCII case does not count.
     pub(super) fn matches(&self, segments: &[Cow<'_, [u8]>], fold: impl Fn(usize) -> bool) -> bool {
         let long_enough = if self.rest {

@@ -23,6 +23,15 @@ pub(crate) struct Rule {
     pub(super) graphql: Option<Box<GraphQlRule>>,
 }
 
+/// What no later rule and no access level opens any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Closed {
+    /// GET and HEAD at every path.
+    pub(super) reads: bool,
+    /// All other methods at every path.
+    pub(super) writes: bool,
+}
+
 /// What a rule names besides methods and paths: it matches only where all of it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Conditions {
@@ -90,6 +99,25 @@ impl Rule {
             && (self.methods.is_empty() || !self.methods.iter().all(reads))
             && self.require_scope.as_ref().is_none_or(|scope| caller.has(scope))
             && self.conditions.as_deref().is_none_or(|conditions| conditions.hold_for(caller, true))
+    }
+
+    /// What it says of all paths and hosts to this caller: whether it opens some, or closes all that is left.
+    pub(super) fn narrow(&self, caller: &Caller, closed: &mut Closed) -> bool {
+        if !self.conditions.as_deref().is_none_or(|conditions| conditions.hold_for(caller, self.allow)) {
+            return false;
+        }
+        let reads = self.covers(&Method::GET);
+        let writes = self.methods.is_empty()
+            || self.methods.iter().any(|method| !matches!(*method, Method::GET | Method::HEAD));
+        if self.allow && self.require_scope.as_ref().is_none_or(|scope| caller.has(scope)) {
+            return (reads && !closed.reads) || (writes && !closed.writes);
+        }
+        let any_host = self.conditions.as_deref().is_none_or(|conditions| conditions.hosts.is_empty());
+        if any_host && self.graphql.is_none() && self.patterns.iter().any(Pattern::is_everything) {
+            closed.reads |= reads;
+            closed.writes |= self.methods.is_empty();
+        }
+        false
     }
 
     fn covers(&self, method: &Method) -> bool {

@@ -40,6 +40,36 @@ fn access_levels() {
 }
 
 #[test]
+fn a_policy_that_opens_nothing_to_a_caller_is_recognised() {
+    let held = caller(r#"{"sub":"auth0|ana","scope":"held"}"#);
+    let opens =
+        |access, rules: Vec<Rule>| Policy { access, rules, ..Policy::default() }.opens_something(&held);
+    let deny = |methods: &[&str], path: &str| rule(methods, &[path], false, None);
+    let open = |methods: &[&str], scope| rule(methods, &["/user"], true, scope);
+    let other_app =
+        |rule: Rule| rule.when(Conditions { clients: ["x".to_owned()].into(), ..Conditions::default() });
+    assert!(opens(Access::Read, vec![]) && opens(Access::Full, vec![]) && !opens(Access::Rules, vec![]));
+    for access in [Access::Read, Access::Full, Access::Rules] {
+        assert!(!opens(access, vec![deny(&[], "/**")]));
+        assert!(!opens(access, vec![deny(&[], "/**"), open(&[], None)]), "the first rule decides");
+        assert!(!opens(access, vec![rule(&[], &["/**"], true, Some("lacking"))]));
+        assert!(!opens(access, vec![deny(&["GET"], "/**"), deny(&["*"], "/**")]));
+        assert!(opens(access, vec![open(&["GET"], Some("held")), deny(&[], "/**")]));
+        assert!(opens(access, vec![deny(&["GET"], "/**"), open(&["POST"], None)]));
+        assert!(!opens(access, vec![other_app(open(&[], None)), deny(&[], "/**")]));
+    }
+    assert!(!opens(Access::Rules, vec![other_app(open(&[], None)), open(&[], Some("lacking"))]));
+    assert!(opens(Access::Read, vec![other_app(deny(&[], "/**")), deny(&[], "/user/**")]));
+    assert!(
+        !opens(Access::Read, vec![deny(&["GET"], "/**")]) && opens(Access::Full, vec![deny(&["GET"], "/**")])
+    );
+    let host = Conditions { hosts: vec!["api.github.com".parse().unwrap()], ..Conditions::default() };
+    assert!(opens(Access::Read, vec![deny(&[], "/**").when(host)]), "other hosts are open");
+    let denied = Policy { access: Access::Full, denied: vec![deny(&[], "/**")], ..Policy::default() };
+    assert!(!denied.opens_something(&held));
+}
+
+#[test]
 fn the_first_matching_rule_decides() {
     let policy = Policy {
         access: Access::Rules,
