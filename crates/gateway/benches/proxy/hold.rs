@@ -10,25 +10,27 @@ use tokio::net::TcpStream;
 #[derive(Deserialize)]
 struct Settings {
     address: String,
-    /// What each of them sends.
-    text: String,
+    /// What they send, one after the other.
+    texts: Vec<String>,
     count: usize,
-    /// Whether each of them waits for the beginning of an answer.
-    waits: bool,
+    /// What each of them waits for.
+    waits_for: Option<String>,
 }
 
 /// Opens the connections, says how many there are, and holds them until its standard input ends.
 pub(super) async fn run(file: &str) {
     let settings: Settings = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let mut held = Vec::new();
-    for _ in 0..settings.count {
+    for text in settings.texts.iter().cycle().take(settings.count) {
         let mut stream = TcpStream::connect(&settings.address).await.unwrap();
-        stream.write_all(settings.text.as_bytes()).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
         held.push(stream);
     }
-    if settings.waits {
+    if let Some(beginning) = settings.waits_for {
+        let mut read = vec![0; beginning.len()];
         for stream in &mut held {
-            stream.read_exact(&mut [0; 12]).await.unwrap();
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&read), beginning);
         }
     }
     println!("{}", held.len());

@@ -10,30 +10,78 @@ use crate::contest::Program;
 /// How long memory may still grow after the last connection was made.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Users who share what is held: one alone gets a quarter of a provider's places.
+const USERS: u32 = 8;
+
 pub(super) async fn run(gateway: &str, count: usize) {
-    let hostile = Hostile { stage: Stage::set(gateway, 8).await, count };
+    let hostile = Hostile { stage: Stage::set(gateway, USERS).await, count };
     println!("  | a hostile request | CPU over a plain one of the same size | CPU |");
     hostile.paths();
     hostile.names();
     hostile.bodies();
+    drop(hostile);
     println!("  | clients | resident growth | a call beside them |");
-    let token = hostile.stage.load.tokens[0].as_str().unwrap();
-    let authorized = |line: &str, more: &str| {
-        format!("{line} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n{more}\r\n")
-    };
     let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1048576\r\n";
-    let began = |text: String| format!("{text}a=1&b=");
-    let stalled = authorized(&format!("GET {PREFIX}/repos/endless/a/b"), "");
-    let slow = began(authorized(&format!("POST {PREFIX}/repos/a/b/c"), form));
-    let logout = began(format!("POST /hooks/backchannel-logout HTTP/1.1\r\nHost: a\r\n{form}\r\n"));
-    hostile.held("1 000 readers that stall", &stalled, 1000, true).await;
-    hostile.held("1 000 slow forms", &slow, 1000, false).await;
-    hostile.held("1 024 slow logout bodies", &logout, 1024, false).await;
+    for (what, line, more, count, waits_for) in [
+        (
+            "1 000 readers that stall",
+            format!("GET {PREFIX}/repos/endless/a/b"),
+            String::new(),
+            1000,
+            Some("HTTP/1.1 200"),
+        ),
+        ("1 000 slow forms", format!("POST {PREFIX}/repos/a/b/c"), form.to_owned(), 1000, None),
+        (
+            "1 024 slow logout bodies",
+            "POST /hooks/backchannel-logout".to_owned(),
+            form.to_owned(),
+            1024,
+            None,
+        ),
+    ] {
+        // Each from the beginning: what one has let grow would be there for the next.
+        let stage = Stage::set(gateway, USERS).await;
+        let tokens = stage.load.tokens.as_array().unwrap();
+        let begun = if more.is_empty() { "" } else { "a=1&b=" };
+        let texts: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                let token = token.as_str().unwrap();
+                format!("{line} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n{more}\r\n{begun}")
+            })
+            .collect();
+        let settings =
+            json!({ "address": stage.address, "texts": texts, "count": count, "waits_for": waits_for });
+        held(&stage, what, &settings).await;
+    }
 }
 
 struct Hostile {
     stage: Stage,
     count: usize,
+}
+
+/// Growth of resident memory while so many clients keep their requests open, and whether another client is served meanwhile.
+async fn held(stage: &Stage, what: &str, settings: &Value) {
+    let (load, served) = (&stage.load, &stage.served);
+    let url = format!("http://{}{PREFIX}/small", stage.address);
+    let client = reqwest::Client::builder().timeout(SETTLE * 10).build().unwrap();
+    let call = || client.get(&url).bearer_auth(load.tokens[1].as_str().unwrap()).send();
+    // What the first call of all costs is not theirs.
+    call().await.unwrap();
+    std::fs::write(&load.file, settings.to_string()).unwrap();
+    let before = served.resident();
+    let holding = Program::start(&load.bench, &["hold", &load.file.to_string_lossy()], 0);
+    tokio::time::sleep(SETTLE).await;
+    let grown = served.resident() - before;
+    let other = call().await;
+    drop(holding);
+    println!(
+        "  | {what} | {:.1} MiB, {:.1} KiB each | {} |",
+        grown / 1_048_576.0,
+        grown / 1024.0 / settings["count"].as_f64().unwrap(),
+        other.unwrap().status()
+    );
 }
 
 impl Hostile {
@@ -88,26 +136,5 @@ impl Hostile {
             let what = format!("an answer of 1 MiB: the token without its last byte, {spelled}");
             self.ratio(&what, &hostile, &self.settings("/big", 200));
         }
-    }
-
-    /// Growth of resident memory while so many clients keep their requests open, and whether another client is served meanwhile.
-    async fn held(&self, what: &str, text: &str, count: u32, waits: bool) {
-        let (load, served) = (&self.stage.load, &self.stage.served);
-        let settings = json!({ "address": self.stage.address, "text": text, "count": count, "waits": waits });
-        std::fs::write(&load.file, settings.to_string()).unwrap();
-        let before = served.resident();
-        let holding = Program::start(&load.bench, &["hold", &load.file.to_string_lossy()], 0);
-        tokio::time::sleep(SETTLE).await;
-        let grown = served.resident() - before;
-        let url = format!("http://{}{PREFIX}/small", self.stage.address);
-        let client = reqwest::Client::builder().timeout(SETTLE * 10).build().unwrap();
-        let other = client.get(url).bearer_auth(load.tokens[1].as_str().unwrap()).send().await;
-        drop(holding);
-        println!(
-            "  | {what} | {:.1} MiB, {:.1} KiB each | {} |",
-            grown / 1_048_576.0,
-            grown / 1024.0 / f64::from(count),
-            other.unwrap().status()
-        );
     }
 }
