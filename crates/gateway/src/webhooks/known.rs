@@ -1,6 +1,6 @@
 //! Which accounts are known to need the user: an event is sent when that changes, and not at every call.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,8 +17,10 @@ pub(super) struct Known {
 
 #[derive(Default)]
 struct Dead {
-    all: HashSet<[u8; 32]>,
-    order: VecDeque<[u8; 32]>,
+    /// Each with its place in the order.
+    all: HashMap<[u8; 32], u64>,
+    order: BTreeMap<u64, [u8; 32]>,
+    count: u64,
 }
 
 impl Known {
@@ -26,12 +28,15 @@ impl Known {
     pub(super) fn died(&self, account: [u8; 32]) -> bool {
         let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
         self.any.store(true, Ordering::Release);
-        if !dead.all.insert(account) {
+        if dead.all.contains_key(&account) {
             return false;
         }
-        dead.order.push_back(account);
+        dead.count += 1;
+        let place = dead.count;
+        dead.all.insert(account, place);
+        dead.order.insert(place, account);
         while dead.order.len() > MOST {
-            if let Some(oldest) = dead.order.pop_front() {
+            if let Some((_, oldest)) = dead.order.pop_first() {
                 dead.all.remove(&oldest);
             }
         }
@@ -45,10 +50,8 @@ impl Known {
         }
         let account = account();
         let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
-        if !dead.all.remove(&account) {
-            return false;
-        }
-        dead.order.retain(|known| *known != account);
+        let Some(place) = dead.all.remove(&account) else { return false };
+        dead.order.remove(&place);
         self.any.store(!dead.all.is_empty(), Ordering::Release);
         true
     }
@@ -79,6 +82,7 @@ mod tests {
             assert!(known.died(account(number)));
         }
         assert!(known.died(account(0)) && !known.died(account(MOST)));
-        assert!(known.dead.lock().unwrap().all.len() <= MOST);
+        let dead = known.dead.lock().unwrap();
+        assert_eq!((dead.all.len(), dead.order.len()), (MOST, MOST));
     }
 }

@@ -1,6 +1,7 @@
 //! The frames of an HTTP/2 connection: how many come in of each kind, and which streams are open. h2 bounds streams, resets and header lists; nothing in it bounds PING, SETTINGS,
 //! PRIORITY, window updates, empty frames or resets by rate.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -115,9 +116,13 @@ impl Frames {
 /// The streams that are not finished: opened by the peer, and neither answered to the end nor reset.
 #[derive(Debug, Default)]
 pub(crate) struct OpenStreams {
-    ids: Vec<u32>,
+    /// As a set: a peer can open many streams in one read, each of which is refused and finished.
+    ids: BTreeSet<u32>,
     last: u32,
 }
+
+/// So many streams are followed. h2 refuses all but those that it allows, and answers none after its GOAWAY.
+const MOST_STREAMS: usize = 4096;
 
 impl OpenStreams {
     /// The peer sent this frame.
@@ -125,7 +130,9 @@ impl OpenStreams {
         match frame.kind {
             HEADERS if frame.stream > self.last => {
                 self.last = frame.stream;
-                self.ids.push(frame.stream);
+                if self.ids.len() < MOST_STREAMS {
+                    self.ids.insert(frame.stream);
+                }
             }
             RST_STREAM => self.finish(frame.stream),
             _ => {}
@@ -141,9 +148,7 @@ impl OpenStreams {
     }
 
     fn finish(&mut self, stream: u32) {
-        if let Some(at) = self.ids.iter().position(|id| *id == stream) {
-            self.ids.swap_remove(at);
-        }
+        self.ids.remove(&stream);
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -294,6 +299,17 @@ mod tests {
         streams.received(of(RST_STREAM, 0, 5));
         assert_eq!(streams.count(), 1);
         streams.sent(of(RST_STREAM, 0, 7));
+        assert_eq!(streams.count(), 0);
+    }
+
+    /// After a GOAWAY no side answers or resets them.
+    #[test]
+    fn tm_f09_streams_that_are_never_finished_take_bounded_memory() {
+        let of = |kind, stream| FrameHead { kind, flags: 0, stream, payload: 1 };
+        let mut streams = OpenStreams::default();
+        (0..200_000).for_each(|number| streams.received(of(HEADERS, number * 2 + 1)));
+        assert_eq!(streams.count(), MOST_STREAMS);
+        (0..200_000).for_each(|number| streams.sent(of(RST_STREAM, number * 2 + 1)));
         assert_eq!(streams.count(), 0);
     }
 
