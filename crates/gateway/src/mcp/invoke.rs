@@ -126,7 +126,9 @@ impl McpRequest<'_> {
         match action {
             Action::Accounts => Ok(self.accounts(verified, record).await?),
             Action::Find(words, provider) => {
-                let caller = self.calls.access.accept(verified, record).await?.caller;
+                // It plans every known call, so it counts for the quotas like one.
+                let admitted = self.calls.access.admit(verified, None, None, record).await?;
+                let caller = Arc::clone(admitted.caller());
                 let providers = tools::offered((self.calls, self.mcp)).map(|provider| &**provider);
                 let wanted =
                     providers.filter(|one| provider.as_deref().is_none_or(|name| *one.name == *name));

@@ -38,8 +38,10 @@ impl McpRequest<'_> {
                 if params.contains_key("cursor") {
                     return Err(RpcError::params("the list has one page: there is no such cursor").into());
                 }
-                let tools = tools::list((self.calls, self.mcp), verified.caller());
-                self.cacheable(json!({ "tools": tools }))
+                // It plans the call of each tool, so it counts for the quotas like one.
+                let admitted = self.calls.access.admit(verified, None, None, record).await?;
+                let tools = tools::list((self.calls, self.mcp), admitted.caller());
+                return Ok(message::result(id, self.cacheable(json!({ "tools": tools })))?);
             }
             "server/discover" if modern => self.cacheable(json!({
                 "supportedVersions": transport::supported(self.mcp.legacy),

@@ -322,3 +322,19 @@ async fn what_a_tool_did_is_explained_and_what_is_missing_is_said() {
     assert!(result["_meta"].get("idp-gateway/content").is_none(), "no provider said anything");
     rig.finish();
 }
+
+/// Each plans every known call, which is more work than one call is.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_m10_lists_and_searches_count_for_the_quotas() {
+    let rig = rig("", "[quotas]\nper_caller = { per_second = 0.001, burst = 4 }").await;
+    let (ana, ben) = (rig.sandbox.caller_token(ANA), rig.sandbox.caller_token(BEN));
+    for _ in 0..2 {
+        assert_eq!(ask(&rig, &ana, "tools/list", json!({})).await.status, 200);
+        assert_eq!(tool(&rig, &ana, "find", json!({ "query": "issues" })).await.status, 200);
+    }
+    assert_eq!(ask(&rig, &ana, "tools/list", json!({})).await.outcome(), (429, "rate-limited".into()));
+    let found = result(&rig, &ana, "find", json!({ "query": "issues" })).await;
+    assert_eq!(found["structuredContent"]["code"], "rate-limited", "{found}");
+    assert_eq!(ask(&rig, &ben, "tools/list", json!({})).await.status, 200);
+    rig.finish();
+}
