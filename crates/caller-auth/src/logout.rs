@@ -1,6 +1,6 @@
 //! Back-channel logout (OpenID Connect Back-Channel Logout 1.0): the logout token, and what it leaves behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -79,7 +79,30 @@ pub struct LogoutMarks(Arc<Inner>);
 struct Inner {
     /// So that nobody takes the lock where nobody has logged out.
     any: AtomicBool,
-    marks: RwLock<HashMap<String, SystemTime>>,
+    marks: RwLock<Marks>,
+}
+
+#[derive(Default)]
+struct Marks {
+    by_user: HashMap<Arc<str>, SystemTime>,
+    /// The same, oldest first.
+    in_order: BTreeSet<(SystemTime, Arc<str>)>,
+}
+
+impl Marks {
+    fn add(&mut self, subject: &str, until: SystemTime) {
+        let user = match self.by_user.get_key_value(subject) {
+            Some((_, mark)) if *mark >= until => return,
+            Some((user, mark)) => {
+                let user = Arc::clone(user);
+                self.in_order.remove(&(*mark, Arc::clone(&user)));
+                user
+            }
+            None => Arc::from(subject),
+        };
+        self.by_user.insert(Arc::clone(&user), until);
+        self.in_order.insert((until, user));
+    }
 }
 
 impl LogoutMarks {
@@ -91,27 +114,28 @@ impl LogoutMarks {
     /// Puts the marks of the fleet beside our own.
     pub fn merge<'a>(&self, marks: impl IntoIterator<Item = (&'a str, SystemTime)>) {
         let mut kept = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
-        for (subject, until) in marks {
-            match kept.get_mut(subject) {
-                Some(mark) => *mark = until.max(*mark),
-                None => drop(kept.insert(subject.to_owned(), until)),
-            }
-        }
-        self.0.any.store(!kept.is_empty(), Ordering::Release);
+        marks.into_iter().for_each(|(subject, until)| kept.add(subject, until));
+        self.0.any.store(!kept.by_user.is_empty(), Ordering::Release);
     }
 
-    /// Drops marks older than `age` (the longest life of a token): nothing they could refuse is valid any more.
+    /// Drops marks older than `age` (the longest life of a token): nothing they could refuse is valid any more. The work is that of
+    /// what is dropped.
     pub fn prune(&self, now: SystemTime, age: Duration) {
         let mut marks = self.0.marks.write().unwrap_or_else(PoisonError::into_inner);
-        marks.retain(|_, until| until.checked_add(age).is_none_or(|end| end > now));
-        self.0.any.store(!marks.is_empty(), Ordering::Release);
+        let is_over = |until: &SystemTime| until.checked_add(age).is_some_and(|end| end <= now);
+        while marks.in_order.first().is_some_and(|(until, _)| is_over(until)) {
+            if let Some((_, user)) = marks.in_order.pop_first() {
+                marks.by_user.remove(&user);
+            }
+        }
+        self.0.any.store(!marks.by_user.is_empty(), Ordering::Release);
     }
 
     /// All marks, for sharing them.
     #[must_use]
     pub fn all(&self) -> Vec<(String, SystemTime)> {
         let marks = self.0.marks.read().unwrap_or_else(PoisonError::into_inner);
-        marks.iter().map(|(subject, until)| (subject.clone(), *until)).collect()
+        marks.by_user.iter().map(|(subject, until)| (subject.to_string(), *until)).collect()
     }
 
     /// Whether a token of `subject` issued at `issued_at` is refused.
@@ -119,7 +143,7 @@ impl LogoutMarks {
     pub fn refuses(&self, subject: &str, issued_at: SystemTime) -> bool {
         self.0.any.load(Ordering::Acquire) && {
             let marks = self.0.marks.read().unwrap_or_else(PoisonError::into_inner);
-            marks.get(subject).is_some_and(|until| issued_at <= *until)
+            marks.by_user.get(subject).is_some_and(|until| issued_at <= *until)
         }
     }
 }
