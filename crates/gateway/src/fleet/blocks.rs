@@ -61,6 +61,11 @@ impl Target {
         Self { user: Some(user.to_owned()), ..Self::default() }
     }
 
+    /// The user whom it names.
+    pub(super) fn names_user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     /// The same as the admin listener's words. Never with stored grants: those are the store's.
     pub(crate) fn selector(&self) -> Selector {
         let Self { user, connection, provider, all, .. } = self.clone();

@@ -1,4 +1,8 @@
-//! The control state (blocks, logouts, invalidations), kept whole in every replica: read again on a message and every second.
+//! The control state (blocks, logouts, disconnections, invalidations), kept whole in every replica: read again on a message and
+//! every second.
+//!
+//! One record holds blocks and invalidations, and says what has changed; logouts and disconnections are in records of their own
+//! ([`shard`]), of which a command writes one and a replica reads those that have changed.
 //!
 //! A message only says 'read again'. While the store is down the last copy serves, and commands given here apply
 //! here at once, and for the others when it is back. A store that has lost the record, or gone back to an older one, gets it back.
@@ -6,6 +10,8 @@
 mod blocks;
 mod pending;
 mod record;
+mod shard;
+mod store;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
-use token_broker::{Durability, Reading, RecordStore, RevokedGrant, StoreError, Swap};
+use token_broker::{Durability, RecordStore, RevokedGrant, StoreError};
 
 use self::blocks::Block;
 pub(crate) use self::blocks::Blocked;
@@ -23,6 +29,7 @@ pub use self::blocks::{BlockEntry, Reach};
 use self::pending::Pending;
 use self::record::{Command, ControlState};
 pub(crate) use self::record::{Forget, Invalidation};
+use self::shard::Users;
 use crate::selector::{BlockRequest, Selector};
 use caller_auth::LogoutMarks;
 
@@ -37,6 +44,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LONG_PERIOD: Duration = Duration::from_secs(30);
 /// Seconds by which a token may outlive its allowed life: leeway, clocks that differ.
 const SLACK: u64 = 3600;
+/// How many shards are only sealed anew each time that the record is read.
+const SEALED_AT_ONCE: usize = 16;
 /// Attempts at a write that others keep overtaking.
 const ATTEMPTS: usize = 16;
 
@@ -44,8 +53,8 @@ const ATTEMPTS: usize = 16;
 pub(crate) struct Fleet {
     record: Option<Arc<dyn RecordStore>>,
     name: String,
-    /// What applies: the store's copy, and our own unwritten commands applied to it.
-    current: ArcSwap<ControlState>,
+    /// The blocks that apply: the store's, and our own unwritten commands applied to them.
+    blocks: ArcSwap<Vec<Block>>,
     marks: LogoutMarks,
     state: Mutex<State>,
     /// One conversation with the store at a time.
@@ -63,6 +72,10 @@ struct State {
     version: Option<u64>,
     /// Commands that the store has not taken yet, each with its number.
     pending: Pending,
+    /// Logouts and disconnections.
+    users: Users,
+    /// Everything was read once.
+    complete: bool,
     /// Up to which entry this process has forgotten what was to be forgotten.
     applied: u64,
     /// Why the last conversation failed.
@@ -95,7 +108,7 @@ impl Fleet {
         Self {
             record,
             name,
-            current: ArcSwap::default(),
+            blocks: ArcSwap::default(),
             marks: LogoutMarks::default(),
             state: Mutex::default(),
             store_lock: tokio::sync::Mutex::default(),
@@ -111,9 +124,14 @@ impl Fleet {
 
     /// Takes over what stood in another record.
     pub(crate) fn inherit(&self, other: &Self) {
-        let commands = other.current.load().commands();
+        let theirs = other.state();
+        let control = other.with_pending(&theirs);
         let mut state = self.state();
-        commands.into_iter().for_each(|command| state.pending.add(command));
+        control.commands().into_iter().for_each(|command| state.pending.add(command));
+        state.users.inherit(&theirs.users);
+        drop(theirs);
+        let shards: Vec<u16> = state.users.shards().collect();
+        shards.into_iter().for_each(|index| self.marks.merge(state.users.logouts(index)));
         drop(state);
         self.show();
     }
@@ -130,14 +148,14 @@ impl Fleet {
         provider: Option<&str>,
         connection: Option<&str>,
     ) -> Result<(), Blocked> {
-        blocks::check(&self.current.load().blocks, user, provider, connection)
+        blocks::check(&self.blocks.load(), user, provider, connection)
     }
 
     /// The blocks in force.
     pub(crate) fn entries(&self) -> Vec<BlockEntry> {
         let now = SystemTime::now();
-        let current = self.current.load();
-        current.blocks.iter().filter(|block| block.is_in_force(now)).map(Block::entry).collect()
+        let blocks = self.blocks.load();
+        blocks.iter().filter(|block| block.is_in_force(now)).map(Block::entry).collect()
     }
 
     /// Adds a block; the same selector again replaces it.
@@ -167,13 +185,12 @@ impl Fleet {
 
     /// The disconnected accounts.
     pub(crate) fn revoked(&self) -> Vec<RevokedGrant> {
-        self.current.load().revoked.clone()
+        self.state().users.revoked()
     }
 
     /// Submits a command: it applies here when this returns, and in the fleet where the answer says so.
     async fn submit(&self, command: Command) -> Reach {
-        self.state().pending.push(command);
-        self.show();
+        self.apply_here(command);
         let Some(record) = &self.record else {
             // There is no store to wait for.
             self.settle_alone();
@@ -191,6 +208,24 @@ impl Fleet {
         }
     }
 
+    fn apply_here(&self, command: Command) {
+        let mut state = self.state();
+        match &command {
+            Command::LogOut(user, until) => {
+                state.users.log_out(user, *until);
+                self.marks.add(user, *until);
+            }
+            Command::Revoke(grant) => state.users.revoke(grant),
+            Command::Block(_) | Command::Unblock(_) | Command::Forget(_) => {}
+        }
+        let shows = matches!(command, Command::Block(_) | Command::Unblock(_));
+        state.pending.push(command);
+        drop(state);
+        if shows {
+            self.show();
+        }
+    }
+
     /// Reads the record. The first time whatever was to be forgotten is of no interest: nothing is cached yet.
     ///
     /// # Errors
@@ -200,7 +235,9 @@ impl Fleet {
         let _lock = self.store_lock.lock().await;
         let read = async {
             self.look(&**record).await?;
-            if self.state().pending.commands.is_empty() { Ok(()) } else { self.flush(&**record).await }
+            self.read_shards(&**record).await?;
+            self.flush(&**record).await?;
+            self.write_shards(&**record, SEALED_AT_ONCE).await
         }
         .await;
         self.state().failure = read.as_ref().err().map(ToString::to_string);
@@ -215,7 +252,7 @@ impl Fleet {
     ) -> Infallible {
         let Some(record) = &self.record else { return std::future::pending().await };
         let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
-        let mut applied_version = None;
+        refuse(&self.revoked());
         loop {
             let was_down = self.state().failure.is_some();
             match self.read().await {
@@ -226,16 +263,17 @@ impl Fleet {
                 _ => {}
             }
             // Before anything is forgotten: what is read anew while the store is down must find it.
-            let version = self.state().version;
-            if applied_version != version {
-                refuse(&self.current.load().revoked);
-                applied_version = version;
+            let told = self.state().users.take_told();
+            if !told.is_empty() {
+                refuse(&told);
             }
             for invalidation in self.pending_invalidations() {
                 apply(invalidation).await;
             }
             // Marks that came with the record end here too, where no logout may ever arrive.
-            self.marks.prune(SystemTime::now(), self.logout_age());
+            let now = SystemTime::now();
+            self.marks.prune(now, self.logout_age());
+            self.state().users.prune(now, self.logout_age());
             let _ = tokio::time::timeout(period, record.wait(&self.name)).await;
         }
     }
@@ -243,7 +281,7 @@ impl Fleet {
     /// What can be said about the record.
     pub(crate) fn status(&self) -> RecordStatus {
         let state = self.state();
-        match (&self.record, &state.failure, state.version) {
+        match (&self.record, &state.failure, state.version.filter(|_| state.complete)) {
             (None, ..) | (_, None, Some(_)) => RecordStatus::Current,
             (_, Some(failure), Some(_)) => RecordStatus::Old(failure.clone()),
             (_, failure, None) => {
@@ -252,90 +290,11 @@ impl Fleet {
         }
     }
 
-    /// One look at the store, and its copy taken over.
-    async fn look(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
-        let seen = self.state().version;
-        match record.read(&self.name, seen).await? {
-            Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
-                let copy = ControlState::decode(&bytes)
-                    .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
-                {
-                    let mut state = self.state();
-                    if seen.is_none() {
-                        state.applied = copy.serial();
-                    } else if !copy.continues(&state.copy) {
-                        // The store went back, or lost the record and got a new one: what we know is applied to it again.
-                        let ours = state.copy.commands();
-                        state.pending.put_first(ours);
-                    }
-                    (state.copy, state.version) = (copy, Some(version));
-                }
-                if seen.is_none() {
-                    self.seal_anew(record, version).await;
-                }
-            }
-            // The store has lost the record or an older one has come back: it gets ours.
-            Reading::Found { version, .. } => self.put_back(record, Some(version)).await?,
-            Reading::Absent => self.put_back(record, None).await?,
-            // Unchanged.
-            _ => return Ok(()),
-        }
-        self.show();
-        Ok(())
-    }
-
-    /// Writes the record once as it was read: with the newest key, so that an old key can be removed without a new command.
-    async fn seal_anew(&self, record: &dyn RecordStore, version: u64) {
-        if let Err(error) = self.put_back(record, Some(version)).await {
-            tracing::debug!(%error, "the record of blocks and logouts was not sealed anew");
-        }
-    }
-
-    async fn put_back(&self, record: &dyn RecordStore, there: Option<u64>) -> Result<(), StoreError> {
-        let bytes = {
-            let mut state = self.state();
-            self.own.iter().for_each(|own| state.copy.begin(*own));
-            state.copy.encode()
-        };
-        // On a conflict somebody else was faster; the next look tells.
-        if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
-            self.state().version = Some(version);
-        }
-        Ok(())
-    }
-
-    /// Applies our commands to the newest copy, and writes it.
-    async fn flush(&self, record: &dyn RecordStore) -> Result<(), StoreError> {
-        for _ in 0..ATTEMPTS {
-            if self.state().version.is_none() {
-                self.look(record).await?;
-            }
-            let (next, seen, last) = {
-                let state = self.state();
-                if state.pending.commands.is_empty() {
-                    return Ok(());
-                }
-                (self.with_pending(&state), state.version, state.pending.last)
-            };
-            match record.write(&self.name, seen, &next.encode()).await? {
-                Swap::Done(version) => {
-                    let mut state = self.state();
-                    (state.copy, state.version) = (next, Some(version));
-                    state.pending.taken(last);
-                    drop(state);
-                    self.show();
-                    return Ok(());
-                }
-                Swap::Conflict => self.look(record).await?,
-            }
-        }
-        Err(StoreError::unavailable("the record of blocks and logouts is written over and over"))
-    }
-
     fn settle_alone(&self) {
         let mut state = self.state();
         state.copy = self.with_pending(&state);
         state.pending.commands.clear();
+        state.users.settle();
         state.applied = state.copy.serial();
     }
 
@@ -343,9 +302,11 @@ impl Fleet {
         let mut control = state.copy.clone();
         self.own.iter().for_each(|own| control.begin(*own));
         let now = SystemTime::now();
-        let logout = self.logout_age();
         if !state.pending.commands.is_empty() {
-            control.prune(now, logout);
+            control.prune(now);
+        }
+        if state.users.is_restated() {
+            control.restate(state.users.shards());
         }
         let own = self.own.unwrap_or(0);
         state.pending.commands.iter().for_each(|(_, command)| control.apply(command, own, now));
@@ -359,13 +320,15 @@ impl Fleet {
     /// Lets requests see what is known by now.
     fn show(&self) {
         let state = self.state();
-        let control = self.with_pending(&state);
-        self.marks.merge(control.logouts());
-        self.current.store(Arc::new(control));
+        let blocks = self.with_pending(&state).blocks;
+        self.blocks.store(Arc::new(blocks));
     }
 
     fn pending_invalidations(&self) -> Vec<Invalidation> {
         let mut state = self.state();
+        if !state.users.is_read() {
+            return Vec::new();
+        }
         let invalidations = state.copy.pending_invalidations(state.applied, self.own);
         // A store that was emptied begins again at one.
         state.applied = state.copy.serial();

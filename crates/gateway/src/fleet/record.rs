@@ -1,22 +1,20 @@
-//! The control state of all replicas, as one record: what is blocked, who logged out, which accounts were disconnected, what
-//! was to be forgotten lately.
+//! The control state of all replicas, as one record: what is blocked, what was to be forgotten lately, and which shards hold who
+//! logged out and which accounts were disconnected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use token_broker::RevokedGrant;
 
 use super::blocks::{Block, Target};
-use crate::time::{from_unix_seconds as moment, unix_seconds as seconds};
+use super::shard::{SHARDS, Shard, shard_of};
+use crate::time::unix_seconds as seconds;
 
 /// How long a replica may be out of reach and still learn what to forget; after that its caches have run out anyway.
 const LATELY: Duration = Duration::from_secs(900);
-/// The most such entries.
-const MOST: usize = 1000;
-
-/// The most revocations: the oldest are dropped, and are then in the store's grants alone.
-const MOST_REVOKED: usize = 1000;
+/// The most such entries. A replica that has missed one reads all shards.
+const MOST: usize = 256;
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -71,7 +69,7 @@ pub(crate) enum Forget {
     Grants(String),
 }
 
-/// The record.
+/// The record. Its size does not grow with the number of users who logged out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ControlState {
@@ -81,16 +79,21 @@ pub(super) struct ControlState {
     /// Grows with every command; the newest entry of `lately` has the serial of its command.
     serial: u64,
     pub(super) blocks: Vec<Block>,
-    /// User to the second up to which tokens are refused.
-    logouts: BTreeMap<String, u64>,
     #[serde(deserialize_with = "known_invalidations")]
     lately: Vec<Invalidation>,
-    /// Oldest first. Whether one is lifted shows in Auth0's copy of the account, so nothing ends it here.
-    pub(super) revoked: Vec<RevokedGrant>,
+    /// The serial of the newest entry that `lately` has lost.
+    dropped: u64,
+    /// Which shards hold something: four bits in each hexadecimal digit.
+    used: String,
+    /// Older versions kept them here.
+    #[serde(skip_serializing)]
+    logouts: BTreeMap<String, u64>,
+    #[serde(skip_serializing)]
+    revoked: Vec<RevokedGrant>,
 }
 
 impl ControlState {
-    /// Applies a command, for the replica `by`.
+    /// Applies a command, for the replica `by`. Logouts and revocations stand in their shards.
     pub(super) fn apply(&mut self, command: &Command, by: u64, now: SystemTime) {
         self.serial += 1;
         match command {
@@ -99,17 +102,13 @@ impl ControlState {
                 self.blocks.push(block.clone());
             }
             Command::Unblock(target) => self.blocks.retain(|known| known.target != *target),
-            Command::LogOut(user, until) => {
-                let mark = self.logouts.entry(user.clone()).or_default();
-                *mark = (*mark).max(seconds(*until));
+            Command::LogOut(user, _) => {
+                self.use_shards([shard_of(user)]);
                 self.note(Forget::Cached(Target::user(user)), by, now);
             }
             Command::Forget(target) => self.note(Forget::Cached(target.clone()), by, now),
             Command::Revoke(grant) => {
-                self.revoked.retain(|known| known.key != grant.key);
-                self.revoked.push(grant.clone());
-                let excess = self.revoked.len().saturating_sub(MOST_REVOKED);
-                self.revoked.drain(..excess);
+                self.use_shards([shard_of(&grant.key.user)]);
                 self.note(Forget::Grants(grant.key.user.clone()), by, now);
             }
         }
@@ -118,15 +117,69 @@ impl ControlState {
     fn note(&mut self, what: Forget, by: u64, now: SystemTime) {
         self.lately.push(Invalidation { serial: self.serial, at: seconds(now), by, what });
         let excess = self.lately.len().saturating_sub(MOST);
-        self.lately.drain(..excess);
+        self.drop_lately(excess);
     }
 
-    /// Drops what has lost its meaning: a logout after `logout`, when no token from before it can be used any more.
-    pub(super) fn prune(&mut self, now: SystemTime, logout: Duration) {
-        let since = |age: Duration| seconds(now).saturating_sub(age.as_secs());
+    fn drop_lately(&mut self, count: usize) {
+        let newest = self.lately.drain(..count).map(|lost| lost.serial).max();
+        self.dropped = newest.unwrap_or(0).max(self.dropped);
+    }
+
+    /// Drops what has lost its meaning.
+    pub(super) fn prune(&mut self, now: SystemTime) {
+        let since = seconds(now).saturating_sub(LATELY.as_secs());
         self.blocks.retain(|block| block.is_in_force(now));
-        self.logouts.retain(|_, until| *until >= since(logout));
-        self.lately.retain(|invalidation| invalidation.at >= since(LATELY));
+        let old = self.lately.iter().take_while(|invalidation| invalidation.at < since).count();
+        self.drop_lately(old);
+    }
+
+    /// Notes that shards hold something.
+    pub(super) fn use_shards(&mut self, shards: impl IntoIterator<Item = u16>) {
+        let mut digits = std::mem::take(&mut self.used).into_bytes();
+        digits.resize(usize::from(SHARDS / 4), b'0');
+        for index in shards {
+            let Some(digit) = digits.get_mut(usize::from(index / 4)) else { continue };
+            let old = char::from(*digit).to_digit(16).unwrap_or(0);
+            let new = char::from_digit(old | (1 << (index % 4)), 16).unwrap_or('f');
+            *digit = u8::try_from(new).unwrap_or(b'f');
+        }
+        self.used = String::from_utf8(digits).unwrap_or_default();
+    }
+
+    /// All shards may hold something new that no noted command tells.
+    pub(super) fn restate(&mut self, shards: impl IntoIterator<Item = u16>) {
+        self.use_shards(shards);
+        self.serial += 1;
+        self.dropped = self.serial;
+    }
+
+    /// The shards that hold something.
+    pub(super) fn used(&self) -> impl Iterator<Item = u16> {
+        let digits = self.used.chars().map(|digit| digit.to_digit(16).unwrap_or(0));
+        (0..SHARDS / 4).zip(digits).flat_map(|(at, digit)| {
+            (0..4).filter(move |bit| digit & (1 << bit) != 0).map(move |bit| at * 4 + bit)
+        })
+    }
+
+    /// The shards that may hold something that a reader of `before` does not know.
+    pub(super) fn changed_since(&self, before: &Self) -> BTreeSet<u16> {
+        if self.dropped > before.serial {
+            return self.used().collect();
+        }
+        let since = self.lately.iter().filter(|invalidation| invalidation.serial > before.serial);
+        since
+            .filter_map(|invalidation| match &invalidation.what {
+                Forget::Cached(target) => target.names_user(),
+                Forget::Grants(user) => Some(user.as_str()),
+            })
+            .map(shard_of)
+            .collect()
+    }
+
+    /// What older versions kept in this record.
+    pub(super) fn take_old(&mut self) -> Option<Shard> {
+        let (logouts, revoked) = (std::mem::take(&mut self.logouts), std::mem::take(&mut self.revoked));
+        (!logouts.is_empty() || !revoked.is_empty()).then(|| Shard::new(logouts, revoked))
     }
 
     /// That of the newest command.
@@ -155,17 +208,9 @@ impl ControlState {
             .collect()
     }
 
-    /// Who logged out, and up to when tokens are refused.
-    pub(super) fn logouts(&self) -> impl Iterator<Item = (&str, SystemTime)> {
-        self.logouts.iter().map(|(user, until)| (user.as_str(), moment(*until)))
-    }
-
-    /// What is in force as commands, for another record to take over.
+    /// The blocks as commands, for another record to take over.
     pub(super) fn commands(&self) -> Vec<Command> {
-        let blocks = self.blocks.iter().cloned().map(Command::Block);
-        let logouts = self.logouts().map(|(user, until)| Command::LogOut(user.to_owned(), until));
-        let revoked = self.revoked.iter().cloned().map(Command::Revoke);
-        blocks.chain(logouts).chain(revoked).collect()
+        self.blocks.iter().cloned().map(Command::Block).collect()
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

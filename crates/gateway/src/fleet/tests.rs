@@ -1,7 +1,9 @@
+mod users;
+
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use token_broker::MemoryStore;
+use token_broker::{MemoryStore, Reading, Swap};
 
 use super::Forget;
 use super::*;
@@ -106,11 +108,17 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
 struct Shaky {
     store: Mutex<Arc<MemoryStore>>,
     down: std::sync::atomic::AtomicBool,
+    /// Bytes that were read and written.
+    moved: std::sync::atomic::AtomicUsize,
 }
 
 impl Default for Shaky {
     fn default() -> Self {
-        Self { store: Mutex::new(Arc::new(MemoryStore::new().unwrap())), down: Default::default() }
+        Self {
+            store: Mutex::new(Arc::new(MemoryStore::new().unwrap())),
+            down: Default::default(),
+            moved: Default::default(),
+        }
     }
 }
 
@@ -137,7 +145,13 @@ impl RecordStore for Shaky {
         name: &'a str,
         seen: Option<u64>,
     ) -> token_broker::BoxFuture<'a, Result<Reading, StoreError>> {
-        Box::pin(async move { self.current()?.read(name, seen).await })
+        Box::pin(async move {
+            let reading = self.current()?.read(name, seen).await?;
+            if let Reading::Found { bytes, .. } = &reading {
+                self.moved.fetch_add(bytes.len(), std::sync::atomic::Ordering::SeqCst);
+            }
+            Ok(reading)
+        })
     }
 
     fn write<'a>(
@@ -146,6 +160,7 @@ impl RecordStore for Shaky {
         seen: Option<u64>,
         bytes: &'a [u8],
     ) -> token_broker::BoxFuture<'a, Result<Swap, StoreError>> {
+        self.moved.fetch_add(bytes.len(), std::sync::atomic::Ordering::SeqCst);
         Box::pin(async move { self.current()?.write(name, seen, bytes).await })
     }
 }
