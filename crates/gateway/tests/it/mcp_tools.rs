@@ -85,6 +85,8 @@ async fn tm_m05_paths_that_climb_or_name_a_host_and_tokens_in_the_query_go_nowhe
         ("//evil.example/x", "bad-path"),
         ("/user#x", "bad-path"),
         ("/user\u{e9}", "bad-path"),
+        ("/user?q=\u{e9}", "bad-path"),
+        ("/user?q=\u{7f}", "bad-path"),
         ("/us er", "bad-path"),
         ("/user\r\nx: y", "bad-path"),
         ("/~evil.example/user", "host-not-allowed"),
