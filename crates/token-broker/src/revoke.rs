@@ -53,7 +53,7 @@ impl Inner {
         } else {
             self.revoke_at_provider(provider, told.digest(), access, current.refresh).await
         };
-        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed, again })
     }
 
     pub(crate) async fn revoke_vault(
@@ -79,13 +79,15 @@ impl Inner {
         let now = self.users.reread_connected_accounts(request.user_id).await?;
         let origin = self.copy_in(&now, account.connection());
         let changed = !is_revoked(before, &origin);
-        let again = self.is_again(self.users.peek(request.user_id).as_deref(), request, before, &origin);
+        let known = self.is_again(self.users.peek(request.user_id).as_deref(), request, before, &origin);
         // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
-        let told = self.store_revocation(&key, &revoked(origin, self.clock.now()), again).await?;
-        let (at_provider, detail) = self.revoke_held(request, provider, &told, (&account, &vault_key)).await;
+        let told = self.store_revocation(&key, &revoked(origin, self.clock.now()), known).await?;
+        let again = !self.knowledge.begin_revoking(told.digest());
+        let held = (&account, &vault_key);
+        let (at_provider, detail) = self.revoke_held(request, provider, (&told, again), held).await;
         self.vault.forget(|key| key.user == request.user_id && key.connection == account.connection());
         self.vault.forget_shared(Some(request.user_id)).await;
-        Ok(Revocation { at_provider, detail, account, revoked: told, changed })
+        Ok(Revocation { at_provider, detail, account, revoked: told, changed, again })
     }
 }
 
@@ -96,7 +98,7 @@ impl Inner {
         &self,
         request: &TokenRequest<'_>,
         provider: &Provider,
-        told: &RevokedGrant,
+        (told, again): (&RevokedGrant, bool),
         (account, key): (&Account, &VaultKey),
     ) -> (RevokedAtProvider, Option<String>) {
         let exchange = request.subject_token.filter(|_| self.vault.serves(request));
@@ -107,7 +109,7 @@ impl Inner {
         if self.knowledge.was_revoked(|| told.digest_of(account)) {
             return revoked_already();
         }
-        if !self.knowledge.begin_revoking(told.digest()) {
+        if again {
             let detail =
                 "an account of this connection was to be revoked a moment ago; try again in a minute";
             return (RevokedAtProvider::No, Some(detail.to_owned()));

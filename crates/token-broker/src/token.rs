@@ -213,6 +213,8 @@ pub struct Revocation {
     pub revoked: RevokedGrant,
     /// Whether it was not revoked before.
     pub changed: bool,
+    /// Whether the same was done within a minute.
+    pub again: bool,
 }
 
 /// Whether the provider ended the grant.

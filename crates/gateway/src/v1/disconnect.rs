@@ -53,7 +53,10 @@ pub(crate) async fn answer(
     record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
     record.repeated = !revoked.changed;
     calls.prepared.clear();
-    let kept = key.source == Source::Vault && !removed((calls, hosted), &admitted, &key.connection).await?;
+    // What it says of Token Vault holds for a minute: each time takes an exchange and calls of the My Account API.
+    let kept = key.source == Source::Vault
+        && !revoked.again
+        && !removed((calls, hosted), &admitted, &key.connection).await?;
     let kept = kept.then(|| KEPT_BY_AUTH0.to_owned());
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),

@@ -30,14 +30,14 @@ async fn tm_a18_a_repeated_disconnection_of_a_vault_account_costs_the_tenant_not
         rig.provider.answers(move |_| Ok((status, json!({}))));
         let first = broker.revoke(&rig.ask("google")).await.unwrap();
         let expected = if status == 200 { RevokedAtProvider::Yes } else { RevokedAtProvider::No };
-        assert_eq!((first.at_provider, first.changed), (expected, true));
+        assert_eq!((first.at_provider, first.changed, first.again), (expected, true, false));
         let cost =
             || (rig.tenant.lookups(), rig.tenant.connected_reads(), rig.vault.asked.lock().unwrap().len());
         let before = cost();
         assert_eq!((before.1, before.2, rig.provider.calls()), (1, 1, 1));
         for _ in 0..50 {
             let again = broker.revoke(&rig.ask("google")).await.unwrap();
-            assert_eq!((again.at_provider, again.changed), (expected, false));
+            assert_eq!((again.at_provider, again.changed, again.again), (expected, false, true));
             assert!(again.detail.is_some());
         }
         // Whatever account of the connection is named.
