@@ -14,40 +14,41 @@ use super::unit::{self, ByteSize, DurationText};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerSettings {
-    /// API identifiers, one of which must be in the token's `aud`. Required.
+    /// The API identifiers. The token's `aud` must contain one of them. Required.
     pub audience: Vec<String>,
-    /// Accepted values of `iss`, to the letter; default `["{tenant.base_url}/"]`.
+    /// Accepted values of `iss`, compared exactly. Default: `["{tenant.base_url}/"]`.
     pub issuers: Vec<String>,
-    /// Accepted signatures.
+    /// Accepted signature algorithms.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<CallerAlgorithm>,
-    /// Tolerance for clocks that differ.
+    /// How far the clocks of Auth0 and the gateway may differ.
     #[serde(default = "default_leeway", with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub leeway: Duration,
-    /// Longest accepted time between a token's `iat` and `exp`; from one minute to the 30 days that Auth0 allows.
+    /// Longest accepted lifetime of a token (`exp` minus `iat`): from one minute to 30 days, which is Auth0's own limit.
     #[serde(default = "default_max_lifetime", with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub max_lifetime: Duration,
-    /// Longest accepted token; less than `server.limits.headers`, which it is a part of.
+    /// Longest accepted token. It must be shorter than `server.limits.headers`, because it is one of the headers.
     #[serde(default = "default_max_token")]
     pub max_token: ByteSize,
-    /// The claim that `require_scope` looks at.
+    /// The claim that `require_scope` reads.
     #[serde(default)]
     pub authorization: Authorization,
-    /// Client ids that may call; empty means any.
+    /// Client ids that may call. Empty: any.
     #[serde(default)]
     pub clients: Vec<String>,
-    /// Organisations (id or name) whose members may call; empty means any.
+    /// Organisations (id or name) whose members may call. Empty: any.
     #[serde(default)]
     pub organizations: Vec<String>,
-    /// Which parties may act for a user (`act` of the token): `"any"`, `"none"`, or a list of their ids.
+    /// Which actors (`act` of the token) may act for a user: `"any"`, `"none"`, or a list of their ids.
     #[serde(default)]
     pub actors: CallerActors,
-    /// Whether tokens may, or must, be bound to a key (RFC 9449). Needs `server.public_url` or `server.allowed_hosts`.
+    /// DPoP (RFC 9449): whether tokens may be bound to a key (`allow`) or must be (`require`). Needs `server.public_url` or
+    /// `server.allowed_hosts`.
     #[serde(default)]
     pub dpop: Dpop,
-    /// Ask for a nonce in every proof.
+    /// Whether every DPoP proof must contain a nonce from the gateway.
     #[serde(default)]
     pub dpop_nonce: bool,
     /// The cache of the tenant's signing keys.
@@ -170,15 +171,15 @@ pub enum Dpop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeySettings {
-    /// Age from which the set is read again.
+    /// Age at which the key set is read again.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub max_age: Duration,
-    /// Shortest time between two refreshes forced by an unknown key id.
+    /// Shortest time between two reads of the key set that an unknown key id causes.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub cooldown: Duration,
-    /// Age up to which an old set serves while the tenant does not answer; the default grows with a longer `max_age`.
+    /// Age up to which an old key set is used while the tenant does not answer. The default grows with `max_age`.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub stale: Duration,

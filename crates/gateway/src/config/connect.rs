@@ -19,37 +19,37 @@ use super::{
 pub struct ConnectSettings {
     /// The application's client id. Required in this section.
     pub client_id: String,
-    /// Its secret; better in a file.
+    /// The client secret. A file is safer.
     #[serde(default, deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub client_secret: Option<SecretString>,
-    /// File with its secret, read at each use.
+    /// File with the client secret. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub client_secret_file: Option<PathBuf>,
-    /// File with its private key in PEM (`private_key_jwt`), read at each use.
+    /// File with the client's private key in PEM, for `private_key_jwt`. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub private_key_file: Option<PathBuf>,
-    /// `kid` of the registered public key.
+    /// `kid` of the public key that is registered in Auth0.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Signature of the client assertion.
+    /// Signature algorithm of the client assertion.
     #[serde(default)]
     pub algorithm: AssertionAlgorithm,
-    /// How the client authenticates; default by what is given.
+    /// How the client authenticates. Default: what the given credentials allow.
     #[serde(default)]
     pub auth: Option<AuthMethod>,
-    /// Where a browser may be sent afterwards: addresses at one of these origins, at this path or below it. Empty: it always
-    /// ends at a page of the gateway.
+    /// Where the browser may be sent after the flow. An address is allowed if it has the origin of one of these and the same
+    /// path or one below it. Empty: the flow always ends at a page of the gateway.
     #[serde(default, deserialize_with = "unit::urls")]
     #[schemars(with = "Vec<UrlText>")]
     pub return_to: Vec<Url>,
-    /// How long a link works.
+    /// How long a connect link works.
     #[serde(default = "ten_minutes", with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub ticket_ttl: Duration,
-    /// Audience of the My Account API; default the first issuer with `me/` at its end: `https://{domain}/me/`.
+    /// Audience of the My Account API. Default: the first issuer followed by `me/`, such as `https://{domain}/me/`.
     pub my_account_audience: String,
 }
 

@@ -8,9 +8,9 @@ use url::Url;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConsoleSettings {
-    /// Serve `/console/`.
+    /// Whether `/console/` is served.
     pub enabled: bool,
-    /// The single-page application that people sign in with.
+    /// The client id of the Auth0 single-page application that users of the console sign in with.
     pub client_id: Option<String>,
     /// Where `gateway demo` takes orders for faults; no setting of a file or of the environment.
     #[serde(skip)]

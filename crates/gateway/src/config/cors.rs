@@ -11,9 +11,9 @@ use super::unit::{self, DurationText};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CorsSettings {
-    /// Origins (`https://app.example.com`) that may read answers. `"*"` and `null` are refused.
+    /// Origins of web pages that may call and read the answers, such as `https://app.example.com`. `"*"` and `null` are refused.
     pub origins: Vec<String>,
-    /// How long a browser may keep a preflight's answer.
+    /// How long a browser may cache the answer to a preflight request.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub max_age: Duration,

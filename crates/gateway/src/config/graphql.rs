@@ -6,21 +6,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
-/// What of GraphQL a rule opens. The rule matches only where every operation of the request's documents is open, whichever of
-/// them `operationName` selects. The body, of at most `server.limits.replay`, is read before it is sent on.
+/// Which GraphQL operations a rule allows. The rule matches only if it allows every operation of the request's documents, not
+/// just the one that `operationName` selects. The body is read first and may have at most `server.limits.replay` bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GraphQlSection {
-    /// Types of operation.
+    /// Types of operation that are allowed.
     pub operations: Vec<OperationKind>,
-    /// Root fields, by name; fragments and aliases are seen through; empty means any.
+    /// Names of the root fields that are allowed. Fragments and aliases are resolved. Empty: any.
     pub fields: Vec<String>,
-    /// Deepest nesting of fields.
+    /// Greatest depth of nested fields.
     #[schemars(range(min = 1, max = 100))]
     pub depth: u32,
-    /// Whether `__schema` and `__type` are open.
+    /// Whether `__schema` and `__type` are allowed.
     pub introspection: bool,
-    /// Persisted documents: `"deny"`, or a list of their hashes.
+    /// Persisted documents: `"deny"`, or a list of the hashes that are allowed.
     pub persisted: Persisted,
 }
 

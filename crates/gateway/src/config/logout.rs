@@ -7,6 +7,6 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogoutSettings {
-    /// Clients whose back-channel logout is delivered here; empty turns `/hooks/backchannel-logout` off.
+    /// Client ids of the applications whose logout tokens are accepted at `/hooks/backchannel-logout`. Empty: the route is off.
     pub client_ids: Vec<String>,
 }

@@ -10,21 +10,21 @@ use super::unit::ByteSize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct McpSettings {
-    /// Serve the endpoint. Needs `server.public_url`.
+    /// Whether the endpoint is served. Needs `server.public_url`.
     pub enabled: bool,
-    /// Its path, below that of `server.public_url`.
+    /// The path of the endpoint, below the path of `server.public_url`.
     pub path: String,
-    /// The providers that its tools reach; left out means all.
+    /// The providers that the tools can call. Left out: all.
     pub providers: Option<Vec<String>>,
-    /// `"meta"`: the tools that reach every API (`accounts`, `find`, `call`, `next`); `"typed"`: one tool for each of some
-    /// frequent calls.
+    /// Which tools are offered. `"meta"`: tools for every API (`accounts`, `find`, `call`, `next`). `"typed"`: one tool for
+    /// each of the most frequent calls.
     pub tools: Vec<McpTools>,
-    /// Longest part of a provider's answer in one result; `next` gets the rest.
+    /// Largest part of a provider's answer in one result. The tool `next` returns the rest.
     pub max_result: ByteSize,
-    /// Serve clients of the revisions 2025-06-18 and 2025-11-25 too, which begin with `initialize`.
+    /// Whether clients of the older revisions 2025-06-18 and 2025-11-25 are served, which start with `initialize`.
     pub legacy: bool,
-    /// Origins of web pages that may send requests, besides the gateway's own console; left out means `cors.origins`. Pages can
-    /// read answers only where `cors.origins` names them as well. Clients that are no web pages send no `Origin`.
+    /// Origins of web pages that may send requests, besides the gateway's own console. Left out: `cors.origins`. A page can
+    /// read answers only if `cors.origins` lists it too. Clients that are not web pages send no `Origin` and are not affected.
     pub origins: Option<Vec<String>>,
 }
 

@@ -1,7 +1,7 @@
 //! The configuration: defaults, then the TOML file, then the environment.
 //!
 //! [`Settings`] is plain data, one type per section, with fields named as the keys. Values that follow from
-//! others (the tenant's base URL, an adapter's connections) are filled in while loading, so nobody has to know
+//! others (the tenant's base URL, an adapter's connections) are filled in while loading, so that no other code has to know
 //! the rule twice. [`Settings::load`] reports every problem at once.
 
 mod adapter;
@@ -76,29 +76,29 @@ pub use self::{
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Configuration of idp-gateway")]
 pub struct Settings {
-    /// Listeners, limits and deadlines.
+    /// Listeners, limits and timeouts.
     #[serde(default)]
     pub server: ServerSettings,
     /// The Auth0 tenant.
     pub tenant: TenantSettings,
-    /// Token Vault; present when the section is, or when an entry's `source` names it.
+    /// Token Vault. It is used if this section is present, or if the `source` of a provider names it.
     #[serde(default)]
     pub vault: Option<VaultSettings>,
-    /// Whose tokens are accepted.
+    /// Which caller tokens are accepted.
     pub callers: CallerSettings,
-    /// Which web pages may call.
+    /// Which web pages may call (CORS).
     #[serde(default)]
     pub cors: CorsSettings,
     /// The cache of user records.
     #[serde(default)]
     pub users: UserSettings,
-    /// How much one caller may ask for.
+    /// How many calls one caller may make.
     #[serde(default)]
     pub quotas: QuotaSettings,
     /// The providers, by their name in URLs.
     #[serde(default)]
     pub providers: BTreeMap<String, ProviderSettings>,
-    /// Where grants are kept.
+    /// Where refreshed grants are kept.
     #[serde(default)]
     pub store: StoreSettings,
     /// Logs, traces, metrics.
@@ -116,10 +116,10 @@ pub struct Settings {
     /// The endpoint for clients of the Model Context Protocol.
     #[serde(default)]
     pub mcp: McpSettings,
-    /// Hosted connect; off without the section.
+    /// Hosted connect. It is off without this section.
     #[serde(default)]
     pub connect: Option<ConnectSettings>,
-    /// Who is told what changes about accounts.
+    /// Who receives events about accounts.
     #[serde(default)]
     pub webhooks: Vec<WebhookSettings>,
 }

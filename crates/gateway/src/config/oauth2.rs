@@ -15,35 +15,35 @@ use super::{AdapterKind, ProviderSettings};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OAuth2Section {
-    /// Hosts that may receive the token besides the one of `base_url`.
+    /// Hosts that may receive the token, in addition to the host of `base_url`.
     pub hosts: Vec<String>,
-    /// Hosts from which redirected downloads may be fetched, without any credential.
+    /// Hosts from which redirected downloads may be fetched. They receive no credential.
     pub download_hosts: Vec<String>,
-    /// The word in front of the token in `Authorization`; empty for none.
+    /// The scheme in front of the token in `Authorization`. Empty: no scheme.
     pub scheme: String,
-    /// Headers to send when the caller did not.
+    /// Headers that are added when the caller does not send them.
     pub headers: BTreeMap<String, String>,
-    /// How the connection's client proves itself at `token_url`.
+    /// How the OAuth client authenticates at `token_url`.
     pub token_auth: TokenAuth,
-    /// Whether refresh tokens are single use.
+    /// Whether each refresh token works only once.
     pub rotates: bool,
-    /// What stands between scopes in requests; answers may use any.
+    /// What separates scopes in requests. In answers, both are understood.
     pub scope_delimiter: ScopeDelimiter,
-    /// The profile endpoint as a path under `base_url`.
+    /// Path of the profile endpoint, relative to `base_url`.
     pub profile_path: Option<String>,
-    /// Where a profile answer keeps its members: OpenID Connect claim = JSON pointer.
+    /// Where each OpenID Connect claim is found in the profile answer: claim = JSON pointer.
     pub profile: BTreeMap<ProfileClaim, String>,
-    /// How lists are paged.
+    /// How the API pages lists.
     pub pagination: Pagination,
-    /// How errors look.
+    /// How the API reports errors.
     pub errors: ErrorSection,
-    /// Headers that say when a limit ends, in order of preference, after `Retry-After`.
+    /// Headers that say when a rate limit ends. `Retry-After` is read first, then these in order.
     pub limits: Vec<LimitHeader>,
-    /// Whether answers are known to repeat the token.
+    /// Whether the API is known to repeat the token in answers. Answers that cannot be searched are then refused.
     pub echo_prone: bool,
-    /// Whether `access_token` members of JSON answers are removed.
+    /// Whether members named `access_token` are removed from JSON answers.
     pub strip_token_members: bool,
-    /// Paths that are refused under every `access`.
+    /// Paths that are always refused, whatever `access` and the rules say.
     pub deny: Vec<DenyRule>,
 }
 
@@ -145,12 +145,12 @@ pub enum ProfileClaim {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pagination {
-    /// How the API names the next page.
+    /// How an answer refers to the next page.
     pub style: PaginationStyle,
-    /// `next_url`, `cursor`: where the next page's URL or cursor stands (JSON pointer).
+    /// For `next_url` and `cursor`: JSON pointer to the URL or the cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// `cursor`, `page`: the query parameter.
+    /// For `cursor` and `page`: name of the query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
 }
@@ -174,19 +174,19 @@ pub enum PaginationStyle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorSection {
-    /// Where the error's code may stand.
+    /// JSON pointers to the error code. The first one that exists is used.
     pub code: Vec<String>,
-    /// Where the message may stand.
+    /// JSON pointers to the error message. The first one that exists is used.
     pub message: Vec<String>,
-    /// Codes of a token that is no longer accepted.
+    /// Error codes that mean: the token is no longer accepted.
     pub token_dead: Vec<String>,
-    /// Codes of a missing scope.
+    /// Error codes that mean: the token lacks a scope.
     pub scope_missing: Vec<String>,
-    /// Where the missing scopes may be listed.
+    /// JSON pointer to the list of missing scopes.
     pub required_scopes: Option<String>,
-    /// Codes of a limit.
+    /// Error codes that mean: a rate limit was reached.
     pub rate_limited: Vec<String>,
-    /// Codes of an OAuth client that is set up wrongly.
+    /// Error codes that mean: the OAuth client is set up wrongly.
     pub misconfigured: Vec<String>,
 }
 
@@ -209,9 +209,9 @@ impl Default for ErrorSection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitHeader {
-    /// The header.
+    /// Name of the header.
     pub name: String,
-    /// How it writes the time.
+    /// Unit of its value.
     #[serde(default)]
     pub unit: LimitUnit,
 }
@@ -234,13 +234,13 @@ pub enum LimitUnit {
     Iso8601,
 }
 
-/// A path that is refused under every `access`.
+/// A path that is always refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DenyRule {
-    /// Methods; empty means any.
+    /// Methods that are refused. Empty: all.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// Pattern, as in `rules`.
+    /// Path pattern, as in `rules`.
     pub path: String,
 }

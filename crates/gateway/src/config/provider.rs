@@ -24,94 +24,95 @@ pub struct ProviderSettings {
     /// The entry's name, which is its segment in `/proxy/NAME`.
     #[serde(skip)]
     pub name: String,
-    /// The adapter; default the entry's name.
+    /// The adapter. Default: the name of the entry.
     pub adapter: AdapterKind,
-    /// Auth0 connections whose identities belong here; default the adapter's own names.
+    /// Auth0 connections whose identities belong to this provider. Default: the adapter's usual connection names.
     pub connections: Vec<String>,
-    /// Where tokens come from, in this order.
+    /// Where tokens come from. The sources are tried in this order.
     #[serde(default = "default_source")]
     pub source: Vec<Source>,
-    /// Origin with optional path, put before the caller's path; default the adapter's.
+    /// Base URL of the API: an origin and, if needed, a path. The caller's path is appended to it. Default: the adapter's.
     #[serde(deserialize_with = "unit::url")]
     #[schemars(with = "UrlText")]
     pub base_url: Url,
-    /// Where other hosts of the provider really are: `"provider host" = "origin"`.
+    /// Replacements for other hosts of the provider: `"provider host" = "origin to call instead"`.
     #[serde(default, deserialize_with = "unit::url_map")]
     #[schemars(with = "BTreeMap<String, UrlText>")]
     pub upstreams: BTreeMap<String, Url>,
-    /// Virtual hosts: `"public host" = "provider host"`, without port, compared without case.
+    /// Virtual hosts of the gateway: `"public host" = "provider host"`. Without ports; case does not matter.
     #[serde(default)]
     pub hosts: BTreeMap<String, String>,
-    /// The token endpoint; default the adapter's, unset where `base_url` was changed (GitHub Enterprise excepted).
+    /// The token endpoint. Default: the adapter's. With a `base_url` of your own there is no default, except for GitHub
+    /// Enterprise.
     #[serde(default, deserialize_with = "unit::optional_url")]
     #[schemars(with = "Option<UrlText>")]
     pub token_url: Option<Url>,
-    /// The revocation endpoint, which may hold `{client_id}`; default as for `token_url`.
+    /// The revocation endpoint. It may contain `{client_id}`. Default: as for `token_url`.
     #[serde(default)]
     #[schemars(with = "Option<UrlText>")]
     pub revoke_url: Option<String>,
-    /// The profile endpoint; default the adapter's usual path under `base_url`.
+    /// The profile endpoint. Default: the adapter's usual path under `base_url`.
     #[serde(default, deserialize_with = "unit::optional_url")]
     #[schemars(with = "Option<UrlText>")]
     pub profile_url: Option<Url>,
-    /// The OAuth client of the Auth0 connection: needed to refresh and to revoke.
+    /// Client id of the OAuth client that the Auth0 connection uses. Needed to refresh and to revoke.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Its secret; better in a file.
+    /// The client secret. A file is safer.
     #[serde(default, deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub client_secret: Option<SecretString>,
-    /// File with its secret, read at each use.
+    /// File with the client secret. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub client_secret_file: Option<PathBuf>,
-    /// Refresh tokens at the provider; `false` leaves the credentials to revocation.
+    /// Whether the gateway refreshes tokens at the provider. With `false` the OAuth client is used to revoke only.
     #[serde(default = "yes")]
     pub refresh: bool,
-    /// What callers may do where no rule matches.
+    /// What is allowed when no rule matches.
     #[serde(default)]
     pub access: Access,
     /// The first rule that matches decides.
     #[serde(default)]
     pub rules: Vec<Rule>,
-    /// Whether `%2F` inside a path passes; default by adapter.
+    /// Whether `%2F` is allowed inside a path. The default depends on the adapter.
     pub encoded_slash: bool,
-    /// What happens to redirects to other hosts.
+    /// What to do with a redirect to another host.
     #[serde(default)]
     pub redirects: Redirects,
-    /// More hosts from which redirected downloads are fetched, without any credential; `*` is a part of one label.
+    /// More hosts from which redirected downloads are fetched. They receive no credential. `*` stands for a part of one label.
     #[serde(default, deserialize_with = "unit::host_patterns")]
     #[schemars(with = "Vec<String>")]
     pub download_hosts: Vec<HostPattern>,
-    /// Whether `url` and `*_url` members of bodies point here too (GitHub), for clients that follow them.
+    /// Whether `url` and `*_url` members of bodies (GitHub) are rewritten to the gateway, for clients that follow them.
     #[serde(default)]
     pub rewrite_urls: bool,
-    /// Version of the API to ask for where the caller names none; empty for none; default the adapter's.
+    /// API version that is requested when the caller names none. Empty: none is requested. Default: the adapter's.
     #[serde(default)]
     pub api_version: Option<String>,
-    /// What happens to short-lived download links inside bodies.
+    /// What to do with short-lived download links in bodies.
     #[serde(default)]
     pub capability_urls: CapabilityUrls,
-    /// Scope that `DELETE /v1/me/NAME` wants; unset means none.
+    /// Scope of the caller token that `DELETE /v1/me/NAME` requires. Unset: none.
     #[serde(default)]
     pub disconnect_scope: Option<String>,
-    /// Calls in flight to this provider; one user's hold a quarter of them at most, and eight at least.
+    /// Most calls in flight to this provider. One user can hold at most a quarter of them, but at least eight.
     #[serde(default = "default_max_in_flight")]
     #[schemars(range(min = 1))]
     pub max_in_flight: usize,
-    /// What each caller may ask of this provider, besides `quotas`; unset means no limit.
+    /// Quota of each caller at this provider, in addition to `quotas`. Unset: no limit.
     #[serde(default)]
     pub quota: Option<CallerQuota>,
-    /// What happens, before a call is sent, where the grant is known to lack the scopes that the provider wants for it.
+    /// What to do with a call when the grant is known to lack a scope that the call needs. Checked before the call is sent.
     #[serde(default)]
     pub check_scopes: CheckScopes,
-    /// Allow upstream addresses in private ranges.
+    /// Whether the provider may have a private network address.
     #[serde(default)]
     pub allow_private_network: bool,
-    /// Refresh single-use tokens although the store does not survive a restart.
+    /// Whether single-use refresh tokens are refreshed although the store does not survive a restart.
     #[serde(default)]
     pub allow_rotation_in_memory: bool,
-    /// How the API behaves, for `adapter = "oauth2"`.
+    /// Description of the API, for `adapter = "oauth2"`.
     #[serde(default)]
     pub oauth2: OAuth2Section,
 }

@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Limits of what is asked for. A call must fit all that concern it.
+/// Limits on the rate of calls. A call must be within every limit that applies to it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotaSettings {
-    /// For each caller: issuer, user, app, and who acts for the user, if anybody does. Unset means no limit.
+    /// Limit for each caller: the combination of issuer, user, app and, if present, actor. Unset: no limit.
     pub per_caller: Option<CallerQuota>,
-    /// For each app (`azp` or `client_id`), all its users together. Unset means no limit.
+    /// Limit for each app (`azp` or `client_id`), for all its users together. Unset: no limit.
     pub per_client: Option<CallerQuota>,
-    /// Whether the limits, those of providers too, refuse calls or only count them.
+    /// Whether calls over a limit are refused or only counted. This includes the quotas of providers.
     pub mode: QuotaMode,
 }
 
@@ -19,10 +19,10 @@ pub struct QuotaSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerQuota {
-    /// Calls a second in the long run; fractions are fine.
+    /// Average number of calls in a second. May be a fraction.
     #[schemars(range(min = 0.0))]
     pub per_second: f64,
-    /// Calls at once.
+    /// Number of calls that may be made at once.
     #[schemars(range(min = 1))]
     pub burst: u32,
 }

@@ -17,34 +17,34 @@ use super::unit::{self, AddressText, ByteSize, DurationText, NetText, PathText, 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// Address of the public listener; port 0 picks a free one.
+    /// Address of the public listener. Port 0 takes a free port.
     #[schemars(with = "AddressText")]
     pub listen: SocketAddr,
     /// Address of the admin listener (health, metrics, administration).
     #[schemars(with = "AddressText")]
     pub admin_listen: SocketAddr,
-    /// How the world reaches the public listener: base of rewritten links and of DPoP's `htu`.
+    /// URL under which clients reach the public listener. Rewritten links and DPoP's `htu` are based on it.
     #[serde(deserialize_with = "unit::optional_url")]
     #[schemars(with = "Option<UrlText>")]
     pub public_url: Option<Url>,
-    /// `Host` values that are served; empty means any.
+    /// `Host` values that are served. Empty: any.
     pub allowed_hosts: Vec<String>,
-    /// Networks whose forwarding headers and `traceparent` are believed; empty means none.
+    /// Networks of trusted proxies: their forwarding headers and `traceparent` are used. Empty: none.
     #[serde(deserialize_with = "unit::nets")]
     #[schemars(with = "Vec<NetText>")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Certificate and key of the public listener; without it the listener speaks plain HTTP.
+    /// Certificate and key of the public listener. Without this section it serves plain HTTP.
     pub tls: Option<TlsSettings>,
     /// Deadlines.
     pub timeouts: TimeoutSettings,
-    /// Bounds on what one client, and all of them together, may use.
+    /// Limits for one client and for all clients together.
     pub limits: LimitSettings,
-    /// Memory that all caches together may take; unset: what the container's memory limit leaves beside the requests
-    /// in flight.
+    /// Memory for all caches together. Unset: computed from the container's memory limit, less what the requests in flight
+    /// need.
     pub memory: Option<ByteSize>,
-    /// What happens between SIGTERM and the end.
+    /// The steps of a shutdown after SIGTERM.
     pub drain: DrainSettings,
-    /// File with the bearer token that `/admin/*` wants; without it `/admin/*` is served to loopback alone.
+    /// File with the bearer token that `/admin/*` requires. Without it `/admin/*` is served to loopback only.
     #[schemars(with = "Option<PathText>")]
     pub admin_token_file: Option<PathBuf>,
 }
@@ -83,15 +83,15 @@ pub struct TlsSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeoutSettings {
-    /// Until a request's head is complete.
+    /// Time for a client to send the complete request head.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub header: Duration,
-    /// Longest gap between two pieces of a request's body.
+    /// Longest pause between two parts of a request body.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub body_idle: Duration,
-    /// How long a client may refuse to read its answer.
+    /// How long a client may stop reading its answer.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub write_idle: Duration,
@@ -99,15 +99,15 @@ pub struct TimeoutSettings {
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub idle: Duration,
-    /// Until the provider's response head.
+    /// Time for the provider to send its response head.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub response: Duration,
-    /// Longest gap between two pieces of the provider's body.
+    /// Longest pause between two parts of the provider's response body.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub upstream_idle: Duration,
-    /// Until a connection to the tenant or to a provider is made, TLS included.
+    /// Time to connect to the tenant or to a provider, including TLS.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub connect: Duration,
@@ -131,25 +131,25 @@ impl Default for TimeoutSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Open connections on the public listener.
+    /// Most open connections on the public listener.
     #[schemars(range(min = 1))]
     pub connections: usize,
-    /// Requests in flight on the public listener.
+    /// Most requests in flight on the public listener.
     #[schemars(range(min = 1))]
     pub in_flight: usize,
-    /// Size of a request body.
+    /// Largest request body.
     pub body: ByteSize,
-    /// Size up to which a request body is kept so that the call can be sent again after a dead token; the
-    /// default shrinks with a smaller `body`.
+    /// Largest request body that is kept in memory, so that the call can be sent again with a new token. The default is not
+    /// larger than `body`.
     pub replay: ByteSize,
-    /// Size of all request headers together.
+    /// Largest size of all request headers together.
     pub headers: ByteSize,
-    /// Number of request headers.
+    /// Most request headers.
     #[schemars(range(min = 1))]
     pub header_count: usize,
-    /// Length of the request target.
+    /// Longest request target (path and query).
     pub uri: ByteSize,
-    /// Concurrent streams of one HTTP/2 connection.
+    /// Most concurrent streams of one HTTP/2 connection.
     #[schemars(range(min = 1))]
     pub streams: u32,
 }
@@ -173,11 +173,11 @@ impl Default for LimitSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DrainSettings {
-    /// How long the listener stays open after `/readyz` began to fail.
+    /// How long the listener stays open after `/readyz` starts to fail.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub delay: Duration,
-    /// How long requests in flight have after that.
+    /// How long requests in flight may take after that.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,

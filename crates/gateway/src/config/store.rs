@@ -14,19 +14,20 @@ use super::unit::{self, PathText, SecretText};
 pub struct StoreSettings {
     /// Where refreshed grants are kept.
     pub kind: StoreKind,
-    /// The database file of `kind = "file"`; it need not exist.
+    /// The database file of `kind = "file"`. It is created if it does not exist.
     #[schemars(with = "Option<PathText>")]
     pub path: Option<PathBuf>,
-    /// Where the server is: `rediss://[user:password@]host:port` for `kind = "redis"`,
-    /// `postgres://user:password@host:port/database` for `kind = "postgres"`. It may hold a password, so it is treated as a secret.
+    /// URL of the server: `rediss://[user:password@]host:port` for `kind = "redis"`,
+    /// `postgres://user:password@host:port/database` for `kind = "postgres"`. It is a secret, because it can contain a
+    /// password.
     #[serde(deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub url: Option<SecretString>,
-    /// File that holds that URL, for the sake of its password.
+    /// File that contains the URL, instead of `store.url`.
     #[schemars(with = "Option<PathText>")]
     pub url_file: Option<PathBuf>,
-    /// File of lines `id:base64 of 32 bytes`; the first one encrypts, all of them decrypt. Required for all
-    /// kinds but `memory`.
+    /// File with lines `id:base64 of 32 bytes`. The first key encrypts, all keys decrypt. Required for all kinds except
+    /// `memory`.
     #[schemars(with = "Option<PathText>")]
     pub encryption_keys_file: Option<PathBuf>,
 }

@@ -10,18 +10,18 @@ use super::unit::{self, UrlText};
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// Collector that takes OTLP over HTTP, for example `http://127.0.0.1:4318`; unset sends nothing.
+    /// URL of an OTLP collector over HTTP, for example `http://127.0.0.1:4318`. Unset: nothing is sent.
     #[serde(deserialize_with = "unit::optional_url")]
     #[schemars(with = "Option<UrlText>")]
     pub otlp_endpoint: Option<Url>,
-    /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
+    /// Format of log lines. `auto` is text on a terminal and JSON elsewhere.
     pub log_format: LogFormat,
     /// A level (`info`) or a filter (`info,gateway=debug`).
     pub log_level: String,
-    /// Share of requests whose trace is recorded, 0 to 1; errors always are.
+    /// Share of requests whose trace is recorded, from 0 to 1. Traces of errors are always recorded.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub trace_sample: f64,
-    /// Send `traceparent` and `tracestate` to providers, also where no collector takes the traces.
+    /// Whether `traceparent` and `tracestate` are sent to providers, with or without a collector.
     pub send_trace_context: bool,
 }
 

@@ -16,38 +16,38 @@ use super::{
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantSettings {
-    /// The canonical domain, for example `acme.eu.auth0.com`. Required.
+    /// The tenant's canonical domain, for example `acme.eu.auth0.com`. Required.
     pub domain: String,
-    /// Where the tenant is reached; default `https://{domain}`.
+    /// URL of the tenant. Default: `https://{domain}`.
     #[serde(deserialize_with = "unit::url")]
     #[schemars(with = "UrlText")]
     pub base_url: Url,
-    /// Audience of the management token; default `https://{domain}/api/v2/`.
+    /// Audience of the management token. Default: `https://{domain}/api/v2/`.
     pub audience: String,
-    /// The gateway's client (a machine-to-machine application). Required.
+    /// Client id of the gateway's machine-to-machine application. Required.
     pub client_id: String,
-    /// Its secret; better in a file.
+    /// The client secret. A file is safer.
     #[serde(default, deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub client_secret: Option<SecretString>,
-    /// File with its secret, read at each use.
+    /// File with the client secret. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub client_secret_file: Option<PathBuf>,
-    /// File with its private key in PEM (`private_key_jwt`), read at each use.
+    /// File with the client's private key in PEM, for `private_key_jwt`. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub private_key_file: Option<PathBuf>,
-    /// `kid` of the registered public key.
+    /// `kid` of the public key that is registered in Auth0.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Signature of the client assertion.
+    /// Signature algorithm of the client assertion.
     #[serde(default)]
     pub algorithm: AssertionAlgorithm,
-    /// How the client authenticates; default by what is given.
+    /// How the client authenticates. Default: what the given credentials allow.
     #[serde(default)]
     pub auth: Option<AuthMethod>,
-    /// Do not warn about a grant beyond `read:users read:user_idp_tokens`.
+    /// Suppress the warning about scopes beyond `read:users read:user_idp_tokens`.
     #[serde(default)]
     pub allow_excess_scopes: bool,
 }

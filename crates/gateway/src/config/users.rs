@@ -11,20 +11,19 @@ use super::unit::{self, DurationText};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserSettings {
-    /// Age at which callers wait for a new copy; renewed from 80 % of it while in use.
+    /// Age up to which a record is used. From 80 % of it the record is renewed in the background while it is in use.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub cache_ttl: Duration,
-    /// Total age up to which a record serves while Auth0 answers 429, 5xx or not at all; the default grows
-    /// with a longer `cache_ttl`.
+    /// Age up to which a record is used while Auth0 answers 429 or 5xx, or does not answer. The default grows with `cache_ttl`.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub stale_ttl: Duration,
-    /// How long the answer "no such user" is kept, and "not in the vault" where another source follows.
+    /// How long the answer "no such user" is cached, and "not in the vault" if another source follows.
     #[serde(with = "unit::duration")]
     #[schemars(with = "DurationText")]
     pub negative_ttl: Duration,
-    /// Number of records kept.
+    /// Most records in the cache.
     #[schemars(range(min = 1))]
     pub capacity: u64,
 }

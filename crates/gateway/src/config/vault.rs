@@ -11,34 +11,34 @@ use super::{
     unit::{self, PathText, SecretText},
 };
 
-/// The client of Token Vault. Without a client of its own the tenant's is used.
+/// The client that exchanges tokens at Token Vault. Without one, the tenant's client is used.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VaultSettings {
-    /// The Custom API Client; default the tenant's client with its proof.
+    /// Client id of the Custom API Client. Default: the tenant's client and its credentials.
     pub client_id: String,
-    /// Its secret; better in a file.
+    /// The client secret. A file is safer.
     #[serde(default, deserialize_with = "unit::optional_secret")]
     #[schemars(with = "Option<SecretText>")]
     pub client_secret: Option<SecretString>,
-    /// File with its secret, read at each use.
+    /// File with the client secret. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub client_secret_file: Option<PathBuf>,
-    /// File with its private key in PEM (`private_key_jwt`), read at each use.
+    /// File with the client's private key in PEM, for `private_key_jwt`. It is read at each use.
     #[serde(default)]
     #[schemars(with = "Option<PathText>")]
     pub private_key_file: Option<PathBuf>,
-    /// `kid` of the registered public key.
+    /// `kid` of the public key that is registered in Auth0.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Signature of the client assertion.
+    /// Signature algorithm of the client assertion.
     #[serde(default)]
     pub algorithm: AssertionAlgorithm,
-    /// How the client authenticates; default by what is given.
+    /// How the client authenticates. Default: what the given credentials allow.
     #[serde(default)]
     pub auth: Option<AuthMethod>,
-    /// The API whose tokens can be exchanged; default the only `callers.audience`.
+    /// The API whose tokens can be exchanged. Default: `callers.audience`, if it has one entry.
     pub audience: String,
 }
 

@@ -11,21 +11,21 @@ use super::{
     unit::{self, PathText, UrlText},
 };
 
-/// A receiver of events, signed by the Standard Webhooks specification.
+/// A receiver of events. Messages are signed as the Standard Webhooks specification says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// Where events are sent.
+    /// URL that events are sent to.
     #[serde(deserialize_with = "unit::url")]
     #[schemars(with = "UrlText")]
     pub url: Url,
-    /// File with the secret of the signatures, `whsec_` and base64 of 24 to 64 bytes, read at each use.
+    /// File with the signing secret: `whsec_` and base64 of 24 to 64 bytes. It is read at each use.
     #[schemars(with = "PathText")]
     pub secret_file: PathBuf,
-    /// Which events; left out means all.
+    /// Which events are sent. Left out: all.
     #[serde(default = "all_events")]
     pub events: Vec<WebhookEvent>,
-    /// Whether the receiver may have a private address.
+    /// Whether the receiver may have a private network address.
     #[serde(default)]
     pub allow_private_network: bool,
 }
