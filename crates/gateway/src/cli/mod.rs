@@ -1,6 +1,6 @@
 //! The command line. Results go to standard output, messages to standard error.
 //!
-//! Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration.
+//! Exit codes: 0 success, 1 negative answer or failure, 2 wrong usage or configuration.
 
 mod args;
 mod ask;
@@ -31,6 +31,7 @@ use self::{
     output::Output,
 };
 use crate::config::{Settings, Sources};
+use crate::serve::Ending;
 
 /// Runs the process's own command line.
 #[must_use]
@@ -70,7 +71,7 @@ fn dispatch(args: Args) -> Exit {
         Command::Serve => {
             let sources = Sources::of_process(config.clone());
             with_settings(config, &output, async |settings| {
-                serve::run(settings, sources, None, &output).await
+                serve::run(settings, sources, None, Ending::default(), &output).await
             })
         }
         #[cfg(feature = "demo")]

@@ -7,13 +7,13 @@ use crate::{
     compose::{Running, digest},
     config::{Settings, Sources},
     cores::Cores,
-    serve::{ServeParts, serve},
+    serve::{Ending, ServeParts, serve},
     server::{Lifecycle, Options},
     state::App,
     telemetry::{Telemetry, TelemetryOptions},
 };
 
-/// Tells somebody the real addresses: the public listener's, then the admin listener's.
+/// Reports the real addresses: the public listener's, then the admin listener's.
 pub(super) type OnListening = Box<dyn FnOnce(SocketAddr, SocketAddr) + Send>;
 
 /// Serves until a signal ends it.
@@ -21,6 +21,7 @@ pub(super) async fn run(
     settings: Settings,
     sources: Sources,
     tell: Option<OnListening>,
+    ending: Ending,
     output: &Output,
 ) -> Exit {
     let telemetry = match Telemetry::install(&TelemetryOptions::from(&settings)) {
@@ -75,6 +76,7 @@ pub(super) async fn run(
             Box::pin(async move { current.load_full().settled().await })
         },
         lifecycle: Lifecycle::default(),
+        ending,
     };
     match serve(parts).await {
         Ok(()) => Exit::Fine,

@@ -39,6 +39,17 @@ pub struct ServeParts<H> {
     pub cores: Cores,
     /// For embedding: advance it to end the server without a signal.
     pub lifecycle: Lifecycle,
+    /// How the end begins.
+    pub ending: Ending,
+}
+
+/// What begins the end besides SIGTERM and SIGINT, and what is done then.
+#[derive(Default)]
+pub struct Ending {
+    /// SIGHUP ends the process too. Without this it reloads the configuration.
+    pub on_hangup: bool,
+    /// Called when the end begins, before the drain.
+    pub begins: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// The bound addresses.
@@ -55,8 +66,18 @@ pub struct Listening {
 /// # Errors
 /// When a listener cannot be bound, or the process cannot receive signals.
 pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
-    let ServeParts { options, handler, operations, load, telemetry, on_listening, settle, cores, lifecycle } =
-        parts;
+    let ServeParts {
+        options,
+        handler,
+        operations,
+        load,
+        telemetry,
+        on_listening,
+        settle,
+        cores,
+        lifecycle,
+        ending,
+    } = parts;
     let metrics = telemetry.metrics().clone();
     let cores = Arc::new(cores);
     let public = Server::bind(options.clone(), handler, metrics.clone(), lifecycle.clone()).await?;
@@ -83,15 +104,17 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
         tell(listening);
     }
     let admin = tokio::spawn(admin.run());
-    let hangups = tokio::spawn(hangups(reload));
-    let mut ender = tokio::spawn(end_on_signal(lifecycle.clone(), options.drain));
+    let hangups = (!ending.on_hangup).then(|| tokio::spawn(hangups(reload)));
+    let mut ender = tokio::spawn(end_on_signal(lifecycle.clone(), options.drain, ending));
     public.run().await;
     if !(ender.is_finished() && matches!((&mut ender).await, Ok(true))) {
         settled(settle).await;
     }
     lifecycle.advance(Stage::Aborted);
     ender.abort();
-    hangups.abort();
+    if let Some(hangups) = hangups {
+        hangups.abort();
+    }
     let _ = admin.await;
     tracing::info!(event = "stopped", "all connections have ended");
     telemetry.shutdown().await;
@@ -105,7 +128,7 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// more signal ends the wait.
 async fn settled(settle: BoxFuture<'static, ()>) {
     let enough = async {
-        match Termination::install() {
+        match Termination::install(false) {
             Ok(mut termination) => drop(tokio::time::timeout(SETTLE, termination.next()).await),
             Err(_) => tokio::time::sleep(SETTLE).await,
         }
@@ -145,8 +168,8 @@ fn announce(listening: Listening) {
 }
 
 /// Whether a second signal cut the drain short.
-async fn end_on_signal(lifecycle: Lifecycle, timing: Drain) -> bool {
-    let Ok(mut termination) = Termination::install() else {
+async fn end_on_signal(lifecycle: Lifecycle, timing: Drain, ending: Ending) -> bool {
+    let Ok(mut termination) = Termination::install(ending.on_hangup) else {
         tracing::error!(
             event = "no_signals",
             "the process cannot receive SIGTERM; it will end without a drain"
@@ -156,6 +179,9 @@ async fn end_on_signal(lifecycle: Lifecycle, timing: Drain) -> bool {
     tokio::select! {
         name = termination.next() => tracing::info!(event = "signal", name),
         () = lifecycle.reached(Stage::Unready) => {}
+    }
+    if let Some(begins) = ending.begins {
+        begins();
     }
     drain(&lifecycle, timing, async move {
         termination.next().await;

@@ -7,22 +7,34 @@ use tokio::{
     time::sleep,
 };
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT, and SIGHUP where it ends the process.
 pub(crate) struct Termination {
     term: Signal,
     int: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Termination {
-    pub(crate) fn install() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    pub(crate) fn install(on_hangup: bool) -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hangup: on_hangup.then(|| signal(SignalKind::hangup())).transpose()?,
+        })
     }
 
-    /// The next of either.
+    /// The next of them.
     pub(crate) async fn next(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",
+            _ = hangup => "SIGHUP",
         }
     }
 }

@@ -106,3 +106,40 @@ fn with_tls_the_gateway_shows_a_certificate_of_its_own() {
     assert!(String::from_utf8_lossy(&answer.stdout).contains("\"login\":\"ben\""), "{answer:?}");
     assert_eq!(ask(&[]).status.code(), Some(60), "nobody else trusts it");
 }
+
+/// Starts a demo with its temporary files in `folder`, and waits until it has said where it listens.
+fn started(folder: &std::path::Path) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(["demo", "--json"]).env_remove("IDP_GATEWAY_CONFIG").env("TMPDIR", folder);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(demo.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with('{'), "{line}");
+    demo
+}
+
+fn signal(demo: &Running, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &demo.0.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_demo_leaves_no_folder_behind() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let left = || std::fs::read_dir(folder.path()).unwrap().count();
+    for name in ["TERM", "INT", "HUP"] {
+        let mut demo = started(folder.path());
+        assert_eq!(left(), 1, "{name}");
+        signal(&demo, name);
+        assert!(demo.0.wait().unwrap().success(), "{name}");
+        assert_eq!(left(), 0, "{name}");
+    }
+    let mut killed = started(folder.path());
+    signal(&killed, "KILL");
+    killed.0.wait().unwrap();
+    assert_eq!(left(), 1);
+    let demo = started(folder.path());
+    assert_eq!(left(), 1, "the next demo removes the folder of the one that was killed");
+    drop(demo);
+}

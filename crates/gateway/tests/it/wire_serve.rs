@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use gateway::{
     admin::{BlockEntry, BlockRequest, Operations, Reach, Readiness, ReloadError, Selector},
     problem::Problem,
-    serve::{Listening, ServeParts, serve},
+    serve::{Ending, Listening, ServeParts, serve},
     server::{AllowedHost, Drain, Lifecycle, Options, Server, Stage},
     telemetry::{Metrics, Telemetry},
 };
@@ -86,6 +86,7 @@ async fn tm_l01_tm_l03_reload_swaps_or_keeps_and_the_drain_keeps_its_order() {
     let telemetry = Telemetry::quiet().unwrap();
     let (seen, lifecycle, loads) = (Seen::default(), Lifecycle::default(), Arc::new(AtomicU64::new(0)));
     let (tell, told) = oneshot::channel();
+    let (begin, mut begun) = oneshot::channel();
     let next = options.clone();
     let parts = ServeParts {
         cores: gateway::cores::Cores::start().unwrap(),
@@ -109,6 +110,7 @@ async fn tm_l01_tm_l03_reload_swaps_or_keeps_and_the_drain_keeps_its_order() {
         on_listening: Some(Box::new(move |listening| tell.send(listening).unwrap())),
         settle: Box::pin(std::future::ready(())),
         lifecycle: lifecycle.clone(),
+        ending: Ending { begins: Some(Box::new(move || begin.send(()).unwrap())), ..Ending::default() },
     };
     let mut running = tokio::spawn(serve(parts));
     let Listening { listen, admin_listen } = told.await.unwrap();
@@ -125,7 +127,9 @@ async fn tm_l01_tm_l03_reload_swaps_or_keeps_and_the_drain_keeps_its_order() {
             && text.contains("idp_gateway_config_reloads_total{outcome=\"failed\"} 1")
     );
 
+    assert!(begun.try_recv().is_err());
     lifecycle.advance(Stage::Unready);
+    (&mut begun).await.unwrap();
     let ready = ask(admin_listen, "GET /readyz").await;
     assert!(ready.status == 503 && ready.body.contains("draining"), "{ready:?}");
     assert_eq!(ask(listen, "GET /x").await.status, 421, "the listener is still open");

@@ -9,7 +9,7 @@ mod lines;
 mod ports;
 mod switches;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use sandbox::{Identity, Quirk, Sandbox, SandboxBuilder, User, World};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use self::ports::Ports;
 use self::switches::Switches;
 use super::{args::DemoArgs, ask::Asker, exit::Exit, output::Output, serve};
 use crate::config::{Settings, Sources};
+use crate::serve::Ending;
 
 /// The users of the sandbox, by the names that the printed lines use.
 const USERS: [(&str, &str); 4] = [
@@ -90,13 +91,17 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let no_file = |error: std::io::Error| {
         output.failure(&format!("no temporary file can be written: {error}"), "set TMPDIR to a folder")
     };
-    let folder = Folder::make().map_err(no_file)?;
+    let folder = Arc::new(Folder::make().map_err(no_file)?);
     let hosts = GOOGLE_HOSTS.map(public_host);
     let certificate = args.tls.then(|| Certificate::write(&folder, hosts)).transpose().map_err(no_file)?;
     let audit = AuditLog::at(folder.file("audit.jsonl"));
     let (sandbox, app) = match (tenant(ports, args.tls).start().await, app::bind(ports.app).await) {
         (Ok(sandbox), Ok(app)) => (sandbox, app),
-        (Err(error), _) => return Err(output.failure(&error.to_string(), "free the port, then try again")),
+        (Err(error), _) => {
+            return Err(
+                output.failure(&error.to_string(), "stop the program that uses the port, then try again")
+            );
+        }
         (_, Err(error)) => {
             return Err(output.failure(&format!("the example app cannot listen: {error}"), "try again"));
         }
@@ -126,7 +131,13 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
             }
         })
     };
-    let exit = serve::run(settings, Sources::default(), Some(tell), output).await;
+    let begins = {
+        let folder = Arc::clone(&folder);
+        Box::new(move || folder.remove())
+    };
+    // The demo has no configuration to read again, and a terminal that was closed ends it.
+    let ending = Ending { on_hangup: true, begins: Some(begins) };
+    let exit = serve::run(settings, Sources::default(), Some(tell), ending, output).await;
     drop(sandbox);
     Ok(exit)
 }
@@ -135,7 +146,7 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
 fn own_settings_only(sources: &Sources, output: &Output) -> Result<(), Exit> {
     if let Some(source) = real_tenant(sources) {
         output.message(&format!(
-            "error: the demo runs against its own sandbox, and {source} names a tenant\n  remedy: use `gateway serve` for a real tenant, or leave {source} out for the demo"
+            "error: the demo uses its own sandbox, and {source} names a real tenant\n  remedy: use `gateway serve` for a real tenant, or remove {source} for the demo"
         ));
         return Err(Exit::Usage);
     }
@@ -185,7 +196,7 @@ fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
         None => Ok(wanted),
         Some(port) => Err(output.failure(
             &format!("port {port} is taken"),
-            "name the first of three free ports with --port, or leave it out",
+            "name the first of three free ports with --port, or remove --port",
         )),
     }
 }
