@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::body::{self, Body};
@@ -60,15 +60,20 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// `None` where it is switched off, or nobody could sign in to it.
-    pub(crate) fn new(settings: &Settings, scopes: &BTreeSet<String>) -> Option<Self> {
+    /// `None` where it is switched off, or has no application to sign in with. `calls` gives the calls that people can try at
+    /// a provider.
+    pub(crate) fn new(
+        settings: &Settings,
+        scopes: &BTreeSet<String>,
+        calls: impl Fn(&str) -> Value,
+    ) -> Option<Self> {
         let client = settings.console.client_id.as_deref().filter(|_| settings.console.enabled)?;
         // People sign in where the tokens say they come from: the custom domain, if there is one.
         let tenant = Url::parse(settings.callers.issuers.first()?).ok()?.origin().ascii_serialization();
         let providers: Vec<_> = settings
             .providers
             .iter()
-            .map(|(name, entry)| json!({ "name": name, "adapter": entry.adapter.as_str() }))
+            .map(|(name, entry)| json!({ "name": name, "adapter": entry.adapter.as_str(), "calls": calls(name) }))
             .collect();
         let organization = match settings.callers.organizations.as_slice() {
             [only] => Some(only),

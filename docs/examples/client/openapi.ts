@@ -26,7 +26,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** OpenID Connect Back-Channel Logout: forget what is cached for that user */
+        /** OpenID Connect Back-Channel Logout: delete what is cached for the user */
         post: operations["backchannelLogout"];
         delete?: never;
         options?: never;
@@ -39,11 +39,11 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -52,7 +52,7 @@ export interface paths {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
@@ -80,7 +80,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Whether a call would pass, and why, without making it; nothing is asked of the provider and no quota is spent */
+        /** Whether a call would be allowed, and why. The call is not made, and no quota is used */
         post: operations["check"];
         delete?: never;
         options?: never;
@@ -95,7 +95,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Why that call of this caller ended as it did */
+        /** Why a call of this caller ended as it did */
         get: operations["explain"];
         put?: never;
         post?: never;
@@ -132,7 +132,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke at the provider where it can be done, and forget the grant */
+        /** Revoke the grant at the provider if possible, and delete it here */
         delete: operations["disconnect"];
         options?: never;
         head?: never;
@@ -148,7 +148,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A link that connects, reconnects or widens an account, where the gateway has [connect] */
+        /** A link that connects an account, connects it again, or adds scopes (with [connect]) */
         post: operations["connect"];
         delete?: never;
         options?: never;
@@ -179,7 +179,7 @@ export interface components {
     schemas: {
         /** @enum {string} */
         Code: "ok" | "caller-token-missing" | "caller-token-invalid" | "caller-token-expired" | "caller-token-opaque" | "dpop-proof-invalid" | "caller-scope-missing" | "caller-not-a-user" | "caller-not-allowed" | "user-blocked" | "user-unknown" | "policy-denied" | "unknown-provider" | "bad-path" | "host-not-allowed" | "account-ambiguous" | "account-not-connected" | "reconnect-required" | "provider-scope-missing" | "provider-denied" | "provider-rate-limited" | "provider-error" | "provider-unreachable" | "provider-timeout" | "provider-rejected" | "provider-misconfigured" | "tenant-rate-limited" | "tenant-unavailable" | "tenant-misconfigured" | "rate-limited" | "overloaded" | "body-too-large" | "headers-too-large" | "uri-too-long" | "request-timeout" | "bad-request" | "caller-token-in-query" | "caller-token-in-body" | "not-found" | "method-not-allowed" | "misdirected" | "not-implemented" | "redirect-blocked" | "response-uninspectable" | "store-unavailable" | "internal-error";
-        /** @description How the user connects the account: by a login at the tenant, or by the My Account API */
+        /** @description How the user connects the account: with a login at the tenant, or with the My Account API */
         Connect: {
             access_type?: string;
             authorization_endpoint: string;
@@ -188,7 +188,7 @@ export interface components {
             prompt?: string;
             /**
              * Format: uri
-             * @description A page of the gateway that does all this
+             * @description A page of the gateway that connects the account
              */
             url?: string;
         } | {
@@ -197,7 +197,7 @@ export interface components {
             scopes: string[];
             /**
              * Format: uri
-             * @description A page of the gateway that does all this
+             * @description A page of the gateway that connects the account
              */
             url?: string;
         };
@@ -215,7 +215,7 @@ export interface components {
              * @description Where the browser goes afterwards
              */
             return_to?: string;
-            /** @description Added to what the account holds */
+            /** @description Scopes that are added to those of the account */
             scopes?: string[];
         };
         Disconnected: {
@@ -315,7 +315,7 @@ export interface components {
             /** @description What would be sent as application/json, for GraphQL */
             body?: unknown;
             method: string;
-            /** @description As behind /proxy/{provider}, with its query */
+            /** @description The path after /proxy/{provider}, with its query */
             path: string;
             provider: string;
         };
@@ -344,11 +344,11 @@ export interface components {
     };
     parameters: {
         /**
-         * @description Which of several accounts is meant: connection, or connection|user id at the provider
+         * @description The account, if the user has several: connection, or connection|user id at the provider
          * @example github|583231
          */
         IdpAccount: string;
-        /** @description problem turns every provider error into a problem */
+        /** @description problem: every error of the provider becomes a problem */
         IdpErrors: "passthrough" | "problem";
         /**
          * @description A provider of the gateway's configuration
@@ -358,7 +358,7 @@ export interface components {
     };
     requestBodies: never;
     headers: {
-        /** @description What became of the call */
+        /** @description The outcome of the call */
         IdpOutcome: components["schemas"]["Code"];
         /** @description The id of this request */
         RequestId: string;
@@ -418,11 +418,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -431,14 +431,14 @@ export interface operations {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call */
+            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call */
             default: {
                 headers: {
                     "Idp-Outcome": components["headers"]["IdpOutcome"];
@@ -458,11 +458,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -471,14 +471,14 @@ export interface operations {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call */
+            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call */
             default: {
                 headers: {
                     "Idp-Outcome": components["headers"]["IdpOutcome"];
@@ -498,11 +498,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -511,14 +511,14 @@ export interface operations {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call */
+            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call */
             default: {
                 headers: {
                     "Idp-Outcome": components["headers"]["IdpOutcome"];
@@ -538,11 +538,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -551,14 +551,14 @@ export interface operations {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call */
+            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call */
             default: {
                 headers: {
                     "Idp-Outcome": components["headers"]["IdpOutcome"];
@@ -578,11 +578,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
-                /** @description problem turns every provider error into a problem */
+                /** @description problem: every error of the provider becomes a problem */
                 "Idp-Errors"?: components["parameters"]["IdpErrors"];
             };
             path: {
@@ -591,14 +591,14 @@ export interface operations {
                  * @example github
                  */
                 provider: components["parameters"]["Provider"];
-                /** @description The whole path under the provider's host; begin with ~host/ for another host of the provider */
+                /** @description The complete path at the provider's host; start with ~host/ for another host of the provider */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call */
+            /** @description The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call */
             default: {
                 headers: {
                     "Idp-Outcome": components["headers"]["IdpOutcome"];
@@ -622,11 +622,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "method": "GET",
+                 *       "path": "/user",
+                 *       "provider": "github"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Question"];
             };
         };
         responses: {
-            /** @description What the call would come to */
+            /** @description The decision */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -696,7 +703,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
@@ -712,7 +719,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Which of the two happened */
+            /** @description What was done */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -734,7 +741,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];
@@ -750,11 +757,16 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "scopes": []
+                 *     }
+                 */
                 "application/json": components["schemas"]["ConnectRequest"];
             };
         };
         responses: {
-            /** @description The link; nothing happens before the user opens it */
+            /** @description The link. Nothing happens before the user opens it */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -778,7 +790,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Which of several accounts is meant: connection, or connection|user id at the provider
+                 * @description The account, if the user has several: connection, or connection|user id at the provider
                  * @example github|583231
                  */
                 "Idp-Account"?: components["parameters"]["IdpAccount"];

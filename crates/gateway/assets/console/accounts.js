@@ -9,7 +9,7 @@ const SEEN = {
   'provider-rate-limited': ['too many calls', 'warn'],
   'provider-unreachable': ['provider not reachable', 'warn'],
   'provider-timeout': ['provider not reachable', 'warn'],
-  'provider-error': ['provider has a problem', 'warn']
+  'provider-error': ['provider failed', 'warn']
 }
 
 function stateOf({ state, refreshable }, seen) {
@@ -22,7 +22,7 @@ function stateOf({ state, refreshable }, seen) {
 const names = { google: 'Google', github: 'GitHub', facebook: 'Facebook', bitbucket: 'Bitbucket', microsoft: 'Microsoft' }
 
 // A provider's name for people; an entry of another name is called as the configuration calls it.
-export const titleOf = ({ name }) => names[name] ?? name
+export const titleOf = ({ name, title }) => title ?? names[name] ?? name
 
 const badge = entry => make('span', { class: `badge ${entry.adapter}`, textContent: titleOf(entry)[0].toUpperCase(), 'aria-hidden': 'true' })
 
@@ -34,8 +34,8 @@ function button(label, about, action, kind = 'plain small') {
 
 function ends({ expires_at: at, refreshable }) {
   const renewed = refreshable ? '; the gateway refreshes it' : ''
-  if (!at) return refreshable ? 'the gateway refreshes the token' : 'the token has no known end'
-  return `the token ${new Date(at) < new Date() ? 'ended' : 'ends'} ${new Date(at).toLocaleString()}${renewed}`
+  if (!at) return refreshable ? 'the gateway refreshes the token' : 'the expiry of the token is not known'
+  return `the token ${new Date(at) < new Date() ? 'expired' : 'expires'} ${new Date(at).toLocaleString()}${renewed}`
 }
 
 function card(entry, account, seen, actions) {

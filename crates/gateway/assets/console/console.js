@@ -6,7 +6,7 @@ import { asked, at, fail, make, parsed } from './dom.js'
 import { audit, faults } from './faults.js'
 import { history } from './history.js'
 import { toolList } from './mcp.js'
-import { pathsOf } from './paths.js'
+import { callsOf, gatewayEntry, linked, parameterOf } from './paths.js'
 
 const gateway = new URL('..', location.href).href.replace(/\/$/, '')
 const here = location.origin + location.pathname
@@ -74,9 +74,11 @@ async function start() {
   at('state').textContent = user ? `Signed in as ${user.name ?? user.sub}` : 'Not signed in'
   at('welcome').hidden = Boolean(user)
   at('logout').hidden = at('main').hidden = !user
-  at('login').onclick = asked(() => client.loginWithRedirect())
+  const tried = linked(location.hash)
+  if (tried) window.history.replaceState({}, '', here)
+  at('login').onclick = asked(() => client.loginWithRedirect({ appState: tried && { tried } }))
   at('logout').onclick = asked(() => client.logout({ logoutParams: { returnTo: here } }))
-  if (user) await page(config, client, user, description, { wanted, failed })
+  if (user) await page(config, client, user, description, { wanted: tried ? { tried } : wanted, failed })
 }
 
 async function page(config, client, user, description, { wanted, failed }) {
@@ -86,10 +88,13 @@ async function page(config, client, user, description, { wanted, failed }) {
     getAccessToken: () => client.getTokenSilently({ detailedResponse: true })
   })
   const ask = (path, init = {}) => fetcher.fetchWithAuth(gateway + path, init)
-  const entryOf = name => config.providers.find(entry => entry.name === name)
+  const entries = [...config.providers, gatewayEntry(description)]
+  const entryOf = name => entries.find(entry => entry.name === name)
   const selected = () => at('provider').value
-  const sample = (entry, account = '') => ({ provider: entry.name, path: pathsOf(entry.adapter)[0][0], account, method: 'GET' })
+  const sample = (entry, account = '') => ({ provider: entry.name, path: callsOf(entry)[0].path, account, method: 'GET' })
   let accounts = []
+  // The last call that the gateway can explain.
+  let explained
   // The outcome of the last call of each account from this page.
   const seen = new Map()
   let running
@@ -125,23 +130,48 @@ async function page(config, client, user, description, { wanted, failed }) {
   }
 
   function chooseProvider() {
-    const { adapter } = entryOf(selected())
-    const paths = pathsOf(adapter)
-    at('paths').replaceChildren(...paths.map(([path, label]) => make('option', { value: path, label })))
-    at('suggestions').replaceChildren(...paths.map(([path, label]) => {
-      const button = make('button', { type: 'button', class: 'plain small', textContent: label, title: path })
-      button.onclick = () => { at('path').value = path; at('method').value = 'GET'; chooseMethod() }
+    const calls = callsOf(entryOf(selected()))
+    at('paths').replaceChildren(...calls.map(({ path, label }) => make('option', { value: path, label: label ?? path })))
+    at('suggestions').replaceChildren(...calls.filter(({ path }) => !selected() || !parameterOf(path)).map(call => {
+      const { method = 'GET', path, label } = call
+      const button = make('button', { type: 'button', class: 'plain small', title: selected() ? path : label,
+        textContent: selected() ? label ?? path : `${method} ${path}` })
+      button.onclick = () => take(call)
       return button
     }))
-    at('path').value = paths[0][0]
+    take(calls[0])
     chooseAccount()
-    showFaults?.().catch(fail)
+    at('check').hidden = !selected() || !description?.paths?.['/v1/check']
+    if (config.demo) at('faults').hidden = !selected()
+    if (selected()) showFaults?.().catch(fail)
+  }
+
+  // Takes a known call into the form, with what is known of its parameters.
+  function take({ method = 'GET', path, body }) {
+    const provider = accounts[0]?.provider ?? config.providers[0]?.name
+    at('path').value = selected() ? path : path.replace('{provider}', provider ?? '{provider}').replace('{request-id}', explained ?? '{request-id}')
+    at('method').value = method
+    at('json').value = body ? JSON.stringify(body, undefined, 2) : ''
+    chooseMethod()
+    at('more').open ||= Boolean(body)
+  }
+
+  // Fills the form with the call that a link of the API's description names. The person sends it.
+  function offer({ method, path }) {
+    const proxied = path.startsWith('/proxy/')
+    at('provider').value = proxied ? accounts[0]?.provider ?? config.providers[0]?.name ?? '' : ''
+    chooseProvider()
+    const calls = callsOf(entryOf(selected()))
+    const known = proxied ? { ...calls[0], method } : calls.find(call => call.path === path && call.method === method)
+    take(known ?? { method, path })
+    at('path').focus()
   }
 
   function chooseAccount() {
-    const own = accounts.filter(account => account.provider === selected())
+    const own = accounts.filter(account => !selected() || account.provider === selected())
+    const unnamed = selected() ? ['none connected', 'the only one'][own.length] : undefined
     at('account').replaceChildren(
-      make('option', { value: '', textContent: ['none connected', 'the only one'][own.length] ?? 'none named' }),
+      make('option', { value: '', textContent: unnamed ?? 'none named' }),
       ...own.map(account => make('option', { value: account.account, textContent: account.account }))
     )
   }
@@ -154,14 +184,14 @@ async function page(config, client, user, description, { wanted, failed }) {
     if (!entryOf(provider)) return
     at('provider').value = provider
     chooseProvider()
-    at('path').value = path
+    take({ path, method })
     at('account').value = account
-    at('method').value = method
-    chooseMethod()
   }
 
   function read() {
     const method = at('method').value
+    const parameter = parameterOf(at('path').value)
+    if (parameter) throw new Error(`Write a value for ${parameter} in the path first.`)
     return {
       provider: selected(), path: at('path').value, account: at('account').value, method,
       body: BODILESS.includes(method) || !at('json').value ? undefined : at('json').value
@@ -171,7 +201,7 @@ async function page(config, client, user, description, { wanted, failed }) {
   function typedHeaders() {
     return at('headers').value.split('\n').filter(line => line.trim()).map(line => {
       const [, name, value] = /^\s*([^:\s]+)\s*:\s*(.*?)\s*$/.exec(line) ?? []
-      if (!name) throw new Error(`This is no header: ${line}. Write a name, a colon and a value.`)
+      if (!name) throw new Error(`This is not a header: ${line}. Write a name, a colon and a value.`)
       return [name, value]
     })
   }
@@ -186,6 +216,7 @@ async function page(config, client, user, description, { wanted, failed }) {
     try {
       const response = await ask(path, { ...init, signal: controller.signal })
       const result = await answer.showAnswer(response, begun, { gateway, ...call })
+      explained = result.request || explained
       const found = result.request && await ask(`/v1/explain/${encodeURIComponent(result.request)}`)
       const explanation = found?.ok ? await found.json() : undefined
       answer.showExplanation(explanation)
@@ -205,7 +236,7 @@ async function page(config, client, user, description, { wanted, failed }) {
     const problems = at('problems').checked
     const headers = [...Object.entries(select(account)), ...(body ? [['Content-Type', 'application/json']] : []),
       ...(problems ? [['Idp-Errors', 'problem']] : []), ...typedHeaders()]
-    const target = `/proxy/${encodeURIComponent(provider)}${path}`
+    const target = provider ? `/proxy/${encodeURIComponent(provider)}${path}` : path
     const again = { ...next, connecting: undefined }
     const result = await exchange(target, { method, body, headers: Object.fromEntries(headers) }, {
       title: titleOf(entry), connecting, problems,
@@ -247,7 +278,7 @@ async function page(config, client, user, description, { wanted, failed }) {
     profile: (entry, account) => exchange(`/v1/me/${encodeURIComponent(entry.name)}/profile`, { headers: select(account) },
       own(entry, account, 'The profile, in the same shape for every provider.')),
     async disconnect(entry, account) {
-      if (!confirm(`Disconnect ${account}? The gateway forgets its grant, and revokes it at the provider where that can be done.`)) return
+      if (!confirm(`Disconnect ${account}? The gateway deletes its grant, and revokes it at the provider if that is possible.`)) return
       await exchange(`/v1/me/${encodeURIComponent(entry.name)}`, { method: 'DELETE', headers: select(account) },
         own(entry, account, 'Disconnected.'))
       seen.delete(account)
@@ -297,16 +328,16 @@ async function page(config, client, user, description, { wanted, failed }) {
     await answer.showAnswer(response, begun, { gateway, ...own(entryOf(provider), account, allowed ? 'The policy allows this call. It was not made.' : 'This call would be refused. It was not made.') })
   }
 
-  at('provider').replaceChildren(...config.providers.map(entry => make('option', { value: entry.name, textContent: titleOf(entry) })))
+  at('provider').replaceChildren(...entries.map(entry => make('option', { value: entry.name, textContent: titleOf(entry) })))
   at('provider').onchange = chooseProvider
   at('method').onchange = chooseMethod
   at('refresh').onclick = asked(list)
   at('call').onsubmit = asked(() => run(read()))
-  at('check').hidden = !description?.paths?.['/v1/check']
   at('check').onclick = asked(check)
 
   await list().catch(fail)
   if (config.mcp) await showTools()
+  if (wanted?.tried) return offer(wanted.tried)
   if (!wanted?.provider) return chooseProvider()
   fill(wanted)
   // Only a call that changes nothing is repeated without being asked for.

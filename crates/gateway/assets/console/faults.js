@@ -4,11 +4,11 @@ import { asked, at, make } from './dom.js'
 
 const LASTING = {
   'rate-limit': ['Too many calls', 'refuses every call with 429'],
-  outage: ['Outage', 'answers no connection']
+  outage: ['Outage', 'accepts no connections']
 }
 const ONCE = {
-  expired: ['End the access token', 'The access token has ended. The next call refreshes it, if there is a refresh token.'],
-  revoked: ['Revoke the access', 'The access is revoked. Calls are refused. If the token worked less than a minute ago, the gateway waits for the rest of that minute before it asks for a new connection.'],
+  expired: ['Expire the access token', 'The access token has expired. The next call refreshes it, if there is a refresh token.'],
+  revoked: ['Revoke the access', 'The access is revoked. Calls are refused. If the token worked less than a minute ago, the gateway waits for the rest of that minute before it requires a new connection.'],
   'key-rotation': ["Change the tenant's key", 'The tenant signs with another key. Tokens of both keys are accepted.']
 }
 

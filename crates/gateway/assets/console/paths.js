@@ -1,38 +1,32 @@
-// Calls to try, by adapter. The first is one that most accounts can make.
+// Calls to try. Those of a provider come from the tables of its adapter, by `config.json`; those of the gateway itself come from
+// its own description.
 
-const PATHS = {
-  google: [
-    ['/oauth2/v3/userinfo', 'Profile'],
-    ['/calendar/v3/users/me/calendarList', 'Calendars'],
-    ['/drive/v3/files?pageSize=10', 'Files in Drive'],
-    ['/~people.googleapis.com/v1/people/me?personFields=names', 'Person'],
-    ['/~gmail.googleapis.com/gmail/v1/users/me/profile', 'Mailbox']
-  ],
-  github: [
-    ['/user', 'Profile'],
-    ['/user/repos?per_page=5', 'Repositories'],
-    ['/user/emails', 'E-mail addresses'],
-    ['/user/orgs', 'Organisations'],
-    ['/rate_limit', 'Rate limit']
-  ],
-  facebook: [
-    ['/v22.0/me?fields=id,name', 'Profile'],
-    ['/v22.0/me/permissions', 'Permissions'],
-    ['/v22.0/me/photos', 'Photos'],
-    ['/v22.0/me/accounts', 'Pages']
-  ],
-  bitbucket: [
-    ['/2.0/user', 'Profile'],
-    ['/2.0/user/emails', 'E-mail addresses'],
-    ['/2.0/user/workspaces', 'Workspaces']
-  ],
-  microsoft: [
-    ['/v1.0/me', 'Profile'],
-    ['/v1.0/me/messages?$top=5', 'Messages'],
-    ['/v1.0/me/calendars', 'Calendars'],
-    ['/v1.0/me/drive/root/children', 'Files']
-  ],
-  oauth2: [['/userinfo', 'Profile']]
+// The calls of an entry, the simplest one first.
+export const callsOf = ({ calls }) => calls.length ? calls : [{ path: '/' }]
+
+// Whether a path still has a parameter that a person has to fill in. Queries may hold braces.
+export const parameterOf = path => /\{[^}]*\}/.exec(path.split('?')[0])?.[0]
+
+// The gateway's own routes as an entry beside the providers.
+export function gatewayEntry(description) {
+  const routes = Object.entries(description?.paths ?? {}).filter(([path]) => path.startsWith('/v1/'))
+  // The simplest calls first: those that read, with the fewest parameters.
+  const weight = ({ method, path }) => (method === 'GET' ? 0 : 10) + path.split('{').length
+  return {
+    name: '', title: 'This gateway', adapter: 'gateway',
+    calls: routes.flatMap(([path, operations]) => Object.entries(operations).map(([method, operation]) => ({
+      method: method.toUpperCase(), path, label: operation.summary,
+      body: operation.requestBody?.content?.['application/json']?.example
+    }))).sort((one, other) => weight(one) - weight(other))
+  }
 }
 
-export const pathsOf = adapter => PATHS[adapter] ?? PATHS.oauth2
+// The call that a link of the API's description names: `#GET /v1/me`.
+export function linked(hash) {
+  try {
+    const [, method, path] = /^#([A-Z]+) (\/.*)$/.exec(decodeURIComponent(hash)) ?? []
+    return path && { method, path }
+  } catch {
+    return undefined
+  }
+}

@@ -1,7 +1,12 @@
-// The same call as code. The access token is a placeholder: the page never writes one down.
+// The same call as code. The access token is a placeholder: the page never shows one.
+import { parsed } from './dom.js'
 
 const quoted = text => `'${text.replaceAll("'", String.raw`'\''`)}'`
-const js = text => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+const js = text => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
+
+// JSON as an object that can be edited, indented like the line where it begins; any other text as a string.
+const object = body => parsed(body) === undefined ? js(body) : JSON.stringify(parsed(body), undefined, 2).replaceAll('\n', '\n  ')
+const bodyOf = body => parsed(body) === undefined ? js(body) : `JSON.stringify(${object(body)})`
 
 const curl = ({ method, url, headers, body }) => [
   `curl -i${method === 'GET' ? '' : ` -X ${method}`}`,
@@ -14,14 +19,14 @@ const curl = ({ method, url, headers, body }) => [
 const fetchCode = ({ method, url, headers, body }) => `const response = await fetch(${js(url)}, {
 ${method === 'GET' ? '' : `  method: ${js(method)},\n`}  headers: {
     Authorization: \`Bearer \${await auth0.getTokenSilently()}\`${headers.map(([name, value]) => `,\n    ${js(name)}: ${js(value)}`).join('')}
-  }${body ? `,\n  body: ${js(body)}` : ''}
+  }${body ? `,\n  body: ${bodyOf(body)}` : ''}
 })
 const outcome = response.headers.get('idp-outcome')`
 
 const octokit = ({ method, base, path, headers, body }) => `import { Octokit } from 'octokit'
 
 const octokit = new Octokit({ auth: accessToken, baseUrl: ${js(base)} })
-const { data } = await octokit.request(${js(`${method} ${path}`)}, {${body ? `\n  data: ${body},` : ''}
+const { data } = await octokit.request(${js(`${method} ${path}`)}, {${body ? `\n  data: ${object(body)},` : ''}
   headers: {${headers.map(([name, value]) => ` ${js(name)}: ${js(value)}`).join(',')} }
 })`
 
@@ -32,7 +37,7 @@ client.setCredentials({ access_token: accessToken })
 const { data } = await client.request({
   url: ${js(url)},
   method: ${js(method)},
-  headers: {${headers.map(([name, value]) => ` ${js(name)}: ${js(value)}`).join(',')} }${body ? `,\n  body: ${js(body)}` : ''}
+  headers: {${headers.map(([name, value]) => ` ${js(name)}: ${js(value)}`).join(',')} }${body ? `,\n  body: ${bodyOf(body)}` : ''}
 })`
 
 const rust = ({ method, url, headers, body }) => `let answer = reqwest::Client::new()

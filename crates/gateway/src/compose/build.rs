@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mgmt_auth::Tenant;
+use serde_json::json;
 use token_broker::{Broker, BrokerBuilder};
 use user_store::UserStore;
 
@@ -14,6 +15,7 @@ use super::{connect, convert, mcp, webhooks};
 use crate::body::BodyReader;
 use crate::config::{ProviderSettings, Settings, Source};
 use crate::console::Console;
+use crate::mcp::suggestions;
 use crate::memory::Bounds;
 use crate::provider::plan::{PlanParts, ProviderPlan};
 use crate::provider::{ConnectTo, ProviderRuntime};
@@ -55,7 +57,7 @@ impl App {
     }
 
     /// Composes the application that takes the place of this one. What is known of the tenant and its users stays, as far as
-    /// their settings do: a reload costs nobody a look-up, and does no harm while the tenant is down.
+    /// their settings do: a reload causes no look-up, and does no harm while the tenant is down.
     ///
     /// # Errors
     /// A part cannot be built from these settings.
@@ -85,6 +87,8 @@ impl App {
         stores.fleet.keep_logouts_for(settings.callers.max_lifetime);
         let scopes = convert::scopes(settings);
         let (calls, hosts) = calls(settings, &tenant, users.clone(), &stores, &metrics)?;
+        let tried = |name: &str| calls.providers.get(name).map(|provider| suggestions(provider));
+        let console = Console::new(settings, &scopes, |name| json!(tried(name).unwrap_or_default()));
         let connect = connect::hosted(settings, &tenant, &stores)?;
         let told = before.map(|before| &before.webhooks);
         let webhooks = webhooks::webhooks(settings, &tenant, upstream_timeouts(settings), told)?;
@@ -107,7 +111,7 @@ impl App {
             stores,
             connect,
             webhooks,
-            console: Console::new(settings, &scopes),
+            console,
             scopes,
             logout_enabled: !settings.logout.client_ids.is_empty(),
             memory: Bounds::of(settings),
@@ -218,7 +222,7 @@ fn roots(
     Ok((tenant, users))
 }
 
-/// User records, shared with whoever shares the store.
+/// User records, shared with all replicas of the store.
 fn users(settings: &Settings, tenant: &Tenant, stores: &Stores) -> UserStore {
     let mut users = UserStore::builder(tenant.clone());
     if let Some(shared) = stores.shared.clone() {
@@ -239,7 +243,7 @@ pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartErro
     Ok(Verifier::with_rules(convert::rules(settings), Arc::new(tenant(settings, None)?)))
 }
 
-/// Verification that shares used ids and logout marks with whoever shares the store.
+/// Verification that shares used ids and logout marks with all replicas of the store.
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let mut rules = convert::rules(settings);
     rules.nonce_key = Some(stores.nonce_key.clone());
@@ -266,7 +270,7 @@ fn tenant(
         .credentials(convert::credentials(credentials))
         .required_scopes(settings.required_scopes().iter().copied())
         .connect_timeout(settings.server.timeouts.connect)
-        // Nobody waits for the allowance longer than for a provider.
+        // No caller waits longer for the rate limit than for a provider.
         .longest_waits(settings.server.timeouts.response.min(CALLER_WAIT), BACKGROUND_WAIT)
         .keys(mgmt_auth::KeyPolicy::new(keys.max_age, keys.cooldown, keys.stale))
         .build()

@@ -38,15 +38,18 @@ fn paths() -> Value {
         } },
         "/v1/check": { "post": {
             "operationId": "check", "tags": ["me"],
-            "summary": "Whether a call would pass, and why, without making it; nothing is asked of the provider and no quota is spent",
-            "requestBody": { "required": true, "content": { "application/json": { "schema": reference("schemas", "Question") } } },
-            "responses": answers(&["400", "401"], ok("What the call would come to", "Verdict"))
+            "summary": "Whether a call would be allowed, and why. The call is not made, and no quota is used",
+            "requestBody": { "required": true, "content": { "application/json": {
+                "schema": reference("schemas", "Question"),
+                "example": { "provider": "github", "method": "GET", "path": "/user" }
+            } } },
+            "responses": answers(&["400", "401"], ok("The decision", "Verdict"))
         } },
         "/v1/me/{provider}": { "delete": {
             "operationId": "disconnect", "tags": ["me"],
-            "summary": "Revoke at the provider where it can be done, and forget the grant",
+            "summary": "Revoke the grant at the provider if possible, and delete it here",
             "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
-            "responses": answers(&["401", "403", "404", "409", "503"], ok("Which of the two happened", "Disconnected"))
+            "responses": answers(&["401", "403", "404", "409", "503"], ok("What was done", "Disconnected"))
         } },
         "/v1/me/{provider}/connect": { "post": connect() },
         "/v1/me/{provider}/profile": { "get": {
@@ -57,7 +60,7 @@ fn paths() -> Value {
         } },
         "/v1/explain/{request-id}": { "get": {
             "operationId": "explain", "tags": ["me"],
-            "summary": "Why that call of this caller ended as it did",
+            "summary": "Why a call of this caller ended as it did",
             "parameters": [{
                 "name": "request-id", "in": "path", "required": true,
                 "description": "The X-Request-Id of the call", "schema": { "type": "string", "pattern": "^[0-9a-f]{32}$" }
@@ -79,11 +82,13 @@ fn paths() -> Value {
 fn connect() -> Value {
     json!({
         "operationId": "connect", "tags": ["me"],
-        "summary": "A link that connects, reconnects or widens an account, where the gateway has [connect]",
+        "summary": "A link that connects an account, connects it again, or adds scopes (with [connect])",
         "parameters": [reference("parameters", "Provider"), reference("parameters", "IdpAccount")],
-        "requestBody": { "content": { "application/json": { "schema": reference("schemas", "ConnectRequest") } } },
+        "requestBody": { "content": { "application/json": {
+            "schema": reference("schemas", "ConnectRequest"), "example": { "scopes": [] }
+        } } },
         "responses": {
-            "201": ok("The link; nothing happens before the user opens it", "ConnectLink"),
+            "201": ok("The link. Nothing happens before the user opens it", "ConnectLink"),
             "400": reference("responses", "Problem"), "401": reference("responses", "Problem"),
             "403": reference("responses", "Problem"), "404": reference("responses", "Problem"),
             "409": reference("responses", "Problem"), "429": reference("responses", "Problem"),
@@ -97,7 +102,7 @@ fn proxy() -> Value {
         "parameters": [
             reference("parameters", "Provider"),
             { "name": "path", "in": "path", "required": true, "schema": { "type": "string" },
-              "description": "The whole path under the provider's host; begin with ~host/ for another host of the provider" },
+              "description": "The complete path at the provider's host; start with ~host/ for another host of the provider" },
             reference("parameters", "IdpAccount"),
             reference("parameters", "IdpErrors")
         ]
@@ -108,7 +113,7 @@ fn proxy() -> Value {
             "summary": "Call the provider's API",
             "responses": {
                 "default": {
-                    "description": "The provider's answer, or a problem of the gateway; Idp-Outcome says what became of the call",
+                    "description": "The provider's answer, or a problem of the gateway; Idp-Outcome has the outcome of the call",
                     "headers": { "Idp-Outcome": reference("headers", "IdpOutcome"), "X-Request-Id": reference("headers", "RequestId") },
                     "content": {
                         "application/json": { "schema": {} },
@@ -125,7 +130,7 @@ fn proxy() -> Value {
 fn logout() -> Value {
     json!({
         "operationId": "backchannelLogout", "tags": ["about"], "security": [],
-        "summary": "OpenID Connect Back-Channel Logout: forget what is cached for that user",
+        "summary": "OpenID Connect Back-Channel Logout: delete what is cached for the user",
         "requestBody": { "required": true, "content": { "application/x-www-form-urlencoded": { "schema": {
             "type": "object", "required": ["logout_token"], "properties": { "logout_token": { "type": "string" } }
         } } } },
@@ -147,14 +152,14 @@ fn components() -> Value {
             "Provider": { "name": "provider", "in": "path", "required": true,
                 "description": "A provider of the gateway's configuration", "schema": { "type": "string" }, "example": "github" },
             "IdpAccount": { "name": "Idp-Account", "in": "header",
-                "description": "Which of several accounts is meant: connection, or connection|user id at the provider",
+                "description": "The account, if the user has several: connection, or connection|user id at the provider",
                 "schema": { "type": "string" }, "example": "github|583231" },
             "IdpErrors": { "name": "Idp-Errors", "in": "header",
-                "description": "problem turns every provider error into a problem",
+                "description": "problem: every error of the provider becomes a problem",
                 "schema": { "type": "string", "enum": ["passthrough", "problem"], "default": "passthrough" } }
         },
         "headers": {
-            "IdpOutcome": { "description": "What became of the call", "schema": reference("schemas", "Code") },
+            "IdpOutcome": { "description": "The outcome of the call", "schema": reference("schemas", "Code") },
             "RequestId": { "description": "The id of this request", "schema": { "type": "string" } }
         },
         "responses": { "Problem": {
@@ -225,8 +230,8 @@ fn schemas() -> Value {
 fn connect_parameters() -> Value {
     let text = json!({ "type": "string" });
     let texts = json!({ "type": "array", "items": { "type": "string" } });
-    let page = json!({ "type": "string", "format": "uri", "description": "A page of the gateway that does all this" });
-    json!({ "description": "How the user connects the account: by a login at the tenant, or by the My Account API",
+    let page = json!({ "type": "string", "format": "uri", "description": "A page of the gateway that connects the account" });
+    json!({ "description": "How the user connects the account: with a login at the tenant, or with the My Account API",
         "oneOf": [
             { "type": "object", "required": ["authorization_endpoint", "connection"], "properties": {
                 "authorization_endpoint": text, "connection": text, "connection_scope": text, "access_type": text,
@@ -239,7 +244,7 @@ fn connect_parameters() -> Value {
 /// The body of `POST /v1/me/{provider}/connect`.
 fn connect_request() -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": {
-        "scopes": { "type": "array", "items": { "type": "string" }, "description": "Added to what the account holds" },
+        "scopes": { "type": "array", "items": { "type": "string" }, "description": "Scopes that are added to those of the account" },
         "account": { "type": "string", "description": "As Idp-Account" },
         "return_to": { "type": "string", "format": "uri", "description": "Where the browser goes afterwards" } } })
 }
@@ -249,7 +254,7 @@ fn question() -> Value {
     let text = json!({ "type": "string" });
     json!({ "type": "object", "required": ["provider", "method", "path"], "additionalProperties": false, "properties": {
             "provider": text, "method": text,
-            "path": { "type": "string", "description": "As behind /proxy/{provider}, with its query" },
+            "path": { "type": "string", "description": "The path after /proxy/{provider}, with its query" },
             "account": { "type": "string", "description": "As Idp-Account" },
             "body": { "description": "What would be sent as application/json, for GraphQL" } } })
 }

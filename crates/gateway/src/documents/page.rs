@@ -2,23 +2,33 @@
 
 use std::fmt::Write as _;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use crate::outcome::Code;
 
 use super::openapi;
+
+/// What a fragment does not hold as it is.
+const FRAGMENT: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'%');
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--back:#fff;--text:#172033;--line:#d5dbe6;--soft:#eef2f9;--accent:#1f4fbf}\
 @media (prefers-color-scheme:dark){:root{--back:#0f141d;--text:#e6ebf5;--line:#2c3647;--soft:#1e2736;--accent:#9ab8ff}}\
 body{background:var(--back);color:var(--text);font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem 1rem 3rem;overflow-wrap:anywhere}\
-a{color:var(--accent)}code{background:var(--soft);padding:.1em .3em;border-radius:.3em}\
+a{color:var(--accent)}dd a{white-space:nowrap}code{background:var(--soft);padding:.1em .3em;border-radius:.3em}\
 dl{display:grid;grid-template-columns:minmax(12rem,22rem) 1fr}\
 dt,dd{margin:0;padding:.5rem .8rem .5rem 0;border-top:1px solid var(--line)}dd p{margin:0}\
 @media (max-width:40rem){dl{display:block}dd{border:0;padding-top:0}}";
 
-/// Leads to the console, which makes the call with the reader's own access token.
-const TRY_IT: &str = " <a href=\"console/\">Try it</a>";
+/// A link to the console that fills in its form. The reader makes the call there, with an access token of their own.
+fn try_link(method: &str, path: &str) -> String {
+    let call = format!("{method} {path}");
+    let fragment = utf8_percent_encode(&call, FRAGMENT);
+    format!(" <a href=\"console/#{fragment}\" aria-label=\"Try it: {call}\">Try it</a>")
+}
 
-/// Whether the console has a form or a button for calls of this route.
+/// Whether the console's form can make calls of this route.
 fn is_tried(path: &str) -> bool {
     path.starts_with("/proxy/") || path.starts_with("/v1/")
 }
@@ -39,7 +49,7 @@ pub(super) fn page(console: bool) -> String {
         for (method, operation) in item.as_object().into_iter().flatten() {
             if let Some(summary) = operation["summary"].as_str() {
                 let method = method.to_uppercase();
-                let link = if console && is_tried(path) { TRY_IT } else { "" };
+                let link = if console && is_tried(path) { try_link(&method, path) } else { String::new() };
                 // Writing to a text cannot fail.
                 let _ = write!(page, "<dt><code>{method} {path}</code></dt><dd>{summary}{link}</dd>");
             }
@@ -71,7 +81,8 @@ mod tests {
         }
         let proxy = "<code>GET /proxy/{provider}/{path}</code></dt><dd>";
         let (_, row) = with.split_once(proxy).unwrap();
-        assert!(row.split("</dd>").next().unwrap().ends_with(TRY_IT), "{row}");
-        assert!(!page(false).contains("href=\"console/\""));
+        let link = "<a href=\"console/#GET%20/proxy/%7Bprovider%7D/%7Bpath%7D\" ";
+        assert!(row.split("</dd>").next().unwrap().contains(link), "{row}");
+        assert!(!page(false).contains("href=\"console/"));
     }
 }

@@ -26,6 +26,8 @@ use caller_auth::Schemes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
+pub(crate) use self::known::suggestions;
+
 use self::asked::{McpRequest, Refused};
 use self::message::RpcError;
 use crate::body::{Body, ReadError};

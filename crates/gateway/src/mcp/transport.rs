@@ -193,7 +193,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(mismatch(format!("the header '{name}' is there more than once")));
+        return Err(mismatch(format!("the header '{name}' is sent more than once")));
     }
     first
         .map(|value| {

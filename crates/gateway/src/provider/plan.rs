@@ -170,7 +170,7 @@ impl ProviderPlan {
         if by_base || *host == *self.default_host || host.eq_ignore_ascii_case(self.base.authority().host()) {
             return Some(Arc::clone(&self.base));
         }
-        // Under a changed base URL the adapter's other hosts are somebody else's: only `upstreams` opens them.
+        // Under a changed base URL the adapter's other hosts belong to another operator: only `upstreams` allows them.
         if self.own_hosts && is_host_name(&host) && self.adapter.allows_host(&host) {
             return Upstream::https(&host).map(Arc::new);
         }
@@ -257,6 +257,16 @@ impl ProviderPlan {
     /// The provider host meant when none is named.
     pub(crate) fn default_host(&self) -> &str {
         &self.default_host
+    }
+
+    /// The path behind `/proxy/{provider}` that leads to this address of the provider, if there is one.
+    pub(crate) fn path_of(&self, url: &Url) -> Option<String> {
+        let raw = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        if self.base.is_origin_of(url) {
+            return Some(raw.strip_prefix(self.base.base()).unwrap_or(raw).to_owned());
+        }
+        let host = url.host_str()?;
+        self.upstream(host).map(|_| format!("/~{host}{raw}"))
     }
 
     /// Plans the call for the user's profile: its address comes from the adapter or the operator, never from a caller, and

@@ -100,7 +100,7 @@ test('a link in the wrong hands connects nothing, whoever signs in', () =>
     await page.goto(sent)
     await go(page, 'Bitbucket')
     await choose(page, 'ben')
-    await heading(page, 'This link was made for somebody else')
+    await heading(page, 'This link was made for another user')
     await accessible(page)
     // Pressed again, the link is used up.
     await page.goto(sent)

@@ -1,4 +1,4 @@
-// The console in the distribution's Chromium: accounts, calls, refusals and what mends them, explanations, and a provider's
+// The console in the distribution's Chromium: accounts, calls, refusals and what resolves them, explanations, and a provider's
 // markup shown as text.
 import assert from 'node:assert/strict'
 import test from 'node:test'
@@ -68,6 +68,61 @@ test('a person sees their accounts, calls a provider, asks why, and gets the cod
     await page.getByRole('button', { name: 'Fill in GET github/user' }).waitFor()
   }))
 
+test('"Try it" in the description of the API fills the form, before and after the sign-in', async () => {
+  const browser = await launch()
+  try {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(`${demo.gateway}/docs`)
+    await page.getByRole('link', { name: 'Try it: GET /v1/me/{provider}/profile' }).click()
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL(url => url.href.startsWith(demo.tenant.base_url))
+    await page.getByRole('button', { name: /^ben/i }).click()
+    const path = page.getByRole('combobox', { name: 'Path' })
+    const method = page.getByRole('combobox', { name: 'Method' })
+    await page.waitForFunction(() => document.getElementById('path').value.startsWith('/v1/me/'))
+    assert.equal(await page.getByRole('combobox', { name: 'Provider' }).inputValue(), '')
+    assert.match(await path.inputValue(), /^\/v1\/me\/[a-z]+\/profile$/)
+    assert.equal(await page.locator('#answer').isVisible(), false, 'the person makes the call')
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await shows(page, '#body', 'preferred_username')
+
+    await page.goto(`${demo.gateway}/docs`)
+    await page.getByRole('link', { name: 'Try it: POST /v1/check' }).click()
+    await page.waitForFunction(() => document.getElementById('path').value === '/v1/check')
+    assert.equal(await method.inputValue(), 'POST')
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await shows(page, '#body', '"allowed": true')
+
+    await page.goto(`${demo.gateway}/docs`)
+    await page.getByRole('link', { name: 'Try it: PUT /proxy/{provider}/{path}' }).click()
+    await page.waitForFunction(() => document.getElementById('method').value === 'PUT')
+    assert.ok((await page.getByRole('combobox', { name: 'Provider' }).inputValue()).length > 0)
+
+    await page.goto(`${demo.gateway}/docs`)
+    await page.getByRole('link', { name: 'Try it: GET /v1/explain/{request-id}' }).click()
+    await page.waitForFunction(() => document.getElementById('path').value.startsWith('/v1/explain/'))
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await page.getByRole('alert').filter({ hasText: 'Write a value for {request-id}' }).waitFor()
+  } finally {
+    await browser.close()
+  }
+})
+
+test('the paths to try come from the tables of the adapters, and one call fills the form', () =>
+  asPerson('ben', async page => {
+    const { providers } = await (await fetch(`${demo.console}config.json`)).json()
+    for (const { name, calls } of providers) {
+      await page.getByRole('combobox', { name: 'Provider' }).selectOption({ value: name })
+      const options = await page.locator('#paths option').evaluateAll(all => all.map(option => option.value))
+      assert.deepEqual(options, calls.length ? calls.map(call => call.path) : ['/'], name)
+    }
+    await page.getByRole('combobox', { name: 'Provider' }).selectOption({ value: 'github' })
+    await page.getByRole('button', { name: '/user/emails', exact: true }).click()
+    assert.equal(await page.getByRole('combobox', { name: 'Path' }).inputValue(), '/user/emails')
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await shows(page, '#body', '"email"')
+  }))
+
 test('links of an answer lead back to the gateway and fill the form', () =>
   asPerson('ben', async page => {
     await call(page, 'microsoft', '/v1.0/me/messages?$top=1')
@@ -131,7 +186,7 @@ test('a person switches faults on and watches what the gateway does about them',
     await page.getByRole('switch', { name: 'Too many calls' }).check()
     await shows(page, '#fault-state', 'refuses every call')
     await call(page, 'google', profile)
-    await says(page, 'Google has had too many calls for now.')
+    await says(page, 'Google has received too many calls.')
     await page.getByRole('button', { name: /Repeat in/ }).waitFor()
     await account(page, /^Google/).filter({ hasText: 'too many calls' }).waitFor()
     await page.getByRole('switch', { name: 'Too many calls' }).uncheck()
@@ -140,15 +195,15 @@ test('a person switches faults on and watches what the gateway does about them',
     await says(page, 'The call works')
 
     await page.getByRole('switch', { name: 'Outage' }).check()
-    await shows(page, '#fault-state', 'answers no connection')
+    await shows(page, '#fault-state', 'accepts no connections')
     await call(page, 'google', profile)
     await says(page, 'Google cannot be reached.')
     assert.doesNotMatch(await page.locator('#body').textContent(), /Brandt/, 'the earlier answer is gone')
     await page.getByRole('switch', { name: 'Outage' }).uncheck()
     await shows(page, '#fault-state', 'works again')
 
-    await page.getByRole('button', { name: 'End the access token' }).click()
-    await shows(page, '#fault-state', 'has ended')
+    await page.getByRole('button', { name: 'Expire the access token' }).click()
+    await shows(page, '#fault-state', 'has expired')
     await page.getByRole('button', { name: "Change the tenant's key" }).click()
     await shows(page, '#fault-state', 'another key')
     await page.getByRole('button', { name: 'Call', exact: true }).click()

@@ -77,6 +77,37 @@ async fn its_settings_are_what_every_app_of_the_tenant_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_paths_to_try_come_from_the_adapters_tables() {
+    let others =
+        ["google", "facebook", "bitbucket", "microsoft"].map(|name| format!("[providers.{name}]\n")).concat();
+    let rig = Rig::start(&format!("{ENABLED}{others}")).await;
+    let config = rig.send(rig.bare(Method::GET, "/console/config.json")).await.json();
+    let providers = config["providers"].as_array().unwrap();
+    let paths = |name: &str| -> Vec<String> {
+        let entry = providers.iter().find(|entry| entry["name"] == name).unwrap();
+        let calls = entry["calls"].as_array().unwrap().iter();
+        calls.map(|call| call["path"].as_str().unwrap().to_owned()).collect()
+    };
+    for (name, some) in [
+        ("google", ["/drive/v3/files", "/calendar/v3/users/me/calendarList"]),
+        ("github", ["/user/emails", "/user/repos"]),
+        ("facebook", ["/v22.0/me/photos", "/v22.0/me/posts"]),
+        ("bitbucket", ["/2.0/user/workspaces", "/2.0/repositories/{id}"]),
+        ("microsoft", ["/v1.0/me/messages", "/v1.0/me/drive/root/children"]),
+    ] {
+        let found = paths(name);
+        assert!(some.iter().all(|path| found.iter().any(|known| known == path)), "{name}: {found:?}");
+        let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+        assert_eq!(distinct.len(), found.len(), "{name}: {found:?}");
+    }
+    // The simplest call, which connecting an account tries, is the profile: at the address that the settings give.
+    let of_github = &providers.iter().find(|entry| entry["name"] == "github").unwrap()["calls"][0];
+    assert_eq!(*of_github, serde_json::json!({ "path": "/user", "label": "Profile" }));
+    assert!(!paths("facebook").iter().any(|path| path == "/me/photos"), "a version is part of the path");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_who_open_the_root_are_shown_a_page_and_programs_are_not() {
     for (settings, to) in [(ENABLED, "console/"), ("", "docs")] {
         let rig = Rig::start(settings).await;
