@@ -207,7 +207,7 @@ impl<'a> Party<'a> {
             Some(_) if !rules.users_only => Ok(false),
             Some(cause) => {
                 let detail =
-                    "It was issued to an application, and accounts belong to users, who must log in.";
+                    "It was issued to an application. Only users have accounts, so a user must log in.";
                 Err(Refusal::forbidden(Reason::NotAUser, cause, detail))
             }
         }
@@ -309,7 +309,7 @@ pub(crate) fn times(claims: &Object, rules: &Rules, now: i64) -> Result<Times, R
     let not_before = read("nbf")?;
     let leeway = time::whole(rules.leeway);
     if now >= expires_at.saturating_add(leeway) {
-        let detail = "The time of its claim 'exp' is over.";
+        let detail = "Its claim 'exp' is in the past.";
         return Err(Refusal::new(Reason::TokenExpired, Error::InvalidToken, "expired", detail));
     }
     lifetime(expires_at.saturating_sub(issued_at), rules)?;

@@ -71,7 +71,7 @@ pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
             Reason::TokenInQuery,
             Error::InvalidRequest,
             "token in the query",
-            "A member of the query is one for access tokens; send the token in the Authorization header alone, because queries end up in logs.",
+            "A query parameter has a name that is used for access tokens. Send the token in the Authorization header only: URLs are written to logs.",
         ));
     }
     let value = value.ok_or_else(|| Refusal::missing("no Authorization"))?;

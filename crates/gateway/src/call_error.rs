@@ -22,7 +22,7 @@ pub(crate) enum CallError {
     ProviderBusy,
     /// A header for the gateway is there more than once.
     RepeatedHeader(HeaderName),
-    /// A header for the gateway has bytes that are not visible ASCII.
+    /// A header for the gateway contains bytes that are not visible ASCII.
     UnreadableHeader(HeaderName),
     /// `Idp-Errors` has no known value.
     ErrorMode,
@@ -56,7 +56,7 @@ pub(crate) enum CallError {
     TokenInRedirect,
     /// The download host did not accept the signed address; its status.
     DownloadRefused(StatusCode),
-    /// A header names another method than the request's.
+    /// A header names a method that is not the method of the request.
     MethodOverride(HeaderName),
     /// The form of a request that means a GET holds what that GET's query may not, or is too long for a query.
     OverriddenForm,

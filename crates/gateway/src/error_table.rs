@@ -126,18 +126,20 @@ impl From<PolicyError> for Problem {
         let denied = |detail: &'static str| Problem::new(Code::PolicyDenied).detail(detail);
         match error {
             PolicyError::Closed(reason) => Problem::new(Code::PolicyDenied)
-                .detail(format!("this path is closed at every access level: it {reason}"))
-                .remedy("There is no setting that opens this path; do without it."),
-            PolicyError::NotOnHost => denied("this path is not open on that provider host"),
-            PolicyError::Denied => denied("the deny list closes this path"),
-            PolicyError::ReadOnly => denied("this provider is open for GET and HEAD only"),
+                .detail(format!("this path is refused at every access level: it {reason}"))
+                .remedy("No setting allows this path."),
+            PolicyError::NotOnHost => denied("this path is not allowed on that host of the provider"),
+            PolicyError::Denied => denied("the deny list refuses this path"),
+            PolicyError::ReadOnly => denied("this provider allows only GET and HEAD"),
             PolicyError::Guarded => {
                 denied("this path needs full access without rules, or a rule that names it")
             }
             PolicyError::NoRule => denied("no rule allows this method and path"),
             PolicyError::DeniedByRule(_) => denied("a rule denies this method and path"),
-            PolicyError::GraphQl(refusal) => Problem::new(Code::PolicyDenied)
-                .detail(format!("rules[{}] does not open this GraphQL: {}", refusal.rule, refusal.denied)),
+            PolicyError::GraphQl(refusal) => Problem::new(Code::PolicyDenied).detail(format!(
+                "rules[{}] does not allow this GraphQL request: {}",
+                refusal.rule, refusal.denied
+            )),
             PolicyError::ScopeMissing { scope, .. } => scope_missing("this call", scope),
         }
     }
@@ -158,8 +160,8 @@ impl From<Blocked> for Problem {
 
 fn too_slow(limit: Duration) -> Problem {
     Problem::new(Code::ProviderTimeout)
-        .detail(format!("the provider's answer did not end in {} s", limit.as_secs()))
-        .remedy("Ask for less, or call the same address below /proxy, which passes an answer on while it arrives.")
+        .detail(format!("the provider's answer did not end within {} s", limit.as_secs()))
+        .remedy("Request less data, or call the same path below /proxy, which streams the answer.")
 }
 
 fn share_taken() -> Problem {
@@ -188,19 +190,19 @@ impl From<CallError> for Problem {
             CallError::ProviderBusy => {
                 Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
             }
-            CallError::RepeatedHeader(name) => bad_request(format!("'{name}' is there more than once")),
+            CallError::RepeatedHeader(name) => bad_request(format!("'{name}' is sent more than once")),
             CallError::UnreadableHeader(name) => {
-                bad_request(format!("'{name}' has bytes that are not visible ASCII"))
+                bad_request(format!("'{name}' contains bytes that are not visible ASCII"))
             }
             CallError::ErrorMode => bad_request("'Idp-Errors' is 'passthrough' or 'problem'".to_owned()),
             CallError::Account(error) => bad_request(format!("'Idp-Account': {error}")),
             CallError::NoCall(detail) => bad_request(detail.to_owned()),
             CallError::TokenInQuery => Problem::new(Code::CallerTokenInQuery),
             CallError::TokenInPath => {
-                Problem::new(Code::CallerTokenInQuery).detail("the path holds the access token")
+                Problem::new(Code::CallerTokenInQuery).detail("the path contains the access token")
             }
             CallError::TokenInHeader => Problem::new(Code::CallerTokenInBody)
-                .detail("a header besides 'Authorization' holds the access token")
+                .detail("a header other than 'Authorization' contains the access token")
                 .remedy("Send the token in the 'Authorization' header only; it must never reach a provider."),
             CallError::TokenInBody => Problem::new(Code::CallerTokenInBody),
             CallError::DisconnectScope(scope) => scope_missing("disconnecting", scope),
@@ -210,7 +212,7 @@ impl From<CallError> for Problem {
             CallError::UnreadableProfile => provider_error("the provider's profile cannot be read"),
             CallError::AnswerEndedEarly => provider_error("the provider's answer ended early"),
             CallError::AnswerTooSlow(limit) => too_slow(limit),
-            CallError::SwitchedProtocols => provider_error("the provider switched protocols unasked"),
+            CallError::SwitchedProtocols => provider_error("the provider switched protocols without a request"),
             CallError::UninspectableAnswer => Problem::new(Code::ResponseUninspectable),
             CallError::ForeignRedirect => Problem::new(Code::RedirectBlocked)
                 .detail("the provider redirected to a host that is not one of its own"),
@@ -221,13 +223,13 @@ impl From<CallError> for Problem {
                 .provider_status(status)
                 .remedy("Repeat the call: the provider signs a new address each time."),
             CallError::MethodOverride(name) => {
-                bad_request(format!("'{name}' names another method than the request's"))
-                    .remedy("Send the request with the method that is meant, and without that header.")
+                bad_request(format!("'{name}' names a method that is not the method of the request"))
+                    .remedy("Send the request with that method, and without the header.")
             }
             CallError::OverriddenForm => bad_request(
                 "a form that stands for a query is longer than 64 KiB, or holds a member that is not passed to this provider".to_owned(),
             )
-            .remedy("Send the GET that is meant, or leave that member out."),
+            .remedy("Send a GET request instead, or remove that member."),
             CallError::TooManyRedirects => blocked("the download redirected more than three times"),
             CallError::BodyNotRepeatable => {
                 repeat("the provider refused the token and the request's body cannot be sent again")
@@ -251,7 +253,7 @@ fn repeat(detail: &'static str) -> Problem {
     Problem::new(Code::ProviderError)
         .status(StatusCode::SERVICE_UNAVAILABLE)
         .detail(detail)
-        .remedy("Repeat the call now; a fresh token is ready.")
+        .remedy("Repeat the call now: a new token is available.")
         .retry_after(Duration::ZERO)
 }
 
@@ -264,7 +266,7 @@ impl From<SendError> for Problem {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Unreachable { refused: Some(why), .. } => {
-                Problem::new(Code::ProviderUnreachable).detail(format!("no connection was made: {why}"))
+                Problem::new(Code::ProviderUnreachable).detail(format!("the connection failed: {why}"))
             }
             SendError::Unreachable { refused: None, .. } => Problem::new(Code::ProviderUnreachable),
             SendError::NoStream => Problem::new(Code::Overloaded)
@@ -375,8 +377,10 @@ pub(crate) fn provider_answer(
         .required_scopes(classified.required_scopes.clone());
     if !may_ask {
         return problem
-            .detail("the user logged in again since this scope was asked for, and the grant still lacks it")
-            .remedy("Do not send the user there again by yourself: say what is missing, and let the user start over.");
+            .detail(
+                "the user has logged in again since this scope was requested, and the grant still lacks it",
+            )
+            .remedy("Do not start the login again automatically: tell the user what is missing.");
     }
     let scope = classified.connection_scope.clone();
     problem.connection_scope(scope.clone()).connect(connect.parameters(

@@ -41,7 +41,7 @@ macro_rules! codes {
                 match self { $( Code::$name => concat!($($doc),*).trim_ascii(), )+ }
             }
 
-            /// What whoever reads the answer can do about it.
+            /// What the reader of the answer can do about it.
             pub const fn remedy(self) -> &'static str {
                 match self { $( Code::$name => $remedy, )+ }
             }
@@ -63,25 +63,25 @@ codes! {
         "Get a new access token from Auth0 (getTokenSilently in the Auth0 SDKs) and repeat the call.";
     /// Auth0 issues such a token to an app that asks for no audience. Only Auth0 can read it.
     CallerTokenOpaque = "caller-token-opaque", UNAUTHORIZED, "The access token is opaque, not a JWT",
-        "Ask Auth0 for an access token with the 'audience' of this API; without an audience Auth0 issues opaque tokens.";
+        "Request an access token with the 'audience' of this API from Auth0; without an audience Auth0 issues opaque tokens.";
     /// The proof does not fit the method, the address, the token or its key, or it was used before.
     DpopProofInvalid = "dpop-proof-invalid", UNAUTHORIZED, "The DPoP proof is missing or not valid",
         "Send a fresh DPoP proof for this method, URL and access token, signed with the key the token is bound to.";
     /// A rule with `require_scope`, or `disconnect_scope`, asks for a scope that the token does not have.
     CallerScopeMissing = "caller-scope-missing", FORBIDDEN, "The access token lacks a required scope",
-        "Ask Auth0 for an access token with the scope named in 'required_scopes'.";
+        "Request an access token with the scopes in 'required_scopes' from Auth0.";
     /// It comes from the client credentials grant: no user has logged in.
-    CallerNotAUser = "caller-not-a-user", FORBIDDEN, "The access token speaks for no user",
-        "Use a token from a user login (Authorization Code with PKCE); client-credentials tokens have no account to act for.";
+    CallerNotAUser = "caller-not-a-user", FORBIDDEN, "The access token is not for a user",
+        "Use a token from a user login (Authorization Code with PKCE); a client-credentials token belongs to no user, so it has no accounts.";
     /// The lists of `callers` do not name what the token names.
     CallerNotAllowed = "caller-not-allowed", FORBIDDEN, "This client or organisation may not use the gateway",
         "Ask the operator to admit the client or organisation in 'callers.clients' or 'callers.organizations'.";
     /// Auth0 marks the user as blocked, or an operator has blocked the user at the gateway.
     UserBlocked = "user-blocked", FORBIDDEN, "The user is blocked",
         "Ask the operator to unblock the user in Auth0 or at the gateway.";
-    /// The record of the token's `sub` was deleted, or linked to that of another user.
+    /// The user in the token's `sub` was deleted, or was linked to another user.
     UserUnknown = "user-unknown", FORBIDDEN, "Auth0 has no such user",
-        "Log in again; if the accounts were linked, the token still names the account that was merged away.";
+        "Log in again. If accounts were linked, the token still names the account that no longer exists on its own.";
     /// A rule, the access level, the deny list or an operator's block refuses it. `detail` says which.
     PolicyDenied = "policy-denied", FORBIDDEN, "The gateway's policy does not allow this call",
         "Use a method and path the provider's 'access' and 'rules' allow, or ask the operator to add a rule.";
@@ -95,24 +95,24 @@ codes! {
     HostNotAllowed = "host-not-allowed", FORBIDDEN, "The provider host is not allowed",
         "Use one of the provider's own API hosts after '~', or none for the default host.";
     /// The user has more than one account at this provider, and the call does not name one.
-    AccountAmbiguous = "account-ambiguous", CONFLICT, "Several of the user's accounts fit",
+    AccountAmbiguous = "account-ambiguous", CONFLICT, "Several accounts of the user match",
         "Choose one of 'accounts' and send its 'account' value as the 'Idp-Account' header.";
-    /// No identity of the user, and nothing in Token Vault, is an account at this provider.
+    /// Neither the user's identities nor Token Vault contain an account at this provider.
     AccountNotConnected = "account-not-connected", FORBIDDEN, "The user has no such account connected",
         "Let the user connect the account with the parameters in 'connect'.";
     /// The access was revoked or has expired, and no refresh brings a new token.
     ReconnectRequired = "reconnect-required", FORBIDDEN, "The provider no longer accepts the user's grant",
         "Let the user log in through the connection again with the parameters in 'connect'.";
-    /// The user has not agreed to what this call needs.
+    /// The user has not consented to a scope that this call needs.
     ProviderScopeMissing = "provider-scope-missing", FORBIDDEN, "The user's grant lacks a scope at the provider",
-        "Let the user log in again asking for 'connection_scope'.";
+        "Let the user log in again with 'connection_scope' in the login request.";
     /// The token works, but the user, the account or the app has no right to do this.
     ProviderDenied = "provider-denied", FORBIDDEN, "The provider does not allow the user to do this",
         "Check the user's rights at the provider; asking for more scopes does not help.";
     /// The user or the app has made too many calls. The gateway passes the limit on and does not wait.
     ProviderRateLimited = "provider-rate-limited", TOO_MANY_REQUESTS, "The provider limits the rate of calls",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// It answered with a server error, with invalid HTTP, or not to the end.
+    /// It answered with a server error, with invalid HTTP, or with an incomplete body.
     ProviderError = "provider-error", BAD_GATEWAY, "The provider failed to answer properly",
         "Repeat the call later; if it persists, look at the provider's status page.";
     /// No connection could be made: DNS, the network or TLS failed.
@@ -124,14 +124,14 @@ codes! {
     /// It answered 4xx because the request itself is wrong.
     ProviderRejected = "provider-rejected", BAD_REQUEST, "The provider rejected the request",
         "Correct the request as the provider's own message says.";
-    /// The provider refuses the OAuth client or a service that is not switched on, or a setting cannot be used.
+    /// The provider refuses the OAuth client, an API is not enabled there, or a setting cannot be used.
     ProviderMisconfigured = "provider-misconfigured", BAD_GATEWAY, "The gateway's set-up at the provider is incomplete",
         "Operators: look at the log for this request id; 'gateway doctor' names the setting.";
     /// Auth0 answered 429, and nothing in the caches can serve the call.
     TenantRateLimited = "tenant-rate-limited", SERVICE_UNAVAILABLE, "Auth0 limits the rate of the gateway's calls",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// Auth0 did not answer, and nothing in the caches can serve the call.
-    TenantUnavailable = "tenant-unavailable", SERVICE_UNAVAILABLE, "Auth0 could not be asked",
+    /// There was no answer or a server error, and nothing in the caches can serve the call.
+    TenantUnavailable = "tenant-unavailable", SERVICE_UNAVAILABLE, "Auth0 does not answer",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
     /// Auth0 refuses the gateway's client, its grant or its scopes.
     TenantMisconfigured = "tenant-misconfigured", BAD_GATEWAY, "The gateway's set-up in Auth0 is incomplete",
@@ -139,7 +139,7 @@ codes! {
     /// The caller has used up the quota that `quotas` sets.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many calls from this caller",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
-    /// The limit of the gateway, or the one for this provider, is reached.
+    /// The gateway's limit or the limit for this provider is reached.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The gateway has too many requests in flight",
         "Wait for the seconds in 'Retry-After', then repeat the call.";
     /// It is longer than `server.limits.body`.
@@ -151,21 +151,21 @@ codes! {
     /// It is longer than `server.limits.uri`.
     UriTooLong = "uri-too-long", URI_TOO_LONG, "The request's target is too long",
         "Shorten the path or query, or move parameters into the body where the provider allows it.";
-    /// Its head or its body arrived too slowly, or stopped.
+    /// Its head or its body arrived too slowly, or stopped arriving.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
         "Send the request's head and body without long pauses.";
     /// A header, the query or the body cannot be read, or can be read in more than one way.
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed",
         "Correct the request as 'detail' says.";
-    /// Logs and histories keep addresses. The path counts too.
+    /// URLs are kept in logs and in browser histories. This includes the path.
     CallerTokenInQuery = "caller-token-in-query", BAD_REQUEST, "An access token was sent in the query",
         "Send the token in the 'Authorization' header only, and take it out of the URL.";
-    /// A form, a multipart body or a header besides `Authorization` would take it to the provider.
+    /// The provider would receive it in a form, in a multipart body, or in a header other than `Authorization`.
     CallerTokenInBody = "caller-token-in-body", BAD_REQUEST, "The access token was sent inside the body",
         "Send the token in the 'Authorization' header only, and take it out of the body; it must never reach a provider.";
     /// The gateway has no such route, or the route is switched off.
     NotFound = "not-found", NOT_FOUND, "There is nothing at this address",
-        "Look at /openapi.json for what the gateway answers to.";
+        "See /openapi.json for the routes of the gateway.";
     /// The route serves other methods.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
         "Use one of the methods in the 'Allow' header.";
@@ -173,15 +173,15 @@ codes! {
     Misdirected = "misdirected", MISDIRECTED_REQUEST, "This host name is not served here",
         "Use the gateway's public host name; operators: list it in 'server.allowed_hosts'.";
     /// WebSocket and CONNECT are not served.
-    NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not do this",
+    NotImplemented = "not-implemented", NOT_IMPLEMENTED, "The gateway does not support this",
         "Do not ask for WebSocket or CONNECT; use plain requests.";
-    /// The target is no host of the provider, a page where a browser signs in, holds the token, or is the fourth in a row.
-    RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to a place the gateway does not go",
+    /// The target is not a host of the provider, is a sign-in page, contains the token, or is the fourth redirect in a row.
+    RedirectBlocked = "redirect-blocked", BAD_GATEWAY, "The provider redirected to an address that the gateway does not call",
         "Ask the provider for the content in another way, or ask the operator to review the provider's 'redirects' setting.";
     /// Its encoding cannot be searched, and this provider is known to repeat tokens.
     ResponseUninspectable = "response-uninspectable", BAD_GATEWAY, "The provider's answer could not be checked for secrets",
-        "Repeat the call without asking for compression; operators: a proxy between gateway and provider compresses although identity was asked for.";
-    /// The call needs what is stored, or would spend a refresh token whose successor could not be stored.
+        "Repeat the call without 'Accept-Encoding'; operators: a proxy between gateway and provider compresses although the gateway does not accept compression.";
+    /// The call needs stored data, or would use a single-use refresh token without a place to store the next one.
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The gateway's store cannot be reached",
         "Wait for the seconds in 'Retry-After', then repeat the call; operators: check 'store'.";
     /// This is an error in the gateway. Its log has the cause.
@@ -217,14 +217,14 @@ impl Code {
             | Code::CallerTokenExpired
             | Code::CallerTokenOpaque
             | Code::DpopProofInvalid => {
-                "It gets a new token or proof and repeats the call once; the same one again changes nothing."
+                "It gets a new token or proof and repeats the call once. Sending the same one again does not help."
             }
             Code::AccountNotConnected | Code::ReconnectRequired | Code::ProviderScopeMissing => {
-                "It sends the user through `connect`, then repeats the call; not before."
+                "It sends the user through `connect`, and repeats the call after that."
             }
             Code::AccountAmbiguous => "It lets the user choose, and repeats the call with `Idp-Account`.",
             Code::CallerScopeMissing | Code::CallerNotAUser => {
-                "It asks Auth0 for another token; with this one the call stays refused."
+                "It requests another token from Auth0. With this one the call is refused again."
             }
             Code::UserUnknown => "It logs the user in again.",
             _ if self.is_limit() => "It waits for `Retry-After`, then repeats the call.",
@@ -233,14 +233,16 @@ impl Code {
             | Code::ProviderTimeout
             | Code::RequestTimeout
             | Code::InternalError => {
-                "It repeats a safe call later, with growing pauses; an unsafe one may have had its effect."
+                "It repeats a safe call later, with increasing pauses. An unsafe call may already have had its effect."
             }
             Code::TenantMisconfigured
             | Code::ProviderMisconfigured
             | Code::CallerNotAllowed
             | Code::UserBlocked
-            | Code::ResponseUninspectable => "It stops and shows the remedy: only an operator can change it.",
-            _ => "It changes the request; the same one again gets the same answer.",
+            | Code::ResponseUninspectable => {
+                "It stops and shows the remedy. Only an operator can correct this."
+            }
+            _ => "It changes the request. The same request gets the same answer.",
         }
     }
 

@@ -13,13 +13,13 @@ use clap_complete::Shell;
     about = "Calls provider APIs for users who signed in through Auth0; the app never sees the provider's token",
     propagate_version = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration."
+    after_help = "Exit codes: 0 success, 1 negative answer or failure, 2 wrong usage or configuration."
 )]
 pub(super) struct Args {
-    /// The configuration file (TOML); also from IDP_GATEWAY_CONFIG.
+    /// The configuration file (TOML). Default: the file in IDP_GATEWAY_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Whether to use colours; NO_COLOR is respected.
+    /// Whether to use colours. NO_COLOR is respected.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
     #[command(subcommand)]
@@ -52,13 +52,14 @@ pub(super) struct DemoArgs {
     /// with --json any free ones.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=65533))]
     pub(super) port: Option<u16>,
-    /// Also allow the pages of this origin, for an app of your own: http://localhost:5173. May be repeated.
+    /// Also allow web pages of this origin, such as your own app at http://localhost:5173. May be repeated.
     #[arg(long, value_name = "URL")]
     pub(super) origin: Vec<String>,
     /// Open the example app in the browser.
     #[arg(long)]
     pub(super) open: bool,
-    /// Serve the gateway over TLS with a certificate made for this run, for clients that refuse plain HTTP. Its path is printed.
+    /// Serve the gateway over TLS, for clients that refuse plain HTTP. The certificate is made for this run; its path is
+    /// printed.
     #[arg(long)]
     pub(super) tls: bool,
     /// Write addresses, tokens and the sandbox's secrets as one line of JSON, for scripts.
@@ -82,7 +83,7 @@ pub(super) enum DemoCommand {
 /// `gateway check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }; with --as the answer of `POST /v1/check`.
+    /// Write JSON: { "problems": [{ "key", "source", "problem", "remedy" }] }. With --as: the answer of `POST /v1/check`.
     #[arg(long)]
     pub(super) json: bool,
     /// Say whether a caller with the claims in this file (a JSON object) may call METHOD PATH. Neither Auth0 nor the provider
@@ -93,13 +94,13 @@ pub(super) struct CheckArgs {
     /// `outcome`, `name`.
     #[arg(long, value_name = "FILE")]
     pub(super) cases: Option<PathBuf>,
-    /// With --as: what the call would send as application/json.
+    /// With --as: a file with the JSON body of the call.
     #[arg(long, value_name = "FILE", requires = "claims")]
     pub(super) body: Option<PathBuf>,
-    /// With --as: the call's method.
+    /// With --as: the method of the call.
     #[arg(requires = "claims")]
     pub(super) method: Option<String>,
-    /// With --as: its path at the gateway, for example /proxy/github/user.
+    /// With --as: the path at the gateway, for example /proxy/github/user.
     #[arg(requires = "claims")]
     pub(super) path: Option<String>,
 }
@@ -110,7 +111,7 @@ pub(super) enum Command {
     /// Run the gateway.
     #[command(after_help = example!("gateway serve --config gateway.toml"))]
     Serve,
-    /// Run sandbox, gateway and an example app on loopback; nothing to sign up for.
+    /// Run a sandbox tenant, the gateway and an example app on this machine. No account is needed.
     #[cfg(feature = "demo")]
     #[command(args_conflicts_with_subcommands = true)]
     #[command(after_help = example!("gateway demo --origin http://localhost:5173 --open"))]
@@ -120,29 +121,29 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Option<DemoCommand>,
     },
-    /// Read the configuration and say everything that is wrong with it.
+    /// Check the configuration and report everything that is wrong with it.
     #[command(after_help = example!("gateway check --config gateway.toml"))]
     Check(CheckArgs),
-    /// Ask the tenant and the providers whether the set-up works; changes nothing.
+    /// Check with the tenant and the providers whether the set-up works. Changes nothing.
     #[command(after_help = example!("gateway doctor --config gateway.toml --user 'google-oauth2|1234'"))]
     Doctor {
-        /// Also look this user up: identities, tokens, connections.
+        /// Also look up this user: identities, tokens, connections.
         #[arg(long, value_name = "ID")]
         user: Option<String>,
-        /// Explain the caller token in this file, and nothing else: which check it fails, and why. `-` reads standard input.
+        /// Only explain the caller token in this file: which check fails, and why. `-` reads standard input.
         #[arg(long, value_name = "FILE", conflicts_with = "user")]
         token: Option<std::path::PathBuf>,
         /// Write JSON: { "checks": [{ "id", "status", "finding", "remedy" }] }.
         #[arg(long)]
         json: bool,
     },
-    /// Show the management token's scopes and remaining life.
+    /// Show the scopes and the remaining lifetime of the management token.
     #[command(after_help = example!("gateway token --config gateway.toml"))]
     Token {
         /// Write JSON: { "audience", "scopes", "issued_at", "expires_at" }.
         #[arg(long)]
         json: bool,
-        /// Write the token itself too. It can read every user's profile and IdP tokens: show it to no other person.
+        /// Also write the token itself. It can read the profiles and IdP tokens of all users: keep it secret.
         #[arg(long)]
         reveal: bool,
     },
@@ -155,7 +156,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Call a provider's API for a user: no caller policy, but audited. The body goes to stdout.
+    /// Call a provider's API for a user, without the caller policy. The call is audited. The body goes to stdout.
     #[command(after_help = example!("gateway call --config gateway.toml github /user --user 'google-oauth2|1234'"))]
     Call {
         /// The provider's name in the configuration.
@@ -165,7 +166,7 @@ pub(super) enum Command {
         /// The user id, for example `google-oauth2|1234`.
         #[arg(long)]
         user: String,
-        /// Which of several accounts: `<connection>` or `<connection>|<provider user id>`.
+        /// The account, if the user has several: `<connection>` or `<connection>|<provider user id>`.
         #[arg(long)]
         account: Option<String>,
         /// The method.
@@ -175,30 +176,30 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask the admin listener whether the gateway is alive.
+    /// Ask the admin listener whether the gateway is running.
     #[command(after_help = example!("gateway healthcheck --url http://127.0.0.1:9090/livez"))]
     Healthcheck {
-        /// Ask this address, without reading any configuration.
+        /// Ask this address instead. No configuration is read.
         #[arg(long, value_name = "URL", conflicts_with = "ready")]
         url: Option<String>,
-        /// Ask whether it is ready instead.
+        /// Ask whether the gateway is ready.
         #[arg(long)]
         ready: bool,
         /// Write JSON.
         #[arg(long)]
         json: bool,
     },
-    /// About the configuration.
+    /// Information about the configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// About the stored grants.
+    /// List or delete stored grants.
     Grants {
         #[command(subcommand)]
         command: GrantsCommand,
     },
-    /// About the store.
+    /// Tools for the store.
     Store {
         #[command(subcommand)]
         command: StoreCommand,
@@ -216,7 +217,7 @@ pub(super) enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// Print the manual page, of a subcommand where one is named.
+    /// Print the manual page of the program or of a subcommand.
     #[command(after_help = example!("gateway man doctor | man -l -"))]
     Man {
         /// The subcommand.
@@ -247,10 +248,10 @@ pub(super) enum StoreCommand {
 /// `gateway grants`.
 #[derive(Debug, Subcommand)]
 pub(super) enum GrantsCommand {
-    /// List the stored grants, never a token.
+    /// List the stored grants, without their tokens.
     #[command(after_help = example!("gateway grants list --config gateway.toml --connection github"))]
     List(GrantsList),
-    /// Forget stored grants. A rotated refresh token exists nowhere else: its user has to connect again.
+    /// Delete stored grants. A rotated refresh token exists nowhere else, so its user has to connect again.
     #[command(after_help = example!("gateway grants forget --config gateway.toml --user 'google-oauth2|1234'"))]
     Forget(GrantsForget),
 }
@@ -258,13 +259,13 @@ pub(super) enum GrantsCommand {
 /// `gateway grants list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct GrantsList {
-    /// Only those of this user.
+    /// Only grants of this user.
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
-    /// Only those of this Auth0 connection.
+    /// Only grants of this Auth0 connection.
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<String>,
-    /// Only those of this provider, an entry of the configuration.
+    /// Only grants of this provider, an entry of the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
     /// Write JSON: { "grants": [{ "user", "account", "connection", "source", "state", "expires_at", ... }] }.
@@ -276,16 +277,16 @@ pub(super) struct GrantsList {
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["user", "connection", "provider", "all"]))]
 pub(super) struct GrantsForget {
-    /// Only those of this user.
+    /// Only grants of this user.
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
-    /// Only those of this Auth0 connection.
+    /// Only grants of this Auth0 connection.
     #[arg(long, value_name = "NAME")]
     pub(super) connection: Option<String>,
-    /// Only those of this provider, an entry of the configuration.
+    /// Only grants of this provider, an entry of the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
-    /// All of them.
+    /// All grants.
     #[arg(long, conflicts_with_all = ["user", "connection", "provider"])]
     pub(super) all: bool,
     /// Write JSON: { "forgotten" }.

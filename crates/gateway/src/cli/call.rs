@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Explains what a user id is, when an argument is not one.
-pub(super) const USER_ID: &str = "give the primary user id as it stands in `sub`, for example google-oauth2|1234; linked accounts have none";
+pub(super) const USER_ID: &str = "give the primary user id, which is the `sub` of the token, for example google-oauth2|1234; linked accounts have no id of their own";
 
 /// What to call, for whom.
 pub(super) struct Wanted {
@@ -31,7 +31,7 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         provider.rules.clear();
     }
     let Some(request) = request(&wanted) else {
-        output.message("error: this is no method, path or account that a request can carry\n  remedy: write the path as the provider's documentation does, percent-encoded, with a leading slash");
+        output.message("error: the method, the path or the account cannot be sent in a request\n  remedy: start the path with a slash and percent-encode it, as in /user/repos?per_page=5");
         return Exit::Usage;
     };
     let telemetry = match Telemetry::install(&TelemetryOptions::from(&settings)) {

@@ -104,7 +104,7 @@ fn text<'a>(table: &'a Table, name: &str) -> Option<&'a str> {
     table.get(name).and_then(Value::as_str)
 }
 
-/// Sets a default; a member that somebody gave stays.
+/// Sets a default; a member that was given stays.
 fn default(table: &mut Table, name: &str, value: impl Into<Value>) {
     table.entry(name).or_insert_with(|| value.into());
 }
@@ -273,7 +273,11 @@ fn connections(entry: &mut Table, at: &str, kind: AdapterKind, base: &Url, colle
     };
     if let Some(problem) = problem {
         let key = child(at, "connections");
-        collector.drop_value(&key, problem, "list the Auth0 connections whose users' tokens may go there");
+        collector.drop_value(
+            &key,
+            problem,
+            "list the Auth0 connections whose tokens may be sent to this host",
+        );
         entry.insert("connections".to_owned(), json!([]));
     } else {
         entry.insert("connections".to_owned(), json!(kind.adapter().connections()));

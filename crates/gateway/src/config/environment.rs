@@ -30,16 +30,14 @@ pub(super) fn parse(
         collector.origins.in_environment(key.clone(), name.clone());
         match read(value, place.node) {
             Ok(value) => insert(&mut tree, &place.path, value),
-            Err(problem) => {
-                collector.drop_value(&key, problem, "write the value as it would stand in the TOML file")
-            }
+            Err(problem) => collector.drop_value(&key, problem, "write the value as in the TOML file"),
         }
     }
     tree
 }
 
 /// Kubernetes writes the addresses of a service called `idp-gateway` into every container beside it, under the
-/// same prefix (`IDP_GATEWAY_SERVICE_HOST`, `IDP_GATEWAY_PORT_8080_TCP`); those are nobody's settings.
+/// same prefix (`IDP_GATEWAY_SERVICE_HOST`, `IDP_GATEWAY_PORT_8080_TCP`); those are not settings.
 pub(super) fn is_setting(name: &str, value: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
     if name == CONFIG {

@@ -29,7 +29,8 @@ pub(super) fn parse(
             key: "(syntax)".to_owned(),
             source: line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")),
             problem: format!("this is not TOML: {}", error.message()),
-            remedy: "correct the line; texts need quotes, tables a name in brackets".to_owned(),
+            remedy: "correct the line: strings need quotes, and the name of a table needs brackets"
+                .to_owned(),
         }
     })?;
     let mut reader = Reader { text, folder, origins };

@@ -102,7 +102,7 @@ fn unnamed() -> Problems {
         problem: "there is no configuration: no file is named, and no variable IDP_GATEWAY_… is set"
             .to_owned(),
         remedy: if beside {
-            "add `--config gateway.toml`: a file of that name is in this folder".to_owned()
+            "add `--config gateway.toml`: this folder has a file of that name".to_owned()
         } else {
             "name the file with --config or IDP_GATEWAY_CONFIG; `gateway demo` needs none".to_owned()
         },
@@ -114,7 +114,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problems {
         key: "--config".to_owned(),
         source: path.display().to_string(),
         problem: format!("the configuration file cannot be read: {error}"),
-        remedy: "name a file that exists and that this user may read, with --config or IDP_GATEWAY_CONFIG"
+        remedy: "name an existing file that this user can read, with --config or IDP_GATEWAY_CONFIG"
             .to_owned(),
     }])
 }
@@ -162,7 +162,7 @@ fn internal(error: &str) -> Problems {
     Problems(vec![Problem {
         key: "(configuration)".to_owned(),
         source: "defaults".to_owned(),
-        problem: format!("the settings do not fit together: {error}"),
+        problem: format!("the settings cannot be combined: {error}"),
         remedy: "this is a defect of the gateway; please report it with the configuration, secrets removed"
             .to_owned(),
     }])

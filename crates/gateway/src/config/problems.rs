@@ -66,7 +66,7 @@ impl Origins {
         self.variables.insert(key, variable);
     }
 
-    /// Whether somebody gave this very key a value.
+    /// Whether this exact key was given a value.
     pub(super) fn gave(&self, key: &str) -> bool {
         self.lines.contains_key(key)
             || self.variables.keys().any(|given| given == key || key.starts_with(&format!("{given}.")))

@@ -39,7 +39,11 @@ pub(super) fn walk(value: &mut Value, key: &str, node: Node<'_>, collector: &mut
     };
     if !fits {
         let remedy = node.format().and_then(format_remedy).unwrap_or(expected(node.shape()));
-        collector.drop_value(key, format!("{} where {} belongs", found(value), belongs(node)), remedy);
+        collector.drop_value(
+            key,
+            format!("this is {}, and {} is required", found(value), required(node)),
+            remedy,
+        );
     }
     fits
 }
@@ -154,13 +158,13 @@ fn found(value: &Value) -> &'static str {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "a table",
     }
 }
 
-fn belongs(node: Node<'_>) -> &'static str {
+fn required(node: Node<'_>) -> &'static str {
     match (node.format(), node.shape()) {
         (Some("time-span"), _) => "a duration with a unit",
         (Some("byte-size"), _) => "a size with a unit",
@@ -168,7 +172,7 @@ fn belongs(node: Node<'_>) -> &'static str {
         (Some("word-or-list"), _) => "\"any\", \"none\" or a list of ids",
         (_, Shape::Table) => "a table",
         (_, Shape::List) => "a list",
-        (_, Shape::Text) => "a text",
+        (_, Shape::Text) => "a string",
         (_, Shape::Integer) => "a whole number",
         (_, Shape::Number) => "a number",
         (_, Shape::Boolean) => "true or false",
@@ -180,7 +184,7 @@ fn expected(shape: Shape) -> &'static str {
     match shape {
         Shape::Table => "write a table: [name] with keys below it, or { key = \"value\" }",
         Shape::List => "write a list: [\"one\", \"two\"]",
-        Shape::Text | Shape::Any => "write a text in quotes",
+        Shape::Text | Shape::Any => "write a string in quotes",
         Shape::Integer => "write a whole number without quotes and units",
         Shape::Number => "write a number without quotes",
         Shape::Boolean => "write true or false without quotes",

@@ -60,18 +60,17 @@ impl Refusal {
 
     fn text(self) -> (&'static str, &'static str) {
         match self {
-            Self::NotVisited => (
-                "Open this link in a window of its own",
-                "It does nothing in a frame, or when it is loaded ahead.",
-            ),
-            Self::Forged => ("This link is not valid", "Go back to the app, and start from there again."),
-            Self::Expired => ("This link has expired", "Go back to the app, and start from there again."),
+            Self::NotVisited => {
+                ("Open this link in its own window", "It does nothing in a frame or when it is preloaded.")
+            }
+            Self::Forged => ("This link is not valid", "Go back to the app, and start again from there."),
+            Self::Expired => ("This link has expired", "Go back to the app, and start again from there."),
             Self::Used => (
                 "This link was used already",
-                "A link works once. Go back to the app, and start from there again.",
+                "A link works once. Go back to the app, and start again from there.",
             ),
             Self::ForeignForm => (
-                "This did not come from our page",
+                "This request did not come from our page",
                 "Open the link again, and press its button. The page needs cookies.",
             ),
             Self::OtherBrowser => (
@@ -80,8 +79,8 @@ impl Refusal {
                  close this page: nothing was connected.",
             ),
             Self::OtherUser => (
-                "This link was made for somebody else",
-                "You are signed in as another user than the one the link was made for, and nothing was connected. \
+                "This link was made for another user",
+                "You are not signed in as the user that the link was made for. Nothing was connected. \
                  If you were sent this link, do not use it.",
             ),
             Self::OtherAccount => (
@@ -96,16 +95,14 @@ impl Refusal {
             ),
             Self::Unknown => (
                 "This account can no longer be connected here",
-                "The configuration has changed since the link was made. Go back to the app, and start from there again.",
+                "The configuration has changed since the link was made. Go back to the app, and start again from there.",
             ),
             Self::OtherIssuer => {
-                ("The answer came from somewhere else", "Nothing was connected. Start from the app again.")
+                ("The answer came from another server", "Nothing was connected. Start again from the app.")
             }
-            Self::Crowded => {
-                ("Too many forms arrive at the same time", "Press the button again in a moment.")
-            }
+            Self::Crowded => ("Too many requests at the same time", "Press the button again in a moment."),
             Self::Unavailable => {
-                ("This does not work at the moment", "Wait a little, and open the link again.")
+                ("This does not work at the moment", "Wait a moment, and open the link again.")
             }
         }
     }

@@ -37,7 +37,7 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
     let call = format!("{method} {}", path.get(..path.floor_char_boundary(LONGEST_PATH)).unwrap_or_default());
     let status = problem.provider_status;
     Some(match problem.code {
-        Code::NotFound => format!("{call} is no route of this gateway").into(),
+        Code::NotFound => format!("this gateway has no route for {call}").into(),
         Code::MethodNotAllowed => match problem.allow {
             Some(allow) => format!("{path} takes {allow}, not {method}").into(),
             None => format!("{path} does not take {method}").into(),
@@ -47,11 +47,11 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
             None => "the path names no provider of this gateway".into(),
         },
         Code::HostNotAllowed => {
-            format!("{call} names a host after '~' that is not open for {provider}").into()
+            format!("{call} names a host after '~' that is not a host of {provider}").into()
         }
-        Code::BadPath => format!("{call} makes no address at {provider}").into(),
-        Code::CallerTokenInQuery => "the query holds an access token".into(),
-        Code::CallerTokenInBody => "the body holds the caller's access token".into(),
+        Code::BadPath => format!("{call} cannot be sent to {provider} as a URL").into(),
+        Code::CallerTokenInQuery => "the query contains an access token".into(),
+        Code::CallerTokenInBody => "the body contains the caller's access token".into(),
         Code::UserUnknown => "the user of the access token is not in the tenant".into(),
         Code::AccountNotConnected => {
             format!("the user has no account at {provider} that the gateway can use").into()
@@ -83,9 +83,9 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
             format!("{provider} answered {call} in an encoding that cannot be searched for tokens").into()
         }
         Code::RateLimited => format!("this caller has used up its quota of calls to {provider}").into(),
-        Code::TenantRateLimited => "Auth0 refused what this call needed with 429".into(),
-        Code::TenantUnavailable => "Auth0 did not answer what this call needed".into(),
-        Code::TenantMisconfigured => "Auth0 refused to give the gateway what this call needed".into(),
+        Code::TenantRateLimited => "Auth0 answered 429 to a request that this call needed".into(),
+        Code::TenantUnavailable => "Auth0 did not answer a request that this call needed".into(),
+        Code::TenantMisconfigured => "Auth0 refused a request that this call needed".into(),
         Code::StoreUnavailable => "this call needs the store, and the store does not answer".into(),
         _ => return None,
     })

@@ -310,7 +310,7 @@ const SEEDS: &[(&str, Change, &str, &str, &str)] = &[
         },
         "scopes-excess",
         "fail",
-        "take these scopes out",
+        "remove these scopes",
     ),
     (
         "unknown user",
@@ -480,7 +480,7 @@ async fn facebooks_app_is_proved_by_an_exchange() {
     let sandbox = Sandbox::builder().start().await.unwrap();
     let (app, secret) = sandbox.provider_client(ProviderKind::Facebook);
     for (given, status, says) in
-        [(secret.as_str(), "ok", "known there"), ("wrong-secret-1", "fail", "code 1")]
+        [(secret.as_str(), "ok", "knows the client"), ("wrong-secret-1", "fail", "code 1")]
     {
         let facebook = format!(
             "[providers.facebook]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{app}\"\n\
@@ -503,7 +503,7 @@ async fn entras_numbers_tell_the_wrong_endpoint_from_the_wrong_client() {
     sandbox.quirks().turn_on(Quirk::SingleTenant);
     let (client, secret) = sandbox.provider_client(ProviderKind::Microsoft);
     for (tenant, secret, status, part) in [
-        ("acme.onmicrosoft.com", secret.as_str(), "ok", "known there"),
+        ("acme.onmicrosoft.com", secret.as_str(), "ok", "knows the client"),
         // AADSTS50194: it comes as `invalid_request`.
         ("common", secret.as_str(), "fail", "token-endpoint-wrong"),
         ("acme.onmicrosoft.com", "wrong-secret-1", "fail", "client-rejected"),
@@ -547,7 +547,7 @@ async fn one_caller_token_is_explained_without_being_shown() {
             "https://other.example",
         ),
         ("HS256", mint().hmac_with_public_key().sign(), Some("token-algorithm"), "RS256"),
-        ("agent", mint().claim("sub_profile", "ai_agent").sign(), Some("token-user"), "log a user in"),
+        ("agent", mint().claim("sub_profile", "ai_agent").sign(), Some("token-user"), "token of a user"),
         ("expired", mint().expires_in(-3600).issued_ago(7200).sign(), Some("token-times"), "new token"),
         ("opaque", "opaque-token".to_owned(), Some("token-form"), "callers.audience"),
     ] {

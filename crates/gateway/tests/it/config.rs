@@ -139,7 +139,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[server]\npublic_url = \"http://gw.acme.com\"", "server.public_url", "https"),
     ("[server]\npublic_url = \"https://u:p@gw.acme.com\"", "server.public_url", "credentials"),
     ("[server]\nallowed_hosts = [\"https://gw.acme.com\"]", "server.allowed_hosts[0]", "without scheme"),
-    ("[server]\nadmin_listen = \"127.0.0.1:8080\"", "server.admin_listen", "port of its own"),
+    ("[server]\nadmin_listen = \"127.0.0.1:8080\"", "server.admin_listen", "its own port"),
     ("[telemetry]\notlp_endpoint = \"http://collector:4318\"", "telemetry.otlp_endpoint", "https"),
     ("[providers.github]\nbase_url = \"http://api.github.com\"", "providers.github.base_url", "https"),
     (
@@ -193,7 +193,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "[providers.one]\nadapter = \"github\"\n[providers.two]\nadapter = \"github\"\nbase_url = \"http://127.0.0.1:9\"",
         "providers.two.connections",
-        "connections of its own",
+        "its own connections",
     ),
     ("[providers.github]\nclient_id = \"id\"", "providers.github.client_secret_file", "secret"),
     (
@@ -216,7 +216,7 @@ const CASES: &[(&str, &str, &str)] = &[
     // Callers.
     ("[cors]\norigins = [\"*\"]", "cors.origins[0]", "origins of your apps"),
     ("[cors]\norigins = [\"null\"]", "cors.origins[0]", "origins of your apps"),
-    ("[cors]\norigins = [\"https://app.acme.com/\"]", "cors.origins[0]", "final slash"),
+    ("[cors]\norigins = [\"https://app.acme.com/\"]", "cors.origins[0]", "slash at the end"),
     ("[users]\ncache_ttl = \"2h\"\nstale_ttl = \"1h\"", "users.stale_ttl", "cache_ttl"),
     ("[server.tls]\ncert_file = \"gateway.toml\"", "server.tls.key_file", "key_file"),
     ("[quotas.per_caller]\nper_second = 5", "quotas.per_caller.burst", "burst"),
@@ -226,7 +226,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[callers.keys]\nstale = \"1m\"", "callers.keys.stale", "max_age"),
     ("[vault]\nclient_id = \"vault\"", "vault.client_secret_file", "client_secret_file"),
     // Store, files.
-    ("[store]\nkind = \"file\"\nencryption_keys_file = \"text\"", "store.path", "need not exist"),
+    ("[store]\nkind = \"file\"\nencryption_keys_file = \"text\"", "store.path", "the gateway creates it"),
     ("[store]\nkind = \"file\"\npath = \"s.redb\"", "store.encryption_keys_file", "keygen"),
     ("[store]\nkind = \"redis\"\nurl = \"rediss://redis\"", "store.encryption_keys_file", "keygen"),
     ("[store]\nkind = \"redis\"\nurl = \"http://redis\"", "store.url", "rediss://"),

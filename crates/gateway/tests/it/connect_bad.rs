@@ -77,7 +77,7 @@ async fn tm_h03_a_link_sent_to_somebody_else_connects_nothing() {
         let url = link(&rig, provider, user, json!({ "return_to": APP })).await;
         // The victim signs in as themselves, with a session at the tenant or without.
         let ended = Browser::new(&rig).walk(&url, BEN, "allow").await;
-        assert_eq!(ended.page(), (403, "This link was made for somebody else"), "{provider}");
+        assert_eq!(ended.page(), (403, "This link was made for another user"), "{provider}");
         let Ended::Page { outcome, .. } = ended else { unreachable!() };
         assert_eq!(outcome, "caller-not-allowed");
     }

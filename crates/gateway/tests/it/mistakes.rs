@@ -36,7 +36,7 @@ const FILES: &[(&str, &str, &str)] = &[
         "[tenant]\ndomain = \"acme.eu.auth0.com\"\nclient_id = \"gateway\"\nclient_secret_file = \"client-secret\"",
     ),
     ("No audience is named", NO_CALLERS, "[callers]"),
-    ("The audience is a text and not a list", NO_CALLERS, "[callers]\naudience = \"https://api.acme.com\""),
+    ("The audience is a string and not a list", NO_CALLERS, "[callers]\naudience = \"https://api.acme.com\""),
     ("The provider has no adapter", GOOD, "[providers.gitlab]"),
     ("The access level has another name", GOOD, "[providers.github]\naccess = \"all\""),
     (
@@ -196,7 +196,7 @@ async fn calls(page: &mut String) {
         ("The provider is not configured", "GET /proxy/gitlab/user", get("/proxy/gitlab/user", BEN)),
         ("`/proxy` is missing", "GET /github/user", get("/github/user", BEN)),
         (
-            "The path is encoded twice too often",
+            "The path is encoded too many times",
             "GET /proxy/github/user%25252525",
             get("/proxy/github/user%25252525", BEN),
         ),

@@ -8,9 +8,9 @@ use gateway::outcome::Code;
 /// The page, made from the table in `outcome.rs`.
 fn catalogue() -> String {
     let mut page = String::from(
-        "# Outcomes\n\nWhat became of a call, in one closed list of words. The same word stands in the `Idp-Outcome` header, in the\n\
-         `code` of a problem, in metrics and in the audit log. A problem's `type` is `urn:idp-gateway:problem:` and the word.\n\n\
-         This page is made from `crates/gateway/src/outcome.rs`; a test fails when it is out of date.\n\n\
+        "# Outcomes\n\nEach call has one outcome, which is a code from a fixed list. The same code is in the header `Idp-Outcome`, in the member\n\
+         `code` of a problem, in metrics and in the audit log. A problem's `type` is `urn:idp-gateway:problem:` and the code.\n\n\
+         This page is made from `crates/gateway/src/outcome.rs`; a test fails if it is out of date.\n\n\
          | code | status |\n|---|---|\n",
     );
     for code in Code::ALL {

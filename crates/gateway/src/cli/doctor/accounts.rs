@@ -14,7 +14,7 @@ use super::{
 use crate::config::Settings;
 
 /// An id that no tenant has: asking for it proves the permission without touching anybody's record.
-const NOBODY: &str = "auth0|gateway-doctor-no-such-user";
+const NO_USER: &str = "auth0|gateway-doctor-no-such-user";
 
 pub(super) async fn check(
     settings: &Settings,
@@ -28,7 +28,7 @@ pub(super) async fn check(
         skip_connections(settings, "there is no management token", report);
         return;
     };
-    let id = user.unwrap_or(NOBODY);
+    let id = user.unwrap_or(NO_USER);
     let record = match look_up(settings, asker, &management.token, id).await {
         Ok(reply) if reply.status == 200 => reply.json(),
         Ok(reply) if reply.status == 404 && user.is_none() => {
@@ -49,7 +49,7 @@ pub(super) async fn check(
         report.fail(
             "user-look-up",
             format!("`{id}` is blocked"),
-            "unblock the user in Auth0, or ask with another one",
+            "unblock the user in Auth0, or use another user",
         );
     } else {
         report.ok("user-look-up", format!("`{id}` has {} identities", identities(&record).len()));
@@ -80,13 +80,13 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
             [one] if one.has_token => report.ok(&id, format!("{} holds a token", one.connection)),
             [one] => report.fail(
                 &id,
-                format!("the identity of {} holds no token", one.connection),
-                "grant read:user_idp_tokens; use own keys instead of Auth0's developer keys at the connection; sign in again",
+                format!("the identity of {} has no token", one.connection),
+                "grant read:user_idp_tokens; give the connection your own OAuth client instead of Auth0's developer keys; sign in again",
             ),
             several => report.warn(
                 &id,
                 format!("the user has {} accounts here", several.len()),
-                "callers must choose with the header Idp-Account",
+                "calls must name one of them in the header Idp-Account",
             ),
         }
     }
@@ -108,7 +108,7 @@ async fn connections(settings: &Settings, asker: &Asker, management: &Management
     if !management.scopes.contains("read:connections") {
         return skip_connections(
             settings,
-            "ask with --user ID to see whether a user's account holds a token",
+            "use --user ID to see whether a user's account has a token",
             report,
         );
     }

@@ -61,7 +61,7 @@ fn finding(check: &Check) -> String {
     match &check.mismatch {
         None => check.detail.clone(),
         Some(mismatch) => format!(
-            "{}: the token says `{}`, accepted is `{}`",
+            "{}: the token has `{}`, and `{}` is accepted",
             check.detail, mismatch.found, mismatch.expected
         ),
     }
@@ -72,36 +72,36 @@ fn remedy(settings: &Settings, check: &Check) -> String {
     let found = check.mismatch.as_ref().map(|mismatch| mismatch.found.as_str()).unwrap_or_default();
     match check.step {
         "form" if check.mismatch.as_ref().is_some_and(|mismatch| mismatch.claim == Claim::Size) => {
-            "take claims out of the token, or raise `callers.max_token`".to_owned()
+            "remove claims from the token, or raise `callers.max_token`".to_owned()
         }
         "form" => {
-            "make the app ask Auth0 for this API's audience (`callers.audience`); a token without one is opaque or encrypted, and token encryption must be off for the API".to_owned()
+            "the app must request this API's audience (`callers.audience`) from Auth0: without an audience the token is opaque or encrypted. Token encryption must be off for the API".to_owned()
         }
         "algorithm" if found.starts_with("HS") => {
-            "set the API's signing algorithm in Auth0 to RS256 or PS256: HS256 shares a secret that the gateway does not have".to_owned()
+            "set the API's signing algorithm in Auth0 to RS256 or PS256: HS256 needs a shared secret, which the gateway does not have".to_owned()
         }
         "algorithm" => "set the API's signing algorithm in Auth0 to one of `callers.algorithms`".to_owned(),
-        "type" | "kind" => "send the access token, not the ID token or another one".to_owned(),
+        "type" | "kind" => "send the access token, not the ID token or another token".to_owned(),
         "issuer" => format!(
-            "if `{found}` is a custom domain of tenant {}, add it to `callers.issuers` with its final slash; otherwise the token is another tenant's",
+            "if `{found}` is a custom domain of tenant {}, add it to `callers.issuers`, with the slash at its end; otherwise the token is from another tenant",
             settings.tenant.domain
         ),
-        "key" => "the token is signed with a key that the tenant does not publish: look for another tenant, or a revoked key".to_owned(),
+        "key" => "the token is signed with a key that the tenant does not publish: it is from another tenant, or the key was revoked".to_owned(),
         "signature" if check.mismatch.is_some() => {
-            "the tenant's keys name another algorithm than the token: rotate the tenant's signing key after the API's algorithm was changed".to_owned()
+            "the tenant's keys have another algorithm than the token: rotate the tenant's signing key after a change of the API's algorithm".to_owned()
         }
-        "signature" => "the token was changed on its way, or is forged; copy it again, whole".to_owned(),
-        "audience" => format!("make the app ask Auth0 for the audience {:?}", settings.callers.audience),
+        "signature" => "the token was changed or forged: copy the complete token again".to_owned(),
+        "audience" => format!("the app must request the audience {:?} from Auth0", settings.callers.audience),
         "times" if check.mismatch.is_some() => {
             "shorten the API's token lifetime in Auth0, or raise `callers.max_lifetime`".to_owned()
         }
         "times" => "get a new token; if it is new, synchronise the clocks".to_owned(),
-        "binding" => "the gateway checks DPoP (`cnf.jkt`) alone: switch other sender constraints off".to_owned(),
+        "binding" => "the gateway supports DPoP (`cnf.jkt`) only: switch off other sender constraints".to_owned(),
         "client" => "add the app's client id to `callers.clients`".to_owned(),
         "organization" => "add the organisation to `callers.organizations`, or log in to an accepted one".to_owned(),
         "actors" => "add the actors to `callers.actors`".to_owned(),
-        "user" => "log a user in: tokens of applications and of agents have no accounts".to_owned(),
+        "user" => "use the token of a user: applications and agents have no accounts".to_owned(),
         "logout" => "log the user in again".to_owned(),
-        _ => "make Auth0 write the claim as its documentation says".to_owned(),
+        _ => "the claim must have the form that Auth0's documentation describes".to_owned(),
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Repor
 /// The client's proof and its grant type, proved with a code that cannot be one.
 async fn client(own: &ConnectSettings, asker: &Asker, (issuer, callback): (&str, &str), report: &mut Report) {
     let Some(credentials) = own.credentials() else {
-        return report.fail("connect-client", "the client's proof is missing", "give its secret or key");
+        return report.fail("connect-client", "the client has no secret or key", "set its secret or key");
     };
     let form = [
         ("grant_type", "authorization_code"),
@@ -40,12 +40,15 @@ async fn client(own: &ConnectSettings, asker: &Asker, (issuer, callback): (&str,
     match (reply.status, error.as_str()) {
         (429 | 500.., _) => report.warn("connect-client", said, "try again later"),
         (_, "invalid_grant") => {
-            report.ok("connect-client", "the application may redeem codes (a made-up one was refused)");
+            report.ok(
+                "connect-client",
+                "the application may redeem codes (an invalid code was refused, as expected)",
+            );
         }
         (_, "unauthorized_client") => report.fail(
             "connect-client",
             said,
-            "make it a Regular Web Application, with the grant type `Authorization Code`",
+            "make it a Regular Web Application with the grant type `Authorization Code`",
         ),
         _ => report.fail("connect-client", said, "correct `connect.client_id` and its secret or key"),
     }
@@ -94,7 +97,7 @@ async fn authorize(
         (true, Some("login_required")) => report.ok(
             "connect-my-account",
             format!(
-                "the tenant knows {}; a grant for it shows at the first connection",
+                "the tenant has {}; whether the client grant is right shows at the first connection",
                 own.my_account_audience
             ),
         ),

@@ -9,7 +9,8 @@ pub(in super::super) fn refusal(settings: &Settings, refused: &Refused) -> (Stri
         Refused::Unreachable(error) => {
             return (
                 format!("{} does not answer: {error}", settings.tenant.base_url),
-                "correct `tenant.domain` or `tenant.base_url`, and let this machine reach it".to_owned(),
+                "correct `tenant.domain` or `tenant.base_url`, and make sure that this machine can reach it"
+                    .to_owned(),
             );
         }
         Refused::Answer(reply) => reply,
@@ -17,20 +18,20 @@ pub(in super::super) fn refusal(settings: &Settings, refused: &Refused) -> (Stri
     let (error, description) = (reply.error(), reply.description());
     let said = format!("the token endpoint answered {} {error}: {description}", reply.status);
     let remedy = match (reply.status, error.as_str()) {
-        (429, _) => "wait; the tenant's limit is used up. A gateway asks once per token lifetime: is something else asking?".to_owned(),
+        (429, _) => "wait: the tenant's rate limit is used up. The gateway requests one token in each token lifetime, so look for another program that requests tokens".to_owned(),
         (500.., _) => "wait until the tenant answers again; see status.auth0.com".to_owned(),
         (_, "unauthorized_client") => "allow the grant `Client Credentials` in the application's advanced settings".to_owned(),
         (403, "access_denied") if description.contains("Service not enabled") => format!(
-            "`tenant.audience` ({}) is not an API of this tenant: correct `tenant.domain`, which must be the canonical domain",
+            "`tenant.audience` ({}) is not an API of this tenant: `tenant.domain` must be the canonical domain",
             settings.tenant.audience
         ),
         (403, "access_denied") => format!(
             "authorise the application `{}` for the Auth0 Management API with read:users and read:user_idp_tokens",
             settings.tenant.client_id
         ),
-        (401, _) => "correct `tenant.client_id` and its secret or key, and `tenant.auth`: it must be the method set at the application".to_owned(),
+        (401, _) => "correct `tenant.client_id` and its secret or key, and `tenant.auth`, which must be the method of the application in Auth0".to_owned(),
         (404 | 405, _) => "correct `tenant.base_url`: there is no Auth0 tenant at that address".to_owned(),
-        (200..=299, _) => "correct `tenant.base_url`: what answers there is not a token endpoint".to_owned(),
+        (200..=299, _) => "correct `tenant.base_url`: this address is not a token endpoint".to_owned(),
         _ => "read the tenant's log (feccft), and correct the application named by `tenant.client_id`".to_owned(),
     };
     (said, remedy)
@@ -43,16 +44,16 @@ pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
         404 => (format!("the tenant has no user `{id}`"), USER_ID.to_owned()),
         400 => (
             said,
-            "the id is not well formed, or the management token is not valid: check `tenant.audience`"
+            "the id is malformed, or the management token is not valid: check `tenant.audience`"
                 .to_owned(),
         ),
         401 => (
             said,
-            "token and look-up must use one host: keep `tenant.base_url` unset, or point both at it"
+            "the token and the look-up must use the same host: remove `tenant.base_url`, or use its host for both"
                 .to_owned(),
         ),
         403 => (said, "add `read:users` to the application's grant for the Auth0 Management API".to_owned()),
-        429 => (said, "wait; the Management API's limit is used up".to_owned()),
+        429 => (said, "wait: the rate limit of the Management API is used up".to_owned()),
         _ => (said, "wait until the tenant answers again".to_owned()),
     }
 }

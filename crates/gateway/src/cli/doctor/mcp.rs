@@ -9,18 +9,16 @@ pub(super) fn check(settings: &Settings, report: &mut Report) {
     };
     let resource = settings.mcp.resource(public_url);
     let setup = format!(
-        "Auth0 gives it where an API has the identifier `{resource}` and the tenant's advanced settings have the Resource Parameter Compatibility Profile on"
+        "Auth0 issues such a token if an API has the identifier `{resource}` and the Resource Parameter Compatibility Profile is on in the tenant's advanced settings"
     );
     if settings.callers.audience.contains(&resource) {
-        report.ok("mcp", format!("clients ask for a token for `{resource}`, which is accepted. {setup}"));
+        report.ok("mcp", format!("clients request a token for `{resource}`, which is accepted. {setup}"));
     } else {
         report.warn(
             "mcp",
+            format!("clients request a token for `{resource}`, which is not in `callers.audience`. {setup}"),
             format!(
-                "clients ask for a token for `{resource}`, which `callers.audience` does not name. {setup}"
-            ),
-            format!(
-                "make that API in Auth0, switch the profile on, and add `{resource}` to `callers.audience`"
+                "create that API in Auth0, switch the profile on, and add `{resource}` to `callers.audience`"
             ),
         );
     }

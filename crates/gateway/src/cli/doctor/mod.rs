@@ -54,7 +54,7 @@ pub(super) async fn explain_token(settings: &Settings, file: &Path, as_json: boo
         Err(error) => {
             return output.failure(
                 &format!("{} cannot be read: {error}", file.display()),
-                "name a file that holds one token",
+                "name a file that contains one token",
             );
         }
     };

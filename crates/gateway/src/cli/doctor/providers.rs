@@ -32,7 +32,7 @@ async fn reach(name: &str, provider: &ProviderSettings, asker: &Asker, report: &
         Err(error) => report.fail(
             &id,
             format!("{} does not answer: {error}", provider.base_url),
-            format!("correct `providers.{name}.base_url`, and let this machine reach it"),
+            format!("correct `providers.{name}.base_url`, and make sure that this machine can reach it"),
         ),
     }
 }
@@ -41,7 +41,7 @@ async fn reach(name: &str, provider: &ProviderSettings, asker: &Asker, report: &
 async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, report: &mut Report) {
     let id = format!("credentials:{name}");
     let Some(credentials) = provider.credentials() else {
-        return report.skip(&id, "no `client_id`: nothing is refreshed or revoked");
+        return report.skip(&id, "no `client_id` is set, so nothing is refreshed or revoked");
     };
     let Some(url) = &provider.token_url else {
         return report.skip(&id, "there is no token endpoint to ask");
@@ -59,7 +59,7 @@ async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, rep
         Err(error) => report.fail(
             &id,
             format!("{url} does not answer: {error}"),
-            format!("correct `providers.{name}.token_url`, and let this machine reach it"),
+            format!("correct `providers.{name}.token_url`, and make sure that this machine can reach it"),
         ),
     }
 }
@@ -93,7 +93,7 @@ fn answered(name: &str, provider: &ProviderSettings, url: &Url, reply: &Reply, r
             404 => report.fail(&id, said, format!("correct `providers.{name}.token_url`")),
             _ => report.warn(
                 &id,
-                format!("{said}, which does not say whether the client is right"),
+                format!("{said}, which does not show whether the client is right"),
                 "try again later",
             ),
         },
@@ -102,7 +102,7 @@ fn answered(name: &str, provider: &ProviderSettings, url: &Url, reply: &Reply, r
     }
 }
 
-const KNOWN: &str = "the client is known there (a made-up token was refused)";
+const KNOWN: &str = "the provider knows the client (an invalid token was refused, as expected)";
 
 /// What the provider's adapter makes of the answer. `None`: it accepted the made-up token.
 fn refusal(provider: &ProviderSettings, reply: &Reply) -> Option<RefreshError> {

@@ -53,12 +53,12 @@ async fn file(path: &Path, ring: KeyRing, tenant: &str, report: &mut Report) {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.permissions().readonly() => {
-            let remedy = "let the gateway's user write the file";
+            let remedy = "give the gateway's user write access to the file";
             return report.fail("store", format!("{shown} cannot be written"), remedy);
         }
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return report.ok("store", format!("{shown} will be made at the first start"));
+            return report.ok("store", format!("{shown} will be created at the first start"));
         }
         Err(error) => return report.fail("store", format!("{shown}: {error}"), "correct `store.path`"),
     }
@@ -68,23 +68,24 @@ async fn file(path: &Path, ring: KeyRing, tenant: &str, report: &mut Report) {
             grants(&store, tenant, report).await;
         }
         Err(error) if error.is_in_use() => {
-            report.ok("store", format!("{shown} is in use by the gateway that runs"));
+            report.ok("store", format!("{shown} is in use by a running gateway"));
         }
         Err(error) if error.is_damaged() => report.fail("store", error.to_string(), DAMAGED),
-        Err(error) => {
-            report.fail("store", error.to_string(), "let the gateway's user read and write the file")
-        }
+        Err(error) => report.fail(
+            "store",
+            error.to_string(),
+            "give the gateway's user read and write access to the file",
+        ),
     }
 }
 
 const DAMAGED: &str =
-    "put the missing key back into `store.encryption_keys_file`, or the file back from a backup";
+    "add the missing key to `store.encryption_keys_file` again, or restore the file from a backup";
 
 async fn server((kind, url): (StoreKind, &SecretString), ring: KeyRing, tenant: &str, report: &mut Report) {
     let name = if kind == StoreKind::Postgres { "PostgreSQL" } else { "Redis" };
     let failed = |error: &StoreError| format!("{name} cannot be used: {error}");
-    let correct =
-        "correct `store.url` (scheme, host, port, user and password), and let this machine reach it";
+    let correct = "correct `store.url` (scheme, host, port, user and password), and make sure that this machine can reach it";
     let store = match fleet_store(kind, url, ring) {
         Ok(store) => store,
         Err(error) => return report.fail("store", failed(&error), correct),
@@ -93,7 +94,7 @@ async fn server((kind, url): (StoreKind, &SecretString), ring: KeyRing, tenant: 
         Ok(broken) => {
             report.ok("store", format!("{name} answers"));
             if broken.is_empty() {
-                report.ok("store-promises", format!("{name} keeps what it is given"));
+                report.ok("store-promises", format!("{name} is set up to keep what is stored"));
             }
             for what in broken {
                 // Finding and remedy come as one sentence.
@@ -115,12 +116,12 @@ async fn grants<S: GrantStore + RecordStore + ?Sized>(store: &S, tenant: &str, r
     }
     match timeout(LIST_TIMEOUT, store.list(&GrantFilter::default().of_tenant(tenant))).await {
         Ok(Ok(list)) => match unreadable(store, &list).await {
-            None => report.ok("store-keys", format!("the keys open all of its {} grants", list.len())),
+            None => report.ok("store-keys", format!("the keys can decrypt all {} grants", list.len())),
             Some(finding) => report.fail("store-keys", finding, UNREADABLE),
         },
         Ok(Err(error)) if error.is_damaged() => report.fail("store-keys", error.to_string(), DAMAGED),
         Ok(Err(error)) => report.warn("store-keys", error.to_string(), "try again"),
-        Err(_) => report.skip("store-keys", "there are too many grants to look at all of them"),
+        Err(_) => report.skip("store-keys", "there are too many grants to check all of them"),
     }
 }
 
@@ -132,5 +133,5 @@ async fn unreadable<S: GrantStore + ?Sized>(store: &S, list: &[GrantSummary]) ->
     let of_them = list.iter().filter(|grant| grant.state == GrantState::Unreadable);
     let first = of_them.clone().next()?;
     let cause = store.load(&first.key).await.err().map_or_else(String::new, |error| format!(": {error}"));
-    Some(format!("{} of {} grants cannot be opened{cause}", of_them.count(), list.len()))
+    Some(format!("{} of {} grants cannot be decrypted{cause}", of_them.count(), list.len()))
 }

@@ -25,7 +25,7 @@ pub(super) async fn discovery(settings: &Settings, asker: &Asker, report: &mut R
             report.fail(
                 "discovery",
                 format!("{url} does not answer: {error}"),
-                "correct `tenant.domain` or `tenant.base_url`, and let this machine reach it",
+                "correct `tenant.domain` or `tenant.base_url`, and make sure that this machine can reach it",
             );
             report.skip("clock", "the tenant does not answer");
             return;
@@ -40,14 +40,14 @@ pub(super) async fn discovery(settings: &Settings, asker: &Asker, report: &mut R
         (200, Some(issuer)) => report.fail(
             "discovery",
             format!(
-                "the tenant says issuer `{issuer}`, but `callers.issuers` is {:?}",
+                "the tenant's issuer is `{issuer}`, but `callers.issuers` is {:?}",
                 settings.callers.issuers
             ),
             format!("add `{issuer}` to `callers.issuers`, or correct `tenant.domain` and `tenant.base_url`"),
         ),
         (status, _) => report.fail(
             "discovery",
-            format!("{url} answered {status} and no discovery document"),
+            format!("{url} answered {status}, without a discovery document"),
             "correct `tenant.domain` or `tenant.base_url`: there is no Auth0 tenant at that address",
         ),
     }
@@ -55,7 +55,7 @@ pub(super) async fn discovery(settings: &Settings, asker: &Asker, report: &mut R
 
 fn clock(settings: &Settings, reply: &Reply, asked: SystemTime, report: &mut Report) {
     let Some(theirs) = reply.date else {
-        report.skip("clock", "the tenant's answer has no Date");
+        report.skip("clock", "the tenant's answer has no `Date` header");
         return;
     };
     let skew = theirs.duration_since(asked).or_else(|_| asked.duration_since(theirs)).unwrap_or_default();
@@ -110,7 +110,7 @@ pub(super) async fn keys(settings: &Settings, asker: &Asker, report: &mut Report
         report.warn(
             "keys",
             format!("{usable} of the tenant's {} keys can be used", keys.len()),
-            "look at the tenant's signing keys: RSA, 2048 bits or more, use `sig`, each with its own kid",
+            "check the tenant's signing keys: RSA, at least 2048 bits, `use` is `sig`, each with its own `kid`",
         );
     } else {
         report.ok("keys", format!("{usable} signing keys"));
@@ -161,8 +161,8 @@ pub(super) async fn grant(settings: &Settings, asker: &Asker, report: &mut Repor
     if !management.token.expose_secret().contains('.') {
         report.fail(
             "grant",
-            "the tenant gave an opaque token, which the Management API refuses",
-            "correct `tenant.audience`: https://{canonical domain}/api/v2/ with its final slash",
+            "the tenant issued an opaque token, which the Management API refuses",
+            "correct `tenant.audience`: https://{canonical domain}/api/v2/, with the slash at the end",
         );
         return None;
     }
@@ -176,7 +176,7 @@ fn scopes(settings: &Settings, management: &Management, report: &mut Report) {
     if !management.scopes_known {
         report.warn(
             "scopes-missing",
-            "the tenant does not say which scopes were granted",
+            "the tenant's answer does not list the granted scopes",
             "authorise the application for the Auth0 Management API with read:users and read:user_idp_tokens",
         );
         report.skip("scopes-excess", "the scopes are not known");
@@ -201,7 +201,7 @@ fn scopes(settings: &Settings, management: &Management, report: &mut Report) {
         report.ok("scopes-excess", "nothing beyond that is granted");
     } else {
         let finding = format!("the grant also holds {}", excess.join(" "));
-        let remedy = "take these scopes out of the application's grant: a stolen token would hold them too";
+        let remedy = "remove these scopes from the application's grant: a stolen token would have them too";
         if settings.tenant.allow_excess_scopes {
             report.warn("scopes-excess", finding, remedy);
         } else {

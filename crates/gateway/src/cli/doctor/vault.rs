@@ -31,7 +31,7 @@ pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Repor
         report.warn(
             "vault-audience",
             format!("`vault.audience` ({}) is not one of `callers.audience`", vault.audience),
-            "tokens must carry both audiences; name the API whose tokens callers send",
+            "set it to the API whose tokens callers send; other tokens cannot be exchanged",
         );
     } else {
         report.ok("vault-audience", format!("callers' tokens for {} can be exchanged", vault.audience));
@@ -56,7 +56,7 @@ pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Repor
             said,
             "make the client a Custom API Client linked to `vault.audience`, and allow its grant `Token Vault`",
         ),
-        (_, "mfa_required") => report.fail("vault", said, "set the tenant's MFA policy to Never, or decide it in an Action"),
-        _ => report.ok("vault", "the client may exchange tokens (a made-up one was refused)"),
+        (_, "mfa_required") => report.fail("vault", said, "set the tenant's MFA policy to Never, or decide about MFA in an Action"),
+        _ => report.ok("vault", "the client may exchange tokens (an invalid token was refused, as expected)"),
     }
 }

@@ -147,7 +147,7 @@ fn everything_wrong_is_said_at_once_with_its_source() {
     assert_eq!(of("tenant.base_url").source, "configuration:6");
     assert_eq!(of("server.drain.delay").source, "IDP_GATEWAY_SERVER__DRAIN__DELAY");
     assert_eq!(of("users.capacity").source, "IDP_GATEWAY_USERS__CAPACITY");
-    assert!(of("tenant.client_secret_file").problem.contains("neither"));
+    assert!(of("tenant.client_secret_file").problem.contains("no secret and no private key"));
     assert_eq!(found.len(), 5, "{found:#?}");
 }
 

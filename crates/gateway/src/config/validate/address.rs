@@ -27,22 +27,20 @@ pub(super) fn check_url(key: &str, url: &Url, rules: UrlRules, collector: &mut C
         "http" if is_loopback(url) => {}
         "http" => collector.report(
             key,
-            format!("plain http to `{}`, which is not a loopback address", host(url)),
+            format!("plain http is used for `{}`, which is not a loopback address", host(url)),
             "use https://; http:// is accepted for 127.0.0.0/8, [::1] and localhost only",
         ),
-        other => {
-            collector.report(key, format!("`{other}` is not a scheme that belongs here"), "use https://")
-        }
+        other => collector.report(key, format!("`{other}` is not an allowed scheme"), "use https://"),
     }
     if !url.username().is_empty() || url.password().is_some() {
         collector.report(
             key,
-            "the URL holds a user name or password",
-            "remove it from the URL; credentials have keys of their own",
+            "the URL contains a user name or a password",
+            "remove it from the URL; credentials have their own keys",
         );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        collector.report(key, "the URL holds a query or fragment", "end the URL after its path");
+        collector.report(key, "the URL contains a query or a fragment", "end the URL after its path");
     }
     if !rules.path && url.path() != "/" {
         collector.report(

@@ -37,7 +37,7 @@ fn check_quota(key: &str, quota: Option<CallerQuota>, collector: &mut Collector)
     };
     collector.report(
         &format!("{key}.per_second"),
-        format!("{} calls a second refuse everything", quota.per_second),
+        format!("{} calls a second would refuse every call", quota.per_second),
         format!("write a number above zero, or remove `{key}` for no limit"),
     );
 }
@@ -68,7 +68,7 @@ fn audiences(settings: &Settings, collector: &mut Collector) {
         collector.report(
             "callers.issuers",
             "the list is empty",
-            "leave the key out: the tenant's own issuer",
+            "remove the key: the tenant's own issuer is the default",
         );
     }
     let given = collector.origins.gave("callers.issuers");
@@ -80,7 +80,7 @@ fn audiences(settings: &Settings, collector: &mut Collector) {
             collector.report(
                 &format!("callers.issuers[{index}]"),
                 format!("`{issuer}` is not an https URL"),
-                "write the issuer as it stands in tokens, for example https://login.acme.com/ with its final slash",
+                "write the issuer exactly as in tokens, for example https://login.acme.com/ with its final slash",
             );
         }
     }
@@ -100,8 +100,8 @@ fn tokens(settings: &Settings, collector: &mut Collector) {
     if callers.leeway > Duration::from_secs(60) {
         collector.report(
             "callers.leeway",
-            "more than a minute keeps expired tokens alive",
-            "write at most \"60s\"; repair the clocks instead",
+            "with more than a minute, expired tokens would be accepted for too long",
+            "write at most \"60s\", and correct the clocks",
         );
     }
     // The default stands back where the headers may be no longer than that.
@@ -110,7 +110,7 @@ fn tokens(settings: &Settings, collector: &mut Collector) {
         collector.report(
             "callers.max_token",
             format!(
-                "it is not between 1KiB and `server.limits.headers` ({}), which holds the token too",
+                "it is not between 1KiB and `server.limits.headers` ({}), which includes the token",
                 settings.server.limits.headers
             ),
             "write a smaller size, or raise `server.limits.headers`",
@@ -120,14 +120,14 @@ fn tokens(settings: &Settings, collector: &mut Collector) {
     if callers.dpop != Dpop::Off && !addressed {
         collector.report(
             "callers.dpop",
-            "a proof would be held against whatever `Host` the request says",
+            "the address of the gateway is not known: a proof would be compared with the `Host` of the request, which the sender chooses",
             "set `server.public_url` to the address that clients use, or list their host names in `server.allowed_hosts`",
         );
     }
     if let CallerActors::Only(ids) = &callers.actors
         && ids.iter().any(|id| id.trim().is_empty())
     {
-        collector.report("callers.actors", "an id is empty", "write the id as it stands in `act.sub`");
+        collector.report("callers.actors", "an id is empty", "write the id exactly as in `act.sub`");
     }
     if !(Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3600)).contains(&callers.max_lifetime) {
         collector.report(
@@ -145,7 +145,7 @@ fn keys(settings: &Settings, collector: &mut Collector) {
     if keys.stale < keys.max_age {
         collector.report(
             "callers.keys.stale",
-            "the key set would be dropped before it is read again",
+            "the key set would expire before it is read again",
             "write at least the duration of `callers.keys.max_age`",
         );
     }
@@ -155,7 +155,7 @@ pub(super) fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
     if origin == "*" || origin.eq_ignore_ascii_case("null") {
         collector.report(
             key,
-            format!("`{origin}` would let any page read users' data"),
+            format!("`{origin}` would let every web page read users' data"),
             "list the origins of your apps, for example https://app.acme.com",
         );
         return;
@@ -165,11 +165,11 @@ pub(super) fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
         None => collector.report(
             key,
             format!("`{origin}` is not an origin"),
-            "write scheme, host and port as a browser sends them, without path and final slash: https://app.acme.com",
+            "write scheme, host and port as a browser sends them, without a path and without a slash at the end: https://app.acme.com",
         ),
         Some(url) if url.scheme() == "http" && !is_loopback(&url) => collector.report(
             key,
-            format!("`{origin}` is plain http to an address that is not loopback"),
+            format!("`{origin}` uses plain http, and its host is not a loopback address"),
             "serve the app over https; http:// is accepted for loopback addresses only",
         ),
         Some(_) => {}
@@ -182,7 +182,7 @@ fn users(settings: &Settings, collector: &mut Collector) {
     if users.stale_ttl < users.cache_ttl {
         collector.report(
             "users.stale_ttl",
-            "`stale_ttl` is the total age, and less than `cache_ttl`",
+            "`stale_ttl` is less than `cache_ttl`, although it is the total age",
             "write at least the duration of `users.cache_ttl`",
         );
     }

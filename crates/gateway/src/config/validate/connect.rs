@@ -20,8 +20,8 @@ pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector
     match &settings.server.public_url {
         None => collector.report(
             "server.public_url",
-            "`[connect]` needs it: links to the pages and the callback begin with it",
-            "set `server.public_url` to the address under which browsers reach the gateway",
+            "`[connect]` needs it: the links and the callback start with this address",
+            "set `server.public_url` to the address that browsers use for the gateway",
         ),
         Some(url) if url.scheme() != "https" && !is_loopback(url) => {
             collector.report("server.public_url", "`[connect]` needs https", "use https://");
@@ -35,7 +35,7 @@ pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector
     if !(SHORTEST_TICKET..=LONGEST_TICKET).contains(&connect.ticket_ttl) {
         collector.report(
             "connect.ticket_ttl",
-            "a link works for 30 seconds at least and a day at most",
+            "a link must be valid for at least 30 seconds and at most one day",
             "write a duration such as \"10m\"",
         );
     }
@@ -43,22 +43,22 @@ pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector
         collector.report(
             "connect.my_account_audience",
             "the audience is empty",
-            "leave the key out: https://{domain}/me/",
+            "remove the key: https://{domain}/me/ is the default",
         );
     }
     if settings.providers.contains_key("callback") {
         collector.report(
             "providers.callback",
-            "`/connect/callback` is where browsers come back from Auth0, so no provider of `[connect]` can have this name",
-            "give the entry another name, and say with `adapter` whose API it is",
+            "browsers return from Auth0 to `/connect/callback`, so no provider can have this name when `[connect]` is set",
+            "give the entry another name, and set `adapter`",
         );
     }
     sign_in_address(settings, collector);
     if settings.store.kind == super::super::StoreKind::Memory {
         collector.warn(
             "store.kind",
-            "links of `[connect]` are sealed with a key of this process: no other replica can open them, nor this one after a restart",
-            "use `store.kind = \"redis\"` or \"postgres\" where there are several replicas, or \"file\"",
+            "links of `[connect]` are encrypted with a key of this process: another replica cannot open them, and after a restart this one cannot either",
+            "use `store.kind = \"redis\"` or \"postgres\" with several replicas, or \"file\" with one",
         );
     }
 }
@@ -69,8 +69,8 @@ fn sign_in_address(settings: &Settings, collector: &mut Collector) {
     if first.is_some_and(|issuer| Url::parse(issuer).is_err()) {
         collector.report(
             "callers.issuers[0]",
-            "it is not a URL, so `[connect]` does not know where people sign in",
-            "write the issuer as it stands in tokens, for example https://login.acme.com/",
+            "it is not a URL, so `[connect]` does not know where users sign in",
+            "write the issuer exactly as in tokens, for example https://login.acme.com/",
         );
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
             collector.report(
                 key,
                 format!("the file {} cannot be read: {error}", path.display()),
-                "create the file, correct the name, or let this user read it; relative names count from the configuration file's folder",
+                "create the file, correct the name, or let this user read it; relative names start at the folder of the configuration file",
             );
             return;
         }
@@ -34,7 +34,7 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
     if text.starts_with('\u{feff}') {
         collector.report(
             key,
-            format!("the file {} begins with a byte order mark (BOM)", path.display()),
+            format!("the file {} starts with a byte order mark (BOM)", path.display()),
             "save it as UTF-8 without a byte order mark",
         );
         return;
@@ -51,7 +51,11 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
         Content::Text => {
             if let Some(hidden) = mgmt_auth::hidden_characters(whole) {
                 let problem = format!("the file {} contains {hidden}", path.display());
-                collector.warn(key, problem, "if the value is refused, write the file again without it");
+                collector.warn(
+                    key,
+                    problem,
+                    "if the value is refused, write the file again without this character",
+                );
             }
         }
         Content::Pem if text.contains("-----BEGIN ") => {}
@@ -62,7 +66,7 @@ pub(super) fn check_file(key: &str, path: Option<&Path>, content: Content, colle
         ),
         Content::RsaKey => {
             if let Err(error) = mgmt_auth::check_private_key(&SecretString::from(text)) {
-                let remedy = "use the RSA private key whose public half is registered with the application";
+                let remedy = "use the RSA private key whose public key is registered with the application";
                 collector.report(key, format!("the file {}: {error}", path.display()), remedy);
             }
         }
@@ -108,7 +112,7 @@ pub(super) fn check_folder(key: &str, path: &Path, collector: &mut Collector) {
         collector.report(
             key,
             format!("the folder {} does not exist", folder.display()),
-            "create the folder; the file itself is made at the first use",
+            "create the folder; the gateway creates the file",
         );
     } else if path.is_dir() {
         collector.report(key, format!("{} is a folder", path.display()), "name a file");

@@ -60,8 +60,8 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         }
         None => collector.report(
             "mcp.enabled",
-            "clients find the authorization server by an absolute address, which is not set",
-            "set `server.public_url` to the address under which clients reach the gateway",
+            "MCP clients need the absolute address of the gateway to find the authorization server, and it is not set",
+            "set `server.public_url` to the address that clients use for the gateway",
         ),
     }
 }
@@ -77,7 +77,7 @@ fn path(path: &str, collector: &mut Collector) {
     if !good {
         return collector.report(
             "mcp.path",
-            format!("`{path}` is not a path of plain segments"),
+            format!("`{path}` is not a path of simple segments"),
             "write a slash and letters, digits or `-`, without a slash at the end: \"/mcp\"",
         );
     }
@@ -86,8 +86,8 @@ fn path(path: &str, collector: &mut Collector) {
     if let Some(taken) = TAKEN.iter().find(|taken| inside(taken)) {
         collector.report(
             "mcp.path",
-            format!("`{path}` belongs to `{taken}`"),
-            "write a path that the gateway does not use otherwise: \"/mcp\"",
+            format!("`{path}` is already used for `{taken}`"),
+            "write a path that the gateway does not use: \"/mcp\"",
         );
     }
 }
@@ -99,7 +99,7 @@ fn origins(settings: &Settings, collector: &mut Collector) {
         if !settings.cors.origins.contains(origin) {
             collector.warn(
                 &key,
-                format!("pages of `{origin}` may send requests and read no answer"),
+                format!("pages of `{origin}` may send requests but cannot read the answers"),
                 "add the origin to `cors.origins` as well",
             );
         }
@@ -112,9 +112,9 @@ fn audience(settings: &Settings, public_url: &Url, collector: &mut Collector) {
     if !settings.callers.audience.contains(&resource) {
         collector.warn(
             "callers.audience",
-            format!("MCP clients ask Auth0 for a token for `{resource}`, which is not accepted here"),
+            format!("MCP clients request tokens for `{resource}`, and `callers.audience` does not accept those"),
             format!(
-                "make an API with the identifier `{resource}` in Auth0 and add it to `callers.audience`, or make an accepted audience the tenant's default"
+                "create an API with the identifier `{resource}` in Auth0 and add it to `callers.audience`, or make an accepted audience the tenant's default"
             ),
         );
     }

@@ -31,7 +31,7 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
     if settings.providers.is_empty() {
         collector.warn(
             "providers",
-            "there is no provider: every call is `unknown-provider`",
+            "no provider is configured: every call gets `unknown-provider`",
             "add an entry, for example [providers.github]",
         );
     }
@@ -50,8 +50,8 @@ fn paging(settings: &Settings, collector: &mut Collector) {
     if !base && settings.providers.values().any(|provider| provider.hosts.is_empty()) {
         collector.warn(
             "server.public_url",
-            "links in answers are rewritten to path-absolute ones, which SDKs that page cannot follow",
-            "set `server.public_url` to the address under which apps reach the gateway",
+            "links in answers are rewritten without a host, and SDKs cannot follow such links to the next page",
+            "set `server.public_url` to the address that apps use for the gateway",
         );
     }
 }

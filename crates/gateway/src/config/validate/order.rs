@@ -18,7 +18,7 @@ pub(super) fn validate(
             collector.warn(
                 &key,
                 format!(
-                    "the rule never matches: `rules[{earlier}]` and those before it match all that it names"
+                    "the rule never matches: `rules[{earlier}]` and the rules before it match every call that this rule names"
                 ),
                 "move it up, or remove it",
             );
@@ -61,7 +61,7 @@ fn takes_method(rule: &Rule, method: &str) -> bool {
     rule.methods.is_empty() || listed(method) || (method == "HEAD" && listed("GET"))
 }
 
-/// Whether an earlier rule matches every caller and every host that a later one names.
+/// Whether an earlier rule matches every caller and every host of a later one.
 fn includes(earlier: &Rule, later: &Rule) -> bool {
     let clients = earlier.clients.is_empty()
         || (!later.clients.is_empty() && later.clients.iter().all(|client| earlier.clients.contains(client)));
@@ -106,7 +106,7 @@ fn never_asked(rule: &Rule, callers: &CallerSettings) -> Option<&'static str> {
     (!admitted).then_some("the rule never matches: `callers.actors` accepts none of its actors")
 }
 
-/// What a rule that allows asks of the caller; a caller who does not fit goes on to the next rule.
+/// What a rule that allows asks of the caller; for other callers the next rule is tried.
 fn asks(rule: &Rule) -> Vec<&'static str> {
     let members = [
         ("clients", !rule.clients.is_empty()),
@@ -129,8 +129,10 @@ fn opened_by_rule(key: &str, rule: &Rule, (index, later): (usize, &Rule), collec
     if rule.allow && later.allow && later.require_scope.is_none() && !dropped.is_empty() && together() {
         collector.warn(
             key,
-            format!("`rules[{index}]` opens the same calls without `{}`", dropped.join("`, `")),
-            format!("repeat the member in `rules[{index}]`, or put a rule with `allow = false` between them"),
+            format!("`rules[{index}]` allows the same calls without `{}`", dropped.join("`, `")),
+            format!(
+                "add the condition to `rules[{index}]` too, or put a rule with `allow = false` between them"
+            ),
         );
     }
 }
@@ -148,8 +150,8 @@ fn opened_by_access(key: &str, rule: &Rule, access: Access, collector: &mut Coll
     if rule.allow && open && !asks(rule).is_empty() {
         collector.warn(
             key,
-            format!("a caller who does not fit `{}` gets in by `access`", asks(rule).join("`, `")),
-            "write `access = \"rules\"`, which opens nothing by itself",
+            format!("a caller that does not match `{}` is allowed by `access`", asks(rule).join("`, `")),
+            "write `access = \"rules\"`, which allows nothing without a rule",
         );
     }
 }
@@ -161,8 +163,8 @@ fn without_effect(key: &str, rule: &Rule, provider: &ProviderSettings, collector
     if provider.access == Access::Full && idle {
         collector.warn(
             key,
-            "`access = \"full\"` opens these calls anyway, and all others",
-            "write `access = \"rules\"` to open only what rules allow, or remove the rule",
+            "`access = \"full\"` allows these calls anyway, and all others",
+            "write `access = \"rules\"` to allow only what rules allow, or remove the rule",
         );
     }
 }

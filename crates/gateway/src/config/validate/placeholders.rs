@@ -1,4 +1,4 @@
-//! Values that somebody forgot to fill in.
+//! Placeholders that were not replaced.
 
 use serde_json::Value;
 

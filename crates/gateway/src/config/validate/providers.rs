@@ -45,8 +45,8 @@ fn entry(at: &str, name: &str, provider: &ProviderSettings, collector: &mut Coll
     if provider.connections.is_empty() {
         collector.report(
             &format!("{at}.connections"),
-            "without connections no account can be found",
-            "list the Auth0 connections whose users' tokens belong to this provider",
+            "without a connection no account can be found",
+            "list the Auth0 connections of this provider",
         );
     }
     if provider.connections.iter().any(|connection| connection.trim().is_empty()) {
@@ -62,7 +62,7 @@ fn entry(at: &str, name: &str, provider: &ProviderSettings, collector: &mut Coll
         collector.report(
             &format!("{at}.source"),
             if repeated { "a source is listed twice" } else { "the list is empty" },
-            "list \"identities\", \"vault\" or both, in the order in which they are asked",
+            "list \"identities\", \"vault\" or both, in the order in which they are tried",
         );
     }
     if provider.disconnect_scope.as_deref().is_some_and(|scope| !rules::is_scope(scope)) {
@@ -116,12 +116,12 @@ fn credentials(at: &str, provider: &ProviderSettings, collector: &mut Collector)
     match (provider.client_id.is_some(), inline || file) {
         (true, false) => collector.report(
             &format!("{at}.client_secret_file"),
-            "`client_id` without a secret",
+            "`client_id` is set, but no client secret",
             "name a file with the secret of the connection's OAuth client, or remove `client_id`",
         ),
         (false, true) => collector.report(
             &format!("{at}.client_id"),
-            "a client secret without `client_id`",
+            "a client secret is set, but no `client_id`",
             "give the id of the connection's OAuth client",
         ),
         _ => {}
@@ -143,8 +143,8 @@ fn rotation(at: &str, provider: &ProviderSettings, store: StoreKind, collector: 
     {
         collector.report(
             &format!("{at}.allow_rotation_in_memory"),
-            "its refresh tokens are single use, and `store.kind = \"memory\"` would lose them at the next restart",
-            "set `store.kind` to \"file\", \"redis\" or \"postgres\"; or `refresh = false`; or insist with `allow_rotation_in_memory = true`",
+            "its refresh tokens work only once, and `store.kind = \"memory\"` loses them at the next restart",
+            "set `store.kind` to \"file\", \"redis\" or \"postgres\"; or set `refresh = false`; or accept the loss with `allow_rotation_in_memory = true`",
         );
     }
 }
@@ -179,7 +179,7 @@ fn oauth2(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
             collector.report(
                 &child(&format!("{at}.oauth2.headers"), name),
                 "this header cannot be set here",
-                "use a valid header that carries neither credentials nor framing",
+                "use a valid header that is neither for credentials nor for framing",
             );
         }
     }
@@ -228,10 +228,10 @@ fn claims(settings: &Settings, collector: &mut Collector) {
                     collector.report(
                         &format!("{}.connections", child("providers", name)),
                         format!(
-                            "`{connection}` belongs to `providers.{}` too, which sends its tokens elsewhere",
+                            "`{connection}` is also a connection of `providers.{}`, which sends its tokens to another host",
                             other.name
                         ),
-                        "give each entry connections of its own, or the same `base_url` and `upstreams`",
+                        "give each entry its own connections, or the same `base_url` and `upstreams`",
                     );
                 }
                 Some(_) => {}

@@ -46,7 +46,7 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
             collector.report(
                 &key,
                 "the list is empty",
-                "list what the rule is for, or leave the key out for any",
+                "write the values that the rule is for, or remove the key for any",
             );
         }
     }
@@ -64,7 +64,7 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
         collector.report(
             &format!("{at}.actors"),
             "the list is empty, or an id in it is",
-            "write ids as they stand in `act.sub`, or \"none\" for users without an actor",
+            "write the ids exactly as in `act.sub`, or \"none\" for users without an actor",
         );
     }
     for (claim, values) in &rule.claims {
@@ -79,12 +79,12 @@ fn conditions(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mu
     graphql(at, rule, provider, collector);
     for (index, host) in rule.hosts.iter().enumerate() {
         let text = host.as_str();
-        // A pattern with `*` may mean hosts that no list has.
+        // A pattern with `*` may mean hosts that are not listed.
         if !text.contains('*') && !serves(provider, text) {
             collector.warn(
                 &format!("{at}.hosts[{index}]"),
-                format!("`{text}` is no host of this provider: the rule never matches it"),
-                "write the provider's own host, also where `upstreams` stands in for it",
+                format!("`{text}` is not a host of this provider: the rule never matches"),
+                "write the host of the provider, even if `upstreams` replaces it",
             );
         }
     }
@@ -97,8 +97,8 @@ fn graphql(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut C
     if !rule.allow {
         collector.report(
             &key,
-            "a rule that denies cannot tell one document from another",
-            "list what is open in a rule that allows; what no rule opens is refused",
+            "a rule with `allow = false` cannot distinguish GraphQL documents",
+            "list the operations in a rule that allows them; what no rule allows is refused",
         );
     }
     if section.operations.is_empty() {
@@ -112,8 +112,8 @@ fn graphql(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut C
     if !rule.paths.iter().any(|path| adapter.graphql(path).is_some()) {
         collector.report(
             &key,
-            format!("the adapter `{}` knows no GraphQL at these paths", provider.adapter),
-            "name the path of GraphQL itself, for GitHub \"/graphql\", or remove `graphql`",
+            format!("the adapter `{}` has no GraphQL at these paths", provider.adapter),
+            "write the GraphQL path (GitHub: \"/graphql\"), or remove `graphql`",
         );
     }
 }
@@ -147,7 +147,10 @@ fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
         if let Some(by_id) = missing {
             collector.warn(
                 &format!("{at}.rules"),
-                format!("they open `{}` by name alone; further pages of lists are elsewhere", alias.by_name),
+                format!(
+                    "they allow `{}` by name only, but the next pages of lists have other paths",
+                    alias.by_name
+                ),
                 format!("open \"{by_id}\" too"),
             );
         }
@@ -194,7 +197,7 @@ fn pattern(key: &str, pattern: &str, collector: &mut Collector) {
         collector.report(
             key,
             format!("`{pattern}` {problem}"),
-            "start with /; {name} stands for one whole segment, ** at the end for any number of them",
+            "start with /; {name} stands for one segment, ** at the end for any number of segments",
         );
     }
 }
@@ -202,7 +205,7 @@ fn pattern(key: &str, pattern: &str, collector: &mut Collector) {
 fn check_pattern(pattern: &str) -> Option<&'static str> {
     let Some(rest) = pattern.strip_prefix('/') else { return Some("does not start with a slash") };
     if pattern.contains(['?', '#']) {
-        return Some("holds a query or fragment, which plays no part");
+        return Some("contains a query or a fragment; rules compare paths only");
     }
     let segments: Vec<&str> = rest.split('/').collect();
     let last = segments.len() - 1;
@@ -210,11 +213,11 @@ fn check_pattern(pattern: &str) -> Option<&'static str> {
         "**" if index != last => Some("has `**` before its end"),
         "**" => None,
         segment if segment.contains('*') => Some("has a `*` inside a segment"),
-        "." | ".." => Some("holds a dot segment, which is refused anyway"),
+        "." | ".." => Some("contains a dot segment, which is always refused"),
         segment if segment.contains(['{', '}']) => {
             let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
             let whole = name.is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']));
-            (!whole).then_some("has braces that are not one whole segment")
+            (!whole).then_some("has braces that do not enclose a whole segment")
         }
         _ => None,
     })

@@ -16,7 +16,7 @@ pub(super) fn validate(server: &ServerSettings, collector: &mut Collector) {
         collector.report(
             "server.admin_listen",
             format!("{} is also `server.listen`", server.listen),
-            "give the admin listener a port of its own that the internet cannot reach",
+            "give the admin listener its own port, not reachable from the internet",
         );
     }
     if let Some(url) = &server.public_url {
@@ -41,8 +41,8 @@ pub(super) fn validate(server: &ServerSettings, collector: &mut Collector) {
     if let Some(memory) = server.memory.filter(|memory| *memory < LEAST_MEMORY) {
         collector.report(
             "server.memory",
-            format!("{} bytes hold too little to be of use", memory.bytes()),
-            "write at least \"8MiB\", or leave it out: then the container's memory limit decides",
+            format!("{} bytes are too few", memory.bytes()),
+            "write at least \"8MiB\", or remove the key: the container's memory limit then decides",
         );
     }
 }
@@ -84,7 +84,7 @@ fn limits(server: &ServerSettings, collector: &mut Collector) {
         collector.report(
             "server.limits.replay",
             format!("{} is more than `server.limits.body` ({})", limits.replay, limits.body),
-            "keep no more of a body than a body may be long",
+            "write at most the size of `server.limits.body`",
         );
     }
 }

@@ -55,7 +55,7 @@ fn console(settings: &Settings, collector: &mut Collector) {
     let Some(client) = &settings.console.client_id else {
         return collector.report(
             "console.client_id",
-            "the console is enabled, but nobody could sign in to it",
+            "the console is enabled, but has no application to sign in with",
             "give the client id of its single-page application, or set `console.enabled = false`",
         );
     };

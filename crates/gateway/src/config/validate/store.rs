@@ -15,7 +15,7 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         (StoreKind::File, None) => collector.report(
             "store.path",
             "`store.kind = \"file\"` needs `store.path`",
-            "name the database file; it need not exist",
+            "name the database file; the gateway creates it",
         ),
         (StoreKind::File, Some(path)) => check_folder("store.path", path, collector),
         _ => {}
@@ -27,7 +27,7 @@ pub(super) fn validate(settings: &Settings, collector: &mut Collector) {
         collector.report(
             "store.encryption_keys_file",
             format!("`store.kind = \"{}\"` needs `store.encryption_keys_file`", store.kind.as_str()),
-            "make a line with `gateway store keygen`, keep it in a file and name that file",
+            "make a line with `gateway store keygen`, save it in a file, and name that file",
         );
     }
     check_file("store.encryption_keys_file", store.encryption_keys_file.as_deref(), Content::Keys, collector);
@@ -44,12 +44,12 @@ fn server(settings: &Settings, collector: &mut Collector) {
                 "store.url",
                 format!("`store.kind = \"{}\"` needs `store.url`", store.kind.as_str()),
                 format!(
-                    "give the server's address, for example {example}, or a file that holds it in `store.url_file`"
+                    "set the URL of the server, for example {example}, or name a file that contains it in `store.url_file`"
                 ),
             );
         }
         (Some(_), Some(_)) => {
-            let problem = "`url` and `url_file` are both given";
+            let problem = "`url` and `url_file` are both set";
             return collector.report("store.url", problem, "keep one of them");
         }
         (Some(url), None) => url.expose_secret().to_owned(),
@@ -76,8 +76,8 @@ fn redis(url: &str, collector: &mut Collector) {
     } else if shows_a_password(url) {
         collector.warn(
             "store.url",
-            "the password goes to another machine without encryption",
-            "write rediss:// where the server speaks TLS",
+            "the password is sent to another machine without encryption",
+            "write rediss://, which uses TLS",
         );
     }
 }
@@ -93,8 +93,8 @@ fn postgres(url: &str, collector: &mut Collector) {
     } else if url.contains("sslmode=disable") || url.contains("sslmode=prefer") {
         collector.warn(
             "store.url",
-            "what goes to the server may cross a network without encryption",
-            "leave `sslmode` out: TLS is then required, except on loopback and Unix sockets",
+            "the connection to the server may be unencrypted",
+            "remove `sslmode`: TLS is then required, except on loopback and Unix sockets",
         );
     }
 }

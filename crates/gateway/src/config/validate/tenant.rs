@@ -23,7 +23,7 @@ pub(super) fn validate(tenant: &TenantSettings, collector: &mut Collector) {
         collector.report(
             "tenant.audience",
             "the audience is empty",
-            "leave the key out: https://{domain}/api/v2/",
+            "remove the key: https://{domain}/api/v2/ is the default",
         );
     }
     proof(
@@ -62,7 +62,7 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
         let key = if collector.origins.gave("vault") { "vault" } else { "callers.dpop" };
         collector.report(
             key,
-            "Token Vault cannot be used together with `callers.dpop = \"require\"`: a key-bound token cannot be a subject",
+            "Token Vault cannot be used together with `callers.dpop = \"require\"`: a token that is bound to a key cannot be exchanged",
             "set `callers.dpop` to \"allow\" or \"off\", or remove `vault` from the section and from every `source`",
         );
     }
@@ -108,25 +108,25 @@ fn proof(proof: &Proof<'_>, collector: &mut Collector) {
         ),
         (AuthMethod::Post | AuthMethod::Basic, false, false) => collector.report(
             &at("client_secret_file"),
-            "the client has neither secret nor private key",
+            "the client has no secret and no private key",
             "name a file with the secret in `client_secret_file`, or a PEM file in `private_key_file`",
         ),
         (AuthMethod::Post | AuthMethod::Basic, false, true) => collector.report(
             &at("auth"),
-            "`auth` asks for a secret, but only a private key is given",
+            "`auth` needs a secret, but only a private key is set",
             "set `auth = \"private_key_jwt\"`, or give `client_secret_file`",
         ),
         (_, true, true) if !proof.explicit => collector.report(
             &at("auth"),
-            "both a secret and a private key are given",
-            "say with `auth` which one is used, or remove the other",
+            "both a secret and a private key are set",
+            "set `auth` to the one that is used, or remove the other",
         ),
         _ => {}
     }
     if proof.key_id && proof.key.is_none() {
         collector.report(
             &at("key_id"),
-            "`key_id` without `private_key_file`",
+            "`key_id` is set, but no `private_key_file`",
             "name the key's file, or remove `key_id`",
         );
     }
@@ -134,12 +134,12 @@ fn proof(proof: &Proof<'_>, collector: &mut Collector) {
     check_file(&at("private_key_file"), proof.key, Content::RsaKey, collector);
 }
 
-/// A secret given twice: nobody could say which one counts.
+/// A secret that is given twice: it would be unclear which one is used.
 pub(super) fn both(at: &str, inline: bool, file: bool, collector: &mut Collector) {
     if inline && file {
         collector.report(
             &format!("{at}.client_secret"),
-            "`client_secret` and `client_secret_file` are both given",
+            "`client_secret` and `client_secret_file` are both set",
             "keep one of them; the file can be rotated without a restart",
         );
     }

@@ -59,7 +59,7 @@ fn what_opens_a_restricted_call_is_named() {
         ("paths = [\"/repos/acme/**\"]\nrequire_scope = \"write\"", false),
     ] {
         let found = warnings(&rules("rules", &[alone, later]), "");
-        let named = found.iter().any(|text| text.starts_with("providers.github.rules[0]: `rules[1]` opens"));
+        let named = found.iter().any(|text| text.starts_with("providers.github.rules[0]: `rules[1]` allows"));
         assert_eq!(named, opens, "{later}: {found:?}");
     }
     let reads = "methods = [\"GET\"]\npaths = [\"/user\"]\nclients = [\"spa\"]";
@@ -68,7 +68,7 @@ fn what_opens_a_restricted_call_is_named() {
     {
         let found = warnings(&rules(access, &[rule]), "");
         assert_eq!(
-            found.iter().any(|text| text.contains("gets in by `access`")),
+            found.iter().any(|text| text.contains("is allowed by `access`")),
             open,
             "{access}: {found:?}"
         );
@@ -79,13 +79,15 @@ fn what_opens_a_restricted_call_is_named() {
 fn rules_that_narrow_nothing_and_unknown_hosts_are_named() {
     let plain = "paths = [\"/user\"]";
     let idle = |access, rule| {
-        warnings(&rules(access, &[rule]), "").iter().any(|text| text.contains("opens these calls anyway"))
+        warnings(&rules(access, &[rule]), "").iter().any(|text| text.contains("allows these calls anyway"))
     };
     assert!(idle("full", plain) && !idle("rules", plain));
     assert!(!idle("full", "paths = [\"/user\"]\nallow = false") && !idle("full", "paths = [\"/graphql\"]"));
     let host = |host: &str| {
         let rule = format!("paths = [\"/user\"]\nhosts = [\"{host}\"]");
-        warnings(&rules("rules", &[&rule]), "").iter().any(|text| text.contains("no host of this provider"))
+        warnings(&rules("rules", &[&rule]), "")
+            .iter()
+            .any(|text| text.contains("not a host of this provider"))
     };
     assert!(host("people.googleapis.com") && !host("api.github.com") && !host("uploads.github.com"));
 }

@@ -131,5 +131,5 @@ test('the user signs in at another OpenID provider, silently first, and the acco
 
 test('another user who signs in there connects nothing', async () => {
   const ended = await new Browser().walk(await link('cleo'), demo.users.ben.user_id)
-  assert.deepEqual([ended.status, /made for somebody else/.test(ended.html)], [403, true], ended.html)
+  assert.deepEqual([ended.status, /made for another user/.test(ended.html)], [403, true], ended.html)
 })
