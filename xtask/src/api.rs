@@ -1,6 +1,6 @@
 //! Snapshots of what the libraries promise: every public item, as the crate `public-api` lists it, in `crates/*/api.txt`.
 //!
-//! A change shows in review as a change of that file. A line that goes breaks somebody who uses the crate, and asks for
+//! A change shows in review as a change of that file. A removed line breaks users of the crate, and requires
 //! a breaking version; `release plan` looks at that.
 
 use crate::sh;
@@ -97,7 +97,7 @@ fn document(root: &Path) -> Result<()> {
 
 fn snapshot(root: &Path, library: &str) -> Result<String> {
     let file = root.join("target/doc").join(format!("{}.json", library.replace('-', "_")));
-    // What every type has by a blanket implementation, and what is derived, would hide what somebody wrote.
+    // What every type has by a blanket implementation, and what is derived, would hide what was written.
     let api = public_api::Builder::from_rustdoc_json(file)
         .omit_blanket_impls(true)
         .omit_auto_derived_impls(true)

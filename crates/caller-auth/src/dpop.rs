@@ -1,4 +1,4 @@
-//! Proofs of possession (RFC 9449): whoever sends a bound token shows that it holds the key.
+//! Proofs of possession (RFC 9449): the sender of a bound token shows that it has the key.
 
 use std::sync::Arc;
 use std::time::Duration;

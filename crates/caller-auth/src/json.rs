@@ -1,6 +1,6 @@
 //! JSON as strict as a token needs it: no duplicate members anywhere, and integers told from other numbers.
 //!
-//! Depth is bounded by `serde_json` (128 levels), size by whoever calls.
+//! Depth is bounded by `serde_json` (128 levels), size by the caller of this function.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -77,7 +77,7 @@ pub struct LogoutMarks(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// So that nobody takes the lock where nobody has logged out.
+    /// So that the lock is not taken while there is no logout.
     any: AtomicBool,
     marks: RwLock<Marks>,
 }

@@ -135,7 +135,7 @@ impl Claim {
     }
 }
 
-/// A refused claim with both values. Neither holds the token; the found one may be written by whoever sent the token, so
+/// A refused claim with both values. Neither holds the token; the found one may be chosen by the sender of the token, so
 /// it is cut to 256 characters and holds no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

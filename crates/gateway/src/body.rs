@@ -45,8 +45,10 @@ pub enum RequestBodyFault {
     /// It holds a word that this provider must not see.
     #[error("'{}' in the body's member '{}': {}", .0.word, .0.member, .0.reason)]
     Value(&'static DeniedValue),
-    /// A member of it names another method than the request's.
-    #[error("the body's member '{0}' names another method than the request's; send the method that is meant")]
+    /// A member of it names a method that is not the method of the request.
+    #[error(
+        "the body's member '{0}' names a method that is not the method of the request; send the method that is meant"
+    )]
     Method(&'static str),
     /// It has to be searched before the provider sees it, and cannot be.
     #[error(

@@ -142,7 +142,7 @@ impl App {
     }
 }
 
-/// What only operators can mend is said in the log, with the remedy.
+/// Logs what only operators can correct, with the remedy.
 fn report(problem: &Problem, context: &RequestContext<'_>) {
     match problem.code() {
         Code::TenantMisconfigured

@@ -275,7 +275,7 @@ impl Stores {
         }
     }
 
-    /// Whether the store serves, and what somebody should look at.
+    /// Whether the store works, and what needs attention.
     pub(crate) fn state(&self) -> State {
         match self.fleet.status() {
             RecordStatus::Unread(cause) => State::Unusable(format!(

@@ -86,7 +86,7 @@ impl LeakGuard {
     }
 
     /// Whether `access_token` members of a body with these headers will be removed: the adapter declares it, and it is JSON,
-    /// or of a type that nobody told.
+    /// or of an unknown type.
     #[must_use]
     pub fn strips(&self, headers: &HeaderMap) -> bool {
         self.strip_members && headers.get(CONTENT_TYPE).is_none_or(is_json)

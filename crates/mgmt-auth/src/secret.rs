@@ -157,7 +157,7 @@ fn inline(secret: &SecretString) -> Result<SecretString, Error> {
         return Err(Error::operator("a secret is empty; set it, or name a file that contains it"));
     }
     if text.starts_with('\u{feff}') {
-        return Err(Error::operator("a secret begins with a byte order mark (BOM); write it without"));
+        return Err(Error::operator("a secret starts with a byte order mark (BOM); write it without"));
     }
     Ok(secret.clone())
 }

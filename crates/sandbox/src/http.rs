@@ -140,7 +140,7 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    // The producer runs inside the body: it stops with it, and a body nobody reads produces nothing.
+    // The producer runs inside the body: it stops with it, and a body that is not read produces nothing.
     let body = Produced { producer: Some(Box::pin(chunks(sender))), receiver, left: length };
     let mut response = Response::new(body.boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

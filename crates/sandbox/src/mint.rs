@@ -272,7 +272,7 @@ impl TokenMint {
     }
 
     /// What Auth0 gives to an application that names no audience: a compact JWE with `alg: dir` and an empty
-    /// second part, which nobody but Auth0 can read.
+    /// second part, which only Auth0 can read.
     #[must_use]
     pub fn encrypted(&self) -> String {
         encrypted(self.claims.get("iss").and_then(Value::as_str).unwrap_or_default())
@@ -285,7 +285,7 @@ impl TokenMint {
     }
 }
 
-/// A compact JWE (RFC 7516) whose content nobody can read: five parts, the second empty.
+/// A compact JWE (RFC 7516) whose content cannot be read: five parts, the second empty.
 pub(crate) fn encrypted(issuer: &str) -> String {
     let header = json!({ "alg": "dir", "enc": "A256GCM", "iss": issuer });
     let part = |length: usize| text::random(text::URL64, length);

@@ -147,7 +147,7 @@ async fn night(users: usize) -> Result<(Report, Sandbox), Box<dyn Error>> {
     let tenant = Tenant::builder(sandbox.domain())
         .base_url(sandbox.tenant_url())
         .credentials(ClientCredentials::secret(sandbox.client_id(), sandbox.client_secret()))
-        // A job can wait longer for its turn than somebody in front of a screen.
+        // A job can wait longer for its turn than a user.
         .longest_waits(Duration::from_secs(10), Duration::from_secs(300))
         .build()?;
     let people = UserStore::builder(tenant.clone()).priority(Priority::Background).build();

@@ -61,7 +61,7 @@ pub enum Reason {
     TenantRateLimited,
     /// The tenant is down or unreachable.
     TenantUnavailable,
-    /// The tenant's set-up lacks something: the operator's to mend.
+    /// The tenant's set-up is incomplete. The operator has to correct it.
     TenantMisconfigured,
     /// The grant store is down, and what was asked must not be done without it.
     StoreUnavailable,
@@ -73,7 +73,7 @@ pub enum Reason {
     ProviderRateLimited,
     /// The provider's token endpoint answered with an error of its own.
     ProviderError,
-    /// The provider does not accept the connection's OAuth client: the operator's to mend.
+    /// The provider does not accept the connection's OAuth client. The operator has to correct it.
     ProviderMisconfigured,
 }
 
@@ -98,7 +98,7 @@ impl Error {
         &self.0.reason
     }
 
-    /// When to try again, where somebody said so.
+    /// When to try again, if the server said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -206,7 +206,7 @@ impl Inner {
             {
                 AccountState::Usable
             }
-            // It expires, and nobody knows when it was issued.
+            // It expires, and the time of issue is not known.
             Action::Serve | Action::ServeAndRefresh => AccountState::Unknown,
             Action::Reopen => AccountState::Usable,
             Action::Refresh | Action::RefuseEnded | Action::TryAgain | Action::Reread | Action::PassOn => {

@@ -121,7 +121,7 @@ impl Refresher {
         Ok((own || ended.done != Done::NotNeeded, ended.exchanged))
     }
 
-    /// Refreshes in the background; nobody waits.
+    /// Refreshes in the background; no caller waits.
     pub(crate) fn refresh_ahead(self: &Arc<Self>, account: &Account) {
         drop(self.join_or_start(Job { account: account.clone(), ahead: true }));
     }
@@ -186,7 +186,7 @@ impl Refresher {
             Err(_) => None,
         };
         let outcome = self.with_lease(job, lease.as_ref()).await;
-        // Nobody else may spend a token whose successor is on its way into the store: then the lease ends by itself.
+        // No other process may use a token whose successor is being stored: then the lease expires by itself.
         if let Some(lease) = lease.as_ref().filter(|_| !self.grants.is_saving(key))
             && self.grants.store.release(key, lease).await.is_err()
         {
@@ -195,7 +195,7 @@ impl Refresher {
         outcome
     }
 
-    /// Waits for the right to refresh; `None` when somebody else's refresh has made it needless.
+    /// Waits for the right to refresh; `None` when the refresh of another process has made it unnecessary.
     async fn lease(&self, job: &Job) -> Result<Option<Lease>, Error> {
         let key = &job.account.key;
         let until = Instant::now() + LEASE_WAIT;
@@ -254,7 +254,7 @@ impl Refresher {
             if single_use {
                 match self.note_intent(&account.key, &mut base, version, lease).await? {
                     Some(noted) => version = Some(noted),
-                    // Somebody else has written; nothing was sent.
+                    // Another process has written; nothing was sent.
                     None => continue,
                 }
             }
@@ -301,7 +301,7 @@ impl Refresher {
     }
 
     /// Writes down that a single-use token is about to be sent, while there is lease enough for the answer. `None`:
-    /// somebody else has written first.
+    /// another process has written first.
     async fn note_intent(
         &self,
         key: &GrantKey,

@@ -107,18 +107,18 @@ mod tests {
     #[test]
     fn entries_move_into_their_own_section() {
         let version = Version::new(0, 1, 1);
-        let mended = [one("bump: fix\n\n- Mended.\n").unwrap()];
-        let new = changelog(OLD, &version, "2026-02-03", &mended).unwrap();
+        let fixed = [one("bump: fix\n\n- Fixed.\n").unwrap()];
+        let new = changelog(OLD, &version, "2026-02-03", &fixed).unwrap();
         assert_eq!(
             new,
-            "# Changelog\n\n## Unreleased\n\n## 0.1.1 - 2026-02-03\n\n- Standing.\n- Mended.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
+            "# Changelog\n\n## Unreleased\n\n## 0.1.1 - 2026-02-03\n\n- Standing.\n- Fixed.\n\n## 0.1.0 - 2026-01-01\n\n- First.\n"
         );
-        assert_eq!(section(&new, &version), Some("## 0.1.1 - 2026-02-03\n\n- Standing.\n- Mended.\n"));
+        assert_eq!(section(&new, &version), Some("## 0.1.1 - 2026-02-03\n\n- Standing.\n- Fixed.\n"));
         assert!(changelog(&new, &Version::new(0, 1, 2), "d", &[]).is_err());
         assert!(
-            changelog(&new, &Version::new(0, 1, 2), "d", &mended)
+            changelog(&new, &Version::new(0, 1, 2), "d", &fixed)
                 .unwrap()
-                .contains("\n## 0.1.2 - d\n\n- Mended.\n\n## 0.1.1")
+                .contains("\n## 0.1.2 - d\n\n- Fixed.\n\n## 0.1.1")
         );
     }
 

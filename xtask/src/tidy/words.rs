@@ -48,7 +48,7 @@ pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// A folder counts from the root only: `drive/root` is somebody's API.
+/// A folder counts from the root only: `drive/root` is a path of an API.
 fn holds(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         !word.starts_with('/')

@@ -1,4 +1,4 @@
-//! hyper-swap: a bare hyper and hyper-util reverse proxy that replaces one header and checks nobody. The base of all ratios.
+//! hyper-swap: a bare hyper and hyper-util reverse proxy that replaces one header and verifies no caller. The base of all ratios.
 
 use std::convert::Infallible;
 

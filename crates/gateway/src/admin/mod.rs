@@ -75,7 +75,7 @@ pub struct Check {
 pub enum CheckStatus {
     /// Fine.
     Ok,
-    /// Works, but somebody should look.
+    /// Works, but needs attention.
     Warn,
     /// Does not work.
     Fail,

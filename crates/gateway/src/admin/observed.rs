@@ -1,4 +1,4 @@
-//! What the gauges show: state that is read when somebody scrapes.
+//! What the gauges show: state that is read at each scrape.
 
 use std::time::SystemTime;
 

@@ -40,7 +40,7 @@ pub(crate) fn record_name(tenant: &str) -> String {
 
 /// How old a copy may get.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The same where nobody else writes.
+/// The same where there is no other writer.
 const LONG_PERIOD: Duration = Duration::from_secs(30);
 /// Seconds by which a token may outlive its allowed life: leeway, clocks that differ.
 const SLACK: u64 = 3600;

@@ -47,7 +47,7 @@ const HEAD_SLACK: usize = 4 * 1024;
 /// The least that hyper takes as the size of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
 
-/// What an HTTP/2 client may send of a body that nobody reads: of one, and of all of a connection together.
+/// What an HTTP/2 client may send of a body that is not read: of one, and of all of a connection together.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 

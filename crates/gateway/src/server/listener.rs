@@ -353,7 +353,7 @@ async fn backoff(error: &io::Error) {
     }
 }
 
-/// The whole answer for a connection over the limit: nobody has read its request, and nobody will.
+/// The whole answer for a connection over the limit: its request was not read, and will not be.
 fn too_many_connections() -> Vec<u8> {
     let id = RequestId::random();
     let json = Problem::new(Code::Overloaded).detail("server.limits.connections are open").json(id.as_str());

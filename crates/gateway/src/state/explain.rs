@@ -1,4 +1,4 @@
-//! Why a call ended as it did: the last 10,000 for 10 minutes, as far as there is memory, for whoever made them.
+//! Why a call ended as it did: the last 10,000 for 10 minutes, as far as there is memory, for the callers that made them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

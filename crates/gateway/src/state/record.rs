@@ -85,7 +85,7 @@ pub(crate) struct RequestRecord {
     pub(crate) tool: Option<&'static str>,
     /// The method of the call, where it is not the request's.
     pub(crate) method: Option<Method>,
-    /// The request did what had been done before: nobody is told of it again.
+    /// The request did what had been done before: no event is sent again.
     pub(crate) repeated: bool,
     /// The secrets that went to the provider, which no answer may hold.
     pub(crate) secrets: Secrets,

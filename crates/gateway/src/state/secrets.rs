@@ -71,7 +71,7 @@ impl Prepared {
         prepared
     }
 
-    /// Drops those that have ended, also where nobody asks for them again.
+    /// Drops those that have expired, also if they are not used again.
     fn sweep(&self, now: Instant) {
         {
             let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -202,7 +202,7 @@ impl<'a> AdmittedCall<'a> {
         &self.plan
     }
 
-    /// The call's place among the provider's calls in flight; whoever sends the answer's body holds it.
+    /// The call's place among the provider's calls in flight; the sender of the answer's body holds it.
     pub(crate) fn take_slot(&mut self) -> Option<Place> {
         self.slot.take()
     }

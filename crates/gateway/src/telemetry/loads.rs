@@ -1,7 +1,7 @@
 //! Metrics of loads, read off the spans that the libraries open around them.
 //!
 //! The libraries choose no metrics backend. Each load of theirs is a span with an `outcome`; this layer measures those spans
-//! and counts the warnings about secret files, so that nobody has to say the same thing twice.
+//! and counts the warnings about secret files, so that nothing is reported twice.
 
 use super::{
     Metrics,

@@ -287,7 +287,7 @@ fn resource() -> Resource {
 }
 
 /// The layer that turns our spans into OpenTelemetry's; other crates' spans and all events stay out. Without a provider it
-/// still has its filter: a layer without one would have every span kept, for nobody.
+/// still has its filter: a layer without one would have every span kept, without a use.
 fn spans<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(
     provider: Option<&SdkTracerProvider>,
 ) -> impl Layer<S> {

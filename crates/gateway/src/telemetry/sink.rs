@@ -1,6 +1,6 @@
 //! Lines to a file or stream, written by a thread of their own.
 //!
-//! Whoever has a line only appends it to a buffer. The thread waits a moment after the first one and writes all that came
+//! A writer only appends its line to a buffer. The thread waits a moment after the first one and writes all that came
 //! together: a system call and a change of threads for each line would cost more than the rest of a proxied request.
 
 use std::{
@@ -39,7 +39,7 @@ struct Waiting {
     /// Lines handed over, and lines written, since the start.
     taken: u64,
     written: u64,
-    /// Nobody shall wait for more.
+    /// The longest wait.
     urgent: bool,
     /// The thread writes what it has taken.
     writing: bool,
@@ -111,7 +111,7 @@ impl LineSink {
         }
     }
 
-    /// Opens a file anew, after somebody has rotated it: lines from now on are in the new one.
+    /// Opens a file anew, after it was rotated: lines from now on are in the new one.
     pub(crate) fn reopen(&self) {
         let mut waiting = self.owner.0.lock();
         let here = waiting.text.len();
@@ -207,7 +207,7 @@ impl Lines {
         let written = if self.torn { 0 } else { self.write(text.as_bytes()) };
         let rest = text.as_bytes().get(written..).unwrap_or_default();
         self.torn |= written > 0 && !rest.is_empty() && text.as_bytes().get(written - 1) != Some(&b'\n');
-        // There is nobody to tell but the counter: this is where errors are told.
+        // Only the counter can be told: this is where errors are written.
         rest.iter().filter(|byte| **byte == b'\n').for_each(|_| (self.lost)());
     }
 

@@ -34,7 +34,7 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The streams of an HTTP/2 connection until the provider's SETTINGS arrive, which replace this number.
 const STREAMS: usize = 100;
 
-/// What is held of a provider's answer that nobody reads: HTTP/1.1's read buffer, which also bounds an answer's head, and the
+/// What is held of a provider's answer that is not read: HTTP/1.1's read buffer, which also bounds an answer's head, and the
 /// window of an HTTP/2 stream. Together with `server.limits.in_flight` they are what stalled readers cost.
 const READ_BUFFER: usize = 32 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;

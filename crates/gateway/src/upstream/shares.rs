@@ -19,7 +19,7 @@ pub(super) struct Shares {
     share: usize,
     /// Calls of one user that run or wait.
     most: usize,
-    /// By a keyed hash of issuer and subject, which nobody can aim at another user's.
+    /// By a keyed hash of issuer and subject, so that a user cannot choose the share of another one.
     users: Mutex<HashMap<u64, User>>,
     hash: RandomState,
 }

@@ -41,7 +41,7 @@ async fn refusals_of_the_wire_are_counted_like_any_request() {
 
 /// One line a request, found by the id that the answer names.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_access_line_says_where_the_time_went_and_what_mends_a_refusal() {
+async fn the_access_line_says_where_the_time_went_and_what_resolves_a_refusal() {
     let sandbox = Sandbox::builder().start().await.unwrap();
     let serving = RunningGateway::start(&sandbox, "");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

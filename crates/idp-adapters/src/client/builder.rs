@@ -31,7 +31,7 @@ pub(crate) mod sealed {
         fn wrap(inside: Inside) -> Self;
     }
 
-    /// What clients share. Public only because the trait is; nobody else can name it.
+    /// What clients share. Public only because the trait is; other crates cannot name it.
     #[derive(Debug)]
     pub struct Inside(pub(crate) Arc<Api>);
 }

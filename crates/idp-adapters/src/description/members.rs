@@ -132,7 +132,7 @@ pub const METHOD_OVERRIDE_HEADERS: &[&str] = &[
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MethodOverride {
-    /// Refused when it names another method than the request's (ignoring ASCII case). One that names the request's
+    /// Refused when it names a method that is not the method of the request (ignoring ASCII case). One that names the request's
     /// own method says nothing, and is dropped.
     #[default]
     Refused,

@@ -128,7 +128,7 @@ impl fmt::Display for Unreadable {
             Self::TooLarge => f.write_str("it is larger than 64 KiB; it must contain the secret alone"),
             Self::NotText => f.write_str("it is no UTF-8 text; save it as UTF-8 without a byte order mark"),
             Self::Empty => f.write_str("it is empty"),
-            Self::ByteOrderMark => f.write_str("it begins with a byte order mark (BOM); save it without"),
+            Self::ByteOrderMark => f.write_str("it starts with a byte order mark (BOM); save it without"),
         }
     }
 }

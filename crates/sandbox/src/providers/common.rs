@@ -28,7 +28,7 @@ use crate::text;
 /// | `redirect?to=URL&status=N` | a redirect to any URL |
 /// | `trouble/{name}` | one of the provider's own refusals, see [`Trouble`] |
 /// | `raw-header/{name}?hex=BYTES` | a header of any bytes, in hexadecimal digits |
-/// | `gzip` | a compressed body although nobody asked for it |
+/// | `gzip` | a compressed body although no compression was requested |
 pub(crate) fn answer(inner: &Arc<Inner>, entry: &Entry, session: &Session, rest: &[&str]) -> Response<Body> {
     match rest {
         ["download"] => download(entry),

@@ -80,7 +80,7 @@ impl ProviderLogin {
     }
 
     /// The user agreed: new tokens, and a new account where there was none. Returns the user who is signed
-    /// in then: Auth0 makes another user of an account that nobody has, unless the tenant links accounts.
+    /// in then: Auth0 makes a new user for an account that no user has, unless the tenant links accounts.
     pub(super) fn grant(&self, inner: &Inner, user: &str) -> String {
         let mut identity = self.identity.clone();
         identity.scopes.clone_from(&self.scopes);

@@ -17,7 +17,7 @@ impl Default for World {
 }
 
 impl World {
-    /// Nobody, and only the sandbox's own clients.
+    /// No users, and only the sandbox's own clients.
     #[must_use]
     pub fn empty() -> Self {
         Self { users: Vec::new(), clients: Vec::new() }

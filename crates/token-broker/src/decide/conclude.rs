@@ -5,7 +5,7 @@
 pub(crate) enum StoredNow {
     /// The refresh token that was sent, or nothing.
     Same,
-    /// Another refresh token: somebody has refreshed meanwhile.
+    /// Another refresh token: another process has refreshed meanwhile.
     Other,
     /// It cannot be read.
     Unreadable,
@@ -42,7 +42,7 @@ pub(crate) enum Conclusion {
 pub(crate) fn conclude(stored: StoredNow, tenant: TenantNow, single_use: bool, intent: bool) -> Conclusion {
     match (stored, tenant) {
         (StoredNow::Other, _) => Conclusion::LookAgain,
-        // Somebody else may have spent the token.
+        // Another process may have used the token.
         (StoredNow::Unreadable, _) if single_use => Conclusion::StoreUnavailable,
         (_, TenantNow::Other) => Conclusion::LookAgain,
         (_, TenantNow::Unreadable) => Conclusion::TenantUnavailable,

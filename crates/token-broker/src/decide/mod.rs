@@ -72,7 +72,7 @@ pub(crate) enum Refresh {
 /// What is known of the token at hand as a refused one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Nobody refused it, or what was refused is another token.
+    /// It was not refused, or another token was refused.
     No,
     /// It is marked as dead.
     Marked,

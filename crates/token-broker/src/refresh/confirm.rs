@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Refresher {
-    /// The provider says that the grant is dead. Somebody may have refreshed already, or the user may have signed in again:
+    /// The provider says that the grant is dead. Another process may have refreshed already, or the user may have signed in again:
     /// nothing is concluded before both were looked at.
     pub(super) async fn confirm_invalid_grant(
         &self,

@@ -124,7 +124,7 @@ impl KeyRing {
         Ok(format!("k{}:{}", hex(id), BASE64_STANDARD.encode(key)).into())
     }
 
-    /// A ring with one random key that nobody else will ever have.
+    /// A ring with one random key that is not stored anywhere.
     ///
     /// # Errors
     /// The system gives no randomness.

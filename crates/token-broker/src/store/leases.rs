@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Lease;
 use crate::GrantKey;
 
-/// Who may refresh what, in a process that shares its store with nobody.
+/// Who may refresh what, in a process that does not share its store.
 #[derive(Debug, Default)]
 pub(super) struct Leases(Mutex<HashMap<GrantKey, Lease>>);
 

@@ -57,7 +57,7 @@ impl Versioned {
 pub enum Swap {
     /// Written; this is its version.
     Done(u64),
-    /// Somebody else wrote first. Read again.
+    /// Another writer was first. Read again.
     Conflict,
 }
 
@@ -286,14 +286,14 @@ pub trait GrantStore: Debug + Send + Sync + 'static {
     /// [unreadable](crate::GrantState::Unreadable): it can still be deleted.
     fn list<'a>(&'a self, filter: &'a GrantFilter) -> BoxFuture<'a, Result<Vec<GrantSummary>, StoreError>>;
 
-    /// Takes the lease on a grant, unless somebody holds it.
+    /// Takes the lease on a grant, unless another process holds it.
     fn acquire<'a>(
         &'a self,
         key: &'a GrantKey,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
 
-    /// Gives a lease back. One that has ended, or passed to somebody else, is left alone.
+    /// Gives a lease back. One that has expired, or was taken by another process, is left alone.
     fn release<'a>(&'a self, key: &'a GrantKey, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Asks the store whether it can be used; the answer lists what it does not promise, each with its remedy.

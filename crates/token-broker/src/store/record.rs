@@ -40,7 +40,7 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
         bytes: &'a [u8],
     ) -> BoxFuture<'a, Result<Swap, StoreError>>;
 
-    /// Waits until somebody says that the record was written. Messages can be lost: read again by the clock too.
+    /// Waits for a message that the record was written. Messages can be lost: read again by the clock too.
     /// A store that one process has to itself never says anything.
     fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
         let _ = name;

@@ -5,7 +5,7 @@ use crate::{room::Room, server::Options, telemetry::Metrics};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
-/// Requests of all connections whose end may be waited for at the same time. Nobody has asked yet who sent them.
+/// Requests of all connections whose end may be waited for at the same time. Their senders are not known yet.
 const WAITING: usize = 256;
 
 /// What the layers share.

@@ -255,7 +255,7 @@ impl Record {
         if span.is_disabled() {
             return;
         }
-        // OpenTelemetry's word in a name for a method nobody knows.
+        // OpenTelemetry's name for an unknown method.
         let method = if self.method == "_OTHER" { "HTTP" } else { self.method };
         trace_context::rename(span, format!("{method} {route}"));
         span.record("http.route", route);
@@ -313,7 +313,7 @@ impl Drop for Record {
         self.hold_unsent();
         self.exchange.release();
         let Some(metrics) = &self.metrics else { return };
-        // 499 is nobody's status; logs have used it for a client that left for twenty years.
+        // 499 is not a registered status. Logs have used it for disconnected clients for twenty years.
         let status = self.status.unwrap_or(499);
         let (error, duration) = (self.error(), self.started.elapsed());
         let route = self.summary.route.unwrap_or("unmatched");

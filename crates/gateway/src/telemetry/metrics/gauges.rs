@@ -1,4 +1,4 @@
-//! Gauges, read when somebody scrapes.
+//! Gauges, read at each scrape.
 
 use super::observed::{Observed, Observer};
 use crate::time::unix_seconds as seconds;

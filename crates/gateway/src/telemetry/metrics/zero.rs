@@ -1,7 +1,7 @@
 //! Counters whose labels are known ahead start at zero.
 //!
-//! Prometheus' `increase` sees nothing in a series that begins at one, so the first leaked token or the first panic would
-//! alarm nobody.
+//! Prometheus' `increase` sees nothing in a series that starts at one, so the first leaked token or the first panic would
+//! cause no alert.
 
 use super::Metrics;
 use crate::telemetry::labels::{

@@ -167,7 +167,7 @@ impl PullRequest {
     }
 }
 
-/// One side of a pull request. Branch and repository are gone when somebody deleted them.
+/// One side of a pull request. Branch and repository are missing if they were deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Side")]
 #[non_exhaustive]

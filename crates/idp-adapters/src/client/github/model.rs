@@ -65,7 +65,7 @@ pub struct Repository {
     pub created_at: Option<String>,
     /// When it last changed.
     pub updated_at: Option<String>,
-    /// When somebody last pushed to it.
+    /// Time of the last push.
     pub pushed_at: Option<String>,
 }
 

@@ -71,7 +71,7 @@ pub struct EventTime {
     pub time_zone: Option<String>,
 }
 
-/// Somebody who takes part in an event.
+/// A person who takes part in an event.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -130,7 +130,7 @@ impl File {
     }
 }
 
-/// Somebody the user knows.
+/// A contact of the user.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -120,7 +120,7 @@ pub struct EventTime {
     pub time_zone: Option<String>,
 }
 
-/// Somebody who is invited to an event.
+/// A person who is invited to an event.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Invited")]
 #[non_exhaustive]
