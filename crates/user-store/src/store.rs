@@ -1,6 +1,7 @@
 //! The cache as its users see it: which record serves, and when it is read again.
 
 mod connected;
+mod lists;
 mod load;
 
 use std::{
