@@ -54,9 +54,6 @@ pub(super) async fn answer(
     let account: Option<AccountSelector> =
         asked.account.as_deref().map(str::parse).transpose().map_err(CallError::Account)?;
     let target = format!("/proxy/{}{}", asked.provider, asked.path);
-    let Some(provider) = calls.providers.get(asked.provider.as_str()) else {
-        return reply::json(&Verdict::unknown_provider());
-    };
     // Nothing of the path may be read as a part of the provider's name.
     let is_path = asked.path.is_empty() || asked.path.starts_with(['/', '?']);
     let of_route = |path| is_path.then(|| route::proxied(path)).flatten();
@@ -65,6 +62,9 @@ pub(super) async fn answer(
     let question = match Question::new(request, of_route, sent, calls.target_limit) {
         Ok(question) => question,
         Err(problem) => return reply::json(&Verdict::refused((problem, None))),
+    };
+    let Some(provider) = calls.providers.get(asked.provider.as_str()) else {
+        return reply::json(&Verdict::unknown_provider());
     };
     let admitted = || calls.access.unblocked(verified.caller.subject(), &provider.name);
     let plan = match question.plan(&provider.plan, &verified.caller, calls.replay_limit, admitted) {

@@ -242,7 +242,7 @@ impl RandomCall {
 /// A path in one of its many spellings.
 fn respelled(rng: &mut Rng, path: &str) -> String {
     // Where the path begins is not in question.
-    let (first, rest) = path.split_at(path.len().min(1));
+    let (first, rest) = path.split_at_checked(1).unwrap_or(("/", ""));
     let mut out = first.to_owned();
     for c in rest.chars() {
         match rng.u8(..40) {
