@@ -372,7 +372,7 @@ const SEEDS: &[(&str, Change, &str, &str, &str)] = &[
         |_, setup| setup.vault_secret.push_str("\"\naudience = \"https://other.example"),
         "vault-audience",
         "warn",
-        "audience",
+        "set it to the API whose tokens callers send",
     ),
     (
         "no Redis",

@@ -42,7 +42,7 @@ async fn the_same_scope_is_not_asked_for_twice_in_a_row() {
         let problem = answer.json();
         assert_eq!(problem["missing_scopes"], serde_json::json!(["pullrequest"]));
         assert!(problem.get("connection_scope").is_none() && problem.get("connect").is_none(), "{problem}");
-        assert!(problem["remedy"].as_str().unwrap().starts_with("Do not send the user there again"));
+        assert!(problem["remedy"].as_str().unwrap().starts_with("Do not start the login again"));
     }
     rig.finish();
 }
