@@ -130,5 +130,8 @@ async fn a_multipart_upload_names_its_file() {
     let content = "--b 1\r\nContent-Type: text/plain\r\n\r\nline\r\n\r\nline\r\n--b 1--\r\n";
     let (status, file) = send(format!("{metadata}{content}")).await;
     assert_eq!((status, text(&file, "/name"), text(&file, "/size")), (200, "notes.txt", "12"));
+    // Google's own client for Python ends lines with LF alone.
+    let (status, file) = send(format!("{metadata}{content}").replace("\r\n", "\n")).await;
+    assert_eq!((status, text(&file, "/name"), text(&file, "/size")), (200, "notes.txt", "10"));
     assert_eq!(send(content.to_owned()).await.0, 400);
 }

@@ -100,10 +100,25 @@ fn parts(entry: &Entry, length: usize) -> Option<(Value, usize)> {
     let boundary = format!("--{}", boundary.trim_matches('"')).into_bytes();
     let (_, rest) = cut(entry.body(), &boundary)?;
     let (first, rest) = cut(rest, &boundary)?;
-    let (_, metadata) = cut(first, b"\r\n\r\n")?;
-    let (_, content) = cut(rest, b"\r\n\r\n")?;
-    let size = cut(content, &boundary).map_or(length, |(content, _)| content.len().saturating_sub(2));
+    let metadata = content(first)?;
+    let rest = content(rest)?;
+    let size = cut(rest, &boundary).map_or(length, |(content, _)| without_line_end(content).len());
     Some((serde_json::from_slice(metadata).ok()?, size))
+}
+
+/// What stands behind the header fields of a part. Google's own client for Python ends lines with LF alone, and is understood.
+fn content(part: &[u8]) -> Option<&[u8]> {
+    let line_ends: [&[u8]; 2] = [b"\r\n\r\n", b"\n\n"];
+    line_ends
+        .iter()
+        .filter_map(|end| cut(part, end))
+        .min_by_key(|(fields, _)| fields.len())
+        .map(|(_, rest)| rest)
+}
+
+fn without_line_end(content: &[u8]) -> &[u8] {
+    let content = content.strip_suffix(b"\n").unwrap_or(content);
+    content.strip_suffix(b"\r").unwrap_or(content)
 }
 
 /// What stands before and behind the first `at`.
