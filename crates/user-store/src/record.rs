@@ -59,13 +59,21 @@ pub(crate) struct Record {
 struct Notes {
     /// The last re-read that a newer caller token caused; carried over to successors.
     newer_read: Option<Instant>,
-    /// The last re-read for something absent, and the pause after it; carried over to successors.
-    absent_read: Option<(Instant, Duration)>,
+    /// The last re-read for something absent; carried over to successors.
+    absent_read: Option<AbsentRead>,
     failures: u32,
     /// No new attempt to reload before this.
     pause_until: Option<Instant>,
     /// The last attempt failed for the tenant's reasons.
     excused: bool,
+}
+
+/// A re-read for something that the record does not have.
+#[derive(Clone, Copy, Debug)]
+struct AbsentRead {
+    at: Instant,
+    /// The pause after it, and the one after the next re-read.
+    pauses: (Duration, Duration),
 }
 
 impl Record {
@@ -128,13 +136,14 @@ impl Record {
     /// long, up to a minute.
     pub(crate) fn take_absent_read(&self, now: Instant) -> bool {
         let (first, longest) = ABSENT_PAUSES;
-        self.note(|notes| match notes.absent_read {
-            Some((last, pause)) if now.saturating_duration_since(last) < pause => false,
-            last => {
-                let pause = last.map_or(first, |(_, pause)| (pause * 2).min(longest));
-                notes.absent_read = Some((now, pause));
-                true
-            }
+        self.note(|notes| {
+            let pause = match notes.absent_read {
+                Some(last) if now.saturating_duration_since(last.at) < last.pauses.0 => return false,
+                Some(last) => last.pauses.1,
+                None => first,
+            };
+            notes.absent_read = Some(AbsentRead { at: now, pauses: (pause, (pause * 2).min(longest)) });
+            true
         })
     }
 
@@ -145,7 +154,8 @@ impl Record {
             return;
         }
         let same = self.user.says_the_same(&old.user);
-        let absent_read = absent_read.map(|(last, pause)| (last, if same { pause } else { ABSENT_PAUSES.0 }));
+        let anew = |last| AbsentRead { pauses: (ABSENT_PAUSES.0, ABSENT_PAUSES.0), ..last };
+        let absent_read = if same { absent_read } else { absent_read.map(anew) };
         self.note(|notes| (notes.newer_read, notes.absent_read) = (newer_read, absent_read));
     }
 
