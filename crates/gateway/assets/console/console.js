@@ -87,7 +87,8 @@ async function page(config, client, user, description, { wanted, failed }) {
     // Left to itself, the fetcher asks for a token without the audience, which is opaque.
     getAccessToken: () => client.getTokenSilently({ detailedResponse: true })
   })
-  const ask = (path, init = {}) => fetcher.fetchWithAuth(gateway + path, init)
+  // Each press of the button is a call: a provider's `Cache-Control` would have the browser answer it.
+  const ask = (path, init = {}) => fetcher.fetchWithAuth(gateway + path, { cache: 'no-store', ...init })
   const entries = [...config.providers, gatewayEntry(description)]
   const entryOf = name => entries.find(entry => entry.name === name)
   const selected = () => at('provider').value
