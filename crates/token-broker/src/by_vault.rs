@@ -163,8 +163,10 @@ impl Inner {
             let signed_in =
                 user.is_some_and(|user| signed_in_since(&user, request.issued_at, record.updated_at));
             if !signed_in {
-                let copy = self.connected_copy(request.user_id, account.connection()).await;
-                if copy.map_err(|_| refused())? == record.origin {
+                let accounts = self.users.connected_accounts(request.user_id).await.map_err(|_| refused())?;
+                // An account that was removed is not one that was connected again.
+                let none = !accounts.iter().any(|entry| entry.connection == account.connection());
+                if none || self.copy_in(&accounts, account.connection()) == record.origin {
                     return Err(refused());
                 }
             }
@@ -174,12 +176,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What stands for Auth0's copy where the vault shows none: the ids of the Connected Accounts.
-    pub(crate) async fn connected_copy(&self, user_id: &str, connection: &str) -> Result<Fingerprint, Error> {
-        Ok(self.copy_in(&self.users.connected_accounts(user_id).await?, connection))
-    }
-
-    /// The same in a list of Connected Accounts.
+    /// What stands for Auth0's copy where the vault shows none: the ids in a list of Connected Accounts.
     pub(crate) fn copy_in(&self, accounts: &[ConnectedAccount], connection: &str) -> Fingerprint {
         let mut entries: Vec<_> = accounts
             .iter()

@@ -62,7 +62,11 @@ impl Inner {
         provider: &Arc<Provider>,
     ) -> Result<Revocation, Error> {
         let nothing = || self.not_connected(provider, Source::Vault, request.account);
-        let account = Inner::vault_account(provider, request.account).ok_or_else(nothing)?;
+        let account = match request.account {
+            None => self.connected_in(request.user_id, provider).await?,
+            named => Inner::vault_account(provider, named),
+        };
+        let account = account.ok_or_else(nothing)?;
         let vault_key = self.vault.key(request, account.connection(), account.user_id());
         if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
             return Err(nothing());
@@ -92,6 +96,18 @@ impl Inner {
 }
 
 impl Inner {
+    /// The account that a call without `Idp-Account` gets: of the first connection that the user has connected.
+    async fn connected_in(&self, user: &str, provider: &Provider) -> Result<Option<Account>, Error> {
+        let first = Inner::vault_account(provider, None);
+        if provider.connections.len() < 2 {
+            return Ok(first);
+        }
+        let accounts = self.users.connected_accounts(user).await?;
+        let has = |name: &&String| accounts.iter().any(|entry| entry.connection == **name);
+        let connected = provider.connections.iter().find(has);
+        Ok(connected.map(|name| Account::new(name.as_str(), None)).or(first))
+    }
+
     /// Has the provider revoke the token that the vault holds. Each time takes an exchange, so it is done once in a while for
     /// the whole connection, whatever account of it is named.
     async fn revoke_held(

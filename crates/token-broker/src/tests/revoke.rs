@@ -90,6 +90,42 @@ async fn an_account_that_was_connected_again_is_disconnected_again() {
     assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
 }
 
+/// The tenant's list is another one then, and the account of the sign-in would be the next source's.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_was_removed_is_not_one_that_was_connected_again() {
+    let rig = exchanging();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_1", "google-oauth2"));
+    let broker = rig.replica([Provider {
+        credentials: Some(credentials()),
+        ..sources(Kind::Google, &[Source::Vault, Source::Identities])
+    }]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().source(), Source::Vault);
+    broker.revoke(&rig.ask("google")).await.unwrap();
+    rig.tenant.connected.lock().unwrap().clear();
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    }
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_2", "google-oauth2"));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().source(), Source::Vault);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_connections_the_one_that_is_connected_is_disconnected() {
+    let rig = exchanging();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_1", "google-oauth2"));
+    let connections = ["acme-other", "google-oauth2"].map(str::to_owned).to_vec();
+    let broker = rig.replica([Provider { connections, ..vault() }]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+    assert_eq!(
+        (revoked.account.connection(), revoked.at_provider),
+        ("google-oauth2", RevokedAtProvider::Yes)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_nobody_can_be_asked_no_token_is_exchanged() {
     let rig = exchanging();
