@@ -124,8 +124,12 @@ impl MyAccount {
         if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(Failed(Some(status))) }
     }
 
-    /// Removes the user's accounts of this connection: `GET …/accounts`, and `DELETE …/accounts/{id}` for each.
-    pub(super) async fn remove(&self, token: &SecretString, connection: &str) -> Result<(), Failed> {
+    /// The ids of the user's accounts of this connection: `GET …/accounts`.
+    pub(super) async fn accounts(
+        &self,
+        token: &SecretString,
+        connection: &str,
+    ) -> Result<Vec<String>, Failed> {
         #[derive(Deserialize)]
         struct Answer {
             accounts: Vec<Account>,
@@ -141,15 +145,19 @@ impl MyAccount {
             return Err(Failed(Some(status)));
         }
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| Failed(Some(status)))?;
-        for account in answer.accounts.iter().filter(|account| account.connection == connection) {
-            let id = utf8_percent_encode(&account.id, RESERVED);
-            let (status, _) =
-                self.send(token, (Method::DELETE, &format!("accounts/{id}")), Bytes::new()).await?;
-            if !status.is_success() && status != StatusCode::NOT_FOUND {
-                return Err(Failed(Some(status)));
-            }
+        let of_connection = answer.accounts.into_iter().filter(|account| account.connection == connection);
+        Ok(of_connection.map(|account| account.id).collect())
+    }
+
+    /// `DELETE …/accounts/{id}`. An account that is not there (404) is removed.
+    pub(super) async fn remove(&self, token: &SecretString, id: &str) -> Result<(), Failed> {
+        let path = format!("accounts/{}", utf8_percent_encode(id, RESERVED));
+        let (status, _) = self.send(token, (Method::DELETE, &path), Bytes::new()).await?;
+        if status.is_success() || status == StatusCode::NOT_FOUND {
+            Ok(())
+        } else {
+            Err(Failed(Some(status)))
         }
-        Ok(())
     }
 
     async fn post(

@@ -5,8 +5,10 @@
 //! nothing is removed, and the app can do it.
 
 use mgmt_auth::ClientCredentials;
+use token_broker::Account;
 
 use super::HostedConnect;
+use super::my_account::Failed;
 use super::tenant::plain_word;
 
 /// The grant of the exchange (RFC 8693).
@@ -15,14 +17,16 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const SCOPE: &str = "read:me:connected_accounts delete:me:connected_accounts";
 
 impl HostedConnect {
-    /// Removes the accounts of this connection from Token Vault, for the user of this caller token. Whether that was done; if not, the log says why. The token
-    /// for the My Account API is used for this and dropped.
-    pub(crate) async fn remove(&self, caller: &str, connection: &str) -> bool {
+    /// Removes the user's accounts of this connection from Token Vault. Whether that was done; if not, the log says why.
+    ///
+    /// The My Account API does not say which account is whose at the provider. If the call named one account and Auth0 has
+    /// several, none is removed. The token for the API is used for this and dropped.
+    pub(crate) async fn remove(&self, caller: &str, account: &Account) -> bool {
         let Some(client) = &self.exchange else { return false };
-        match self.removed(client, caller, connection).await {
+        match self.removed(client, caller, account).await {
             Ok(()) => true,
             Err(cause) => {
-                tracing::warn!(event = "vault_account_kept", connection, cause);
+                tracing::warn!(event = "vault_account_kept", connection = account.connection(), cause);
                 false
             }
         }
@@ -32,7 +36,7 @@ impl HostedConnect {
         &self,
         client: &ClientCredentials,
         caller: &str,
-        connection: &str,
+        account: &Account,
     ) -> Result<(), String> {
         let form = [
             ("grant_type", GRANT),
@@ -47,10 +51,22 @@ impl HostedConnect {
             let word = error.code().map_or_else(|| error.fault().as_str().to_owned(), plain_word);
             format!("no token for the My Account API: {word}")
         })?;
-        let removed = self.sign_in.my_account.remove(exchanged.access_token(), connection).await;
-        removed.map_err(|failed| match failed.0 {
-            Some(status) => format!("the My Account API answered with {}", status.as_u16()),
-            None => "the My Account API did not answer".to_owned(),
-        })
+        let (api, token) = (&self.sign_in.my_account, exchanged.access_token());
+        let ids = api.accounts(token, account.connection()).await.map_err(cause)?;
+        if account.user_id().is_some() && ids.len() > 1 {
+            return Err("Auth0 has several accounts of the connection and does not say which one was named"
+                .to_owned());
+        }
+        for id in &ids {
+            api.remove(token, id).await.map_err(cause)?;
+        }
+        Ok(())
+    }
+}
+
+fn cause(failed: Failed) -> String {
+    match failed.0 {
+        Some(status) => format!("the My Account API answered with {}", status.as_u16()),
+        None => "the My Account API did not answer".to_owned(),
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn answer(
     // What it says of Token Vault holds for a minute: each time takes an exchange and calls of the My Account API.
     let kept = key.source == Source::Vault
         && !revoked.again
-        && !removed((calls, hosted), &admitted, &key.connection).await?;
+        && !removed((calls, hosted), &admitted, &revoked.account).await?;
     let kept = kept.then(|| KEPT_BY_AUTH0.to_owned());
     reply::json(&Disconnected {
         revoked_at_provider: revoked.at_provider.as_str(),
@@ -65,14 +65,14 @@ pub(crate) async fn answer(
     })
 }
 
-/// Whether the account was removed from Token Vault as well.
+/// Whether the account was removed from Token Vault as well. `account` has a user id if the call named one.
 async fn removed(
     (calls, hosted): (&Calls, Option<&HostedConnect>),
     admitted: &Admitted<'_>,
-    connection: &str,
+    account: &Account,
 ) -> Result<bool, Problem> {
     let (Some(hosted), Some(token)) = (hosted, admitted.token()) else { return Ok(false) };
-    if !hosted.remove(token, connection).await {
+    if !hosted.remove(token, account).await {
         return Ok(false);
     }
     // What is cached of the user's connected accounts is out of date.

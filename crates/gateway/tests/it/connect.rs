@@ -1,7 +1,7 @@
 //! Hosted connect as a user walks it: reconnect, widen, connect, deny.
 
 use reqwest::Method;
-use sandbox::{Quirk, Sandbox, Server};
+use sandbox::{Identity, Quirk, Sandbox, Server};
 use serde_json::json;
 
 use crate::connect_support::{APP, Browser, PUBLIC, ask, link, nothing, start, start_over, tenant};
@@ -131,6 +131,30 @@ async fn an_account_is_removed_from_the_vault_where_the_tenant_exchanges_the_cal
         let url = link(&rig, "google", BEN, json!({ "return_to": APP })).await;
         assert_eq!(Browser::new(&rig).walk(&url, BEN, "allow").await.result(), "ok");
         assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.status, 200);
+        rig.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_accounts_in_the_vault_none_is_removed_for_a_call_that_names_one() {
+    let listed = "/me/v1/connected-accounts/accounts";
+    for (named, removed) in [(None, 2), (Some("google-oauth2|100000000000000000002"), 0)] {
+        let rig = start_over(tenant().quirk(Quirk::OnBehalfOf), "").await;
+        let second = Identity::google("2000001", "ben.second@example.com");
+        assert!(rig.sandbox.world().connect_account(BEN, &second));
+        let mut request = rig.request(Method::DELETE, "/v1/me/google", BEN);
+        if let Some(account) = named {
+            request = request.header("idp-account", account);
+        }
+        let gone = rig.send(request).await;
+        assert_eq!(gone.status, 200, "{:?}", gone.json());
+        let detail = gone.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(detail.contains("Auth0 keeps the connected account"), removed == 0, "{detail}");
+        let journal = rig.sandbox.journal();
+        assert_eq!(journal.count_of(Server::Tenant, &format!("{listed}/")), removed, "{named:?}");
+        assert_eq!(journal.count_of(Server::Tenant, listed), removed + 1, "the accounts were read");
+        let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
+        assert_eq!(refused.outcome(), (403, "reconnect-required".into()), "{named:?}");
         rig.finish();
     }
 }
