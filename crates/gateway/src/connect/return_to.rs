@@ -28,8 +28,8 @@ impl ReturnAddresses {
         if rest.starts_with('/') || has_user || rest.split(['/', '?', '#']).next()?.contains('@') {
             return None;
         }
-        let path = rest.split(['?', '#']).next()?.find('/').map_or("", |at| &rest[at..]);
-        if !is_plain(path.split(['?', '#']).next()?) {
+        let before_query = rest.split(['?', '#']).next()?;
+        if !before_query.split_once('/').is_none_or(|(_, path)| is_plain(path)) {
             return None;
         }
         self.0.iter().any(|allowed| covers(allowed, &url)).then_some(url)
