@@ -1,5 +1,7 @@
-//! `cargo xtask package`: each published crate as the registry would get it. Every package is built from its own archive, with those
-//! it depends on from theirs, and must have what users of the registry look for.
+//! `cargo xtask package`: each published crate as the registry would get it.
+//!
+//! Every package is built from its own archive, with those it depends on from theirs, and must have what users of the registry
+//! look for.
 
 use crate::api::PUBLISHED;
 use crate::sh;

@@ -150,7 +150,7 @@ impl Fleet {
             self.own.iter().for_each(|own| state.copy.begin(*own));
             state.copy.encode()
         };
-        // On a conflict somebody else was faster; the next look tells.
+        // On a conflict another replica has written first; the next read gets its record.
         if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
             self.state().version = Some(version);
         }

@@ -4,12 +4,12 @@ use caller_auth::Caller;
 use http::Method;
 use idp_adapters::Segment;
 use serde::Serialize;
+use serde_json::Map;
 
 use super::table::TOOLS;
 use super::typed::TypedTool;
 use crate::provider::ProviderRuntime;
 use crate::provider::plan::ProviderCall;
-use serde_json::Map;
 
 /// Most calls in one answer.
 const MOST: usize = 12;

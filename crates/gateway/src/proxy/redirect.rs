@@ -32,7 +32,7 @@ pub(super) enum Redirect {
     None,
     /// A download to fetch.
     Fetch(Url),
-    /// Not to be followed by anybody, and why.
+    /// A redirect that the app does not get, and why.
     Blocked(CallError),
 }
 

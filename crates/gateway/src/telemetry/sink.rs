@@ -39,7 +39,7 @@ struct Waiting {
     /// Lines handed over, and lines written, since the start.
     taken: u64,
     written: u64,
-    /// The longest wait.
+    /// The thread writes at once and waits for no more lines.
     urgent: bool,
     /// The thread writes what it has taken.
     writing: bool,

@@ -206,7 +206,7 @@ impl RandomCall {
         }
     }
 
-    /// Whether the provider was called since the journal was cleared. A path that it asks of its own accord is none of these.
+    /// Whether a request has reached the provider since the journal was cleared.
     pub(crate) fn reached(&self, rig: &Rig) -> bool {
         rig.sandbox.journal().count_of(self.server(), "/") > 0
     }
