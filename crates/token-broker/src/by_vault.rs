@@ -142,8 +142,9 @@ impl Inner {
         }
     }
 
-    /// A revoked connection is refused until its entries among the Connected Accounts are others, or the user has signed in
-    /// again. It is refused whatever account of it a call names: the vault does not say which account a token is for.
+    /// A revoked connection is refused until Auth0 lists other entries for it among the Connected Accounts, or the user has signed
+    /// in again. A connection without an entry stays refused: its account was removed and not connected again. It is refused
+    /// whatever account of it a call names: the vault does not say which account a token is for.
     pub(crate) async fn refuse_revoked(
         &self,
         request: &TokenRequest<'_>,
@@ -164,7 +165,6 @@ impl Inner {
                 user.is_some_and(|user| signed_in_since(&user, request.issued_at, record.updated_at));
             if !signed_in {
                 let accounts = self.users.connected_accounts(request.user_id).await.map_err(|_| refused())?;
-                // An account that was removed is not one that was connected again.
                 let none = !accounts.iter().any(|entry| entry.connection == account.connection());
                 if none || self.copy_in(&accounts, account.connection()) == record.origin {
                     return Err(refused());
