@@ -199,16 +199,17 @@ mod tests {
     async fn a_prepared_secret_is_dropped_with_the_token_or_after_an_hour() {
         let prepared = Prepared::new(1 << 20);
         let soon = SystemTime::now() + Duration::from_secs(300);
-        let first = prepared.get(key("a-secret-0123456789"), "a-secret-0123456789", Some(soon));
-        let other = prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None);
+        let get = |secret, until| prepared.get(key(secret), secret, until);
+        let first = get("a-secret-0123456789", Some(soon));
+        let other = get("b-secret-0123456789", None);
         tokio::time::advance(Duration::from_secs(299)).await;
-        assert!(first.is_same(&prepared.get(key("a-secret-0123456789"), "a-secret-0123456789", Some(soon))));
+        assert!(first.is_same(&get("a-secret-0123456789", Some(soon))));
         tokio::time::advance(Duration::from_secs(2)).await;
-        prepared.get(key("c-secret-0123456789"), "c-secret-0123456789", None);
-        assert_eq!(prepared.secrets.len(), 2, "the one that has ended is gone, though nobody asked for it");
-        assert!(other.is_same(&prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None)));
+        get("c-secret-0123456789", None);
+        assert_eq!(prepared.secrets.len(), 2, "the one that has ended is gone without a call for it");
+        assert!(other.is_same(&get("b-secret-0123456789", None)));
         tokio::time::advance(LONGEST).await;
-        assert!(!other.is_same(&prepared.get(key("b-secret-0123456789"), "b-secret-0123456789", None)));
+        assert!(!other.is_same(&get("b-secret-0123456789", None)));
     }
 
     #[test]
