@@ -12,7 +12,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Loads and validates the configuration, builds and swaps the domain's side, and returns the server's options. On an error nothing
 /// has changed.
@@ -78,6 +78,10 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
         lifecycle,
         ending,
     } = parts;
+    // Before anything says where the gateway listens: until then a signal ends the process at once.
+    let termination = Termination::install(ending.on_hangup).map_err(StartError::Signals)?;
+    let hangup = (!ending.on_hangup).then(|| signal(SignalKind::hangup())).transpose();
+    let hangup = hangup.map_err(StartError::Signals)?;
     let metrics = telemetry.metrics().clone();
     let cores = Arc::new(cores);
     let public = Server::bind(options.clone(), handler, metrics.clone(), lifecycle.clone()).await?;
@@ -104,8 +108,8 @@ pub async fn serve<H: Handler>(parts: ServeParts<H>) -> Result<(), StartError> {
         tell(listening);
     }
     let admin = tokio::spawn(admin.run());
-    let hangups = (!ending.on_hangup).then(|| tokio::spawn(hangups(reload)));
-    let mut ender = tokio::spawn(end_on_signal(lifecycle.clone(), options.drain, ending));
+    let hangups = hangup.map(|signal| tokio::spawn(hangups(signal, reload)));
+    let mut ender = tokio::spawn(end_on_signal(termination, lifecycle.clone(), options.drain, ending.begins));
     public.run().await;
     if !(ender.is_finished() && matches!((&mut ender).await, Ok(true))) {
         settled(settle).await;
@@ -168,19 +172,17 @@ fn announce(listening: Listening) {
 }
 
 /// Whether a second signal cut the drain short.
-async fn end_on_signal(lifecycle: Lifecycle, timing: Drain, ending: Ending) -> bool {
-    let Ok(mut termination) = Termination::install(ending.on_hangup) else {
-        tracing::error!(
-            event = "no_signals",
-            "the process cannot receive SIGTERM; it will end without a drain"
-        );
-        return false;
-    };
+async fn end_on_signal(
+    mut termination: Termination,
+    lifecycle: Lifecycle,
+    timing: Drain,
+    begins: Option<Box<dyn FnOnce() + Send>>,
+) -> bool {
     tokio::select! {
         name = termination.next() => tracing::info!(event = "signal", name),
         () = lifecycle.reached(Stage::Unready) => {}
     }
-    if let Some(begins) = ending.begins {
+    if let Some(begins) = begins {
         begins();
     }
     drain(&lifecycle, timing, async move {
@@ -189,8 +191,7 @@ async fn end_on_signal(lifecycle: Lifecycle, timing: Drain, ending: Ending) -> b
     .await
 }
 
-async fn hangups(reload: Reloader) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn hangups(mut hangup: Signal, reload: Reloader) {
     while hangup.recv().await.is_some() {
         // The outcome is logged and counted by the reload itself.
         let _ = reload().await;

@@ -40,6 +40,9 @@ pub enum StartError {
     /// Certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The process cannot receive signals, and would end without a drain.
+    #[error("the process cannot receive signals: {0}")]
+    Signals(io::Error),
 }
 
 /// A bound listener with its layers and handler. Serves once [`Server::run`] is polled.
