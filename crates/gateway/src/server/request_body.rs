@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Wraps the body that hyper reads.
-pub(crate) struct Inbound<B> {
+pub(crate) struct Inbound<B: Body> {
     inner: B,
     left: u64,
     idle: Duration,
@@ -21,7 +21,16 @@ pub(crate) struct Inbound<B> {
     ended: bool,
 }
 
-impl<B> Inbound<B> {
+impl<B: Body> Drop for Inbound<B> {
+    fn drop(&mut self) {
+        let broke = self.exchange.body_fault().is_some();
+        if broke || !(self.ended || self.inner.is_end_stream()) {
+            self.exchange.leave_body_unread();
+        }
+    }
+}
+
+impl<B: Body> Inbound<B> {
     pub(crate) fn new(inner: B, limit: u64, idle: Duration, exchange: Arc<Exchange>) -> Self {
         Self { inner, left: limit, idle, clock: Deadline::default(), exchange, ended: false }
     }

@@ -53,6 +53,29 @@ async fn tm_f11_bombs_have_their_own_statuses() {
     assert!(server.seen.take().is_empty());
 }
 
+/// A client that is not told sends its next request on a connection that is about to end.
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_body_says_that_the_connection_closes() {
+    let hosts = vec![AllowedHost::parse("a")];
+    let server = start(Options { allowed_hosts: hosts, ..Options::default() }).await;
+    for (path, host, body, closes) in [
+        ("/unread", "a", "Content-Length: 5\r\n\r\nhello", true),
+        ("/unread", "a", "Content-Length: 100000\r\n\r\nhello", true),
+        ("/unread", "a", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true),
+        ("/unread", "a", "Content-Length: 0\r\n\r\n", false),
+        ("/read", "a", "Content-Length: 5\r\n\r\nhello", false),
+        ("/read", "a", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false),
+        ("/read", "elsewhere", "Content-Length: 5\r\n\r\nhello", true),
+        ("/read", "elsewhere", "Content-Length: 0\r\n\r\n", false),
+    ] {
+        let next = "GET /read HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let payload = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{body}{next}");
+        let answers = exchange(server.addr, payload.as_bytes()).await;
+        assert_eq!(answers.len(), if closes { 1 } else { 2 }, "{payload:?}: {answers:?}");
+        assert_eq!(answers[0].header("connection"), closes.then_some("close"), "{payload:?}");
+    }
+}
+
 #[tokio::test]
 async fn tm_f11_the_limits_themselves_pass() {
     let server = start(small()).await;

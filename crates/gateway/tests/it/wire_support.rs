@@ -30,7 +30,8 @@ impl Seen {
     }
 }
 
-/// Answers with what it saw. `/trailers` has trailers, `/hold` waits for ever, `/panic` panics, `/slow` takes a moment, `/big` answers with 64 MiB.
+/// Answers with what it saw. `/trailers` has trailers, `/hold` waits for ever, `/panic` panics, `/slow` takes a moment, `/big` answers with 64 MiB,
+/// `/unread` reads no body.
 pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: RequestInfo) -> Response<Body> {
     let (head, body) = request.into_parts();
     let host = head.headers.get("host").and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
@@ -43,6 +44,7 @@ pub(crate) async fn echo(seen: Seen, request: Request<RequestBody>, _: RequestIn
         }
         "/big" => return Response::new(endless()),
         "/trailers" => return Response::new(trailing()),
+        "/unread" => "the body was not read".to_owned(),
         _ => match body.collect().await {
             Ok(body) => {
                 assert!(body.trailers().is_none(), "trailers reached the handler");

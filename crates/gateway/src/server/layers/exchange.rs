@@ -27,6 +27,7 @@ pub(crate) struct Exchange {
     pub(crate) refused: Option<RefusedHead>,
     cross_origin: OnceLock<()>,
     fault: OnceLock<RequestBodyFault>,
+    unread: OnceLock<()>,
     room: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
@@ -38,6 +39,7 @@ impl Exchange {
             refused,
             cross_origin: OnceLock::new(),
             fault: OnceLock::new(),
+            unread: OnceLock::new(),
             room: Mutex::new(None),
         })
     }
@@ -65,6 +67,16 @@ impl Exchange {
     /// How the request's body ended early.
     pub(crate) fn body_fault(&self) -> Option<RequestBodyFault> {
         self.fault.get().copied()
+    }
+
+    /// The request's body was dropped before its end.
+    pub(crate) fn leave_body_unread(&self) {
+        let _ = self.unread.set(());
+    }
+
+    /// Whether a part of the request's body is not read and will not be.
+    pub(crate) fn has_unread_body(&self) -> bool {
+        self.unread.get().is_some()
     }
 
     /// Keeps a place among the running requests.

@@ -78,6 +78,7 @@ impl<S: Clone, In, Out> Clone for Gate<S, In, Out> {
 impl<S, In, Out> Service<LayeredRequest<In>> for Gate<S, In, Out>
 where
     S: Service<LayeredRequest<Out>, Response = Response<Body>, Error = Infallible>,
+    In: http_body::Body,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -89,10 +90,14 @@ where
 
     fn call(&mut self, request: LayeredRequest<In>) -> Self::Future {
         let LayeredRequest { mut head, body, exchange } = request;
+        let open = !body.is_end_stream();
         let refusal = match (self.check)(&self.context, &exchange, &mut head, body) {
             Ok(body) => return Either::Right(self.inner.call(LayeredRequest { head, body, exchange })),
             Err(refusal) => refusal,
         };
+        if open {
+            exchange.leave_body_unread();
+        }
         let response = match refusal {
             Refusal::Answer(response) => *response,
             Refusal::Problem { problem, last } => {

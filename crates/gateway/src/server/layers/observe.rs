@@ -22,7 +22,7 @@ use crate::{
     },
 };
 use futures_util::future::BoxFuture;
-use http::{Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version, header};
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -84,6 +84,7 @@ where
         let peer = arrival.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
         let exchange = Exchange::new(peer, arrival.refused.clone());
         let record = self.record(&request, &arrival, peer, &exchange);
+        let closes = request.version() < Version::HTTP_2;
         let span = record.span.clone();
         let (head, body) = request.into_parts();
         let request = LayeredRequest { head, body, exchange: Arc::clone(&exchange) };
@@ -93,6 +94,10 @@ where
             let mut record = record;
             let Ok(mut response) = answer.await;
             response.headers_mut().insert(crate::headers::X_REQUEST_ID, exchange.id.header());
+            // hyper ends such a connection, and a client that is not told may send its next request there (RFC 9112, 9.6).
+            if closes && exchange.has_unread_body() {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             record.answered(&mut response);
             Ok(response.map(|body| boxed(Tracked::new(body, record))))
         })
