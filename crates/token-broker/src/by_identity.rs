@@ -201,7 +201,7 @@ impl Inner {
                 return Err(endpoint_refused(&account.account));
             }
             Action::Close => {
-                self.knowledge.mark_dead(account.mark(&current));
+                self.knowledge.mark_dead(account.mark(&current, self.clock.now()));
                 let provider = &search.provider.name;
                 tracing::info!(event = "token_dead", provider = %provider, "the provider refuses the only token");
                 return Err(closed(account, record, facts));

@@ -4,6 +4,8 @@ use std::fmt;
 
 use token_keeper::BearerToken;
 
+use crate::store::hex;
+
 /// A SHA-256 digest: recognises a token without keeping it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
@@ -18,6 +20,12 @@ impl Digest {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.as_ref());
         Self(bytes)
+    }
+
+    /// An account while Auth0 holds this token of it, or none.
+    pub(crate) fn of_account(key: &str, token: Option<Self>) -> Self {
+        let token = token.map_or_else(String::new, |token| hex(&token.0));
+        Self::of_text(&format!("{key}\0{token}"))
     }
 
     pub(crate) fn to_bytes(self) -> [u8; 32] {

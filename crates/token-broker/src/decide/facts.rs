@@ -241,7 +241,7 @@ impl Account {
 
     fn refused(&self, current: &Current<'_>, around: &Surroundings<'_>) -> Refused {
         let knowledge = around.knowledge;
-        let marked = || knowledge.is_dead(|| self.mark(current));
+        let marked = || knowledge.is_dead(|| self.mark(current, around.now));
         let lasting = current.access.as_ref().filter(|access| access.lasts(around.now));
         let (Some(access), Some(refused)) = (lasting, self.refused) else {
             return if marked() { Refused::Marked } else { Refused::No };
@@ -269,9 +269,12 @@ impl Account {
         }
     }
 
-    /// What is marked when the account is closed: the token at hand, else whatever names the account.
-    pub(crate) fn mark(&self, current: &Current<'_>) -> Digest {
-        let access = current.access.as_ref().map(|access| Digest::of(access.bearer));
-        access.or_else(|| self.tenant.digest()).unwrap_or_else(|| Digest::of_text(&self.key.encode()))
+    /// What is marked when the account is closed: the token at hand, else the account with what Auth0 holds of it. A token that has
+    /// ended is not at hand: it may have worked to its end.
+    pub(crate) fn mark(&self, current: &Current<'_>, now: SystemTime) -> Digest {
+        match current.access.as_ref().filter(|access| access.lasts(now)) {
+            Some(access) => Digest::of(access.bearer),
+            None => Digest::of_account(&self.key.encode(), self.tenant.digest()),
+        }
     }
 }

@@ -206,6 +206,31 @@ async fn check(case: Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The refresh token is dead, and Auth0 holds nothing any more. That says nothing of the token, which Auth0 may hold again.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_worked_to_its_end_is_not_marked_with_its_account() {
+    let stored = Stored {
+        access: Some(1),
+        refresh: None,
+        state: GrantState::Dead { until: u64::MAX / 2, lost: false },
+        intent: false,
+        refreshed_ago: None,
+        expires_in: Some(-10),
+        same_copy: false,
+        members: false,
+    };
+    let case = Case {
+        copy: (Some(1), None),
+        next: Some((None, None)),
+        stored: Some(stored),
+        worked: true,
+        current: true,
+        call: Call::Rejected,
+        said: vec![TokenAnswer::New],
+    };
+    check(case).await.unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
     #[test]
