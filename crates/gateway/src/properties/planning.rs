@@ -267,13 +267,10 @@ where
     (setup.own_hosts && own).then_some((host, ""))
 }
 
-/// The segments as a provider may read them: decoded once, then split, so that an encoded slash separates.
-fn as_provider(kind: Kind, path: &str) -> Vec<String> {
-    let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
-    let decoded = match kind {
-        Kind::Facebook | Kind::Microsoft => decoded.to_ascii_lowercase(),
-        _ => decoded,
-    };
+/// The segments as a provider may read them: decoded once, then split, so that an encoded slash separates, and without regard to
+/// case.
+fn as_provider(path: &str) -> Vec<String> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     decoded.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
@@ -282,7 +279,7 @@ const API_ROOTS: [&[&str]; 4] = [&[], &["api", "v3"], &["api", "uploads"], &["ap
 
 /// The contract's deny lists.
 fn is_denied(kind: Kind, method: &str, path: &str) -> bool {
-    let segments = as_provider(kind, path);
+    let segments = as_provider(path);
     let mut words: Vec<&str> = segments.iter().map(String::as_str).collect();
     match kind {
         Kind::GitHub => API_ROOTS

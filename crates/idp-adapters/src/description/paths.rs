@@ -70,12 +70,19 @@ pub(crate) struct Reading {
     pub(crate) roots: &'static [&'static [&'static str]],
 }
 
+impl Reading {
+    fn ignoring_case(self) -> Self {
+        Self { ignores_case: true, ..self }
+    }
+}
+
 impl DeniedPath {
     pub(crate) const fn new(pattern: &'static [Segment], reason: &'static str) -> Self {
         Self { methods: &[], host: None, pattern, reason }
     }
 
-    /// Whether this entry means the request: `path` is the raw path as it would be sent, `others` its other readings.
+    /// Whether this entry means the request: `path` is the raw path as it would be sent, `others` its other readings. Case never
+    /// counts: whether the provider ignores it is not known of every path.
     pub(crate) fn matches(
         &self,
         method: &Method,
@@ -83,6 +90,7 @@ impl DeniedPath {
         (path, others): (&str, Option<&PathReadings>),
         reading: Reading,
     ) -> bool {
+        let reading = reading.ignoring_case();
         (self.methods.is_empty() || self.methods.contains(&method.as_str()))
             && self.host.is_none_or(|only| host.eq_ignore_ascii_case(only))
             && (fits(self.pattern, || decoded_segments(path), reading)
@@ -107,9 +115,9 @@ impl GraphQl {
         Self { pattern, root_again }
     }
 
-    /// Whether this raw path is meant.
+    /// Whether this raw path is meant, in any case of its letters.
     pub(crate) fn matches(&self, path: &str, reading: Reading) -> bool {
-        fits(self.pattern, || decoded_segments(path), reading)
+        fits(self.pattern, || decoded_segments(path), reading.ignoring_case())
     }
 }
 

@@ -4,8 +4,8 @@
 const LAYERS: usize = 3;
 
 /// The ways in which some server may read a raw path, besides the plain one. Servers and the proxies in front of them decode more than
-/// once, take a decoded slash or a backslash for a separator, cut parameters (`;x`) and drop dots and blanks around a
-/// name.
+/// once, take a decoded slash or a backslash for a separator, end the path at a decoded `?` or `#`, cut parameters (`;x`) and drop
+/// dots and blanks around a name.
 ///
 /// What takes access away compares all of them; what gives access compares the plain reading alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl PathReadings {
             return None;
         }
         let mut readings = Vec::new();
-        for layer in layers(bytes) {
+        for layer in layers(bytes).flat_map(|layer| [before_query(&layer), Some(layer)]).flatten() {
             let separated = layer.split(|byte| matches!(byte, b'/' | b'\\'));
             let segments: Vec<_> = separated.filter(|text| !text.is_empty()).map(SegmentForms::of).collect();
             if segments.iter().any(SegmentForms::may_vanish) {
@@ -76,6 +76,12 @@ fn layers(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     std::iter::successors(Some(text.to_vec()), next).take(LAYERS + 1)
 }
 
+/// The path of a text whose decoded `?` or `#` some server takes for the end of it.
+fn before_query(layer: &[u8]) -> Option<Vec<u8>> {
+    let end = layer.iter().position(|byte| matches!(byte, b'?' | b'#'))?;
+    layer.get(..end).map(<[u8]>::to_vec)
+}
+
 /// A segment without parameters, and without blanks around it and dots behind it.
 fn tidied(segment: &[u8]) -> &[u8] {
     let name = segment.split(|byte| matches!(byte, b';' | 0)).next().unwrap_or_default();
@@ -116,6 +122,8 @@ mod tests {
             "/;x/admin/users",
             "/%20/admin/users",
             "/admin;a/%75sers;b",
+            "/admin/users%3Fx=/y",
+            "/admin/users%2523/y",
         ] {
             let readings = PathReadings::of(path).unwrap();
             let is = |forms: &[SegmentForms]| {

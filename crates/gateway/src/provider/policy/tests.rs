@@ -142,6 +142,28 @@ fn graphql_needs_full_access_or_a_rule_that_names_it() {
     assert_eq!(check(&read, Kind::GitHub, "GET", "/graphql"), Err(Code::PolicyDenied));
 }
 
+fn viewer() -> GraphQlRule {
+    GraphQlRule {
+        operations: [super::super::graphql::Operation::Query].into(),
+        fields: ["viewer".to_owned()].into(),
+        depth: 2,
+        introspection: false,
+        persisted: [].into(),
+    }
+}
+
+/// A server that ignores case, or decodes a path once more, serves GraphQL there.
+#[test]
+fn tm_r14_no_spelling_of_the_path_hides_graphql() {
+    let rule = rule(&["POST"], &["/graphql"], true, None).graphql(Some(viewer()));
+    let policy = Policy { access: Access::Full, rules: vec![rule], ..Policy::default() };
+    assert!(matches!(check(&policy, Kind::GitHub, "POST", "/graphql"), Ok(Permit::Document(0))));
+    for path in ["/GraphQL", "/GRAPHQL/", "/graphql%3Fx", "/graphql%23", "/Graph%2571l", "/api/GraphQL"] {
+        assert_eq!(check(&policy, Kind::GitHub, "POST", path), Err(Code::PolicyDenied), "{path}");
+    }
+    assert_eq!(check(&policy, Kind::GitHub, "POST", "/graphqlx"), Ok(Permit::Full));
+}
+
 #[test]
 fn patterns_that_make_no_sense_are_refused() {
     for bad in ["user", "/a/**/b", "/{}", "/a{b}", "/{a}{b}"] {
