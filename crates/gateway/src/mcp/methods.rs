@@ -56,7 +56,7 @@ impl McpRequest<'_> {
             }
         };
         // A proof of possession is used up, as for every other route.
-        self.calls.access.accept(verified, record).await?;
+        self.calls.access.question(verified, record).await?;
         Ok(message::result(id, value)?)
     }
 

@@ -115,7 +115,7 @@ async fn notified(
     if let Err(error) = transport::check_notification(&parts.headers, message, mcp.legacy) {
         return refused(error, None, record);
     }
-    calls.access.accept(verified, record).await?;
+    calls.access.question(verified, record).await?;
     let mut answer = crate::reply::done();
     *answer.status_mut() = StatusCode::ACCEPTED;
     Ok(answer)

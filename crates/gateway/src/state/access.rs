@@ -107,15 +107,34 @@ impl Access {
         problem
     }
 
-    /// Uses a caller's proof of possession up, for what needs no admission.
+    /// A question about calls, which costs no quota: its own limit, and then the proof of possession.
     ///
     /// # Errors
-    /// The proof was used before, or that cannot be told.
-    pub(crate) async fn accept(
+    /// `rate-limited`; `dpop-proof-invalid` for a proof that was used before.
+    pub(crate) async fn question(
         &self,
         caller: VerifiedCaller,
         record: &mut RequestRecord,
     ) -> Result<Verified, Problem> {
+        self.within(self.quotas.take_question(caller.caller()))?;
+        self.accept(caller, record).await
+    }
+
+    fn within(&self, admission: Admission) -> Result<(), Problem> {
+        if admission != Admission::Fine {
+            self.metrics.shed(Shed::Quota);
+        }
+        match admission {
+            Admission::Fine | Admission::Observed => Ok(()),
+            Admission::Refused(wait) => Err(CallError::QuotaSpent(wait).into()),
+        }
+    }
+
+    /// Uses a caller's proof of possession up.
+    ///
+    /// # Errors
+    /// The proof was used before, or that cannot be told.
+    async fn accept(&self, caller: VerifiedCaller, record: &mut RequestRecord) -> Result<Verified, Problem> {
         match self.verifier.accept(caller.into_checked()).await {
             Ok(verified) => {
                 record.nonce.clone_from(&verified.next_nonce);
@@ -216,14 +235,7 @@ impl Access {
         record: &mut RequestRecord,
     ) -> Result<Admitted<'a>, Problem> {
         let caller = verified.caller();
-        match self.quotas.take(caller, provider.map(|provider| &*provider.name)) {
-            Admission::Fine => {}
-            Admission::Observed => self.metrics.shed(Shed::Quota),
-            Admission::Refused(wait) => {
-                self.metrics.shed(Shed::Quota);
-                return Err(CallError::QuotaSpent(wait).into());
-            }
-        }
+        self.within(self.quotas.take(caller, provider.map(|provider| &*provider.name)))?;
         self.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
         let verified = self.accept(verified, record).await?;
         Ok(Admitted::new(verified, provider, account, self.vault))

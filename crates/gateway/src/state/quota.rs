@@ -18,6 +18,9 @@ const CALLERS: usize = 100_000;
 /// What a bucket takes besides the caller's names: counters, the cache's entry.
 const OVERHEAD: usize = 160;
 
+/// How many times as many questions as calls a caller may make.
+const QUESTIONS: u32 = 10;
+
 /// Whether a call may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -34,6 +37,8 @@ pub(crate) struct Quotas {
     enforce: bool,
     per_caller: Option<Limit>,
     per_client: Option<Limit>,
+    /// Per caller too: what asks no provider and costs no quota still costs work.
+    questions: Option<Limit>,
     /// By the provider's name.
     per_provider: HashMap<String, Limit>,
 }
@@ -104,7 +109,12 @@ impl Quotas {
         providers: impl IntoIterator<Item = (&'a str, CallerQuota)>,
     ) -> Self {
         let providers: Vec<_> = providers.into_iter().collect();
-        let limits = providers.len() + [settings.per_caller, settings.per_client].iter().flatten().count();
+        let questions = settings.per_caller.map(|quota| CallerQuota {
+            per_second: quota.per_second * f64::from(QUESTIONS),
+            burst: quota.burst.saturating_mul(QUESTIONS),
+        });
+        let own = [settings.per_caller, settings.per_client, questions];
+        let limits = providers.len() + own.iter().flatten().count();
         let share = bytes / (limits.max(1) as u64);
         let limit = |quota: CallerQuota| Limit::new(quota, share);
         let named = |(name, quota): (&str, CallerQuota)| Some((name.to_owned(), limit(quota)?));
@@ -112,6 +122,7 @@ impl Quotas {
             enforce: settings.mode == QuotaMode::Enforce,
             per_caller: settings.per_caller.and_then(limit),
             per_client: settings.per_client.and_then(limit),
+            questions: questions.and_then(limit),
             per_provider: providers.into_iter().filter_map(named).collect(),
         }
     }
@@ -125,6 +136,15 @@ impl Quotas {
             .and_then(|limit| limit.take(KeyRef::caller(caller)))
             .or_else(own)
             .or_else(|| self.per_client.as_ref().and_then(|limit| limit.take(KeyRef::client(caller))));
+        self.admission(wait)
+    }
+
+    /// Takes one question, which costs nothing of the quota of calls.
+    pub(crate) fn take_question(&self, caller: &Caller) -> Admission {
+        self.admission(self.questions.as_ref().and_then(|limit| limit.take(KeyRef::caller(caller))))
+    }
+
+    fn admission(&self, wait: Option<Duration>) -> Admission {
         match wait {
             None => Admission::Fine,
             Some(wait) if self.enforce => Admission::Refused(wait),
@@ -175,79 +195,4 @@ impl Limit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use caller_auth::Rules;
-
-    fn quota(per_second: f64, burst: u32) -> Option<CallerQuota> {
-        Some(CallerQuota { per_second, burst })
-    }
-
-    fn caller(claims: &str) -> Caller {
-        Caller::from_claims(claims, &Rules::new("https://api.acme.test", "https://acme.test/")).unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn tm_a05_a_caller_has_a_burst_and_a_rate_of_their_own() {
-        let settings = QuotaSettings { per_caller: quota(2.0, 3), ..QuotaSettings::default() };
-        let quotas = Quotas::new(&settings, 1 << 20, []);
-        let take = |claims: &str| quotas.take(&caller(claims), Some("github"));
-        let one = || take(r#"{"sub":"auth0|1","azp":"spa"}"#);
-        let spent = |millis| Admission::Refused(Duration::from_millis(millis));
-        assert_eq!((one(), one(), one()), (Admission::Fine, Admission::Fine, Admission::Fine));
-        assert_eq!(one(), spent(500));
-        for other in [
-            r#"{"sub":"auth0|1"}"#,
-            r#"{"sub":"auth0|2","azp":"spa"}"#,
-            r#"{"sub":"auth0|1","azp":"spa","act":{"sub":"planner"}}"#,
-            r#"{"sub":"auth0|1","azp":"spa","act":{"sub":"helper","act":{"sub":"planner"}}}"#,
-        ] {
-            assert_eq!(take(other), Admission::Fine, "{other} is another caller");
-        }
-        tokio::time::advance(Duration::from_millis(500)).await;
-        assert_eq!((one(), one()), (Admission::Fine, spent(500)));
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(
-            (one(), one(), one(), one()),
-            (Admission::Fine, Admission::Fine, Admission::Fine, spent(500))
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn tm_a05_apps_and_providers_have_limits_of_their_own() {
-        let settings = QuotaSettings { per_client: quota(1.0, 2), ..QuotaSettings::default() };
-        let quotas = Quotas::new(&settings, 1 << 20, [("github", CallerQuota { per_second: 1.0, burst: 1 })]);
-        let [ana, ben] =
-            ["auth0|ana", "auth0|ben"].map(|sub| caller(&format!(r#"{{"sub":"{sub}","azp":"spa"}}"#)));
-        assert_eq!(quotas.take(&ana, Some("github")), Admission::Fine);
-        // Refused by the provider's limit, which costs the app nothing.
-        assert!(matches!(quotas.take(&ana, Some("github")), Admission::Refused(_)));
-        assert_eq!(quotas.take(&ben, Some("google")), Admission::Fine);
-        assert!(matches!(quotas.take(&ben, Some("google")), Admission::Refused(_)), "the app's is spent");
-        assert_eq!(quotas.take(&caller(r#"{"sub":"auth0|ana","azp":"cli"}"#), None), Admission::Fine);
-
-        let observed = QuotaSettings { mode: QuotaMode::Observe, ..settings };
-        let quotas = Quotas::new(&observed, 1 << 20, []);
-        let takes = [(); 3].map(|()| quotas.take(&ana, None));
-        assert_eq!(takes, [Admission::Fine, Admission::Fine, Admission::Observed]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn tm_a11_ever_new_callers_stay_within_the_bytes() {
-        let settings = QuotaSettings { per_caller: quota(1.0, 1), ..QuotaSettings::default() };
-        let quotas = Quotas::new(&settings, 1 << 20, []);
-        let limit = quotas.per_caller.as_ref().unwrap();
-        for number in 0..20_000 {
-            limit.take(KeyRef("iss", &format!("auth0|{number}"), Some("spa"), None));
-            assert!(limit.buckets.weight() <= 1 << 20);
-        }
-        assert!(limit.buckets.len() > 1000);
-    }
-
-    #[test]
-    fn without_a_quota_everything_passes() {
-        let quotas = Quotas::new(&QuotaSettings::default(), 1 << 20, []);
-        assert_eq!(quotas.take(&caller(r#"{"sub":"auth0|ana"}"#), Some("github")), Admission::Fine);
-        assert!(quotas.per_caller.is_none() && quotas.per_client.is_none() && quotas.per_provider.is_empty());
-    }
-}
+mod tests;

@@ -39,7 +39,7 @@ pub(super) async fn answer(
     verified: VerifiedCaller,
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let verified = calls.access.accept(verified, record).await?;
+    let verified = calls.access.question(verified, record).await?;
     let bad = || {
         Problem::new(Code::BadRequest)
             .detail("the body is no question")

@@ -14,7 +14,7 @@ pub(crate) async fn answer(
     id: &str,
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
-    let verified = access.accept(verified, record).await?;
+    let verified = access.question(verified, record).await?;
     match explained.find(id, &verified.caller) {
         Some(explanation) => reply::json(&explanation),
         None => Err(Problem::new(Code::NotFound)
