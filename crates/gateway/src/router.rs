@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
-use crate::connect::HostedConnect;
+use crate::connect::{Connected, HostedConnect};
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{self, Problem, Rendering, Surface};
@@ -248,8 +248,8 @@ async fn visited(
     record.account = visit.account.map(|(connection, id)| Account::new(connection, id));
     record.outcome = Some(visit.outcome);
     record.event = if visit.connected.is_some() { "connected" } else { "connect" };
-    if let Some((user, connection)) = visit.connected
-        && let Err(problem) = connected(app, user, connection).await
+    if let Some(connected) = visit.connected
+        && let Err(problem) = note_connected(app, connected).await
     {
         // The account is connected all the same; what is cached goes when its time is over.
         tracing::warn!(event = "forget_failed", cause = problem.log_text());
@@ -258,9 +258,11 @@ async fn visited(
 }
 
 /// Takes note of an account that was connected just now, before the browser goes back and the app calls.
-async fn connected(app: &App, user: String, connection: String) -> Result<(), Problem> {
-    app.calls.reconnected(&user, &connection).await?;
-    let selector = Selector { user: Some(user), connection: Some(connection), ..Selector::default() };
+async fn note_connected(app: &App, connected: Connected) -> Result<(), Problem> {
+    let Connected { user, source, account } = connected;
+    app.calls.reconnected(&user, source, &account).await?;
+    let connection = Some(account.connection().to_owned());
+    let selector = Selector { user: Some(user), connection, ..Selector::default() };
     app.forget(&selector).await.map(drop)
 }
 

@@ -94,8 +94,9 @@ pub(crate) fn size_of_key(key: &GrantKey) -> usize {
 pub(crate) fn size_of_record(record: &GrantRecord) -> usize {
     let marks = [Some(&record.origin), record.origin_access.as_ref(), record.origin_refresh.as_ref()];
     let scopes = record.scopes.as_ref().map_or(0, |scopes| size_of_texts(scopes));
+    let entries = record.origin_entries.iter().map(|entry| entry.0.len() + size_of::<String>());
     size_of::<GrantRecord>()
-        + marks.into_iter().flatten().map(|mark| mark.0.len()).sum::<usize>()
+        + marks.into_iter().flatten().map(|mark| mark.0.len()).chain(entries).sum::<usize>()
         + scopes
         + record.access_token.as_ref().map_or(0, |token| token.header().len())
         + record.refresh_token.as_ref().map_or(0, |token| token.expose_secret().len())

@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use user_store::ConnectedAccount;
-
 use crate::{
-    Account, AccountSelector, Cached, Error, Fingerprint, GrantKey, GrantState, IdpToken, Provider, Reason,
+    Account, AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason,
     Source, TokenRequest,
     broker::{Inner, dead_token, endpoint_refused},
     decide::{Action, Facts, Reading, Record, Refresh, Refused, Token, decide, signed_in_since},
@@ -13,6 +11,7 @@ use crate::{
     grants::CachedGrant,
     knowledge::Use,
     vault::{Held, falls_through},
+    vault_copy::VaultCopy,
 };
 
 impl Inner {
@@ -142,31 +141,22 @@ impl Inner {
         }
     }
 
-    /// A revoked connection is refused until Auth0 lists other entries for it among the Connected Accounts, or the user has signed
-    /// in again. A connection without an entry stays refused: its account was removed and not connected again. It is refused
-    /// whatever account of it a call names: the vault does not say which account a token is for.
+    /// A revoked connection is refused until Auth0 lists an entry for it that was not there, or the user has signed in again. A
+    /// connection without an entry stays refused: its account was removed and not connected again. It is refused whatever account of it
+    /// a call names: the vault does not say which account a token is for.
     pub(crate) async fn refuse_revoked(
         &self,
         request: &TokenRequest<'_>,
         account: &Account,
     ) -> Result<(), Error> {
-        // Older versions filed a revocation under the account that was named.
-        let named = account.user_id().is_some().then(|| account.clone());
-        for account in [Some(Account::new(account.connection(), None)), named].into_iter().flatten() {
-            let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &account);
-            let cached = self.cached_grant(&key).await?;
-            let Some(record) = cached.as_deref().and_then(CachedGrant::record) else { continue };
-            if record.state != GrantState::Revoked {
-                continue;
-            }
-            let refused = || Error::reconnect(&account, Source::Vault, "the user disconnected this account");
-            let user = self.users.peek(request.user_id);
-            let signed_in =
-                user.is_some_and(|user| signed_in_since(&user, request.issued_at, record.updated_at));
-            if !signed_in {
+        for (account, key) in self.vault_keys(request.user_id, account) {
+            let Some(cached) = self.vault_revocation(&key).await? else { continue };
+            let Some(record) = cached.record() else { continue };
+            let refused = || disconnected(&account);
+            if !self.signed_in_again(request, record) {
                 let accounts = self.users.connected_accounts(request.user_id).await.map_err(|_| refused())?;
-                let none = !accounts.iter().any(|entry| entry.connection == account.connection());
-                if none || self.copy_in(&accounts, account.connection()) == record.origin {
+                let copy = VaultCopy::of(&accounts, account.connection());
+                if !copy.is_connected_since(record, self.grants.store.keys()) {
                     return Err(refused());
                 }
             }
@@ -176,16 +166,49 @@ impl Inner {
         Ok(())
     }
 
-    /// What stands for Auth0's copy where the vault shows none: the ids in a list of Connected Accounts.
-    pub(crate) fn copy_in(&self, accounts: &[ConnectedAccount], connection: &str) -> Fingerprint {
-        let mut entries: Vec<_> = accounts
-            .iter()
-            .filter(|entry| entry.connection == connection)
-            .map(|entry| format!("{}@{}", entry.id, entry.created_at.as_deref().unwrap_or_default()))
-            .collect();
-        entries.sort();
-        let parts: Vec<_> = entries.iter().map(|entry| Some(entry.as_str())).collect();
-        self.grants.store.keys().fingerprint(&parts)
+    /// The same by what is cached: `None` where the tenant would have to be asked.
+    pub(crate) async fn peek_revoked(
+        &self,
+        request: &TokenRequest<'_>,
+        account: &Account,
+    ) -> Result<Option<()>, Error> {
+        for (account, key) in self.vault_keys(request.user_id, account) {
+            let Some(cached) = self.vault_revocation(&key).await? else { continue };
+            let Some(record) = cached.record().filter(|record| !self.signed_in_again(request, record)) else {
+                continue;
+            };
+            let Some(accounts) = self.users.peek_connected_accounts(request.user_id) else { return Ok(None) };
+            let copy = VaultCopy::of(&accounts, account.connection());
+            if !copy.is_connected_since(record, self.grants.store.keys()) {
+                return Err(disconnected(&account));
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Where a revocation of the account's connection is filed. Older versions filed it under the account that was named.
+    fn vault_keys<'a>(
+        &'a self,
+        user: &'a str,
+        account: &Account,
+    ) -> impl Iterator<Item = (Account, GrantKey)> + 'a {
+        let named = account.user_id().is_some().then(|| account.clone());
+        [Some(Account::new(account.connection(), None)), named].into_iter().flatten().map(move |account| {
+            let key = GrantKey::new(&self.tenant, user, Source::Vault, &account);
+            (account, key)
+        })
+    }
+
+    async fn vault_revocation(&self, key: &GrantKey) -> Result<Option<Arc<CachedGrant>>, Error> {
+        let is_revoked = |cached: &Arc<CachedGrant>| {
+            cached.record().is_some_and(|record| record.state == GrantState::Revoked)
+        };
+        Ok(self.cached_grant(key).await?.filter(is_revoked))
+    }
+
+    fn signed_in_again(&self, request: &TokenRequest<'_>, record: &GrantRecord) -> bool {
+        let user = self.users.peek(request.user_id);
+        user.is_some_and(|user| signed_in_since(&user, request.issued_at, record.updated_at))
     }
 
     /// The account a vault request means, for revocation.
@@ -196,6 +219,10 @@ impl Inner {
         };
         Some(Account::new(connection, selector.and_then(|selector| selector.user_id.clone())))
     }
+}
+
+fn disconnected(account: &Account) -> Error {
+    Error::reconnect(account, Source::Vault, "the user disconnected this account")
 }
 
 fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> IdpToken {

@@ -66,6 +66,9 @@ pub struct GrantRecord {
     pub origin_access: Option<Fingerprint>,
     /// The same for the refresh token.
     pub origin_refresh: Option<Fingerprint>,
+    /// The fingerprints of the entries of a Token Vault connection that its revocation has seen. Records of older versions have
+    /// none.
+    pub origin_entries: Vec<Fingerprint>,
     /// Its state.
     pub state: GrantState,
     /// The IdP token; `None` until the first refresh succeeded (Auth0's copy is used so long).
@@ -98,6 +101,7 @@ impl GrantRecord {
             origin,
             origin_access: None,
             origin_refresh: None,
+            origin_entries: Vec::new(),
             state: GrantState::Live,
             access_token: None,
             expires_at: None,

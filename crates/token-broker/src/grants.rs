@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, Reason, StoreError, Swap,
-    Versioned,
+    Durability, Error, GrantFilter, GrantKey, GrantRecord, GrantState, GrantStore, GrantSummary, Reason,
+    StoreError, Swap, Versioned,
     bounds::{Bound, size_of_key, size_of_record},
 };
 
@@ -238,10 +238,15 @@ impl Grants {
         Ok(deleted)
     }
 
-    /// Deletes the matching grants that are revoked.
-    pub(crate) async fn delete_revoked(&self, filter: &GrantFilter) -> Result<(), Error> {
+    /// Deletes the grants that are revoked, of those that `filter` lists and that match.
+    pub(crate) async fn delete_revoked(
+        &self,
+        filter: &GrantFilter,
+        matches: impl Fn(&GrantKey) -> bool,
+    ) -> Result<(), Error> {
         let all = self.store.list(filter).await?;
-        for summary in all.iter().filter(|summary| summary.state == GrantState::Revoked) {
+        let revoked = |summary: &&GrantSummary| summary.state == GrantState::Revoked && matches(&summary.key);
+        for summary in all.iter().filter(revoked) {
             self.delete(&summary.key).await?;
         }
         Ok(())

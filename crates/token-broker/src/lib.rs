@@ -28,6 +28,7 @@ mod tenant_grant;
 mod token;
 mod transport;
 mod vault;
+mod vault_copy;
 
 #[cfg(feature = "file")]
 pub use self::store::FileStore;

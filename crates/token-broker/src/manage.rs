@@ -5,10 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use user_store::{Identity, User};
 
 use crate::{
-    Account, AccountState, AccountStatus, Broker, Error, GrantFilter, Provider, Reason, Revocation,
+    Account, AccountState, AccountStatus, Broker, Error, GrantFilter, GrantKey, Provider, Reason, Revocation,
     RevokedGrant, Selector, Source, TokenRequest,
     broker::Inner,
-    choose::account,
+    choose::{self, account},
     decide::{self, Action, Refresh, current},
     grants::CachedGrant,
     tenant_grant::TenantGrant,
@@ -57,48 +57,77 @@ impl Broker {
     }
 
     /// Revokes an account: refused from now on until Auth0's copy changes, and revoked at the provider where that
-    /// can be done.
+    /// can be done. Every source that holds it is revoked, or the next one would serve it: what was done at each, in the order of
+    /// the provider's sources. There is one at least.
     ///
     /// # Errors
-    /// There is no such account, or the store cannot keep it refused. A provider that does not revoke is no error.
-    pub async fn revoke(&self, request: &TokenRequest<'_>) -> Result<Revocation, Error> {
+    /// There is no such account, or the store cannot keep it refused. A provider that does not revoke is no error. After an error the
+    /// account may be revoked in part; the call can be repeated.
+    pub async fn revoke(&self, request: &TokenRequest<'_>) -> Result<Vec<Revocation>, Error> {
         let inner = &self.inner;
         let provider = inner.provider(request.provider)?;
         let mut nothing = inner.not_connected(provider, Source::Identities, request.account);
+        let mut done = Vec::new();
         for source in &provider.sources {
             let revoked = match source {
                 Source::Identities => inner.revoke_identity(request, provider).await,
                 Source::Vault => inner.revoke_vault(request, provider).await,
             };
             match revoked {
-                Err(error) if matches!(error.reason(), Reason::AccountNotConnected { .. }) => nothing = error,
-                other => return other,
+                Ok(revocation) => done.push(revocation),
+                Err(error) => match error.reason() {
+                    Reason::AccountNotConnected { .. } => nothing = error,
+                    // Calls that name no account get the one of the source before.
+                    Reason::AccountAmbiguous(_) if !done.is_empty() => {}
+                    _ => return Err(error),
+                },
             }
         }
-        Err(nothing)
+        if done.is_empty() { Err(nothing) } else { Ok(done) }
     }
 
     /// Takes over what other replicas revoked: it holds at once, and while the store is down. What is known already changes
     /// nothing, so the same list can be applied again and again.
     pub fn apply_revocations<'a>(&self, revoked: impl IntoIterator<Item = &'a RevokedGrant>) {
         for one in revoked {
-            self.inner.revocations.add(one);
+            if self.inner.revocations.add(one) && one.lifted {
+                // What is cached of it was read before it was lifted.
+                self.inner.grants.forget(&GrantFilter::new(Some(one.key.user.clone()), None));
+            }
         }
     }
 
-    /// Takes back what was revoked of a user's connection, because the user has just connected it again and said so to this
-    /// program: also where Auth0's copy is still the one that was revoked. Grants that are not revoked stay.
+    /// Takes back the revocation of an account of this source, because the user has just connected it again and said so to this
+    /// program: also where Auth0's copy is still the one that was revoked. Grants that are not revoked stay, and so do revocations of
+    /// the user's other accounts. [`BrokerBuilder::on_revoked`](crate::BrokerBuilder::on_revoked) is told, for the other replicas.
     ///
-    /// Other replicas that were told of the revocation lift it themselves, once Auth0's copy or the caller token is newer.
+    /// An `account` of [`Source::Identities`] without a user id is the only one of its connection. If the user has several, it is not
+    /// known which was connected, and each stays revoked until its copy at Auth0 changes or the user signs in again.
     ///
     /// # Errors
-    /// The store does not answer.
-    pub async fn reconnected(&self, user_id: &str, connection: &str) -> Result<(), Error> {
+    /// The store does not answer, or the user's accounts cannot be read.
+    pub async fn reconnected(&self, user_id: &str, source: Source, account: &Account) -> Result<(), Error> {
         let inner = &self.inner;
+        let connection = account.connection();
+        let id = match (source, account.user_id()) {
+            // A revocation in Token Vault is one of the whole connection.
+            (Source::Vault, _) => None,
+            (Source::Identities, Some(id)) => Some(id.to_owned()),
+            (Source::Identities, None) => {
+                let user = inner.users.get(user_id).await?.user;
+                let mut of_connection =
+                    user.identities().iter().filter(|identity| identity.connection() == connection);
+                let (Some(only), None) = (of_connection.next(), of_connection.next()) else { return Ok(()) };
+                choose::account(only).user_id().map(str::to_owned)
+            }
+        };
+        let matches = |key: &GrantKey| {
+            key.source == source && key.connection == connection && (id.is_none() || key.account == id)
+        };
         let filter = GrantFilter::new(Some(user_id.to_owned()), Some(vec![connection.to_owned()]))
             .of_tenant(inner.tenant.to_string());
-        inner.revocations.lift_matching(&filter);
-        inner.grants.delete_revoked(&filter).await?;
+        inner.lift(|key| filter.matches(key) && matches(key));
+        inner.grants.delete_revoked(&filter, matches).await?;
         inner.grants.forget(&filter);
         Ok(())
     }
@@ -129,7 +158,7 @@ impl Broker {
         inner.vault.forget_shared(selector.user.as_deref()).await;
         inner.grants.forget(&filter);
         let grants = if selector.grants {
-            inner.revocations.lift_matching(&filter);
+            inner.lift(|key| filter.matches(key));
             inner.grants.delete_matching(&filter).await?
         } else {
             0
@@ -147,6 +176,13 @@ impl Broker {
 }
 
 impl Inner {
+    /// Lifts the revocations of the grants that match, here and in every other replica.
+    fn lift(&self, matches: impl Fn(&GrantKey) -> bool) {
+        for lifted in self.revocations.lift_matching(matches) {
+            (self.on_revoked)(lifted);
+        }
+    }
+
     /// The connections a selector means; `None` means all.
     fn connections(&self, selector: &Selector) -> Option<Vec<String>> {
         let of_provider = selector.provider.as_ref().map(|name| {

@@ -25,7 +25,7 @@ impl Broker {
         for source in &provider.sources {
             match source {
                 Source::Vault if !inner.vault.serves(request) => {}
-                Source::Vault => match inner.preview_vault(request, provider) {
+                Source::Vault => match inner.preview_vault(request, provider).await? {
                     Some(found) => return Ok(found),
                     None => nothing = Some(inner.not_connected(provider, *source, request.account)),
                 },
@@ -54,33 +54,40 @@ impl Broker {
 }
 
 impl Inner {
-    /// `Some(None)`: the vault would have to be asked. `None`: it said a moment ago that it holds nothing.
+    /// `Some(None)`: Auth0 would have to be asked. `None`: the vault said a moment ago that it holds nothing.
+    ///
+    /// # Errors
+    /// The user has disconnected the account.
     #[expect(clippy::option_option, reason = "three answers: known, unknown, nothing there")]
-    fn preview_vault(
+    async fn preview_vault(
         &self,
         request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
-    ) -> Option<Option<AccountStatus>> {
+    ) -> Result<Option<Option<AccountStatus>>, Error> {
         let hint = request.account.and_then(|selector| selector.user_id.as_deref());
         let named = |name: &&String| request.account.is_none_or(|selector| selector.connection == **name);
         for connection in provider.connections.iter().filter(named) {
+            let account = Account::new(connection, hint.map(str::to_owned));
+            if self.peek_revoked(request, &account).await?.is_none() {
+                return Ok(Some(None));
+            }
             let key = self.vault.key(request, connection, hint);
             match self.vault.peek(&key) {
                 Some(held) => {
-                    return Some(Some(AccountStatus {
-                        account: Account::new(connection, hint.map(str::to_owned)),
+                    return Ok(Some(Some(AccountStatus {
+                        account,
                         provider: provider.name.clone(),
                         source: Source::Vault,
                         state: AccountState::Usable,
                         expires_at: held.expires_at,
                         refreshable: true,
                         scopes: held.scopes.map(|scopes| scopes.to_vec()),
-                    }));
+                    })));
                 }
                 None if self.vault.is_absent(&key, request.issued_at) => {}
-                None => return Some(None),
+                None => return Ok(Some(None)),
             }
         }
-        None
+        Ok(None)
     }
 }

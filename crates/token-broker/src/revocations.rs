@@ -11,25 +11,30 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    Account, Fingerprint, GrantFilter, GrantKey, GrantRecord, GrantState,
+    Account, Fingerprint, GrantKey, GrantRecord, GrantState,
     bounds::{Bound, size_of_key, size_of_record},
     digest::Digest,
     grant::seconds,
     grants::CachedGrant,
 };
 
-/// A revocation, to be told to every replica ([`Broker::apply_revocations`](crate::Broker::apply_revocations)). It holds
-/// no token and can be stored and sent as it is.
+/// A revocation, or that one was lifted, to be told to every replica
+/// ([`Broker::apply_revocations`](crate::Broker::apply_revocations)). It holds no token and can be stored and sent as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RevokedGrant {
     /// Whose grant; without a client, since a revocation holds for every client.
     pub key: GrantKey,
-    /// When it was revoked, seconds since 1970.
+    /// When it was revoked, seconds since 1970. What lifts it is a second later.
     pub at: u64,
+    /// The revocation that was known before is lifted: the user has connected the account again, or an operator deleted the grant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lifted: bool,
     origin: Fingerprint,
     origin_access: Option<Fingerprint>,
     origin_refresh: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    origin_entries: Vec<Fingerprint>,
 }
 
 impl RevokedGrant {
@@ -37,10 +42,22 @@ impl RevokedGrant {
         Self {
             key: key.clone().with_client(None),
             at: seconds(record.updated_at),
+            lifted: false,
             origin: record.origin.clone(),
             origin_access: record.origin_access.clone(),
             origin_refresh: record.origin_refresh.clone(),
+            origin_entries: record.origin_entries.clone(),
         }
+    }
+
+    /// Whether it counts and `other`, of the same grant, does not. Of one moment, a revocation counts.
+    #[must_use]
+    pub fn supersedes(&self, other: &Self) -> bool {
+        (self.at, !self.lifted) > (other.at, !other.lifted)
+    }
+
+    fn lift(&self) -> Self {
+        Self { at: self.at.saturating_add(1), lifted: true, ..self.clone() }
     }
 
     /// Tells the grant apart from later ones of the same account.
@@ -59,6 +76,7 @@ impl RevokedGrant {
             state: GrantState::Revoked,
             origin_access: self.origin_access.clone(),
             origin_refresh: self.origin_refresh.clone(),
+            origin_entries: self.origin_entries.clone(),
             ..GrantRecord::starting(self.origin.clone(), None, at.unwrap_or(SystemTime::UNIX_EPOCH))
         }
     }
@@ -121,12 +139,12 @@ impl Revocations {
         Self { all: RwLock::default(), bound }
     }
 
-    pub(crate) fn add(&self, revoked: &RevokedGrant) {
+    /// Whether it was not known.
+    pub(crate) fn add(&self, revoked: &RevokedGrant) -> bool {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        // A later one counts: it was made of another copy of Auth0's.
-        let known = |entry: &Entry| entry.revoked.at > revoked.at || entry.revoked == *revoked;
+        let known = |entry: &Entry| entry.revoked.supersedes(revoked) || entry.revoked == *revoked;
         if all.by_key.get(&revoked.key).is_some_and(known) {
-            return;
+            return false;
         }
         all.remove(&revoked.key);
         let record = revoked.record();
@@ -141,8 +159,9 @@ impl Revocations {
         all.count += 1;
         let (cached, place) = (Arc::new(CachedGrant::unstored(record)), (Instant::now(), all.count));
         all.order.insert(place, revoked.key.clone());
-        let told = Some(Told { cached, at: place.0 });
+        let told = (!revoked.lifted).then_some(Told { cached, at: place.0 });
         all.by_key.insert(revoked.key.clone(), Entry { revoked: revoked.clone(), told, place, weight });
+        true
     }
 
     pub(crate) fn get(&self, key: &GrantKey) -> Option<Told> {
@@ -161,11 +180,26 @@ impl Revocations {
         }
     }
 
-    /// Lifts the revocations of the grants that match.
-    pub(crate) fn lift_matching(&self, filter: &GrantFilter) {
+    /// Lifts the revocations of the grants that match. What it returns is to be told to every replica.
+    pub(crate) fn lift_matching(&self, matches: impl Fn(&GrantKey) -> bool) -> Vec<RevokedGrant> {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        let matching = all.by_key.iter_mut().filter(|(key, _)| filter.matches(key));
-        matching.for_each(|(_, entry)| entry.told = None);
+        let matching = all.by_key.iter_mut().filter(|(key, entry)| matches(key) && !entry.revoked.lifted);
+        matching
+            .map(|(_, entry)| {
+                entry.told = None;
+                entry.revoked = entry.revoked.lift();
+                entry.revoked.clone()
+            })
+            .collect()
+    }
+
+    /// When the last that is known of the grant was, or was lifted, seconds since 1970.
+    pub(crate) fn last(&self, key: &GrantKey) -> Option<u64> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        if all.by_key.is_empty() {
+            return None;
+        }
+        all.by_key.get(&key.clone().with_client(None)).map(|entry| entry.revoked.at)
     }
 
     /// Bytes that they take.

@@ -1,10 +1,13 @@
 //! One account's revocation: it is stored and told first, then the provider is asked.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use secrecy::SecretString;
 use token_keeper::BearerToken;
-use user_store::User;
+use user_store::{Found, Identity, Lookup, User};
 
 use crate::{
     Account, Error, Fingerprint, GrantKey, GrantRecord, GrantState, Provider, Reason, Revocation,
@@ -17,7 +20,11 @@ use crate::{
     knowledge::REVOKED_FOR,
     tenant_grant::TenantGrant,
     vault::VaultKey,
+    vault_copy::VaultCopy,
 };
+
+/// How long a revocation of a vault account is not stored again. A list of Connected Accounts is not read anew sooner either.
+const LISTED_FOR: Duration = Duration::from_secs(5);
 
 impl Inner {
     pub(crate) async fn revoke_identity(
@@ -25,25 +32,19 @@ impl Inner {
         request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
     ) -> Result<Revocation, Error> {
-        let user = self.users.get_newer(request.user_id, request.issued_at).await?.user;
-        let identity = match choose(&user, provider, request.account) {
-            Choice::One(identity) => identity,
-            Choice::None => return Err(self.not_connected(provider, Source::Identities, request.account)),
-            Choice::Ambiguous(accounts) => {
-                let detail = "the user has several accounts at this provider; name one with Idp-Account";
-                return Err(Error::new(Reason::AccountAmbiguous(accounts), detail));
-            }
-        };
+        let lookup = self.users.get_newer(request.user_id, request.issued_at).await?;
+        let user = self.read_for_revocation(request, provider, lookup).await?;
+        let identity = self.identity_of(request, provider, &user)?;
         let (account, tenant) = (account(identity), TenantGrant::of(identity));
         let key = self.identity_key(request.user_id, provider, &account);
         let keys = self.grants.store.keys();
         let cached = self.grants.read(&key).await?;
         let current = current(&tenant, cached.record(), keys);
-        let mut revoked = revoked(tenant.fingerprint(keys), self.clock.now());
+        let mut revoked = revoked(self.clock.now());
         tenant.stamp(&mut revoked, keys);
         let changed = !is_revoked(cached.record(), &revoked.origin);
         let before = cached.record().filter(|record| record.state == GrantState::Revoked);
-        let again = self.is_again(Some(&user), request, before, &revoked.origin);
+        let again = self.is_again(Some(&user), request, before, (&revoked.origin, REVOKED_FOR));
         // Stored first: no token is handed out any more, whatever the provider answers.
         let told = self.store_revocation(&key, &revoked, again).await?;
         let access = current.access.as_ref().map(|access| access.bearer);
@@ -81,11 +82,19 @@ impl Inner {
             self.users.invalidate_connected_accounts(request.user_id);
         }
         let now = self.users.reread_connected_accounts(request.user_id).await?;
-        let origin = self.copy_in(&now, account.connection());
-        let changed = !is_revoked(before, &origin);
-        let known = self.is_again(self.users.peek(request.user_id).as_deref(), request, before, &origin);
+        let copy = VaultCopy::of(&now, account.connection());
+        if copy.is_empty() && provider.sources.len() > 1 && self.vault.peek(&vault_key).is_none() {
+            // Calls are served by another source.
+            return Err(nothing());
+        }
+        let mut revoked = revoked(self.clock.now());
+        copy.stamp(&mut revoked, self.grants.store.keys());
+        let changed = !is_revoked(before, &revoked.origin);
+        let user = self.users.peek(request.user_id);
+        // A repeated one counts from now on: an entry that an old list lacks is older than it.
+        let known = self.is_again(user.as_deref(), request, before, (&revoked.origin, LISTED_FOR));
         // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
-        let told = self.store_revocation(&key, &revoked(origin, self.clock.now()), known).await?;
+        let told = self.store_revocation(&key, &revoked, known).await?;
         let again = !self.knowledge.begin_revoking(told.digest());
         let held = (&account, &vault_key);
         let (at_provider, detail) = self.revoke_held(request, provider, (&told, again), held).await;
@@ -96,6 +105,56 @@ impl Inner {
 }
 
 impl Inner {
+    fn identity_of<'a>(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Provider,
+        user: &'a User,
+    ) -> Result<&'a Identity, Error> {
+        match choose(user, provider, request.account) {
+            Choice::One(identity) => Ok(identity),
+            Choice::None => Err(self.not_connected(provider, Source::Identities, request.account)),
+            Choice::Ambiguous(accounts) => {
+                let detail = "the user has several accounts at this provider; name one with Idp-Account";
+                Err(Error::new(Reason::AccountAmbiguous(accounts), detail))
+            }
+        }
+    }
+
+    /// The user as Auth0 has them now: a sign-in that is not read yet would be taken for one after the revocation. An account that is
+    /// absent or revoked already is looked for less often, so that a repeated call costs the tenant little. While the tenant gives no
+    /// answer, the cached record counts.
+    async fn read_for_revocation(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Provider,
+        lookup: Lookup,
+    ) -> Result<Arc<User>, Error> {
+        if matches!(lookup.found, Found::Loaded | Found::Joined) {
+            return Ok(lookup.user);
+        }
+        let seldom = match self.identity_of(request, provider, &lookup.user) {
+            Ok(identity) => {
+                let key = self.identity_key(request.user_id, provider, &account(identity));
+                let cached = self.grants.read(&key).await?;
+                cached.record().is_some_and(|record| record.state == GrantState::Revoked)
+            }
+            Err(error) if error.is_not_found() => true,
+            Err(error) => return Err(error),
+        };
+        if seldom {
+            return Ok(self.users.reread_for_absent(request.user_id, &lookup).await?.user);
+        }
+        match self.users.reread(request.user_id, &lookup.user).await {
+            Err(error) if error.excuses_stale() => {
+                let effect = "a sign-in that was not read yet will lift the revocation";
+                tracing::warn!(event = "revocation_by_cached_record", %error, effect);
+                Ok(lookup.user)
+            }
+            read => Ok(read?.user),
+        }
+    }
+
     /// The account that a call without `Idp-Account` gets: of the first connection that the user has connected.
     async fn connected_in(&self, user: &str, provider: &Provider) -> Result<Option<Account>, Error> {
         let first = Inner::vault_account(provider, None);
@@ -153,19 +212,19 @@ impl Inner {
         (at_provider, detail)
     }
 
-    /// Whether all replicas were told of this revocation a moment ago: `before` is what is stored.
+    /// Whether all replicas were told of this revocation within so long: `before` is what is stored.
     fn is_again(
         &self,
         user: Option<&User>,
         request: &TokenRequest<'_>,
         before: Option<&GrantRecord>,
-        origin: &Fingerprint,
+        (origin, within): (&Fingerprint, Duration),
     ) -> bool {
         let Some(before) = before.filter(|record| is_revoked(Some(record), origin)) else { return false };
         let age = self.clock.now().duration_since(before.updated_at);
         // A sign-in since then would lift it.
         let signed_in = |user: &User| signed_in_since(user, request.issued_at, before.updated_at);
-        age.is_ok_and(|age| age < REVOKED_FOR) && !user.is_some_and(signed_in)
+        age.is_ok_and(|age| age < within) && !user.is_some_and(signed_in)
     }
 
     /// Stores a revocation for every client that has refreshed the grant, and for those to come. The same one `again` is only
@@ -176,7 +235,9 @@ impl Inner {
         record: &GrantRecord,
         again: bool,
     ) -> Result<RevokedGrant, Error> {
-        let revoked = RevokedGrant::new(key, record);
+        let mut revoked = RevokedGrant::new(key, record);
+        // In whole seconds: it counts after what lifted the one before.
+        revoked.at = self.revocations.last(key).map_or(revoked.at, |last| last.max(revoked.at));
         if again {
             return Ok(revoked);
         }
@@ -200,7 +261,9 @@ fn is_revoked(record: Option<&GrantRecord>, origin: &Fingerprint) -> bool {
     record.is_some_and(|record| record.state == GrantState::Revoked && record.origin == *origin)
 }
 
-fn revoked(origin: Fingerprint, now: SystemTime) -> GrantRecord {
+/// A revocation that has seen nothing yet.
+fn revoked(now: SystemTime) -> GrantRecord {
+    let origin = Fingerprint(String::new());
     GrantRecord { state: GrantState::Revoked, ..GrantRecord::starting(origin, None, now) }
 }
 

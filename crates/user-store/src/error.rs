@@ -77,7 +77,8 @@ impl Error {
 
     /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of
     /// another user is none of these.
-    pub(crate) fn excuses_stale(&self) -> bool {
+    #[must_use]
+    pub fn excuses_stale(&self) -> bool {
         self.is_transient() && !self.mismatch
     }
 }

@@ -230,6 +230,13 @@ impl ConnectedAccount {
         }
     }
 
+    /// When the entry was made, to the second. `None` where [`created_at`](Self::created_at) is absent or is no time in UTC.
+    #[must_use]
+    pub fn created(&self) -> Option<SystemTime> {
+        let since = crate::wire::rfc3339(self.created_at.as_deref()?)?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(since)))
+    }
+
     pub(crate) fn size(&self) -> usize {
         let optional = [&self.strategy, &self.created_at, &self.expires_at, &self.organization_id];
         let texts = optional.into_iter().flatten().chain(&self.scopes).chain([&self.id, &self.connection]);

@@ -193,7 +193,7 @@ impl Scalar {
 }
 
 /// Seconds since 1970 of `2026-11-24T10:00:00.000Z`, fractions dropped. `None` for anything else.
-fn rfc3339(text: &str) -> Option<u32> {
+pub(crate) fn rfc3339(text: &str) -> Option<u32> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let numbers = |text: &str, separator| -> Option<[u64; 3]> {
         let mut parts = text.split(separator).map(|part| part.parse::<u64>().ok());

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use token_broker::{Account, Source};
 use url::Url;
 
 use super::HostedConnect;
@@ -11,7 +12,7 @@ use super::pages::{self, Page, escape};
 use super::return_to::answer;
 use super::seal::{Purpose, challenge};
 use super::ticket::{Flow, Leg, Ticket};
-use super::visit::Visit;
+use super::visit::{Connected, Visit};
 use crate::outcome::Code;
 
 /// The session of a flow at the My Account API, as the browser keeps it.
@@ -103,7 +104,12 @@ impl HostedConnect {
     /// The account is connected. What is cached of it is out of date, and so is a disconnection.
     pub(super) fn connected(&self, request_id: &str, ticket: &Ticket) -> Visit {
         let visit = self.end(request_id, ticket, &End::CONNECTED);
-        Visit { connected: Some((ticket.user.clone(), ticket.connection.clone())), ..visit }
+        let connected = Connected {
+            user: ticket.user.clone(),
+            source: if ticket.vault { Source::Vault } else { Source::Identities },
+            account: Account::new(ticket.connection.clone(), ticket.account.clone()),
+        };
+        Visit { connected: Some(connected), ..visit }
     }
 
     /// The user said no.

@@ -32,6 +32,7 @@ use url::Url;
 
 pub(crate) use self::link::{Ask, BadAsk};
 pub(crate) use self::parts::{ConnectParts, Offer};
+pub(crate) use self::visit::Connected;
 
 use self::cookie::Cookies;
 use self::return_to::ReturnAddresses;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use caller_auth::Caller;
 use http::header::{HeaderName, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response};
+use token_broker::{Account, Source};
 
 use super::refusal::Refusal;
 use super::ticket::Ticket;
@@ -24,8 +25,18 @@ pub(crate) struct Visit {
     pub(crate) account: Option<(String, Option<String>)>,
     /// What to write into the records.
     pub(crate) outcome: Code,
-    /// The user and the connection that was connected just now.
-    pub(crate) connected: Option<(String, String)>,
+    /// What was connected just now.
+    pub(crate) connected: Option<Connected>,
+}
+
+/// An account that was connected just now.
+pub(crate) struct Connected {
+    /// The user.
+    pub(crate) user: String,
+    /// Where its tokens come from.
+    pub(crate) source: Source,
+    /// The account. Without a user id: one of the connection.
+    pub(crate) account: Account,
 }
 
 impl Visit {

@@ -41,13 +41,14 @@ impl Shard {
         later
     }
 
-    /// Adds a revocation, unless a later one of the same account is there; gives back whether it stays, and what goes for it.
+    /// Adds a revocation, or what lifts one, unless a later one of the same account is there; gives back whether it stays, and what goes for it.
     fn revoke(&mut self, grant: &RevokedGrant) -> (bool, Option<RevokedGrant>) {
-        if self.revoked.iter().any(|known| known.key == grant.key && known.at >= grant.at) {
+        let counts = |known: &RevokedGrant| known.key == grant.key && !grant.supersedes(known);
+        if self.revoked.iter().any(counts) {
             return (false, None);
         }
         self.revoked.push(grant.clone());
-        let earlier = |known: &RevokedGrant| known.key == grant.key && known.at < grant.at;
+        let earlier = |known: &RevokedGrant| known.key == grant.key && grant.supersedes(known);
         let same = self.revoked.iter().position(earlier);
         let oldest = || (0..self.revoked.len()).min_by_key(|at| self.revoked.get(*at).map(|one| one.at));
         let gone = same.or_else(|| (self.revoked.len() > MOST_IN_ONE).then(oldest).flatten());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
-use token_broker::IdpToken;
+use token_broker::{Account, IdpToken, Source};
 
 use super::{Access, ConsentPrompts, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
 use crate::body::BodyReader;
@@ -69,12 +69,17 @@ impl Calls {
         classified.outcome == Outcome::ScopeMissing && self.asked.may_ask(user, token, classified)
     }
 
-    /// The user has just connected this connection again: it is not refused any more.
+    /// The user has just connected this account again: it is not refused any more.
     ///
     /// # Errors
     /// The store does not answer.
-    pub(crate) async fn reconnected(&self, user: &str, connection: &str) -> Result<(), Problem> {
-        let lifted = self.tokens.reconnected(user, connection).await;
+    pub(crate) async fn reconnected(
+        &self,
+        user: &str,
+        source: Source,
+        account: &Account,
+    ) -> Result<(), Problem> {
+        let lifted = self.tokens.reconnected(user, source, account).await;
         lifted.map_err(|error| error_table::broker(&error, None))
     }
 

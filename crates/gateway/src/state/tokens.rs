@@ -5,6 +5,7 @@ use std::sync::Arc;
 use caller_auth::Verified;
 use token_broker::{
     Account, AccountSelector, AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector,
+    Source,
 };
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
@@ -105,7 +106,7 @@ impl Tokens {
     ///
     /// # Errors
     /// As [`Broker::revoke`]; or the account's connection is blocked.
-    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Revocation, TokenError> {
+    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Vec<Revocation>, TokenError> {
         let request = admitted.request();
         let accounts = self.broker.accounts(&request).await.map_err(TokenError::Broker)?;
         let meant = |account: &Account| {
@@ -135,12 +136,17 @@ impl Tokens {
         self.broker.forget(selector).await
     }
 
-    /// The user has just connected this connection again: it is not refused any more.
+    /// The user has just connected this account again: it is not refused any more.
     ///
     /// # Errors
     /// As [`Broker::reconnected`].
-    pub(crate) async fn reconnected(&self, user: &str, connection: &str) -> Result<(), Error> {
-        self.broker.reconnected(user, connection).await
+    pub(crate) async fn reconnected(
+        &self,
+        user: &str,
+        source: Source,
+        account: &Account,
+    ) -> Result<(), Error> {
+        self.broker.reconnected(user, source, account).await
     }
 
     /// Takes over what was revoked elsewhere.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
-use token_broker::{Account, Selector, Source};
+use token_broker::{Account, Revocation, RevokedAtProvider, Selector, Source};
 
 use crate::body::Body;
 use crate::call_error::CallError;
@@ -49,20 +49,37 @@ pub(crate) async fn answer(
         TokenError::Blocked(blocked) => Problem::from(blocked),
         TokenError::Broker(error) => error_table::broker(&error, Some(&provider.connect)),
     })?;
-    let key = &revoked.revoked.key;
-    record.account = Some(Account::new(key.connection.clone(), key.account.clone()));
-    record.repeated = !revoked.changed;
+    let first = revoked.first().map(|one| &one.revoked.key);
+    record.account = first.map(|key| Account::new(key.connection.clone(), key.account.clone()));
+    record.repeated = revoked.iter().all(|one| !one.changed);
     calls.prepared.clear();
-    // What it says of Token Vault holds for a minute: each time takes an exchange and calls of the My Account API.
-    let kept = key.source == Source::Vault
-        && !revoked.again
-        && !removed((calls, hosted), &admitted, &revoked.account).await?;
-    let kept = kept.then(|| KEPT_BY_AUTH0.to_owned());
+    let at_provider = at_provider(&revoked);
+    let mut details = Vec::new();
+    for one in revoked {
+        details.extend(one.detail);
+        // What it says of Token Vault holds for a minute: each time takes an exchange and calls of the My Account API.
+        if one.revoked.key.source == Source::Vault
+            && !one.again
+            && !removed((calls, hosted), &admitted, &one.account).await?
+        {
+            details.push(KEPT_BY_AUTH0.to_owned());
+        }
+    }
+    details.dedup();
     reply::json(&Disconnected {
-        revoked_at_provider: revoked.at_provider.as_str(),
+        revoked_at_provider: at_provider.as_str(),
         forgotten: true,
-        detail: revoked.detail.into_iter().chain(kept).reduce(|first, then| format!("{first}; {then}")),
+        detail: (!details.is_empty()).then(|| details.join("; ")),
     })
+}
+
+/// What the provider did with the grants of all sources: it is `yes` where nothing is left that it could end.
+fn at_provider(revoked: &[Revocation]) -> RevokedAtProvider {
+    let all = || revoked.iter().map(|one| one.at_provider);
+    [RevokedAtProvider::No, RevokedAtProvider::Yes]
+        .into_iter()
+        .find(|sought| all().any(|one| one == *sought))
+        .unwrap_or(RevokedAtProvider::Unsupported)
 }
 
 /// Whether the account was removed from Token Vault as well. `account` has a user id if the call named one.

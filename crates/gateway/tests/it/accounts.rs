@@ -6,16 +6,18 @@ use sandbox::{Identity, ProviderKind, Sandbox, Server, User, World};
 use crate::harness::{Answer, BEN, Rig};
 
 /// Two GitHub accounts, the second with a numeric id, and Google.
-const DANA: &str = "google-oauth2|200";
+pub(crate) const DANA: &str = "google-oauth2|200";
+
+pub(crate) fn dana() -> User {
+    User::new(DANA)
+        .named("Dana Silva", "dana@example.test")
+        .identity(Identity::google("200", "dana"))
+        .identity(Identity::github("901", "dana-work"))
+        .identity(Identity::github("902", "dana-home").numeric(true))
+}
 
 fn linked() -> World {
-    World::demo().with(
-        User::new(DANA)
-            .named("Dana Silva", "dana@example.test")
-            .identity(Identity::google("200", "dana"))
-            .identity(Identity::github("901", "dana-work"))
-            .identity(Identity::github("902", "dana-home").numeric(true)),
-    )
+    World::demo().with(dana())
 }
 
 async fn ask(rig: &Rig, account: Option<&str>) -> Answer {

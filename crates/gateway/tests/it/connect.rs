@@ -4,6 +4,7 @@ use reqwest::Method;
 use sandbox::{Identity, Quirk, Sandbox, Server};
 use serde_json::json;
 
+use crate::accounts::{self, DANA};
 use crate::connect_support::{APP, Browser, PUBLIC, ask, link, nothing, start, start_over, tenant};
 use crate::harness::{ANA, BEN, CLEO, Rig};
 use crate::mcp_support;
@@ -107,6 +108,26 @@ async fn a_disconnected_account_is_connected_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_h14_connecting_one_account_again_opens_no_other() {
+    let rig = start().await;
+    rig.sandbox.world().add_user(accounts::dana());
+    let outcome = async |account: &str| {
+        let request = rig.request(Method::GET, "/proxy/github/user", DANA).header("idp-account", account);
+        rig.send(request).await.outcome()
+    };
+    for account in ["github|901", "github|902"] {
+        let request = rig.request(Method::DELETE, "/v1/me/github", DANA).header("idp-account", account);
+        assert_eq!(rig.send(request).await.status, 200, "{account}");
+    }
+    let asked = json!({ "account": "github|901", "return_to": APP });
+    let url = link(&rig, "github", DANA, asked).await;
+    assert_eq!(Browser::new(&rig).walk(&url, DANA, "allow").await.result(), "ok");
+    assert_eq!(outcome("github|901").await, (200, "ok".into()));
+    assert_eq!(outcome("github|902").await, (403, "reconnect-required".into()));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_removed_from_the_vault_where_the_tenant_exchanges_the_callers_token() {
     let removals = "/me/v1/connected-accounts/accounts/";
     for (builder, removed) in [(tenant(), false), (tenant().quirk(Quirk::OnBehalfOf), true)] {
@@ -126,6 +147,9 @@ async fn an_account_is_removed_from_the_vault_where_the_tenant_exchanges_the_cal
             "{known}"
         );
         // Refused either way, and connected again by the same walk.
+        let question = json!({ "provider": "google", "method": "GET", "path": "/oauth2/v3/userinfo" });
+        let asked = rig.send(rig.request(Method::POST, "/v1/check", BEN).json(&question)).await.json();
+        assert_eq!((&asked["allowed"], &asked["outcome"]), (&json!(false), &json!("reconnect-required")));
         let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
         assert_eq!(refused.outcome(), (403, "reconnect-required".into()));
         let url = link(&rig, "google", BEN, json!({ "return_to": APP })).await;

@@ -18,6 +18,7 @@ impl GrantRecord {
             origin: &self.origin,
             origin_access: self.origin_access.as_ref(),
             origin_refresh: self.origin_refresh.as_ref(),
+            origin_entries: &self.origin_entries,
             state: self.state,
             access_token: self.access_token.as_ref().map(BearerToken::expose),
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
@@ -33,7 +34,8 @@ impl GrantRecord {
         // Sized first: a buffer that grows would leave unwiped copies behind.
         let secrets = kept.access_token.map_or(0, str::len) + kept.refresh_token.map_or(0, str::len);
         let scopes: usize = self.scopes.iter().flatten().map(|scope| scope.len() + 8).sum();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * secrets + 2 * scopes + 1024));
+        let entries: usize = self.origin_entries.iter().map(|entry| entry.0.len() + 8).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * secrets + 2 * scopes + entries + 1024));
         // Writing plain data into memory cannot fail; an empty record would be refused by `decode`.
         let _ = serde_json::to_writer(&mut *bytes, &kept);
         bytes
@@ -54,6 +56,7 @@ impl GrantRecord {
             origin: found.origin,
             origin_access: found.origin_access,
             origin_refresh: found.origin_refresh,
+            origin_entries: found.origin_entries,
             state: found.state,
             access_token,
             expires_at: found.expires_at.and_then(time),
@@ -79,6 +82,8 @@ struct Kept<'a> {
     origin_access: Option<&'a Fingerprint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin_refresh: Option<&'a Fingerprint>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    origin_entries: &'a [Fingerprint],
     state: GrantState,
     access_token: Option<&'a str>,
     refresh_token: Option<&'a str>,
@@ -104,6 +109,8 @@ struct Found {
     origin_access: Option<Fingerprint>,
     #[serde(default)]
     origin_refresh: Option<Fingerprint>,
+    #[serde(default)]
+    origin_entries: Vec<Fingerprint>,
     state: GrantState,
     #[serde(deserialize_with = "secret")]
     access_token: Option<SecretString>,

@@ -4,14 +4,14 @@ use idp_adapters::Kind;
 use serde_json::json;
 
 use super::rig::*;
-use crate::{AccountState, GrantStore, Reason, RevokedAtProvider, Selector, Source};
+use crate::{Account, AccountState, GrantStore, Reason, RevokedAtProvider, Selector, Source};
 
 #[tokio::test(start_paused = true)]
 async fn a_revoked_account_stays_refused_until_auth0s_copy_changes() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((200, json!({}))));
-    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revocation = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!((revocation.at_provider, revocation.detail), (RevokedAtProvider::Yes, None));
     let form = rig.provider.asked.lock().unwrap()[0].clone();
     assert_eq!(
@@ -33,12 +33,22 @@ async fn an_account_that_was_connected_again_is_taken_though_auth0s_copy_is_the_
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((200, json!({}))));
-    broker.revoke(&rig.ask("google")).await.unwrap();
-    for other in [("auth0|other", "google-oauth2"), (USER, "github")] {
-        broker.reconnected(other.0, other.1).await.unwrap();
-        assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect(), "{other:?}");
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    let connected = |user, source, connection: &str, id: Option<&str>| {
+        let (broker, account) = (&broker, Account::new(connection, id.map(str::to_owned)));
+        async move { broker.reconnected(user, source, &account).await }
+    };
+    for (user, source, connection, id) in [
+        (USER, Source::Identities, "github", None),
+        (USER, Source::Vault, "google-oauth2", None),
+        (USER, Source::Identities, "google-oauth2", Some("2")),
+        ("auth0|other", Source::Identities, "google-oauth2", Some("1")),
+    ] {
+        connected(user, source, connection, id).await.unwrap();
+        let refused = broker.token(&rig.ask("google")).await.unwrap_err();
+        assert!(refused.is_reconnect(), "{user} {source:?} {connection} {id:?}");
     }
-    broker.reconnected(USER, "google-oauth2").await.unwrap();
+    connected(USER, Source::Identities, "google-oauth2", None).await.unwrap();
     assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
 }
 
@@ -47,20 +57,20 @@ async fn a_repeated_revocation_asks_the_provider_once_in_a_minute() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((500, json!({}))));
-    assert_eq!(broker.revoke(&rig.ask("google")).await.unwrap().at_provider, RevokedAtProvider::No);
+    assert_eq!(revoke(&broker, &rig.ask("google")).await.unwrap().at_provider, RevokedAtProvider::No);
     rig.provider.answers(|_| Ok((200, json!({}))));
     for _ in 0..5 {
-        let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+        let revocation = revoke(&broker, &rig.ask("google")).await.unwrap();
         assert_eq!(revocation.at_provider, RevokedAtProvider::Yes);
     }
     assert_eq!(rig.provider.calls(), 2, "one that failed, and one that did not");
     // Another grant of the same account is another matter.
     rig.tenant.put(google("ya29.b"));
     let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(30));
-    broker.revoke(&newer).await.unwrap();
+    revoke(&broker, &newer).await.unwrap();
     assert_eq!(rig.provider.calls(), 3);
     tokio::time::advance(Duration::from_secs(61)).await;
-    broker.revoke(&newer).await.unwrap();
+    revoke(&broker, &newer).await.unwrap();
     assert_eq!(rig.provider.calls(), 4);
 }
 
@@ -69,7 +79,7 @@ async fn tm_o07_a_refused_revocation_does_not_repeat_the_token() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((400, json!({ "error": "ya29.a" }))));
-    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revocation = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!(revocation.at_provider, RevokedAtProvider::No);
     assert!(!revocation.detail.unwrap().contains("ya29.a"));
 }
@@ -80,7 +90,7 @@ async fn a_new_sign_in_lifts_a_revocation_also_with_the_same_token() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((200, json!({}))));
-    broker.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     tokio::time::advance(Duration::from_secs(120)).await;
     let now = rig.tenant.wall.now();
     // A renewed caller token is no sign-in.
@@ -104,7 +114,7 @@ async fn a_new_sign_in_lifts_a_revocation_also_with_the_same_token() {
 async fn a_lifted_revocation_that_is_told_again_costs_no_newer_grant() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let broker = rig.replica([refreshing(Kind::Bitbucket)]);
-    let revoked = broker.revoke(&rig.ask("bitbucket")).await.unwrap().revoked;
+    let revoked = revoke(&broker, &rig.ask("bitbucket")).await.unwrap().revoked;
     tokio::time::advance(Duration::from_secs(120)).await;
     // The same tokens after another sign-in: the copy is the same, and its refresh token lives.
     let now = rig.tenant.wall.now();
@@ -137,7 +147,7 @@ async fn tm_c10_a_refresh_under_way_undoes_no_revocation_while_the_store_is_down
     let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
     rig.provider.answers(|_| Ok((200, json!({"access_token": "ya29.b", "expires_in": 3600}))));
     let dead = two.token(&rig.ask("google")).await.unwrap();
-    let revoked = one.revoke(&rig.ask("google")).await.unwrap().revoked;
+    let revoked = revoke(&one, &rig.ask("google")).await.unwrap().revoked;
     // The second replica has read the grant before, and cannot read it now.
     rig.store.down.store(true, Ordering::SeqCst);
     let (asked, refused) = (rig.ask("google"), rig.ask("google"));
@@ -164,7 +174,7 @@ async fn a_vault_revocation_is_lifted_in_memory_too() {
     let store = std::sync::Arc::new(crate::MemoryStore::new().unwrap());
     let tasks = tokio_util::task::TaskTracker::new();
     let broker = rig.replica_over(store, [sources(Kind::Google, &[Source::Vault])], tasks);
-    broker.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
     let entry = user_store::ConnectedAccount::new("cac_2", "google-oauth2");
     rig.tenant.connected.lock().unwrap().push(entry);
@@ -183,7 +193,7 @@ async fn a_vault_account_is_refused_also_when_the_tenant_fails() {
     *rig.vault.answer.lock().unwrap() =
         Box::new(|_| Err(crate::vault::Refused { transient: true, ..crate::vault::Refused::default() }));
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
-    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revocation = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_ne!(revocation.at_provider, RevokedAtProvider::Yes);
     assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
 }
@@ -199,7 +209,7 @@ async fn a_revocation_is_told_before_the_provider_is_asked() {
     });
     rig.provider.answers(|_| Ok((200, json!({}))));
     let asked = rig.ask("google");
-    let left = tokio::time::timeout(Duration::from_millis(40), broker.revoke(&asked)).await;
+    let left = tokio::time::timeout(Duration::from_millis(40), revoke(&broker, &asked)).await;
     assert!(left.is_err(), "the caller leaves before the provider answers");
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 1);
@@ -214,7 +224,7 @@ async fn a_sign_in_before_the_revocation_lifts_nothing() {
     broker.token(&rig.ask("google")).await.unwrap();
     let before = rig.tenant.wall.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     tokio::time::advance(Duration::from_secs(120)).await;
-    broker.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(before);
     let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(60));
     assert!(broker.token(&newer).await.unwrap_err().is_reconnect());
@@ -234,11 +244,11 @@ async fn tm_c10_a_revoked_vault_connection_is_refused_whatever_account_a_call_na
     let (hint, other, whole) =
         (selector("google-oauth2|77"), selector("google-oauth2|78"), selector("google-oauth2"));
     let named = |account| rig.ask("google").account(account);
-    broker.revoke(&named(Some(&hint))).await.unwrap();
+    revoke(&broker, &named(Some(&hint))).await.unwrap();
     // Made-up accounts cost no exchange each.
     for number in 0..100 {
         let made_up = selector(&format!("google-oauth2|made-up-{number}"));
-        let _ = broker.revoke(&rig.ask("google").account(Some(&made_up))).await;
+        let _ = revoke(&broker, &rig.ask("google").account(Some(&made_up))).await;
     }
     assert!(rig.vault.asked.lock().unwrap().len() <= 16);
     for account in [None, Some(&whole), Some(&hint), Some(&other)] {
@@ -252,7 +262,7 @@ async fn another_replica_learns_of_a_revocation_within_seconds() {
     let rig = Rig::new(google("ya29.a"));
     let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
     two.token(&rig.ask("google")).await.unwrap();
-    one.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&one, &rig.ask("google")).await.unwrap();
     tokio::time::advance(Duration::from_secs(3)).await;
     let _ = two.token(&rig.ask("google")).await;
     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -263,8 +273,8 @@ async fn another_replica_learns_of_a_revocation_within_seconds() {
 async fn revocations_say_honestly_what_happened() {
     let rig = Rig::new(bitbucket("a0", "r0"));
     let broker = rig.replica([provider(Kind::Google), refreshing(Kind::Bitbucket)]);
-    let google = broker.revoke(&rig.ask("google")).await.unwrap();
-    let bitbucket = broker.revoke(&rig.ask("bitbucket")).await.unwrap();
+    let google = revoke(&broker, &rig.ask("google")).await.unwrap();
+    let bitbucket = revoke(&broker, &rig.ask("bitbucket")).await.unwrap();
     for revocation in [google, bitbucket] {
         assert_eq!(revocation.at_provider, RevokedAtProvider::Unsupported);
         assert!(revocation.detail.is_some());
@@ -272,11 +282,11 @@ async fn revocations_say_honestly_what_happened() {
     let rig = Rig::new(self::google("ya29.a"));
     let broker = rig.replica([refreshing(Kind::Google)]);
     rig.provider.answers(|_| Ok((503, json!({}))));
-    let revocation = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revocation = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!(revocation.at_provider, RevokedAtProvider::No);
     assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
     rig.store.down.store(true, Ordering::SeqCst);
-    assert_eq!(*broker.revoke(&rig.ask("google")).await.unwrap_err().reason(), Reason::StoreUnavailable);
+    assert_eq!(*revoke(&broker, &rig.ask("google")).await.unwrap_err().reason(), Reason::StoreUnavailable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -332,7 +342,7 @@ async fn tm_c10_a_revocation_holds_in_every_replica_also_while_the_store_is_down
     let rig = Rig::new(google("ya29.a"));
     let (one, two) = (rig.replica([refreshing(Kind::Google)]), rig.replica([refreshing(Kind::Google)]));
     rig.provider.answers(|_| Ok((200, json!({}))));
-    let revoked = one.revoke(&rig.ask("google")).await.unwrap().revoked;
+    let revoked = revoke(&one, &rig.ask("google")).await.unwrap().revoked;
     // As the control state keeps it.
     let text = serde_json::to_string(&revoked).unwrap();
     assert!(!text.contains("ya29"), "{text}");
@@ -356,7 +366,7 @@ async fn tm_c10_a_revocation_holds_in_every_replica_also_while_the_store_is_down
 async fn a_revocation_holds_for_every_client() {
     let rig = Rig::new(google("ya29.a"));
     rig.provider.answers(|_| Ok((200, json!({}))));
-    rig.replica([refreshing(Kind::Google)]).revoke(&rig.ask("google")).await.unwrap();
+    revoke(&rig.replica([refreshing(Kind::Google)]), &rig.ask("google")).await.unwrap();
     for provider in [provider(Kind::Google), refreshing(Kind::Google)] {
         assert!(rig.replica([provider]).token(&rig.ask("google")).await.unwrap_err().is_reconnect());
     }

@@ -6,7 +6,10 @@ use token_keeper::BearerToken;
 use user_store::ConnectedAccount;
 
 use super::rig::*;
-use crate::{Provider, RevokedAtProvider, Source, vault::Exchanged};
+use crate::{
+    Account, Provider, RevokedAtProvider, Source,
+    vault::{Exchanged, Refused},
+};
 
 /// A vault account of a provider that revokes.
 fn vault() -> Provider {
@@ -28,7 +31,7 @@ async fn tm_a18_a_repeated_disconnection_of_a_vault_account_costs_the_tenant_not
         let rig = exchanging();
         let broker = rig.replica([vault()]);
         rig.provider.answers(move |_| Ok((status, json!({}))));
-        let first = broker.revoke(&rig.ask("google")).await.unwrap();
+        let first = revoke(&broker, &rig.ask("google")).await.unwrap();
         let expected = if status == 200 { RevokedAtProvider::Yes } else { RevokedAtProvider::No };
         assert_eq!((first.at_provider, first.changed, first.again), (expected, true, false));
         let cost =
@@ -36,24 +39,24 @@ async fn tm_a18_a_repeated_disconnection_of_a_vault_account_costs_the_tenant_not
         let before = cost();
         assert_eq!((before.1, before.2, rig.provider.calls()), (1, 1, 1));
         for _ in 0..50 {
-            let again = broker.revoke(&rig.ask("google")).await.unwrap();
+            let again = revoke(&broker, &rig.ask("google")).await.unwrap();
             assert_eq!((again.at_provider, again.changed, again.again), (expected, false, true));
             assert!(again.detail.is_some());
         }
         // Whatever account of the connection is named.
         for number in 0..100 {
             let named = selector(&format!("google-oauth2|{number}"));
-            if let Ok(other) = broker.revoke(&rig.ask("google").account(Some(&named))).await {
+            if let Ok(other) = revoke(&broker, &rig.ask("google").account(Some(&named))).await {
                 assert_eq!((other.at_provider, other.changed), (RevokedAtProvider::No, false));
             }
         }
         assert_eq!((cost(), rig.provider.calls()), (before, 1), "{status}");
         // In time it is done again, and the list of the accounts is looked at less and less often.
         tokio::time::advance(Duration::from_secs(61)).await;
-        broker.revoke(&rig.ask("google")).await.unwrap();
+        revoke(&broker, &rig.ask("google")).await.unwrap();
         assert_eq!((rig.vault.asked.lock().unwrap().len(), rig.provider.calls()), (2, 2), "{status}");
         for _ in 0..60 {
-            broker.revoke(&rig.ask("google")).await.unwrap();
+            revoke(&broker, &rig.ask("google")).await.unwrap();
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert!(rig.tenant.connected_reads() <= before.1 + 5, "{}", rig.tenant.connected_reads());
@@ -66,7 +69,7 @@ async fn disconnections_at_the_same_time_are_one_at_the_provider() {
     let broker = rig.replica([vault()]);
     rig.provider.answers(|_| Ok((200, json!({}))));
     let asked = rig.ask("google");
-    let all = futures_util::future::join_all((0..20).map(|_| broker.revoke(&asked))).await;
+    let all = futures_util::future::join_all((0..20).map(|_| revoke(&broker, &asked))).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!((rig.vault.asked.lock().unwrap().len(), rig.provider.calls()), (1, 1));
 }
@@ -76,16 +79,16 @@ async fn an_account_that_was_connected_again_is_disconnected_again() {
     let rig = exchanging();
     let broker = rig.replica([vault()]);
     rig.provider.answers(|_| Ok((200, json!({}))));
-    broker.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     // By hosted connect, which says so.
-    broker.reconnected(USER, "google-oauth2").await.unwrap();
+    broker.reconnected(USER, Source::Vault, &Account::new("google-oauth2", None)).await.unwrap();
     rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_2", "google-oauth2"));
-    let second = broker.revoke(&rig.ask("google")).await.unwrap();
+    let second = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!((second.at_provider, second.changed, rig.provider.calls()), (RevokedAtProvider::Yes, true, 2));
     // By the app itself.
     tokio::time::advance(Duration::from_secs(6)).await;
     rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_3", "google-oauth2"));
-    let third = broker.revoke(&rig.ask("google")).await.unwrap();
+    let third = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!((third.at_provider, third.changed, rig.provider.calls()), (RevokedAtProvider::Yes, true, 3));
     assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
 }
@@ -119,7 +122,7 @@ async fn of_several_connections_the_one_that_is_connected_is_disconnected() {
     let connections = ["acme-other", "google-oauth2"].map(str::to_owned).to_vec();
     let broker = rig.replica([Provider { connections, ..vault() }]);
     rig.provider.answers(|_| Ok((200, json!({}))));
-    let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revoked = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!(
         (revoked.account.connection(), revoked.at_provider),
         ("google-oauth2", RevokedAtProvider::Yes)
@@ -131,7 +134,7 @@ async fn where_nobody_can_be_asked_no_token_is_exchanged() {
     let rig = exchanging();
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     for _ in 0..3 {
-        let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+        let revoked = revoke(&broker, &rig.ask("google")).await.unwrap();
         assert_eq!(revoked.at_provider, RevokedAtProvider::Unsupported);
     }
     assert!(rig.vault.asked.lock().unwrap().is_empty());
@@ -151,7 +154,7 @@ async fn tm_a18_a_repeated_disconnection_is_told_once() {
     rig.provider.answers(|_| Ok((500, json!({}))));
     for (name, expected) in [("google", 1), ("login", 2)] {
         for _ in 0..20 {
-            broker.revoke(&rig.ask(name)).await.unwrap();
+            revoke(&broker, &rig.ask(name)).await.unwrap();
         }
         assert_eq!(*told.lock().unwrap(), expected);
     }
@@ -161,6 +164,212 @@ async fn tm_a18_a_repeated_disconnection_is_told_once() {
     let seconds = now.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
     rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(seconds);
     let newer = rig.ask("login").issued_at(now);
-    broker.revoke(&newer).await.unwrap();
+    revoke(&broker, &newer).await.unwrap();
     assert_eq!(*told.lock().unwrap(), 3);
+}
+
+/// Two sources of one provider.
+fn both() -> Provider {
+    Provider { sources: vec![Source::Vault, Source::Identities], ..vault() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_source_that_holds_the_account_is_revoked() {
+    let rig = exchanging();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_1", "google-oauth2"));
+    let broker = rig.replica([both()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let done = broker.revoke(&rig.ask("google")).await.unwrap();
+    let sources: Vec<_> = done.iter().map(|one| (one.revoked.key.source, one.at_provider)).collect();
+    assert_eq!(
+        sources,
+        [(Source::Vault, RevokedAtProvider::Yes), (Source::Identities, RevokedAtProvider::Yes)]
+    );
+    let revoked: Vec<_> =
+        rig.provider.asked.lock().unwrap().iter().map(|form| form["token"].clone()).collect();
+    assert_eq!(revoked, ["ya29.any", "ya29.a"]);
+    let named = selector("google-oauth2|1");
+    for account in [None, Some(&named)] {
+        assert!(broker.token(&rig.ask("google").account(account)).await.unwrap_err().is_reconnect());
+    }
+}
+
+/// The vault has nothing, so calls are served by the sign-in's grant.
+#[tokio::test(start_paused = true)]
+async fn a_user_without_a_vault_account_loses_the_grant_of_the_sign_in() {
+    let rig = Rig::new(google("ya29.a"));
+    let nothing = "federated_connection_refresh_token_not_found".to_owned();
+    let nothing = Refused { code: Some(nothing), status: Some(401), ..Refused::default() };
+    *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(nothing.clone()));
+    let broker = rig.replica([both()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let done = revoke(&broker, &rig.ask("google")).await.unwrap();
+    assert_eq!((done.revoked.key.source, done.at_provider), (Source::Identities, RevokedAtProvider::Yes));
+    assert_eq!(rig.provider.asked.lock().unwrap()[0]["token"], "ya29.a");
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // A new sign-in is enough.
+    rig.tenant.put(google("ya29.b"));
+    let newer = rig.ask("google").issued_at(rig.tenant.wall.now() + Duration::from_secs(61));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(broker.token(&newer).await.unwrap().bearer().expose(), "ya29.b");
+}
+
+/// The sign-in was before the disconnection, and the broker had not read it.
+#[tokio::test(start_paused = true)]
+async fn tm_c13_a_sign_in_before_the_revocation_does_not_lift_it() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
+    rig.tenant.put(google("ya29.b"));
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    assert_eq!(rig.provider.asked.lock().unwrap()[0]["token"], "ya29.b");
+    broker
+        .forget(&crate::Selector { user: Some(USER.to_owned()), ..crate::Selector::default() })
+        .await
+        .unwrap();
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // The same before a repeated disconnection.
+    tokio::time::advance(Duration::from_secs(30)).await;
+    rig.tenant.put(google("ya29.c"));
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    broker
+        .forget(&crate::Selector { user: Some(USER.to_owned()), ..crate::Selector::default() })
+        .await
+        .unwrap();
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_gives_no_answer_does_not_keep_an_account_from_being_revoked() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.token(&rig.ask("google")).await.unwrap();
+    *rig.tenant.fault.lock().unwrap() = Some(user_store::Fault::Tenant);
+    assert_eq!(revoke(&broker, &rig.ask("google")).await.unwrap().at_provider, RevokedAtProvider::Yes);
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_one_account_again_lifts_no_other() {
+    let two = json!([
+        { "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1", "access_token": "ya29.1" },
+        { "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "2", "access_token": "ya29.2" },
+    ]);
+    let rig = Rig::new(two);
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let (one, two) = (selector("google-oauth2|1"), selector("google-oauth2|2"));
+    for account in [&one, &two] {
+        revoke(&broker, &rig.ask("google").account(Some(account))).await.unwrap();
+    }
+    let serves = async |account| broker.token(&rig.ask("google").account(Some(account))).await.is_ok();
+    // It is not known which of them it was.
+    broker.reconnected(USER, Source::Identities, &Account::new("google-oauth2", None)).await.unwrap();
+    assert!(!serves(&one).await && !serves(&two).await);
+    let connected = Account::new("google-oauth2", Some("1".to_owned()));
+    broker.reconnected(USER, Source::Identities, &connected).await.unwrap();
+    assert!(serves(&one).await && !serves(&two).await);
+}
+
+/// A reload makes a new broker and tells it what the fleet knows.
+#[tokio::test(start_paused = true)]
+async fn what_was_lifted_stays_lifted_in_every_replica() {
+    let rig = exchanging();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_1", "google-oauth2"));
+    let fleet: Arc<Mutex<Vec<crate::RevokedGrant>>> = Arc::default();
+    let started = || {
+        let told = fleet.clone();
+        let broker = rig.replica_with([both()], |builder| {
+            builder.on_revoked(move |one| {
+                let mut fleet = told.lock().unwrap();
+                if !fleet.iter().any(|known| known.key == one.key && !one.supersedes(known)) {
+                    fleet.retain(|known| known.key != one.key);
+                    fleet.push(one);
+                }
+            })
+        });
+        broker.apply_revocations(&*fleet.lock().unwrap());
+        broker
+    };
+    let (first, other) = (started(), started());
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    let refused = async |broker: &crate::Broker| broker.token(&rig.ask("google")).await.is_err();
+    for _ in 0..2 {
+        first.revoke(&rig.ask("google")).await.unwrap();
+        other.apply_revocations(&*fleet.lock().unwrap());
+        assert!(refused(&first).await && refused(&other).await && refused(&started()).await);
+        first.reconnected(USER, Source::Vault, &Account::new("google-oauth2", None)).await.unwrap();
+        other.apply_revocations(&*fleet.lock().unwrap());
+        assert!(!refused(&first).await && !refused(&other).await && !refused(&started()).await);
+    }
+    first.revoke(&rig.ask("google")).await.unwrap();
+    let all = crate::Selector { user: Some(USER.to_owned()), grants: true, ..crate::Selector::default() };
+    first.forget(&all).await.unwrap();
+    assert!(!refused(&first).await && !refused(&started()).await);
+}
+
+/// The list that the second disconnection compares with is up to a minute old.
+#[tokio::test(start_paused = true)]
+async fn tm_c13_an_entry_that_was_made_before_a_repeated_revocation_does_not_lift_it() {
+    let rig = exchanging();
+    let broker = rig.replica([vault()]);
+    rig.provider.answers(|_| Ok((500, json!({}))));
+    let start = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000);
+    rig.tenant.wall.set_to(start);
+    let entry = |id: &str| {
+        let mut entry = ConnectedAccount::new(id, "google-oauth2");
+        let since = rig.tenant.wall.now().duration_since(start).unwrap().as_secs();
+        entry.created_at = Some(format!("2030-01-01T00:{:02}:{:02}.000Z", since / 60, since % 60));
+        entry
+    };
+    rig.tenant.connected.lock().unwrap().push(entry("cac_1"));
+    // The pause between two readings grows.
+    for _ in 0..40 {
+        revoke(&broker, &rig.ask("google")).await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let reads = rig.tenant.connected_reads();
+    rig.tenant.connected.lock().unwrap().push(entry("cac_2"));
+    tokio::time::advance(Duration::from_secs(6)).await;
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    assert_eq!(rig.tenant.connected_reads(), reads, "the list is an old one");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    rig.tenant.connected.lock().unwrap().push(entry("cac_3"));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(broker.token(&rig.ask("google")).await.is_ok());
+}
+
+/// One of several entries is removed at Auth0.
+#[tokio::test(start_paused = true)]
+async fn tm_c13_an_entry_that_disappears_does_not_lift_a_revocation() {
+    let rig = exchanging();
+    for id in ["cac_1", "cac_2"] {
+        rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new(id, "google-oauth2"));
+    }
+    let broker = rig.replica([vault()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    rig.tenant.connected.lock().unwrap().remove(0);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preview_knows_what_the_user_has_disconnected() {
+    let rig = exchanging();
+    rig.tenant.connected.lock().unwrap().push(ConnectedAccount::new("cac_1", "google-oauth2"));
+    let broker = rig.replica([vault()]);
+    rig.provider.answers(|_| Ok((200, json!({}))));
+    broker.token(&rig.ask("google")).await.unwrap();
+    assert_eq!(broker.preview(&rig.ask("google")).await.unwrap().unwrap().state, crate::AccountState::Usable);
+    revoke(&broker, &rig.ask("google")).await.unwrap();
+    assert!(broker.preview(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // The list is too old to say.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let reads = rig.tenant.connected_reads();
+    assert_eq!(broker.preview(&rig.ask("google")).await.unwrap(), None);
+    assert_eq!(rig.tenant.connected_reads(), reads);
 }

@@ -21,8 +21,8 @@ use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 
 use super::fleet::Fleet;
 use crate::{
-    Account, AccountSelector, BoxFuture, Broker, BrokerBuilder, GrantKey, GrantStore, Limits, Provider,
-    Source, TokenRequest, Transport, TransportError, VaultSettings,
+    Account, AccountSelector, BoxFuture, Broker, BrokerBuilder, Error, GrantKey, GrantStore, Limits,
+    Provider, Revocation, Source, TokenRequest, Transport, TransportError, VaultSettings,
     vault::{Exchange, Exchanged, Refused},
 };
 
@@ -353,4 +353,11 @@ pub(super) fn rotating(lifetime: u64) -> (impl FnMut(&Form) -> Reply + Send, Arc
         ))
     };
     (answer, reused)
+}
+
+/// Revokes at a provider with one source.
+pub(super) async fn revoke(broker: &Broker, request: &TokenRequest<'_>) -> Result<Revocation, Error> {
+    let mut done = broker.revoke(request).await?;
+    assert_eq!(done.len(), 1, "{done:?}");
+    Ok(done.remove(0))
 }

@@ -226,7 +226,7 @@ async fn a_grant_that_the_provider_refused_can_still_be_disconnected() {
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     let failed = refused("federated_connection_refresh_token_flow_failed", 401);
     *rig.vault.answer.lock().unwrap() = Box::new(move |_| Err(failed.clone()));
-    let revoked = broker.revoke(&rig.ask("google")).await.unwrap();
+    let revoked = revoke(&broker, &rig.ask("google")).await.unwrap();
     assert_eq!(revoked.at_provider, crate::RevokedAtProvider::Unsupported);
     *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.v", Some(3600)));
     let error = broker.token(&rig.ask("google")).await.unwrap_err();
@@ -261,7 +261,7 @@ async fn tm_c11_connected_accounts_are_read_once_for_many() {
     let rig = Rig::new(google("ya29.a"));
     let broker = rig.replica([sources(Kind::Google, &[Source::Vault])]);
     *rig.vault.answer.lock().unwrap() = Box::new(|_| exchanged("ya29.vault", Some(3600)));
-    broker.revoke(&rig.ask("google")).await.unwrap();
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     let before = rig.tenant.connected_reads();
     for _ in 0..50 {
         assert!(broker.token(&rig.ask("google")).await.is_err());

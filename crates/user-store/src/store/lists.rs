@@ -37,6 +37,13 @@ impl UserStore {
         self.read_connected_accounts(user_id, self.inner.connected.pause(user_id)).await
     }
 
+    /// The cached list, if [`connected_accounts`](Self::connected_accounts) would return it, without any look-up.
+    #[must_use]
+    pub fn peek_connected_accounts(&self, user_id: &str) -> Option<Arc<[ConnectedAccount]>> {
+        let inner = &self.inner;
+        inner.connected.cached(user_id, inner.ages.of_lists())
+    }
+
     /// Forgets the user's Connected Accounts, and a look-up of them that is under way. The record stays.
     pub fn invalidate_connected_accounts(&self, user_id: &str) {
         self.inner.connected.forget(&user_id.into());
