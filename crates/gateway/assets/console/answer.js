@@ -58,7 +58,7 @@ function offerRemedy(action, { problem, outcome, seconds, request, title, action
   switch (action) {
     case 'connect': return offer(`Connect ${title}`, () => actions.connect(problem.connect))
     case 'choose':
-      for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => actions.choose(account))
+      for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => actions.choose(account), 'choice')
       return
     case 'wait': return wait(seconds, actions.repeat)
     case 'repeat': return offer('Repeat the call', actions.repeat)
@@ -114,6 +114,8 @@ export async function showAnswer(response, begun, call) {
     offerRemedy(action, { ...call, problem, outcome, request, seconds })
   }
   show('tab-body')
+  // In a narrow window the form fills the screen.
+  at('banner').scrollIntoView({ block: 'nearest' })
   return { ok: response.ok, outcome, problem, request }
 }
 

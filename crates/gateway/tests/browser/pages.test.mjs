@@ -63,8 +63,8 @@ test('the console, in both themes and three widths', () =>
     await submit(page, 'google', '/oauth2/v3/userinfo')
     await page.locator('#message').filter({ hasText: 'The call works' }).waitFor()
     await page.getByRole('listitem', { name: /^Google/ }).filter({ hasText: 'works' }).waitFor()
-    await page.locator('#mcp-count').click()
     await look('works')
+    await page.locator('#mcp-count').click()
     for (const tab of ['Explain', 'Headers', 'Code']) {
       await page.getByRole('tab', { name: tab }).click()
       await look(tab.toLowerCase())
