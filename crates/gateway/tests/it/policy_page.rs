@@ -34,7 +34,7 @@ fn recipes(page: &str) -> Vec<(String, String)> {
 fn the_recipes_do_what_their_cases_say_and_check_warns_of_none() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let recipes = recipes(&fs::read_to_string(root.join("docs/guides/policy.md")).unwrap());
-    assert_eq!(recipes.len(), 4);
+    assert_eq!(recipes.len(), 5);
     for (configuration, cases) in recipes {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("gateway.toml"), format!("{configuration}{REST}")).unwrap();

@@ -26,10 +26,13 @@ pub(super) fn validate(
         if let Some(problem) = never_asked(rule, callers) {
             collector.warn(&key, problem, "correct the rule, or what `callers` accepts");
         }
-        for (distance, later) in after.iter().enumerate().skip(1) {
+        let closed = after.iter().position(|later| closes(later, rule)).unwrap_or(after.len());
+        for (distance, later) in after.iter().enumerate().take(closed).skip(1) {
             opened_by_rule(&key, rule, (index + distance, later), collector);
         }
-        opened_by_access(&key, rule, provider.access, collector);
+        if closed == after.len() {
+            opened_by_access(&key, rule, provider.access, collector);
+        }
         without_effect(&key, rule, provider, collector);
     }
 }
@@ -77,6 +80,15 @@ fn includes(earlier: &Rule, later: &Rule) -> bool {
         && actors
         && claims
         && earlier.graphql.as_ref().is_none_or(|wide| later.graphql.as_ref() == Some(wide))
+}
+
+/// Whether a later rule closes the calls of `rule`, at least to the callers whom `rule` names: then what it asks of the caller is
+/// no restriction of the others, or they are refused as well.
+fn closes(later: &Rule, rule: &Rule) -> bool {
+    let methods = later.methods.is_empty()
+        || (!rule.methods.is_empty() && rule.methods.iter().all(|method| takes_method(later, method)));
+    let paths = || rule.paths.iter().all(|path| later.paths.iter().any(|wide| covers(wide, path)));
+    !later.allow && methods && includes(later, rule) && paths()
 }
 
 /// A rule that allows opens a path that the adapter guards only where it names it.

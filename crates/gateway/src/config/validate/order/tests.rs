@@ -76,6 +76,30 @@ fn what_opens_a_restricted_call_is_named() {
 }
 
 #[test]
+fn a_rule_that_closes_the_same_calls_again_ends_the_warnings() {
+    let reads = "methods = [\"GET\"]\npaths = [\"/repos/**\"]\nclients = [\"list\"]";
+    let all = "methods = [\"GET\"]\npaths = [\"/**\"]";
+    for (between, opens) in [
+        ("paths = [\"/**\"]\nclients = [\"list\"]\nallow = false", false),
+        ("paths = [\"/repos/**\"]\nallow = false", false),
+        ("methods = [\"GET\"]\npaths = [\"/**\"]\nclients = [\"list\", \"other\"]\nallow = false", false),
+        ("paths = [\"/**\"]\nclients = [\"other\"]\nallow = false", true),
+        ("paths = [\"/repos/acme/**\"]\nallow = false", true),
+        ("methods = [\"POST\"]\npaths = [\"/**\"]\nclients = [\"list\"]\nallow = false", true),
+    ] {
+        let found = warnings(&rules("rules", &[reads, between, all]), "");
+        assert_eq!(
+            found.iter().any(|text| text.contains("`rules[2]` allows")),
+            opens,
+            "{between}: {found:?}"
+        );
+        let found = warnings(&rules("read", &[reads, between]), "");
+        let by_access = found.iter().any(|text| text.contains("is allowed by `access`"));
+        assert_eq!(by_access, opens, "{between}: {found:?}");
+    }
+}
+
+#[test]
 fn rules_that_narrow_nothing_and_unknown_hosts_are_named() {
     let plain = "paths = [\"/user\"]";
     let idle = |access, rule| {
