@@ -69,8 +69,8 @@ impl ToolResult {
     /// A problem. Its text names the address where the user can do something about it, if there is one.
     pub(super) fn problem(problem: &Problem, request_id: &str) -> Result<Self, Problem> {
         let value: Value = serde_json::from_slice(&problem.json(request_id)).unwrap_or_default();
-        let mut words =
-            format!("{} {}", value["message"].as_str().unwrap_or_default(), problem.remedy_text());
+        let message = value["message"].as_str().unwrap_or_default();
+        let mut words = format!("{}. {}", message.trim_end_matches('.'), problem.remedy_text());
         if let Some(url) = value["connect"]["url"].as_str() {
             words = format!("{words} Address for the user: {url}");
         }

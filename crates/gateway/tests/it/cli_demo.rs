@@ -72,6 +72,33 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
     let audit = shell(&format!("curl -sf --max-time 20 {app}audit/{}", id.unwrap()));
     let audit: serde_json::Value = serde_json::from_str(&audit).unwrap();
     assert_eq!((&audit["event"], &audit["provider"]), (&"call".into(), &"github".into()), "{audit}");
+    mcp_lines(variables);
+}
+
+/// What the page about MCP tells people to paste does what it says.
+fn mcp_lines(variables: &str) {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/mcp.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let lines = page.split("## Try it").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut answers = lines.split("```sh\n").skip(1).map(|rest| {
+        let answer = shell(&format!("{variables}; {}", rest.split("```").next().unwrap()));
+        serde_json::from_str::<serde_json::Value>(&answer).unwrap()["result"].clone()
+    });
+    let listed = answers.next().unwrap();
+    let tools = listed["tools"].as_array().unwrap();
+    assert!(tools.iter().any(|tool| tool["name"] == "call"), "{listed}");
+    let called = answers.next().unwrap();
+    assert_eq!(called["structuredContent"]["body"]["login"], "ben", "{called}");
+    let refused = answers.next().unwrap();
+    let problem = &refused["structuredContent"];
+    assert_eq!((&refused["isError"], &problem["code"]), (&true.into(), &"reconnect-required".into()));
+    assert!(problem["connect"]["url"].as_str().unwrap().contains("/connect/github?ticket="), "{refused}");
+    let words = refused["content"][0]["text"].as_str().unwrap();
+    assert!(
+        words.contains(". Let the user") && words.contains(problem["connect"]["url"].as_str().unwrap()),
+        "{words}"
+    );
+    assert!(answers.next().is_none());
 }
 
 #[test]
