@@ -35,10 +35,38 @@ pub(super) fn book(root: &Path) -> Result<()> {
     sh::run_command(&mut lychee)
 }
 
+/// The links of a page below `docs` that lead somewhere in the repository and nowhere in the book: it calls the page README.md
+/// of a folder index.html, and holds nothing else than `docs`.
+pub(super) fn lost_in_the_book<'a>(page: &str, text: &'a str) -> Vec<&'a str> {
+    let depth = page.matches('/').count();
+    let outside = "../".repeat(depth);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let relative = targets.filter(|target| !target.contains("://"));
+    let lost = |target: &&str| {
+        let path = target.split('#').next().unwrap_or_default();
+        path == "README.md" || path.ends_with("/README.md") || path.starts_with(&outside)
+    };
+    relative.filter(lost).collect()
+}
+
 fn lychee(root: &Path) -> Result<Command> {
     let python = install::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
     let mut lychee = sh::command(root, &python.with_file_name("lychee").to_string_lossy());
     lychee.args(["--offline", "--include-fragments", "--no-progress", "--remap"]);
     lychee.arg(format!("{REPOSITORY} file://{}/", root.display()));
     Ok(lychee)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_only_the_repository_has_are_found() {
+        let text = "[a](../examples/) [b](../examples/README.md) [c](../../crates/x.rs#y) [d](policy.md#a) [e](../images/x.jpg) \
+                    [f](https://github.com/idp-gateway/idp-gateway/blob/main/README.md)";
+        let lost = lost_in_the_book("docs/guides/callers.md", text);
+        assert_eq!(lost, ["../examples/README.md", "../../crates/x.rs#y"]);
+        assert_eq!(lost_in_the_book("docs/README.md", "[a](guides/) [b](../README.md)"), ["../README.md"]);
+    }
 }

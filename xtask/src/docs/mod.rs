@@ -5,7 +5,7 @@ mod links;
 mod reference;
 
 use crate::{build, sh};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::path::Path;
 
 const SCHEMA: &str = "docs/reference/config.schema.json";
@@ -61,6 +61,12 @@ pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
     for page in list.lines().filter(|name| name.ends_with(".md") && *name != SUMMARY) {
         let link = format!("({})", page.trim_start_matches("docs/"));
         ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
+        let text = std::fs::read_to_string(root.join(page)).with_context(|| page.to_owned())?;
+        for link in links::lost_in_the_book(page, &text) {
+            bail!(
+                "{page}: `{link}` is dead in the book: link to the folder of a README.md, and to the repository for what is not below `docs`"
+            );
+        }
     }
     links::pages(root)?;
     sh::say("docs: the reference is current, every page is in the table of contents, and no link is dead");
