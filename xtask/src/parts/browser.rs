@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "crates/gateway/tests/browser";
 
+/// An app of one's own, beside the ports of the demo.
+const APP_ORIGIN: &str = "http://localhost:28090";
+
 /// Each file has a demo of its own: a consent in one does not change the others.
-const FILES: [(&str, &[&str]); 6] = [
+const FILES: [(&str, &[&str]); 7] = [
     ("app.test.mjs", &[]),
     ("console.test.mjs", &[]),
     ("keyboard.test.mjs", &[]),
     // Hosted connect and the MCP endpoint need to know the gateway's address beforehand.
     ("connect.test.mjs", &["--port", "28080"]),
     ("mcp.test.mjs", &["--port", "28080"]),
+    ("own-app.test.mjs", &["--port", "28080", "--origin", APP_ORIGIN]),
     ("pages.test.mjs", &["--port", "28080"]),
 ];
 
@@ -24,7 +28,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     for (file, arguments) in FILES {
         let demo = Demo::start(root, arguments)?;
         let mut node = sh::command(&folder, "node");
-        node.args(["--test", file]).env("DEMO", &demo.line).env("CHROMIUM", "chromium");
+        node.args(["--test", file])
+            .env("DEMO", &demo.line)
+            .env("CHROMIUM", "chromium")
+            .env("APP_ORIGIN", APP_ORIGIN);
         sh::run_command(&mut node)?;
     }
     Ok(())

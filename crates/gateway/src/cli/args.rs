@@ -48,12 +48,13 @@ macro_rules! example {
 #[cfg(feature = "demo")]
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
-    /// Port of the gateway; the example app and the admin listener take the next two. Default: 8080, or the next free ones;
-    /// with --json any free ones.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=65533))]
+    /// Port of the gateway; the example app, the admin listener and the tenant take the next three. Default: 8080, or the next
+    /// free ones; with --json any free ones.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=65532))]
     pub(super) port: Option<u16>,
-    /// Also allow web pages of this origin, such as your own app at http://localhost:5173. May be repeated.
-    #[arg(long, value_name = "URL")]
+    /// Also allow web pages of this origin, such as your own app at http://localhost:5173: they may call the gateway, and
+    /// hosted connect may return to them. May be repeated.
+    #[arg(long, value_name = "URL", value_parser = origin)]
     pub(super) origin: Vec<String>,
     /// Open the example app in the browser.
     #[arg(long)]
@@ -67,6 +68,16 @@ pub(super) struct DemoArgs {
     pub(super) json: bool,
 }
 
+/// An origin as browsers send it. The slash at the end of a site's address is not part of it.
+#[cfg(feature = "demo")]
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    match crate::config::wrong_origin(origin) {
+        None => Ok(origin.to_owned()),
+        Some((problem, remedy)) => Err(format!("{problem}\n  remedy: {remedy}")),
+    }
+}
+
 /// `gateway demo …`.
 #[cfg(feature = "demo")]
 #[derive(Debug, Subcommand)]
@@ -75,7 +86,7 @@ pub(super) enum DemoCommand {
     #[command(after_help = example!("eval \"$(gateway demo env)\""))]
     Env {
         /// Port of the demo's gateway.
-        #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65533))]
+        #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65532))]
         port: u16,
     },
 }

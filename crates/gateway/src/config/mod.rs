@@ -71,6 +71,9 @@ pub use self::{
     webhook::{WebhookEvent, WebhookSettings},
 };
 
+#[cfg(feature = "demo")]
+pub(crate) use self::validate::wrong_origin;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -42,7 +42,8 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
     }
     let folder = tempfile::TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-    command.arg("demo").env_remove("IDP_GATEWAY_CONFIG").env("TMPDIR", folder.path());
+    command.args(["demo", "--origin", "http://localhost:5173/"]);
+    command.env_remove("IDP_GATEWAY_CONFIG").env("TMPDIR", folder.path());
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut demo = Running(command.spawn().unwrap());
     let banner = printed(&mut demo);
@@ -73,6 +74,15 @@ fn every_line_to_paste_works_or_is_refused_as_it_says() {
     let audit: serde_json::Value = serde_json::from_str(&audit).unwrap();
     assert_eq!((&audit["event"], &audit["provider"]), (&"call".into(), &"github".into()), "{audit}");
     mcp_lines(variables);
+    // An app of one's own finds the tenant where its pages say, and comes back to them from hosted connect.
+    let port = |name: &str| -> u16 { line(name).rsplit(':').next().unwrap().parse().unwrap() };
+    assert_eq!(port("tenant "), port("gateway ") + 3);
+    let link = shell(&format!(
+        "{variables}; curl -s --max-time 20 -H \"Authorization: Bearer $BEN\" -H 'Origin: http://localhost:5173' \
+         -H 'Content-Type: application/json' -d '{{\"return_to\":\"http://localhost:5173/settings\"}}' -i $GW/v1/me/github/connect"
+    ));
+    assert!(link.starts_with("HTTP/1.1 201"), "{link}");
+    assert!(link.contains("access-control-allow-origin: http://localhost:5173\r\n"), "{link}");
 }
 
 /// What the page about MCP tells people to paste does what it says.

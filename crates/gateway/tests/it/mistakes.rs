@@ -87,7 +87,8 @@ const COMMANDS: &[Mistyped] = &[
         &[],
     ),
     ("A call has no user", &["call", "--config", "good.toml", "github", "/user"], &[]),
-    ("No demo runs", &["demo", "env", "--port", "65533"], &[]),
+    ("No demo runs", &["demo", "env", "--port", "65532"], &[]),
+    ("The page's address is given as its origin", &["demo", "--origin", "http://localhost:5173/app"], &[]),
     ("The demo is given a configuration", &["demo", "--config", "good.toml"], &[]),
     (
         "The file with the token is not there",

@@ -14,9 +14,11 @@ pub(super) const GOOGLE_HOSTS: [&str; 3] =
 /// What the configuration depends on, besides the sandbox.
 pub(super) struct Plan<'a> {
     pub(super) ports: Ports,
+    /// The name by which browsers reach the demo.
+    pub(super) host: &'a str,
     /// The example app's origin.
     pub(super) app: &'a str,
-    /// More origins that may call.
+    /// More origins that may call. Their pages may follow hosted connect.
     pub(super) origins: &'a [String],
     /// With it the gateway speaks TLS.
     pub(super) certificate: Option<&'a Certificate<'a>>,
@@ -29,7 +31,7 @@ impl Plan<'_> {
     pub(super) fn write(&self, sandbox: &Sandbox) -> String {
         let origins: Vec<&str> =
             std::iter::once(self.app).chain(self.origins.iter().map(String::as_str)).collect();
-        let address = self.ports.address(self.certificate.is_some());
+        let address = self.ports.address(self.host, self.certificate.is_some());
         let audiences: Vec<String> = std::iter::once(sandbox.api_audience().to_owned())
             .chain(address.as_deref().map(mcp_address))
             .collect();
@@ -39,7 +41,7 @@ impl Plan<'_> {
              allowed_hosts = [\"127.0.0.1\", \"localhost\"]\ndrain = {{ delay = \"0s\", timeout = \"2s\" }}\n{tls}\
              [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
              [vault]\nclient_id = \"{}\"\nclient_secret = \"{}\"\naudience = \"{}\"\n\
-             [callers]\naudience = {}\n[cors]\norigins = {}\n\
+             [callers]\naudience = {}\nissuers = {}\n[cors]\norigins = {}\n\
              [console]\nenabled = true\nclient_id = \"{}\"\n\
              [audit]\nsink = \"file\"\npath = {:?}\n\
              [telemetry]\nlog_level = \"info,gateway::memory=warn\"\n",
@@ -53,19 +55,21 @@ impl Plan<'_> {
             sandbox.vault_client_secret(),
             sandbox.api_audience(),
             json!(audiences),
+            json!(issuers(sandbox)),
             // A JSON array of texts is a TOML one.
             json!(origins),
             sandbox::SPA_CLIENT,
             self.audit,
         );
         if address.is_some() {
+            let pages: Vec<String> = origins.iter().map(|origin| format!("{origin}/")).collect();
             // Writing to a text cannot fail.
             let _ = write!(
                 toml,
-                "[connect]\nclient_id = \"{}\"\nclient_secret = \"{}\"\nreturn_to = [\"{}/\"]\n",
+                "[connect]\nclient_id = \"{}\"\nclient_secret = \"{}\"\nreturn_to = {}\n",
                 sandbox::CONNECT_CLIENT,
                 sandbox.connect_client_secret(),
-                self.app,
+                json!(pages),
             );
         }
         for kind in ProviderKind::ALL {
@@ -76,6 +80,12 @@ impl Plan<'_> {
             toml.replacen("[server]\n", &server, 1) + "[mcp]\nenabled = true\n"
         })
     }
+}
+
+/// The tenant's issuers. At the first one the console and hosted connect let people sign in.
+fn issuers(sandbox: &Sandbox) -> Vec<String> {
+    let issuers = sandbox.custom_domain_url().into_iter().chain([sandbox.tenant_url()]);
+    issuers.map(String::from).collect()
 }
 
 /// The MCP endpoint of the gateway at this address. Its clients ask the tenant for a token for it.

@@ -79,6 +79,12 @@ const REFUSED: [Line; 14] = [
 /// What the terminal shows: at most 25 lines of at most 100 columns, the addresses last.
 pub(super) fn banner(demo: &Demo, program: &str) -> String {
     let port = if demo.port == ports::FIRST { String::new() } else { format!(" --port {}", demo.port) };
+    let own = match demo.origins.first() {
+        None => {
+            "For an app of your own, start the demo with --origin http://localhost:5173, and use".to_owned()
+        }
+        Some(origin) => format!("The settings of your own app at {origin}:"),
+    };
     format!(
         "idp-gateway demo: everything runs on this machine. Ctrl-C ends it.\n\n\
          In the browser, open the app:\n  \
@@ -90,7 +96,7 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
          curl -si {trust}-H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
          curl -s {app}/lines    # more calls: those that work, and those that are refused\n  \
          claude mcp add -t http demo $GW/mcp -H \"Authorization: Bearer $BEN\"    # or another MCP client\n\n\
-         For an app of your own, start the demo with --origin http://localhost:5173, and use\n  \
+         {own}\n  \
          domain    {tenant}\n  client id {client}\n  audience  {audience}\n\n\
          app       {app}/\n\
          console   {gateway}/console/\n\

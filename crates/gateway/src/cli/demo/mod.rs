@@ -9,12 +9,18 @@ mod lines;
 mod ports;
 mod switches;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use sandbox::{Identity, Quirk, Sandbox, SandboxBuilder, User, World};
+use sandbox::{Identity, Quirk, Sandbox, SandboxBuilder, Server, User, World};
 use serde_json::{Value, json};
 use url::Url;
 
+use self::app::App;
 use self::audit::AuditLog;
 use self::certificate::Certificate;
 use self::configuration::{GOOGLE_HOSTS, Plan, mcp_address, public_host};
@@ -33,15 +39,20 @@ const USERS: [(&str, &str); 4] = [
     ("dana", DANA),
 ];
 
+const LOCALHOST: &str = "localhost";
+
 const DANA: &str = "google-oauth2|100000000000000000004";
 
 /// What the demo consists of, once everything listens.
 #[derive(Default)]
 pub(super) struct Demo {
     port: u16,
+    host: &'static str,
     gateway: String,
     admin: String,
     app: String,
+    /// Origins of apps of one's own.
+    origins: Vec<String>,
     tenant: String,
     audience: String,
     virtual_hosts: BTreeMap<&'static str, String>,
@@ -68,12 +79,24 @@ fn world() -> World {
     World::demo().with(dana)
 }
 
+/// The name by which browsers reach the demo. For an app of one's own at `localhost` everything else is there too: the tenant's
+/// cookie belongs to one host name, and without it a reload of the app would ask for a new sign-in.
+fn host_name(origins: &[String]) -> &'static str {
+    let at_localhost =
+        |origin: &String| Url::parse(origin).is_ok_and(|url| url.host_str() == Some(LOCALHOST));
+    if origins.iter().any(at_localhost) { LOCALHOST } else { "127.0.0.1" }
+}
+
 /// The sandbox, as a tenant whose users' accounts are linked and which MCP clients can sign in to by themselves.
-fn tenant(ports: Ports, tls: bool) -> SandboxBuilder {
+/// At `localhost` it has a custom domain: its own issuer is at 127.0.0.1.
+fn tenant(ports: Ports, host: &str, gateway: Option<&str>) -> SandboxBuilder {
     let quirks = [Quirk::LinkAccounts, Quirk::ResourceParameter, Quirk::OpenRegistration];
-    let sandbox = quirks.into_iter().fold(Sandbox::builder().world(world()), SandboxBuilder::quirk);
-    match ports.address(tls) {
-        Some(address) => sandbox.api(&mcp_address(&address)),
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.tenant));
+    let sandbox = Sandbox::builder().world(world()).listen(Server::Tenant, address);
+    let sandbox = if host == LOCALHOST { sandbox.custom_domain() } else { sandbox };
+    let sandbox = quirks.into_iter().fold(sandbox, SandboxBuilder::quirk);
+    match gateway {
+        Some(address) => sandbox.api(&mcp_address(address)),
         None => sandbox,
     }
 }
@@ -95,20 +118,13 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let hosts = GOOGLE_HOSTS.map(public_host);
     let certificate = args.tls.then(|| Certificate::write(&folder, hosts)).transpose().map_err(no_file)?;
     let audit = AuditLog::at(folder.file("audit.jsonl"));
-    let (sandbox, app) = match (tenant(ports, args.tls).start().await, app::bind(ports.app).await) {
-        (Ok(sandbox), Ok(app)) => (sandbox, app),
-        (Err(error), _) => {
-            return Err(
-                output.failure(&error.to_string(), "stop the program that uses the port, then try again")
-            );
-        }
-        (_, Err(error)) => {
-            return Err(output.failure(&format!("the example app cannot listen: {error}"), "try again"));
-        }
-    };
-    let app_url = format!("http://{}", app.address());
+    let host = host_name(&args.origin);
+    let tenant = tenant(ports, host, ports.address(host, args.tls).as_deref());
+    let (sandbox, app) = listen(tenant, ports, output).await?;
+    let app_url = format!("http://{host}:{}", app.address().port());
     let plan = Plan {
         ports,
+        host,
         app: &app_url,
         origins: &args.origin,
         certificate: certificate.as_ref(),
@@ -118,7 +134,8 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let mut settings = Settings::from_toml(&configuration).map_err(|problems| output.problems(&problems))?;
     settings.console.demo = Url::parse(&app_url).ok();
     let tell = {
-        let mut demo = Demo::new(&sandbox, app_url, configuration);
+        let mut demo = Demo::new(&sandbox, (host, app_url), configuration);
+        demo.origins.clone_from(&args.origin);
         demo.certificate = certificate.as_ref().map(Certificate::path);
         let (output, faults, switches) = (*output, sandbox.faults(), Switches::new(&sandbox));
         let (as_json, open) = (args.json, args.open);
@@ -140,6 +157,17 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let exit = serve::run(settings, Sources::default(), Some(tell), ending, output).await;
     drop(sandbox);
     Ok(exit)
+}
+
+/// Starts what the gateway needs. What went wrong was said.
+async fn listen(tenant: SandboxBuilder, ports: Ports, output: &Output) -> Result<(Sandbox, App), Exit> {
+    let sandbox = tenant.start().await.map_err(|error| {
+        output.failure(&error.to_string(), "stop the program that uses the port, then try again")
+    })?;
+    let app = app::bind(ports.app)
+        .await
+        .map_err(|error| output.failure(&format!("the example app cannot listen: {error}"), "try again"))?;
+    Ok((sandbox, app))
 }
 
 /// Refuses the settings of a tenant, and says that others have no effect.
@@ -182,12 +210,14 @@ fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
         None => {
             let ports = Ports::next_free().ok_or_else(|| {
                 output.failure(
-                    "no three ports in a row are free",
-                    "name the first of three free ports with --port",
+                    "no four ports in a row are free",
+                    "name the first of four free ports with --port",
                 )
             })?;
-            if ports.gateway != ports::FIRST {
-                output.message(&format!("note: port {} is taken; {} is used", ports::FIRST, ports.gateway));
+            let first = Ports::from(ports::FIRST);
+            if let Some(taken) = first.taken().filter(|_| ports.gateway != first.gateway) {
+                let Ports { gateway, tenant, .. } = ports;
+                output.message(&format!("note: port {taken} is taken; the demo uses {gateway} to {tenant}"));
             }
             return Ok(ports);
         }
@@ -196,9 +226,15 @@ fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
         None => Ok(wanted),
         Some(port) => Err(output.failure(
             &format!("port {port} is taken"),
-            "name the first of three free ports with --port, or remove --port",
+            "name the first of four free ports with --port, or remove --port",
         )),
     }
+}
+
+/// Where browsers sign in.
+fn tenant_address(sandbox: &Sandbox) -> String {
+    let custom = sandbox.custom_domain_url();
+    custom.unwrap_or_else(|| sandbox.tenant_url()).as_str().trim_end_matches('/').to_owned()
 }
 
 /// How this program was called, for lines to paste.
@@ -225,14 +261,16 @@ fn real_tenant(sources: &Sources) -> Option<String> {
 }
 
 impl Demo {
-    fn new(sandbox: &Sandbox, app: String, configuration: String) -> Self {
+    fn new(sandbox: &Sandbox, (host, app): (&'static str, String), configuration: String) -> Self {
         let (_, ana) = USERS[0];
         Self {
             port: 0,
+            host,
             gateway: String::new(),
             admin: String::new(),
             app,
-            tenant: sandbox.tenant_url().as_str().trim_end_matches('/').to_owned(),
+            origins: Vec::new(),
+            tenant: tenant_address(sandbox),
             audience: sandbox.api_audience().to_owned(),
             virtual_hosts: BTreeMap::new(),
             tokens: USERS.into_iter().map(|(name, id)| (name, sandbox.caller_token(id))).collect(),
@@ -247,7 +285,7 @@ impl Demo {
     fn at(mut self, listen: SocketAddr, admin: SocketAddr) -> Self {
         self.port = listen.port();
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
-        self.gateway = format!("{scheme}://{listen}");
+        self.gateway = format!("{scheme}://{}:{}", self.host, listen.port());
         self.admin = format!("http://{admin}");
         self.virtual_hosts = GOOGLE_HOSTS
             .into_iter()
@@ -268,7 +306,7 @@ impl Demo {
             config: config.to_string().into(),
             env: lines::env(self).into(),
             lines: lines::lines(self.certificate.is_some()).into(),
-            console: [self.gateway.clone(), self.gateway.replacen("127.0.0.1", "localhost", 1)],
+            console: ["127.0.0.1", LOCALHOST].map(|host| self.gateway.replacen(self.host, host, 1)),
             audit,
             faults,
             switches,

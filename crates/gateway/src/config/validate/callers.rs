@@ -152,27 +152,29 @@ fn keys(settings: &Settings, collector: &mut Collector) {
 }
 
 pub(super) fn check_origin(key: &str, origin: &str, collector: &mut Collector) {
+    if let Some((problem, remedy)) = wrong_origin(origin) {
+        collector.report(key, problem, remedy);
+    }
+}
+
+/// Why the pages of an origin may not be allowed, and the remedy.
+pub(crate) fn wrong_origin(origin: &str) -> Option<(String, &'static str)> {
     if origin == "*" || origin.eq_ignore_ascii_case("null") {
-        collector.report(
-            key,
+        return Some((
             format!("`{origin}` would let every web page read users' data"),
             "list the origins of your apps, for example https://app.acme.com",
-        );
-        return;
+        ));
     }
-    let url = Url::parse(origin).ok().filter(|url| url.origin().ascii_serialization() == origin);
-    match url {
-        None => collector.report(
-            key,
+    match Url::parse(origin).ok().filter(|url| url.origin().ascii_serialization() == origin) {
+        None => Some((
             format!("`{origin}` is not an origin"),
             "write scheme, host and port as a browser sends them, without a path and without a slash at the end: https://app.acme.com",
-        ),
-        Some(url) if url.scheme() == "http" && !is_loopback(&url) => collector.report(
-            key,
+        )),
+        Some(url) if url.scheme() == "http" && !is_loopback(&url) => Some((
             format!("`{origin}` uses plain http, and its host is not a loopback address"),
             "serve the app over https; http:// is accepted for loopback addresses only",
-        ),
-        Some(_) => {}
+        )),
+        Some(_) => None,
     }
 }
 

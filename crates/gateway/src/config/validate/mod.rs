@@ -15,6 +15,8 @@ mod store;
 mod tenant;
 
 pub(super) use address::is_loopback;
+#[cfg(feature = "demo")]
+pub(crate) use callers::wrong_origin;
 pub(super) use placeholders::warn as warn_of_placeholders;
 
 use super::{Settings, problems::Collector};
