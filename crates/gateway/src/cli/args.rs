@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+/// Places an option behind those of the command itself.
+const LAST: usize = 900;
+
 /// Calls provider APIs for users who signed in through Auth0; the app never sees the provider's token.
 #[derive(Debug, Parser)]
 #[command(
@@ -17,10 +20,10 @@ use clap_complete::Shell;
 )]
 pub(super) struct Args {
     /// The configuration file (TOML). Default: the file in IDP_GATEWAY_CONFIG.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     pub(super) config: Option<PathBuf>,
-    /// Whether to use colours. NO_COLOR is respected.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    /// Colours: auto (on a terminal), always or never. NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", display_order = LAST, hide_possible_values = true)]
     pub(super) color: Color,
     #[command(subcommand)]
     pub(super) command: Command,
