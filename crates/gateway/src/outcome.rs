@@ -99,13 +99,13 @@ codes! {
         "Choose one of 'accounts' and send its 'account' value as the 'Idp-Account' header.";
     /// Neither the user's identities nor Token Vault contain an account at this provider.
     AccountNotConnected = "account-not-connected", FORBIDDEN, "The user has no such account connected",
-        "Let the user connect the account with the parameters in 'connect'.";
+        "Let the user connect the account: open 'connect.url' if there is one, else use the parameters in 'connect'.";
     /// The access was revoked or has expired, and no refresh brings a new token.
     ReconnectRequired = "reconnect-required", FORBIDDEN, "The provider no longer accepts the user's grant",
-        "Let the user log in through the connection again with the parameters in 'connect'.";
+        "Let the user connect the account again: open 'connect.url' if there is one, else use the parameters in 'connect'.";
     /// The user has not consented to a scope that this call needs.
     ProviderScopeMissing = "provider-scope-missing", FORBIDDEN, "The user's grant lacks a scope at the provider",
-        "Let the user log in again with 'connection_scope' in the login request.";
+        "Let the user agree to the scopes: open 'connect.url' if there is one, else use the parameters in 'connect'.";
     /// The token works, but the user, the account or the app has no right to do this.
     ProviderDenied = "provider-denied", FORBIDDEN, "The provider does not allow the user to do this",
         "Check the user's rights at the provider; asking for more scopes does not help.";
@@ -157,7 +157,7 @@ codes! {
     /// A header, the query or the body cannot be read, or can be read in more than one way.
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed",
         "Correct the request as 'detail' says.";
-    /// URLs are kept in logs and in browser histories. This includes the path.
+    /// A token in the path is refused too: URLs are kept in logs and in browser histories.
     CallerTokenInQuery = "caller-token-in-query", BAD_REQUEST, "An access token was sent in the query",
         "Send the token in the 'Authorization' header only, and take it out of the URL.";
     /// The provider would receive it in a form, in a multipart body, or in a header other than `Authorization`.

@@ -337,8 +337,7 @@ impl Problem {
     pub fn json(&self, request_id: &str) -> Vec<u8> {
         let inner = &*self.0;
         let title = inner.code.title();
-        let message =
-            if inner.detail == title { title.to_owned() } else { format!("{title}: {}", inner.detail) };
+        let message = detail::in_one_line(title, &inner.detail);
         let wire = Wire {
             r#type: format!("urn:idp-gateway:problem:{}", inner.code),
             title,

@@ -31,6 +31,17 @@ impl Problem {
     }
 }
 
+/// Title and detail together. A detail is a sentence of its own if it begins like one, else it goes on with the title.
+pub(super) fn in_one_line(title: &str, detail: &str) -> String {
+    let mut first = detail.chars();
+    let begins = first.next().is_some_and(char::is_uppercase) && first.next().is_some_and(char::is_lowercase);
+    match detail {
+        _ if detail == title => title.to_owned(),
+        _ if begins => format!("{title}. {detail}"),
+        _ => format!("{title}: {detail}"),
+    }
+}
+
 fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> {
     let provider = request.provider.unwrap_or("the provider");
     let Request { method, path, .. } = request;

@@ -39,6 +39,9 @@ fn the_members_sdks_show_are_there() {
     assert_eq!(value["type"], "urn:idp-gateway:problem:bad-path");
     assert_eq!(value["message"], "The path cannot be passed on safely: a dot segment");
     assert_eq!(value["error"]["message"], value["message"]);
+    let json = Problem::new(Code::BadPath).detail("It is a sentence.").json("r2");
+    let sentence: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(sentence["message"], "The path cannot be passed on safely. It is a sentence.");
     assert_eq!(value["error"]["code"], "bad-path");
     assert_eq!(value["request_id"], "r2");
     assert!(value["documentation_url"].as_str().is_some_and(|url| url.ends_with("/outcomes.html#bad-path")));
