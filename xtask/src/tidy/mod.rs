@@ -1,5 +1,6 @@
 //! Checks the repository itself. Every finding names the file and what to do about it.
 
+mod dockerfile;
 mod edges;
 mod files;
 mod hazards;
@@ -30,6 +31,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     findings.extend(imports::check(&files)?);
     findings.extend(words::check(&files)?);
     findings.extend(hazards::check(&files));
+    findings.extend(dockerfile::check(&files));
     for finding in &findings {
         sh::say(&format!("{}: {}", finding.place, finding.what));
     }
