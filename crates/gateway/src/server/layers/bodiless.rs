@@ -2,77 +2,46 @@
 //! HTTP/2 an empty DATA frame. That end is waited for, under `server.timeouts.header`, and no byte may come before it.
 
 use super::{
-    Context,
+    Layer,
     body::problem as body_problem,
-    exchange::{LayeredRequest, RefusedRequest, answer},
+    exchange::{Exchange, LayeredRequest, RefusedRequest, answer},
     refuse,
 };
 use crate::{
-    body::{Body, RequestBody, RequestBodyFault, empty},
+    body::{RequestBody, RequestBodyFault, empty},
     outcome::Code,
     problem::Problem,
-    server::wire::{BODY_ON_GET, Fault, names::takes_body},
+    server::{
+        connection::Answer,
+        wire::{BODY_ON_GET, Fault, names::takes_body},
+    },
     telemetry::Shed,
 };
-use futures_util::{FutureExt as _, future::BoxFuture};
-use http::Response;
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    task::{self, Poll},
-    time::Duration,
-};
-use tower::{Layer, Service};
+use std::{sync::Arc, time::Duration};
 
-pub(crate) struct BodilessLayer(Arc<Context>);
-
-impl BodilessLayer {
-    pub(crate) fn new(context: &Arc<Context>) -> Self {
-        Self(Arc::clone(context))
-    }
-}
-
-impl<S> Layer<S> for BodilessLayer {
-    type Service = Bodiless<S>;
-
-    fn layer(&self, inner: S) -> Bodiless<S> {
-        Bodiless { inner, context: Arc::clone(&self.0) }
-    }
-}
-
-#[derive(Clone)]
 pub(crate) struct Bodiless<S> {
-    inner: S,
-    context: Arc<Context>,
+    inner: Arc<S>,
 }
 
-impl<S> Service<LayeredRequest<RequestBody>> for Bodiless<S>
-where
-    S: Service<LayeredRequest<RequestBody>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+impl<S> Bodiless<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner: Arc::new(inner) }
     }
+}
 
-    fn call(&mut self, request: LayeredRequest<RequestBody>) -> Self::Future {
+impl<S: Layer<LayeredRequest<RequestBody>>> Layer<LayeredRequest<RequestBody>> for Bodiless<S> {
+    fn call(&self, request: LayeredRequest<RequestBody>) -> Answer {
         let open = !http_body::Body::is_end_stream(&request.body);
         if !open || takes_body(request.head.method.as_str().as_bytes()) {
-            return Box::pin(self.inner.call(request));
+            return self.inner.call(request);
         }
-        let (context, mut inner) = (Arc::clone(&self.context), self.inner.clone());
-        // Boxed here: inside the block below the compiler cannot see that the inner future is `Send`.
-        let mut go_on = move |request| -> Self::Future { Box::pin(inner.call(request)) };
+        let inner = Arc::clone(&self.inner);
         Box::pin(async move {
             let LayeredRequest { head, body, exchange } = request;
-            let Err(problem) = wait_for_end(Arc::clone(&context), body).await else {
-                return go_on(LayeredRequest { head, body: empty(), exchange }).await;
+            let Err(problem) = wait_for_end(&exchange, body).await else {
+                return inner.call(LayeredRequest { head, body: empty(), exchange }).await;
             };
             let refused = RefusedRequest {
                 id: exchange.id,
@@ -80,24 +49,25 @@ where
                 headers: &head.headers,
                 version: head.version,
             };
-            Ok(answer(&problem, &refused, &context.options.load(), true))
+            Ok(answer(&problem, &refused, &exchange.options, true))
         })
     }
 }
 
-async fn wait_for_end(context: Arc<Context>, body: RequestBody) -> Result<(), Problem> {
+async fn wait_for_end(exchange: &Exchange, body: RequestBody) -> Result<(), Problem> {
     let mut ending = is_empty(body).boxed();
     // Nearly always the end came with the head.
     let ended = match (&mut ending).now_or_never() {
         Some(ended) => ended,
         None => {
+            let context = &exchange.context;
             let Ok(_place) = Arc::clone(&context.waiting).try_acquire_owned() else {
                 context.metrics.shed(Shed::InFlight);
                 return Err(Problem::new(Code::Overloaded)
                     .detail("too many GET requests have a body that does not end")
                     .retry_after(Duration::from_secs(1)));
             };
-            let patience = context.options.load().timeouts.header;
+            let patience = exchange.options.timeouts.header;
             tokio::time::timeout(patience, ending).await.map_err(|_| refuse::problem(Fault::Timeout))?
         }
     };

@@ -1,6 +1,6 @@
 //! The request's body: 413 by its declared length, then under limit and clock.
 
-use super::{Context, exchange::Exchange, gate::Refusal};
+use super::{exchange::Exchange, gate::Refusal};
 use crate::{
     body::{RequestBody, RequestBodyFault, boxed, empty},
     outcome::Code,
@@ -12,16 +12,11 @@ use http::request::Parts;
 use std::sync::Arc;
 
 /// `server.limits.body` and `server.timeouts.body_idle`.
-pub(crate) fn check<B>(
-    context: &Context,
-    exchange: &Arc<Exchange>,
-    _: &mut Parts,
-    body: B,
-) -> Result<RequestBody, Refusal>
+pub(crate) fn check<B>(exchange: &Arc<Exchange>, _: &mut Parts, body: B) -> Result<RequestBody, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    let options = context.options.load();
+    let options = &exchange.options;
     if body.is_end_stream() {
         return Ok(empty());
     }

@@ -1,5 +1,6 @@
 //! What one request's layers tell each other.
 
+use super::Context;
 use crate::{
     body::{Body, RequestBodyFault},
     peer::Peer,
@@ -19,8 +20,11 @@ pub(crate) struct LayeredRequest<B> {
 }
 
 /// What the layers know of one request; made by the observing layer.
-#[derive(Debug)]
 pub(crate) struct Exchange {
+    /// What the layers of the listener share.
+    pub(crate) context: Arc<Context>,
+    /// The settings that hold for this request, also if a reload swaps them meanwhile.
+    pub(crate) options: Arc<Options>,
     pub(crate) id: RequestId,
     pub(crate) peer: Peer,
     /// The refused head that this request stands in for.
@@ -32,8 +36,15 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(peer: Peer, refused: Option<RefusedHead>) -> Arc<Self> {
+    pub(crate) fn new(
+        context: &Arc<Context>,
+        options: Arc<Options>,
+        peer: Peer,
+        refused: Option<RefusedHead>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            context: Arc::clone(context),
+            options,
             id: RequestId::random(),
             peer,
             refused,

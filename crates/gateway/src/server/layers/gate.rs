@@ -1,18 +1,13 @@
 //! The shape that most layers have: look at the request, then answer it or let it through.
 
 use super::{
-    Context,
+    Layer,
     exchange::{Exchange, LayeredRequest, RefusedRequest, answer},
 };
-use crate::{body::Body, problem::Problem};
-use futures_util::future::{Either, Ready, ready};
+use crate::{body::Body, problem::Problem, server::connection::Answer};
+use futures_util::future::ready;
 use http::Response;
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    task::{self, Poll},
-};
-use tower::{Layer, Service};
+use std::sync::Arc;
 
 /// What a layer answers in the handler's place.
 #[derive(Debug)]
@@ -41,75 +36,50 @@ impl Refusal {
 }
 
 /// Decides about one request. It may change the head and wrap the body.
-pub(crate) type Check<In, Out> =
-    fn(&Context, &Arc<Exchange>, &mut http::request::Parts, In) -> Result<Out, Refusal>;
-
-pub(crate) struct GateLayer<In, Out> {
-    context: Arc<Context>,
-    check: Check<In, Out>,
-}
-
-impl<In, Out> GateLayer<In, Out> {
-    pub(crate) fn new(context: &Arc<Context>, check: Check<In, Out>) -> Self {
-        Self { context: Arc::clone(context), check }
-    }
-}
-
-impl<S, In, Out> Layer<S> for GateLayer<In, Out> {
-    type Service = Gate<S, In, Out>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Gate { inner, context: Arc::clone(&self.context), check: self.check }
-    }
-}
+pub(crate) type Check<In, Out> = fn(&Arc<Exchange>, &mut http::request::Parts, In) -> Result<Out, Refusal>;
 
 pub(crate) struct Gate<S, In, Out> {
-    inner: S,
-    context: Arc<Context>,
     check: Check<In, Out>,
+    inner: S,
 }
 
-impl<S: Clone, In, Out> Clone for Gate<S, In, Out> {
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), context: Arc::clone(&self.context), check: self.check }
+impl<S, In, Out> Gate<S, In, Out> {
+    pub(crate) fn new(check: Check<In, Out>, inner: S) -> Self {
+        Self { check, inner }
     }
 }
 
-impl<S, In, Out> Service<LayeredRequest<In>> for Gate<S, In, Out>
+impl<S, In, Out> Layer<LayeredRequest<In>> for Gate<S, In, Out>
 where
-    S: Service<LayeredRequest<Out>, Response = Response<Body>, Error = Infallible>,
-    In: http_body::Body,
+    S: Layer<LayeredRequest<Out>>,
+    In: http_body::Body + 'static,
+    Out: 'static,
 {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Either<Ready<Result<Response<Body>, Infallible>>, S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: LayeredRequest<In>) -> Self::Future {
+    fn call(&self, request: LayeredRequest<In>) -> Answer {
         let LayeredRequest { mut head, body, exchange } = request;
         let open = !body.is_end_stream();
-        let refusal = match (self.check)(&self.context, &exchange, &mut head, body) {
-            Ok(body) => return Either::Right(self.inner.call(LayeredRequest { head, body, exchange })),
-            Err(refusal) => refusal,
-        };
-        if open {
-            exchange.leave_body_unread();
+        match (self.check)(&exchange, &mut head, body) {
+            Ok(body) => self.inner.call(LayeredRequest { head, body, exchange }),
+            Err(refusal) => Box::pin(ready(Ok(refused(refusal, &head, &exchange, open)))),
         }
-        let response = match refusal {
-            Refusal::Answer(response) => *response,
-            Refusal::Problem { problem, last } => {
-                let refused = RefusedRequest {
-                    id: exchange.id,
-                    uri: &head.uri,
-                    headers: &head.headers,
-                    version: head.version,
-                };
-                answer(&problem, &refused, &self.context.options.load(), last)
-            }
-        };
-        Either::Left(ready(Ok(response)))
+    }
+}
+
+/// The answer to a refused request. `open`: its body has not been read.
+fn refused(refusal: Refusal, head: &http::request::Parts, exchange: &Exchange, open: bool) -> Response<Body> {
+    if open {
+        exchange.leave_body_unread();
+    }
+    match refusal {
+        Refusal::Answer(response) => *response,
+        Refusal::Problem { problem, last } => {
+            let refused = RefusedRequest {
+                id: exchange.id,
+                uri: &head.uri,
+                headers: &head.headers,
+                version: head.version,
+            };
+            answer(&problem, &refused, &exchange.options, last)
+        }
     }
 }

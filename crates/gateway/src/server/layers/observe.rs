@@ -1,7 +1,7 @@
 //! The outermost layer: request id, span, access line, metrics, and the end of a request.
 
 use super::{
-    Context,
+    Context, Layer,
     exchange::{Exchange, LayeredRequest},
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     peer::Peer,
     room::Share,
     server::{
-        connection::{Arrival, SEND_BUFFER},
+        connection::{Answer, Arrival, SEND_BUFFER},
         connection_state::{Active, Held, Progress},
         tracked::Tracked,
     },
@@ -21,68 +21,29 @@ use crate::{
         trace_context,
     },
 };
-use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, Version, header};
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    task::{self, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
 
 /// What an HTTP/2 stream holds besides its answer's body, until the answer is sent.
 const STREAM: usize = 4 * 1024;
 
-pub(crate) struct ObserveLayer {
-    context: Arc<Context>,
-    public: bool,
-}
-
-impl ObserveLayer {
-    pub(crate) fn new(context: &Arc<Context>) -> Self {
-        Self { context: Arc::clone(context), public: true }
-    }
-
-    /// Ids only: probes and scrapes are neither logged nor counted.
-    pub(crate) fn unlogged(context: &Arc<Context>) -> Self {
-        Self { context: Arc::clone(context), public: false }
-    }
-}
-
-impl<S> Layer<S> for ObserveLayer {
-    type Service = Observe<S>;
-
-    fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, context: Arc::clone(&self.context), public: self.public }
-    }
-}
-
-#[derive(Clone)]
 pub(crate) struct Observe<S> {
-    inner: S,
     context: Arc<Context>,
     public: bool,
+    inner: S,
 }
 
-impl<S, B> Service<(Request<B>, Arrival)> for Observe<S>
+impl<S, B> Layer<(Request<B>, Arrival)> for Observe<S>
 where
-    S: Service<LayeredRequest<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S: Layer<LayeredRequest<B>>,
+    B: 'static,
 {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, (request, arrival): (Request<B>, Arrival)) -> Self::Future {
-        let peer = arrival.peer.of_request(request.headers(), &self.context.options.load().trusted_proxies);
-        let exchange = Exchange::new(peer, arrival.refused.clone());
+    fn call(&self, (request, arrival): (Request<B>, Arrival)) -> Answer {
+        let options = self.context.options.load_full();
+        let peer = arrival.peer.of_request(request.headers(), &options.trusted_proxies);
+        let exchange = Exchange::new(&self.context, options, peer, arrival.refused.clone());
         let record = self.record(&request, &arrival, peer, &exchange);
         let closes = request.version() < Version::HTTP_2;
         let span = record.span.clone();
@@ -105,6 +66,15 @@ where
 }
 
 impl<S> Observe<S> {
+    pub(crate) fn new(context: &Arc<Context>, inner: S) -> Self {
+        Self { context: Arc::clone(context), public: true, inner }
+    }
+
+    /// Ids only: probes and scrapes are neither logged nor counted.
+    pub(crate) fn unlogged(context: &Arc<Context>, inner: S) -> Self {
+        Self { context: Arc::clone(context), public: false, inner }
+    }
+
     fn record<B>(
         &self,
         request: &Request<B>,

@@ -1,27 +1,25 @@
 //! The wire's refusals: what the HTTP/1 guard found, and the same rules for HTTP/2, whose framing h2 checks itself.
 
-use super::{Context, exchange::Exchange, gate::Refusal};
+use super::{exchange::Exchange, gate::Refusal};
 use crate::{
     outcome::Code,
     problem::Problem,
-    server::wire::{
-        BODY_ON_GET, Fault,
-        names::{asks_for_tunnel, check_method, check_target, is_authority, parse_length, takes_body},
+    server::{
+        Options,
+        wire::{
+            BODY_ON_GET, Fault,
+            names::{asks_for_tunnel, check_method, check_target, is_authority, parse_length, takes_body},
+        },
     },
 };
 use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery};
 use std::sync::Arc;
 
 /// See the module. After it the target is in origin form and there is exactly one valid `Host`.
-pub(crate) fn check<B>(
-    context: &Context,
-    exchange: &Arc<Exchange>,
-    parts: &mut Parts,
-    body: B,
-) -> Result<B, Refusal> {
+pub(crate) fn check<B>(exchange: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
     let fault = match &exchange.refused {
         Some(refused) => Err(refused.fault),
-        None if parts.version == Version::HTTP_2 => check_http2(context, parts),
+        None if parts.version == Version::HTTP_2 => check_http2(&exchange.options, parts),
         None => Ok(()),
     };
     fault.map_err(refusal)?;
@@ -30,19 +28,14 @@ pub(crate) fn check<B>(
 }
 
 /// The same for requests that another server has read, of any version: no guard has seen their heads.
-pub(crate) fn check_unguarded<B>(
-    context: &Context,
-    _: &Arc<Exchange>,
-    parts: &mut Parts,
-    body: B,
-) -> Result<B, Refusal> {
+pub(crate) fn check_unguarded<B>(exchange: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
     // What a field takes on the wire of HTTP/1: its name, a colon, a blank, its value, the end of the line.
     let bytes = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let fields: usize = parts.headers.iter().map(bytes).sum();
-    if fields > context.options.load().limits.headers {
+    if fields > exchange.options.limits.headers {
         return Err(refusal(Fault::HeadersTooLarge));
     }
-    check_http2(context, parts).map_err(refusal)?;
+    check_http2(&exchange.options, parts).map_err(refusal)?;
     originate(parts);
     Ok(body)
 }
@@ -97,8 +90,8 @@ pub(super) fn problem(fault: Fault) -> Problem {
 }
 
 /// What HTTP/2 does not rule out by itself; it holds for every version.
-fn check_http2(context: &Context, parts: &mut Parts) -> Result<(), Fault> {
-    let limits = context.options.load().limits;
+fn check_http2(options: &Options, parts: &mut Parts) -> Result<(), Fault> {
+    let limits = options.limits;
     let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
     check_line(parts.method.as_str(), target, limits.uri)?;
     if parts.headers.len() > limits.header_count {
