@@ -1,6 +1,11 @@
 //! From running to gone, in one direction.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, Waker},
+};
 use tokio::sync::watch;
 
 /// How far the end has come.
@@ -50,8 +55,19 @@ impl Lifecycle {
         let mut watch = sender.subscribe();
         async move {
             // The sender lives in this future, so this cannot end early.
-            let _ = watch.wait_for(|now| *now >= stage).await;
-            drop(sender);
+            let mut waiting = pin!(watch.wait_for(|now| *now >= stage));
+            let mut registered: Option<(Stage, Waker)> = None;
+            // Polled whenever the connection beside it is: while nothing has changed, it waits already.
+            poll_fn(|cx| {
+                let now = *sender.borrow();
+                let waits = |(then, waker): &(Stage, Waker)| *then == now && waker.will_wake(cx.waker());
+                if registered.as_ref().is_some_and(waits) {
+                    return Poll::Pending;
+                }
+                registered = Some((now, cx.waker().clone()));
+                waiting.as_mut().poll(cx).map(drop)
+            })
+            .await;
         }
     }
 }
