@@ -139,7 +139,8 @@ impl Verifier {
         let next_nonce = match proof {
             None => None,
             Some(proof) => {
-                self.proofs.accept(proof, &caller).await.map_err(|refusal| self.refused(refusal))?
+                let accepting = Box::pin(self.proofs.accept(proof, &caller));
+                accepting.await.map_err(|refusal| self.refused(refusal))?
             }
         };
         Ok(Verified { caller, token, next_nonce })
@@ -223,7 +224,7 @@ impl Verifier {
     async fn steps(&self, parts: &Parts, schemes: Schemes, now: SystemTime) -> Result<Checked, Refusal> {
         let Credentials { scheme, token } = credentials::extract(parts, schemes)?;
         self.fits(scheme, parts)?;
-        let digest = sha256(token.expose().as_bytes());
+        let digest = sha256(token.bytes());
         // Read before the check, so that a set that changes meanwhile makes the entry too old rather than too new.
         let generation = self.keys.generation();
         let known = self.cache.get(&digest, generation, now);

@@ -138,7 +138,8 @@ impl App {
         };
         let schemes = if with_token(route.provider) { Schemes::WithToken } else { Schemes::Standard };
         let verified = self.calls.access.verify(parts, schemes, record).await?;
-        proxy::proxy(&self.calls, context, verified, route, (parts, body), record).await
+        // Boxed: the futures around it are moved several times before they begin, and need not be as large as this one.
+        Box::pin(proxy::proxy(&self.calls, context, verified, route, (parts, body), record)).await
     }
 }
 

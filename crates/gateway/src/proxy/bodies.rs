@@ -23,11 +23,16 @@ pub(super) enum Payload {
 }
 
 impl Payload {
+    /// No body.
+    pub(super) fn none() -> Self {
+        Self::Whole(Bytes::new())
+    }
+
     /// Takes a body apart: short declared bodies are read ahead, so that a second try is always possible; others
     /// stream and are recorded while they are short enough.
     pub(super) async fn prepare(mut body: Body, replay: usize) -> Result<Self, RequestBodyFault> {
         if body.is_end_stream() {
-            return Ok(Self::Whole(Bytes::new()));
+            return Ok(Self::none());
         }
         let declared = body.size_hint().exact().and_then(|exact| usize::try_from(exact).ok());
         if declared.is_some_and(|length| length <= replay) {

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response};
+use http_body::Body as _;
 
 pub(crate) use self::instructions::account_selector;
 pub(crate) use self::members::check_json;
@@ -70,7 +71,8 @@ pub(crate) async fn proxy(
             let caller = Arc::clone(call.admitted().caller());
             let asked =
                 ProviderCall { host: route.host, query, ..ProviderCall::new(&caller, method, route.path) };
-            documents::checked(calls, &mut call, asked, (rule, &parts.headers, body), record).await?
+            let checking = documents::checked(calls, &mut call, asked, (rule, &parts.headers, body), record);
+            Box::pin(checking).await?
         }
         _ => body,
     };
@@ -79,7 +81,12 @@ pub(crate) async fn proxy(
     let token = find_token(calls, &call, record).await?;
     let missing = scopes::check(calls, &provider, (&call, method), &token)?;
     // Last of all: until here a refusal has cost no memory.
-    let payload = read_ahead(calls, &provider, (parts, body), call.admitted().token(), reading).await?;
+    let payload = if reading == MethodReading::AsSent && body.is_end_stream() {
+        Payload::none()
+    } else {
+        // Boxed, as is whatever else most calls do not need: a call has no room for it, and moves less.
+        Box::pin(read_ahead(calls, &provider, (parts, body), call.admitted().token(), reading)).await?
+    };
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
     let received = sending.exchange(token, payload, record).await?;

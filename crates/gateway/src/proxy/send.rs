@@ -197,8 +197,7 @@ impl Sending<'_> {
         result
     }
 
-    /// Classifies by the head, and where the adapter asks for it by the first 64 KiB of the body, which then
-    /// stand in front of the rest again.
+    /// Classifies by the head, and where the adapter asks for it by the body.
     async fn classify(
         &self,
         head: &http::response::Parts,
@@ -220,27 +219,33 @@ impl Sending<'_> {
             Verdict::Known(classified) if !wants_detail || classified.outcome == Outcome::TokenDead => {
                 Ok((AnswerBody::Straight(body), classified))
             }
-            _ => {
-                let boxed = body.boxed_unsync();
-                let (first, rest) = match bodies::read_ahead(boxed, INSPECTED).await {
-                    Ok(bodies::Read::Whole(first)) => (first, None),
-                    Ok(bodies::Read::Partial(first, rest)) => (first, Some(rest)),
-                    Err(_) => {
-                        return Err(CallError::AnswerEndedEarly.into());
-                    }
-                };
-                let shown = first.get(..INSPECTED).unwrap_or(&first);
-                // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
-                let clean = secrets.guard().scrub(shown);
-                let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
-                let classified = adapter.classify_body(&seen, shown, now);
-                let body = match rest {
-                    None => body::full(first),
-                    Some(rest) => bodies::Prefixed::body(first, rest),
-                };
-                Ok((AnswerBody::Read(body), classified))
-            }
+            _ => Box::pin(self.classify_body(&seen, body, secrets)).await,
         }
+    }
+
+    /// Classifies by the first 64 KiB of the body, which then stand in front of the rest again.
+    async fn classify_body(
+        &self,
+        seen: &Head<'_>,
+        body: Timed<AnswerStream>,
+        secrets: &Secrets,
+    ) -> Result<(AnswerBody, Classified), Problem> {
+        let boxed = body.boxed_unsync();
+        let (first, rest) = match bodies::read_ahead(boxed, INSPECTED).await {
+            Ok(bodies::Read::Whole(first)) => (first, None),
+            Ok(bodies::Read::Partial(first, rest)) => (first, Some(rest)),
+            Err(_) => return Err(CallError::AnswerEndedEarly.into()),
+        };
+        let shown = first.get(..INSPECTED).unwrap_or(&first);
+        // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
+        let clean = secrets.guard().scrub(shown);
+        let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
+        let classified = self.provider.plan.adapter().classify_body(seen, shown, SystemTime::now());
+        let body = match rest {
+            None => body::full(first),
+            Some(rest) => bodies::Prefixed::body(first, rest),
+        };
+        Ok((AnswerBody::Read(body), classified))
     }
 }
 
@@ -264,7 +269,7 @@ impl Drop for Attempted<'_, '_> {
 
 /// The OAuth client's secret, where the provider wants a proof of it with every call.
 pub(super) async fn app_secret(calls: &Calls, provider: &ProviderRuntime) -> Option<SecretString> {
-    calls.secrets.read(provider.secret.as_ref()?).await.ok()
+    Box::pin(calls.secrets.read(provider.secret.as_ref()?)).await.ok()
 }
 
 /// Finds the token for an admitted call.

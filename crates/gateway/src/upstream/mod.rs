@@ -211,11 +211,32 @@ impl UpstreamClient {
     /// # Errors
     /// No place got free in [`QUEUED`].
     pub(crate) async fn enter(&self, issuer: &str, subject: &str) -> Result<Place, Full> {
+        let seat = self.shares.begin(issuer, subject).ok_or_else(|| self.full())?;
+        // Nearly always both are free: then no clock is started. Those who wait are served first, so this overtakes nobody.
+        match seat.taken_now() {
+            Ok(seat) => match Arc::clone(&self.room).try_acquire_owned() {
+                Ok(room) => Ok(Place { _room: room, _seat: seat }),
+                Err(_) => Box::pin(self.wait(Ok(seat))).await,
+            },
+            Err(seat) => Box::pin(self.wait(Err(seat))).await,
+        }
+    }
+
+    /// Where the provider has no place at all, that is what is said.
+    fn full(&self) -> Full {
+        if self.room.available_permits() == 0 { Full::Provider } else { Full::User }
+    }
+
+    /// Waits for a place of the user's share, where the call has none yet, and for one of all.
+    async fn wait(&self, seat: Result<Seat, Seat>) -> Result<Place, Full> {
         let deadline = Instant::now() + self.queued;
-        // Where the provider has no place at all, that is what is said.
-        let full = || if self.room.available_permits() == 0 { Full::Provider } else { Full::User };
-        let seat = self.shares.begin(issuer, subject).ok_or_else(full)?.taken();
-        let seat = tokio::time::timeout_at(deadline, seat).await.ok().flatten().ok_or_else(full)?;
+        let seat = match seat {
+            Ok(taken) => taken,
+            Err(seat) => {
+                let taken = tokio::time::timeout_at(deadline, seat.taken()).await.ok().flatten();
+                taken.ok_or_else(|| self.full())?
+            }
+        };
         let waiting = Arc::clone(&self.room).acquire_owned();
         let room = tokio::time::timeout_at(deadline, waiting).await.ok().and_then(Result::ok);
         Ok(Place { _room: room.ok_or(Full::Provider)?, _seat: seat })
@@ -235,8 +256,11 @@ impl UpstreamClient {
     /// in [`QUEUED`]: that is no delay of the provider's answer.
     pub(crate) async fn stream(&self, uri: &Uri) -> Option<FreeStream<'_>> {
         let core = self.cores.get(cores::current()).or(self.cores.first())?;
-        let waiting = core.hosts.get(uri).stream();
-        let stream = tokio::time::timeout(self.queued, waiting).await.ok()?;
+        let host = core.hosts.get(uri);
+        let stream = match host.free() {
+            Some(stream) => stream,
+            None => Box::pin(tokio::time::timeout(self.queued, host.stream())).await.ok()?,
+        };
         Some(FreeStream { pool: core.pools.get(stream.connection())?, stream })
     }
 

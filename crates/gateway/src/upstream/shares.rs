@@ -13,6 +13,9 @@ const PART: usize = 4;
 /// So many calls of a user may run and wait, or as many as there are places: each is a request in flight.
 const WAITING: usize = 256;
 
+/// The keys are keyed hashes already.
+type Users = HashMap<u64, User, foldhash::fast::RandomState>;
+
 /// The users who have calls to one provider.
 #[derive(Debug)]
 pub(super) struct Shares {
@@ -20,7 +23,7 @@ pub(super) struct Shares {
     /// Calls of one user that run or wait.
     most: usize,
     /// By a keyed hash of issuer and subject, so that a user cannot choose the share of another one.
-    users: Mutex<HashMap<u64, User>>,
+    users: Mutex<Users>,
     hash: RandomState,
 }
 
@@ -61,12 +64,23 @@ impl Shares {
         Some(Seat { shares: Arc::clone(self), user, places: Arc::clone(&known.places), held: None })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, User>> {
+    fn lock(&self) -> MutexGuard<'_, Users> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
+    /// Takes a place of the user's share that is free now; gives itself back where there is none.
+    pub(super) fn taken_now(mut self) -> Result<Self, Self> {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => {
+                self.held = Some(place);
+                Ok(self)
+            }
+            Err(_) => Err(self),
+        }
+    }
+
     /// Waits for a place of the user's share.
     pub(super) async fn taken(mut self) -> Option<Self> {
         self.held = Some(Arc::clone(&self.places).acquire_owned().await.ok()?);

@@ -29,7 +29,10 @@ pub(super) const UNKNOWN: usize = 1;
 
 /// The hosts of one core, by authority.
 #[derive(Debug, Default)]
-pub(super) struct Hosts(Mutex<HashMap<Box<str>, Arc<Host>>>);
+pub(super) struct Hosts(Mutex<HostMap>);
+
+/// The authorities come from the configuration and from adapters, not from callers, and are few.
+type HostMap = HashMap<Box<str>, Arc<Host>, foldhash::fast::RandomState>;
 
 impl Hosts {
     /// The host of an address.
@@ -46,7 +49,7 @@ impl Hosts {
         Arc::clone(hosts.entry(authority.into()).or_default())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Host>>> {
+    fn lock(&self) -> MutexGuard<'_, HostMap> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,7 +100,8 @@ impl Host {
         }
     }
 
-    fn free(self: &Arc<Self>) -> Option<Stream> {
+    /// A stream of the first connection that has one now.
+    pub(super) fn free(self: &Arc<Self>) -> Option<Stream> {
         let connection = self.connections.iter().position(|carried| {
             let limit = carried.limit.load(Ordering::Relaxed);
             let more = |calls| (calls < limit).then_some(calls + 1);
