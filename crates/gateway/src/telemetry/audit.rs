@@ -104,7 +104,7 @@ impl CallEvent<'_> {
 
     fn write(&self, line: &mut String) {
         let mut object = Object::stamped(line);
-        object.text("event", self.event);
+        object.word("event", self.event);
         object.maybe("request_id", self.request_id);
         object.maybe("caller", self.caller);
         object.maybe("client", self.client);
@@ -119,10 +119,10 @@ impl CallEvent<'_> {
         object.maybe("host", self.host);
         object.maybe("graphql", self.graphql);
         object.maybe("scopes", self.scopes);
-        object.text("decision", self.decision.as_str());
-        object.text("outcome", self.outcome);
+        object.word("decision", self.decision.as_str());
+        object.word("outcome", self.outcome);
         if let Some(status) = self.status {
-            object.plain("status", status);
+            object.whole("status", u64::from(status));
         }
         object.end();
     }

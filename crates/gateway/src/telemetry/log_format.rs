@@ -57,16 +57,16 @@ impl<S: Subscriber> Layer<S> for LogLayer {
 
 fn json_line(line: &mut String, event: &Event<'_>) {
     let mut members = Members { object: Object::stamped(line), has_event: false, has_request: false };
-    members.object.text("level", word(*event.metadata().level()));
+    members.object.word("level", word(*event.metadata().level()));
     event.record(&mut members);
     let Members { mut object, has_event, has_request } = members;
     if !has_event {
-        object.text("event", "log");
+        object.word("event", "log");
     }
     if !has_request && let Some(request) = current::request() {
-        object.text("request_id", request.as_str());
+        object.word("request_id", request.as_str());
     }
-    object.text("target", event.metadata().target());
+    object.word("target", event.metadata().target());
     object.end();
 }
 
@@ -85,15 +85,18 @@ impl Visit for Members<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.object.plain(field.name(), value);
+        self.object.plain(field.name(), if value { "true" } else { "false" });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.object.plain(field.name(), value);
+        match u64::try_from(value) {
+            Ok(value) => self.object.whole(field.name(), value),
+            Err(_) => self.object.plain(field.name(), &value.to_string()),
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.object.plain(field.name(), value);
+        self.object.whole(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -212,7 +215,10 @@ fn word(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{request_id::RequestId, telemetry::sink::Target};
+    use crate::{
+        request_id::RequestId,
+        telemetry::{access::AccessLine, sink::Target},
+    };
     use std::sync::Arc;
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -253,6 +259,38 @@ mod tests {
         assert_eq!(lines[1]["on"], true);
         assert_eq!((&lines[2]["event"], &lines[2]["message"]), (&"log".into(), &"plain".into()));
         assert!(lines[2].get("request_id").is_none());
+    }
+
+    #[test]
+    fn the_access_line_is_the_same_with_and_without_an_event() {
+        let ids = ("0af7651916cd43dd8448eb211c80319c".to_owned(), "b7ad6b7169203331".to_owned());
+        let short = AccessLine { request_id: "r1", method: "GET", route: "/v1", ..AccessLine::default() };
+        let full = AccessLine {
+            request_id: "r2",
+            method: "GET",
+            route: "/v1",
+            provider: Some("github"),
+            status: 401,
+            outcome: Some("caller-token-invalid"),
+            duration: std::time::Duration::from_micros(1_500),
+            upstream: Some(std::time::Duration::from_micros(250)),
+            tenant: Some(std::time::Duration::from_micros(1)),
+            cache: Some("hit"),
+            error: Some("caller-token-invalid"),
+            remedy: Some("https://example.test/"),
+            mismatch: Some(["aud", "a \"b\"", "c"]),
+            bytes: 7,
+            client: "192.0.2.1",
+            ids: Some(&ids),
+        };
+        for line in [short, full] {
+            let mut straight = String::new();
+            line.json(&mut straight);
+            let told = written(true, || line.tell(&tracing::Span::none()));
+            let after_time = |text: &str| text.split_once("\"level\"").map(|(_, rest)| rest.to_owned());
+            assert!(after_time(&told).is_some());
+            assert_eq!(after_time(&straight), after_time(&told));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::labels::{
     CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
     UpstreamFault,
 };
+use super::sink::LineSink;
 use crate::time::unix_seconds;
 use instruments::{ClientSeries, Instruments, ServerSeries};
 use opentelemetry::KeyValue;
@@ -270,6 +271,16 @@ impl Metrics {
     /// Sets the places whose use is shown as `inflight{stage="server"}`. The first call counts.
     pub(crate) fn room(&self, room: Arc<tokio::sync::Semaphore>, places: usize) {
         let _ = self.0.shared.room.set((room, places));
+    }
+
+    /// Has access lines written to this sink, and not told as events any more. The first call counts.
+    pub(super) fn write_access_lines(&self, sink: LineSink) {
+        let _ = self.0.shared.access_lines.set(sink);
+    }
+
+    /// Where access lines are written to.
+    pub(super) fn access_lines(&self) -> Option<&LineSink> {
+        self.0.shared.access_lines.get()
     }
 
     /// Replaces the function that is asked for gauges at each scrape.

@@ -7,6 +7,7 @@
 //! Nothing here waits for a reader: log lines, audit lines and spans go through bounded queues that drop with a counter
 //! (`idp_gateway_telemetry_dropped_total`) when the other side is slow.
 
+mod access;
 pub mod audit;
 pub(crate) mod current;
 mod json;
@@ -21,7 +22,9 @@ mod sink;
 pub mod summary;
 pub(crate) mod trace_context;
 
+pub(crate) use access::AccessLine;
 pub use audit::Audit;
+pub(crate) use json::address;
 pub use labels::{
     CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
     UpstreamFault,

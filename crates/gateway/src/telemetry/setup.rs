@@ -2,6 +2,7 @@
 
 use super::{
     Audit, Metrics,
+    access::ACCESS,
     labels::Signal,
     loads,
     log_format::LogLayer,
@@ -200,11 +201,14 @@ impl Telemetry {
         let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let lines = LogLayer { sink: log.clone(), json, terminal, color }.with_filter(filter);
         // A second installation in one process (tests) keeps the first one's logs.
-        let _ = Registry::default()
+        let installed = Registry::default()
             .with(spans(traces.as_ref().map(|(provider, _)| provider)))
             .with(loads::layer(metrics.clone()))
             .with(lines)
             .try_init();
+        if installed.is_ok() && json && tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
+            metrics.write_access_lines(log.clone());
+        }
         if options.hide_panics {
             hide_panics();
         }

@@ -56,6 +56,9 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
 
 /// The span's trace and span id, when traces are on.
 pub(crate) fn ids(span: &Span) -> Option<(String, String)> {
+    if span.is_disabled() {
+        return None;
+    }
     let context = span.context();
     let reference = context.span();
     let ids = reference.span_context();

@@ -15,7 +15,7 @@ use crate::{
         tracked::Tracked,
     },
     telemetry::{
-        Metrics, SPANS, ServerRequest, Summary, current,
+        AccessLine, CacheResult, Metrics, ProviderLabel, SPANS, ServerRequest, Summary, address, current,
         labels::{method_label, version_label},
         metrics::ActiveRequest,
         trace_context,
@@ -249,37 +249,37 @@ impl Record {
         }
     }
 
-    /// The access line. No user, no path, no query.
-    fn log(&self, route: &'static str, status: u16, error: Option<&'static str>, duration: Duration) {
-        let ids = trace_context::ids(&self.span);
-        let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    fn log(
+        &self,
+        metrics: &Metrics,
+        route: &'static str,
+        (status, error): (u16, Option<&'static str>),
+        duration: Duration,
+    ) {
         let coded = self.summary.outcome.filter(|outcome| *outcome != "ok");
-        let mismatch = self.summary.mismatch.as_deref();
         let remedy = coded.and_then(Code::from_word).map(Code::documentation);
-        tracing::info!(
-            target: "gateway::access",
-            parent: &self.span,
-            event = "request",
-            request_id = self.exchange.id.as_str(),
-            method = self.method,
+        let mismatch = self.summary.mismatch.as_deref();
+        let client = address(self.exchange.peer.client());
+        let ids = trace_context::ids(&self.span);
+        let line = AccessLine {
+            request_id: self.exchange.id.as_str(),
+            method: self.method,
             route,
-            provider = self.summary.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
+            provider: self.summary.provider.as_ref().map(ProviderLabel::name),
             status,
-            outcome = self.summary.outcome,
-            duration_ms = millis(duration),
-            upstream_ms = self.summary.upstream.map(millis),
-            auth0_ms = self.summary.tenant.map(millis),
-            cache = self.summary.cache.map(crate::telemetry::CacheResult::as_str),
-            error_code = error,
-            remedy_url = remedy.as_deref(),
-            refused_claim = mismatch.map(|mismatch| mismatch.claim.as_str()),
-            claim_expected = mismatch.map(|mismatch| mismatch.expected.as_str()),
-            claim_found = mismatch.map(|mismatch| mismatch.found.as_str()),
-            bytes = self.bytes,
-            client = %self.exchange.peer.client(),
-            trace_id = ids.as_ref().map(|(trace, _)| trace.as_str()),
-            span_id = ids.as_ref().map(|(_, span)| span.as_str()),
-        );
+            outcome: self.summary.outcome,
+            duration,
+            upstream: self.summary.upstream,
+            tenant: self.summary.tenant,
+            cache: self.summary.cache.map(CacheResult::as_str),
+            error,
+            remedy: remedy.as_deref(),
+            mismatch: mismatch.map(|of| [of.claim.as_str(), of.expected.as_str(), of.found.as_str()]),
+            bytes: self.bytes,
+            client: &client,
+            ids: ids.as_ref(),
+        };
+        line.write(metrics, &self.span);
     }
 }
 
@@ -302,7 +302,7 @@ impl Drop for Record {
             duration,
         });
         self.trace(route, status, error);
-        self.log(route, status, error, duration);
+        self.log(metrics, route, (status, error), duration);
         self.active.take();
         let _ = &self.on_connection;
     }

@@ -1,7 +1,7 @@
 //! Gauges, read at each scrape.
 
 use super::observed::{Observed, Observer};
-use crate::time::unix_seconds as seconds;
+use crate::{telemetry::sink::LineSink, time::unix_seconds as seconds};
 use arc_swap::ArcSwapOption;
 use opentelemetry::{KeyValue, metrics::Meter};
 use std::sync::{
@@ -17,6 +17,8 @@ pub(super) struct Shared {
     pub(super) reloaded_at: AtomicU64,
     /// The places of running requests, and how many there are.
     pub(super) room: OnceLock<(Arc<Semaphore>, usize)>,
+    /// Where access lines go without the detour over an event.
+    pub(super) access_lines: OnceLock<LineSink>,
     pub(super) config_hash: ArcSwapOption<String>,
     pub(super) observer: ArcSwapOption<Arc<Observer>>,
 }
