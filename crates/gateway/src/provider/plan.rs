@@ -379,9 +379,14 @@ fn join(base: &str, path: &str, query: Option<&str>) -> Option<PathAndQuery> {
         text.push('?');
         text.push_str(query);
     }
-    let target = PathAndQuery::try_from(text.clone()).ok()?;
+    let target = PathAndQuery::try_from(text).ok()?;
     // The `http` crate cuts at `#`; anything that is not kept byte for byte is not sent.
-    (target.as_str() == text).then_some(target)
+    let rest = target.as_str().strip_prefix(base)?.strip_prefix(path)?;
+    let kept = match query {
+        None => rest.is_empty(),
+        Some(query) => rest.strip_prefix('?') == Some(query),
+    };
+    kept.then_some(target)
 }
 
 #[cfg(test)]

@@ -126,8 +126,9 @@ impl Delivery<'_> {
             || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let encoded = leak_guard::is_encoded(&head.headers);
         let adapter = self.provider.plan.adapter();
-        let stripper = LeakGuard::new(&[], adapter.strips_token_members());
-        let strip = !bodiless && stripper.strips(&head.headers);
+        let stripper = adapter.strips_token_members().then(|| LeakGuard::new(&[], true));
+        let stripper = stripper.filter(|stripper| !bodiless && stripper.strips(&head.headers));
+        let strip = stripper.is_some();
         // A followed download is a file, whatever it holds.
         let drops = !bodiless && links.is_some() && self.drops_members(&head.headers);
         let removes = strip || drops;
@@ -162,7 +163,7 @@ impl Delivery<'_> {
         let code = classified_code(classified.outcome);
         record.outcome = Some(code);
         let mut body = if bodiless { body::empty() } else { rewritten(body, json, place) };
-        if strip {
+        if let Some(stripper) = stripper {
             let (metrics, label) = (self.calls.metrics.clone(), self.provider.label.clone());
             let report = move |hits: u64| metrics.leak_scrub(&label, ScrubPlace::Body, hits);
             body = body::boxed(stripper.body(body, true, report));

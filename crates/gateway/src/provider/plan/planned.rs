@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Uri;
-use http::uri::PathAndQuery;
+use http::uri::{Parts, PathAndQuery};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::policy::Permit;
@@ -83,12 +83,11 @@ impl Plan {
             }
             PathAndQuery::try_from(text).ok()?
         };
-        Uri::builder()
-            .scheme(self.upstream.scheme().clone())
-            .authority(self.upstream.authority().clone())
-            .path_and_query(target)
-            .build()
-            .ok()
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.upstream.scheme().clone());
+        parts.authority = Some(self.upstream.authority().clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).ok()
     }
 
     /// The caller's path, without the configured base.

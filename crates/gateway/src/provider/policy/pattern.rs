@@ -32,13 +32,17 @@ pub(super) struct ReadPath<'a> {
 
 impl<'a> ReadPath<'a> {
     pub(super) fn new(adapter: &'a dyn Adapter, raw: &'a str) -> Self {
-        let split = raw.replace("%2F", "/").replace("%2f", "/");
         let owned = |segment: Cow<'_, [u8]>| Cow::Owned(segment.into_owned());
+        let split = || {
+            let split = raw.replace("%2F", "/").replace("%2f", "/");
+            (split != raw).then(|| path::segments(&split).map(owned).collect())
+        };
         Self {
             adapter,
             raw,
             segments: path::segments(raw).collect(),
-            split: (split != raw).then(|| path::segments(&split).map(owned).collect()),
+            // Most paths have no escape.
+            split: if memchr::memchr(b'%', raw.as_bytes()).is_some() { split() } else { None },
             others: PathReadings::of(raw),
         }
     }
