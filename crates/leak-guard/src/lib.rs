@@ -163,11 +163,15 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
 
 /// A `charset` whose letters take two bytes or more.
 fn is_wide(content_type: &HeaderValue) -> bool {
-    let text = content_type.as_bytes().to_ascii_lowercase();
-    memchr::memmem::find_iter(&text, b"charset").any(|at| {
-        let rest = text.get(at + 7..).unwrap_or_default().trim_ascii_start();
-        let Some(charset) = rest.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { return false };
-        let charset = charset.strip_prefix(b"\"").or(charset.strip_prefix(b"'")).unwrap_or(charset);
+    let text = content_type.as_bytes();
+    memchr::memchr_iter(b'=', text).any(|at| {
+        let (name, charset) = (text[..at].trim_ascii_end(), text[at + 1..].trim_ascii_start());
+        let named = name.last_chunk::<7>().is_some_and(|end| end.eq_ignore_ascii_case(b"charset"));
+        if !named {
+            return false;
+        }
+        let charset = charset.to_ascii_lowercase();
+        let charset = charset.strip_prefix(b"\"").or(charset.strip_prefix(b"'")).unwrap_or(&charset);
         [&b"utf-16"[..], b"utf16", b"utf-32", b"utf32", b"ucs-2", b"iso-10646-ucs"]
             .iter()
             .any(|wide| charset.starts_with(wide))

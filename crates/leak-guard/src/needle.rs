@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) grams: Option<Grams>,
     /// A bit for each byte that a sampled needle begins with.
     first: [u64; 4],
+    /// Bytes of the shortest needle; `usize::MAX` where there is none.
+    shortest: usize,
 }
 
 impl PreparedToken {
@@ -49,7 +51,8 @@ impl PreparedToken {
         for byte in needles.iter().filter(|needle| needle.sampled).filter_map(|needle| needle.bytes.first()) {
             first[usize::from(*byte) / 64] |= 1 << (byte % 64);
         }
-        Self(Arc::new(Prepared { grams: Grams::new(&needles), needles, first }))
+        let shortest = needles.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX);
+        Self(Arc::new(Prepared { grams: Grams::new(&needles), needles, first, shortest }))
     }
 
     /// Whether both are clones of one: of the same secret, prepared once.
@@ -120,11 +123,14 @@ impl Needles {
 
     /// The fewest bytes that can hold one: each byte of a needle takes a byte at least. `usize::MAX` where there is none.
     pub(crate) fn shortest(&self) -> usize {
-        self.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX)
+        self.tokens.iter().map(|token| token.0.shortest).min().unwrap_or(usize::MAX)
     }
 
     /// Whether a header's name, which is in lower case whatever was sent, holds a needle.
     pub(crate) fn stand_in_name(&self, name: &str) -> bool {
+        if name.len() < self.shortest() {
+            return false;
+        }
         let mut needles = self.iter().filter(|needle| needle.bytes.len() <= name.len()).peekable();
         if needles.peek().is_none() {
             return false;
