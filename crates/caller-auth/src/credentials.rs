@@ -39,7 +39,12 @@ impl CallerToken {
     #[must_use]
     pub fn expose(&self) -> &str {
         // Checked to be visible ASCII when it was taken out of the request.
-        std::str::from_utf8(&self.header.as_bytes()[self.start..]).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// The same, without looking at each byte again.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.header.as_bytes()[self.start..]
     }
 }
 

@@ -43,11 +43,10 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", utf8_percent_encode(&self.connection, ESCAPED))?;
-        match &self.user_id {
-            Some(user_id) => write!(f, "|{}", utf8_percent_encode(user_id, ESCAPED_LAST)),
-            None => Ok(()),
-        }
+        utf8_percent_encode(&self.connection, ESCAPED).try_for_each(|part| f.write_str(part))?;
+        let Some(user_id) = &self.user_id else { return Ok(()) };
+        f.write_str("|")?;
+        utf8_percent_encode(user_id, ESCAPED_LAST).try_for_each(|part| f.write_str(part))
     }
 }
 

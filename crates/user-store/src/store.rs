@@ -199,7 +199,8 @@ impl UserStore {
         let record = self.inner.records.get(user_id);
         let phase = record.as_ref().map(|record| record.phase(Instant::now(), &self.inner.ages));
         match phase {
-            Some(Phase::Fresh | Phase::Renew) => {
+            Some(Phase::Fresh) => Ok(record),
+            Some(Phase::Renew) => {
                 record.iter().for_each(|record| self.renew_if_due(user_id, record));
                 Ok(record)
             }
