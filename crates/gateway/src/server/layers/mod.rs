@@ -13,25 +13,22 @@ pub(crate) mod exchange;
 pub(crate) mod gate;
 pub(crate) mod hosts;
 pub(crate) mod in_flight;
+mod layer;
 pub(crate) mod observe;
 pub(crate) mod refuse;
 mod refused_origins;
 
 pub(crate) use context::Context;
+pub(crate) use layer::Layer;
 
 use super::{
     Handler,
-    connection::{Answer, Arrival, Stack},
+    connection::{Arrival, Stack},
 };
 use bytes::Bytes;
 use gate::{Check, Gate};
 use http::Request;
 use std::sync::Arc;
-
-/// Answers a request, or passes it on to the layer inside of it. One value serves all requests.
-pub(crate) trait Layer<R>: Send + Sync + 'static {
-    fn call(&self, request: R) -> Answer;
-}
 
 /// The public listener's stack around `handler`. `check` applies the wire's rules to what the wire's guard has not seen.
 pub(crate) fn public<H, B>(context: &Arc<Context>, handler: H, check: Check<B, B>) -> Stack<B>
