@@ -1,7 +1,7 @@
-//! Formatting, clippy and rustdoc with warnings denied, and the oldest compiler.
+//! Formatting, clippy and rustdoc with warnings denied, the libraries with ring, and the oldest compiler.
 
 use crate::api::PUBLISHED;
-use crate::sh;
+use crate::{backends, sh};
 use anyhow::{Result, ensure};
 use std::path::Path;
 
@@ -16,6 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         "cargo",
         &["clippy", "--package", "gateway", "--no-default-features", "--locked", "--", "-D", "warnings"],
     )?;
+    backends::lint(root)?;
     let mut doc = sh::command(root, "cargo");
     doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
     sh::run_command(&mut doc)?;

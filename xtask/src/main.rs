@@ -1,6 +1,7 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
 mod api;
+mod backends;
 mod bench;
 mod build;
 mod chart;

@@ -4,7 +4,7 @@
 //! look for.
 
 use crate::api::PUBLISHED;
-use crate::sh;
+use crate::{backends, sh};
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -45,8 +45,9 @@ fn forget_earlier(version: &str) -> Result<()> {
 pub(crate) fn run(root: &Path, dirty: bool) -> Result<()> {
     let target = root.join("target/release-check");
     forget_earlier(&crate::build::version(root)?)?;
-    // The default features, then none: the crates also build without.
-    for features in [None, Some("--no-default-features")] {
+    // The default features, then as few as there can be, with the other backend.
+    let backends = backends::NEEDED.map(|library| format!("{library}/ring")).join(",");
+    for features in [[].as_slice(), &["--no-default-features", "--features", &backends]] {
         let mut package = sh::command(root, "cargo");
         package.args(["package", "--quiet", "--locked"]).env("CARGO_TARGET_DIR", &target);
         package.args(dirty.then_some("--allow-dirty")).args(features);

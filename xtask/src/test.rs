@@ -1,8 +1,8 @@
 //! `cargo xtask test`: all tests of the workspace in one build, with the servers they need; then one pass with each other real part.
 
-use crate::{image, install, monitoring, parts, sh};
+use crate::{backends, image, install, monitoring, parts, sh};
 use anyhow::{Result, bail};
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 /// Where Wycheproof's JOSE vectors are when the variable is not set.
 const WYCHEPROOF: &str = "../shared/data/wycheproof";
@@ -24,6 +24,8 @@ pub(crate) enum Part {
     Browser,
     /// The examples of the documentation: TypeScript client, Node, Python, React.
     Examples,
+    /// ring in place of aws-lc-rs under the libraries.
+    Ring,
 }
 
 /// Programs that tests of the workspace start themselves: name in tests, variable that names the program, program, package.
@@ -80,6 +82,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         sh::say("== providers over HTTP/2 ==");
         tally.count("providers over HTTP/2", over_http2(root));
     }
+    if wanted(Part::Ring) {
+        sh::say("== libraries with ring ==");
+        tally.count(Part::Ring, with_ring(root));
+    }
     if wanted(Part::Prometheus) {
         tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
     }
@@ -122,10 +128,7 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize>
             tests.arg(name);
         }
     }
-    let what = "Wycheproof's JOSE vectors are not tried";
-    if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
-        tests.env("WYCHEPROOF_DIR", folder);
-    }
+    vectors(root, &mut tests)?;
     if options.full {
         tests.env("PAIRS", "1000000").env("PLANS", "1000000").env("FIRST_OPENS", "400");
         tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
@@ -134,6 +137,22 @@ fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize>
         tests.env(SEED, "1");
     }
     sh::run_counting(&mut tests, "skipped: ")
+}
+
+/// Tells tests where Wycheproof's vectors are.
+fn vectors(root: &Path, tests: &mut Command) -> Result<()> {
+    let what = "Wycheproof's JOSE vectors are not tried";
+    if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
+        tests.env("WYCHEPROOF_DIR", folder);
+    }
+    Ok(())
+}
+
+/// The libraries' unit tests once more, with ring. Their vectors are the same as with aws-lc-rs.
+fn with_ring(root: &Path) -> Result<()> {
+    let mut tests = backends::tests(root);
+    vectors(root, &mut tests)?;
+    sh::run_command(&mut tests)
 }
 
 /// The tests of calls to providers once more, with providers that speak HTTP/2 over TLS.

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use rustls::{ClientConfig, crypto::CryptoProvider};
 
 use crate::{BoxFuture, Limits, Transport, TransportError};
 
@@ -13,7 +14,14 @@ pub struct ReqwestTransport(reqwest::Client);
 
 /// The client cannot be set up: TLS has no root certificates, as a rule.
 #[derive(Clone, Debug)]
-pub struct SetUpError(Arc<reqwest::Error>);
+pub struct SetUpError(Cause);
+
+#[derive(Clone, Debug)]
+enum Cause {
+    Client(Arc<reqwest::Error>),
+    Tls(rustls::Error),
+    NoProvider,
+}
 
 impl ReqwestTransport {
     /// A transport with a client of its own: the system's root certificates, no redirects, no proxies from the
@@ -23,7 +31,7 @@ impl ReqwestTransport {
     /// TLS cannot be set up.
     pub fn new(user_agent: &str, connect_timeout: Duration) -> Result<Self, SetUpError> {
         let builder = reqwest::Client::builder().https_only(true);
-        Self::build(builder, user_agent, connect_timeout)
+        Self::build(builder.tls_backend_preconfigured(tls()?), user_agent, connect_timeout)
     }
 
     /// The same for plain `http`, which needs no certificates and does not fail for the lack of them.
@@ -31,8 +39,8 @@ impl ReqwestTransport {
     /// # Errors
     /// The client cannot be set up.
     pub fn plain(user_agent: &str, connect_timeout: Duration) -> Result<Self, SetUpError> {
-        let builder = reqwest::Client::builder().tls_certs_only([]);
-        Self::build(builder, user_agent, connect_timeout)
+        let builder = reqwest::Client::builder();
+        Self::build(builder.tls_backend_preconfigured(no_tls()?), user_agent, connect_timeout)
     }
 
     /// For both, such as providers on the internet and a test server on loopback. It keeps no secret from plain `http`: put
@@ -41,7 +49,8 @@ impl ReqwestTransport {
     /// # Errors
     /// TLS cannot be set up.
     pub fn mixed(user_agent: &str, connect_timeout: Duration) -> Result<Self, SetUpError> {
-        Self::build(reqwest::Client::builder(), user_agent, connect_timeout)
+        let builder = reqwest::Client::builder();
+        Self::build(builder.tls_backend_preconfigured(tls()?), user_agent, connect_timeout)
     }
 
     fn build(
@@ -61,8 +70,53 @@ impl ReqwestTransport {
             .no_deflate()
             .no_proxy()
             .connect_timeout(connect_timeout);
-        builder.build().map(Self).map_err(|error| SetUpError(Arc::new(error)))
+        builder.build().map(Self).map_err(|error| SetUpError(Cause::Client(Arc::new(error))))
     }
+
+    /// The client that sends, with the same connections.
+    #[must_use]
+    pub fn client(&self) -> &reqwest::Client {
+        &self.0
+    }
+}
+
+/// The provider that the process has installed, else the one of this crate's features.
+fn provider() -> Result<Arc<CryptoProvider>, SetUpError> {
+    #[cfg(feature = "aws-lc-rs")]
+    let own = Some(rustls::crypto::aws_lc_rs::default_provider());
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    let own = Some(rustls::crypto::ring::default_provider());
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    let own = None;
+    let installed = CryptoProvider::get_default().map(Arc::clone);
+    installed.or_else(|| own.map(Arc::new)).ok_or(SetUpError(Cause::NoProvider))
+}
+
+/// TLS with the certificates of the system. Not left to reqwest, which panics where no provider is installed.
+fn tls() -> Result<ClientConfig, SetUpError> {
+    let provider = provider()?;
+    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider));
+    let verifier = verifier.map_err(|error| SetUpError(Cause::Tls(error)))?;
+    let config = versions(provider)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(over_http(config.with_no_client_auth()))
+}
+
+/// TLS that trusts nobody, for connections that have none.
+fn no_tls() -> Result<ClientConfig, SetUpError> {
+    let config = versions(provider()?)?.with_root_certificates(rustls::RootCertStore::empty());
+    Ok(over_http(config.with_no_client_auth()))
+}
+
+fn versions(
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, SetUpError> {
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    builder.map_err(|error| SetUpError(Cause::Tls(error)))
+}
+
+fn over_http(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
 }
 
 /// Takes the client as it is, proxies and certificates included. It must not follow redirects.
@@ -124,14 +178,21 @@ impl fmt::Debug for ReqwestTransport {
 
 impl fmt::Display for SetUpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the HTTP client cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?",
-        )
+        f.write_str(match self.0 {
+            Cause::NoProvider => {
+                "TLS has no cryptography; turn on feature `aws-lc-rs` or `ring`, or install a `CryptoProvider` of rustls"
+            }
+            _ => "the HTTP client cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?",
+        })
     }
 }
 
 impl std::error::Error for SetUpError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
+        match &self.0 {
+            Cause::Client(error) => Some(&**error),
+            Cause::Tls(error) => Some(error),
+            Cause::NoProvider => None,
+        }
     }
 }

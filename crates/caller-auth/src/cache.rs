@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_lc_rs::digest;
 use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
+use crate::crypto::digest;
 use crate::identity::Caller;
 
 /// SHA-256 of a token.

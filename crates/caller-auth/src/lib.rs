@@ -8,6 +8,7 @@ mod cache;
 mod challenge;
 mod claims;
 mod credentials;
+mod crypto;
 mod dpop;
 mod explain;
 mod header;

@@ -6,11 +6,14 @@ pub use key::check_private_key;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, Header};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::Error;
+use crate::{
+    Error,
+    crypto::{rand::SystemRandom, signature, signature_len},
+};
 
 /// `client_assertion_type`.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -33,6 +36,24 @@ pub enum AssertionAlgorithm {
     PS256,
 }
 
+impl AssertionAlgorithm {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::PS256 => "PS256",
+        }
+    }
+
+    fn encoding(self) -> &'static dyn signature::RsaEncoding {
+        match self {
+            Self::RS256 => &signature::RSA_PKCS1_SHA256,
+            Self::RS384 => &signature::RSA_PKCS1_SHA384,
+            Self::PS256 => &signature::RSA_PSS_SHA256,
+        }
+    }
+}
+
 /// The contents of an assertion.
 pub(crate) struct Subject<'a> {
     pub(crate) client_id: &'a str,
@@ -40,6 +61,14 @@ pub(crate) struct Subject<'a> {
     pub(crate) audience: &'a str,
     pub(crate) key_id: Option<&'a str>,
     pub(crate) algorithm: AssertionAlgorithm,
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -59,12 +88,7 @@ impl Subject<'_> {
             return Err(Error::operator("the client id of a signed assertion must have 1 to 64 characters"));
         }
         let key = key::parse(pem)?;
-        let mut header = Header::new(match self.algorithm {
-            AssertionAlgorithm::RS256 => Algorithm::RS256,
-            AssertionAlgorithm::RS384 => Algorithm::RS384,
-            AssertionAlgorithm::PS256 => Algorithm::PS256,
-        });
-        header.kid = self.key_id.map(str::to_owned);
+        let header = Header { typ: "JWT", alg: self.algorithm.name(), kid: self.key_id };
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let claims = Claims {
             iss: self.client_id,
@@ -74,10 +98,12 @@ impl Subject<'_> {
             exp: (now + LIFETIME).as_secs(),
             jti: random_id()?,
         };
-        let signed = jsonwebtoken::encode(&header, &claims, &key).map_err(|error| {
-            Error::operator("the private key cannot sign; it must be an RSA key of at least 2048 bits")
-                .caused_by(error)
-        })?;
+        let mut signed = format!("{}.{}", encode(&header)?, encode(&claims)?);
+        let mut signature = vec![0; signature_len(&key)];
+        key.sign(self.algorithm.encoding(), &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|error| Error::operator("the private key cannot sign").caused_by(error))?;
+        signed.push('.');
+        URL_SAFE_NO_PAD.encode_string(&signature, &mut signed);
         if signed.len() > MAX_LENGTH {
             return Err(Error::operator(
                 "the signed assertion exceeds Auth0's 2048 bytes; use a smaller key or key id",
@@ -85,6 +111,13 @@ impl Subject<'_> {
         }
         Ok(signed.into())
     }
+}
+
+/// A part of the signed text: JSON in base64url.
+fn encode(part: &impl Serialize) -> Result<String, Error> {
+    let json = serde_json::to_vec(part)
+        .map_err(|error| Error::operator("the client assertion cannot be written").caused_by(error))?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
 /// 128 random bits as text.

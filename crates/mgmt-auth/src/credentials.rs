@@ -7,9 +7,10 @@ use http::HeaderValue;
 use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use crate::assertion::{self, AssertionAlgorithm};
 use crate::{
     Error, SecretReader, SecretSource,
-    assertion::{self, AssertionAlgorithm},
     form::{Form, UNRESERVED},
     hidden_characters,
 };
@@ -31,7 +32,8 @@ pub enum ClientAuth {
     SecretPost(SecretSource),
     /// Id and secret as Basic credentials, each form-encoded first (RFC 6749 section 2.3.1).
     SecretBasic(SecretSource),
-    /// A signed assertion (`private_key_jwt`, RFC 7523).
+    /// A signed assertion (`private_key_jwt`, RFC 7523). Feature `aws-lc-rs` or `ring`.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     PrivateKeyJwt {
         /// The RSA private key as PEM, PKCS#1 or PKCS#8.
         key: SecretSource,
@@ -79,6 +81,7 @@ impl ClientCredentials {
             ClientAuth::SecretPost(secret) | ClientAuth::SecretBasic(secret) => {
                 secrets.read(secret).await.ok()
             }
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
             ClientAuth::PrivateKeyJwt { .. } => None,
         };
         self.note(secret.as_ref())
@@ -114,6 +117,7 @@ impl ClientCredentials {
                 let authorization = Some(basic(&self.client_id, secret.expose_secret())?);
                 Ok(Proof { authorization, note: self.note(Some(&secret)) })
             }
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
             ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
                 let key = secrets.read(key).await?;
                 let subject = assertion::Subject {

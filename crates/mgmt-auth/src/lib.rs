@@ -2,10 +2,13 @@
 
 mod answer;
 mod api;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod assertion;
 mod budget;
 mod builder;
 mod credentials;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod crypto;
 mod discovery;
 mod error;
 mod form;
@@ -22,6 +25,7 @@ mod token;
 
 pub use api::Fetched;
 pub use api_transport::{BoxFuture, Limits, Transport, TransportError};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use assertion::{AssertionAlgorithm, check_private_key};
 pub use budget::{Allowance, Priority};
 pub use builder::TenantBuilder;

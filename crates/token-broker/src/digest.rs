@@ -4,7 +4,7 @@ use std::fmt;
 
 use token_keeper::BearerToken;
 
-use crate::store::hex;
+use crate::{crypto::sha256, store::hex};
 
 /// A SHA-256 digest: recognises a token without keeping it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,10 +16,7 @@ impl Digest {
     }
 
     pub(crate) fn of_text(text: &str) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Self(bytes)
+        Self(sha256(text.as_bytes()))
     }
 
     /// An account while Auth0 holds this token of it, or none.

@@ -9,6 +9,7 @@ mod by_vault;
 mod call;
 mod calls;
 mod choose;
+mod crypto;
 mod decide;
 mod digest;
 mod error;

@@ -10,7 +10,7 @@ use super::{Error, HttpClient, TokenSource, api::Api};
 use crate::{Kind, OAuth2Settings, exchange::is_confidential};
 
 /// What calls call themselves unless told otherwise.
-const OWN_NAME: &str = concat!("idp-adapters/", env!("CARGO_PKG_VERSION"));
+pub(super) const OWN_NAME: &str = concat!("idp-adapters/", env!("CARGO_PKG_VERSION"));
 
 /// A typed client of one provider; those of this module are all there are.
 pub trait Client: sealed::Client {}

@@ -2,12 +2,15 @@
 
 use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
 
-use api_transport::{Transport, TransportError};
+use api_transport::{ReqwestTransport, Transport, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::error::{Fault, Unanswered};
+use super::{
+    builder::OWN_NAME,
+    error::{Fault, Unanswered},
+};
 use crate::exchange::is_confidential;
 
 /// Of an answer that is an error no more than this is read.
@@ -210,15 +213,14 @@ impl HttpClient {
         if let Some(pool) = slot.get() {
             return Some(pool);
         }
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(self.0.limits.connect_timeout)
-            .https_only(!plain);
+        let connect_timeout = self.0.limits.connect_timeout;
         // Plain HTTP needs no certificates, and must not fail for the lack of them.
-        let builder = if plain { builder.tls_certs_only([]) } else { builder };
-        let pool = builder.build().ok()?;
+        let transport = if plain {
+            ReqwestTransport::plain(OWN_NAME, connect_timeout)
+        } else {
+            ReqwestTransport::new(OWN_NAME, connect_timeout)
+        };
+        let pool = transport.ok()?.client().clone();
         Some(slot.get_or_init(|| pool))
     }
 

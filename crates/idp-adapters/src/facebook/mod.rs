@@ -1,6 +1,7 @@
 //! Facebook's Graph API.
 
 mod classify;
+mod proof;
 mod scopes;
 
 use std::time::SystemTime;
@@ -82,7 +83,7 @@ impl Adapter for Facebook {
 
     fn place_token(&self, token: &BearerToken, app_secret: Option<&SecretString>, outbound: &mut Outbound) {
         outbound.headers.insert(AUTHORIZATION, token.header().clone());
-        let proof = app_secret.and_then(|secret| appsecret_proof(token, secret));
+        let proof = app_secret.and_then(|secret| proof::of(token, secret));
         outbound.query.extend(proof.map(|proof| ("appsecret_proof", proof)));
     }
 
@@ -120,7 +121,7 @@ impl Adapter for Facebook {
         let mut request = exchange::bare(Method::DELETE, input.url.clone());
         request.headers.insert(AUTHORIZATION, input.access_token.header().clone());
         let secret = input.client.proof.secret();
-        if let Some(proof) = secret.and_then(|secret| appsecret_proof(input.access_token, secret)) {
+        if let Some(proof) = secret.and_then(|secret| proof::of(input.access_token, secret)) {
             request.url.query_pairs_mut().append_pair("appsecret_proof", proof.expose_secret());
         }
         Some(request)
@@ -148,24 +149,6 @@ impl Adapter for Facebook {
             ..Profile::new(user.id("/id")?)
         })
     }
-}
-
-/// Lower-case hex of HMAC-SHA256, key: the app's secret, message: the access token.
-#[cfg(feature = "facebook-proof")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there is no proof")]
-fn appsecret_proof(token: &BearerToken, secret: &SecretString) -> Option<SecretString> {
-    use aws_lc_rs::hmac;
-
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    let tag = hmac::sign(&key, token.expose().as_bytes());
-    let hex = tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    Some(hex.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect::<String>().into())
-}
-
-/// There is no proof without the feature; an app that demands one refuses the call.
-#[cfg(not(feature = "facebook-proof"))]
-fn appsecret_proof(_: &BearerToken, _: &SecretString) -> Option<SecretString> {
-    None
 }
 
 /// A Graph error envelope at the token endpoint, read by the same table as everywhere else.

@@ -217,7 +217,7 @@ fn batches_and_token_endpoints_are_denied_in_any_case() {
 #[test]
 fn appsecret_proof_is_lower_case_hex_of_the_hmac() {
     let token = BearerToken::new("what-do-ya-want-for-nothing?").unwrap();
-    let proof = super::appsecret_proof(&token, &SecretString::from("Jefe")).unwrap();
+    let proof = super::proof::of(&token, &SecretString::from("Jefe")).unwrap();
     assert_eq!(proof.expose_secret().len(), 64);
     let mut out = Outbound::default();
     Facebook.place_token(&token, Some(&SecretString::from("Jefe")), &mut out);

@@ -6,16 +6,18 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hkdf, hmac,
-};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::hex;
-use crate::Fingerprint;
+use crate::{
+    Fingerprint,
+    crypto::{
+        aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+        hkdf, hmac,
+    },
+};
 
 /// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone. Clones share the keys.
 #[derive(Clone)]

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tokio_postgres::{
     Config, Row,
@@ -25,7 +24,7 @@ use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
     bound, next_version, open_bound,
 };
-use crate::{GrantKey, GrantRecord, GrantSummary};
+use crate::{GrantKey, GrantRecord, GrantSummary, crypto::sha256};
 
 /// How many grants are read at a time.
 const PAGE: i64 = 500;
@@ -173,7 +172,7 @@ fn versioned(row: &Row) -> Result<(u64, &[u8]), StoreError> {
 
 /// A fixed-length name for a place.
 fn id(place: &str) -> Vec<u8> {
-    digest(&SHA256, place.as_bytes()).as_ref().to_vec()
+    sha256(place.as_bytes()).to_vec()
 }
 
 /// A version as PostgreSQL counts. Ours are times in microseconds, so all of them fit.

@@ -6,9 +6,8 @@ mod vault;
 
 use std::{fmt, time::Duration};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use redis::{
-    Client, RedisError, Script,
+    Client, ConnectionAddr, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::Instant;
@@ -17,7 +16,10 @@ use super::{
     BoxFuture, Durability, GrantFilter, GrantStore, KeyRing, Lease, StoreError, Swap, Unsealable, Versioned,
     bound, hex, next_version, open_bound,
 };
-use crate::{GrantKey, GrantRecord, GrantSummary};
+use crate::{
+    GrantKey, GrantRecord, GrantSummary,
+    crypto::{install_tls_provider, sha256},
+};
 
 /// The longest one command takes.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -76,6 +78,9 @@ impl RedisStore {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StoreError::unavailable("a RedisStore was made outside of a Tokio runtime"));
         }
+        if matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. }) {
+            install_tls_provider();
+        }
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
@@ -91,7 +96,7 @@ impl RedisStore {
 
     /// A fixed-length name for a place; the braces keep a grant and its lease in one slot of a cluster.
     fn name(&self, kind: &str, place: &str) -> String {
-        format!("{}{kind}:{{{}}}", self.prefix, hex(digest(&SHA256, place.as_bytes()).as_ref()))
+        format!("{}{kind}:{{{}}}", self.prefix, hex(&sha256(place.as_bytes())))
     }
 
     async fn ask<T>(

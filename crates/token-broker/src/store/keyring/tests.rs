@@ -54,6 +54,24 @@ fn what_older_versions_wrote_is_read() {
     assert!(!ring.recognises(&known, &[Some("ab"), Some("c")]));
 }
 
+/// Computed with Python's `hashlib` and `cryptography`, for the key `k` of 32 bytes of 1. A fleet may run both backends at the
+/// same time, so neither may write anything else.
+#[test]
+fn every_backend_writes_and_reads_the_same_bytes() {
+    const SEALED: &str = "02016b000102030405060708090a0bba0db7dd626a114ad1abad710559107f3854b7fe3ae2";
+    const FINGERPRINT: &str = "k:2:fd0d76cb64baab9f92a5db182311ea5fa12ec61e3ae5dc3b9f25bef9cb6144b8";
+    const DERIVED: &str = "8f00dd96c29202a8a2916b030cfa616c28190e705d4835863eeb3354bae23563";
+    let mut ring = ring(&[&line("k", 1)]);
+    ring.random = |nonce| {
+        nonce.iter_mut().zip(0..).for_each(|(byte, count)| *byte = count);
+        true
+    };
+    assert_eq!(hex(&ring.seal(b"here", b"secret").unwrap()), SEALED);
+    assert_eq!(*ring.open(b"here", &bytes(SEALED)).unwrap(), b"secret");
+    assert_eq!(ring.fingerprint(&[Some("ab"), None]).0, FINGERPRINT);
+    assert_eq!(hex(&*ring.derive("a").unwrap()), DERIVED);
+}
+
 #[test]
 fn each_use_has_a_key_of_its_own() {
     let bytes = [1; 32];

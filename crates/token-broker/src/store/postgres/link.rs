@@ -79,8 +79,7 @@ impl Links {
     pub(super) fn new(config: Config) -> Result<Self, StoreError> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
+        let tls = rustls::ClientConfig::builder_with_provider(crate::crypto::tls_provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| StoreError::unavailable(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(roots)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::{RedisStore, hex, report};
-use crate::{BoxFuture, SharedVaultStore, StoreError, store::places::vault_place};
+use crate::{BoxFuture, SharedVaultStore, StoreError, crypto::sha256, store::places::vault_place};
 
 fn field(place: &str) -> String {
-    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, place.as_bytes()).as_ref())
+    hex(&sha256(place.as_bytes()))
 }
 
 impl RedisStore {
