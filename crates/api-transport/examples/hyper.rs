@@ -4,10 +4,12 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use api_transport::{BoxFuture, HttpsOnly, Limits, Transport, TransportError};
+use api_transport::{Body, BoxFuture, HttpsOnly, Limits, Transport, TransportError};
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -15,10 +17,11 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time::{Instant, timeout_at},
 };
 
 #[derive(Debug)]
-struct Hyper(Client<HttpConnector, Full<Bytes>>);
+struct Hyper(Client<HttpConnector, Body>);
 
 impl Transport for Hyper {
     fn send(
@@ -26,21 +29,41 @@ impl Transport for Hyper {
         request: Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        let exchange = async move {
-            let answer = self.0.request(request.map(Full::new)).await.map_err(|error| {
-                if error.is_connect() { TransportError::Connect } else { TransportError::Broken }
-            })?;
-            let (head, body) = answer.into_parts();
-            let body = Limited::new(body, limits.max_body).collect().await.map_err(|error| {
-                if error.is::<LengthLimitError>() { TransportError::TooLarge } else { TransportError::Broken }
-            })?;
-            Ok(Response::from_parts(head, body.to_bytes()))
-        };
-        // Over the whole exchange: to the last byte of the body.
         Box::pin(async move {
-            tokio::time::timeout(limits.timeout, exchange).await.unwrap_or(Err(TransportError::Timeout))
+            let (head, body) = self.open(request.map(Body::from), limits).await?.into_parts();
+            Ok(Response::from_parts(head, body.collect(limits.max_body).await?))
         })
     }
+
+    fn open(
+        &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        let end = Instant::now() + limits.timeout;
+        Box::pin(async move {
+            let answer =
+                timeout_at(end, self.0.request(request)).await.map_err(|_| TransportError::Timeout)?;
+            let answer = answer.map_err(|error| {
+                if error.is_connect() { TransportError::Connect } else { TransportError::Broken }
+            })?;
+            Ok(answer.map(|body| Body::from_stream(pieces(body, end))))
+        })
+    }
+}
+
+/// The body of an answer, piece by piece, each before the end of the exchange.
+fn pieces(body: Incoming, end: Instant) -> impl Stream<Item = Result<Bytes, TransportError>> + Send {
+    stream::unfold(body, move |mut body| async move {
+        let piece = match timeout_at(end, body.frame()).await {
+            Ok(None) => return None,
+            // Trailers hold no bytes.
+            Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
+            Ok(Some(Err(_))) => Err(TransportError::Broken),
+            Err(_) => Err(TransportError::Timeout),
+        };
+        Some((piece, body))
+    })
 }
 
 /// Answers every request with ten bytes.
@@ -71,6 +94,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let far = Request::get("http://acme.test/").body(Bytes::new())?;
     let error = transport.send(far, Limits::new(Duration::from_secs(5), 10)).await.err();
     assert_eq!(error, Some(TransportError::Insecure));
+
+    // A download, piece by piece: no limit but the time.
+    let request = Request::get(&url).body(Body::empty())?;
+    let mut body = transport.open(request, Limits::new(Duration::from_secs(5), 0)).await?.into_body();
+    let mut length = 0;
+    while let Some(piece) = body.chunk().await? {
+        length += piece.len();
+    }
+    assert_eq!(length, 10);
     Ok(())
 }
 

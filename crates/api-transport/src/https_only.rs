@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response, Uri, uri::Scheme};
 
-use crate::{BoxFuture, Limits, Transport, TransportError};
+use crate::{Body, BoxFuture, Limits, Transport, TransportError};
 
 /// A transport that sends over `https`, and over plain `http` to loopback addresses only.
 #[derive(Clone, Debug)]
@@ -27,6 +27,18 @@ impl Transport for HttpsOnly {
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         if is_secure(request.uri()) {
             self.0.send(request, limits)
+        } else {
+            Box::pin(std::future::ready(Err(TransportError::Insecure)))
+        }
+    }
+
+    fn open(
+        &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        if is_secure(request.uri()) {
+            self.0.open(request, limits)
         } else {
             Box::pin(std::future::ready(Err(TransportError::Insecure)))
         }
@@ -87,8 +99,10 @@ mod tests {
             ("ftp://127.0.0.1/x", false),
             ("/x", false),
         ] {
-            let request = Request::get(uri).body(Bytes::new()).unwrap();
-            let answer = transport.send(request, Limits::new(Duration::from_secs(1), 1)).await;
+            let (limits, request) = (Limits::new(Duration::from_secs(1), 1), || Request::get(uri));
+            let answer = transport.open(request().body(Body::empty()).unwrap(), limits).await;
+            assert_eq!(answer.map(drop), if sent { Ok(()) } else { Err(TransportError::Insecure) }, "{uri}");
+            let answer = transport.send(request().body(Bytes::new()).unwrap(), limits).await;
             assert_eq!(answer.is_ok(), sent, "{uri}");
             assert_eq!(answer.err(), (!sent).then_some(TransportError::Insecure), "{uri}");
         }

@@ -1,12 +1,19 @@
 //! The transport over reqwest.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
 use rustls::{ClientConfig, crypto::CryptoProvider};
 
-use crate::{BoxFuture, Limits, Transport, TransportError};
+use crate::{Body, BoxFuture, Limits, Transport, TransportError};
 
 /// [`Transport`] over a `reqwest::Client`.
 #[derive(Clone)]
@@ -133,26 +140,62 @@ impl Transport for ReqwestTransport {
         limits: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let mut request = reqwest::Request::try_from(request).map_err(|_| TransportError::Invalid)?;
-            *request.timeout_mut() = Some(limits.timeout);
-            let mut answer = self.0.execute(request).await.map_err(|error| classify(&error))?;
-            let too_large = |length: usize| length > limits.max_body;
+            let answer = self.execute(request, limits).await?;
             let declared = answer.content_length().and_then(|length| usize::try_from(length).ok());
-            if declared.is_some_and(too_large) {
+            if declared.is_some_and(|length| length > limits.max_body) {
                 return Err(TransportError::TooLarge);
             }
-            let mut body = BytesMut::with_capacity(declared.unwrap_or_default());
-            while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
-                if too_large(body.len() + chunk.len()) {
-                    return Err(TransportError::TooLarge);
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let mut whole = Response::new(body.freeze());
-            *whole.status_mut() = answer.status();
-            std::mem::swap(whole.headers_mut(), answer.headers_mut());
-            Ok(whole)
+            let (head, body) = coming(answer).into_parts();
+            Ok(Response::from_parts(head, body.collect(limits.max_body).await?))
         })
+    }
+
+    fn open(
+        &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        // Of a whole body reqwest knows the length.
+        let body = |body: Body| body.into_whole().map_or_else(reqwest::Body::wrap, reqwest::Body::from);
+        let request = request.map(body);
+        Box::pin(async move { Ok(coming(self.execute(request, limits).await?)) })
+    }
+}
+
+impl ReqwestTransport {
+    async fn execute<B: Into<reqwest::Body>>(
+        &self,
+        request: Request<B>,
+        limits: Limits,
+    ) -> Result<reqwest::Response, TransportError> {
+        let mut request = reqwest::Request::try_from(request).map_err(|_| TransportError::Invalid)?;
+        *request.timeout_mut() = Some(limits.timeout);
+        self.0.execute(request).await.map_err(|error| classify(&error))
+    }
+}
+
+/// The answer, its body yet to come.
+fn coming(mut answer: reqwest::Response) -> Response<Body> {
+    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+    let mut coming = Response::new(Body::new(Incoming(answer.into())));
+    *coming.status_mut() = status;
+    *coming.headers_mut() = headers;
+    coming
+}
+
+/// The body of an answer, with errors that show no URL.
+struct Incoming(reqwest::Body);
+
+impl http_body::Body for Incoming {
+    type Data = Bytes;
+    type Error = TransportError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
+        let frame = Pin::new(&mut self.0).poll_frame(cx);
+        frame.map(|frame| frame.map(|frame| frame.map_err(|error| classify(&error))))
     }
 }
 

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use secrecy::zeroize::Zeroize as _;
 
+use crate::Body;
+
 /// A boxed future, as object-safe traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -15,7 +17,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Limits {
     /// From the start of the request to the last byte of the answer.
     pub timeout: Duration,
-    /// The largest body of an answer in bytes; a larger one is an error, not cut.
+    /// The largest body in bytes of an answer that is kept whole; a larger one is an error, not cut.
     pub max_body: usize,
 }
 
@@ -27,7 +29,7 @@ impl Limits {
     }
 }
 
-/// Sends one request and reads the whole answer.
+/// Sends requests, one at a time.
 ///
 /// An implementation follows no redirects, repeats nothing, and keeps both limits. Its errors contain no URL.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
@@ -40,6 +42,31 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         request: Request<Bytes>,
         limits: Limits,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
+
+    /// Sends one request and answers as soon as the head of the answer is there; bodies go and come in pieces. The timeout is
+    /// to the last byte of the answer, as for [`send`](Self::send). A transport that streams has no use for
+    /// [`Limits::max_body`]: who reads the pieces counts them.
+    ///
+    /// This one is made of `send`: it keeps both bodies whole, at most [`Limits::max_body`] each, and the time that the body of the
+    /// request takes to come is not counted. A transport over a client that streams has its own.
+    ///
+    /// # Errors
+    /// No answer came within the limits, or the body of the request broke off. What happens to the answer later, its body says.
+    fn open(
+        &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect(limits.max_body).await.map_err(|error| match error {
+                TransportError::TooLarge => error,
+                // Nothing was sent.
+                _ => TransportError::Invalid,
+            })?;
+            Ok(self.send(Request::from_parts(head, body), limits).await?.map(Body::from))
+        })
+    }
 }
 
 /// Why no whole answer came.
@@ -92,7 +119,38 @@ pub fn wipe(body: Bytes) {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::stream;
+
     use super::*;
+
+    /// Answers with what it gets.
+    #[derive(Debug)]
+    struct Echo;
+
+    impl Transport for Echo {
+        fn send(
+            &self,
+            request: Request<Bytes>,
+            _: Limits,
+        ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+            Box::pin(std::future::ready(Ok(Response::new(request.into_body()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transport_that_does_not_stream_keeps_bodies_whole_within_the_limit() {
+        let limits = Limits::new(Duration::from_secs(1), 4);
+        let transport = Echo;
+        let open = |pieces: Vec<Result<Bytes, &'static str>>| {
+            transport.open(Request::new(Body::from_stream(stream::iter(pieces))), limits)
+        };
+        let answer = open(vec![Ok("ab".into()), Ok("cd".into())]).await.unwrap();
+        assert_eq!(answer.into_body().into_whole().unwrap(), "abcd");
+        let answer = open(vec![Ok("ab".into()), Ok("cde".into())]).await;
+        assert_eq!(answer.map(drop), Err(TransportError::TooLarge));
+        let answer = open(vec![Ok("ab".into()), Err("disk full")]).await;
+        assert_eq!(answer.map(drop), Err(TransportError::Invalid));
+    }
 
     #[test]
     fn only_failures_before_the_first_byte_are_surely_without_effect() {

@@ -112,7 +112,7 @@ impl<C: Client> Builder<C> {
     ///
     /// # Errors
     /// A base URL is neither `https` nor on loopback, or holds more than origin and path; `User-Agent` or API version
-    /// cannot be a header; or TLS cannot be set up.
+    /// cannot be a header; TLS cannot be set up; or without the feature `reqwest` no transport was set.
     pub fn build(self) -> Result<C, Error> {
         let kind = <C as sealed::Client>::KIND;
         let http = self.http.unwrap_or_default();
@@ -153,10 +153,7 @@ impl<C: Client> Builder<C> {
             http,
         };
         let own = api.base(own)?;
-        if !api.http.is_ready(&own) {
-            let why = "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?";
-            return Err(Error::setup(kind, why));
-        }
+        api.http.check(&own).map_err(|why| Error::setup(kind, why))?;
         Ok(C::wrap(sealed::Inside(Arc::new(api))))
     }
 }

@@ -1,16 +1,15 @@
-//! The boundary to the network. `reqwest` stays inside this module.
+//! The boundary to the network.
 
-use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use api_transport::{ReqwestTransport, Transport, TransportError};
+use api_transport::{Body, BodyError, Transport, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::{
-    builder::OWN_NAME,
-    error::{Fault, Unanswered},
-};
+use super::error::{Fault, Unanswered};
+#[cfg(feature = "reqwest")]
+use super::over_reqwest::{self, Pools};
 use crate::exchange::is_confidential;
 
 /// Of an answer that is an error no more than this is read.
@@ -19,11 +18,14 @@ const ERROR_BODY: usize = 64 * 1024;
 /// Pooled connections and their limits, shared by any number of clients: a clone is the same pool.
 ///
 /// Follows no redirects, uses no proxy from the environment, asks for no compression. Certificates are those of the
-/// system's store, read when the first client of an `https` address is built. A [`reqwest::Client`] of your own brings its
-/// own proxies, certificates and pool: `HttpClient::from(client)`, or [`HttpClientBuilder::client`] for other limits. Build
-/// it with `redirect(Policy::none())`: redirects are followed here, where it is known who may see the token.
+/// system's store, read when the first client of an `https` address is built. This is reqwest (feature `reqwest`).
 ///
-/// A [`Transport`] sends and answers whole bodies: `HttpClient::from(transport)`, or [`HttpClientBuilder::transport`].
+/// A `reqwest::Client` of your own brings its own proxies, certificates and pool: `HttpClient::from(client)`, or
+/// `HttpClientBuilder::client` for other limits. Build it with `redirect(Policy::none())`: redirects are followed here,
+/// where it is known who may see the token.
+///
+/// Any other client is a [`Transport`]: `HttpClient::from(transport)`, or [`HttpClientBuilder::transport`]. Bodies are streamed where
+/// it has its own [`Transport::open`], and are kept whole up to `max_body` where it has not.
 #[derive(Clone, Default)]
 pub struct HttpClient(Arc<Inner>);
 
@@ -32,12 +34,13 @@ struct Inner {
     limits: Limits,
     /// What was handed in, used as it is.
     given: Option<Given>,
-    secure: OnceLock<reqwest::Client>,
-    plain: OnceLock<reqwest::Client>,
+    #[cfg(feature = "reqwest")]
+    pools: Pools,
 }
 
 #[derive(Clone, Debug)]
 enum Given {
+    #[cfg(feature = "reqwest")]
     Client(reqwest::Client),
     Transport(Arc<dyn Transport>),
 }
@@ -89,6 +92,7 @@ impl HttpClientBuilder {
     }
 
     /// Sends through this client, with its proxies, certificates and pool; `connect_timeout` is then its own.
+    #[cfg(feature = "reqwest")]
     #[must_use]
     pub fn client(mut self, client: reqwest::Client) -> Self {
         self.given = Some(Given::Client(client));
@@ -96,8 +100,7 @@ impl HttpClientBuilder {
     }
 
     /// Sends through this transport, such as the one that `mgmt-auth` and `token-broker` were given; `connect_timeout` is
-    /// then its own. Bodies go and come whole: [`RawRequest::stream`](super::RawRequest::stream) is refused, and `max_body`
-    /// holds for an answer that is read in pieces, too.
+    /// then its own.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.given = Some(Given::Transport(transport));
@@ -134,7 +137,7 @@ pub(crate) enum Payload {
     #[default]
     Empty,
     Bytes(Bytes),
-    Stream(reqwest::Body),
+    Stream(Body),
 }
 
 impl Payload {
@@ -154,12 +157,6 @@ pub(crate) struct Opened {
     pub(crate) headers: HeaderMap,
     max_body: usize,
     body: Body,
-}
-
-/// What is left of an answer's body.
-enum Body {
-    Coming(reqwest::Response),
-    Whole(Option<Bytes>),
 }
 
 impl Opened {
@@ -182,10 +179,7 @@ impl Opened {
     }
 
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Unanswered> {
-        match &mut self.body {
-            Body::Coming(answer) => answer.chunk().await.map_err(classify),
-            Body::Whole(body) => Ok(body.take()),
-        }
+        self.body.chunk().await.map_err(broken_off)
     }
 }
 
@@ -196,32 +190,20 @@ impl HttpClient {
         HttpClientBuilder::default()
     }
 
-    /// Whether requests with a stream for a body can be sent.
-    pub(crate) fn sends_streams(&self) -> bool {
-        !matches!(self.0.given, Some(Given::Transport(_)))
-    }
-
-    /// Whether requests to `url` can be sent; not when TLS cannot be set up.
-    pub(crate) fn is_ready(&self, url: &Url) -> bool {
-        self.0.given.is_some() || self.pool(url).is_some()
-    }
-
-    /// The pool for `url`'s scheme, made at its first use; `None` when TLS cannot be set up.
-    fn pool(&self, url: &Url) -> Option<&reqwest::Client> {
-        let plain = url.scheme() == "http";
-        let slot = if plain { &self.0.plain } else { &self.0.secure };
-        if let Some(pool) = slot.get() {
-            return Some(pool);
+    /// Whether requests to `url` can be sent; else why not.
+    pub(crate) fn check(&self, url: &Url) -> Result<(), &'static str> {
+        if self.0.given.is_some() {
+            return Ok(());
         }
-        let connect_timeout = self.0.limits.connect_timeout;
-        // Plain HTTP needs no certificates, and must not fail for the lack of them.
-        let transport = if plain {
-            ReqwestTransport::plain(OWN_NAME, connect_timeout)
-        } else {
-            ReqwestTransport::new(OWN_NAME, connect_timeout)
-        };
-        let pool = transport.ok()?.client().clone();
-        Some(slot.get_or_init(|| pool))
+        #[cfg(feature = "reqwest")]
+        {
+            self.0.pools.of(url, self.0.limits.connect_timeout).map(drop)
+        }
+        #[cfg(not(feature = "reqwest"))]
+        {
+            let _ = url;
+            Err("without the feature `reqwest` the client needs a transport; set `http`")
+        }
     }
 
     /// Sends one request and reads its answer within the limits.
@@ -236,61 +218,55 @@ impl HttpClient {
         }
         let limits = &self.0.limits;
         let timeout = sending.timeout.unwrap_or(limits.timeout);
-        let (status, headers, body) = match &self.0.given {
-            Some(Given::Transport(transport)) => {
-                over_transport(&**transport, sending, timeout, limits).await?
-            }
-            Some(Given::Client(client)) => over_reqwest(client, sending, timeout).await?,
+        let (head, body) = match &self.0.given {
+            Some(Given::Transport(transport)) => over(&**transport, sending, timeout, limits).await?,
+            #[cfg(feature = "reqwest")]
+            Some(Given::Client(client)) => over_reqwest::open(client, sending, timeout).await?,
+            #[cfg(feature = "reqwest")]
             None => {
-                let pool = self.pool(&sending.url).ok_or(Fault::Connect)?;
-                over_reqwest(pool, sending, timeout).await?
+                let pool = self.0.pools.of(&sending.url, limits.connect_timeout);
+                over_reqwest::open(pool.map_err(|_| Fault::Connect)?, sending, timeout).await?
             }
-        };
-        Ok(Opened { status, headers, max_body: limits.max_body, body })
+            #[cfg(not(feature = "reqwest"))]
+            None => return Err(Unanswered::from(Fault::Connect)),
+        }
+        .into_parts();
+        Ok(Opened { status: head.status, headers: head.headers, max_body: limits.max_body, body })
     }
 }
 
-type Begun = (StatusCode, HeaderMap, Body);
-
-async fn over_reqwest(
-    client: &reqwest::Client,
-    sending: Sending<'_>,
-    timeout: Duration,
-) -> Result<Begun, Unanswered> {
-    let mut request = reqwest::Request::new(sending.method.clone(), sending.url);
-    *request.headers_mut() = sending.headers;
-    *request.timeout_mut() = Some(timeout);
-    *request.body_mut() = match sending.body {
-        Payload::Empty => None,
-        Payload::Bytes(bytes) => Some(bytes.into()),
-        Payload::Stream(body) => Some(body),
-    };
-    let mut answer = client.execute(request).await.map_err(classify)?;
-    let headers = std::mem::take(answer.headers_mut());
-    Ok((answer.status(), headers, Body::Coming(answer)))
-}
-
-async fn over_transport(
+async fn over(
     transport: &dyn Transport,
     sending: Sending<'_>,
     timeout: Duration,
     limits: &Limits,
-) -> Result<Begun, Unanswered> {
-    let body = match sending.body {
-        Payload::Empty => Bytes::new(),
-        Payload::Bytes(bytes) => bytes,
-        // `RawRequest::stream` has refused it.
-        Payload::Stream(_) => return Err(Unanswered::from(TransportError::Invalid)),
-    };
-    let mut request = http::Request::new(body);
+) -> Result<http::Response<Body>, Unanswered> {
+    let mut request = http::Request::new(match sending.body {
+        Payload::Empty => Body::empty(),
+        Payload::Bytes(bytes) => bytes.into(),
+        Payload::Stream(body) => body,
+    });
     *request.uri_mut() = sending.url.as_str().parse().map_err(|_| TransportError::Invalid)?;
     *request.method_mut() = sending.method.clone();
     *request.headers_mut() = sending.headers;
-    let answer = transport.send(request, api_transport::Limits::new(timeout, limits.max_body)).await?;
-    let (head, body) = answer.into_parts();
-    Ok((head.status, head.headers, Body::Whole(Some(body))))
+    Ok(transport.open(request, api_transport::Limits::new(timeout, limits.max_body)).await?)
 }
 
+/// Why the body of an answer broke off.
+fn broken_off(error: BodyError) -> Unanswered {
+    let error = match error.into_inner().downcast::<TransportError>() {
+        Ok(error) => return Unanswered::from(*error),
+        Err(error) => error,
+    };
+    #[cfg(feature = "reqwest")]
+    let error = match error.downcast::<reqwest::Error>() {
+        Ok(error) => return over_reqwest::classify(*error),
+        Err(error) => error,
+    };
+    Unanswered { fault: Fault::Broken, source: Some(error.into()) }
+}
+
+#[cfg(feature = "reqwest")]
 impl From<reqwest::Client> for HttpClient {
     fn from(client: reqwest::Client) -> Self {
         Self::builder().client(client).build()
@@ -313,19 +289,6 @@ impl From<TransportError> for Unanswered {
         };
         Self { fault, source: Some(Arc::new(error)) }
     }
-}
-
-fn classify(error: reqwest::Error) -> Unanswered {
-    // A connect timeout is both; that nobody is there says more.
-    let fault = if error.is_connect() {
-        Fault::Connect
-    } else if error.is_timeout() {
-        Fault::Timeout
-    } else {
-        Fault::Broken
-    };
-    // The URL can hold secrets.
-    Unanswered { fault, source: Some(Arc::new(error.without_url())) }
 }
 
 impl fmt::Debug for HttpClient {

@@ -39,6 +39,8 @@ mod listing;
 pub mod microsoft;
 mod multipart;
 mod oauth2;
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
 mod raw;
 mod request;
 

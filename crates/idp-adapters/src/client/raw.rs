@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use api_transport::Body;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
@@ -84,18 +85,14 @@ impl RawRequest {
         self.header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// Sends a stream, `length` bytes long where that is known; some providers refuse a body without a length. A client
-    /// over a [`Transport`](crate::Transport) sends whole bodies alone, and refuses this one.
+    /// Sends a stream, `length` bytes long where that is known; some providers refuse a body without a length. Over a
+    /// [`Transport`](crate::Transport) without its own `open` it is kept whole first, at most `max_body` bytes.
     pub fn stream<S, E>(mut self, content_type: &str, length: Option<u64>, body: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        if !self.api.http.sends_streams() {
-            return self
-                .invalid("the client's transport sends whole bodies; a stream needs a reqwest client");
-        }
-        self.payload = Payload::Stream(reqwest::Body::wrap_stream(body));
+        self.payload = Payload::Stream(Body::from_stream(body));
         if let Some(length) = length {
             self.request.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }

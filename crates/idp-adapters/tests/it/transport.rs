@@ -2,7 +2,10 @@
 
 use std::{
     error::Error as _,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,8 +13,8 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use http::{Method, Request, Response};
 use idp_adapters::{
-    BoxFuture, Limits, Outcome, Transport, TransportError,
-    client::{GitHub, HttpClient},
+    Body, BoxFuture, Limits, Transport, TransportError,
+    client::{GitHub, HttpClient, RawRequest},
 };
 
 use crate::{TOKEN, token};
@@ -99,13 +102,69 @@ async fn what_the_transport_says_is_the_cause_of_the_error() {
     }
 }
 
+fn upload(github: &GitHub, pieces: &[&'static [u8]]) -> RawRequest {
+    let pieces: Vec<_> =
+        pieces.iter().map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece))).collect();
+    github.request(Method::POST, "/upload").stream("text/plain", None, stream::iter(pieces))
+}
+
 #[tokio::test]
-async fn a_stream_is_refused_before_anything_is_sent() {
-    let transport = Scripted::new([]);
-    let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
-    let call = transport.github().request(Method::POST, "/upload").stream("text/plain", Some(1), body);
-    let error = call.send().await.unwrap_err();
-    assert_eq!(error.outcome(), Outcome::Rejected);
-    assert!(error.to_string().contains("reqwest client"), "{error}");
-    assert!(transport.seen.lock().unwrap().is_empty());
+async fn a_transport_that_sends_whole_bodies_takes_streams_up_to_the_limit() {
+    let transport = Scripted::new([json("1")]);
+    upload(&transport.github(), &[b"he", b"llo"]).send().await.unwrap();
+    let error = upload(&transport.github(), &[&[b'x'; 999], b"xx"]).send().await.unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), TransportError::TooLarge.to_string());
+    let seen = transport.seen.lock().unwrap();
+    assert_eq!((seen.len(), &seen[0].0.body()[..]), (1, &b"hello"[..]), "what is too large is not sent");
+}
+
+/// Answers each piece of the request as soon as it comes, and counts what it has seen.
+#[derive(Debug, Default)]
+struct Echo(Arc<AtomicUsize>);
+
+impl Transport for Echo {
+    fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answer> {
+        Box::pin(std::future::ready(Err(TransportError::Invalid)))
+    }
+
+    fn open(
+        &self,
+        request: Request<Body>,
+        _: Limits,
+    ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
+        let seen = Arc::clone(&self.0);
+        let pieces = stream::unfold(request.into_body(), move |mut body| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let piece = body.chunk().await.transpose()?;
+                seen.fetch_add(1, Ordering::Relaxed);
+                Some((piece, body))
+            }
+        });
+        Box::pin(std::future::ready(Ok(Response::new(Body::from_stream(pieces)))))
+    }
+}
+
+#[tokio::test]
+async fn a_transport_that_streams_is_given_pieces_and_gives_pieces() {
+    let transport = Arc::new(Echo::default());
+    let seen = Arc::clone(&transport.0);
+    let http = HttpClient::builder().transport(transport).max_body(4).build();
+    let github = GitHub::builder(token()).http(http).build().unwrap();
+    let mut answer = upload(&github, &[b"one", b"two", b"three"]).send().await.unwrap();
+    assert_eq!(seen.load(Ordering::Relaxed), 0, "nothing is read before it is wanted");
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "one");
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
+    let rest: Vec<_> = answer.into_stream().try_collect().await.unwrap();
+    assert_eq!(rest, ["two", "three"]);
+
+    let error = upload(&github, &[b"five!"]).send().await.unwrap().bytes().await.unwrap_err();
+    assert!(!error.is_transient(), "what is read whole has the client's limit: {error}");
+    let torn = stream::iter([Ok(Bytes::from_static(b"one")), Err(TransportError::Timeout)]);
+    let mut answer =
+        github.request(Method::POST, "/upload").stream("text/plain", None, torn).send().await.unwrap();
+    answer.chunk().await.unwrap();
+    let error = answer.chunk().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(error.source().unwrap().to_string(), TransportError::Timeout.to_string());
 }
