@@ -3,7 +3,7 @@
 //! A change shows in review as a change of that file. A removed line breaks users of the crate, and requires
 //! a breaking version; `release plan` looks at that.
 
-use crate::sh;
+use crate::{semver, sh};
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,11 +39,18 @@ pub(crate) struct Options {
     /// Writes the snapshots anew instead of comparing.
     #[arg(long)]
     bless: bool,
+    /// What cargo-semver-checks finds to be broken since a revision, such as the tag of the last release. Nothing else is done. It
+    /// installs the tool, which takes some minutes.
+    #[arg(long, value_name = "REV")]
+    semver: Option<String>,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    if let Some(revision) = &options.semver {
+        return semver::run(root, revision);
+    }
     let mut changed = Vec::new();
-    document(root)?;
+    document(root, &root.join("target"))?;
     for library in LIBRARIES {
         let now = snapshot(root, library)?;
         let file = root.join("crates").join(library).join("api.txt");
@@ -79,19 +86,19 @@ pub(crate) fn difference<'a>(then: &'a str, now: &'a str) -> (Vec<&'a str>, Vec<
     (old.difference(&new).copied().collect(), new.difference(&old).copied().collect())
 }
 
-/// Lets rustdoc write the JSON of all libraries, in one build.
-fn document(root: &Path) -> Result<()> {
-    let target = root.join("target/api");
-    std::fs::create_dir_all(&target)?;
+/// Lets rustdoc write the JSON of all libraries in `root`, in one build below `target`.
+pub(crate) fn document(root: &Path, target: &Path) -> Result<()> {
+    let own = target.join("api");
+    std::fs::create_dir_all(&own)?;
     // Only rustdoc itself is let near unstable options: with the variable set for cargo, every dependency would be built anew.
-    let wrapper = target.join("rustdoc");
+    let wrapper = own.join("rustdoc");
     std::fs::write(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"${REAL_RUSTDOC:-rustdoc}\" \"$@\"\n")?;
     sh::run(root, "chmod", &["+x", &wrapper.to_string_lossy()])?;
     let mut cargo = sh::command(root, "cargo");
     cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--locked", "--all-features"]);
     cargo.args(LIBRARIES.into_iter().flat_map(|library| ["--package", library]));
     cargo.env("RUSTDOCFLAGS", "-Zunstable-options --output-format json --cap-lints allow");
-    cargo.env("RUSTDOC", &wrapper);
+    cargo.env("RUSTDOC", &wrapper).env("CARGO_TARGET_DIR", target);
     sh::run_command(&mut cargo)
 }
 

@@ -17,6 +17,7 @@ mod monitoring;
 mod package;
 mod parts;
 mod release;
+mod semver;
 mod sh;
 mod supply;
 mod test;

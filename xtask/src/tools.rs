@@ -15,6 +15,7 @@ pub(crate) const DENY: Tool = Tool("cargo-deny", "0.20.2");
 pub(crate) const FUZZ: Tool = Tool("cargo-fuzz", "0.13.2");
 pub(crate) const MACHETE: Tool = Tool("cargo-machete", "0.9.2");
 pub(crate) const MDBOOK: Tool = Tool("mdbook", "0.5.4");
+pub(crate) const SEMVER_CHECKS: Tool = Tool("cargo-semver-checks", "0.51.0");
 
 impl Tool {
     /// A command that runs this tool in `folder`. Built without optimisation: that takes half the time, and no tool runs long.
