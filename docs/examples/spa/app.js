@@ -118,7 +118,10 @@ const REFUSALS = {
   'tenant-rate-limited': offerRetry,
   'tenant-unavailable': offerRetry,
   'rate-limited': offerRetry,
-  'overloaded': offerRetry
+  'overloaded': offerRetry,
+  'store-unavailable': offerRetry,
+  'provider-unreachable': offerRetry,
+  'provider-timeout': offerRetry
 }
 
 function offerConnect(problem, wanted, message) {

@@ -59,6 +59,22 @@ fn every_configuration_in_the_documentation_is_accepted() {
     assert!(count >= 8, "only {count} configurations were found");
 }
 
+#[test]
+fn the_guide_lists_what_the_example_app_reacts_to() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let read = |name: &str| std::fs::read_to_string(docs.join(name)).unwrap();
+    let (app, guide) = (read("examples/spa/app.js"), read("guides/callers.md"));
+    let reactions = app.split("const REFUSALS = {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let named: Vec<&str> = reactions
+        .lines()
+        .filter_map(|line| line.strip_prefix("  '")?.split_once("':").map(|(code, _)| code))
+        .collect();
+    assert!(named.len() >= 15, "{named:?}");
+    let table = guide.split("## What to do with each refusal").nth(1).unwrap().split("\n## ").next().unwrap();
+    let missing: Vec<_> = named.iter().filter(|code| !table.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// The modules (files or folders under `src`) whose code, tests apart, makes problems.
 fn modules_with_problems() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
