@@ -19,8 +19,9 @@ use url::Url;
 use super::{
     Error, TokenSource,
     details::Details,
-    http::{Answer, HttpClient, Opened, Payload, Sending},
+    http::{Answer, HttpClient, Opened},
     request::Request,
+    sending::{Payload, Sending},
 };
 use crate::{
     Adapter, Classified, Head, Kind, Outbound, Outcome,

@@ -7,10 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Error, HttpClient, TokenSource, api::Api};
-use crate::{Kind, OAuth2Settings, exchange::is_confidential};
-
-/// What calls call themselves unless told otherwise.
-pub(super) const OWN_NAME: &str = concat!("idp-adapters/", env!("CARGO_PKG_VERSION"));
+use crate::{Kind, OAuth2Settings, exchange::is_confidential, user_agent::CLIENT};
 
 /// A typed client of one provider; those of this module are all there are.
 pub trait Client: sealed::Client {}
@@ -133,7 +130,7 @@ impl<C: Client> Builder<C> {
             }
         }
         let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, header(kind, self.user_agent.as_deref().unwrap_or(OWN_NAME))?);
+        headers.insert(USER_AGENT, header(kind, self.user_agent.as_deref().unwrap_or(CLIENT))?);
         if let Some((name, value)) = adapter.version_header(self.base.as_ref()) {
             match self.api_version.as_deref() {
                 None => drop(headers.insert(name, value)),

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{
     HttpClient,
     error::Fault,
-    http::{Answer, Payload, Sending},
+    http::Answer,
+    sending::{Payload, Sending},
 };
 use crate::{
     Adapter, Cause, HttpRequest, RefreshError, RefreshInput, Refreshed, Reply, RevokeError, RevokeInput,

@@ -4,12 +4,15 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use api_transport::{Body, BodyError, Transport, TransportError};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::error::{Fault, Unanswered};
 #[cfg(feature = "reqwest")]
 use super::over_reqwest::{self, Pools};
+use super::{
+    error::{Fault, Unanswered},
+    sending::{Payload, Sending},
+};
 use crate::exchange::is_confidential;
 
 /// Of an answer that is an error no more than this is read.
@@ -119,36 +122,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-}
-
-/// A request as it will be sent.
-pub(crate) struct Sending<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Payload,
-    /// In place of the client's own.
-    pub(crate) timeout: Option<Duration>,
-}
-
-/// What a request carries.
-#[derive(Default)]
-pub(crate) enum Payload {
-    #[default]
-    Empty,
-    Bytes(Bytes),
-    Stream(Body),
-}
-
-impl Payload {
-    /// The same once more, unless it is a stream.
-    pub(crate) fn again(&self) -> Option<Self> {
-        match self {
-            Self::Empty => Some(Self::Empty),
-            Self::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
-            Self::Stream(_) => None,
-        }
-    }
 }
 
 /// An answer whose body is yet to be read.

@@ -43,6 +43,7 @@ mod oauth2;
 mod over_reqwest;
 mod raw;
 mod request;
+mod sending;
 
 use std::sync::Arc;
 

@@ -9,10 +9,10 @@ use api_transport::{Body, ReqwestTransport};
 use url::Url;
 
 use super::{
-    builder::OWN_NAME,
     error::{Fault, Unanswered},
-    http::{Payload, Sending},
+    sending::{Payload, Sending},
 };
+use crate::user_agent::CLIENT;
 
 /// One pool for each scheme, made at its first use.
 #[derive(Default)]
@@ -31,7 +31,7 @@ impl Pools {
         }
         // Plain HTTP needs no certificates, and must not fail for the lack of them.
         let make = if plain { ReqwestTransport::plain } else { ReqwestTransport::new };
-        let transport = make(OWN_NAME, connect_timeout)
+        let transport = make(CLIENT, connect_timeout)
             .map_err(|_| "TLS cannot be set up; is there a store of root certificates (SSL_CERT_FILE)?")?;
         Ok(slot.get_or_init(|| transport.client().clone()))
     }

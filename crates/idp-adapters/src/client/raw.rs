@@ -12,13 +12,7 @@ use http::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Error, Multipart,
-    api::Api,
-    call,
-    http::{Opened, Payload},
-    request::Request,
-};
+use super::{Error, Multipart, api::Api, call, http::Opened, request::Request, sending::Payload};
 use crate::Kind;
 
 /// A call that the typed ones do not cover, made step by step. The token, the provider's headers and its judgement of
