@@ -62,7 +62,7 @@ pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
         let link = format!("({})", page.trim_start_matches("docs/"));
         ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
         let text = std::fs::read_to_string(root.join(page)).with_context(|| page.to_owned())?;
-        for link in links::lost_in_the_book(page, &text) {
+        if let Some(link) = links::lost_in_the_book(page, &text).first() {
             bail!(
                 "{page}: `{link}` is dead in the book: link to the folder of a README.md, and to the repository for what is not below `docs`"
             );
