@@ -58,7 +58,6 @@ impl Inner {
     ///
     /// # Errors
     /// The user has disconnected the account.
-    #[expect(clippy::option_option, reason = "three answers: known, unknown, nothing there")]
     async fn preview_vault(
         &self,
         request: &TokenRequest<'_>,
