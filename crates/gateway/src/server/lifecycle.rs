@@ -71,3 +71,26 @@ impl Lifecycle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_stage_is_noticed_also_after_one_that_is_not_waited_for() {
+        let lifecycle = Lifecycle::default();
+        let mut polled = Box::pin(lifecycle.reached(Stage::Closing));
+        let woken = tokio::spawn(lifecycle.reached(Stage::Closing));
+        for stage in [Stage::Running, Stage::Unready] {
+            lifecycle.advance(stage);
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+                assert!((&mut polled).now_or_never().is_none() && !woken.is_finished(), "{stage:?}");
+            }
+        }
+        lifecycle.advance(Stage::Closing);
+        assert!(polled.now_or_never().is_some());
+        woken.await.expect("woken");
+    }
+}
