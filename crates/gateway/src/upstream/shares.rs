@@ -129,6 +129,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_seat_without_a_place_can_wait_and_a_new_one_does_not_overtake_it() {
+        let shares = Shares::new(1);
+        let begin = || shares.begin("https://acme.test/", "auth0|1").unwrap();
+        let held = begin().taken_now().expect("a place");
+        let waiting = tokio::spawn(begin().taken_now().expect_err("no place").taken());
+        tokio::task::yield_now().await;
+        drop(held);
+        assert!(begin().taken_now().is_err());
+        assert!(waiting.await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_calls_of_a_user_that_wait_are_bounded() {
         let shares = Shares::new(16);
         let seats: Vec<_> = (0..WAITING).map(|_| shares.begin("", "auth0|1").unwrap()).collect();
