@@ -113,7 +113,12 @@ impl HttpClientBuilder {
     /// The client. Opens no connection.
     #[must_use]
     pub fn build(self) -> HttpClient {
-        HttpClient(Arc::new(Inner { limits: self.limits, given: self.given, ..Inner::default() }))
+        HttpClient(Arc::new(Inner {
+            limits: self.limits,
+            given: self.given,
+            #[cfg(feature = "reqwest")]
+            pools: Pools::default(),
+        }))
     }
 }
 
