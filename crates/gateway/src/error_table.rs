@@ -131,7 +131,7 @@ impl From<PolicyError> for Problem {
             PolicyError::NotOnHost => denied("this path is not allowed on that host of the provider"),
             PolicyError::Denied => denied("the deny list refuses this path"),
             PolicyError::ReadOnly => denied("this provider allows only GET and HEAD"),
-            PolicyError::Guarded => {
+            PolicyError::Guarded(_) => {
                 denied("this path needs full access without rules, or a rule that names it")
             }
             PolicyError::NoRule => denied("no rule allows this method and path"),

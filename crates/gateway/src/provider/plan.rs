@@ -18,7 +18,7 @@ use url::Url;
 pub use self::planned::Plan;
 use super::graphql::{self, Documents, Requested, Sent, Unreadable};
 use super::path::{self, BadPath};
-use super::policy::{self, Call, GraphQlRefusal, Policy, PolicyError};
+use super::policy::{self, Call, Decider, GraphQlRefusal, Policy, PolicyError};
 use super::upstream::{Upstream, is_host_name};
 
 /// Everything about one configured provider that planning needs.
@@ -81,10 +81,10 @@ impl PlanError {
         Self::Policy(PolicyError::GraphQl(Box::new(GraphQlRefusal { rule, denied })))
     }
 
-    /// The position of the rule that refuses, if a rule does.
-    pub(crate) fn rule(&self) -> Option<usize> {
+    /// The part of the policy that refuses; none where the call could not be read as one.
+    pub(crate) fn decider(&self) -> Option<Decider> {
         match self {
-            Self::Policy(error) => error.rule(),
+            Self::Policy(error) => Some(error.decider()),
             _ => None,
         }
     }

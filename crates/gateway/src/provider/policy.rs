@@ -2,6 +2,7 @@
 //! [`Call`] and the configuration alone, so that everything that asks gets the same answer.
 
 mod call;
+mod decider;
 mod graphql;
 mod pattern;
 mod rule;
@@ -11,6 +12,7 @@ use http::Method;
 use idp_adapters::Adapter;
 
 pub(crate) use self::call::Call;
+pub(crate) use self::decider::Decider;
 pub(crate) use self::graphql::{GraphQlRefusal, GraphQlRule};
 pub(crate) use self::pattern::BadRule;
 use self::pattern::ReadPath;
@@ -41,7 +43,7 @@ pub(crate) struct Policy {
     pub rules: Vec<Rule>,
 }
 
-/// Why a call is permitted: the rule's position, or the access level. Shown by `explain`.
+/// Why a call is permitted: the rule's position, or the access level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Permit {
     /// The rule at this position (from 0).
@@ -56,11 +58,7 @@ pub(crate) enum Permit {
 
 impl std::fmt::Display for Permit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Permit::Rule(index) | Permit::Document(index) => write!(f, "rules[{index}]"),
-            Permit::Read => f.write_str("access=read"),
-            Permit::Full => f.write_str("access=full"),
-        }
+        Decider::from(*self).fmt(f)
     }
 }
 
@@ -76,7 +74,7 @@ pub(crate) enum PolicyError {
     /// `access = "read"`, and the method is another.
     ReadOnly,
     /// The adapter guards this path: it needs full access without rules, or a rule that names it.
-    Guarded,
+    Guarded(Access),
     /// No rule allows it.
     NoRule,
     /// The rule at this position denies it.
@@ -93,12 +91,16 @@ pub(crate) enum PolicyError {
 }
 
 impl PolicyError {
-    /// The position of the rule that refuses, if a rule does.
-    pub(crate) fn rule(&self) -> Option<usize> {
+    /// What refuses.
+    pub(crate) fn decider(&self) -> Decider {
         match self {
-            Self::DeniedByRule(rule) | Self::ScopeMissing { rule, .. } => Some(*rule),
-            Self::GraphQl(refusal) => Some(refusal.rule),
-            _ => None,
+            Self::Closed(_) | Self::Denied => Decider::DenyList,
+            Self::NotOnHost => Decider::Hosts,
+            Self::ReadOnly => Decider::Access(Access::Read),
+            Self::Guarded(access) => Decider::Access(*access),
+            Self::NoRule => Decider::Access(Access::Rules),
+            Self::DeniedByRule(rule) | Self::ScopeMissing { rule, .. } => Decider::Rule(*rule),
+            Self::GraphQl(refusal) => Decider::Rule(refusal.rule),
         }
     }
 }
@@ -184,7 +186,7 @@ impl Policy {
             Access::Full if !guarded || self.rules.is_empty() => Ok(Permit::Full),
             Access::Read if reads && !guarded => Ok(Permit::Read),
             Access::Read if !guarded => Err(PolicyError::ReadOnly),
-            _ if guarded => Err(PolicyError::Guarded),
+            _ if guarded => Err(PolicyError::Guarded(self.access)),
             _ => Err(PolicyError::NoRule),
         }
     }

@@ -6,6 +6,7 @@ use crate::body::{self, Body};
 use crate::problem::Problem;
 use crate::provider::graphql::Documents;
 use crate::provider::plan::{PlanError, ProviderCall};
+use crate::provider::policy::Decider;
 use crate::state::{AdmittedCall, Calls, RequestRecord};
 
 /// Reads the body of a call that a rule about GraphQL may permit, and checks the call by it. The body is then as it was.
@@ -21,7 +22,7 @@ pub(super) async fn checked(
 ) -> Result<Body, Problem> {
     let limit = calls.replay_limit;
     let Ok(bytes) = body::read(body, limit, calls.read_ahead_timeout).await else {
-        record.refused_by = Some(rule);
+        record.refused_by = Some(Decider::Rule(rule));
         return Err(PlanError::long_document(rule, limit).into());
     };
     if let Some(read) = call.provider().plan.read_documents(&asked, headers, &bytes) {

@@ -290,7 +290,7 @@ pub(super) async fn find_token(
             }
             Ok(token)
         }
-        Err(TokenError::Blocked(blocked)) => Err(blocked.into()),
+        Err(TokenError::Blocked(blocked)) => Err(record.blocked(blocked)),
         Err(TokenError::Broker(error)) => {
             record.waited(started.elapsed());
             record.failed(&error);

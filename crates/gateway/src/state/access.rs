@@ -202,7 +202,7 @@ impl Access {
         plan: Result<Plan, PlanError>,
     ) -> Result<Plan, Problem> {
         let plan = plan.map_err(|error| {
-            record.refused_by = error.rule();
+            record.refused_by = error.decider();
             self.challenge_scope(caller, error.into())
         })?;
         record.permit = Some(plan.permit());
@@ -236,7 +236,8 @@ impl Access {
     ) -> Result<Admitted<'a>, Problem> {
         let caller = verified.caller();
         self.within(self.quotas.take(caller, provider.map(|provider| &*provider.name)))?;
-        self.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None)?;
+        let checked = self.fleet.check(caller.subject(), provider.map(|provider| &*provider.name), None);
+        checked.map_err(|blocked| record.blocked(blocked))?;
         let verified = self.accept(verified, record).await?;
         Ok(Admitted::new(verified, provider, account, self.vault))
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::record::{Attempt, RequestRecord};
 use crate::outcome::Code;
-use crate::provider::policy::Permit;
+use crate::provider::policy::Decider;
 use crate::request_id::RequestId;
 use caller_auth::Caller;
 
@@ -33,7 +33,7 @@ pub(crate) struct Explained {
     account: Option<token_broker::Account>,
     source: Option<token_broker::Source>,
     cache: Option<token_broker::Cached>,
-    permit: Option<Permit>,
+    decider: Option<Decider>,
     host: Option<Arc<str>>,
     graphql: Option<Box<str>>,
     scopes: Option<Arc<[String]>>,
@@ -128,7 +128,7 @@ impl ExplainRing {
 
     /// Keeps one call of a known caller. What the record held is in here afterwards.
     pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
-        let permit = record.decided_by();
+        let decider = record.decided_by();
         let Some(caller) = record.caller else { return };
         let mut entry = Explained {
             size: 0,
@@ -140,7 +140,7 @@ impl ExplainRing {
             account: record.account,
             source: record.source,
             cache: record.cache,
-            permit,
+            decider,
             host: record.host,
             graphql: record.graphql,
             scopes: record.scopes,
@@ -182,7 +182,7 @@ impl Explained {
             account: self.account.as_ref().map(ToString::to_string),
             source: self.source.map(token_broker::Source::as_str),
             cache: self.cache.map(token_broker::Cached::as_str),
-            rule: self.permit.map(|permit| permit.to_string()),
+            rule: self.decider.map(|decider| decider.to_string()),
             client: self.caller.client().map(str::to_owned),
             host: self.host.as_deref().map(str::to_owned),
             graphql: self.graphql.as_deref().map(str::to_owned),

@@ -9,9 +9,11 @@ use token_broker::{Account, IdpToken};
 
 use super::PublicAddress;
 use super::secrets::Secrets;
+use crate::fleet::Blocked;
 use crate::outcome::Code;
 use crate::peer::Peer;
-use crate::provider::policy::Permit;
+use crate::problem::Problem;
+use crate::provider::policy::{Decider, Permit};
 use crate::request_id::RequestId;
 use crate::telemetry::{CacheResult, ProviderLabel, TokenSource};
 use caller_auth::Caller;
@@ -63,8 +65,8 @@ pub(crate) struct RequestRecord {
     pub(crate) mismatch: Option<Box<caller_auth::Mismatch>>,
     pub(crate) provider: Option<ProviderLabel>,
     pub(crate) permit: Option<Permit>,
-    /// The rule that refuses.
-    pub(crate) refused_by: Option<usize>,
+    /// What refuses, where policy or a block does.
+    pub(crate) refused_by: Option<Decider>,
     /// The provider host that is called.
     pub(crate) host: Option<Arc<str>>,
     /// The GraphQL that is asked for.
@@ -144,6 +146,12 @@ impl RequestRecord {
         }
     }
 
+    /// An operator's block refuses the request: the problem that it ends with.
+    pub(crate) fn blocked(&mut self, blocked: Blocked) -> Problem {
+        self.refused_by = Some(Decider::Block);
+        blocked.into()
+    }
+
     /// Notes the account, as far as Auth0 said which one it is: of a vault token only the connection is known, its account is
     /// what the caller asked for.
     fn concerns(&mut self, account: &Account, source: token_broker::Source) {
@@ -164,9 +172,9 @@ impl RequestRecord {
         self.attempts.push(attempt);
     }
 
-    /// The rule, or the access level, that decided.
-    pub(crate) fn decided_by(&self) -> Option<Permit> {
-        self.refused_by.map(Permit::Rule).or(self.permit)
+    /// The part of the policy that decided.
+    pub(crate) fn decided_by(&self) -> Option<Decider> {
+        self.refused_by.or(self.permit.map(Decider::from))
     }
 
     /// The last attempt was classified.

@@ -68,7 +68,7 @@ impl Recorder {
         let reached = !record.attempts.is_empty() || outcome == Code::Ok;
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
         let account = record.account.as_ref().map(ToString::to_string);
-        let rule = record.decided_by().map(|permit| permit.to_string());
+        let rule = record.decided_by().map(|decider| decider.to_string());
         let scopes = record.scopes.as_ref().map(|scopes| scopes.join(" "));
         let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
         self.audit.call(&audit::CallEvent {

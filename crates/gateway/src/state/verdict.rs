@@ -13,7 +13,7 @@ use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::graphql::Documents;
 use crate::provider::plan::{Plan, PlanError, ProviderCall, ProviderPlan};
-use crate::provider::policy::Permit;
+use crate::provider::policy::{Decider, Permit};
 use crate::route::ProxyRoute;
 use crate::server::check_request;
 
@@ -32,7 +32,7 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Verdict {
     /// Whether the call would be sent to the provider.
     pub(crate) allowed: bool,
-    /// The rule, or the access level, that decides.
+    /// The rule, or the other part of the policy, that decides.
     pub(crate) rule: Option<String>,
     /// `ok`, or the code of the problem that the call would end with.
     pub(crate) outcome: &'static str,
@@ -54,8 +54,8 @@ pub(crate) struct Verdict {
 /// Checks a body that would be sent as `application/json` for what the adapter refuses in it.
 pub(crate) type BodyCheck = fn(&dyn Adapter, &Method, &[u8]) -> Result<(), Problem>;
 
-/// A refusal, and the rule that refuses.
-pub(crate) type Refused = (Problem, Option<Permit>);
+/// A refusal, and the part of the policy that decides.
+pub(crate) type Refused = (Problem, Option<Decider>);
 
 impl<'a> Question<'a> {
     /// `target` is the path and query of the request under the gateway, `route` what it means, `longest` `server.limits.uri`.
@@ -87,7 +87,7 @@ impl<'a> Question<'a> {
         self.route.provider
     }
 
-    /// Plans the call as the proxy does. `admitted` says what is asked between the plan and the body; `longest` is
+    /// Plans the call as the proxy does. `unblocked` is asked between the plan and the body; `longest` is
     /// `server.limits.replay`.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl<'a> Question<'a> {
         provider: &ProviderPlan,
         caller: &Caller,
         longest: usize,
-        admitted: impl FnOnce() -> Result<(), Problem>,
+        unblocked: impl FnOnce() -> Result<(), Problem>,
     ) -> Result<Plan, Refused> {
         let asked = ProviderCall {
             host: self.route.host,
@@ -105,11 +105,11 @@ impl<'a> Question<'a> {
             ..ProviderCall::new(caller, &self.method, self.route.path)
         };
         let refused = |error: PlanError| {
-            let rule = error.rule().map(Permit::Rule);
-            (Problem::from(error), rule)
+            let decider = error.decider();
+            (Problem::from(error), decider)
         };
         let plan = provider.plan(asked).map_err(refused)?;
-        admitted().map_err(|problem| (problem, Some(plan.permit())))?;
+        unblocked().map_err(|problem| (problem, Some(Decider::Block)))?;
         let Permit::Document(rule) = plan.permit() else { return Ok(plan) };
         if self.body.len() > longest {
             return Err(refused(PlanError::long_document(rule, longest)));
@@ -174,11 +174,11 @@ impl Verdict {
     }
 
     /// The verdict on a call that would be refused.
-    pub(crate) fn refused((problem, rule): Refused) -> Self {
+    pub(crate) fn refused((problem, decider): Refused) -> Self {
         let required = problem.required().to_vec();
         Self {
             allowed: false,
-            rule: rule.map(|rule| rule.to_string()),
+            rule: decider.map(|decider| decider.to_string()),
             outcome: problem.code().as_str(),
             missing_scopes: (!required.is_empty()).then(|| required.clone()),
             required_scopes: required,

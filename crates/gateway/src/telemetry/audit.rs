@@ -60,7 +60,7 @@ pub struct CallEvent<'a> {
     pub route: Option<&'static str>,
     /// The tool of the MCP endpoint that made the call.
     pub tool: Option<&'static str>,
-    /// The rule that decided.
+    /// The rule, or the other part of the policy, that decided.
     pub rule: Option<&'a str>,
     /// The provider host.
     pub host: Option<&'a str>,

@@ -12,6 +12,7 @@ use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::provider::CheckScopes;
+use crate::provider::policy::Decider;
 use crate::proxy;
 use crate::reply;
 use crate::route;
@@ -66,12 +67,12 @@ pub(super) async fn answer(
     let Some(provider) = calls.providers.get(asked.provider.as_str()) else {
         return reply::json(&Verdict::unknown_provider());
     };
-    let admitted = || calls.access.unblocked(verified.caller.subject(), &provider.name);
-    let plan = match question.plan(&provider.plan, &verified.caller, calls.replay_limit, admitted) {
+    let unblocked = || calls.access.unblocked(verified.caller.subject(), &provider.name);
+    let plan = match question.plan(&provider.plan, &verified.caller, calls.replay_limit, unblocked) {
         Ok(plan) => plan,
         Err(refused) => return reply::json(&Verdict::refused(refused)),
     };
-    let permit = plan.permit();
+    let permit = Decider::from(plan.permit());
     if let Err(error) = proxy::in_target(&target, verified.token.as_ref().map(CallerToken::expose)) {
         return reply::json(&Verdict::refused((error.into(), Some(permit))));
     }
@@ -82,7 +83,7 @@ pub(super) async fn answer(
         Ok(account) => {
             question.permitted(&provider.plan, (&plan, enforced), account.as_ref(), proxy::check_json)
         }
-        Err(TokenError::Blocked(blocked)) => Verdict::refused((blocked.into(), Some(permit))),
+        Err(TokenError::Blocked(blocked)) => Verdict::refused((blocked.into(), Some(Decider::Block))),
         Err(TokenError::Broker(error)) => {
             let problem = error_table::broker(&error, Some(&provider.connect));
             Verdict::refused((problem, Some(permit)))

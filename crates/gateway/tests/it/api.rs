@@ -66,12 +66,34 @@ async fn calls_are_explained_to_whoever_made_them() {
     assert_eq!(explained["attempts"][0]["status"], 200);
     assert_eq!(explained["outcome"], "ok");
     assert_eq!(rig.get(&format!("/v1/explain/{id}"), ANA).await.outcome(), (404, "not-found".into()));
-    let refused = rig.get("/proxy/github/applications/x", BEN).await;
-    let explained = rig.get(&format!("/v1/explain/{}", refused.header("x-request-id")), BEN).await.json();
-    assert_eq!(
-        (explained["outcome"].as_str(), explained["attempts"].as_array().map(Vec::len)),
-        (Some("policy-denied"), Some(0))
-    );
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_refused_call_it_is_told_what_refuses_it() {
+    let rules = "[[providers.github.rules]]\npaths = [\"/user/keys\"]\nallow = false\n";
+    let rig = Rig::start(rules).await;
+    let explained = async |method: Method, path: &str| {
+        let refused = rig.send(rig.request(method, &format!("/proxy/github{path}"), BEN)).await;
+        let id = refused.header("x-request-id").to_owned();
+        let explained = rig.get(&format!("/v1/explain/{id}"), BEN).await.json();
+        assert_eq!(explained["attempts"].as_array().map(Vec::len), Some(0), "{explained}");
+        (refused.outcome().1, explained["rule"].as_str().map(str::to_owned))
+    };
+    for (method, path, outcome, rule) in [
+        (Method::GET, "/applications/x", "policy-denied", Some("deny-list")),
+        (Method::GET, "/user/keys", "policy-denied", Some("rules[0]")),
+        (Method::POST, "/user/repos", "policy-denied", Some("access=read")),
+        (Method::POST, "/graphql", "policy-denied", Some("access=read")),
+        (Method::GET, "/user%5cx", "bad-path", None),
+    ] {
+        let told = explained(method, path).await;
+        assert_eq!(told, (outcome.to_owned(), rule.map(str::to_owned)), "{path}");
+    }
+    let all = Selector { provider: Some("github".to_owned()), ..Selector::default() };
+    rig.app.block(BlockRequest { selector: all, reason: None, duration: None }).await.unwrap();
+    let told = explained(Method::GET, "/user").await;
+    assert_eq!(told, ("policy-denied".to_owned(), Some("block".to_owned())));
     rig.finish();
 }
 

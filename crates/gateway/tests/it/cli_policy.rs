@@ -66,7 +66,7 @@ fn a_policy_is_tested_without_anything_that_runs() {
         (0, &Value::Bool(true), Some("rules[1]"))
     );
     let (code, text) = check(&folder, &["--as", "agent.json", "POST", "/proxy/github/user/repos"]);
-    assert!(code == 1 && text.starts_with("refused (policy-denied)"), "{text}");
+    assert!(code == 1 && text.starts_with("refused by access=rules (policy-denied)"), "{text}");
     assert_eq!(check(&folder, &["--as", "none.json", "GET", "/proxy/github/user"]).0, 2);
 
     write("cases.toml", CASES);

@@ -236,6 +236,7 @@ async fn the_dry_run_knows_what_is_blocked() {
                 (&json!(outcome == "ok"), &json!(outcome)),
                 "{block}"
             );
+            assert_eq!(said["rule"], if outcome == "ok" { "rules[2]" } else { "block" }, "{block}");
             let called =
                 http.get(gateway.url("/proxy/github/user")).bearer_auth(&token).send().await.unwrap();
             assert_eq!(called.headers()["idp-outcome"], outcome, "{block}");

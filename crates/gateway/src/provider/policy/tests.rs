@@ -28,6 +28,15 @@ fn check(policy: &Policy, kind: Kind, method: &str, path: &str) -> Result<Permit
 }
 
 #[test]
+fn a_path_that_a_host_does_not_serve_is_refused_by_the_hosts() {
+    let (caller, method) = (caller(r#"{"sub":"auth0|ana"}"#), Method::GET);
+    let (host, path, documents) = ("openidconnect.googleapis.com", "/v2/x", Documents::Unread);
+    let call = Call { caller: &caller, method: &method, host, path, documents };
+    let refused = Policy::default().check(adapter(Kind::Google), call).unwrap_err();
+    assert_eq!((&refused, refused.decider().to_string().as_str()), (&PolicyError::NotOnHost, "hosts"));
+}
+
+#[test]
 fn access_levels() {
     let read = Policy::default();
     let full = Policy { access: Access::Full, rules: vec![], ..Policy::default() };
