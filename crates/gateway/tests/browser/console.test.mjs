@@ -150,6 +150,15 @@ test('a refusal has one sentence and one button, and Connect leads back to the c
     await account(page, /^GitHub/).filter({ hasText: 'works' }).waitFor()
   }))
 
+test('Explain says what refuses a call', () =>
+  asPerson('ben', async page => {
+    await call(page, 'github', '/applications/x')
+    await says(page, 'The rules of this gateway do not allow this call.')
+    await page.getByRole('tab', { name: 'Explain' }).click()
+    await shows(page, '#explanation', 'refused by the deny list, which holds at every access level')
+    await shows(page, '#audit-lines', '"rule": "deny-list"')
+  }))
+
 test('a provider that is not connected is connected from the list', () =>
   asPerson('ana', async page => {
     const facebook = account(page, 'Facebook')
