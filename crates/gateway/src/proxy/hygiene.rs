@@ -128,12 +128,14 @@ pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> H
 
 /// The headers a followed download may carry.
 pub(super) fn forward_to_download(from: &HeaderMap) -> HeaderMap {
+    let nominated = Nominated::of(from);
     let mut headers = HeaderMap::new();
     // A validator of the caller's belongs to another resource. A range that depends on it would be a part of another file, so
     // the whole is asked for (RFC 9110 section 13.1.5).
     let conditional = [IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| from.contains_key(name));
     for name in [ACCEPT, USER_AGENT].into_iter().chain((!conditional).then_some(RANGE)) {
-        if let Some(value) = from.get(&name) {
+        // What `Connection` names goes nowhere, and is not searched for the caller's token.
+        if let Some(value) = from.get(&name).filter(|_| !nominated.holds(&name)) {
             headers.insert(name, value.clone());
         }
     }

@@ -237,6 +237,8 @@ fn a_conditional_range_becomes_the_whole_download() {
     };
     let alone = forward_to_download(&headers(&[("range", "bytes=5-"), ("authorization", "Bearer x")]));
     assert_eq!(alone, headers(&[("range", "bytes=5-"), ("accept-encoding", "identity")]));
+    let nominated = [("connection", "range, user-agent"), ("range", "bytes=5-"), ("user-agent", "x")];
+    assert_eq!(forward_to_download(&headers(&nominated)), headers(&[("accept-encoding", "identity")]));
     for condition in ["if-range", "if-match", "if-unmodified-since"] {
         let sent = forward_to_download(&headers(&[("range", "bytes=5-"), (condition, "\"v1\"")]));
         assert_eq!(sent, headers(&[("accept-encoding", "identity")]), "{condition}");
