@@ -249,22 +249,26 @@ async fn visited(
     record.account = visit.account.map(|(connection, id)| Account::new(connection, id));
     record.outcome = Some(visit.outcome);
     record.event = if visit.connected.is_some() { "connected" } else { "connect" };
-    if let Some(connected) = visit.connected
-        && let Err(problem) = note_connected(app, connected).await
-    {
-        // The account is connected all the same; what is cached goes when its time is over.
-        tracing::warn!(event = "forget_failed", cause = problem.log_text());
+    if let Some(connected) = visit.connected {
+        // The app may have named an account that is not the user's.
+        record.account = Some(Account::new(connected.account.connection(), None));
+        match note_connected(app, connected).await {
+            Ok(account) => record.account = Some(account),
+            // The account is connected all the same; what is cached goes when its time is over.
+            Err(problem) => tracing::warn!(event = "forget_failed", cause = problem.log_text()),
+        }
     }
     visit.response
 }
 
 /// Takes note of an account that was connected just now, before the browser goes back and the app calls.
-async fn note_connected(app: &App, connected: Connected) -> Result<(), Problem> {
+/// Returns it as Auth0 knows it.
+async fn note_connected(app: &App, connected: Connected) -> Result<Account, Problem> {
     let Connected { user, source, account } = connected;
-    app.calls.reconnected(&user, source, &account).await?;
     let connection = Some(account.connection().to_owned());
-    let selector = Selector { user: Some(user), connection, ..Selector::default() };
-    app.forget(&selector).await.map(drop)
+    let selector = Selector { user: Some(user.clone()), connection, ..Selector::default() };
+    app.forget(&selector).await?;
+    app.calls.reconnected(&user, source, &account).await
 }
 
 /// The path of the resource that metadata is asked of: RFC 9728 puts it behind the well-known part.

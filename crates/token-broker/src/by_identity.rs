@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use user_store::{Identity, Lookup, User};
 
 use crate::{
-    AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason, Source,
-    TokenRequest,
+    AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason,
+    RevokedGrant, Source, TokenRequest,
     broker::{Inner, dead_token, endpoint_refused},
     choose::{Choice, account, choose},
     decide::{Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide},
+    grant::seconds,
     grants::CachedGrant,
     knowledge::Use,
     refresh::{Exchanged, dead_grant},
@@ -193,7 +194,7 @@ impl Inner {
                 search.user = Box::pin(reading).await?.user;
                 (search.reread, search.cached) = (true, Cached::Loaded);
             }
-            Action::Reopen => Box::pin(self.reopen(&account.key)).await?,
+            Action::Reopen => Box::pin(self.reopen(&account.key, record)).await?,
             Action::PassOn => {
                 if let Some(used) = account.used {
                     self.knowledge.note_refusing(used);
@@ -233,18 +234,40 @@ impl Inner {
         account.facts(current, record, &around)
     }
 
-    /// Removes a revocation, here and in the store.
-    async fn reopen(&self, key: &GrantKey) -> Result<(), Error> {
-        self.revocations.lift(key);
+    /// Removes the revocation `seen`, here and in the store.
+    async fn reopen(&self, key: &GrantKey, seen: Option<&GrantRecord>) -> Result<(), Error> {
+        let Some(seen) = seen else { return Ok(()) };
         let plain = key.client.is_some().then(|| key.clone().with_client(None));
         for key in [Some(key.clone()), plain].into_iter().flatten() {
-            // The revocation may be one that only this process was told of, and the stored grant a newer one.
-            let stored = self.grants.read(&key).await?;
-            if stored.record().is_some_and(|record| record.state == GrantState::Revoked) {
-                self.grants.delete(&key).await?;
-            }
+            self.lift_seen(&key, seen).await?;
         }
         Ok(())
+    }
+
+    /// Lifts the revocation `seen`, here and in the store. Whether there is no later one: the user may have disconnected the account
+    /// once more, at another replica, since this one was read.
+    pub(crate) async fn lift_seen(&self, key: &GrantKey, seen: &GrantRecord) -> Result<bool, Error> {
+        let at = seconds(seen.updated_at);
+        // The revocation may be one that only this process was told of, and the stored grant a newer one.
+        let stored = self.grants.read(key).await?;
+        let revoked = stored.record().filter(|record| record.state == GrantState::Revoked);
+        let later = revoked.is_some_and(|record| seconds(record.updated_at) > at);
+        if later || !self.revocations.lift_up_to(key, at) {
+            return Ok(false);
+        }
+        if revoked.is_some() {
+            self.grants.delete(key).await?;
+        }
+        self.tell_lifted(key, seen);
+        Ok(true)
+    }
+
+    /// Other replicas and later processes know the revocation from the control state, where only this lifts it.
+    fn tell_lifted(&self, key: &GrantKey, seen: &GrantRecord) {
+        let lifted = RevokedGrant::new(key, seen).lift();
+        if self.revocations.add(&lifted) {
+            (self.on_revoked)(lifted);
+        }
     }
 
     /// The stored grant as far as this process knows it. A store that is down costs no call that can do without it, but a
@@ -256,7 +279,10 @@ impl Inner {
         }
         match self.grants.cached(key).await {
             Ok(cached) => match told {
-                Some(told) if told.is_newer_than(&cached) => Ok(Some(told.as_cached())),
+                // A store without the grant may have lost it: that lifts nothing.
+                Some(told) if told.is_newer_than(&cached) || cached.record().is_none() => {
+                    Ok(Some(told.as_cached()))
+                }
                 Some(_) => {
                     // The store has been read since, so what it says counts.
                     self.revocations.lift(key);

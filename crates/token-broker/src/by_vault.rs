@@ -160,8 +160,9 @@ impl Inner {
                     return Err(refused());
                 }
             }
-            self.revocations.lift(&key);
-            self.grants.delete(&key).await?;
+            if !self.lift_seen(&key, record).await? {
+                return Err(refused());
+            }
         }
         Ok(())
     }

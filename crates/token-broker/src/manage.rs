@@ -104,21 +104,33 @@ impl Broker {
     /// An `account` of [`Source::Identities`] without a user id is the only one of its connection. If the user has several, it is not
     /// known which was connected, and each stays revoked until its copy at Auth0 changes or the user signs in again.
     ///
+    /// Returns the account as Auth0 knows it: with a user id only where the user's record has it.
+    ///
     /// # Errors
     /// The store does not answer, or the user's accounts cannot be read.
-    pub async fn reconnected(&self, user_id: &str, source: Source, account: &Account) -> Result<(), Error> {
+    pub async fn reconnected(
+        &self,
+        user_id: &str,
+        source: Source,
+        account: &Account,
+    ) -> Result<Account, Error> {
         let inner = &self.inner;
         let connection = account.connection();
-        let id = match (source, account.user_id()) {
+        let id = match source {
             // A revocation in Token Vault is one of the whole connection.
-            (Source::Vault, _) => None,
-            (Source::Identities, Some(id)) => Some(id.to_owned()),
-            (Source::Identities, None) => {
+            Source::Vault => None,
+            Source::Identities => {
                 let user = inner.users.get(user_id).await?.user;
-                let mut of_connection =
-                    user.identities().iter().filter(|identity| identity.connection() == connection);
-                let (Some(only), None) = (of_connection.next(), of_connection.next()) else { return Ok(()) };
-                choose::account(only).user_id().map(str::to_owned)
+                let mut of_connection = user
+                    .identities()
+                    .iter()
+                    .filter(|identity| identity.connection() == connection)
+                    .map(choose::account)
+                    .filter(|known| account.user_id().is_none_or(|id| known.user_id() == Some(id)));
+                let (Some(only), None) = (of_connection.next(), of_connection.next()) else {
+                    return Ok(Account::new(connection, None));
+                };
+                only.user_id().map(str::to_owned)
             }
         };
         let matches = |key: &GrantKey| {
@@ -129,7 +141,7 @@ impl Broker {
         inner.lift(|key| filter.matches(key) && matches(key));
         inner.grants.delete_revoked(&filter, matches).await?;
         inner.grants.forget(&filter);
-        Ok(())
+        Ok(Account::new(connection, id))
     }
 
     /// Forgets cached user records, tokens and vault results that match, and with [`Selector::grants`] the stored

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     Account, AccountState, AccountStatus, Broker, Error, Provider, Reason, Source, TokenRequest,
-    broker::Inner,
+    broker::{Inner, dead_token},
     choose::{Choice, choose},
+    digest::Digest,
 };
 
 impl Broker {
@@ -73,6 +74,9 @@ impl Inner {
             let key = self.vault.key(request, connection, hint);
             match self.vault.peek(&key) {
                 Some(held) => {
+                    if self.knowledge.is_dead(|| Digest::of(&held.bearer)) {
+                        return Err(dead_token(&account, Source::Vault));
+                    }
                     return Ok(Some(Some(AccountStatus {
                         account,
                         provider: provider.name.clone(),

@@ -56,7 +56,7 @@ impl RevokedGrant {
         (self.at, !self.lifted) > (other.at, !other.lifted)
     }
 
-    fn lift(&self) -> Self {
+    pub(crate) fn lift(&self) -> Self {
         Self { at: self.at.saturating_add(1), lifted: true, ..self.clone() }
     }
 
@@ -174,10 +174,18 @@ impl Revocations {
 
     /// Lifts a revocation.
     pub(crate) fn lift(&self, key: &GrantKey) {
+        self.lift_up_to(key, u64::MAX);
+    }
+
+    /// Lifts a revocation of that second or an earlier one. Whether there is no later one.
+    pub(crate) fn lift_up_to(&self, key: &GrantKey, at: u64) -> bool {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = all.by_key.get_mut(&key.clone().with_client(None)) {
+        let Some(entry) = all.by_key.get_mut(&key.clone().with_client(None)) else { return true };
+        let later = entry.told.is_some() && entry.revoked.at > at;
+        if !later {
             entry.told = None;
         }
+        !later
     }
 
     /// Lifts the revocations of the grants that match. What it returns is to be told to every replica.

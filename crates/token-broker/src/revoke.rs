@@ -7,7 +7,7 @@ use std::{
 
 use secrecy::SecretString;
 use token_keeper::BearerToken;
-use user_store::{Found, Identity, Lookup, User};
+use user_store::{ConnectedAccount, Identity, User};
 
 use crate::{
     Account, Error, Fingerprint, GrantKey, GrantRecord, GrantState, Provider, Reason, Revocation,
@@ -17,14 +17,15 @@ use crate::{
     choose::{Choice, account, choose},
     decide::{current, signed_in_since},
     digest::Digest,
+    grant::seconds,
     knowledge::REVOKED_FOR,
     tenant_grant::TenantGrant,
     vault::VaultKey,
     vault_copy::VaultCopy,
 };
 
-/// How long a revocation of a vault account is not stored again. A list of Connected Accounts is not read anew sooner either.
-const LISTED_FOR: Duration = Duration::from_secs(5);
+/// For how long a repeated revocation relies on what was read or stored for the one before.
+const READ_FOR: Duration = Duration::from_secs(5);
 
 impl Inner {
     pub(crate) async fn revoke_identity(
@@ -32,8 +33,7 @@ impl Inner {
         request: &TokenRequest<'_>,
         provider: &Arc<Provider>,
     ) -> Result<Revocation, Error> {
-        let lookup = self.users.get_newer(request.user_id, request.issued_at).await?;
-        let user = self.read_for_revocation(request, provider, lookup).await?;
+        let user = self.read_for_revocation(request, provider).await?;
         let identity = self.identity_of(request, provider, &user)?;
         let (account, tenant) = (account(identity), TenantGrant::of(identity));
         let key = self.identity_key(request.user_id, provider, &account);
@@ -63,25 +63,11 @@ impl Inner {
         provider: &Arc<Provider>,
     ) -> Result<Revocation, Error> {
         let nothing = || self.not_connected(provider, Source::Vault, request.account);
-        let account = match request.account {
-            None => self.connected_in(request.user_id, provider).await?,
-            named => Inner::vault_account(provider, named),
-        };
-        let account = account.ok_or_else(nothing)?;
+        let (account, now) = self.read_vault_for_revocation(request, provider).await?.ok_or_else(nothing)?;
         let vault_key = self.vault.key(request, account.connection(), account.user_id());
-        if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
-            return Err(nothing());
-        }
-        // The whole connection: the vault does not say which account a token is for.
-        let connection = Account::new(account.connection(), None);
-        let key = GrantKey::new(&self.tenant, request.user_id, Source::Vault, &connection);
+        let key = self.vault_connection_key(request.user_id, &account);
         let cached = self.grants.read(&key).await?;
         let before = cached.record().filter(|record| record.state == GrantState::Revoked);
-        // What is compared later must be what stands there now.
-        if before.is_none() {
-            self.users.invalidate_connected_accounts(request.user_id);
-        }
-        let now = self.users.reread_connected_accounts(request.user_id).await?;
         let copy = VaultCopy::of(&now, account.connection());
         if copy.is_empty() && provider.sources.len() > 1 && self.vault.peek(&vault_key).is_none() {
             // Calls are served by another source.
@@ -92,7 +78,7 @@ impl Inner {
         let changed = !is_revoked(before, &revoked.origin);
         let user = self.users.peek(request.user_id);
         // A repeated one counts from now on: an entry that an old list lacks is older than it.
-        let known = self.is_again(user.as_deref(), request, before, (&revoked.origin, LISTED_FOR));
+        let known = self.is_again(user.as_deref(), request, before, (&revoked.origin, READ_FOR));
         // Stored first: no token is handed out any more, whatever the tenant and the provider answer.
         let told = self.store_revocation(&key, &revoked, known).await?;
         let again = !self.knowledge.begin_revoking(told.digest());
@@ -122,30 +108,29 @@ impl Inner {
     }
 
     /// The user as Auth0 has them now: a sign-in that is not read yet would be taken for one after the revocation. An account that is
-    /// absent or revoked already is looked for less often, so that a repeated call costs the tenant little. While the tenant gives no
-    /// answer, the cached record counts.
+    /// absent or revoked already is read less often, so that a repeated call costs the tenant little. While the tenant gives no answer,
+    /// the cached record counts.
     async fn read_for_revocation(
         &self,
         request: &TokenRequest<'_>,
         provider: &Provider,
-        lookup: Lookup,
     ) -> Result<Arc<User>, Error> {
-        if matches!(lookup.found, Found::Loaded | Found::Joined) {
-            return Ok(lookup.user);
-        }
-        let seldom = match self.identity_of(request, provider, &lookup.user) {
+        let mut since = self.clock.now();
+        let lookup = self.users.get_newer(request.user_id, request.issued_at).await?;
+        match self.identity_of(request, provider, &lookup.user) {
             Ok(identity) => {
                 let key = self.identity_key(request.user_id, provider, &account(identity));
                 let cached = self.grants.read(&key).await?;
-                cached.record().is_some_and(|record| record.state == GrantState::Revoked)
+                if cached.record().is_some_and(|record| record.state == GrantState::Revoked) {
+                    since -= READ_FOR;
+                }
             }
-            Err(error) if error.is_not_found() => true,
+            Err(error) if error.is_not_found() => {
+                return Ok(self.users.reread_for_absent(request.user_id, &lookup).await?.user);
+            }
             Err(error) => return Err(error),
-        };
-        if seldom {
-            return Ok(self.users.reread_for_absent(request.user_id, &lookup).await?.user);
         }
-        match self.users.reread(request.user_id, &lookup.user).await {
+        match self.users.read_since(request.user_id, since).await {
             Err(error) if error.excuses_stale() => {
                 let effect = "a sign-in that was not read yet will lift the revocation";
                 tracing::warn!(event = "revocation_by_cached_record", %error, effect);
@@ -155,16 +140,34 @@ impl Inner {
         }
     }
 
-    /// The account that a call without `Idp-Account` gets: of the first connection that the user has connected.
-    async fn connected_in(&self, user: &str, provider: &Provider) -> Result<Option<Account>, Error> {
-        let first = Inner::vault_account(provider, None);
-        if provider.connections.len() < 2 {
-            return Ok(first);
+    /// The account that is meant, and the user's Connected Accounts: what is compared later must be what stands there now.
+    async fn read_vault_for_revocation(
+        &self,
+        request: &TokenRequest<'_>,
+        provider: &Provider,
+    ) -> Result<Option<(Account, Arc<[ConnectedAccount]>)>, Error> {
+        let several = request.account.is_none() && provider.connections.len() > 1;
+        let named = Inner::vault_account(provider, request.account);
+        let seen =
+            if several { self.users.connected_accounts(request.user_id).await? } else { Arc::default() };
+        let Some(account) = connected_in(&seen, provider).filter(|_| several).or(named) else {
+            return Ok(None);
+        };
+        let vault_key = self.vault.key(request, account.connection(), account.user_id());
+        if self.vault.peek(&vault_key).is_none() && !self.vault.admits(&vault_key) {
+            return Ok(None);
         }
-        let accounts = self.users.connected_accounts(user).await?;
-        let has = |name: &&String| accounts.iter().any(|entry| entry.connection == **name);
-        let connected = provider.connections.iter().find(has);
-        Ok(connected.map(|name| Account::new(name.as_str(), None)).or(first))
+        let cached = self.grants.read(&self.vault_connection_key(request.user_id, &account)).await?;
+        if cached.record().is_none_or(|record| record.state != GrantState::Revoked) {
+            self.users.invalidate_connected_accounts(request.user_id);
+        }
+        let now = self.users.reread_connected_accounts(request.user_id).await?;
+        Ok(Some((connected_in(&now, provider).filter(|_| several).unwrap_or(account), now)))
+    }
+
+    /// Where a revocation of the account is filed: with its whole connection, since the vault does not say which account a token is for.
+    fn vault_connection_key(&self, user: &str, account: &Account) -> GrantKey {
+        GrantKey::new(&self.tenant, user, Source::Vault, &Account::new(account.connection(), None))
     }
 
     /// Has the provider revoke the token that the vault holds. Each time takes an exchange, so it is done once in a while for
@@ -235,9 +238,12 @@ impl Inner {
         record: &GrantRecord,
         again: bool,
     ) -> Result<RevokedGrant, Error> {
-        let mut revoked = RevokedGrant::new(key, record);
+        let mut record = record.clone();
         // In whole seconds: it counts after what lifted the one before.
-        revoked.at = self.revocations.last(key).map_or(revoked.at, |last| last.max(revoked.at));
+        if let Some(last) = self.revocations.last(key).filter(|last| *last > seconds(record.updated_at)) {
+            record.updated_at = SystemTime::UNIX_EPOCH + Duration::from_secs(last);
+        }
+        let (revoked, record) = (RevokedGrant::new(key, &record), &record);
         if again {
             return Ok(revoked);
         }
@@ -250,6 +256,12 @@ impl Inner {
         (self.on_revoked)(revoked.clone());
         Ok(revoked)
     }
+}
+
+/// The account that a call without `Idp-Account` gets: of the first connection that the user has connected.
+fn connected_in(accounts: &[ConnectedAccount], provider: &Provider) -> Option<Account> {
+    let has = |name: &&String| accounts.iter().any(|entry| entry.connection == **name);
+    provider.connections.iter().find(has).map(|name| Account::new(name.as_str(), None))
 }
 
 fn revoked_already() -> (RevokedAtProvider, Option<String>) {

@@ -107,6 +107,23 @@ impl UserStore {
         .await
     }
 
+    /// The user as Auth0 gave them at `since` or later: neither an older cached record counts nor an older copy of another process.
+    ///
+    /// # Errors
+    /// As [`UserStore::get`]; an old record is no answer here.
+    pub async fn read_since(&self, user_id: &str, since: SystemTime) -> Result<Lookup, Error> {
+        let order = Order { after: Some(since), ..Order::by(self.inner.priority) };
+        let suffices = |record: &Record| record.user.fetched_at() >= since;
+        // A load that was under way may have been content with less.
+        for _ in 0..3 {
+            let lookup = self.load(user_id, order, suffices).await?;
+            if lookup.user.fetched_at() >= since {
+                return Ok(lookup);
+            }
+        }
+        Err(Error::lost())
+    }
+
     /// Reads the user again because `seen` does not have the account that a caller asks for: it may just have been
     /// linked. At most one such re-read per user in 5 s, doubling to 60 s while the record stays the same, and only
     /// while the tenant's rate limit is not short. Otherwise the cached record is returned.

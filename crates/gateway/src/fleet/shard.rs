@@ -115,11 +115,12 @@ impl Users {
         }
     }
 
-    /// Notes a revocation that was made here.
+    /// Notes a revocation that was made here. The broker that made it may have been replaced meanwhile, so the one of now is told too.
     pub(super) fn revoke(&mut self, grant: &RevokedGrant) {
         let index = shard_of(&grant.key.user);
         if self.add(index, grant) {
             self.dirty.insert(index);
+            self.told.insert(grant.key.clone(), grant.clone());
         }
     }
 

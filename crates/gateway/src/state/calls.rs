@@ -78,7 +78,7 @@ impl Calls {
         user: &str,
         source: Source,
         account: &Account,
-    ) -> Result<(), Problem> {
+    ) -> Result<Account, Problem> {
         let lifted = self.tokens.reconnected(user, source, account).await;
         lifted.map_err(|error| error_table::broker(&error, None))
     }

@@ -145,7 +145,7 @@ impl Tokens {
         user: &str,
         source: Source,
         account: &Account,
-    ) -> Result<(), Error> {
+    ) -> Result<Account, Error> {
         self.broker.reconnected(user, source, account).await
     }
 

@@ -42,13 +42,16 @@ async fn an_account_that_was_connected_again_is_taken_though_auth0s_copy_is_the_
         (USER, Source::Identities, "github", None),
         (USER, Source::Vault, "google-oauth2", None),
         (USER, Source::Identities, "google-oauth2", Some("2")),
-        ("auth0|other", Source::Identities, "google-oauth2", Some("1")),
     ] {
-        connected(user, source, connection, id).await.unwrap();
+        let known = connected(user, source, connection, id).await.unwrap();
+        assert_eq!(known.user_id(), None, "an account that the user does not have is not named");
         let refused = broker.token(&rig.ask("google")).await.unwrap_err();
         assert!(refused.is_reconnect(), "{user} {source:?} {connection} {id:?}");
     }
-    connected(USER, Source::Identities, "google-oauth2", None).await.unwrap();
+    assert!(connected("auth0|other", Source::Identities, "google-oauth2", Some("1")).await.is_err());
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    let known = connected(USER, Source::Identities, "google-oauth2", None).await.unwrap();
+    assert_eq!(known.to_string(), "google-oauth2|1");
     assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
 }
 

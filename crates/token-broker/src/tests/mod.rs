@@ -3,6 +3,7 @@
 mod endpoints;
 mod fleet;
 mod identities;
+mod lifted;
 mod manage;
 mod properties;
 mod refresh;
