@@ -98,6 +98,10 @@ impl ClientCredentials {
     }
 
     /// Adds the proof to a form.
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "ring")),
+        expect(unused_variables, reason = "only signed assertions hold an audience and a time")
+    )]
     pub(crate) async fn authenticate(
         &self,
         form: &mut Form,
