@@ -61,7 +61,7 @@ before(async () => {
   gateway = await startGateway({}, configuration => configuration
     .replace('[server]\nlisten = "127.0.0.1:0"', `[server]\npublic_url = "${address}"\nlisten = "127.0.0.1:${own}"`)
     .replace(`base_url = "${demo.tenant.base_url}/"`, `base_url = "${base}/"`)
-    .replace('[callers]\n', `[callers]\nissuers = ["${issuer}", "${demo.tenant.base_url}/"]\n`)
+    .replace('\nissuers = [', `\nissuers = ["${issuer}", `)
     + `[connect]\nclient_id = "${CLIENT}"\nclient_secret = "${SECRET}"\nreturn_to = ["${APP}"]\n`)
 })
 
