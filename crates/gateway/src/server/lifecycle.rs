@@ -1,11 +1,6 @@
 //! From running to gone, in one direction.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::Arc,
-    task::{Poll, Waker},
-};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How far the end has come.
@@ -55,19 +50,8 @@ impl Lifecycle {
         let mut watch = sender.subscribe();
         async move {
             // The sender lives in this future, so this cannot end early.
-            let mut waiting = pin!(watch.wait_for(|now| *now >= stage));
-            let mut registered: Option<(Stage, Waker)> = None;
-            // Polled whenever the connection beside it is: while nothing has changed, it waits already.
-            poll_fn(|cx| {
-                let now = *sender.borrow();
-                let waits = |(then, waker): &(Stage, Waker)| *then == now && waker.will_wake(cx.waker());
-                if registered.as_ref().is_some_and(waits) {
-                    return Poll::Pending;
-                }
-                registered = Some((now, cx.waker().clone()));
-                waiting.as_mut().poll(cx).map(drop)
-            })
-            .await;
+            let _ = watch.wait_for(|now| *now >= stage).await;
+            drop(sender);
         }
     }
 }
@@ -76,6 +60,7 @@ impl Lifecycle {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
+    use std::{future::poll_fn, pin::pin, time::Duration};
 
     #[tokio::test]
     async fn a_stage_is_noticed_also_after_one_that_is_not_waited_for() {
@@ -92,5 +77,23 @@ mod tests {
         lifecycle.advance(Stage::Closing);
         assert!(polled.now_or_never().is_some());
         woken.await.expect("woken");
+    }
+
+    /// A task that has spent its budget is polled in vain, and nothing is registered then.
+    #[tokio::test(start_paused = true)]
+    async fn a_stage_is_noticed_also_after_a_poll_without_budget() {
+        let lifecycle = Lifecycle::default();
+        let (mut reached, mut spent) = (Box::pin(lifecycle.reached(Stage::Closing)), false);
+        let waiting = tokio::spawn(poll_fn(move |cx| {
+            while !spent {
+                spent = pin!(tokio::task::consume_budget()).poll(cx).is_pending();
+            }
+            reached.as_mut().poll(cx)
+        }));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        lifecycle.advance(Stage::Closing);
+        tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("noticed").unwrap();
     }
 }
