@@ -57,6 +57,8 @@ pub(crate) struct Fleet {
     blocks: ArcSwap<Vec<Block>>,
     marks: LogoutMarks,
     state: Mutex<State>,
+    /// A revocation was made here.
+    revoked_here: tokio::sync::Notify,
     /// One conversation with the store at a time.
     store_lock: tokio::sync::Mutex<()>,
     /// Tells this process from the others.
@@ -111,6 +113,7 @@ impl Fleet {
             blocks: ArcSwap::default(),
             marks: LogoutMarks::default(),
             state: Mutex::default(),
+            revoked_here: tokio::sync::Notify::new(),
             store_lock: tokio::sync::Mutex::default(),
             own: random(),
             logout: AtomicU64::new(caller_auth::MAX_LIFETIME.as_secs() + SLACK),
@@ -215,7 +218,10 @@ impl Fleet {
                 state.users.log_out(user, *until);
                 self.marks.add(user, *until);
             }
-            Command::Revoke(grant) => state.users.revoke(grant),
+            Command::Revoke(grant) => {
+                state.users.revoke(grant);
+                self.revoked_here.notify_one();
+            }
             Command::Block(_) | Command::Unblock(_) | Command::Forget(_) => {}
         }
         let shows = matches!(command, Command::Block(_) | Command::Unblock(_));
@@ -244,15 +250,21 @@ impl Fleet {
         read
     }
 
-    /// Reads again for ever, calls `apply` with what other replicas were told to forget, and `refuse` with what they revoked.
+    /// Reads again for ever, calls `apply` with what other replicas were told to forget, and `refuse` with what they or this one
+    /// revoked: a revocation may come from a broker that a reload has replaced.
     pub(crate) async fn follow<'a>(
         &self,
         apply: impl Fn(Invalidation) -> BoxFuture<'a, ()> + Send,
         refuse: impl Fn(&[RevokedGrant]) + Send,
     ) -> Infallible {
-        let Some(record) = &self.record else { return std::future::pending().await };
-        let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
         refuse(&self.revoked());
+        let Some(record) = &self.record else {
+            loop {
+                self.revoked_here.notified().await;
+                self.tell_revoked(&refuse);
+            }
+        };
+        let period = if record.durability() == Durability::Fleet { PERIOD } else { LONG_PERIOD };
         loop {
             let was_down = self.state().failure.is_some();
             match self.read().await {
@@ -263,10 +275,7 @@ impl Fleet {
                 _ => {}
             }
             // Before anything is forgotten: what is read anew while the store is down must find it.
-            let told = self.state().users.take_told();
-            if !told.is_empty() {
-                refuse(&told);
-            }
+            self.tell_revoked(&refuse);
             for invalidation in self.pending_invalidations() {
                 apply(invalidation).await;
             }
@@ -274,7 +283,17 @@ impl Fleet {
             let now = SystemTime::now();
             self.marks.prune(now, self.logout_age());
             self.state().users.prune(now, self.logout_age());
-            let _ = tokio::time::timeout(period, record.wait(&self.name)).await;
+            tokio::select! {
+                _ = tokio::time::timeout(period, record.wait(&self.name)) => {}
+                () = self.revoked_here.notified() => {}
+            }
+        }
+    }
+
+    fn tell_revoked(&self, refuse: impl Fn(&[RevokedGrant])) {
+        let told = self.state().users.take_told();
+        if !told.is_empty() {
+            refuse(&told);
         }
     }
 

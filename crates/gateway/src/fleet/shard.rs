@@ -99,7 +99,7 @@ pub(super) struct Users {
     sealed_before: BTreeSet<u16>,
     /// Each revocation with its age and shard, oldest first.
     order: BTreeSet<(u64, u16, GrantKey)>,
-    /// Revocations that other replicas told and that the broker has not heard of.
+    /// Revocations that the broker of now may not have heard of.
     told: BTreeMap<GrantKey, RevokedGrant>,
     next_to_prune: u16,
     /// What was written besides commands: every replica must read all shards.
@@ -115,7 +115,7 @@ impl Users {
         }
     }
 
-    /// Notes a revocation that was made here. The broker that made it may have been replaced meanwhile, so the one of now is told too.
+    /// Notes a revocation that was made here, or what lifts one.
     pub(super) fn revoke(&mut self, grant: &RevokedGrant) {
         let index = shard_of(&grant.key.user);
         if self.add(index, grant) {
@@ -192,7 +192,6 @@ impl Users {
         }
         for grant in &old.revoked {
             self.revoke(grant);
-            self.told.insert(grant.key.clone(), grant.clone());
         }
         self.restated = true;
     }
@@ -242,7 +241,6 @@ impl Users {
     /// There is no store.
     pub(super) fn settle(&mut self) {
         self.dirty.clear();
-        self.told.clear();
         self.restated = false;
     }
 

@@ -103,6 +103,28 @@ async fn orders_of_one_replica_reach_the_other_within_two_seconds() {
     following.abort();
 }
 
+/// The broker that made a revocation may have been replaced by a reload.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_is_made_here_reaches_the_broker_of_now() {
+    let kept = Fleet::kept(Arc::new(MemoryStore::new().unwrap()), "acme.test");
+    for fleet in [Fleet::alone(), kept].map(Arc::new) {
+        let (told, following) = (Arc::new(Mutex::new(Vec::new())), fleet.clone());
+        let note = told.clone();
+        let following = tokio::spawn(async move {
+            let refuse = |revoked: &[RevokedGrant]| note.lock().unwrap().extend_from_slice(revoked);
+            following.follow(|_| Box::pin(std::future::ready(())), refuse).await;
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for grant in [revoked("auth0|1", 1), revoked("auth0|1", 1).lift()] {
+            fleet.revoke(grant.clone()).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert_eq!(*told.lock().unwrap(), [grant]);
+            told.lock().unwrap().clear();
+        }
+        following.abort();
+    }
+}
+
 /// A store that can be down, and can lose everything.
 #[derive(Debug)]
 struct Shaky {
