@@ -56,7 +56,9 @@ impl RevokedGrant {
         (self.at, !self.lifted) > (other.at, !other.lifted)
     }
 
-    pub(crate) fn lift(&self) -> Self {
+    /// What lifts it, to be told in the same way: for an operator who has deleted the grant from the store.
+    #[must_use]
+    pub fn lift(&self) -> Self {
         Self { at: self.at.saturating_add(1), lifted: true, ..self.clone() }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use token_broker::{FileStore, FleetStore, GrantFilter, GrantStore};
+use token_broker::{FileStore, GrantFilter, GrantStore, RecordStore};
 
 use super::{
     args::{GrantsForget, GrantsList},
@@ -25,8 +25,8 @@ use crate::{
 
 /// Where the grants are found.
 enum Place {
-    /// In a store that this command opens itself.
-    Store(Arc<dyn GrantStore>, Option<Arc<dyn FleetStore>>),
+    /// In a store that this command opens itself, with the control state beside them.
+    Store(Arc<dyn GrantStore>, Arc<dyn RecordStore>),
     /// With the gateway that runs.
     Gateway,
 }
@@ -78,7 +78,7 @@ pub(super) async fn forget(settings: &Settings, args: &GrantsForget, output: &Ou
         grants: true,
     };
     let forgotten = match open(settings).await {
-        Ok(Place::Store(store, fleet)) => from_store(settings, &*store, fleet, selector).await,
+        Ok(Place::Store(store, record)) => from_store(settings, &*store, record, selector).await,
         Ok(Place::Gateway) => through_gateway(settings, &selector).await,
         Err(failure) => Err(failure),
     };
@@ -110,7 +110,7 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
             let url = ask::read(&source).await.map_err(|error| (error, CORRECT_STORE))?;
             let shared = fleet_store(store.kind, &url, ring);
             let shared = shared.map_err(|error| (error.to_string(), CORRECT_STORE))?;
-            Ok(Place::Store(shared.clone(), Some(shared)))
+            Ok(Place::Store(shared.clone(), shared))
         }
         _ => {
             let path = store.path.clone().unwrap_or_default();
@@ -118,7 +118,10 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
                 return Err((format!("{} is not there yet", path.display()), "start the gateway once"));
             }
             match FileStore::open(path, ring).await {
-                Ok(file) => Ok(Place::Store(Arc::new(file), None)),
+                Ok(file) => {
+                    let file = Arc::new(file);
+                    Ok(Place::Store(file.clone(), file))
+                }
                 Err(error) if error.is_in_use() => Ok(Place::Gateway),
                 Err(error) => Err((error.to_string(), CORRECT_STORE)),
             }
@@ -144,11 +147,11 @@ fn filter(
     GrantFilter::new(user.map(str::to_owned), connections).of_tenant(&*settings.tenant.domain)
 }
 
-/// Deletes, and tells the replicas of a fleet to forget what they know.
+/// Deletes, lifts the disconnections of what is deleted, and tells the replicas of a fleet to forget what they know.
 async fn from_store(
     settings: &Settings,
     store: &dyn GrantStore,
-    fleet: Option<Arc<dyn FleetStore>>,
+    record: Arc<dyn RecordStore>,
     selector: Selector,
 ) -> Result<u64, Failure> {
     let failed = |error: token_broker::StoreError| (error.to_string(), CORRECT_STORE);
@@ -162,9 +165,12 @@ async fn from_store(
     for grant in store.list(&meant).await.map_err(failed)? {
         count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
     }
-    if let Some(shared) = fleet {
-        Fleet::kept(shared, &settings.tenant.domain).forget(selector).await;
+    let fleet = Fleet::kept(record, &settings.tenant.domain);
+    fleet.read().await.map_err(failed)?;
+    for revoked in fleet.revoked().iter().filter(|revoked| !revoked.lifted && meant.matches(&revoked.key)) {
+        fleet.revoke(revoked.lift()).await;
     }
+    fleet.forget(selector).await;
     Ok(count)
 }
 

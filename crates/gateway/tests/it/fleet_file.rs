@@ -187,6 +187,23 @@ async fn grants_are_listed_and_forgotten_with_and_without_a_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_command_forgets_is_disconnected_no_more() {
+    let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), STORE);
+    let token = fleet.sandbox.caller_token(BEN);
+    let gateway = fleet.replica().await;
+    let gone = gateway.request(Method::DELETE, "/v1/me/bitbucket").bearer_auth(&token);
+    assert_eq!(gateway.send(gone).await.unwrap().status, 200);
+    assert!(gateway.terminate().await.success());
+    let gateway = fleet.replica().await;
+    assert_eq!(gateway.get(USER, &token).await.outcome, "reconnect-required", "a restart lifts nothing");
+    assert!(gateway.terminate().await.success());
+    let (code, _, stderr) = fleet.command(&["grants", "forget", "--user", BEN]).await;
+    assert_eq!(code, 0, "{stderr}");
+    let gateway = fleet.replica().await;
+    assert_eq!(gateway.get(USER, &token).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_rotate_by_reload_and_the_old_one_can_go() {
     let fleet = Fleet::new(Sandbox::builder().start().await.unwrap(), STORE);
     let world = fleet.sandbox.world();
