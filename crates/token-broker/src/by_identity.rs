@@ -194,7 +194,11 @@ impl Inner {
                 search.user = Box::pin(reading).await?.user;
                 (search.reread, search.cached) = (true, Cached::Loaded);
             }
-            Action::Reopen => Box::pin(self.reopen(&account.key, record)).await?,
+            Action::Reopen => {
+                if let Some(record) = record {
+                    Box::pin(self.reopen(&account.key, record)).await?;
+                }
+            }
             Action::PassOn => {
                 if let Some(used) = account.used {
                     self.knowledge.note_refusing(used);
@@ -235,8 +239,7 @@ impl Inner {
     }
 
     /// Removes the revocation `seen`, here and in the store.
-    async fn reopen(&self, key: &GrantKey, seen: Option<&GrantRecord>) -> Result<(), Error> {
-        let Some(seen) = seen else { return Ok(()) };
+    async fn reopen(&self, key: &GrantKey, seen: &GrantRecord) -> Result<(), Error> {
         let plain = key.client.is_some().then(|| key.clone().with_client(None));
         for key in [Some(key.clone()), plain].into_iter().flatten() {
             self.lift_seen(&key, seen).await?;

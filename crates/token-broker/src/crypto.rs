@@ -33,8 +33,8 @@ pub(crate) fn tls_provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
         .map_or_else(|| std::sync::Arc::new(backend::default_provider()), std::sync::Arc::clone)
 }
 
-/// Makes it the provider of the process, unless there is one. The Redis client takes that one, and would panic where there is none
-/// and rustls was built with both backends.
+/// Makes it the provider of the process, unless one is installed. The Redis client uses the installed one. Without one it would
+/// panic if rustls was built with both backends.
 #[cfg(feature = "redis")]
 pub(crate) fn install_tls_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {

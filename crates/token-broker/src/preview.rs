@@ -58,7 +58,7 @@ impl Inner {
     /// `Some(None)`: Auth0 would have to be asked. `None`: the vault said a moment ago that it holds nothing.
     ///
     /// # Errors
-    /// The user has disconnected the account.
+    /// The user has disconnected the account, or the provider refuses its token.
     async fn preview_vault(
         &self,
         request: &TokenRequest<'_>,

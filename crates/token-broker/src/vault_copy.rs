@@ -21,18 +21,13 @@ impl<'a> VaultCopy<'a> {
 
     /// Makes `record` say that it has seen these entries.
     pub(crate) fn stamp(&self, record: &mut GrantRecord, keys: &KeyRing) {
-        record.origin = self.fingerprint(keys);
+        record.origin = keys.fingerprint(&parts(&self.texts()));
         record.origin_entries = self.0.iter().map(|entry| keys.fingerprint(&[Some(&text(entry))])).collect();
     }
 
-    /// The fingerprint of all entries.
-    pub(crate) fn fingerprint(&self, keys: &KeyRing) -> Fingerprint {
-        let texts = self.texts();
-        keys.fingerprint(&parts(&texts))
-    }
-
     /// Whether the user has connected an account since the revocation `record`: an entry is there that it has not seen. An entry that
-    /// is gone is none, and neither is one that is older than the revocation: the list that was read then may have been an old one.
+    /// has disappeared does not count. Neither does one that is older than the revocation: the list that was read then may have been
+    /// out of date.
     pub(crate) fn is_connected_since(&self, record: &GrantRecord, keys: &KeyRing) -> bool {
         let revoked_at = seconds(record.updated_at);
         let is_older = |entry: &ConnectedAccount| entry.created().is_some_and(|at| seconds(at) < revoked_at);

@@ -257,6 +257,11 @@ async fn a_preview_knows_what_the_user_has_disconnected() {
     assert_eq!(broker.preview(&rig.ask("google")).await.unwrap().unwrap().state, crate::AccountState::Usable);
     revoke(&broker, &rig.ask("google")).await.unwrap();
     assert!(broker.preview(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    broker.reconnected(USER, Source::Vault, &Account::new("google-oauth2", None)).await.unwrap();
+    let token = broker.token(&rig.ask("google")).await.unwrap();
+    assert!(broker.token_rejected(&rig.ask("google"), &token).await.is_err(), "the same token again");
+    assert!(broker.preview(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    revoke(&broker, &rig.ask("google")).await.unwrap();
     // The list is too old to say.
     tokio::time::advance(Duration::from_secs(61)).await;
     let reads = rig.tenant.connected_reads();
