@@ -129,6 +129,28 @@ async fn tm_h10_each_change_of_an_account_is_told_once_and_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_h10_a_message_names_no_account_that_only_the_app_has_named() {
+    let (url, mut messages) = receiver(&[]).await;
+    let secret = secret();
+    let only = "events = [\"account.connected\"]\n";
+    let rig = start_over(tenant(), &section(&url, &secret, only)).await;
+    let known = rig.get("/v1/me", CLEO).await.json();
+    let own = known["accounts"].as_array().unwrap().iter().find(|account| account["provider"] == "github");
+    let own = own.unwrap()["user_id"].as_str().unwrap().to_owned();
+    for (named, told) in [("somebody-else", json!(null)), (&*own, json!(own))] {
+        let body = json!({ "account": format!("github|{named}"), "return_to": APP });
+        let page = link(&rig, "github", CLEO, body).await;
+        assert_eq!(Browser::new(&rig).walk(&page, CLEO, "allow").await.result(), "ok");
+        let message = next(&mut messages).await.json();
+        assert_eq!(
+            (&message["data"]["connection"], &message["data"]["provider_user_id"]),
+            (&json!("github"), &told)
+        );
+    }
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_was_not_taken_comes_again_with_its_id() {
     let (url, mut messages) = receiver(&[503]).await;
     let secret = secret();
