@@ -108,7 +108,7 @@ fn tls() -> Result<ClientConfig, SetUpError> {
     Ok(over_http(config.with_no_client_auth()))
 }
 
-/// TLS that trusts nobody, for connections that have none.
+/// TLS without root certificates, for a client that never uses TLS.
 fn no_tls() -> Result<ClientConfig, SetUpError> {
     let config = versions(provider()?)?.with_root_certificates(rustls::RootCertStore::empty());
     Ok(over_http(config.with_no_client_auth()))

@@ -22,7 +22,7 @@ pub(crate) struct Prepared {
     pub(crate) grams: Option<Grams>,
     /// A bit for each byte that a sampled needle begins with.
     first: [u64; 4],
-    /// Bytes of the shortest needle; `usize::MAX` where there is none.
+    /// Bytes of the shortest needle; `usize::MAX` without needles.
     shortest: usize,
 }
 

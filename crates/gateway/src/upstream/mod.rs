@@ -212,7 +212,7 @@ impl UpstreamClient {
     /// No place got free in [`QUEUED`].
     pub(crate) async fn enter(&self, issuer: &str, subject: &str) -> Result<Place, Full> {
         let seat = self.shares.begin(issuer, subject).ok_or_else(|| self.full())?;
-        // Nearly always both are free: then no clock is started. Those who wait are served first, so this overtakes nobody.
+        // Nearly always both are free: then no clock is started. The places go first to the calls that wait already.
         match seat.taken_now() {
             Ok(seat) => match Arc::clone(&self.room).try_acquire_owned() {
                 Ok(room) => Ok(Place { _room: room, _seat: seat }),

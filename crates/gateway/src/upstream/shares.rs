@@ -70,7 +70,10 @@ impl Shares {
 }
 
 impl Seat {
-    /// Takes a place of the user's share that is free now; gives itself back where there is none.
+    /// Takes a place of the user's share if one is free now.
+    ///
+    /// # Errors
+    /// None is free; the seat, which can wait.
     pub(super) fn taken_now(mut self) -> Result<Self, Self> {
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => {

@@ -22,7 +22,10 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// The pool for `url`'s scheme; else why there is none.
+    /// The pool for `url`'s scheme.
+    ///
+    /// # Errors
+    /// TLS cannot be set up; what to check.
     pub(super) fn of(&self, url: &Url, connect_timeout: Duration) -> Result<&reqwest::Client, &'static str> {
         let plain = url.scheme() == "http";
         let slot = if plain { &self.plain } else { &self.secure };
