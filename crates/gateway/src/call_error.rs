@@ -18,12 +18,16 @@ pub(crate) enum CallError {
     TokenInQuery,
     /// The user's calls to the provider hold one user's share of `max_in_flight`.
     ShareTaken,
+    /// The user's requests hold one user's share of `server.limits.in_flight`.
+    RequestsTaken,
     /// `max_in_flight` calls to the provider are running.
     ProviderBusy,
     /// A header for the gateway is there more than once.
     RepeatedHeader(HeaderName),
     /// A header for the gateway contains bytes that are not visible ASCII.
     UnreadableHeader(HeaderName),
+    /// `Connection` nominates a field that describes the content.
+    NominatedContent(HeaderName),
     /// `Idp-Errors` has no known value.
     ErrorMode,
     /// `Idp-Account` names no account.

@@ -109,6 +109,7 @@ impl From<PlanError> for Problem {
             .remedy(format!(
                 "Remove '{name}' from the query. The gateway sets it where the provider needs it."
             )),
+            PlanError::QueryMethod(name) => other_method(&format!("the query member '{name}'")),
             PlanError::QueryValue(denied) => {
                 let (member, word) = (denied.member, denied.word);
                 bad_request(format!("'{word}' in the query member '{member}': {}", denied.reason))
@@ -147,14 +148,11 @@ impl From<PolicyError> for Problem {
 
 impl From<Blocked> for Problem {
     fn from(blocked: Blocked) -> Self {
-        match blocked {
-            Blocked::User => {
-                Problem::new(Code::UserBlocked).detail("an operator blocked this user at the gateway")
-            }
-            Blocked::Target => {
-                Problem::new(Code::PolicyDenied).detail("an operator blocked this at the gateway")
-            }
-        }
+        let (code, detail) = match blocked {
+            Blocked::User => (Code::UserBlocked, "an operator blocked this user at the gateway"),
+            Blocked::Target => (Code::PolicyDenied, "an operator blocked this at the gateway"),
+        };
+        Problem::new(code).detail(detail)
     }
 }
 
@@ -164,10 +162,20 @@ fn too_slow(limit: Duration) -> Problem {
         .remedy("Request less data, or call the same path below /proxy, which streams the answer.")
 }
 
-fn share_taken() -> Problem {
-    Problem::new(Code::RateLimited)
-        .detail("too many calls of this user to this provider are in flight")
-        .retry_after(Duration::from_secs(1))
+fn share_taken(detail: &'static str) -> Problem {
+    Problem::new(Code::RateLimited).detail(detail).retry_after(Duration::from_secs(1))
+}
+
+fn other_method(what: &str) -> Problem {
+    Problem::new(Code::BadRequest)
+        .detail(format!("{what} names a method that is not the method of the request"))
+        .remedy("Send the request with that method, and without the name of another one.")
+}
+
+fn nominated(name: &HeaderName) -> Problem {
+    Problem::new(Code::BadRequest).detail(format!("'Connection' names '{name}'")).remedy(
+        "Remove that name from 'Connection': the field describes the body and must reach the provider.",
+    )
 }
 
 fn session_page() -> Problem {
@@ -186,7 +194,8 @@ impl From<CallError> for Problem {
         match error {
             CallError::UnknownProvider => Problem::new(Code::UnknownProvider),
             CallError::QuotaSpent(wait) => Problem::new(Code::RateLimited).retry_after(wait),
-            CallError::ShareTaken => share_taken(),
+            CallError::ShareTaken => share_taken("too many calls of this user to this provider are in flight"),
+            CallError::RequestsTaken => share_taken("too many requests of this user are in flight"),
             CallError::ProviderBusy => {
                 Problem::new(Code::Overloaded).detail("too many calls to this provider are in flight")
             }
@@ -194,6 +203,7 @@ impl From<CallError> for Problem {
             CallError::UnreadableHeader(name) => {
                 bad_request(format!("'{name}' contains bytes that are not visible ASCII"))
             }
+            CallError::NominatedContent(name) => nominated(&name),
             CallError::ErrorMode => bad_request("'Idp-Errors' is 'passthrough' or 'problem'".to_owned()),
             CallError::Account(error) => bad_request(format!("'Idp-Account': {error}")),
             CallError::NoCall(detail) => bad_request(detail.to_owned()),
@@ -222,10 +232,7 @@ impl From<CallError> for Problem {
             CallError::DownloadRefused(status) => provider_error("the download host refused the address that the provider had signed")
                 .provider_status(status)
                 .remedy("Repeat the call: the provider signs a new address each time."),
-            CallError::MethodOverride(name) => {
-                bad_request(format!("'{name}' names a method that is not the method of the request"))
-                    .remedy("Send the request with that method, and without the header.")
-            }
+            CallError::MethodOverride(name) => other_method(&format!("'{name}'")),
             CallError::OverriddenForm => bad_request(
                 "a form that stands for a query is longer than 64 KiB, or holds a member that is not passed to this provider".to_owned(),
             )

@@ -82,7 +82,7 @@ pub struct ProviderSettings {
     pub redirects: Redirects,
     /// More hosts from which redirected downloads are fetched. They receive no credential. `*` stands for a part of one label.
     #[serde(default, deserialize_with = "unit::host_patterns")]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<unit::HostPatternText>")]
     pub download_hosts: Vec<HostPattern>,
     /// Whether `url` and `*_url` members of bodies (GitHub) are rewritten to the gateway, for clients that follow them.
     #[serde(default)]

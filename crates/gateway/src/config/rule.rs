@@ -19,7 +19,7 @@ pub struct Rule {
     pub paths: Vec<String>,
     /// Hosts of the provider. `*` stands for a part of one label. Left out: any.
     #[serde(default, deserialize_with = "unit::host_patterns")]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<unit::HostPatternText>")]
     pub hosts: Vec<HostPattern>,
     /// Client ids of apps (`azp` or `client_id`). Left out: any.
     #[serde(default)]

@@ -40,6 +40,7 @@ fn explain(members: &mut Map<String, Value>) {
         Some("byte-size") => "A size with a unit: B, kB, MB, GB, KiB, MiB or GiB, as in \"64KiB\".",
         Some("socket-address") => "An IP address with a port, as in \"127.0.0.1:8080\".",
         Some("ip-network") => "A network or an address, as in \"10.0.0.0/8\".",
+        Some("host-pattern") => "A host name of at least two labels, as in \"reports*.acme.com\".",
         Some("http-url") => "An absolute URL; http only to loopback addresses.",
         Some("file-path") => "A file name; a relative one counts from the configuration file's folder.",
         Some("secret") => "A secret, never shown.",

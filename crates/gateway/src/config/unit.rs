@@ -155,6 +155,10 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         SizeText::FORMAT => text.parse::<ByteSize>().map(drop),
         UrlText::FORMAT => parse_url(text).map(drop),
         NetText::FORMAT => parse_net(text).map(drop),
+        HostPatternText::FORMAT => match text.parse::<HostPattern>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("`{text}` is not a pattern of host names")),
+        },
         AddressText::FORMAT => text
             .parse::<SocketAddr>()
             .map(drop)
@@ -174,6 +178,10 @@ pub(super) fn format_remedy(format: &str) -> Option<&'static str> {
         SizeText::FORMAT => "write a whole number with a unit, for example \"512B\", \"64KiB\" or \"100MiB\"",
         UrlText::FORMAT => "write an absolute URL, for example \"https://api.example.com\"",
         NetText::FORMAT => "write a network such as \"10.0.0.0/8\" or an address such as \"10.1.2.3\"",
+        HostPatternText::FORMAT => {
+            "write at least two labels of letters, digits and hyphens, with at most one `*` in a label and none in the last two, \
+             for example \"reports*.acme.com\""
+        }
         AddressText::FORMAT => {
             "write an address such as \"127.0.0.1:8080\", \"0.0.0.0:8080\" or \"[::1]:8080\""
         }
@@ -221,6 +229,8 @@ text_schema! {
     UrlText = "http-url", "pattern": "^[a-z]+://.+";
     /// Schema of an IP network.
     NetText = "ip-network";
+    /// Schema of a pattern of host names.
+    HostPatternText = "host-pattern";
     /// Schema of an address with port.
     AddressText = "socket-address";
     /// Schema of a file name; relative ones count from the configuration file's folder.

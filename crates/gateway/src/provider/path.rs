@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use caller_auth::query;
+use http::Method;
 use idp_adapters::DeniedValue;
 
 /// Why a path is refused. The words go into a problem's `detail`; they never repeat the path.
@@ -160,6 +161,27 @@ pub(crate) fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
     path.split('/')
         .filter(|segment| !segment.is_empty())
         .map(|segment| percent_encoding::percent_decode_str(segment).into())
+}
+
+/// Query members by which frameworks let a request stand for one with another method.
+const METHOD_MEMBERS: [&str; 7] = [
+    "_method",
+    "_httpmethod",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-tunneled-method",
+    "$httpmethod",
+];
+
+/// A query member that names another method than that of the request.
+pub(crate) fn other_method(query: &str, method: &Method) -> Option<&'static str> {
+    query.split(['&', ';']).find_map(|member| {
+        let (name, value) = member.split_once('=')?;
+        let name = query::named(name, &METHOD_MEMBERS)?;
+        let named: Vec<u8> = percent_encoding::percent_decode_str(value).collect();
+        (!named.trim_ascii().eq_ignore_ascii_case(method.as_str().as_bytes())).then_some(name)
+    })
 }
 
 /// The first member of `denied` that the query holds.

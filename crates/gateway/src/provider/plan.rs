@@ -16,6 +16,7 @@ use idp_adapters::{Adapter, DeniedValue, HostPattern, Kind};
 use url::Url;
 
 pub use self::planned::Plan;
+use self::planned::join;
 use super::graphql::{self, Documents, Requested, Sent, Unreadable};
 use super::path::{self, BadPath};
 use super::policy::{self, Call, Decider, GraphQlRefusal, Policy, PolicyError};
@@ -66,6 +67,8 @@ pub(crate) enum PlanError {
     Target,
     /// The provider must not see this query member.
     QueryMember(&'static str),
+    /// A query member names a method that is not the method of the request.
+    QueryMethod(&'static str),
     /// The provider must not see this word in a query member.
     QueryValue(&'static DeniedValue),
     /// Policy refuses the call.
@@ -139,6 +142,10 @@ impl ProviderPlan {
             .map(|(host, url)| Some((host.to_ascii_lowercase(), Arc::new(Upstream::from_url(url)?))))
             .collect::<Option<_>>()?;
         let encoded_slash = parts.encoded_slash.unwrap_or_else(|| adapter.encoded_slash());
+        let mut policy = parts.policy;
+        if *default_host != *base.authority().host().to_ascii_lowercase() {
+            policy.name_host(base.authority().host(), &default_host);
+        }
         Some(Self {
             default_host: default_host.into(),
             base_url: parts.base_url.cloned(),
@@ -146,7 +153,7 @@ impl ProviderPlan {
             upstreams,
             own_hosts,
             encoded_slash,
-            policy: parts.policy,
+            policy,
             downloads: parts.downloads.into(),
             adapter,
         })
@@ -295,11 +302,22 @@ impl ProviderPlan {
         Ok(Plan { upstream, host, target, permit })
     }
 
-    /// Checks a raw query, or a form that stands for one.
+    /// The one name of a provider host, by which rules, scopes and the audit log know it: the server of the base has the default
+    /// one, whatever the caller calls it.
+    fn name_of(&self, host: &str) -> Arc<str> {
+        let host = host.to_ascii_lowercase();
+        let is_base = host.eq_ignore_ascii_case(self.base.authority().host());
+        if is_base && !self.upstreams.contains_key(&host) { self.default_host.clone() } else { host.into() }
+    }
+
+    /// Checks the raw query of a request with this method, or a form that stands for one.
     ///
     /// # Errors
-    /// The provider must not see one of its members or values.
-    pub(crate) fn check_query(&self, query: &str) -> Result<(), PlanError> {
+    /// The provider must not see one of its members or values, or a member names another method.
+    pub(crate) fn check_query(&self, method: &Method, query: &str) -> Result<(), PlanError> {
+        if let Some(name) = path::other_method(query, method) {
+            return Err(PlanError::QueryMethod(name));
+        }
         if let Some(name) = path::denied_member(query, self.adapter.denied_query()) {
             return Err(PlanError::QueryMember(name));
         }
@@ -346,7 +364,7 @@ impl ProviderPlan {
             None => (self.default_host.clone(), Arc::clone(&self.base)),
             Some(host) => {
                 let upstream = self.upstream(host).ok_or(PlanError::Host)?;
-                (host.to_ascii_lowercase().into(), upstream)
+                (self.name_of(host), upstream)
             }
         };
         // Rules and deny list name methods in capitals; a provider may not mind how they are written.
@@ -355,7 +373,7 @@ impl ProviderPlan {
         }
         let path = if call.path.is_empty() { "/" } else { call.path };
         path::check(path, self.encoded_slash).map_err(PlanError::Path)?;
-        call.query.map_or(Ok(()), |query| self.check_query(query))?;
+        call.query.map_or(Ok(()), |query| self.check_query(call.method, query))?;
         let in_query = self.documents_in_query(&call);
         let documents = in_query.as_ref().map_or(call.documents, Documents::Read);
         let checked = Call { caller: call.caller, method: call.method, host: &host, path, documents };
@@ -368,25 +386,6 @@ impl ProviderPlan {
         }
         Ok(Plan { upstream, host, target, permit })
     }
-}
-
-/// Base, path and query in one, unchanged.
-fn join(base: &str, path: &str, query: Option<&str>) -> Option<PathAndQuery> {
-    let mut text = String::with_capacity(base.len() + path.len() + query.map_or(0, |query| query.len() + 1));
-    text.push_str(base);
-    text.push_str(path);
-    if let Some(query) = query {
-        text.push('?');
-        text.push_str(query);
-    }
-    let target = PathAndQuery::try_from(text).ok()?;
-    // The `http` crate cuts at `#`; anything that is not kept byte for byte is not sent.
-    let rest = target.as_str().strip_prefix(base)?.strip_prefix(path)?;
-    let kept = match query {
-        None => rest.is_empty(),
-        Some(query) => rest.strip_prefix('?') == Some(query),
-    };
-    kept.then_some(target)
 }
 
 #[cfg(test)]

@@ -106,6 +106,13 @@ impl PolicyError {
 }
 
 impl Policy {
+    /// A server with two names has one of them in calls: rules that name the other one mean it too.
+    pub(crate) fn name_host(&mut self, other: &str, in_calls: &str) {
+        for rule in self.rules.iter_mut().chain(&mut self.denied) {
+            rule.name_host(other, in_calls);
+        }
+    }
+
     /// Whether some rule looks at GraphQL.
     pub(crate) fn reads_graphql(&self) -> bool {
         self.rules.iter().any(|rule| rule.graphql.is_some())

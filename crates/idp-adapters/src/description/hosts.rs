@@ -12,11 +12,12 @@ pub enum HostRule {
     Under(&'static str),
     /// The hosts of a [`HostPattern`]: `*` stands for a part of one label.
     Like(&'static str),
-    /// Exactly one label below `domain`, and not one of `except`.
+    /// Exactly one label below `domain`, and none of `except` in it.
     OneLabelUnder {
         /// The parent domain.
         domain: &'static str,
-        /// Labels that are excluded.
+        /// Words that are excluded, as the label and as a part of it between hyphens: providers give one server several names
+        /// (`iamcredentials`, `content-iamcredentials`).
         except: &'static [&'static str],
     },
 }
@@ -32,7 +33,8 @@ impl HostRule {
             HostRule::OneLabelUnder { domain, except } => {
                 let Some(mut labels) = labels_below(host, domain) else { return false };
                 let (Some(label), None) = (labels.next(), labels.next()) else { return false };
-                is_label(label) && !except.iter().any(|name| label.eq_ignore_ascii_case(name))
+                is_label(label)
+                    && !label.split('-').any(|word| except.iter().any(|name| word.eq_ignore_ascii_case(name)))
             }
         }
     }

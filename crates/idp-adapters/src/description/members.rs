@@ -159,13 +159,31 @@ impl DeniedValue {
         Self { member, word, reason }
     }
 
-    /// Whether the raw value of that member holds the word: at any place, in any ASCII case, percent-encoded or not.
+    /// Whether the raw value of that member holds the word: at any place, in any ASCII case, percent-encoded or not, and also
+    /// with escapes of JSON.
     #[must_use]
     pub fn is_in(&self, value: &[u8]) -> bool {
-        let mut text: Vec<u8> = percent_encoding::percent_decode(value).collect();
+        let mut text = without_escapes(&percent_encoding::percent_decode(value).collect::<Vec<u8>>());
         text.make_ascii_lowercase();
         text.windows(self.word.len()).any(|part| part == self.word.as_bytes())
     }
+}
+
+/// The text with each `\u00XX` of JSON as its byte.
+fn without_escapes(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let code = match rest {
+            [b'\\', b'u', b'0', b'0', high, low, ..] => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        out.push(code.unwrap_or(byte));
+        rest = if code.is_some() { rest.get(6..).unwrap_or_default() } else { behind };
+    }
+    out
 }
 
 #[cfg(test)]
@@ -196,11 +214,17 @@ mod tests {
     #[test]
     fn denied_values_are_found_in_every_spelling() {
         let denied = DeniedValue::new("fields", "access_token", "x");
-        for value in ["id,access_token", "accounts%7Baccess%5Ftoken%7D", "access_token.as(x)", "ACCESS_TOKEN"]
-        {
+        for value in [
+            "id,access_token",
+            "accounts%7Baccess%5Ftoken%7D",
+            "access_token.as(x)",
+            "ACCESS_TOKEN",
+            "[\"access\\u005ftoken\"]",
+            "%5B%22acc%5Cu0065ss_token%22%5D",
+        ] {
             assert!(denied.is_in(value.as_bytes()), "{value}");
         }
-        for value in ["id", "", "access_tokem"] {
+        for value in ["id", "", "access_tokem", "access\\u00", "access\\u015ftoken"] {
             assert!(!denied.is_in(value.as_bytes()), "{value}");
         }
     }

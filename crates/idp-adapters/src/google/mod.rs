@@ -29,13 +29,31 @@ static DESCRIPTION: Description = Description {
     default_origin: Some("https://www.googleapis.com"),
     hosts: &[HostRule::OneLabelUnder {
         domain: "googleapis.com",
-        except: &["oauth2", "sts", "iamcredentials", "storage"],
+        // `content` is the second name of every API (`content-people`): a host has one name here, so that rules can name it.
+        except: &[
+            "oauth2",
+            "sts",
+            "iamcredentials",
+            "securetoken",
+            "identitytoolkit",
+            "storage",
+            "commondatastorage",
+            "content",
+        ],
     }],
     pinned_paths: &[("openidconnect.googleapis.com", &["/v1/userinfo"])],
     download_hosts: &[HostRule::Under("googleusercontent.com")],
     denied: &[
         DeniedPath::new(&[Prefix("batch"), Rest], "embeds other requests with credentials of their own"),
         DeniedPath::new(&[Literal("oauth2"), Any, Literal("tokeninfo")], "inspects tokens"),
+    ],
+    // A second way to call every method of an API, writes too, with the method in the path of a POST.
+    guarded: &[
+        DeniedPath::new(
+            &[Literal("$rpc"), Rest],
+            "gRPC over HTTP: one kind of path for every read and write",
+        ),
+        DeniedPath::new(&[Prefix("google."), Rest], "gRPC: one kind of path for every read and write"),
     ],
     // The parameters that start with a dollar sign are Google's own ways around a method and around headers.
     denied_query: &["callback", "$callback", "$httpmethod", "$httpheaders"],

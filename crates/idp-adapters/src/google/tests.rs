@@ -129,7 +129,18 @@ fn other_statuses() {
 }
 
 #[test]
-fn hosts_are_one_label_under_googleapis() {
+fn calls_by_grpc_are_guarded() {
+    for path in [
+        "/$rpc/google.people.v1.PeopleService/DeleteContact",
+        "/google.people.v1.PeopleService/DeleteContact",
+    ] {
+        assert!(Google.guards(&Method::POST, "people.googleapis.com", path).is_some(), "{path}");
+    }
+    assert!(Google.guards(&Method::POST, "people.googleapis.com", "/v1/people:createContact").is_none());
+}
+
+#[test]
+fn tm_r19_hosts_are_one_label_under_googleapis() {
     for host in [
         "www.googleapis.com",
         "people.googleapis.com",
@@ -145,6 +156,12 @@ fn hosts_are_one_label_under_googleapis() {
         "iamcredentials.googleapis.com",
         "storage.googleapis.com",
         "x.storage.googleapis.com",
+        "content-iamcredentials.googleapis.com",
+        "Content-STS.googleapis.com",
+        "storage-download.googleapis.com",
+        "commondatastorage.googleapis.com",
+        "content.googleapis.com",
+        "content-people.googleapis.com",
         "a.b.googleapis.com",
         ".googleapis.com",
         "www.googleapis.com.",

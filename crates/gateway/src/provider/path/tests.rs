@@ -100,6 +100,18 @@ fn members_are_found_and_removed_in_any_spelling() {
     assert_eq!(without_members("access_token=x", &[]), None);
 }
 
+#[test]
+fn tm_r10_a_query_member_that_names_another_method_is_found() {
+    for query in
+        ["_method=DELETE", "a=1&_HttpMethod=PATCH", "X-HTTP-Method-Override=%44ELETE", "a;_method[]=put"]
+    {
+        assert!(other_method(query, &Method::POST).is_some(), "{query}");
+    }
+    for query in ["_method=post", "_method", "method=delete", "my_method=DELETE", ""] {
+        assert_eq!(other_method(query, &Method::POST), None, "{query}");
+    }
+}
+
 /// What an over-eager server makes of a path: decode until nothing changes, then look at the segments.
 fn climbs(path: &str) -> bool {
     let mut layer = path.to_owned();

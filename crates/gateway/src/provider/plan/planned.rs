@@ -96,3 +96,22 @@ impl Plan {
         path.strip_prefix(self.upstream.base()).unwrap_or(path)
     }
 }
+
+/// Base, path and query in one, unchanged.
+pub(super) fn join(base: &str, path: &str, query: Option<&str>) -> Option<PathAndQuery> {
+    let mut text = String::with_capacity(base.len() + path.len() + query.map_or(0, |query| query.len() + 1));
+    text.push_str(base);
+    text.push_str(path);
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    let target = PathAndQuery::try_from(text).ok()?;
+    // The `http` crate cuts at `#`; anything that is not kept byte for byte is not sent.
+    let rest = target.as_str().strip_prefix(base)?.strip_prefix(path)?;
+    let kept = match query {
+        None => rest.is_empty(),
+        Some(query) => rest.strip_prefix('?') == Some(query),
+    };
+    kept.then_some(target)
+}

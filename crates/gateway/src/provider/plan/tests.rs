@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::provider::policy::Access;
+use crate::provider::policy::{Access, Conditions, Rule};
 
 static ANA: LazyLock<Caller> = LazyLock::new(|| Caller::vouched("auth0|ana", "test"));
 
@@ -34,6 +34,36 @@ fn plan(
         .plan(ProviderCall { host, query, ..ProviderCall::new(&ANA, &Method::GET, path) })
         .map(|plan| plan.uri(&[]).unwrap().to_string())
         .map_err(|error| Problem::from(error).code())
+}
+
+/// Rules see one name of each server, and an operator may write the other one.
+#[test]
+fn tm_r19_the_server_of_the_base_has_one_name() {
+    let deny = |host: &str| {
+        let mut plan = provider(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], Access::Full);
+        let rule = Rule::new(&[], &["/**".to_owned()], false, None).unwrap();
+        let hosts = vec![host.parse().unwrap()];
+        let mut policy = Policy { access: Access::Full, ..Policy::default() };
+        policy.rules.push(rule.when(Conditions { hosts, ..Conditions::default() }));
+        plan = ProviderPlan::new(PlanParts {
+            adapter: plan.adapter.clone(),
+            base_url: plan.base_url.as_ref(),
+            upstreams: &BTreeMap::new(),
+            encoded_slash: None,
+            policy,
+            downloads: &[],
+        })
+        .unwrap();
+        plan
+    };
+    for named in ["api.github.com", "ghe.corp", "*.github.com"] {
+        let github = deny(named);
+        for host in [None, Some("ghe.corp"), Some("GHE.corp"), Some("api.github.com")] {
+            assert_eq!(plan(&github, host, "/user", None), Err(Code::PolicyDenied), "{named} {host:?}");
+        }
+    }
+    let other = deny("ghe.other");
+    assert!(plan(&other, Some("ghe.corp"), "/user", None).is_ok());
 }
 
 #[test]

@@ -92,6 +92,13 @@ impl Rule {
         Self { graphql: graphql.map(Box::new), ..self }
     }
 
+    pub(super) fn name_host(&mut self, other: &str, in_calls: &str) {
+        let Some(conditions) = &mut self.conditions else { return };
+        if conditions.hosts.iter().any(|host| host.matches(other)) {
+            conditions.hosts.extend(in_calls.parse::<HostPattern>());
+        }
+    }
+
     /// Whether it may open a call of this caller that is no GET or HEAD, at whatever host.
     pub(super) fn opens_writes(&self, caller: &Caller) -> bool {
         let reads = |method: &Method| matches!(*method, Method::GET | Method::HEAD);
