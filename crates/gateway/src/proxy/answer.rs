@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, RETRY_AFTER};
-use http::request::Parts;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use idp_adapters::{Classified, LinkMember, LinkPurpose, Outcome};
 use leak_guard::LeakGuard;
 
 use super::bodies::Timed;
-use super::hygiene;
+use super::hygiene::{self, EndToEnd};
 use super::instructions::ErrorMode;
 use super::json::{JsonRules, Rewriter, RewrittenBody};
 use super::links::{self, LinkBase, Links};
@@ -36,7 +35,7 @@ pub(super) struct Delivery<'a> {
     pub(super) context: &'a RequestContext<'a>,
     pub(super) provider: &'a ProviderRuntime,
     pub(super) route: ProxyRoute<'a>,
-    pub(super) parts: &'a Parts,
+    pub(super) headers: &'a EndToEnd<'a>,
     pub(super) outbound: &'a Outbound,
     pub(super) mode: ErrorMode,
 }
@@ -76,7 +75,7 @@ impl Delivery<'_> {
             Redirect::Blocked(error) => Err(error.into()),
             Redirect::Fetch(url) => {
                 drop(body);
-                let (metrics, headers) = (&self.calls.metrics, &self.parts.headers);
+                let (metrics, headers) = (&self.calls.metrics, self.headers);
                 let fetching =
                     redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets);
                 let fetched = Box::pin(fetching).await?;

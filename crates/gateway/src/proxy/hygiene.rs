@@ -1,5 +1,6 @@
 //! Which headers pass, in both directions (contract sections 3 and 4), and what every proxied answer carries.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use http::header::{
@@ -10,6 +11,7 @@ use http::header::{
 
 use idp_adapters::METHOD_OVERRIDE_HEADERS;
 
+use crate::call_error::CallError;
 use crate::headers::{X_REQUEST_ID, extend_vary};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -27,15 +29,54 @@ impl Nominated {
         let names = headers
             .get_all(CONNECTION)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
             .filter(|name| headers.contains_key(name));
         Self(names.collect())
     }
 
     fn holds(&self, name: &HeaderName) -> bool {
         self.0.contains(name)
+    }
+}
+
+/// A caller's headers without the fields that `Connection` nominates. What is sent is made of these, and what is judged of a
+/// request must be read from these: a body is searched by the type that the provider gets.
+#[derive(Debug)]
+pub(crate) struct EndToEnd<'a>(Cow<'a, HeaderMap>);
+
+impl<'a> EndToEnd<'a> {
+    /// No headers, for a call that the gateway itself makes.
+    pub(crate) fn none() -> Self {
+        Self(Cow::Owned(HeaderMap::new()))
+    }
+
+    /// Leaves the nominated fields out.
+    ///
+    /// # Errors
+    /// `Connection` nominates a field that describes the content, which is never for the connection alone (RFC 9110, section
+    /// 7.6.1): without it the provider would read another body than the one that was sent.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, CallError> {
+        let nominated = Nominated::of(headers).0;
+        if nominated.is_empty() {
+            return Ok(Self(Cow::Borrowed(headers)));
+        }
+        if let Some(name) = nominated.iter().find(|name| name.as_str().starts_with("content-")) {
+            return Err(CallError::NominatedContent(name.clone()));
+        }
+        let mut kept = headers.clone();
+        for name in nominated {
+            kept.remove(name);
+        }
+        Ok(Self(Cow::Owned(kept)))
+    }
+}
+
+impl std::ops::Deref for EndToEnd<'_> {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        &self.0
     }
 }
 
@@ -109,11 +150,10 @@ fn begins(name: &str, prefixes: &[&str]) -> bool {
 
 /// The caller's headers that go to the provider, and the ones that always do. Built anew: the result holds no
 /// credential of the caller, whatever `Connection` nominates.
-pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> HeaderMap {
-    let nominated = Nominated::of(from);
+pub(crate) fn forward(from: &EndToEnd<'_>, echo_prone: bool, request_id: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(from.len() + 4);
-    for (name, value) in from {
-        if !stays_behind(name.as_str(), echo_prone) && !nominated.holds(name) {
+    for (name, value) in from.iter() {
+        if !stays_behind(name.as_str(), echo_prone) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -126,16 +166,17 @@ pub(crate) fn forward(from: &HeaderMap, echo_prone: bool, request_id: &str) -> H
     headers
 }
 
-/// The headers a followed download may carry.
-pub(super) fn forward_to_download(from: &HeaderMap) -> HeaderMap {
-    let nominated = Nominated::of(from);
+/// The caller's headers that a followed download may carry. They are searched for the caller token like those of the call.
+pub(super) const TO_DOWNLOADS: [HeaderName; 3] = [ACCEPT, USER_AGENT, RANGE];
+
+/// The headers a followed download carries.
+pub(super) fn forward_to_download(from: &EndToEnd<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     // A validator of the caller's belongs to another resource. A range that depends on it would be a part of another file, so
     // the whole is asked for (RFC 9110 section 13.1.5).
     let conditional = [IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| from.contains_key(name));
-    for name in [ACCEPT, USER_AGENT].into_iter().chain((!conditional).then_some(RANGE)) {
-        // What `Connection` names goes nowhere, and is not searched for the caller's token.
-        if let Some(value) = from.get(&name).filter(|_| !nominated.holds(&name)) {
+    for name in TO_DOWNLOADS.into_iter().filter(|name| *name != RANGE || !conditional) {
+        if let Some(value) = from.get(&name) {
             headers.insert(name, value.clone());
         }
     }

@@ -31,6 +31,7 @@ pub(crate) use self::profile::profile;
 pub(crate) use self::search::in_target;
 
 use self::bodies::Payload;
+use self::hygiene::EndToEnd;
 use self::instructions::MethodReading;
 use self::outbound::Outbound;
 use self::send::{Sending, app_secret, find_token};
@@ -59,6 +60,7 @@ pub(crate) async fn proxy(
     let provider = calls.named_provider(route.provider, record)?;
     let query = parts.uri.query();
     let reading = instructions::read_method(parts, &**provider.plan.adapter())?;
+    let headers = EndToEnd::of(&parts.headers)?;
     let method = if reading == MethodReading::FormAsGet { &Method::GET } else { &parts.method };
     let asked =
         ProviderCall { host: route.host, query, ..ProviderCall::new(verified.caller(), method, route.path) };
@@ -71,13 +73,13 @@ pub(crate) async fn proxy(
             let caller = Arc::clone(call.admitted().caller());
             let asked =
                 ProviderCall { host: route.host, query, ..ProviderCall::new(&caller, method, route.path) };
-            let checking = documents::checked(calls, &mut call, asked, (rule, &parts.headers, body), record);
+            let checking = documents::checked(calls, &mut call, asked, (rule, &headers, body), record);
             Box::pin(checking).await?
         }
         _ => body,
     };
-    let outbound = Outbound::new(&parts.method, &call, &parts.headers, context.id.as_str(), reading);
-    search::in_head(outbound.target(), outbound.headers(), call.admitted().token())?;
+    let outbound = Outbound::new(&parts.method, &call, &headers, context.id.as_str(), reading);
+    search::in_head(outbound.target(), outbound.headers(), &headers, call.admitted().token())?;
     let token = find_token(calls, &call, record).await?;
     let missing = scopes::check(calls, &provider, (&call, method), &token)?;
     // Last of all: until here a refusal has cost no memory.
@@ -85,7 +87,14 @@ pub(crate) async fn proxy(
         Payload::none()
     } else {
         // Boxed, as is whatever else most calls do not need: a call has no room for it, and moves less.
-        Box::pin(read_ahead(calls, &provider, (parts, body), call.admitted().token(), reading)).await?
+        Box::pin(read_ahead(
+            calls,
+            &provider,
+            (&parts.method, &headers, body),
+            call.admitted().token(),
+            reading,
+        ))
+        .await?
     };
     let app_secret = app_secret(calls, &provider).await;
     let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
@@ -96,7 +105,7 @@ pub(crate) async fn proxy(
         context,
         provider: &provider,
         route,
-        parts,
+        headers: &headers,
         outbound: &sending.outbound,
         mode,
     };
@@ -117,8 +126,9 @@ async fn checked_form(provider: &ProviderRuntime, body: Body, timeout: Duration)
         Err(ReadError::TooLong) => return Err(CallError::OverriddenForm.into()),
         Err(error) => return Err(error_table::request_body(error.fault())),
     };
-    let allowed = std::str::from_utf8(&form)
-        .is_ok_and(|text| provider.plan.check_query(text).is_ok() && !path::holds_token_member(text));
+    let allowed = std::str::from_utf8(&form).is_ok_and(|text| {
+        provider.plan.check_query(&Method::GET, text).is_ok() && !path::holds_token_member(text)
+    });
     if allowed { Ok(body::full(form)) } else { Err(CallError::OverriddenForm.into()) }
 }
 
@@ -126,17 +136,15 @@ async fn checked_form(provider: &ProviderRuntime, body: Body, timeout: Duration)
 async fn read_ahead(
     calls: &Calls,
     provider: &ProviderRuntime,
-    (parts, body): (&Parts, Body),
+    (method, headers, body): (&Method, &EndToEnd<'_>, Body),
     caller_token: Option<&str>,
     reading: MethodReading,
 ) -> Result<Payload, Problem> {
     let timeout = calls.read_ahead_timeout;
     let payload = async {
-        let body = search::search(&parts.headers, body, caller_token).await?;
+        let body = search::search(headers, body, caller_token).await?;
         let adapter = &**provider.plan.adapter();
-        let body = members::check(adapter, &parts.method, &parts.headers, body)
-            .await
-            .map_err(error_table::request_body)?;
+        let body = members::check(adapter, method, headers, body).await.map_err(error_table::request_body)?;
         let body = match reading {
             MethodReading::AsSent => body,
             MethodReading::FormAsGet => checked_form(provider, body, timeout).await?,

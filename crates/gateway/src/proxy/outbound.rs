@@ -10,7 +10,7 @@ use http_body::Body as _;
 use idp_adapters::Adapter;
 use secrecy::SecretString;
 
-use super::hygiene;
+use super::hygiene::{self, EndToEnd};
 use super::instructions::{METHOD_OVERRIDE, MethodReading};
 use crate::body::Body;
 use crate::provider::plan::Plan;
@@ -29,7 +29,7 @@ impl Outbound {
     pub(super) fn new(
         method: &Method,
         call: &AdmittedCall<'_>,
-        caller_headers: &HeaderMap,
+        caller_headers: &EndToEnd<'_>,
         request_id: &str,
         reading: MethodReading,
     ) -> Self {

@@ -1,11 +1,12 @@
 //! The one typed call of the gateway: the user's profile at the provider.
 
-use http::{HeaderMap, Method};
+use http::Method;
 use http_body_util::BodyExt as _;
 use idp_adapters::{Outcome, Profile};
 use token_broker::AccountSelector;
 
 use super::bodies::Payload;
+use super::hygiene::EndToEnd;
 use super::instructions::{ErrorMode, MethodReading};
 use super::outbound::Outbound;
 use super::send::{AnswerBody, Sending, app_secret, find_token};
@@ -37,7 +38,7 @@ pub(crate) async fn profile(
     let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
     let outbound =
-        Outbound::new(&Method::GET, &call, &HeaderMap::new(), context.id.as_str(), MethodReading::AsSent);
+        Outbound::new(&Method::GET, &call, &EndToEnd::none(), context.id.as_str(), MethodReading::AsSent);
     let app_secret = app_secret(calls, provider).await;
     let mut sending = Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret };
     let payload = Payload::Whole(bytes::Bytes::new());

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::hygiene;
+use super::hygiene::{self, EndToEnd};
 use super::links::Links;
 
 use crate::body;
@@ -82,7 +82,7 @@ pub(super) async fn fetch(
     metrics: &Metrics,
     provider: &ProviderRuntime,
     method: &Method,
-    caller_headers: &HeaderMap,
+    caller_headers: &EndToEnd<'_>,
     mut url: Url,
     secrets: &mut Secrets,
 ) -> Result<Response<AnswerStream>, Problem> {
@@ -137,7 +137,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
 fn request(
     provider: &ProviderRuntime,
     method: &Method,
-    caller_headers: &HeaderMap,
+    caller_headers: &EndToEnd<'_>,
     url: &Url,
 ) -> Option<Request<body::Body>> {
     let uri = match url.host_str().and_then(|host| provider.plan.mirror(host)) {

@@ -15,6 +15,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 use leak_guard::{LeakGuard, Scrubber};
 
+use super::hygiene::{self, EndToEnd};
 use super::inspect::{AHEAD, Inspector, NotSent, inspect};
 use super::unfolded::Unfolded;
 use crate::body::{Body, RequestBodyFault, TokenInBody};
@@ -84,16 +85,19 @@ fn is_coded(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.is_empty() && !is_identity(value))
 }
 
-/// Looks for the caller token in what goes to the provider besides the body.
+/// Looks for the caller token in what goes to the provider, or to a download host, besides the body.
 pub(super) fn in_head(
     target: &PathAndQuery,
     headers: &HeaderMap,
+    caller_headers: &EndToEnd<'_>,
     token: Option<&str>,
 ) -> Result<(), CallError> {
     let Some(token) = token else { return Ok(()) };
     let mut needle = Needle { token, guard: None };
     needle.in_target(target.as_str())?;
-    for (name, value) in headers {
+    let to_downloads =
+        hygiene::TO_DOWNLOADS.iter().filter_map(|name| Some((name, caller_headers.get(name)?)));
+    for (name, value) in headers.iter().chain(to_downloads) {
         // Names are in lower case here, whatever was sent.
         let named =
             needle.fits(name.as_str().as_bytes()) && name.as_str().contains(&token.to_ascii_lowercase());

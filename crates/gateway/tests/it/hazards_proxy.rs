@@ -80,6 +80,44 @@ async fn tm_f02_both_directions_are_framed_anew() {
     rig.finish();
 }
 
+/// What is judged of a body by its type must not be sent without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_f03_what_describes_a_body_is_not_taken_away_after_it_was_judged() {
+    let provider = RawProvider::start().await;
+    provider.answer("/", json_answer("{}"));
+    let extra = format!(
+        "[providers.facebook]\nbase_url = \"http://{0}\"\naccess = \"full\"\n\
+         [providers.google]\nbase_url = \"http://{0}\"\naccess = \"full\"\n\
+         [[providers.github.rules]]\nmethods = [\"POST\"]\npaths = [\"/graphql\"]\n\
+         graphql = {{ operations = [\"query\"], fields = [\"viewer\"] }}",
+        provider.addr
+    );
+    let rig = Rig::start(&extra).await;
+    let token = rig.sandbox.caller_token(BEN);
+    let query = r#"{"query":"{viewer{login}}"}"#;
+    for (path, field, body) in [
+        ("facebook/v22.0/1_2", "Content-Type: image/png", "method=delete".to_owned()),
+        ("google/x", "Content-Type: application/json", format!("access_token={token}")),
+        ("google/x", "Content-Encoding: gzip", format!("access_token={token}")),
+        ("github/graphql", "Content-Type: application/json", query.to_owned()),
+    ] {
+        let name = field.split(':').next().unwrap();
+        for nominated in
+            [name.to_owned(), format!("close , {}", name.to_ascii_lowercase()), format!("\u{e9},{name}")]
+        {
+            let request = format!(
+                "POST /proxy/{path} HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
+                 Connection: {nominated}\r\n{field}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let answer = text(&raw(&rig, request.as_bytes()).await);
+            assert!(answer.starts_with("HTTP/1.1 400"), "{path} {nominated}: {answer}");
+            assert_eq!(provider.take().len(), 0, "{path} {nominated}");
+        }
+    }
+    rig.finish();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_f02_a_providers_broken_framing_reaches_nobody() {
     let provider = RawProvider::start().await;
