@@ -346,7 +346,9 @@ fn lifetime(seconds: i64, rules: &Rules) -> Result<(), Refusal> {
 /// `cnf`: a token bound to anything but a key we can check is no use, and must not pass as if it were not bound.
 pub(crate) fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
     let Some(confirmation) = claims.get("cnf") else { return Ok(None) };
-    let jkt = confirmation.as_object().and_then(|members| members.get("jkt")?.as_text());
+    // Beside another confirmation the key alone does not prove possession (RFC 7800, section 3.1).
+    let members = confirmation.as_object().filter(|members| members.len() == 1);
+    let jkt = members.and_then(|members| members.get("jkt")?.as_text());
     let bytes = jkt.and_then(jose::decode).and_then(|bytes| bytes.try_into().ok());
     bytes.map(Some).ok_or_else(|| {
         Refusal::invalid(

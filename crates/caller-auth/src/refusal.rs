@@ -151,9 +151,9 @@ pub struct Mismatch {
 /// Longest value of a token that is shown.
 const MAX_SHOWN: usize = 256;
 
-/// A value of a token, fit for a line of a log.
+/// A value of a token, fit for a line of a log: other text could turn round what a terminal shows of the line.
 pub(crate) fn shown(value: &str) -> String {
-    value.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_SHOWN).collect()
+    value.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(MAX_SHOWN).collect()
 }
 
 /// A refused request: the reason, a sentence for the caller, and the challenge of RFC 6750.

@@ -33,14 +33,15 @@ impl Peer {
         let hops = headers
             .get_all(FORWARDED_FOR)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','));
-        let hops: Vec<IpAddr> = hops.map_while(|hop| hop.trim().parse().ok()).collect();
-        // From the right, the first address that is none of ours is the client.
-        if let Some(client) =
-            hops.iter().rev().find(|ip| !trusted.iter().any(|net| net.contains(*ip))).or(hops.first())
-        {
-            self.client = client.to_canonical();
+            .rev()
+            .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+        // From the right: each trusted proxy says whom it was called by. What stands to the left of an entry that is no address,
+        // or no trusted proxy, is the client's own word.
+        for client in hops.map_while(hop) {
+            self.client = client;
+            if !trusted.iter().any(|net| net.contains(&client)) {
+                break;
+            }
         }
         if let Some(proto) =
             headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok())
@@ -83,6 +84,14 @@ impl Peer {
     }
 }
 
+/// The address in an entry of `X-Forwarded-For`, which may have a port.
+fn hop(entry: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(entry).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +110,12 @@ mod tests {
         assert_eq!((stranger.client().to_string().as_str(), stranger.scheme()), ("192.0.2.1", "http"));
         let proxy = peer("10.1.2.3:5", "203.0.113.9, 198.51.100.7, 10.9.9.9");
         assert_eq!((proxy.client().to_string().as_str(), proxy.scheme()), ("198.51.100.7", "https"));
+        for forged in ["6.6.6.6, x, 203.0.113.9", "6.6.6.6,,203.0.113.9", "6.6.6.6, 203.0.113.9:4711"] {
+            assert_eq!(peer("10.1.2.3:5", forged).client().to_string(), "203.0.113.9", "{forged}");
+        }
+        assert_eq!(peer("10.1.2.3:5", "6.6.6.6, x, 10.0.0.7").client().to_string(), "10.0.0.7");
+        assert_eq!(peer("10.1.2.3:5", "[2001:db8::1]:80, 10.0.0.7").client().to_string(), "2001:db8::1");
+        assert_eq!(peer("10.1.2.3:5", "[2001:db8::1]").client().to_string(), "2001:db8::1");
         assert_eq!(peer("10.1.2.3:5", "nonsense").client().to_string(), "10.1.2.3");
         assert!(peer("[::ffff:10.0.0.1]:5", "1.2.3.4").is_trusted());
     }

@@ -184,6 +184,10 @@ async fn tm_j04_issuer_audience_and_kind_are_exact() {
             ("sub is a number", token(json!({}), json!({ "sub": 5 }))),
             ("scope is a list", token(json!({}), json!({ "scope": ["a"] }))),
             ("cnf by certificate", token(json!({}), json!({ "cnf": { "x5t#S256": "x" } }))),
+            (
+                "cnf by key and certificate",
+                token(json!({}), json!({ "cnf": { "jkt": crate::jose::encode(&[7; 32]), "x5t#S256": "x" } })),
+            ),
             ("cnf is a text", token(json!({}), json!({ "cnf": "x" }))),
         ],
         Reason::TokenInvalid,

@@ -99,6 +99,5 @@ impl Access {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let (name, _) = crate::server::wire::names::split_port(host.as_bytes());
-    str::from_utf8(name).is_ok_and(api_transport::is_loopback)
+    crate::server::wire::names::is_loopback(host.as_bytes())
 }

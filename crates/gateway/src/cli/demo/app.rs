@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN,
+        VARY,
     },
 };
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -22,6 +23,7 @@ use super::{
     audit::AuditLog,
     switches::{self, Switches},
 };
+use crate::server::wire::names::is_loopback;
 
 const PAGE: &str = include_str!("../../../../../docs/examples/spa/index.html");
 const SCRIPT: &str = include_str!("../../../../../docs/examples/spa/app.js");
@@ -83,6 +85,10 @@ impl App {
 
 impl Site {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        // Otherwise a web page could read and switch this under a name of its own (DNS rebinding).
+        if !request.headers().get(HOST).is_some_and(|host| is_loopback(host.as_bytes())) {
+            return empty(StatusCode::MISDIRECTED_REQUEST);
+        }
         let path = request.uri().path();
         if path == "/faults" {
             let origin = request.headers().get(ORIGIN).cloned();

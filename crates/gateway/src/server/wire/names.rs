@@ -41,6 +41,11 @@ pub(crate) fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// Whether an authority names this machine, as seen from itself.
+pub(crate) fn is_loopback(authority: &[u8]) -> bool {
+    std::str::from_utf8(split_port(authority).0).is_ok_and(api_transport::is_loopback)
+}
+
 /// Checks path and query of a request byte by byte; the caller has made sure that it begins with a slash.
 ///
 /// What is left to the domain: dot segments, backslashes, escapes. A `#` must not get through: the `http` crate cuts the
