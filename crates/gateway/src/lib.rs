@@ -36,6 +36,7 @@ mod sealed;
 mod selector;
 pub mod serve;
 pub mod server;
+mod shares;
 pub mod state;
 mod stores;
 mod strict_json;

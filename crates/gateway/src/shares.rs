@@ -1,4 +1,4 @@
-//! How many of a provider's places one user may hold, so that no user takes them all.
+//! How many of a number of places one user may hold, so that no user takes them all.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,9 +16,9 @@ const WAITING: usize = 256;
 /// The keys are keyed hashes already.
 type Users = HashMap<u64, User, foldhash::fast::RandomState>;
 
-/// The users who have calls to one provider.
+/// The users who have calls that need such a place.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(crate) struct Shares {
     share: usize,
     /// Calls of one user that run or wait.
     most: usize,
@@ -36,7 +36,7 @@ struct User {
 
 /// A call of one user, which waits for a place of the user's share or has one.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     shares: Arc<Shares>,
     user: u64,
     places: Arc<Semaphore>,
@@ -45,13 +45,13 @@ pub(super) struct Seat {
 
 impl Shares {
     /// For so many places in all.
-    pub(super) fn new(places: usize) -> Arc<Self> {
+    pub(crate) fn new(places: usize) -> Arc<Self> {
         let share = (places / PART).max(LEAST).min(places);
         Arc::new(Self { share, most: places.max(WAITING), users: Mutex::default(), hash: RandomState::new() })
     }
 
     /// Begins a call of this user. `None` where too many of the user's run and wait.
-    pub(super) fn begin(self: &Arc<Self>, issuer: &str, subject: &str) -> Option<Seat> {
+    pub(crate) fn begin(self: &Arc<Self>, issuer: &str, subject: &str) -> Option<Seat> {
         let user = self.hash.hash_one((issuer, subject));
         let mut users = self.lock();
         let known = users
@@ -74,7 +74,7 @@ impl Seat {
     ///
     /// # Errors
     /// None is free; the seat, which can wait.
-    pub(super) fn taken_now(mut self) -> Result<Self, Self> {
+    pub(crate) fn taken_now(mut self) -> Result<Self, Self> {
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => {
                 self.held = Some(place);
@@ -85,7 +85,7 @@ impl Seat {
     }
 
     /// Waits for a place of the user's share.
-    pub(super) async fn taken(mut self) -> Option<Self> {
+    pub(crate) async fn taken(mut self) -> Option<Self> {
         self.held = Some(Arc::clone(&self.places).acquire_owned().await.ok()?);
         Some(self)
     }

@@ -85,11 +85,12 @@ impl LeakGuard {
         scrub::whole(&self.needles, data)
     }
 
-    /// Whether `access_token` members of a body with these headers will be removed: the adapter declares it, and it is JSON,
-    /// or of an unknown type.
+    /// Whether `access_token` members of a body with these headers will be removed: the adapter declares it, and no type says
+    /// that it is a file. A client that reads JSON may not look at its type.
     #[must_use]
     pub fn strips(&self, headers: &HeaderMap) -> bool {
-        self.strip_members && headers.get(CONTENT_TYPE).is_none_or(is_json)
+        let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
+        self.strip_members && (types.peek().is_none() || !types.all(is_file))
     }
 
     /// Makes the head of an answer fit what [`LeakGuard::body`] will do to its body, and scrubs its values.
@@ -179,17 +180,12 @@ fn is_wide(content_type: &HeaderValue) -> bool {
 }
 
 /// JSON by its media type. Facebook says `text/javascript` as often as `application/json`.
-fn is_json(content_type: &HeaderValue) -> bool {
+fn is_file(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else { return false };
     let media = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(
-        media.as_str(),
-        "application/json"
-            | "text/json"
-            | "text/javascript"
-            | "application/javascript"
-            | "application/x-javascript"
-    ) || media.ends_with("+json")
+    let families = ["image/", "video/", "audio/", "font/"];
+    let others = ["application/octet-stream", "application/pdf", "application/zip"];
+    families.iter().any(|family| media.starts_with(family)) || others.contains(&media.as_str())
 }
 
 #[cfg(test)]

@@ -219,7 +219,11 @@ fn stripping_takes_length_and_digests_along() {
         ("application/json; charset=UTF-8", true),
         ("text/javascript; charset=UTF-8", true),
         ("application/vnd.api+json", true),
+        ("text/plain", true),
+        ("application/x-ndjson", true),
+        ("application/json, text/plain", true),
         ("image/png", false),
+        ("application/octet-stream", false),
     ] {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use token_keeper::{Keeper, Load, Loaded, Status, Window};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{Error, oauth::Endpoints};
 use jwk::Keys;
@@ -21,6 +21,9 @@ const PATH: &str = "/.well-known/jwks.json";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Pauses while the tenant serves no keys. Not shorter: every caller's token causes an attempt.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+
+/// So many calls wait for a key with an unknown id.
+const WAITING: usize = 256;
 
 /// How long keys are good, and how often they are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct SigningKeys {
     policy: KeyPolicy,
     /// The last forced refresh.
     forced: Mutex<Option<Instant>>,
+    /// Those who wait for keys with an unknown id.
+    waiting: Semaphore,
 }
 
 #[derive(Debug)]
@@ -79,13 +84,14 @@ impl SigningKeys {
     pub(crate) fn new(endpoints: Arc<Endpoints>, policy: KeyPolicy) -> Self {
         let load = KeyLoad { endpoints, policy, last: Mutex::default() };
         let keeper = Keeper::builder(load).name("signing_keys").backoff(BACKOFF.0, BACKOFF.1).build();
-        Self { keeper, policy, forced: Mutex::default() }
+        Self { keeper, policy, forced: Mutex::default(), waiting: Semaphore::new(WAITING) }
     }
 
     /// The key `kid`; `None` when the tenant has keys but not this one.
     ///
     /// Known keys cost no request. An unknown id forces one refresh each [`KeyPolicy::cooldown`]; calls during a
-    /// refresh wait for it.
+    /// refresh wait for it. At most 256 calls wait: an id is made up easily, and a slow tenant must not hold every request. The
+    /// others get `None` at once.
     ///
     /// # Errors
     /// There are no keys at all, which is transient.
@@ -99,6 +105,7 @@ impl SigningKeys {
         if let Some(key) = set.keys.get(kid) {
             return Ok(Some(key.clone()));
         }
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Ok(None) };
         let newer = if self.may_force() { Some(self.keeper.renew().await) } else { self.keeper.join().await };
         drop(newer);
         Ok(self.cached(kid))

@@ -150,7 +150,7 @@ fn calls(
         ),
         Arc::clone(&stores.fleet),
         metrics.clone(),
-        settings.vault.is_some() && convert::uses_vault(settings),
+        (settings.server.limits.in_flight, settings.vault.is_some() && convert::uses_vault(settings)),
     );
     let calls = Calls {
         access,

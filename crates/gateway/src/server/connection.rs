@@ -47,9 +47,9 @@ const HEAD_SLACK: usize = 4 * 1024;
 /// The least that hyper takes as the size of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
 
-/// What an HTTP/2 client may send of a body that is not read: of one, and of all of a connection together.
+/// What an HTTP/2 client may send of a body that is not read. All streams of a connection have room for as much, so that bodies that
+/// wait hold up no other stream: a proxy in front sends the requests of many users on one connection.
 const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 256 * 1024;
 
 /// What is held of an HTTP/2 answer that the client does not read.
 pub(crate) const SEND_BUFFER: usize = 32 * 1024;
@@ -167,7 +167,7 @@ async fn http2<IO>(
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(64)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW.saturating_mul(streams.max(1)).min((1 << 31) - 1))
         .max_frame_size(16 * 1024)
         .max_send_buf_size(SEND_BUFFER)
         .header_table_size(4096)

@@ -20,6 +20,7 @@ use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::provider::plan::{Plan, PlanError, ProviderCall};
 use crate::selector::Selector;
+use crate::shares::Shares;
 use crate::telemetry::{Metrics, SPANS, Shed};
 use crate::upstream::Full;
 use caller_auth::{Caller, Checked, Refusal, Rules, Schemes, Verified, Verifier};
@@ -30,20 +31,22 @@ pub(crate) struct Access {
     quotas: Quotas,
     fleet: Arc<Fleet>,
     metrics: Metrics,
+    /// The callers whose requests are in flight.
+    shares: Arc<Shares>,
     /// Whether a provider's tokens come from Token Vault.
     vault: bool,
 }
 
 impl Access {
-    /// `vault`: whether a provider's tokens come from Token Vault.
+    /// `in_flight`: how many requests may run. `vault`: whether a provider's tokens come from Token Vault.
     pub(crate) fn new(
         verifier: Verifier,
         quotas: Quotas,
         fleet: Arc<Fleet>,
         metrics: Metrics,
-        vault: bool,
+        (in_flight, vault): (usize, bool),
     ) -> Self {
-        Self { verifier, quotas, fleet, metrics, vault }
+        Self { verifier, quotas, fleet, metrics, shares: Shares::new(in_flight), vault }
     }
 
     /// What verification is configured with.
@@ -83,7 +86,11 @@ impl Access {
         challenge.values.into_iter().fold(problem, Problem::challenge)
     }
 
-    /// Verifies the caller of a request.
+    /// Verifies the caller of a request, who gets a place among the requests in flight until there is an answer: a quarter of them
+    /// at most belong to one user, whatever is waited for.
+    ///
+    /// # Errors
+    /// The token is refused; `rate-limited` when the user's other requests hold the user's share.
     pub(crate) async fn verify(
         &self,
         parts: &Parts,
@@ -93,7 +100,14 @@ impl Access {
         let verifying = self.verifier.check(parts, schemes, SystemTime::now());
         match verifying.instrument(tracing::info_span!(target: SPANS, "caller.verify")).await {
             Ok(checked) => {
-                record.caller = Some(Arc::clone(checked.caller()));
+                let caller = checked.caller();
+                record.caller = Some(Arc::clone(caller));
+                let seat = self.shares.begin(caller.issuer(), caller.subject());
+                record.seat = seat.and_then(|seat| seat.taken_now().ok());
+                if record.seat.is_none() {
+                    self.metrics.shed(Shed::Quota);
+                    return Err(CallError::RequestsTaken.into());
+                }
                 Ok(VerifiedCaller::new(checked))
             }
             Err(refusal) => Err(self.refused(refusal, record)),

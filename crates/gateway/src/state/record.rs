@@ -15,6 +15,7 @@ use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::provider::policy::{Decider, Permit};
 use crate::request_id::RequestId;
+use crate::shares::Seat;
 use crate::telemetry::{CacheResult, ProviderLabel, TokenSource};
 use caller_auth::Caller;
 
@@ -91,6 +92,8 @@ pub(crate) struct RequestRecord {
     pub(crate) repeated: bool,
     /// The secrets that went to the provider, which no answer may hold.
     pub(crate) secrets: Secrets,
+    /// The caller's place among the requests in flight, until there is an answer.
+    pub(crate) seat: Option<Seat>,
 }
 
 impl RequestRecord {
@@ -118,6 +121,7 @@ impl RequestRecord {
             method: None,
             repeated: false,
             secrets: Secrets::default(),
+            seat: None,
         }
     }
 

@@ -140,11 +140,18 @@ pub(super) struct WatchingConnector {
     hosts: Arc<Hosts>,
     /// Which of the core's connections to a host it makes.
     connection: usize,
+    /// The most calls of a connection over HTTP/2.
+    streams: usize,
 }
 
 impl WatchingConnector {
-    pub(super) fn new(inner: Connector, hosts: Arc<Hosts>, connection: usize) -> Self {
-        Self { inner, hosts, connection }
+    pub(super) fn new(inner: Connector, hosts: Arc<Hosts>, connection: usize, streams: usize) -> Self {
+        Self { inner, hosts, connection, streams }
+    }
+
+    /// The most calls of a connection over HTTP/2, whatever its peer allows.
+    pub(super) fn streams(&self) -> usize {
+        self.streams
     }
 }
 
@@ -158,11 +165,11 @@ impl Service<Uri> for WatchingConnector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (host, connection) = (self.hosts.get(&uri), self.connection);
+        let (host, connection, streams) = (self.hosts.get(&uri), self.connection, self.streams);
         let connecting = self.inner.call(uri);
         Box::pin(async move {
             let connected = TokioIo::new(connecting.await?);
-            Ok(TokioIo::new(Watched::new(connected, host, connection)))
+            Ok(TokioIo::new(Watched::new(connected, host, connection, streams)))
         })
     }
 }

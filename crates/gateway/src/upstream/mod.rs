@@ -3,7 +3,6 @@
 mod address;
 mod connector;
 mod settings;
-mod shares;
 mod streams;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,22 +21,25 @@ pub(crate) use self::connector::tls_config;
 pub(crate) use self::streams::AnswerStream;
 
 use self::connector::{ConnectRefusal, Connector, WatchingConnector};
-use self::shares::{Seat, Shares};
 use self::streams::{CONNECTIONS, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
+use crate::shares::{Seat, Shares};
 
 /// How long an unused connection to a provider is kept. Below what providers and load balancers keep it for,
 /// so that few requests meet a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// The streams of an HTTP/2 connection until the provider's SETTINGS arrive, which replace this number.
+/// The calls that an HTTP/2 connection carries at the least where the provider allows as many. Its window has room for the most that
+/// it carries: answers that are not read then hold up no other.
 const STREAMS: usize = 100;
 
 /// What is held of a provider's answer that is not read: HTTP/1.1's read buffer, which also bounds an answer's head, and the
 /// window of an HTTP/2 stream. Together with `server.limits.in_flight` they are what stalled readers cost.
 const READ_BUFFER: usize = 32 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
+/// The largest window of HTTP/2 (RFC 9113, section 6.9.1).
+const MAX_WINDOW: u32 = (1 << 31) - 1;
 
 /// What is held of a request's body that the provider does not read.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -116,8 +118,9 @@ struct Core {
 impl Core {
     fn new(connector: &Connector, max_in_flight: usize) -> Self {
         let hosts = Arc::new(Hosts::default());
+        let streams = STREAMS.max(max_in_flight.div_ceil(CONNECTIONS));
         let connector =
-            |connection| WatchingConnector::new(connector.clone(), Arc::clone(&hosts), connection);
+            |connection| WatchingConnector::new(connector.clone(), Arc::clone(&hosts), connection, streams);
         let pools = (0..CONNECTIONS).map(|connection| pool(connector(connection), max_in_flight)).collect();
         Self { hosts, pools }
     }
@@ -309,16 +312,19 @@ impl std::fmt::Debug for UpstreamClient {
 
 /// One client. Every limit is written down: defaults of a library are not a contract.
 fn pool(connector: WatchingConnector, max_in_flight: usize) -> Pool {
+    let streams = connector.streams();
+    // HTTP/2 has no larger window.
+    let window = u32::try_from(streams)
+        .map_or(MAX_WINDOW, |streams| STREAM_WINDOW.saturating_mul(streams).min(MAX_WINDOW));
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(max_in_flight)
         .http1_max_buf_size(READ_BUFFER)
-        .http2_initial_max_send_streams(STREAMS)
+        .http2_initial_max_send_streams(streams)
         .http2_initial_stream_window_size(STREAM_WINDOW)
-        // Room for the windows of that many streams, so that stalled readers do not block the others.
-        .http2_initial_connection_window_size(STREAM_WINDOW * u32::try_from(STREAMS).unwrap_or(1))
+        .http2_initial_connection_window_size(window)
         .http2_max_frame_size(16 * 1024)
         .http2_max_header_list_size(32 * 1024)
         .http2_max_send_buf_size(SEND_BUFFER)

@@ -18,19 +18,21 @@ pub(super) struct Watched<S> {
     inner: S,
     host: Arc<Host>,
     made: Made,
+    /// The most calls that it may carry, whatever the peer allows.
+    most: usize,
     /// `None` for HTTP/1.1.
     frames: Option<Frames>,
 }
 
 impl<S: Connection> Watched<S> {
-    pub(super) fn new(inner: S, host: Arc<Host>, connection: usize) -> Self {
+    pub(super) fn new(inner: S, host: Arc<Host>, connection: usize, most: usize) -> Self {
         let frames = inner.connected().is_negotiated_h2().then(Frames::default);
         let made = host.made(connection);
         if frames.is_none() {
             // Calls are no streams: each gets a connection of its own from the client's pool.
             host.allow(made, usize::MAX);
         }
-        Self { inner, host, made, frames }
+        Self { inner, host, made, most, frames }
     }
 }
 
@@ -61,7 +63,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if let Some(frames) = &mut this.frames
             && let Some(streams) = frames.read(buffer.filled().get(before..).unwrap_or_default())
         {
-            this.host.allow(this.made, streams);
+            this.host.allow(this.made, streams.min(this.most));
         }
         Poll::Ready(Ok(()))
     }

@@ -173,14 +173,31 @@ async fn calls_beyond_the_stream_limit_of_a_connection_go_over_another_one() {
 
 #[tokio::test]
 async fn one_connection_carries_what_its_peer_allows() {
-    let provider = Limited::start(250, LONG).await;
+    let provider = Limited::start(120, LONG).await;
     provider.gate.add_permits(1);
     assert!(provider.call().await.unwrap().is_ok());
     provider.arrived(1).await;
-    let calls: Vec<_> = (0..250).map(|_| provider.call()).collect();
-    provider.arrived(250).await;
+    let calls: Vec<_> = (0..120).map(|_| provider.call()).collect();
+    provider.arrived(120).await;
     assert_eq!(provider.connections(), 1);
-    provider.gate.add_permits(250);
+    provider.gate.add_permits(120);
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+}
+
+/// One more answer that is not read would take the last of the window, and every other answer of the connection would stop.
+#[tokio::test]
+async fn tm_a21_a_connection_carries_no_more_calls_than_its_window_has_room_for() {
+    let provider = Limited::start(1000, LONG).await;
+    provider.gate.add_permits(1);
+    assert!(provider.call().await.unwrap().is_ok());
+    provider.arrived(1).await;
+    // One of `CONNECTIONS`, for the 1,000 places of the client.
+    let calls: Vec<_> = (0..126).map(|_| provider.call()).collect();
+    provider.arrived(126).await;
+    assert_eq!(provider.connections(), 2);
+    provider.gate.add_permits(126);
     for call in calls {
         assert!(call.await.unwrap().is_ok());
     }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::child::RunningGateway;
-use crate::harness::{BEN, Rig};
+use crate::harness::{ANA, BEN, Rig};
 use crate::hazards_floods::{more_files, resident};
 use crate::raw_provider::RawProvider;
 
@@ -82,6 +82,31 @@ async fn tm_a12_quota_and_place_are_decided_before_a_body_is_read() {
     ends.sort_unstable();
     assert_eq!(ends, [408, 503]);
     assert_eq!(status(begin(rig.addr, "/proxy/google/drive/v3/files", &fields).await).await, 429);
+    rig.finish();
+}
+
+/// Whatever a user's requests wait for, requests of other users find places.
+#[tokio::test]
+async fn tm_a20_one_user_does_not_take_all_places_of_the_gateway() {
+    let server =
+        "public_url = \"https://gw.acme.test\"\nlimits = { in_flight = 32 }\ntimeouts = { header = \"4s\" }";
+    let rig = Rig::over(Sandbox::builder(), server, "[mcp]\nenabled = true").await;
+    let fields = format!(
+        "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
+        rig.sandbox.caller_token(BEN)
+    );
+    let mut slow = Vec::new();
+    for _ in 0..32 {
+        slow.push(begin(rig.addr, "/mcp", &fields).await);
+    }
+    // A quarter of the places, eight at least; the others were refused unread.
+    let mut ends = Vec::new();
+    for stream in slow.drain(8..) {
+        ends.push(status(stream).await);
+    }
+    assert_eq!(ends.iter().filter(|status| **status == 429).count(), 24, "{ends:?}");
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 429);
+    assert_eq!(rig.get("/v1/me", ANA).await.status, 200);
     rig.finish();
 }
 

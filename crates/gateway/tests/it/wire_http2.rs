@@ -107,6 +107,24 @@ async fn tm_f01_a_get_has_no_body_on_http2_either() {
     assert_eq!(server.seen.take(), ["GET /x a []", "HEAD /x a []", "POST /x a [hi]"]);
 }
 
+/// A proxy in front sends the requests of many users on one connection.
+#[tokio::test]
+async fn tm_a22_bodies_that_are_not_read_hold_up_no_other_stream() {
+    let server = start(Options::default()).await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let post = |path: &str| {
+        let body = http_body_util::Full::new(bytes::Bytes::from(vec![b'x'; 64 * 1024]));
+        client.clone().send_request(Request::post(format!("http://a{path}")).body(body).unwrap())
+    };
+    let held: Vec<_> = (0..16).map(|_| tokio::spawn(post("/hold"))).collect();
+    tokio::task::yield_now().await;
+    let other = timeout(Duration::from_secs(20), post("/read")).await.expect("an answer").unwrap();
+    assert_eq!(other.status(), 200);
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -133,6 +133,28 @@ async fn tm_k03_everybody_with_the_new_key_waits_for_the_one_refresh() {
     assert_eq!(endpoint.fetches(), 2);
 }
 
+/// Anybody can make up key ids: while the tenant is slow, they must not hold every request.
+#[tokio::test(start_paused = true)]
+async fn tm_k02_few_wait_for_a_key_that_may_not_exist() {
+    let endpoint = Endpoint::new(|| set(&["a"]));
+    let tenant = tenant(&endpoint.script);
+    assert!(has(&tenant, "a").await);
+    endpoint.now(|| set(&["a", "b"]));
+    // All of them ask before the refresh that the first one begins has an answer.
+    let callers: Vec<_> = (0..300)
+        .map(|_| {
+            let tenant = tenant.clone();
+            tokio::spawn(async move { has(&tenant, "b").await })
+        })
+        .collect();
+    let mut found = 0;
+    for caller in callers {
+        found += usize::from(caller.await.unwrap());
+    }
+    assert_eq!((found, endpoint.fetches()), (256, 2));
+    assert!(has(&tenant, "b").await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn tm_k03_a_withdrawn_key_stops_within_max_age_also_after_idleness() {
     let endpoint = Endpoint::new(|| set(&["a", "b"]));
