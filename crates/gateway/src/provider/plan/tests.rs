@@ -177,6 +177,9 @@ fn tm_r08_words_in_query_members_are_refused_however_the_name_is_written() {
             assert_eq!(plan(&facebook, None, "/v22.0/me", Some(&query)), Err(Code::BadRequest), "{query}");
         }
     }
+    for query in ["fields=id;access_token", "fields=id;x,access_token", "a=1;fields=access_token"] {
+        assert_eq!(plan(&facebook, None, "/v22.0/me", Some(query)), Err(Code::BadRequest), "{query}");
+    }
     for query in ["fields=id", "q=access_token", "fields=access_tokem", "fields"] {
         assert!(plan(&facebook, None, "/v22.0/me", Some(query)).is_ok(), "{query}");
     }
