@@ -15,7 +15,7 @@ use crate::headers::{X_REQUEST_ID, extend_vary};
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The fields of a message that its `Connection` nominates as hop-by-hop. Names of fields that it does not hold are left
-/// out, so however many names there are, these are no more than the fields.
+/// out, so however many names there are, these are no more than the fields. What is no name does not hide the names beside it.
 #[derive(Debug, Default)]
 struct Nominated(HashSet<HeaderName>);
 
@@ -27,9 +27,8 @@ impl Nominated {
         let names = headers
             .get_all(CONNECTION)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
             .filter(|name| headers.contains_key(name));
         Self(names.collect())
     }
