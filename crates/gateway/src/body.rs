@@ -50,6 +50,9 @@ pub enum RequestBodyFault {
         "the body's member '{0}' names a method that is not the method of the request; send the method that is meant"
     )]
     Method(&'static str),
+    /// The provider may find other members in it than the gateway.
+    #[error("this provider may read the body in more than one way: {0}")]
+    Ambiguous(&'static str),
     /// It has to be searched before the provider sees it, and cannot be.
     #[error(
         "the body has to be searched before the provider sees it; send it with one Content-Type, without Content-Encoding, in UTF-8"
@@ -77,9 +80,12 @@ impl RequestBodyFault {
             Self::TooLarge => Code::BodyTooLarge,
             Self::Idle | Self::Slow => Code::RequestTimeout,
             Self::Crowded => Code::Overloaded,
-            Self::Member(_) | Self::Value(_) | Self::Method(_) | Self::Unsearchable | Self::Broken => {
-                Code::BadRequest
-            }
+            Self::Member(_)
+            | Self::Value(_)
+            | Self::Method(_)
+            | Self::Ambiguous(_)
+            | Self::Unsearchable
+            | Self::Broken => Code::BadRequest,
         }
     }
 
