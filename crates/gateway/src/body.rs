@@ -50,6 +50,9 @@ pub enum RequestBodyFault {
         "the body's member '{0}' names a method that is not the method of the request; send the method that is meant"
     )]
     Method(&'static str),
+    /// It holds a member that stands for an access token.
+    #[error("the body holds the member '{0}', which stands for an access token")]
+    Token(&'static str),
     /// The provider may find other members in it than the gateway.
     #[error("this provider may read the body in more than one way: {0}")]
     Ambiguous(&'static str),
@@ -80,6 +83,7 @@ impl RequestBodyFault {
             Self::TooLarge => Code::BodyTooLarge,
             Self::Idle | Self::Slow => Code::RequestTimeout,
             Self::Crowded => Code::Overloaded,
+            Self::Token(_) => Code::CallerTokenInBody,
             Self::Member(_)
             | Self::Value(_)
             | Self::Method(_)

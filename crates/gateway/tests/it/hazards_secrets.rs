@@ -190,6 +190,17 @@ async fn tm_r18_no_ambiguous_body_reaches_facebook() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_r19_a_token_in_a_body_never_reaches_facebook() {
+    let bodies = [
+        ("application/x-www-form-urlencoded", b"message=x&access_token=EAAB".to_vec()),
+        ("application/json", b"{\"access_token\":\"EAAB\"}".to_vec()),
+        (MULTIPART, parts("Content-Disposition: form-data; name=\"access_token\"", b"EAAB")),
+        ("", b"&access[token=EAAB".to_vec()),
+    ];
+    sent_to_facebook(&bodies, "caller-token-in-body").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_known_clients_reach_facebook() {
     let file: Vec<u8> = (0..200_000_u32).map(|at| (at * 7 % 251) as u8).collect();
     let photo =

@@ -1,6 +1,6 @@
 //! What is refused of a body's members.
 
-use caller_auth::query;
+use caller_auth::query::{self, TOKEN_MEMBERS};
 use http::Method;
 use idp_adapters::DeniedValue;
 
@@ -38,6 +38,9 @@ impl Rules {
         }
         if let Some(denied) = query::means(name, self.names) {
             return Err(RequestBodyFault::Member(denied));
+        }
+        if let Some(token) = query::means(name, &TOKEN_MEMBERS) {
+            return Err(RequestBodyFault::Token(token));
         }
         let value = self.values.iter().find(|denied| query::means(name, &[denied.member]).is_some());
         Ok(value.map(Wanted::Value))

@@ -139,7 +139,7 @@ async fn tm_r18_files_are_read_as_forms_too() {
     let blob: Vec<u8> = (0..AHEAD * 2).map(|at| (at * 7 % 251) as u8).collect();
     for kind in ["application/octet-stream", "image/png", "video/mp4", "audio/ogg; x=y", "", FORM] {
         assert_eq!(checked(kind, &blob).await, Ok(()), "{kind}");
-        for member in ["&method=delete", "&batch=1&", "&fields=access_token"] {
+        for member in ["&method=delete", "&batch=1&", "&access_token=x&", "&fields=access_token"] {
             assert_refused(kind, [&blob, member.as_bytes()].concat()).await;
             assert_refused(kind, member).await;
         }
@@ -185,4 +185,26 @@ async fn tm_r18_no_spelling_of_a_name_hides_it() {
         assert_refused(MULTIPART, part(&format!("Content-Disposition: form-data; name=\"{name}\""), "1"))
             .await;
     }
+}
+
+#[tokio::test]
+async fn tm_r19_no_body_carries_a_token_as_a_member() {
+    for name in
+        ["access_token", "oauth_token", "bearer_token", "ACCESS.token", "access_token[]", "access[token"]
+    {
+        for kind in [FORM, "", "image/png"] {
+            assert_refused(kind, format!("message=x&{name}=EAAB")).await;
+        }
+        assert_refused(JSON, format!("{{\"{name}\":\"EAAB\"}}")).await;
+        assert_refused(MULTIPART, part(&format!("Content-Disposition: form-data; name=\"{name}\""), "EAAB"))
+            .await;
+    }
+    for text in ["token=1", "input_token=1", "my_access_token=1", "message=access_token"] {
+        assert_eq!(checked(FORM, text).await, Ok(()), "{text}");
+    }
+    assert_eq!(
+        checked(JSON, r#"{"a":{"access_token":"x"}}"#).await,
+        Ok(()),
+        "only the outer members are read"
+    );
 }
