@@ -17,10 +17,7 @@ pub fn is_token_member(name: &str) -> bool {
     named(name, &TOKEN_MEMBERS).is_some()
 }
 
-/// Which of `names` (in lower case) the raw name of a query member means.
-///
-/// The raw name is percent-decoded once. Leading blanks are ignored, array brackets and what follows them are cut, blanks
-/// and dots count as underscores, and case does not count.
+/// Which of `names` (in lower case) the raw name of a query member means, which is percent-decoded once; see [`means`].
 #[must_use]
 pub fn named<'a>(raw: &str, names: &[&'a str]) -> Option<&'a str> {
     // No spelling is shorter than the name it means; this keeps the usual `page` and `q` free of allocation.
@@ -28,17 +25,35 @@ pub fn named<'a>(raw: &str, names: &[&'a str]) -> Option<&'a str> {
         return None;
     }
     let decoded: Vec<u8> = percent_encoding::percent_decode_str(raw).collect();
-    let given = decoded.split(|byte| matches!(byte, b'[' | 0)).next().unwrap_or_default();
-    let blank = |byte: &u8| matches!(byte, b'+') || byte.is_ascii_whitespace();
-    let start = given.iter().position(|byte| !blank(byte)).unwrap_or(given.len());
-    let given = given.get(start..).unwrap_or_default();
-    names.iter().copied().find(|name| {
-        name.len() == given.len()
-            && name.bytes().zip(given).all(|(want, have)| {
-                let have = if blank(have) || *have == b'.' { b'_' } else { have.to_ascii_lowercase() };
-                want == have
-            })
-    })
+    means(&decoded, names)
+}
+
+/// Which of `names` (in lower case) a member means whose name was decoded.
+///
+/// Leading blanks are ignored, blanks and dots count as underscores, and case does not count. Array brackets and zeros are read
+/// in each way: they end the name, or a bracket that is not closed counts as an underscore, and a zero as nothing.
+#[must_use]
+pub fn means<'a>(decoded: &[u8], names: &[&'a str]) -> Option<&'a str> {
+    let start = decoded.iter().position(|byte| !is_blank(*byte)).unwrap_or(decoded.len());
+    let whole = decoded.get(start..).unwrap_or_default();
+    let to_zero = whole.split(|byte| *byte == 0).next().unwrap_or_default();
+    let cut = to_zero.split(|byte| *byte == b'[').next().unwrap_or_default();
+    let is = |name: &str, given: &[u8]| {
+        let given = given.iter().filter(|byte| **byte != 0).map(|byte| match byte {
+            b'[' | b'.' => b'_',
+            blank if is_blank(*blank) => b'_',
+            other => other.to_ascii_lowercase(),
+        });
+        given.eq(name.bytes())
+    };
+    let readings = [cut, to_zero, whole];
+    let readings =
+        if cut.len() == whole.len() { readings.get(..1) } else { Some(&readings[..]) }.unwrap_or_default();
+    names.iter().copied().find(|name| readings.iter().any(|reading| is(name, reading)))
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'+' | b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]
@@ -66,6 +81,10 @@ mod tests {
             "access+token=1",
             "oauth%2etoken=1",
             "access_token%00x=1",
+            "access[token=1",
+            "access%5Btoken=1",
+            "access_to%00ken=1",
+            "access[token%00x=1",
         ] {
             assert!(holds_token(query), "{query}");
         }
@@ -78,6 +97,8 @@ mod tests {
             "page=2",
             "%2561ccess_token=1",
             "[access_token]=1",
+            "access[token]=1",
+            "access[0]token=1",
         ] {
             assert!(!holds_token(query), "{query}");
         }

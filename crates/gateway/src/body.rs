@@ -50,6 +50,12 @@ pub enum RequestBodyFault {
         "the body's member '{0}' names a method that is not the method of the request; send the method that is meant"
     )]
     Method(&'static str),
+    /// It holds a member that stands for an access token.
+    #[error("the body holds the member '{0}', which stands for an access token")]
+    Token(&'static str),
+    /// The provider may find other members in it than the gateway.
+    #[error("this provider may read the body in more than one way: {0}")]
+    Ambiguous(&'static str),
     /// It has to be searched before the provider sees it, and cannot be.
     #[error(
         "the body has to be searched before the provider sees it; send it with one Content-Type, without Content-Encoding, in UTF-8"
@@ -77,9 +83,13 @@ impl RequestBodyFault {
             Self::TooLarge => Code::BodyTooLarge,
             Self::Idle | Self::Slow => Code::RequestTimeout,
             Self::Crowded => Code::Overloaded,
-            Self::Member(_) | Self::Value(_) | Self::Method(_) | Self::Unsearchable | Self::Broken => {
-                Code::BadRequest
-            }
+            Self::Token(_) => Code::CallerTokenInBody,
+            Self::Member(_)
+            | Self::Value(_)
+            | Self::Method(_)
+            | Self::Ambiguous(_)
+            | Self::Unsearchable
+            | Self::Broken => Code::BadRequest,
         }
     }
 

@@ -200,7 +200,8 @@ pub(crate) fn denied_value<'a>(query: &str, denied: &'a [DeniedValue]) -> Option
     if denied.is_empty() {
         return None;
     }
-    query.split(['&', ';']).find_map(|member| {
+    // In one reading `;` separates members, in the other it is a part of the value.
+    query.split(['&', ';']).chain(query.split('&')).find_map(|member| {
         let (name, value) = member.split_once('=')?;
         denied
             .iter()

@@ -17,7 +17,7 @@ use crate::headers::{X_REQUEST_ID, extend_vary};
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The fields of a message that its `Connection` nominates as hop-by-hop. Names of fields that it does not hold are left
-/// out, so however many names there are, these are no more than the fields.
+/// out, so however many names there are, these are no more than the fields. What is no name does not hide the names beside it.
 #[derive(Debug, Default)]
 struct Nominated(HashSet<HeaderName>);
 

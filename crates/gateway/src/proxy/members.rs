@@ -1,11 +1,15 @@
 //! Members of request bodies that a provider reads like those of the query (Facebook): what is refused there is refused here.
 //!
-//! A body is read while it passes, by three small readers: forms, multipart bodies and JSON objects. They see names and the values
-//! of the few names that a rule is about, and nothing else is kept.
+//! A body passes only in a form in which every server finds the same members. It is read while it passes: multipart bodies by
+//! their parts, and all others as forms; JSON is read as a whole besides. The readers see names and the values of the few names
+//! that a rule is about, and nothing else is kept.
 
 mod form;
+mod head;
 mod json;
+mod kind;
 mod multipart;
+mod name;
 mod rules;
 
 use bytes::Bytes;
@@ -15,6 +19,7 @@ use idp_adapters::Adapter;
 
 use self::form::Form;
 use self::json::Json;
+use self::kind::Kind;
 use self::multipart::Multipart;
 use self::rules::{Checked, Rules};
 use super::inspect::{AHEAD, Inspector, NotSent, inspect};
@@ -26,42 +31,39 @@ use crate::problem::Problem;
 /// Reads one body, in every way in which the provider may read it.
 struct Reader {
     rules: Rules,
-    readers: Readers,
+    readings: Readings,
+    /// It may be an upload, which must not wait to be read.
+    is_file: bool,
     /// The last piece that came: the provider has not all of the body before the end of it was read.
     kept: Bytes,
 }
 
-/// The readers of one body.
-#[derive(Default)]
-struct Readers {
-    /// Said to be JSON: another reader is not needed where it begins like that.
-    json_by_type: bool,
-    form: Option<Form>,
-    json: Option<Json>,
-    multipart: Option<Multipart>,
+/// What reads a body.
+enum Readings {
+    /// Servers that know its type and those that do not.
+    Members(Form, Json),
+    Parts(Multipart),
 }
 
 impl Reader {
     fn read(&mut self, data: &[u8]) -> Checked {
-        let Self { rules, readers, .. } = self;
-        if readers.json_by_type
-            && let Some(first) = data.trim_ascii_start().first()
-        {
-            readers.json_by_type = false;
-            if matches!(first, b'{' | b'[') {
-                readers.form = None;
+        match &mut self.readings {
+            Readings::Members(form, json) => {
+                form.push(data, &self.rules)?;
+                json.push(data)
             }
+            Readings::Parts(parts) => parts.push(data, &self.rules),
         }
-        readers.form.as_mut().map_or(Ok(()), |form| form.push(data, rules))?;
-        readers.json.as_mut().map_or(Ok(()), |json| json.push(data, rules))?;
-        readers.multipart.as_mut().map_or(Ok(()), |multipart| multipart.push(data, rules))
     }
 
     fn end(&mut self) -> Checked {
-        let Self { rules, readers, .. } = self;
-        readers.form.as_mut().map_or(Ok(()), |form| form.finish(rules))?;
-        readers.json.as_mut().map_or(Ok(()), |json| json.finish(rules))?;
-        readers.multipart.as_mut().map_or(Ok(()), |multipart| multipart.finish(rules))
+        match &mut self.readings {
+            Readings::Members(form, json) => {
+                form.finish(&self.rules)?;
+                json.finish(&self.rules)
+            }
+            Readings::Parts(parts) => parts.finish(),
+        }
     }
 }
 
@@ -84,32 +86,10 @@ impl Inspector for Reader {
     }
 }
 
-/// How a body of this type is read; `None` for files.
-fn readers(headers: &HeaderMap) -> Result<Option<Readers>, RequestBodyFault> {
-    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
-    let kind = kinds.next().map_or(&b""[..], |value| value.as_bytes()).to_ascii_lowercase();
-    if kinds.next().is_some() {
-        // Which of them the provider goes by is not known.
-        return Err(RequestBodyFault::Unsearchable);
-    }
-    let media = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let is_file = ["application/octet-stream", "image/", "video/", "audio/"];
-    let (form, json) = (Some(Form::default()), Some(Json::default()));
-    Ok(Some(match media {
-        b"application/x-www-form-urlencoded" => Readers { form, ..Readers::default() },
-        _ if media.starts_with(b"multipart/") => {
-            Readers { multipart: Some(Multipart::default()), ..Readers::default() }
-        }
-        _ if kind.contains(&b',') => Readers { form, json, ..Readers::default() },
-        _ if is_file.iter().any(|file| media.starts_with(file.as_bytes())) => return Ok(None),
-        _ => {
-            let json_by_type = media.ends_with(b"json") || media.ends_with(b"javascript");
-            Readers { json_by_type, form, json, multipart: None }
-        }
-    }))
-}
-
-/// What reads a body with these header fields; `None` where the provider reads none like the query, or it is a file.
+/// What reads a body with these header fields; `None` where the provider reads none like the query.
+///
+/// # Errors
+/// By its header fields, the body may be read in more than one way.
 fn reader(
     adapter: &dyn Adapter,
     method: &Method,
@@ -121,7 +101,13 @@ fn reader(
     }
     let (names, values) = (adapter.denied_query(), adapter.denied_values());
     let rules = Rules { method: method.clone(), method_member, names, values };
-    Ok(readers(headers)?.map(|readers| Reader { rules, readers, kept: Bytes::new() }))
+    let kind = kind::kind(headers)?;
+    let is_file = matches!(kind, Kind::File | Kind::Untyped);
+    let readings = match kind {
+        Kind::Multipart(boundary) => Readings::Parts(Multipart::new(&boundary)),
+        other => Readings::Members(Form::default(), Json::new(other == Kind::Json)),
+    };
+    Ok(Some(Reader { rules, readings, is_file, kept: Bytes::new() }))
 }
 
 /// Checks a body in memory that would be sent as `application/json`, for the dry run.
@@ -155,7 +141,9 @@ pub(super) async fn check(
         return Ok(body);
     }
     let Some(reader) = reader(adapter, method, headers)? else { return Ok(body) };
-    inspect(body, AHEAD, reader).await.map_err(|not_sent| match not_sent {
+    let may_wait = !reader.is_file
+        || http_body::Body::size_hint(&body).exact().is_some_and(|length| length <= AHEAD as u64);
+    inspect(body, if may_wait { AHEAD } else { 0 }, reader).await.map_err(|not_sent| match not_sent {
         NotSent::Broken(fault) | NotSent::Refused(fault) => fault,
     })
 }

@@ -52,9 +52,14 @@ fn kind_of(headers: &HeaderMap) -> Kind {
     kind
 }
 
-/// Whether what a body says in ASCII stands in it as ASCII bytes: no `charset`, or one of those that are known to be like that.
-/// Any other spelling of the parameter, and each that is there besides, counts too: which one a provider goes by is not known.
+/// Whether what a body says in ASCII stands in it as ASCII bytes, by each of its types; see [`is_plain_type`].
 pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().all(|value| is_plain_type(value.as_bytes()))
+}
+
+/// Whether a type has no `charset`, or one in which ASCII stands as ASCII bytes. Any other spelling of the parameter, and each
+/// that is there besides, counts too: which one a provider goes by is not known.
+pub(super) fn is_plain_type(value: &[u8]) -> bool {
     const PLAIN: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"ascii"];
     const FAMILIES: [&[u8]; 2] = [b"iso-8859-", b"windows-125"];
     let is_plain = |value: &[u8]| {
@@ -70,12 +75,10 @@ pub(super) fn is_plain(headers: &HeaderMap) -> bool {
         };
         PLAIN.contains(&charset) || FAMILIES.iter().any(numbered)
     };
-    headers.get_all(CONTENT_TYPE).iter().all(|value| {
-        let text = value.as_bytes().to_ascii_lowercase();
-        memchr::memmem::find_iter(&text, b"charset").all(|at| {
-            let rest = text.get(at + 7..).unwrap_or_default().trim_ascii_start();
-            rest.strip_prefix(b"=").is_some_and(is_plain)
-        })
+    let text = value.to_ascii_lowercase();
+    memchr::memmem::find_iter(&text, b"charset").all(|at| {
+        let rest = text.get(at + 7..).unwrap_or_default().trim_ascii_start();
+        rest.strip_prefix(b"=").is_some_and(is_plain)
     })
 }
 

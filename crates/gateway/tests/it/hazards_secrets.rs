@@ -133,3 +133,89 @@ async fn tm_r15_a_method_in_a_body_never_reaches_facebook() {
     assert_eq!(post(form, "message=x&method=POST".to_owned()).await.status, 200);
     rig.finish();
 }
+
+/// What a provider of this name got whole, for bodies of these types.
+async fn sent_to_facebook(bodies: &[(&'static str, Vec<u8>)], outcome: &str) {
+    let provider = RawProvider::start().await;
+    let extra = format!("[providers.facebook]\nbase_url = \"http://{}\"\naccess = \"full\"", provider.addr);
+    let rig = Rig::start(&extra).await;
+    provider.answer("/v22.0/1", json_answer("{}"));
+    for (kind, body) in bodies {
+        let request = rig.request(Method::POST, "/proxy/facebook/v22.0/1", BEN);
+        let request = if kind.is_empty() { request } else { request.header("content-type", *kind) };
+        let answer = rig.send(request.body(body.clone())).await;
+        let shown = String::from_utf8_lossy(body.get(..80).unwrap_or(body)).into_owned();
+        assert_eq!(
+            answer.outcome(),
+            (if outcome == "ok" { 200 } else { 400 }, outcome.into()),
+            "{kind} {shown}"
+        );
+    }
+    let got = provider.take();
+    let expected = if outcome == "ok" { bodies.len() } else { 0 };
+    assert_eq!(got.len(), expected);
+    for (sent, (kind, body)) in got.iter().zip(bodies) {
+        assert_eq!(sent.body, *body, "{kind}");
+    }
+    rig.finish();
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=0a1b2c3d4e5f";
+
+fn parts(head: &str, content: &[u8]) -> Vec<u8> {
+    let first = "--0a1b2c3d4e5f\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\nA photo\r\n";
+    let second = format!("--0a1b2c3d4e5f\r\n{head}\r\n\r\n");
+    [first.as_bytes(), second.as_bytes(), content, b"\r\n--0a1b2c3d4e5f--\r\n"].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_r18_no_ambiguous_body_reaches_facebook() {
+    let head = "Content-Disposition: form-data; name=\"source\"; filename=\"a.jpg\"";
+    let bodies = [
+        ("text/plain", b"x".to_vec()),
+        ("m; boundary=0a1b2c3d4e5f", parts(head, b"x")),
+        ("multipart/form-data; boundary=b", parts(head, b"x")),
+        (MULTIPART, parts("no colon", b"x")),
+        (MULTIPART, parts(&head.replace("; name", ";\r\n name"), b"x")),
+        (MULTIPART, parts(head, b"x\r\n--0a1b2c3d4e5fx\r\n")),
+        ("application/json", b"{\"message\":1,\"message\":2}".to_vec()),
+        ("application/json", b"{\"a\":\"x&method=delete&\"}".to_vec()),
+        ("application/json", b"{\"a\":NaN}".to_vec()),
+        ("", b"{\"a\":1} x".to_vec()),
+        ("application/octet-stream", b"x&batch=1".to_vec()),
+        ("image/png", [&b"%20".repeat(2000)[..], b"method=delete"].concat()),
+        ("application/x-www-form-urlencoded", b"a=1&suppress[http_code=1".to_vec()),
+    ];
+    sent_to_facebook(&bodies, "bad-request").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_r19_a_token_in_a_body_never_reaches_facebook() {
+    let bodies = [
+        ("application/x-www-form-urlencoded", b"message=x&access_token=EAAB".to_vec()),
+        ("application/json", b"{\"access_token\":\"EAAB\"}".to_vec()),
+        (MULTIPART, parts("Content-Disposition: form-data; name=\"access_token\"", b"EAAB")),
+        ("", b"&access[token=EAAB".to_vec()),
+    ];
+    sent_to_facebook(&bodies, "caller-token-in-body").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_known_clients_reach_facebook() {
+    let file: Vec<u8> = (0..200_000_u32).map(|at| (at * 7 % 251) as u8).collect();
+    let photo =
+        "Content-Disposition: form-data; name=\"source\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg";
+    let bodies = [
+        (
+            "application/x-www-form-urlencoded",
+            b"message=x&link=https%3A%2F%2Fx%2F%3Fmethod%3Ddelete".to_vec(),
+        ),
+        ("application/json", b"{\"message\":\"x\",\"privacy\":{\"value\":\"SELF\"}}".to_vec()),
+        (MULTIPART, parts(photo, &file)),
+        // Resumable uploads of curl and others.
+        ("application/x-www-form-urlencoded", file.clone()),
+        ("application/octet-stream", file.clone()),
+        ("", file),
+    ];
+    sent_to_facebook(&bodies, "ok").await;
+}

@@ -158,7 +158,7 @@ pub(crate) const IGNORED_UPGRADES: &[&str] = &[
     "upgrade: TLS/1.0",
 ];
 
-/// Fields that name no host, or several.
+/// Fields that name no host, or several, or options of the connection in other characters than ASCII.
 pub(crate) const HOSTS: &[&str] = &[
     "X: y",
     "Host:",
@@ -181,6 +181,7 @@ pub(crate) const HOSTS: &[&str] = &[
     "Host: .a",
     "Host: a;b",
     "Host: a:80:80",
+    "Host: a\r\nConnection: close, \u{e9}",
 ];
 
 /// Targets that are no path of the host.

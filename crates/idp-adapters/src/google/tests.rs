@@ -140,7 +140,7 @@ fn calls_by_grpc_are_guarded() {
 }
 
 #[test]
-fn tm_r19_hosts_are_one_label_under_googleapis() {
+fn tm_r20_hosts_are_one_label_under_googleapis() {
     for host in [
         "www.googleapis.com",
         "people.googleapis.com",

@@ -38,7 +38,7 @@ fn plan(
 
 /// Rules see one name of each server, and an operator may write the other one.
 #[test]
-fn tm_r19_the_server_of_the_base_has_one_name() {
+fn tm_r20_the_server_of_the_base_has_one_name() {
     let deny = |host: &str| {
         let mut plan = provider(Kind::GitHub, Some("https://ghe.corp/api/v3"), &[], Access::Full);
         let rule = Rule::new(&[], &["/**".to_owned()], false, None).unwrap();
@@ -206,6 +206,9 @@ fn tm_r08_words_in_query_members_are_refused_however_the_name_is_written() {
             let query = format!("a=1&{name}={value}");
             assert_eq!(plan(&facebook, None, "/v22.0/me", Some(&query)), Err(Code::BadRequest), "{query}");
         }
+    }
+    for query in ["fields=id;access_token", "fields=id;x,access_token", "a=1;fields=access_token"] {
+        assert_eq!(plan(&facebook, None, "/v22.0/me", Some(query)), Err(Code::BadRequest), "{query}");
     }
     for query in ["fields=id", "q=access_token", "fields=access_tokem", "fields"] {
         assert!(plan(&facebook, None, "/v22.0/me", Some(query)).is_ok(), "{query}");

@@ -111,7 +111,9 @@ fn tm_f03_nominated_fields_go_in_both_directions() {
     let from = map(&[
         ("connection", "X-Secret , authorization,\u{e9}"),
         ("connection", "accept-encoding"),
+        ("connection", "x-more, \u{e9}"),
         ("x-secret", "1"),
+        ("x-more", "1"),
         ("x-kept", "1"),
     ]);
     let to = forward(&kept(&from), false, "r");

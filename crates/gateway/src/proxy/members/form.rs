@@ -1,32 +1,49 @@
-//! Members of a form.
+//! Members of a form, as which any body but a multipart one is read.
 
-use super::rules::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
+use memchr::{memchr2, memchr3};
 
-/// Where in a form its reader is.
+use super::name::Name;
+use super::rules::{Checked, LONGEST_VALUE, Rules, Wanted};
+
+/// The two readings of a form: `;` separates members, or is a part of them.
 #[derive(Debug, Default)]
 pub(super) struct Form {
-    name: Vec<u8>,
+    with_semicolons: Members<true>,
+    without: Members<false>,
+}
+
+impl Form {
+    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
+        self.with_semicolons.push(data, rules)?;
+        self.without.push(data, rules)
+    }
+
+    pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
+        self.with_semicolons.end(rules)?;
+        self.without.end(rules)
+    }
+}
+
+/// Where in a form a reader is. `SEMICOLONS` separate too.
+#[derive(Debug, Default)]
+struct Members<const SEMICOLONS: bool> {
+    name: Name,
     value: Vec<u8>,
     in_value: bool,
     wanted: Option<Wanted>,
 }
 
-impl Form {
-    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
-        for &byte in data {
+impl<const SEMICOLONS: bool> Members<SEMICOLONS> {
+    fn push(&mut self, mut data: &[u8], rules: &Rules) -> Checked {
+        loop {
+            data = self.skipped(data);
+            let Some((&byte, rest)) = data.split_first() else { return Ok(()) };
+            data = rest;
             match byte {
-                b'&' | b';' => self.end(rules)?,
+                b'&' => self.end(rules)?,
+                b';' if SEMICOLONS => self.end(rules)?,
                 b'=' if !self.in_value => self.end_name(rules)?,
-                // Blanks in front of a name do not count, so they need no room.
-                b'+' | b' ' | b'\t' | b'\r' | b'\n' if !self.in_value && self.name.is_empty() => {}
-                _ if !self.in_value => {
-                    if self.name.len() < LONGEST_NAME {
-                        self.name.push(byte);
-                        if self.name == b"%20" {
-                            self.name.clear();
-                        }
-                    }
-                }
+                _ if !self.in_value => self.name.push(byte),
                 _ => {
                     if let Some(wanted) = self.wanted {
                         if self.value.len() >= LONGEST_VALUE {
@@ -37,12 +54,22 @@ impl Form {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// The data without what is kept of no name and no value: most of a file.
+    fn skipped<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        let separator = if SEMICOLONS { b';' } else { b'&' };
+        let next = match (self.in_value, self.wanted) {
+            (true, None) => memchr2(b'&', separator, data),
+            (false, _) if self.name.is_full() => memchr3(b'&', separator, b'=', data),
+            _ => Some(0),
+        };
+        data.get(next.unwrap_or(data.len())..).unwrap_or_default()
     }
 
     fn end_name(&mut self, rules: &Rules) -> Checked {
         self.in_value = true;
-        self.wanted = rules.named(&self.name)?;
+        self.wanted = rules.named(&self.name.take())?;
         Ok(())
     }
 
@@ -53,13 +80,8 @@ impl Form {
         if let Some(wanted) = self.wanted.take() {
             rules.check(wanted, &self.value)?;
         }
-        self.name.clear();
         self.value.clear();
         self.in_value = false;
         Ok(())
-    }
-
-    pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
-        self.end(rules)
     }
 }

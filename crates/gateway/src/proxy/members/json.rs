@@ -1,98 +1,79 @@
-//! Members of a JSON object.
+//! Members of a JSON body, which is read as a whole.
 
 use serde_json::Value;
 
-use super::rules::{Checked, LONGEST_NAME, LONGEST_VALUE, Rules, Wanted};
+use super::name::Name;
+use super::rules::{Checked, Rules};
 use crate::body::RequestBodyFault;
+use crate::proxy::inspect::AHEAD;
+use crate::strict_json;
 
-/// Where in a JSON text its reader is.
-#[derive(Debug, Default)]
+/// So many arrays and objects may stand in each other.
+const DEEPEST: usize = 64;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const TOO_LONG: &str =
+    "JSON is read as a whole, up to 64 KiB; send a longer body as a form, or as multipart/form-data";
+const NO_JSON: &str = "its type or its first characters say that it is JSON, and it is not one object or array (RFC 8259) \
+     of at most 64 levels without duplicate members";
+
+/// A body that has to be JSON, because its type says so or because it begins like JSON.
+#[derive(Debug)]
 pub(super) struct Json {
-    depth: usize,
-    /// The text is an object, not an array.
-    object: bool,
-    in_text: bool,
-    escaped: bool,
-    /// The next string of the object is a name.
-    expects_name: bool,
-    in_name: bool,
-    name: Vec<u8>,
-    wanted: Option<Wanted>,
-    value: Vec<u8>,
+    by_type: bool,
+    /// Nothing once it is known that the body need not be JSON.
+    text: Option<Vec<u8>>,
 }
 
 impl Json {
-    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
-        for &byte in data {
-            let outer = self.depth == 1 && !self.in_text && matches!(byte, b',' | b'}');
-            if outer {
-                self.end_value(rules)?;
-            } else if let Some(wanted) = self.wanted {
-                if self.value.len() >= LONGEST_VALUE {
-                    return Err(Rules::too_long(wanted));
-                }
-                self.value.push(byte);
-            }
-            if self.in_text { self.text(byte, rules)? } else { self.between(byte) }
-        }
-        Ok(())
+    /// `by_type`: the body has to be JSON however it begins.
+    pub(super) fn new(by_type: bool) -> Self {
+        Self { by_type, text: Some(Vec::new()) }
     }
 
-    fn text(&mut self, byte: u8, rules: &Rules) -> Checked {
-        let ends = byte == b'"' && !self.escaped;
-        self.escaped = byte == b'\\' && !self.escaped;
-        if !ends {
-            if self.in_name && self.name.len() < LONGEST_NAME {
-                self.name.push(byte);
-            }
+    pub(super) fn push(&mut self, data: &[u8]) -> Checked {
+        let Some(text) = &mut self.text else { return Ok(()) };
+        let room = AHEAD.saturating_sub(text.len());
+        text.extend_from_slice(data.get(..room).unwrap_or(data));
+        if !self.by_type && begins(text) == Some(false) {
+            self.text = None;
             return Ok(());
         }
-        self.in_text = false;
-        if std::mem::take(&mut self.in_name) {
-            let raw = std::mem::take(&mut self.name);
-            let quoted = [b"\"", &raw[..], b"\""].concat();
-            let name = serde_json::from_slice::<String>(&quoted).map_or(raw, String::into_bytes);
-            self.wanted = rules.named(&name)?;
-        }
-        Ok(())
-    }
-
-    fn between(&mut self, byte: u8) {
-        match byte {
-            b'{' | b'[' => {
-                self.depth += 1;
-                if self.depth == 1 {
-                    self.object = byte == b'{';
-                }
-                self.expects_name = self.depth == 1 && self.object;
-            }
-            b'}' | b']' => {
-                self.depth = self.depth.saturating_sub(1);
-                self.expects_name = false;
-            }
-            b',' => self.expects_name = self.depth == 1 && self.object,
-            b'"' => {
-                self.in_text = true;
-                self.in_name = std::mem::take(&mut self.expects_name);
-            }
-            _ => {}
-        }
-    }
-
-    fn end_value(&mut self, rules: &Rules) -> Checked {
-        let raw = std::mem::take(&mut self.value);
-        let Some(wanted) = self.wanted.take() else { return Ok(()) };
-        // Behind the colon; escapes are undone before the value is compared.
-        let raw = raw.trim_ascii_start();
-        let raw = raw.strip_prefix(b":").unwrap_or(raw);
-        match serde_json::from_slice(raw) {
-            Ok(Value::String(text)) => rules.check(wanted, text.as_bytes()),
-            Ok(other) => rules.check(wanted, other.to_string().as_bytes()),
-            Err(_) => Err(RequestBodyFault::Broken),
-        }
+        if data.len() <= room { Ok(()) } else { Err(RequestBodyFault::Ambiguous(TOO_LONG)) }
     }
 
     pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
-        self.end_value(rules)
+        let Some(text) = self.text.take().filter(|text| !text.is_empty()) else { return Ok(()) };
+        if !self.by_type && begins(&text).is_none() {
+            return Ok(());
+        }
+        let value = strict_json::check(&text, DEEPEST).and_then(|()| serde_json::from_slice::<Value>(&text));
+        match value {
+            Ok(Value::Object(members)) => check(&members, rules),
+            Ok(Value::Array(items)) => {
+                items.iter().filter_map(Value::as_object).try_for_each(|members| check(members, rules))
+            }
+            _ => Err(RequestBodyFault::Ambiguous(NO_JSON)),
+        }
+    }
+}
+
+fn check(members: &serde_json::Map<String, Value>, rules: &Rules) -> Checked {
+    members.iter().try_for_each(|(name, value)| match (rules.named(&Name::of(name.as_bytes()))?, value) {
+        (None, _) => Ok(()),
+        (Some(wanted), Value::String(text)) => rules.check(wanted, text.as_bytes()),
+        (Some(wanted), other) => rules.check(wanted, other.to_string().as_bytes()),
+    })
+}
+
+/// Whether a body begins as objects and arrays do, also for lenient parsers, which know comments; `None` while that is not known.
+/// Few files do: a visible character follows the bracket.
+fn begins(text: &[u8]) -> Option<bool> {
+    let text = if BYTE_ORDER_MARK.starts_with(text) { &[] } else { text };
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start();
+    let (first, rest) = text.split_first()?;
+    match first {
+        b'{' | b'[' => rest.trim_ascii_start().first().map(u8::is_ascii_graphic),
+        b'/' => rest.first().map(|next| matches!(next, b'/' | b'*')),
+        _ => Some(false),
     }
 }

@@ -1,175 +1,139 @@
-//! Members of a multipart body, by the heads of its parts.
+//! Members of a multipart body (RFC 7578).
 //!
-//! A head is whatever stands between a line that begins with `--` and an empty line: then a boundary that is written in an odd
-//! way hides none.
+//! It is accepted only in the form in which every parser finds the same parts: delimiters on lines of their own, nothing before
+//! the first and behind the last of them, and their text in no part.
 
+use memchr::memmem;
+
+use super::head;
+use super::name::Name;
 use super::rules::{Checked, LONGEST_VALUE, Rules, Wanted};
 use crate::body::RequestBodyFault;
 
-/// Longest line that is looked at; only in a file a line may be longer.
-const LONGEST_LINE: usize = 4 * 1024;
-const DISPOSITION: &[u8] = b"content-disposition";
+/// Longest head of a part. Some servers read no longer line as one.
+const LONGEST_HEAD: usize = 4 * 1024;
 
-/// The readers of a multipart body: some parsers end a line at a return alone, and others only at a newline.
-#[derive(Debug, Default)]
+/// Where in a multipart body its reader is.
+#[derive(Debug)]
 pub(super) struct Multipart {
-    by_returns: Lines<true>,
-    by_newlines: Lines<false>,
-}
-
-impl Multipart {
-    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
-        self.by_returns.push(data, rules)?;
-        self.by_newlines.push(data, rules)
-    }
-
-    pub(super) fn finish(&mut self, rules: &Rules) -> Checked {
-        self.by_returns.finish(rules)?;
-        self.by_newlines.finish(rules)
-    }
-}
-
-/// Where in a multipart body a reader is. `RETURNS`: a return ends a line.
-#[derive(Debug, Default)]
-struct Lines<const RETURNS: bool> {
-    line: Vec<u8>,
-    /// A field of a part's head, with the lines that continue it.
-    field: Vec<u8>,
-    in_head: bool,
-    after_return: bool,
+    /// Two hyphens and the boundary.
+    delimiter: Vec<u8>,
+    /// What came and was not read yet.
+    waiting: Vec<u8>,
+    place: Place,
     wanted: Option<Wanted>,
     value: Vec<u8>,
 }
 
-impl<const RETURNS: bool> Lines<RETURNS> {
-    fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
-        for &byte in data {
-            let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');
-            match byte {
-                b'\n' if after_return && RETURNS => {}
-                b'\r' if RETURNS => self.end_line(rules)?,
-                b'\n' => self.end_line(rules)?,
-                _ if self.line.len() < LONGEST_LINE => self.line.push(byte),
-                _ if self.in_head && is_disposition(&self.line) => {
-                    return Err(RequestBodyFault::Member("Content-Disposition"));
-                }
-                _ => {
-                    if let Some(wanted) = self.wanted {
-                        return Err(Rules::too_long(wanted));
-                    }
-                }
-            }
-        }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Start,
+    AfterDelimiter,
+    Head,
+    Content,
+    End,
+}
+
+impl Multipart {
+    pub(super) fn new(boundary: &str) -> Self {
+        let delimiter = format!("--{boundary}").into_bytes();
+        Self { delimiter, waiting: Vec::new(), place: Place::Start, wanted: None, value: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, data: &[u8], rules: &Rules) -> Checked {
+        self.waiting.extend_from_slice(data);
+        while self.step(rules)? {}
         Ok(())
     }
 
-    fn end_line(&mut self, rules: &Rules) -> Checked {
-        let mut line = std::mem::take(&mut self.line);
-        if !RETURNS && line.last() == Some(&b'\r') {
-            line.pop();
+    pub(super) fn finish(&self) -> Checked {
+        match (self.place, &self.waiting[..]) {
+            // A body of no bytes is no body.
+            (Place::Start, b"") | (Place::End, b"" | b"\r\n") => Ok(()),
+            _ => Err(RequestBodyFault::Ambiguous("its last boundary is missing")),
         }
-        if !self.in_head {
-            if line.starts_with(b"--") {
-                self.end_value(rules)?;
-                self.in_head = true;
-            } else if let Some(wanted) = self.wanted {
-                if self.value.len() + line.len() > LONGEST_VALUE {
-                    return Err(Rules::too_long(wanted));
-                }
-                self.value.extend_from_slice(&line);
-                self.value.push(b'\n');
-            }
-        } else if line.is_empty() {
-            self.end_field(rules)?;
-            self.in_head = false;
-        } else if line.iter().all(|byte| *byte == b'\r') {
-            // Some parsers end the head here, and others go on.
-            self.end_field(rules)?;
-            if let Some(wanted) = self.wanted {
+    }
+
+    /// Reads on; false when more of the body is needed.
+    fn step(&mut self, rules: &Rules) -> Result<bool, RequestBodyFault> {
+        match self.place {
+            Place::Start => self.start(),
+            Place::AfterDelimiter => self.after_delimiter(),
+            Place::Head => self.head(rules),
+            Place::Content => self.content(rules),
+            Place::End if b"\r\n".starts_with(&self.waiting) => Ok(false),
+            Place::End => Err(RequestBodyFault::Ambiguous("something follows its last boundary")),
+        }
+    }
+
+    fn start(&mut self) -> Result<bool, RequestBodyFault> {
+        if self.waiting.starts_with(&self.delimiter) {
+            return Ok(self.go_on(self.delimiter.len(), Place::AfterDelimiter));
+        }
+        if self.delimiter.starts_with(&self.waiting) {
+            return Ok(false);
+        }
+        Err(RequestBodyFault::Ambiguous("it does not begin with the boundary that its Content-Type declares"))
+    }
+
+    fn after_delimiter(&mut self) -> Result<bool, RequestBodyFault> {
+        match &self.waiting[..] {
+            [b'\r', b'\n', ..] => Ok(self.go_on(2, Place::Head)),
+            [b'-', b'-', ..] => Ok(self.go_on(2, Place::End)),
+            [] | [b'\r' | b'-'] => Ok(false),
+            _ => Err(RequestBodyFault::Ambiguous(
+                "its boundary stands in a part, or is followed by something else than a line end (CRLF)",
+            )),
+        }
+    }
+
+    fn head(&mut self, rules: &Rules) -> Result<bool, RequestBodyFault> {
+        let end = memmem::find(&self.waiting, b"\r\n\r\n");
+        let length = end.unwrap_or(self.waiting.len());
+        if length > LONGEST_HEAD {
+            return Err(RequestBodyFault::Ambiguous("the head of a part is longer than 4 KiB"));
+        }
+        let Some(end) = end else { return Ok(false) };
+        let name = self.waiting.get(..end).and_then(head::name).ok_or(RequestBodyFault::Ambiguous(
+            "the head of a part is read in more than one way; send lines that end with CRLF, and one \
+             Content-Disposition: form-data; name=\"…\" without backslashes and semicolons in its values",
+        ))?;
+        self.wanted = rules.named(&Name::of(name.as_bytes()))?;
+        Ok(self.go_on(end + 4, Place::Content))
+    }
+
+    fn content(&mut self, rules: &Rules) -> Result<bool, RequestBodyFault> {
+        let found = memmem::find(&self.waiting, &self.delimiter);
+        let end = match found {
+            Some(at) => self
+                .waiting
+                .get(..at)
+                .and_then(|content| content.strip_suffix(b"\r\n"))
+                .map(<[u8]>::len)
+                .ok_or(RequestBodyFault::Ambiguous(
+                    "its boundary stands in a part, or does not begin a line after CRLF",
+                ))?,
+            // The beginning of a delimiter may have come, with the line end in front of it.
+            None => self.waiting.len().saturating_sub(self.delimiter.len() + 1),
+        };
+        if let Some(wanted) = self.wanted {
+            if self.value.len() + end > LONGEST_VALUE {
                 return Err(Rules::too_long(wanted));
             }
-        } else if matches!(line.first(), Some(b' ' | b'\t')) {
-            if self.field.len() + line.len() > LONGEST_LINE && is_disposition(&self.field) {
-                return Err(RequestBodyFault::Member("Content-Disposition"));
-            }
-            if self.field.len() <= LONGEST_LINE {
-                self.field.extend_from_slice(&line);
-            }
-        } else {
-            self.end_field(rules)?;
-            self.field = line;
+            self.value.extend(self.waiting.iter().take(end));
         }
-        Ok(())
-    }
-
-    fn end_field(&mut self, rules: &Rules) -> Checked {
-        let field = std::mem::take(&mut self.field);
-        // Some parsers leave zeros out.
-        let without: Vec<u8> = field.iter().copied().filter(|byte| *byte != 0).collect();
-        for field in [&field, &without] {
-            if !is_disposition(field) {
-                continue;
-            }
-            for name in names(field)? {
-                if let Some(wanted) = rules.named(&name)? {
-                    self.wanted = Some(wanted);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn end_value(&mut self, rules: &Rules) -> Checked {
-        let value = std::mem::take(&mut self.value);
-        self.wanted.take().map_or(Ok(()), |wanted| rules.check(wanted, value.trim_ascii()))
-    }
-
-    fn finish(&mut self, rules: &Rules) -> Checked {
-        self.end_line(rules)?;
-        self.end_value(rules)
-    }
-}
-
-fn is_disposition(field: &[u8]) -> bool {
-    field
-        .trim_ascii_start()
-        .get(..DISPOSITION.len())
-        .is_some_and(|name| name.eq_ignore_ascii_case(DISPOSITION))
-}
-
-/// Every text that a parser may take for the part's name.
-fn names(field: &[u8]) -> Result<Vec<Vec<u8>>, RequestBodyFault> {
-    let mut found = Vec::new();
-    for at in memchr::memmem::find_iter(&field.to_ascii_lowercase(), b"name") {
-        let before = at.checked_sub(1).and_then(|before| field.get(before));
-        let Some(rest) = field.get(at + 4..).filter(|_| !before.is_some_and(u8::is_ascii_alphanumeric))
-        else {
-            continue;
+        let Some(at) = found else {
+            self.waiting.drain(..end);
+            return Ok(false);
         };
-        match rest.trim_ascii_start() {
-            // RFC 7578 has neither encoded nor continued names (RFC 5987, RFC 2231), and no known client sends them.
-            [b'*', ..] => return Err(RequestBodyFault::Member("name*")),
-            [b'=', value @ ..] => found.push(unquoted(value.trim_ascii_start())),
-            _ => {}
-        }
+        let value = std::mem::take(&mut self.value);
+        self.wanted.take().map_or(Ok(()), |wanted| rules.check(wanted, value.trim_ascii()))?;
+        Ok(self.go_on(at + self.delimiter.len(), Place::AfterDelimiter))
     }
-    Ok(found)
-}
 
-fn unquoted(value: &[u8]) -> Vec<u8> {
-    let (quote, text) = match value {
-        [quote @ (b'"' | b'\''), text @ ..] => (Some(*quote), text),
-        text => (None, text),
-    };
-    let mut out = Vec::new();
-    let mut bytes = text.iter();
-    while let Some(&byte) = bytes.next() {
-        match (byte, quote) {
-            (b'\\', Some(_)) => out.extend(bytes.next()),
-            (byte, Some(quote)) if byte == quote => break,
-            (b';' | b' ' | b'\t', None) => break,
-            _ => out.push(byte),
-        }
+    fn go_on(&mut self, read: usize, place: Place) -> bool {
+        self.waiting.drain(..read);
+        self.place = place;
+        true
     }
-    out
 }

@@ -1,6 +1,6 @@
 //! What is refused of a body's members.
 
-use caller_auth::query;
+use caller_auth::query::{self, TOKEN_MEMBERS};
 use http::Method;
 use idp_adapters::DeniedValue;
 
@@ -8,8 +8,6 @@ use crate::body::RequestBodyFault;
 
 /// Longest value that is checked; a longer one of such a member is refused.
 pub(super) const LONGEST_VALUE: usize = 16 * 1024;
-/// As much of a name is compared.
-pub(super) const LONGEST_NAME: usize = 1024;
 
 pub(super) type Checked = Result<(), RequestBodyFault>;
 
@@ -30,16 +28,21 @@ pub(super) enum Wanted {
 }
 
 impl Rules {
-    /// What the raw name of a member means. Brackets, blanks and case do not count, as in a query.
-    pub(super) fn named(&self, raw: &[u8]) -> Result<Option<Wanted>, RequestBodyFault> {
-        let Ok(name) = std::str::from_utf8(raw) else { return Ok(None) };
-        if query::named(name, &[self.method_member]).is_some() {
+    /// What the decoded name of a member means. Brackets, blanks and case do not count, as in a query.
+    ///
+    /// # Errors
+    /// The provider must not see such a member, whatever its value.
+    pub(super) fn named(&self, name: &[u8]) -> Result<Option<Wanted>, RequestBodyFault> {
+        if query::means(name, &[self.method_member]).is_some() {
             return Ok(Some(Wanted::Method(self.method_member)));
         }
-        if let Some(denied) = query::named(name, self.names) {
+        if let Some(denied) = query::means(name, self.names) {
             return Err(RequestBodyFault::Member(denied));
         }
-        let value = self.values.iter().find(|denied| query::named(name, &[denied.member]).is_some());
+        if let Some(token) = query::means(name, &TOKEN_MEMBERS) {
+            return Err(RequestBodyFault::Token(token));
+        }
+        let value = self.values.iter().find(|denied| query::means(name, &[denied.member]).is_some());
         Ok(value.map(Wanted::Value))
     }
 

@@ -8,16 +8,21 @@ use super::rules::LONGEST_VALUE;
 use super::*;
 use crate::body;
 
+mod parts;
+mod strict;
+
 /// Bodies arrive in frames of this many bytes.
 const FRAME: usize = 16 * 1024;
 
-async fn checked(kind: &str, text: &str) -> Result<(), RequestBodyFault> {
+/// `kind`: the values of `Content-Type`, separated by `|`.
+async fn checked(kind: &str, text: impl AsRef<[u8]>) -> Result<(), RequestBodyFault> {
+    let text = text.as_ref();
     let mut headers = HeaderMap::new();
     for kind in kind.split('|').filter(|kind| !kind.is_empty()) {
-        headers.append(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+        headers.append(CONTENT_TYPE, HeaderValue::from_bytes(kind.as_bytes()).unwrap());
     }
     let adapter = idp_adapters::adapter(Adapters::Facebook);
-    let frames: Vec<_> = text.as_bytes().chunks(FRAME).map(Bytes::copy_from_slice).map(Frame::data).collect();
+    let frames: Vec<_> = text.chunks(FRAME).map(Bytes::copy_from_slice).map(Frame::data).collect();
     let body = StreamBody::new(futures_util::stream::iter(frames.into_iter().map(Ok))).boxed_unsync();
     let body = check(adapter, &Method::POST, &headers, body).await?;
     match body.collect().await {
@@ -49,32 +54,27 @@ async fn tm_r15_a_method_in_a_body_is_read_like_one_in_the_query() {
         "message=x&method",
         "method=post&method=delete",
     ] {
-        for kind in [FORM, "", "text/plain", "application/x-www-form-urlencoded, x"] {
+        for kind in [FORM, "", "image/png"] {
             assert_eq!(checked(kind, form).await, Err(RequestBodyFault::Method("method")), "{kind} {form}");
         }
     }
     for head in [
         "Content-Disposition: form-data; name=\"method\"",
         "content-disposition: form-data; name=method",
-        "Content-Disposition: form-data;\r\n name=\"method\"",
-        "Content-Disposition: form-data; name=\"m\\ethod\"",
-        "Content-Disposition: form-data; filename=\"name=x\"; name = 'Method'",
+        "Content-Disposition: form-data; filename=\"name=x\"; name=Method",
         "Content-Type: text/plain\r\nContent-Disposition: form-data; name=\"method[]\"",
     ] {
-        let multipart = part(head, "delete");
-        for text in [multipart.replace("\r\n", "\n"), multipart] {
-            let found = checked("multipart/form-data; boundary=b", &text).await;
-            assert_eq!(found, Err(RequestBodyFault::Method("method")), "{text}");
-        }
+        let found = checked("multipart/form-data; boundary=b", part(head, "delete")).await;
+        assert_eq!(found, Err(RequestBodyFault::Method("method")), "{head}");
     }
     for json in [
         r#"{"method":"delete"}"#,
         r#"{"message":"a,\"b","m\u0065thod" : "DELETE"}"#,
         r#"{"a":{"method":"get"},"b":[1,{"c":2}],"method":["delete"]}"#,
         r#" {"method":null}"#,
-        r#"{"method":"post","method":"\u0064elete"}"#,
+        r#"{"method":"\u0064elete"}"#,
     ] {
-        for kind in [JSON, "", "text/javascript"] {
+        for kind in [JSON, "", "image/png", FORM] {
             assert_eq!(checked(kind, json).await, Err(RequestBodyFault::Method("method")), "{kind} {json}");
         }
     }
@@ -92,44 +92,20 @@ async fn tm_r15_a_long_body_ends_at_a_member_that_is_refused() {
         Err(RequestBodyFault::Method("method"))
     );
     let json = format!("{{\"message\":\"{filler}\",\"method\":\"delete\"}}");
-    assert_eq!(checked(JSON, &json).await, Err(RequestBodyFault::Method("method")));
+    assert!(matches!(checked(JSON, &json).await, Err(RequestBodyFault::Ambiguous(_))));
 }
 
 #[tokio::test]
-async fn tm_r18_no_type_and_no_odd_line_hides_a_member() {
-    for (kind, text) in [
-        (FORM, "{=1&method=delete"),
-        (FORM, " {&method=delete"),
-        (FORM, "[=1&method=delete"),
-        ("", "{=1&method=delete"),
-        ("text/plain", "{\"method\":\"delete\"}"),
-        (JSON, "/**/{\"method\":\"delete\"}"),
-        (JSON, "\u{feff}{\"method\":\"delete\"}"),
-        ("application/x-www-form-urlencoded; x=multipart/", "method=delete"),
-        ("application/x-www-form-urlencoded; boundary=multipart/form-data", "method=delete"),
-        ("application/octet-stream, application/x-www-form-urlencoded", "method=delete"),
-    ] {
-        assert_eq!(checked(kind, text).await, Err(RequestBodyFault::Method("method")), "{kind} {text}");
-    }
+async fn tm_r18_one_content_type_is_sent() {
     for two in ["image/png|application/x-www-form-urlencoded", "application/x-www-form-urlencoded|image/png"]
     {
         assert_eq!(checked(two, "method=delete").await, Err(RequestBodyFault::Unsearchable), "{two}");
     }
-    let disposition = "Content-Disposition: form-data; name=\"method\"";
-    for head in [
-        format!("X: a\r\r\n{disposition}"),
-        format!("\r\r\n{disposition}"),
-        format!("X: a\r\rY: b\r\n{disposition}"),
-        format!("{disposition}\r\r\nX: a"),
-        disposition.replace("name", "n\0ame"),
-        disposition.replace("method", "method\0x"),
-    ] {
-        let found = checked("multipart/form-data; boundary=b", &part(&head, "delete")).await;
-        assert_eq!(found, Err(RequestBodyFault::Method("method")), "{head:?}");
+    for text in ["{=1&method=delete", " {&method=delete", "[=1&method=delete"] {
+        for kind in [FORM, "", "image/png"] {
+            assert_eq!(checked(kind, text).await, Err(RequestBodyFault::Method("method")), "{kind} {text}");
+        }
     }
-    let returns = part(disposition, "delete").replace("\r\n", "\r");
-    let found = checked("multipart/form-data; boundary=b", &returns).await;
-    assert_eq!(found, Err(RequestBodyFault::Method("method")));
 }
 
 #[tokio::test]
@@ -151,7 +127,8 @@ async fn tm_r18_the_provider_never_has_all_of_a_body_that_is_refused() {
             let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
             let adapter = idp_adapters::adapter(Adapters::Facebook);
-            let mut body = check(adapter, &Method::POST, &headers, body).await.unwrap();
+            // Refused before anything is sent, where the value ends in what is read ahead.
+            let Ok(mut body) = check(adapter, &Method::POST, &headers, body).await else { continue };
             let mut passed = 0;
             let refused = loop {
                 match body.frame().await.expect("it does not end well") {
@@ -187,8 +164,7 @@ async fn other_bodies_pass() {
         (FORM, "my_method=delete&methods=1"),
         (JSON, r#"{"message":"method","a":{"method":"delete"},"method":"POST"}"#),
         (JSON, r#"["method"]"#),
-        ("application/octet-stream", "method=delete"),
-        ("image/png", "a&method=delete"),
+        ("application/octet-stream", "a method=delete"),
         ("", ""),
         ("", "  "),
     ] {
@@ -197,7 +173,7 @@ async fn other_bodies_pass() {
     for head in [
         "Content-Disposition: form-data; name=\"source\"; filename=\"method\"",
         "Content-Disposition: form-data; name=\"methods\"",
-        "X-A: name=\"method\"",
+        "X-A: name=\"method\"\r\nContent-Disposition: form-data; name=\"a\"",
     ] {
         let text = part(head, "delete\r\n-- \r\nname=\"method\"");
         assert_eq!(checked("multipart/form-data; boundary=b", &text).await, Ok(()), "{head}");

@@ -228,6 +228,9 @@ impl Scanner {
             7 if name.eq_ignore_ascii_case(b"upgrade") && asks_for_tunnel(value) => {
                 return Err(Fault::Tunnel);
             }
+            10 if name.eq_ignore_ascii_case(b"connection") && !value.is_ascii() => {
+                return Err(Fault::Framing("Connection holds a byte outside ASCII"));
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 if self.length.is_some() {
                     return Err(Fault::Framing("there is more than one Content-Length"));
