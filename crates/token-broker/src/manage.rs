@@ -118,7 +118,11 @@ impl Broker {
         let connection = account.connection();
         let id = match source {
             // A revocation in Token Vault is one of the whole connection.
-            Source::Vault => None,
+            Source::Vault => {
+                // The list of before does not have the account.
+                inner.users.invalidate_connected_accounts(user_id);
+                None
+            }
             Source::Identities => {
                 let user = inner.users.get(user_id).await?.user;
                 let mut of_connection = user

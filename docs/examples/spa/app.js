@@ -105,7 +105,7 @@ const REFUSALS = {
   'reconnect-required': (problem, wanted) =>
     offerConnect(problem, wanted, `${nameOf(wanted.provider)} no longer accepts this connection.`),
   'provider-scope-missing': (problem, wanted) =>
-    offerConnect(problem, wanted, `The permission is missing: ${(problem.missing_scopes ?? []).join(', ') || 'unknown'}.`),
+    offerConnect(problem, wanted, `The permission is missing: ${scopesOf(problem).join(', ') || 'unknown'}.`),
   'account-ambiguous': (problem, wanted) => {
     for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => run({ ...wanted, account }))
     return 'You have several accounts at this provider. Choose one.'
@@ -122,6 +122,12 @@ const REFUSALS = {
   'store-unavailable': offerRetry,
   'provider-unreachable': offerRetry,
   'provider-timeout': offerRetry
+}
+
+// The missing scopes that Connect asks for. The others that a provider names are alternatives.
+function scopesOf({ missing_scopes: missing = [], connection_scope: connecting = '' }) {
+  const wanted = missing.filter(scope => connecting.split(',').includes(scope))
+  return wanted.length ? wanted : missing
 }
 
 function offerConnect(problem, wanted, message) {
@@ -203,6 +209,8 @@ if (wanted?.provider) {
   at('provider').value = wanted.provider
   at('path').value = wanted.path
 }
+// A browser that keeps the tenant's cookie from the silent check sends it with a redirect.
+if (!user && !error && wanted?.connecting) await auth0Client.loginWithRedirect({ appState: wanted })
 if (error) {
   at('main').hidden = false
   say(wanted?.connecting ? `Nothing was connected: ${error.message}` : `Sign-in failed: ${error.message}`, 'bad')

@@ -125,6 +125,11 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
         .output()
         .context("helm template")?;
     ensure!(!defaults.status.success(), "the chart accepts the placeholders of its own defaults");
+    let copied = sh::command(root, &helm.to_string_lossy())
+        .args(["template", "gateway", CHART, "--values", MINIMAL, "--set", "config=client_id = \"…\""])
+        .output()
+        .context("helm template")?;
+    ensure!(!copied.status.success(), "the chart accepts the placeholder of the documentation's examples");
     Ok(())
 }
 

@@ -12,13 +12,14 @@ const FOLDER: &str = "crates/gateway/tests/browser";
 const APP_ORIGIN: &str = "http://localhost:28090";
 
 /// Each file has a demo of its own: a consent in one does not change the others.
-const FILES: [(&str, &[&str]); 7] = [
+const FILES: [(&str, &[&str]); 8] = [
     ("app.test.mjs", &[]),
     ("console.test.mjs", &[]),
     ("keyboard.test.mjs", &[]),
     // Hosted connect and the MCP endpoint need to know the gateway's address beforehand.
     ("connect.test.mjs", &["--port", "28080"]),
     ("mcp.test.mjs", &["--port", "28080"]),
+    ("tls.test.mjs", &["--port", "28080", "--tls"]),
     ("own-app.test.mjs", &["--port", "28080", "--origin", APP_ORIGIN]),
     ("pages.test.mjs", &["--port", "28080"]),
 ];

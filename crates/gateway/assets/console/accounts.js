@@ -1,21 +1,41 @@
 // The list of the person's accounts, and of the providers that are not connected.
-import { asked, make } from './dom.js'
+import { asked, make, parsed } from './dom.js'
 
-// What an account's last call from this page showed, where it says more than the gateway's record.
+// What an account's last call from this page showed, where it says more than the gateway's record, and whether connecting
+// the account again helps.
 const SEEN = {
   ok: ['works', 'good'],
-  'reconnect-required': ['reconnect needed', 'bad'],
-  'provider-scope-missing': ['scope missing', 'warn'],
+  'reconnect-required': ['reconnect needed', 'bad', true],
+  'provider-scope-missing': ['scope missing', 'warn', true],
   'provider-rate-limited': ['too many calls', 'warn'],
   'provider-unreachable': ['provider not reachable', 'warn'],
   'provider-timeout': ['provider not reachable', 'warn'],
   'provider-error': ['provider failed', 'warn']
 }
 
+// The outcome of the last call of each account from this tab, of one person. It outlives the way to the tenant and back.
+export function outcomes(person) {
+  const kept = parsed(sessionStorage.getItem('idp-gateway-outcomes'))
+  const seen = new Map(kept?.person === person ? kept.entries : [])
+  const keep = () => sessionStorage.setItem('idp-gateway-outcomes', JSON.stringify({ person, entries: [...seen] }))
+  return {
+    of: account => seen.get(account),
+    // A call that the gateway refused, or that the provider did not like, says nothing about the account.
+    note(account, outcome) {
+      if (outcome in SEEN) seen.set(account, outcome)
+      keep()
+    },
+    forget(account) {
+      seen.delete(account)
+      keep()
+    }
+  }
+}
+
 function stateOf({ state, refreshable }, seen) {
   if (state === 'reconnect') return SEEN['reconnect-required']
   if (SEEN[seen]) return SEEN[seen]
-  if (state === 'expired' && !refreshable) return ['expired', 'bad']
+  if (state === 'expired' && !refreshable) return ['expired', 'bad', true]
   return ['not tried yet', 'none']
 }
 
@@ -39,8 +59,7 @@ function ends({ expires_at: at, refreshable }) {
 }
 
 function card(entry, account, seen, actions) {
-  const [state, tone] = stateOf(account, seen)
-  const reconnect = ['bad', 'warn'].includes(tone)
+  const [state, tone, reconnect] = stateOf(account, seen)
   return make('li', { 'aria-label': `${titleOf(entry)} ${account.account}` },
     make('div', { class: 'title' }, badge(entry), make('strong', { textContent: titleOf(entry) }),
       make('span', { class: `chip ${tone}`, textContent: state })),
@@ -66,7 +85,7 @@ function missing(entry, actions) {
 export function accountList(providers, accounts, seen, actions) {
   const of = entry => accounts.filter(account => account.provider === entry.name)
   return [
-    ...providers.flatMap(entry => of(entry).map(account => card(entry, account, seen.get(account.account), actions))),
+    ...providers.flatMap(entry => of(entry).map(account => card(entry, account, seen.of(account.account), actions))),
     ...providers.filter(entry => !of(entry).length).map(entry => missing(entry, actions))
   ]
 }

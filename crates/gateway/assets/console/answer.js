@@ -61,6 +61,7 @@ function offerRemedy(action, { problem, outcome, seconds, request, title, action
       for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => actions.choose(account), 'choice')
       return
     case 'wait': return wait(seconds, actions.repeat)
+    case 'change': return offer('Change the call', () => at('path').focus(), 'plain')
     case 'repeat': return offer('Repeat the call', actions.repeat)
     case 'sign-in': return offer('Sign in again', actions.signIn)
     case 'report': return offer('Copy for the operator', async event => {
@@ -104,7 +105,7 @@ export async function showAnswer(response, begun, call) {
   const problem = (own && parsed(text)) || {}
   at('answer').setAttribute('aria-busy', false)
   if (response.ok) {
-    say(call.connecting ? 'Connected: the call works.' : call.done ?? 'The call works.', 'good')
+    say(call.connecting ? 'Connected: the call works.' : call.done?.(parsed(text)) ?? 'The call works.', 'good')
   } else {
     const { text: sentence, action } = refusal(outcome, problem, call.title)
     say(sentence, action === 'wait' ? 'warn' : 'bad')
@@ -123,7 +124,7 @@ export async function showAnswer(response, begun, call) {
 export function showExplanation(explanation) {
   at('explanation').replaceChildren(...(explanation
     ? timeline(explanation)
-    : [make('li', { class: 'none', textContent: 'The gateway keeps explanations of calls of known callers only, for ten minutes.' })]))
+    : [make('li', { class: 'none', textContent: 'The gateway explains calls to providers, of callers that it knows, for ten minutes.' })]))
 }
 
 // The lines of the audit log, one JSON object each, where the gateway runs as a demo and shows them.

@@ -1,6 +1,6 @@
 // The console: what an app of the tenant would do, on the gateway's own origin. Whatever comes from a provider is shown
 // as text, never as markup.
-import { accountList, titleOf } from './accounts.js'
+import { accountList, outcomes, titleOf } from './accounts.js'
 import * as answer from './answer.js'
 import { asked, at, fail, make, parsed } from './dom.js'
 import { audit, faults } from './faults.js'
@@ -38,6 +38,8 @@ async function signedIn(config) {
     if (failed) fail(new Error(`Nothing was connected: ${returned.get('idp_connect')}`))
     window.history.replaceState({}, '', here)
     await client.checkSession()
+    // A browser that keeps the tenant's cookie from the silent check sends it with a redirect.
+    if (!failed && !await client.isAuthenticated()) await client.loginWithRedirect({ appState: wanted })
   } else if (returned.has('state') && ['code', 'error', 'connect_code'].some(name => returned.has(name))) {
     try {
       wanted = (await client.handleRedirectCallback()).appState
@@ -96,8 +98,7 @@ async function page(config, client, user, description, { wanted, failed }) {
   let accounts = []
   // The last call that the gateway can explain.
   let explained
-  // The outcome of the last call of each account from this page.
-  const seen = new Map()
+  const seen = outcomes(user.sub)
   let running
 
   const remember = history(call => fill(call))
@@ -219,8 +220,9 @@ async function page(config, client, user, description, { wanted, failed }) {
       const result = await answer.showAnswer(response, begun, { gateway, ...call })
       explained = result.request || explained
       const found = result.request && await ask(`/v1/explain/${encodeURIComponent(result.request)}`)
-      const explanation = found?.ok ? await found.json() : undefined
-      answer.showExplanation(explanation)
+      const told = found && parsed(await found.text())
+      const explanation = found?.ok ? told : undefined
+      if (running === controller) answer.showExplanation(explanation)
       if (config.demo) void audit(config.demo, result.request).then(lines => running === controller && answer.showAudit(lines))
       return { ...result, status: response.status, explanation }
     } catch (error) {
@@ -254,7 +256,7 @@ async function page(config, client, user, description, { wanted, failed }) {
     remember(next, result)
     const own = accounts.filter(other => other.provider === provider)
     const used = result.explanation?.account || account || (own.length === 1 ? own[0].account : '')
-    if (used) seen.set(used, result.outcome)
+    if (used) seen.note(used, result.outcome)
     await list()
     return result
   }
@@ -277,12 +279,12 @@ async function page(config, client, user, description, { wanted, failed }) {
     connect: (entry, account) => tryOrConnect(sample(entry, account)),
     use: (entry, account) => { fill(sample(entry, account)); at('path').focus() },
     profile: (entry, account) => exchange(`/v1/me/${encodeURIComponent(entry.name)}/profile`, { headers: select(account) },
-      own(entry, account, 'The profile, in the same shape for every provider.')),
+      own(entry, account, () => 'The profile, in the same shape for every provider.')),
     async disconnect(entry, account) {
       if (!confirm(`Disconnect ${account}? The gateway deletes its grant, and revokes it at the provider if that is possible.`)) return
       await exchange(`/v1/me/${encodeURIComponent(entry.name)}`, { method: 'DELETE', headers: select(account) },
-        own(entry, account, 'Disconnected.'))
-      seen.delete(account)
+        own(entry, account, () => 'Disconnected.'))
+      seen.forget(account)
       await list()
     }
   }
@@ -318,15 +320,12 @@ async function page(config, client, user, description, { wanted, failed }) {
 
   async function check() {
     const { provider, path, account, method, body } = read()
-    answer.clear('Asking the policy …')
-    const response = await ask('/v1/check', {
+    await exchange('/v1/check', {
       method: 'POST', headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ provider, path, method, ...(account && { account }), ...(body && { body: parsed(body) ?? body }) })
-    })
-    const begun = performance.now()
-    const text = await response.clone().text()
-    const allowed = response.ok && parsed(text)?.allowed
-    await answer.showAnswer(response, begun, { gateway, ...own(entryOf(provider), account, allowed ? 'The policy allows this call. It was not made.' : 'This call would be refused. It was not made.') })
+    }, own(entryOf(provider), account, answered => answered?.allowed
+      ? 'The policy allows this call. It was not made.'
+      : `This call would be refused: ${answered?.outcome}. It was not made.`))
   }
 
   at('provider').replaceChildren(...entries.map(entry => make('option', { value: entry.name, textContent: titleOf(entry) })))
@@ -339,7 +338,12 @@ async function page(config, client, user, description, { wanted, failed }) {
   await list().catch(fail)
   if (config.mcp) await showTools()
   if (wanted?.tried) return offer(wanted.tried)
-  if (!wanted?.provider) return chooseProvider()
+  if (!wanted?.provider) {
+    // A call that can work comes first.
+    const connected = config.providers.find(({ name }) => accounts.some(account => account.provider === name))
+    if (connected) at('provider').value = connected.name
+    return chooseProvider()
+  }
   fill(wanted)
   // Only a call that changes nothing is repeated without being asked for.
   if (!failed && wanted.method === 'GET') await asked(() => run(wanted))()

@@ -30,6 +30,15 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         provider.access = Access::Full;
         provider.rules.clear();
     }
+    if !settings.providers.contains_key(wanted.provider.as_str()) {
+        let known: Vec<&str> = settings.providers.keys().map(String::as_str).collect();
+        output.message(&format!(
+            "error: the configuration has no provider `{}`\n  remedy: name one of: {}",
+            wanted.provider,
+            known.join(", ")
+        ));
+        return Exit::Usage;
+    }
     let Some(request) = request(&wanted) else {
         output.message("error: the method, the path or the account cannot be sent in a request\n  remedy: start the path with a slash and percent-encode it, as in /user/repos?per_page=5");
         return Exit::Usage;

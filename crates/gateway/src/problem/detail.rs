@@ -102,10 +102,21 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
     })
 }
 
+/// What Connect asks for, then what would be enough as well.
 fn scope_missing(problem: &Inner, provider: &str) -> String {
     match problem.missing_scopes.as_slice() {
         [] => format!("{provider} refused the call: the grant lacks a scope that it does not name"),
-        missing => format!("{provider} refused the call: the grant lacks {}", missing.join(", ")),
+        missing => {
+            let connecting = problem.connection_scope.as_deref().unwrap_or_default();
+            let (asked, others): (Vec<&str>, Vec<&str>) = missing
+                .iter()
+                .map(String::as_str)
+                .partition(|scope| connecting.split(',').any(|wanted| wanted == *scope));
+            let (lacking, others) = if asked.is_empty() { (others, Vec::new()) } else { (asked, others) };
+            let alternatives =
+                if others.is_empty() { String::new() } else { format!(" (or: {})", others.join(", ")) };
+            format!("{provider} refused the call: the grant lacks {}{alternatives}", lacking.join(", "))
+        }
     }
 }
 
@@ -135,6 +146,13 @@ mod tests {
         assert_eq!(detail(allow, docs), "/docs takes GET, HEAD, not PUT");
         let missing = Problem::new(Code::ProviderScopeMissing).missing_scopes(vec!["repo".to_owned()]);
         assert_eq!(detail(missing, REQUEST), "github refused the call: the grant lacks repo");
+        let alternatives = Problem::new(Code::ProviderScopeMissing)
+            .missing_scopes(vec!["repo".to_owned(), "public_repo".to_owned()])
+            .connection_scope(Some("read:user,public_repo".to_owned()));
+        assert_eq!(
+            detail(alternatives, REQUEST),
+            "github refused the call: the grant lacks public_repo (or: repo)"
+        );
         let own = Problem::new(Code::NotFound).detail("this replica knows no such call of yours");
         assert_eq!(detail(own, REQUEST), "this replica knows no such call of yours", "a better one stays");
     }

@@ -53,7 +53,7 @@ test('a revoked account is connected again, and the call is repeated', () =>
 test('a missing scope is named and asked for, and the call is repeated', () =>
   asUser('dana', async page => {
     await call(page, 'google', '/calendar/v3/users/me/calendarList')
-    await says(page, 'The permission is missing: https://www.googleapis.com/auth/calendar')
+    await says(page, /^The permission is missing: https:\/\/www\.googleapis\.com\/auth\/calendar\.calendarlist\.readonly\.$/)
     await page.getByRole('button', { name: 'Connect' }).click()
     await page.getByText('https://www.googleapis.com/auth/calendar').first().waitFor()
     await consent(page, 'Google', 'Allow', demo.app)
@@ -92,6 +92,7 @@ test('a denial is told, and the form keeps the call', () =>
     await page.getByRole('button', { name: 'Connect' }).click()
     await consent(page, 'Facebook', 'Deny', demo.app)
     await says(page, 'Nothing was connected')
+    for (const part of ['#body', '#code', 'h2', '.small']) assert.equal(await page.locator(part).isVisible(), false, part)
     assert.equal(await page.getByLabel('Provider').inputValue(), 'facebook')
     assert.equal(await page.getByLabel('Path').inputValue(), '/v22.0/me')
     assert.equal(await page.getByRole('button', { name: 'Sign out' }).isVisible(), true)

@@ -144,6 +144,30 @@ fn with_tls_the_gateway_shows_a_certificate_of_its_own() {
     assert_eq!(ask(&[]).status.code(), Some(60), "nobody else trusts it");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn open_opens_the_app_or_says_that_no_browser_opened() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let (opener, opened) = (folder.path().join("xdg-open"), folder.path().join("opened"));
+    let script = format!("#!/bin/sh\necho noise >&2\necho \"$1\" > '{}'\nexit 3\n", opened.display());
+    std::fs::write(&opener, script).unwrap();
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(["demo", "--json", "--open"]).env_remove("IDP_GATEWAY_CONFIG");
+    command.env("PATH", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut demo = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(demo.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let app = told["app"].as_str().unwrap();
+    let said = BufReader::new(demo.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let said: Vec<_> = said.filter(|line| !line.starts_with('{')).take(1).collect();
+    assert_eq!(said, [format!("warning: `xdg-open` opened no browser: open {app} yourself")]);
+    assert_eq!(std::fs::read_to_string(opened).unwrap().trim(), app);
+}
+
 /// Starts a demo with its temporary files in `folder`, and waits until it has said where it listens.
 fn started(folder: &std::path::Path) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));

@@ -61,7 +61,10 @@ async fn user_shows_identities_without_tokens() {
     }
     let (code, stdout, stderr) = run(&sandbox, &["user", "google-oauth2|0"]).await;
     assert_eq!((code, stdout.as_str()), (1, ""));
-    assert!(stderr.contains("remedy"), "{stderr}");
+    assert!(stderr.contains("the tenant has no user `google-oauth2|0`"), "{stderr}");
+    let (code, _, stderr) = run(&sandbox, &["user", "ana"]).await;
+    assert_eq!(code, 1);
+    assert!(stderr.contains("`ana` is not a user id") && !stderr.contains("tenant.audience"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -473,6 +476,17 @@ async fn every_seeded_misconfiguration_is_found_with_its_remedy() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_misspelled_connection_gets_the_name_that_the_user_has() {
+    let sandbox = Sandbox::builder().start().await.unwrap();
+    made_up_tokens_are_refused(&sandbox);
+    let mut setup = Setup::good(&sandbox);
+    setup.github = "connections = [\"githb\"]".to_owned();
+    let (checks, _) = doctor(&sandbox, &setup).await;
+    let check = checks.iter().find(|check| check["id"] == "connection:github").unwrap();
+    assert_eq!(check["finding"], "the user has no account of githb; did you mean `github`?", "{check}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

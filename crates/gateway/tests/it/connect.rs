@@ -61,12 +61,19 @@ async fn an_account_is_widened_and_the_app_is_told() {
     rig.finish();
 }
 
+/// How many accounts of the vault `/v1/me` lists.
+async fn in_vault(rig: &Rig, user: &str) -> usize {
+    let me = rig.get("/v1/me", user).await.json();
+    me["accounts"].as_array().unwrap().iter().filter(|account| account["source"] == "vault").count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_connected_in_the_vault_and_works_with_the_same_token() {
     let rig = start().await;
     rig.sandbox.world().disconnect_account(BEN, "google-oauth2");
     let refused = rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await;
     assert_eq!(refused.outcome(), (403, "account-not-connected".into()));
+    assert_eq!(in_vault(&rig, BEN).await, 0);
     let url = refused.json()["connect"]["url"].as_str().unwrap().parse().unwrap();
     let mut browser = Browser::new(&rig);
     let ended = browser.walk(&url, BEN, "allow").await;
@@ -74,6 +81,7 @@ async fn an_account_is_connected_in_the_vault_and_works_with_the_same_token() {
     let path = "/me/v1/connected-accounts/complete";
     assert_eq!(rig.sandbox.journal().count_of(Server::Tenant, path), 1);
     assert_eq!(rig.get("/proxy/google/oauth2/v3/userinfo", BEN).await.outcome(), (200, "ok".into()));
+    assert_eq!(in_vault(&rig, BEN).await, 1, "the list is read again");
     // The session of the flow is gone from the browser; its id stays for other tabs.
     let left = browser.cookie("__Host-idp-connect");
     assert!(left.is_some());

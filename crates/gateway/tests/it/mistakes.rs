@@ -86,6 +86,11 @@ const COMMANDS: &[Mistyped] = &[
         &["call", "--config", "good.toml", "github", "user", "--user", "auth0|1"],
         &[],
     ),
+    (
+        "The provider of a call is misspelled",
+        &["call", "--config", "good.toml", "gihub", "/user", "--user", "auth0|1"],
+        &[],
+    ),
     ("A call has no user", &["call", "--config", "good.toml", "github", "/user"], &[]),
     ("No demo runs", &["demo", "env", "--port", "65532"], &[]),
     ("The page's address is given as its origin", &["demo", "--origin", "http://localhost:5173/app"], &[]),

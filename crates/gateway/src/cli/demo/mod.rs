@@ -12,6 +12,7 @@ mod switches;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    process::Stdio,
     sync::Arc,
     time::Duration,
 };
@@ -244,9 +245,15 @@ fn program() -> String {
 
 fn open_browser(url: &str, output: Output) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    if let Err(error) = std::process::Command::new(opener).arg(url).spawn() {
-        output.message(&format!("warning: `{opener}` does not start ({error}): open {url} yourself"));
-    }
+    let mut command = std::process::Command::new(opener);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let url = url.to_owned();
+    // The opener may last as long as the browser.
+    std::thread::spawn(move || {
+        if !command.status().is_ok_and(|status| status.success()) {
+            output.message(&format!("warning: `{opener}` opened no browser: open {url} yourself"));
+        }
+    });
 }
 
 /// Where a tenant of the operator's own is named.

@@ -72,11 +72,16 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
         let own: Vec<_> =
             identities.iter().filter(|identity| entry(settings, identity) == Some(name.as_str())).collect();
         match own.as_slice() {
-            [] => report.warn(
-                &id,
-                format!("the user has no account of {}", provider.connections.join(", ")),
-                "correct `connections`, or link the account; `gateway user ID` shows what the user has",
-            ),
+            [] => {
+                let others = identities.iter().filter(|identity| entry(settings, identity).is_none());
+                let others: Vec<_> = others.map(|identity| identity.connection.as_str()).collect();
+                let hint = provider.connections.iter().find_map(|wanted| near(wanted, others.iter().copied()));
+                report.warn(
+                    &id,
+                    format!("the user has no account of {}{}", provider.connections.join(", "), did_you_mean(hint)),
+                    "correct `connections`, or link the account; `gateway user ID` shows what the user has",
+                );
+            }
             [one] if one.has_token => report.ok(&id, format!("{} holds a token", one.connection)),
             [one] => report.fail(
                 &id,
@@ -93,14 +98,17 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
 }
 
 /// The name of a connection that `wanted` may be a misspelling of.
-fn near<'a>(wanted: &str, known: &'a [Value]) -> Option<&'a str> {
+fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const TYPOS: usize = 2;
-    let names = known.iter().filter_map(|known| known.get("name").and_then(Value::as_str));
     names
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .min()
         .filter(|(distance, _)| *distance <= TYPOS)
         .map(|(_, name)| name)
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// Whether the tenant knows each connection; needs a scope that the gateway itself does not.
@@ -129,11 +137,11 @@ async fn connections(settings: &Settings, asker: &Asker, management: &Management
             if exists {
                 report.ok(&id, "the tenant has this connection");
             } else {
-                let near = near(connection, &known);
-                let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                let names = known.iter().filter_map(|known| known.get("name").and_then(Value::as_str));
+                let hint = did_you_mean(near(connection, names));
                 report.warn(
                     &id,
-                    format!("the tenant has no such connection{near}"),
+                    format!("the tenant has no such connection{hint}"),
                     format!("correct `providers.{name}.connections`"),
                 );
             }
@@ -147,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_misspelled_connection_is_recognised() {
-        let known = [serde_json::json!({ "name": "github" }), serde_json::json!({ "name": "google-oauth2" })];
-        assert_eq!(near("githb", &known), Some("github"));
-        assert_eq!(near("windowslive", &known), None);
+        let known = ["github", "google-oauth2"];
+        assert_eq!(near("githb", known.into_iter()), Some("github"));
+        assert_eq!(near("windowslive", known.into_iter()), None);
     }
 }

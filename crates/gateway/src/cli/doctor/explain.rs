@@ -42,11 +42,8 @@ pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
     let said = format!("the look-up answered {} {}: {}", reply.status, reply.error(), reply.description());
     match reply.status {
         404 => (format!("the tenant has no user `{id}`"), USER_ID.to_owned()),
-        400 => (
-            said,
-            "the id is malformed, or the management token is not valid: check `tenant.audience`"
-                .to_owned(),
-        ),
+        400 if reply.error() == "invalid_uri" => (format!("`{id}` is not a user id"), USER_ID.to_owned()),
+        400 => (said, "the management token is not valid: check `tenant.domain`".to_owned()),
         401 => (
             said,
             "the token and the look-up must use the same host: remove `tenant.base_url`, or use its host for both"

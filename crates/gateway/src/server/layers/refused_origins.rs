@@ -28,7 +28,7 @@ impl RefusedOrigins {
             tracing::warn!(
                 event = "origin_refused",
                 origin,
-                remedy = "if it is an app of yours, add it to `cors.origins`; the browser shows its pages no answer before that",
+                remedy = "if it is an app of yours, add it to `cors.origins` (`gateway demo` takes it as --origin); the browser shows its pages no answer before that",
             );
         }
     }
