@@ -46,10 +46,9 @@ pub fn means<'a>(decoded: &[u8], names: &[&'a str]) -> Option<&'a str> {
         });
         given.eq(name.bytes())
     };
-    let readings = [cut, to_zero, whole];
-    let readings =
-        if cut.len() == whole.len() { readings.get(..1) } else { Some(&readings[..]) }.unwrap_or_default();
-    names.iter().copied().find(|name| readings.iter().any(|reading| is(name, reading)))
+    let is_one =
+        |name: &str| is(name, cut) || (cut.len() < whole.len() && (is(name, to_zero) || is(name, whole)));
+    names.iter().copied().find(|name| is_one(name))
 }
 
 fn is_blank(byte: u8) -> bool {
