@@ -54,6 +54,7 @@ static DESCRIPTION: Description = Description {
             "gRPC over HTTP: one kind of path for every read and write",
         ),
         DeniedPath::new(&[Prefix("google."), Rest], "gRPC: one kind of path for every read and write"),
+        DeniedPath::new(&[Prefix("grafeas."), Rest], "gRPC: one kind of path for every read and write"),
     ],
     // The parameters that start with a dollar sign are Google's own ways around a method and around headers.
     denied_query: &["callback", "$callback", "$httpmethod", "$httpheaders"],
