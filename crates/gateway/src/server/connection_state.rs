@@ -60,7 +60,7 @@ const FEW_STREAMS: usize = 8;
 pub(crate) struct Active(Arc<ConnState>);
 
 impl Active {
-    /// The request's answer takes neither room nor a place: a connection with several streams is cut.
+    /// There is no room for the request's answer: a connection with several streams is cut.
     pub(crate) fn is_not_bounded(&self) {
         if self.0.open.load(Ordering::Acquire) >= FEW_STREAMS {
             self.0.overfull.notify_one();

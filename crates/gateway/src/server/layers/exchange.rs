@@ -95,11 +95,6 @@ impl Exchange {
         *self.room.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
     }
 
-    /// Whether it has a place.
-    pub(crate) fn has_place(&self) -> bool {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
     /// Takes the place, to give it back or to keep it.
     pub(crate) fn release(&self) -> Option<OwnedSemaphorePermit> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner).take()

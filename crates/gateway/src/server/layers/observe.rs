@@ -171,7 +171,8 @@ impl Record {
             self.progress.iter().for_each(|progress| progress.mark_in_memory());
             if self.unread.grow(usize::try_from(body).unwrap_or(usize::MAX).saturating_add(STREAM)) {
                 self.exchange.release();
-            } else if !self.exchange.has_place() {
+            } else {
+                // Its place is for requests that run. No client needs many of these answers that it does not read.
                 self.on_connection.is_not_bounded();
             }
         }
