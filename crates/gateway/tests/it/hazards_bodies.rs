@@ -85,6 +85,29 @@ async fn tm_a12_quota_and_place_are_decided_before_a_body_is_read() {
     rig.finish();
 }
 
+#[tokio::test]
+async fn tm_f10_a_form_that_is_read_ahead_has_a_deadline_for_the_whole() {
+    let rig = Rig::over(Sandbox::builder(), "timeouts = { header = \"2s\" }", "access = \"full\"").await;
+    let fields = format!("Authorization: Bearer {}\r\n", rig.sandbox.caller_token(BEN));
+    let stream = begin(rig.addr, "/proxy/github/user/repos", &fields).await;
+    let (mut read, mut write) = stream.into_split();
+    let mut answer = [0; 12];
+    // A byte now and then: no gap is long, and the declared end is 25 seconds away.
+    let dripping = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let _ = write.write_all(b"b").await;
+        }
+    };
+    tokio::select! {
+        read = read.read_exact(&mut answer) => drop(read.unwrap()),
+        () = dripping => {}
+        () = tokio::time::sleep(Duration::from_secs(12)) => panic!("no answer after six times the deadline"),
+    }
+    assert_eq!(&answer[9..], b"408");
+    rig.finish();
+}
+
 /// A provider that answers without an end.
 async fn endless() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
