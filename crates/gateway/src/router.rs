@@ -76,24 +76,22 @@ impl App {
 
     /// Tells the webhooks what this request has shown of an account.
     fn tell(&self, context: &RequestContext<'_>, record: &RequestRecord) {
-        if !self.webhooks.is_on() || record.repeated {
+        if !self.webhooks.is_on() {
             return;
         }
-        let (Some(caller), Some(provider), Some(account)) =
-            (&record.caller, &record.provider, &record.account)
-        else {
-            return;
-        };
-        self.webhooks.observe(&Seen {
-            request: record.event,
-            outcome: record.outcome.unwrap_or(Code::Ok),
-            user: caller.subject(),
-            client: caller.client(),
-            provider: provider.name(),
-            connection: account.connection(),
-            id: account.user_id(),
-            request_id: context.id.as_str(),
-        });
+        let (Some(caller), Some(provider)) = (&record.caller, &record.provider) else { return };
+        for account in record.changed_accounts() {
+            self.webhooks.observe(&Seen {
+                request: record.event,
+                outcome: record.outcome.unwrap_or(Code::Ok),
+                user: caller.subject(),
+                client: caller.client(),
+                provider: provider.name(),
+                connection: account.connection(),
+                id: account.user_id(),
+                request_id: context.id.as_str(),
+            });
+        }
     }
 
     /// One call of an operator for a user, who is the caller's `sub`. The deny list and blocks hold; rules and quotas are

@@ -71,6 +71,13 @@ impl TenantGrant {
         }
     }
 
+    /// Whether `record` has seen a copy without any token, and none before.
+    pub(crate) fn was_empty(record: &GrantRecord, keys: &KeyRing) -> bool {
+        record.origin_access.is_none()
+            && record.origin_refresh.is_none()
+            && keys.recognises(&record.origin, &[None, None])
+    }
+
     /// Makes `record` say that it has seen this copy, under the newest key: an old key can go once no record is sealed
     /// with it. A member that is absent stays as it was seen before.
     pub(crate) fn stamp(&self, record: &mut GrantRecord, keys: &KeyRing) {

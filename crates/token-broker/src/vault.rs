@@ -385,3 +385,6 @@ impl Vault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

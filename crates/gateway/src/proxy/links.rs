@@ -28,7 +28,8 @@ pub(crate) enum LinkBase {
     Path,
 }
 
-/// By how many bytes relative links may lengthen an answer. Those behind stay relative, and a client resolves them itself.
+/// By how many bytes relative links may lengthen an answer, those included that were resolved and led nowhere. Those behind stay
+/// relative, and a client resolves them itself.
 const GROWTH: usize = 256 * 1024;
 
 /// Rewrites the links of one answer.
@@ -88,13 +89,28 @@ impl Links {
     /// followed here.
     pub(super) fn rewrite(&self, link: &str) -> Option<String> {
         let absolute = raw_target(link);
-        if absolute.is_none() && self.room.load(Ordering::Relaxed) == 0 {
+        if absolute.is_some() {
+            return self.rewrite_target(link, absolute);
+        }
+        let room = self.room.load(Ordering::Relaxed);
+        if room == 0 {
             return None;
         }
+        let new = self.rewrite_target(link, None);
+        // One that leads nowhere was resolved against the whole address that was asked too.
+        let cost = match &new {
+            Some(new) => new.len().saturating_sub(link.len()),
+            None => self.asked.as_ref().map_or(0, |asked| asked.as_str().len()),
+        };
+        self.room.store(room.saturating_sub(cost), Ordering::Relaxed);
+        new
+    }
+
+    /// `absolute`: path, query and fragment where the link is absolute.
+    fn rewrite_target(&self, link: &str, absolute: Option<String>) -> Option<String> {
         let url = self.resolve(link).filter(clean)?;
         let (host, upstream) = self.plan.owner(&url, &self.called)?;
         // Bytes as the provider wrote them where it wrote an absolute URL; parsing may respell a path.
-        let relative = absolute.is_none();
         let raw = absolute.unwrap_or_else(|| url[url::Position::BeforePath..].to_owned());
         let (before, fragment) = raw.split_once('#').map_or((raw.as_str(), None), |(a, b)| (a, Some(b)));
         let (full, query) = before.split_once('?').map_or((before, None), |(a, b)| (a, Some(b)));
@@ -114,11 +130,6 @@ impl Links {
         if let Some(fragment) = fragment {
             out.push('#');
             out.push_str(fragment);
-        }
-        if relative {
-            let growth = out.len().saturating_sub(link.len());
-            let left = self.room.load(Ordering::Relaxed).saturating_sub(growth);
-            self.room.store(left, Ordering::Relaxed);
         }
         Some(out)
     }

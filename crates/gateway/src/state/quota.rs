@@ -20,6 +20,8 @@ const OVERHEAD: usize = 160;
 
 /// How many times as many questions as calls a caller may make.
 const QUESTIONS: u32 = 10;
+/// The questions of each caller where no quota limits the calls. They are refused beyond it whatever the mode is.
+const ANY_QUESTIONS: CallerQuota = CallerQuota { per_second: 100.0, burst: 1000 };
 
 /// Whether a call may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) struct Quotas {
     per_client: Option<Limit>,
     /// Per caller too: what asks no provider and costs no quota still costs work.
     questions: Option<Limit>,
+    /// Whether questions are refused beyond their limit.
+    enforce_questions: bool,
     /// By the provider's name.
     per_provider: HashMap<String, Limit>,
 }
@@ -109,20 +113,23 @@ impl Quotas {
         providers: impl IntoIterator<Item = (&'a str, CallerQuota)>,
     ) -> Self {
         let providers: Vec<_> = providers.into_iter().collect();
-        let questions = settings.per_caller.map(|quota| CallerQuota {
+        let per_caller = settings.per_caller.filter(|quota| quota.per_second > 0.0);
+        let questions = per_caller.map_or(ANY_QUESTIONS, |quota| CallerQuota {
             per_second: quota.per_second * f64::from(QUESTIONS),
             burst: quota.burst.saturating_mul(QUESTIONS),
         });
-        let own = [settings.per_caller, settings.per_client, questions];
+        let own = [settings.per_caller, settings.per_client, Some(questions)];
         let limits = providers.len() + own.iter().flatten().count();
         let share = bytes / (limits.max(1) as u64);
         let limit = |quota: CallerQuota| Limit::new(quota, share);
         let named = |(name, quota): (&str, CallerQuota)| Some((name.to_owned(), limit(quota)?));
+        let enforce = settings.mode == QuotaMode::Enforce;
         Self {
-            enforce: settings.mode == QuotaMode::Enforce,
+            enforce,
             per_caller: settings.per_caller.and_then(limit),
             per_client: settings.per_client.and_then(limit),
-            questions: questions.and_then(limit),
+            questions: limit(questions),
+            enforce_questions: enforce || per_caller.is_none(),
             per_provider: providers.into_iter().filter_map(named).collect(),
         }
     }
@@ -136,20 +143,21 @@ impl Quotas {
             .and_then(|limit| limit.take(KeyRef::caller(caller)))
             .or_else(own)
             .or_else(|| self.per_client.as_ref().and_then(|limit| limit.take(KeyRef::client(caller))));
-        self.admission(wait)
+        admission(wait, self.enforce)
     }
 
     /// Takes one question, which costs nothing of the quota of calls.
     pub(crate) fn take_question(&self, caller: &Caller) -> Admission {
-        self.admission(self.questions.as_ref().and_then(|limit| limit.take(KeyRef::caller(caller))))
+        let wait = self.questions.as_ref().and_then(|limit| limit.take(KeyRef::caller(caller)));
+        admission(wait, self.enforce_questions)
     }
+}
 
-    fn admission(&self, wait: Option<Duration>) -> Admission {
-        match wait {
-            None => Admission::Fine,
-            Some(wait) if self.enforce => Admission::Refused(wait),
-            Some(_) => Admission::Observed,
-        }
+fn admission(wait: Option<Duration>, enforce: bool) -> Admission {
+    match wait {
+        None => Admission::Fine,
+        Some(wait) if enforce => Admission::Refused(wait),
+        Some(_) => Admission::Observed,
     }
 }
 

@@ -88,8 +88,8 @@ pub(crate) struct RequestRecord {
     pub(crate) tool: Option<&'static str>,
     /// The method of the call, where it is not the request's.
     pub(crate) method: Option<Method>,
-    /// The request did what had been done before: no event is sent again.
-    pub(crate) repeated: bool,
+    /// The accounts that the request disconnected, and whether each was connected before: only of those an event is sent.
+    pub(crate) disconnected: Vec<(Account, bool)>,
     /// The secrets that went to the provider, which no answer may hold.
     pub(crate) secrets: Secrets,
     /// The caller's place among the requests in flight, until there is an answer.
@@ -119,7 +119,7 @@ impl RequestRecord {
             route: None,
             tool: None,
             method: None,
-            repeated: false,
+            disconnected: Vec::new(),
             secrets: Secrets::default(),
             seat: None,
         }
@@ -185,6 +185,22 @@ impl RequestRecord {
     pub(crate) fn classified(&mut self, code: Code) {
         if let Some(last) = self.attempts.last_mut() {
             last.outcome = code;
+        }
+    }
+
+    /// The accounts that the request was about, each of which has an audit line; none where it is not known.
+    pub(crate) fn accounts(&self) -> Vec<&Account> {
+        match &self.disconnected[..] {
+            [] => self.account.iter().collect(),
+            all => all.iter().map(|(account, _)| account).collect(),
+        }
+    }
+
+    /// The accounts that the request has changed, or has shown something of.
+    pub(crate) fn changed_accounts(&self) -> Vec<&Account> {
+        match &self.disconnected[..] {
+            [] => self.account.iter().collect(),
+            all => all.iter().filter(|(_, changed)| *changed).map(|(account, _)| account).collect(),
         }
     }
 

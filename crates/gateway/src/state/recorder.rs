@@ -67,17 +67,18 @@ impl Recorder {
         let Some(caller) = &record.caller else { return };
         let reached = !record.attempts.is_empty() || outcome == Code::Ok;
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
-        let account = record.account.as_ref().map(ToString::to_string);
+        // A DELETE may have disconnected accounts of several sources: each has a line.
+        let accounts: Vec<String> = record.accounts().into_iter().map(ToString::to_string).collect();
         let rule = record.decided_by().map(|decider| decider.to_string());
         let scopes = record.scopes.as_ref().map(|scopes| scopes.join(" "));
         let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
-        self.audit.call(&audit::CallEvent {
+        let event = audit::CallEvent {
             request_id: Some(context.id.as_str()),
             caller: Some(caller.subject()),
             client: caller.client(),
             organization: caller.organization(),
             actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
-            account: account.as_deref(),
+            account: accounts.first().map(String::as_str),
             provider: record.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
             method: Some(record.method.as_ref().unwrap_or(method).as_str()),
             route: record.route,
@@ -88,6 +89,10 @@ impl Recorder {
             scopes: scopes.as_deref(),
             status: Some(status),
             ..audit::CallEvent::new(record.event, decision, outcome.as_str())
-        });
+        };
+        self.audit.call(&event);
+        for account in accounts.iter().skip(1) {
+            self.audit.call(&audit::CallEvent { account: Some(account), ..event.clone() });
+        }
     }
 }

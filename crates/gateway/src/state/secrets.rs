@@ -220,6 +220,8 @@ mod tests {
             prepared.get(key(&secret), &secret, None);
             assert!(prepared.secrets.weight() <= 1 << 20);
         }
+        let held: usize = prepared.secrets.iter().map(|(_, entry)| entry.prepared.size()).sum();
+        assert!(held <= 1 << 20, "{held} bytes");
         assert!(prepared.secrets.len() > 20);
     }
 }

@@ -18,6 +18,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::*;
 
+mod windows;
+
 const LONG: Duration = Duration::from_secs(20);
 
 /// A provider named `localhost` that speaks HTTP/2 alone, and a client that trusts it.

@@ -49,10 +49,16 @@ pub(crate) async fn answer(
         TokenError::Blocked(blocked) => Problem::from(blocked),
         TokenError::Broker(error) => error_table::broker(&error, Some(&provider.connect)),
     })?;
-    let first = revoked.first().map(|one| &one.revoked.key);
-    record.account = first.map(|key| Account::new(key.connection.clone(), key.account.clone()));
-    record.repeated = revoked.iter().all(|one| !one.changed);
-    calls.prepared.clear();
+    let told = |one: &Revocation| {
+        let key = &one.revoked.key;
+        (Account::new(key.connection.clone(), key.account.clone()), one.changed)
+    };
+    record.disconnected = revoked.iter().map(told).collect();
+    record.account = record.disconnected.first().map(|(account, _)| account.clone());
+    if revoked.iter().any(|one| one.changed) {
+        // Not for a repetition: the calls of all other users would have to prepare their tokens again.
+        calls.prepared.clear();
+    }
     let at_provider = at_provider(&revoked);
     let mut details = Vec::new();
     for one in revoked {

@@ -283,6 +283,17 @@ test('markup of a provider is text, and a picture is shown', () =>
     await page.getByRole('img', { name: 'The picture that the provider sent' }).waitFor()
   }))
 
+test("nothing in a provider's answer is followed, whatever it says", async () => {
+  const { isOwn } = await import('../../assets/console/answer.js')
+  for (const outcome of ['', 'ok', 'provider-scope-missing', 'provider-rejected', 'provider-denied']) {
+    assert.equal(isOwn(outcome, false), false, outcome)
+  }
+  // Problems in the provider's place were asked for.
+  for (const [outcome, problems] of [['provider-scope-missing', true], ['reconnect-required', false], ['account-not-connected', false]]) {
+    assert.equal(isOwn(outcome, problems), true, outcome)
+  }
+})
+
 test('a reload keeps the person, a sign-out ends it', () =>
   asPerson('ben', async page => {
     await call(page, 'github', '/user')

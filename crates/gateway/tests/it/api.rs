@@ -32,6 +32,24 @@ async fn the_callers_own_view_names_accounts_and_no_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_r13_the_profile_is_judged_by_rules_and_scopes_like_the_call_that_it_makes() {
+    let rule = |more: &str| format!("access = \"rules\"\n[[providers.github.rules]]\n{more}\n");
+    for (rules, outcome) in [
+        (rule("paths = [\"/user\"]\nallow = true"), (200, "ok")),
+        (rule("paths = [\"/user\"]\nallow = false"), (403, "policy-denied")),
+        (rule("paths = [\"/repos/**\"]\nallow = true"), (403, "policy-denied")),
+        (rule("paths = [\"/user\"]\nrequire_scope = \"profile:read\""), (403, "caller-scope-missing")),
+    ] {
+        let rig = Rig::start(&rules).await;
+        let answer = rig.get("/v1/me/github/profile", BEN).await;
+        assert_eq!(answer.outcome(), (outcome.0, outcome.1.into()), "{rules}");
+        let called = rig.sandbox.journal().of(Server::GitHub).len();
+        assert_eq!(called, usize::from(outcome.0 == 200), "{rules}");
+        rig.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_profile_shape() {
     let rig = Rig::start("").await;
     let profile = rig.get("/v1/me/github/profile", BEN).await;

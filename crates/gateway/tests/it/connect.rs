@@ -168,6 +168,18 @@ async fn an_account_is_removed_from_the_vault_where_the_tenant_exchanges_the_cal
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_c10_an_explanation_names_no_account_that_auth0_has_not_confirmed() {
+    let rig = start().await;
+    let request = rig.request(Method::GET, "/proxy/google/oauth2/v3/userinfo", BEN);
+    let answer = rig.send(request.header("idp-account", BEN)).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.json());
+    let explained = rig.get(&format!("/v1/explain/{}", answer.header("x-request-id")), BEN).await.json();
+    // The vault does not say whose token it gave.
+    assert_eq!((&explained["source"], &explained["account"]), (&json!("vault"), &json!("google-oauth2")));
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_several_accounts_in_the_vault_none_is_removed_for_a_call_that_names_one() {
     let listed = "/me/v1/connected-accounts/accounts";
     for (named, removed) in [(None, 2), (Some("google-oauth2|100000000000000000002"), 0)] {

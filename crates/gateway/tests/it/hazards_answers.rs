@@ -92,6 +92,21 @@ async fn tm_o07_scopes_of_a_github_answer_hold_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_o07_an_operators_call_gives_no_token_away() {
+    let provider = RawProvider::start().await;
+    let rig = rig(&provider, "", "").await;
+    let token = token(&rig, "google-oauth2");
+    provider.answer("/echo", with_body("200 OK", &format!("X-Echo: {token}"), token.as_bytes()));
+    let request = axum::http::Request::get("/proxy/google/echo").body(gateway::body::empty()).unwrap();
+    let (head, body) = rig.app.operate(request, BEN).await.into_parts();
+    let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    assert_eq!((head.status.as_u16(), body.len()), (200, token.len()));
+    let all = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
+    assert!(!all.contains(&token), "{all}");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tm_o07_the_proof_that_was_sent_is_scrubbed_too() {
     let provider = RawProvider::start().await;
     let rig = rig(&provider, "", "client_id = \"app\"\nclient_secret = \"app-secret-of-the-test\"").await;

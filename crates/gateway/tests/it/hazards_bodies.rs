@@ -91,10 +91,7 @@ async fn tm_a20_one_user_does_not_take_all_places_of_the_gateway() {
     let server =
         "public_url = \"https://gw.acme.test\"\nlimits = { in_flight = 32 }\ntimeouts = { header = \"4s\" }";
     let rig = Rig::over(Sandbox::builder(), server, "[mcp]\nenabled = true").await;
-    let fields = format!(
-        "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
-        rig.sandbox.caller_token(BEN)
-    );
+    let fields = format!("Authorization: Bearer {}\r\n", rig.sandbox.caller_token(BEN));
     let mut slow = Vec::new();
     for _ in 0..32 {
         slow.push(begin(rig.addr, "/mcp", &fields).await);
@@ -107,6 +104,29 @@ async fn tm_a20_one_user_does_not_take_all_places_of_the_gateway() {
     assert_eq!(ends.iter().filter(|status| **status == 429).count(), 24, "{ends:?}");
     assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 429);
     assert_eq!(rig.get("/v1/me", ANA).await.status, 200);
+    rig.finish();
+}
+
+#[tokio::test]
+async fn tm_f10_a_form_that_is_read_ahead_has_a_deadline_for_the_whole() {
+    let rig = Rig::over(Sandbox::builder(), "timeouts = { header = \"2s\" }", "access = \"full\"").await;
+    let fields = format!("Authorization: Bearer {}\r\n", rig.sandbox.caller_token(BEN));
+    let stream = begin(rig.addr, "/proxy/github/user/repos", &fields).await;
+    let (mut read, mut write) = stream.into_split();
+    let mut answer = [0; 12];
+    // A byte now and then: no gap is long, and the declared end is 25 seconds away.
+    let dripping = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let _ = write.write_all(b"b").await;
+        }
+    };
+    tokio::select! {
+        read = read.read_exact(&mut answer) => drop(read.unwrap()),
+        () = dripping => {}
+        () = tokio::time::sleep(Duration::from_secs(12)) => panic!("no answer after six times the deadline"),
+    }
+    assert_eq!(&answer[9..], b"408");
     rig.finish();
 }
 

@@ -412,5 +412,15 @@ async fn tm_j09_a_proof_may_come_again_after_a_quota_refused_it() {
     for _ in 0..3 {
         assert_eq!(with_proof(&rig, USER, &bound, &second).await.outcome(), (429, "rate-limited".into()));
     }
+    // The same of a question, which has a limit of its own.
+    let path = "/v1/explain/0123456789abcdef0123456789abcdef";
+    let ask = || key.proof("GET", &rig.url(path), Some(&bound), json!({})).unwrap();
+    for _ in 0..10 {
+        assert_eq!(with_proof(&rig, path, &bound, &ask()).await.status, 404);
+    }
+    let last = ask();
+    for _ in 0..3 {
+        assert_eq!(with_proof(&rig, path, &bound, &last).await.outcome(), (429, "rate-limited".into()));
+    }
     rig.finish();
 }

@@ -75,6 +75,34 @@ async fn tm_o15_capability_links_are_taken_out_of_every_answer() {
     rig.finish();
 }
 
+/// Each reason to look into an answer is enough to refuse one that is coded.
+#[tokio::test(flavor = "multi_thread")]
+async fn tm_o09_a_coded_answer_is_refused_where_it_would_be_searched_for_anything() {
+    let provider = RawProvider::start().await;
+    let at = provider.addr;
+    let coded = |status: &str, kind: &str| {
+        with_body(status, &format!("Content-Type: {kind}\r\nContent-Encoding: gzip"), b"\x1f\x8b")
+    };
+    provider.answer("/members", coded("404 Not Found", "application/json"));
+    provider.answer("/links", coded("200 OK", "application/json"));
+    provider.answer("/echo", coded("200 OK", "image/png"));
+    for (urls, path, status) in [
+        ("drop", "/microsoft/members", 502),
+        ("pass", "/microsoft/links", 502),
+        ("pass", "/facebook/echo", 502),
+        ("pass", "/microsoft/echo", 200),
+    ] {
+        let extra = format!(
+            "[providers.microsoft]\nbase_url = \"http://{at}\"\ncapability_urls = \"{urls}\"\n\
+             [providers.facebook]\nbase_url = \"http://{at}\""
+        );
+        let rig = Rig::start(&extra).await;
+        let answer = rig.get(&format!("/proxy{path}"), BEN).await;
+        assert_eq!(answer.status, status, "{path}: {:?}", answer.outcome());
+        rig.finish();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tm_r17_the_caller_token_reaches_a_provider_in_no_part_of_a_request() {
     let provider = RawProvider::start().await;

@@ -80,6 +80,22 @@ async fn a_tenant_that_is_down_is_503_and_warm_users_notice_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_a05_questions_are_refused_beyond_their_limit() {
+    let rig = Rig::start("[quotas]\nper_caller = { per_second = 0.001, burst = 1 }").await;
+    let question = serde_json::json!({ "provider": "github", "method": "GET", "path": "/user" });
+    let mut asked = Vec::new();
+    for _ in 0..6 {
+        let check = rig.request(Method::POST, "/v1/check", BEN).json(&question);
+        asked.push(rig.send(check).await.status.as_u16());
+        let id = "0123456789abcdef0123456789abcdef";
+        asked.push(rig.get(&format!("/v1/explain/{id}"), BEN).await.status.as_u16());
+    }
+    assert_eq!(asked, [200, 404, 200, 404, 200, 404, 200, 404, 200, 404, 429, 429]);
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200, "calls have a limit of their own");
+    rig.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tm_a05_quotas_and_slow_providers_are_told_apart() {
     let rig = Rig::over(
         sandbox::Sandbox::builder(),

@@ -151,6 +151,41 @@ async fn tm_h10_a_message_names_no_account_that_only_the_app_has_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tm_h10_each_account_that_one_request_disconnects_is_told_and_audited() {
+    let (url, mut messages) = receiver(&[]).await;
+    let (sandbox, secret) = (sandbox::Sandbox::builder().start().await.unwrap(), secret());
+    let providers = format!(
+        "[vault]\nclient_id = \"{}\"\nclient_secret = \"{}\"\n[providers.google]\nbase_url = \"{}\"\n\
+         source = [\"vault\", \"identities\"]\n{}",
+        sandbox::VAULT_CLIENT,
+        sandbox.vault_client_secret(),
+        sandbox.provider_url(sandbox::ProviderKind::Google),
+        section(&url, &secret, ""),
+    );
+    let gateway = RunningGateway::over(&sandbox, "", &providers);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    // The second time it changes nothing, and has its lines in the audit log all the same.
+    for count in [2, 4] {
+        let gone = http.delete(gateway.url("/v1/me/google")).bearer_auth(sandbox.caller_token(BEN));
+        assert_eq!(gone.send().await.unwrap().status(), 200);
+        let lines = gateway.wait_audited("revoke", count);
+        let accounts: Vec<&str> = lines.iter().map(|line| line["account"].as_str().unwrap()).collect();
+        let both = ["google-oauth2", "google-oauth2|100000000000000000002"];
+        assert_eq!(accounts, both.repeat(count / 2));
+    }
+    for id in [json!(null), json!("100000000000000000002")] {
+        let message = next(&mut messages).await.json();
+        assert_eq!(
+            (&message["type"], &message["data"]["provider_user_id"]),
+            (&json!("account.disconnected"), &id)
+        );
+    }
+    let gone = http.delete(gateway.url("/v1/me/github")).bearer_auth(sandbox.caller_token(BEN));
+    assert_eq!(gone.send().await.unwrap().status(), 200);
+    assert_eq!(next(&mut messages).await.json()["data"]["provider"], "github");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_was_not_taken_comes_again_with_its_id() {
     let (url, mut messages) = receiver(&[503]).await;
     let secret = secret();

@@ -127,3 +127,15 @@ fn a_limit_is_never_over_at_once() {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "{name}: {value}");
     }
 }
+
+#[test]
+fn tm_s02_an_error_word_that_may_be_a_token_is_not_shown() {
+    for word in ["invalid_grant", "access_denied", "federated_connection_refresh_token_not_found"] {
+        assert!(is_word(word), "{word}");
+    }
+    let secrets =
+        ["x1".repeat(20), "eyJhbGciOi.eyJzdWIiOiJhdXRoMHxhbmEi.c2lnbmF0".to_owned(), "A".repeat(64)];
+    for text in secrets.iter().map(String::as_str).chain(["", "two words", "a\nb"]) {
+        assert!(!is_word(text), "{text}");
+    }
+}

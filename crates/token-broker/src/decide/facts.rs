@@ -133,7 +133,11 @@ pub(crate) fn current<'a>(
             changes,
         };
     };
-    let changes = tenant.changes(record, keys);
+    let changes = match record.state {
+        // A revocation that has seen no token cannot tell a new one: only a sign-in lifts it.
+        GrantState::Revoked if TenantGrant::was_empty(record, keys) => Changes::default(),
+        _ => tenant.changes(record, keys),
+    };
     let ours = record.access_token.as_ref().map(|bearer| Access::recorded(bearer, record));
     let refresh = match record.state {
         _ if changes.refresh => tenant.refresh.as_ref(),

@@ -90,6 +90,34 @@ async fn tm_c13_a_sign_in_before_the_revocation_does_not_lift_it() {
     }
 }
 
+/// Auth0 leaves the token out for a while, and the user disconnects the account meanwhile.
+#[tokio::test(start_paused = true)]
+async fn tm_c13_a_token_that_was_left_out_at_the_disconnection_is_no_new_one() {
+    let rig = Rig::new(google("ya29.a"));
+    let broker = rig.replica([refreshing(Kind::Google)]);
+    assert_eq!(broker.token(&rig.ask("google")).await.unwrap().bearer().expose(), "ya29.a");
+    let mut without = google("ya29.a");
+    without[0].as_object_mut().unwrap().retain(|name, _| !name.contains("token"));
+    rig.tenant.put(without);
+    assert_eq!(
+        revoke(&broker, &rig.ask("google")).await.unwrap().at_provider,
+        RevokedAtProvider::Unsupported
+    );
+    let cached = crate::Selector { user: Some(USER.to_owned()), ..crate::Selector::default() };
+    rig.tenant.put(google("ya29.a"));
+    broker.forget(&cached).await.unwrap();
+    assert!(broker.token(&rig.ask("google")).await.unwrap_err().is_reconnect());
+    // A sign-in lifts it.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let now = rig.tenant.wall.now();
+    rig.tenant.put(google("ya29.b"));
+    let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    rig.tenant.users.lock().unwrap().get_mut(USER).unwrap()["last_login"] = json!(seconds);
+    broker.forget(&cached).await.unwrap();
+    let newer = rig.ask("google").issued_at(now);
+    assert_eq!(broker.token(&newer).await.unwrap().bearer().expose(), "ya29.b");
+}
+
 /// An emptied store, or one that a reload has changed.
 #[tokio::test(start_paused = true)]
 async fn tm_c13_a_store_that_lost_the_grant_lifts_no_revocation() {

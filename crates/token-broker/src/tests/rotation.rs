@@ -242,14 +242,17 @@ async fn tm_c09_another_client_or_token_endpoint_does_not_spend_the_grant() {
     let broker = rig.replica([refreshing(Kind::Bitbucket)]);
     let dead = token(&broker, &rig).await;
     assert_eq!(reject(&broker, &rig, &dead).await.unwrap(), "a1");
-    let mut elsewhere = refreshing(Kind::Bitbucket);
+    let (mut elsewhere, mut another) = (refreshing(Kind::Bitbucket), refreshing(Kind::Bitbucket));
     elsewhere.token_url = Some("https://other.test/token".parse().unwrap());
-    let other = rig.replica([elsewhere]);
-    assert_eq!(
-        token(&other, &rig).await.bearer().expose(),
-        "a0",
-        "Auth0's copy, not the other client's grant"
-    );
+    another.credentials.as_mut().unwrap().client_id = "another".to_owned();
+    for other in [elsewhere, another] {
+        let other = rig.replica([other]);
+        assert_eq!(
+            token(&other, &rig).await.bearer().expose(),
+            "a0",
+            "Auth0's copy, not the other client's grant"
+        );
+    }
     assert_eq!(token(&broker, &rig).await.bearer().expose(), "a1");
 }
 

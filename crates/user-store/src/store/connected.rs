@@ -91,3 +91,20 @@ impl fmt::Debug for Connected {
         f.debug_struct("Connected").field("lists", &self.lists.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tm_a11_lists_of_ever_new_users_stay_within_the_bytes() {
+        let connected = Connected::new(10_000, 64 * 1024);
+        for number in 0..2_000 {
+            let account = ConnectedAccount::new(format!("cac_{number}"), "google-oauth2");
+            connected.keep(format!("auth0|{number}").into(), Arc::from([account]), Instant::now());
+        }
+        let size = |list: &List| list.accounts.iter().map(ConnectedAccount::size).sum::<usize>();
+        let held: usize = connected.lists.iter().map(|(user, list)| user.len() + size(&list)).sum();
+        assert!(held > 0 && held <= 64 * 1024, "{held} bytes");
+    }
+}

@@ -1,4 +1,7 @@
+use std::io::Write as _;
 use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::config::{AdapterKind, AuthMethod, ByteSize, Source, StoreKind};
@@ -40,6 +43,37 @@ fn what_follows_from_other_settings_is_filled_in() {
     assert_eq!(github.source, [Source::Identities]);
     assert!(github.encoded_slash && github.refresh && !github.refreshes());
     assert!(settings.vault.is_none());
+}
+
+#[test]
+fn tm_j09_proofs_need_an_address_that_the_sender_does_not_choose() {
+    let with = |dpop: &str, server: &str| {
+        MINIMAL.replace("[callers]\n", &format!("{server}\n[callers]\ndpop = \"{dpop}\"\n"))
+    };
+    let known =
+        ["[server]\npublic_url = \"https://gw.acme.com\"", "[server]\nallowed_hosts = [\"gw.acme.com\"]"];
+    for dpop in ["allow", "require"] {
+        let found = problems(&with(dpop, ""), &[]);
+        assert_eq!(found.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), ["callers.dpop"]);
+        for server in known {
+            assert!(Settings::from_toml(&with(dpop, server)).is_ok(), "{server}");
+        }
+    }
+    assert!(Settings::from_toml(&with("off", "")).is_ok());
+}
+
+#[test]
+fn tm_c12_a_password_of_the_store_in_the_clear_is_warned_of() {
+    let mut keys = tempfile::NamedTempFile::new().unwrap();
+    writeln!(keys, "{}", token_broker::KeyRing::generate_line().unwrap().expose_secret()).unwrap();
+    let warned = |url: &str| {
+        let keys = keys.path().display();
+        let store = format!("[store]\nkind = \"redis\"\nurl = \"{url}\"\nencryption_keys_file = \"{keys}\"");
+        let loaded = load(&format!("{MINIMAL}{store}\n"), None, &environment(&[])).unwrap();
+        loaded.warnings.iter().any(|warning| warning.key == "store.url")
+    };
+    assert!(warned("redis://:secret@redis:6379"));
+    assert!(!warned("rediss://:secret@redis:6379") && !warned("redis://redis:6379"));
 }
 
 #[test]

@@ -213,3 +213,14 @@ fn tm_o12_relative_links_lengthen_an_answer_by_a_bounded_amount() {
     let absolute = github.rewrite("https://api.github.com/x");
     assert_eq!(absolute.as_deref(), Some("https://gw.example/proxy/github/x"));
 }
+
+#[test]
+fn tm_a10_relative_links_that_lead_nowhere_are_resolved_a_bounded_number_of_times() {
+    let github = links(Kind::GitHub, None, &[], origin(), None);
+    assert!(github.rewrite("a").is_some());
+    for _ in 0..GROWTH {
+        assert_eq!(github.rewrite("%zz"), None);
+    }
+    assert_eq!(github.rewrite("a"), None, "no more are resolved");
+    assert!(github.rewrite("https://api.github.com/x").is_some());
+}

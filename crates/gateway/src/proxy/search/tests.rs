@@ -222,3 +222,22 @@ fn tm_r17_the_caller_token_is_found_in_targets_and_headers() {
     assert_eq!(in_head(&target(&format!("/{long}?{long}")), &headers, &none, Some(TOKEN)), Ok(()));
     assert_eq!(in_head(&target(&format!("/{TOKEN}")), &headers, &none, None), Ok(()));
 }
+
+/// Frames of these lengths, all at hand.
+fn framed(lengths: &[usize]) -> Body {
+    let frames: Vec<_> =
+        lengths.iter().map(|length| Ok::<_, BoxError>(Frame::data(vec![b'x'; *length].into()))).collect();
+    http_body_util::StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
+}
+
+#[tokio::test]
+async fn tm_o11_a_body_of_the_caller_is_searched_in_pieces_while_it_is_sent() {
+    let form = typed("application/x-www-form-urlencoded");
+    let mut body = search(&form, framed(&[AHEAD, 64 * PIECE]), Some(TOKEN)).await.ok().unwrap();
+    let mut longest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        longest.push(frame.unwrap().into_data().unwrap().len());
+    }
+    assert_eq!(longest.iter().sum::<usize>(), AHEAD + 64 * PIECE);
+    assert!(longest.iter().skip(1).all(|length| *length <= PIECE + TOKEN.len()), "{longest:?}");
+}

@@ -64,6 +64,19 @@ async fn tm_a05_questions_have_a_limit_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tm_a05_questions_are_limited_without_any_quota() {
+    let observed = QuotaSettings { mode: QuotaMode::Observe, ..QuotaSettings::default() };
+    for settings in [QuotaSettings::default(), observed] {
+        let quotas = Quotas::new(&settings, 1 << 20, []);
+        let [ana, ben] = ["auth0|ana", "auth0|ben"].map(|sub| caller(&format!(r#"{{"sub":"{sub}"}}"#)));
+        let passed = (0..2000).take_while(|_| quotas.take_question(&ana) == Admission::Fine).count();
+        assert_eq!(passed, 1000);
+        assert_eq!(quotas.take_question(&ana), Admission::Refused(Duration::from_millis(10)));
+        assert_eq!((quotas.take_question(&ben), quotas.take(&ana, None)), (Admission::Fine, Admission::Fine));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn tm_a11_ever_new_callers_stay_within_the_bytes() {
     let settings = QuotaSettings { per_caller: quota(1.0, 1), ..QuotaSettings::default() };
     let quotas = Quotas::new(&settings, 1 << 20, []);
@@ -72,6 +85,8 @@ async fn tm_a11_ever_new_callers_stay_within_the_bytes() {
         limit.take(KeyRef("iss", &format!("auth0|{number}"), Some("spa"), None));
         assert!(limit.buckets.weight() <= 1 << 20);
     }
+    let least = OVERHEAD + "iss".len() + "auth0|0".len() + "spa".len();
+    assert!(limit.buckets.len() * least <= 1 << 20, "{} of them", limit.buckets.len());
     assert!(limit.buckets.len() > 1000);
 }
 
@@ -79,10 +94,5 @@ async fn tm_a11_ever_new_callers_stay_within_the_bytes() {
 fn without_a_quota_everything_passes() {
     let quotas = Quotas::new(&QuotaSettings::default(), 1 << 20, []);
     assert_eq!(quotas.take(&caller(r#"{"sub":"auth0|ana"}"#), Some("github")), Admission::Fine);
-    assert!(
-        quotas.per_caller.is_none()
-            && quotas.per_client.is_none()
-            && quotas.questions.is_none()
-            && quotas.per_provider.is_empty()
-    );
+    assert!(quotas.per_caller.is_none() && quotas.per_client.is_none() && quotas.per_provider.is_empty());
 }
