@@ -24,7 +24,7 @@ mod tenant;
 mod token;
 
 pub use api::Fetched;
-pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError};
+pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use assertion::{AssertionAlgorithm, check_private_key};
 pub use budget::{Allowance, Priority};

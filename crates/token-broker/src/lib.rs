@@ -59,7 +59,7 @@ pub use self::{
 
 #[cfg(feature = "reqwest")]
 pub use api_transport::SetUpError;
-pub use api_transport::{Body, BodyError, Limits, Transport, TransportError};
+pub use api_transport::{Body, BodyError, Limits, Transport, TransportError, TransportErrorKind};
 // What stands in signatures here.
 #[cfg(feature = "redis")]
 pub use redis;

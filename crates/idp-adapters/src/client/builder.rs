@@ -150,7 +150,7 @@ impl<C: Client> Builder<C> {
             http,
         };
         let own = api.base(own)?;
-        api.http.check(&own).map_err(|why| Error::setup(kind, why))?;
+        api.http.check(kind, &own)?;
         Ok(C::wrap(sealed::Inside(Arc::new(api))))
     }
 }
