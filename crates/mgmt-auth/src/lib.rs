@@ -41,4 +41,4 @@ pub use tenant::Tenant;
 pub use token::{TokenQuota, TokenResponse};
 pub use token_keeper::{Age, BearerToken, Clock, Status};
 // What stands in signatures here.
-pub use {http, secrecy, url};
+pub use {bytes, http, secrecy, url};

@@ -63,7 +63,8 @@ pub use api_transport::{Body, BodyError, Limits, Transport, TransportError, Tran
 // What stands in signatures here.
 #[cfg(feature = "redis")]
 pub use redis;
-pub use {http, secrecy, url};
+pub use tokio_util::task::TaskTracker;
+pub use {bytes, http, secrecy, url, zeroize};
 
 #[cfg(test)]
 mod tests;
