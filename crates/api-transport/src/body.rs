@@ -26,6 +26,20 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 /// The body of a request or of an answer: bytes that are there, or pieces that come one after another.
 ///
 /// It is an `http_body::Body`, as clients made with hyper take it. `Debug` shows none of its bytes.
+///
+/// ```
+/// use api_transport::{Body, bytes::Bytes};
+/// use futures_util::stream;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pieces = [Ok::<_, std::io::Error>(Bytes::from_static(b"first ")), Ok(Bytes::from_static(b"second"))];
+/// let mut body = Body::from_stream(stream::iter(pieces));
+/// assert_eq!(body.chunk().await?.as_deref(), Some(&b"first "[..]));
+/// assert_eq!(body.collect(1024).await?, "second");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Body(Kind);
 
 enum Kind {

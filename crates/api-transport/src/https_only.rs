@@ -8,6 +8,19 @@ use http::{Request, Response, Uri, uri::Scheme};
 use crate::{Body, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 
 /// A transport that sends over `https`, and over plain `http` to loopback addresses only.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use api_transport::{HttpsOnly, Limits, Transport, TransportErrorKind, bytes::Bytes, http::Request};
+///
+/// # async fn f(inner: Arc<dyn Transport>) -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = HttpsOnly::new(inner);
+/// let request = Request::get("http://acme.eu.auth0.com/").body(Bytes::new())?;
+/// let refused = transport.send(request, Limits::new(Duration::from_secs(5), 1024)).await.unwrap_err();
+/// assert_eq!(refused.kind(), TransportErrorKind::Insecure);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HttpsOnly(Arc<dyn Transport>);
 

@@ -10,6 +10,20 @@ use rustls::{ClientConfig, crypto::CryptoProvider};
 use crate::{Body, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 
 /// [`Transport`] over a `reqwest::Client`.
+///
+/// ```no_run
+/// use api_transport::ReqwestTransport;
+///
+/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// // Behind a proxy, with its own certificates: whatever a reqwest client can be told.
+/// let client = reqwest::Client::builder()
+///     .proxy(reqwest::Proxy::all("http://proxy.acme.test:3128")?)
+///     .redirect(reqwest::redirect::Policy::none())
+///     .build()?;
+/// let transport = ReqwestTransport::from(client);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ReqwestTransport(reqwest::Client);
 

@@ -32,6 +32,23 @@ impl Limits {
 /// Sends requests, one at a time.
 ///
 /// An implementation follows no redirects, repeats nothing, and keeps both limits. Its errors contain no URL.
+///
+/// One that answers by itself, for a test:
+///
+/// ```
+/// use api_transport::{BoxFuture, Limits, Transport, TransportError, bytes::Bytes, http::{Request, Response}};
+///
+/// #[derive(Debug)]
+/// struct Canned(&'static str);
+///
+/// impl Transport for Canned {
+///     fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+///         Box::pin(std::future::ready(Ok(Response::new(Bytes::from_static(self.0.as_bytes())))))
+///     }
+/// }
+/// ```
+///
+/// `examples/hyper.rs` is one over a pooled hyper client.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads the whole answer. The URI is absolute.
     ///

@@ -36,6 +36,23 @@ pub enum BuildError {
 }
 
 /// Sets a [`Verifier`] up; see [`Verifier::builder`].
+///
+/// ```
+/// use caller_auth::{Dpop, Verifier};
+///
+/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder("https://acme.eu.auth0.com/")
+///     .issuer("https://login.acme.com/") // the same tenant's custom domain
+///     .audience("https://api.acme.com")
+///     .client("YOUR_SPA")
+///     .organization("org_acme")
+///     .dpop(Dpop::Allow)
+///     .public_url("https://api.acme.com/".parse()?)
+///     .realm("acme")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct VerifierBuilder {
     rules: Rules,
     issuer: String,

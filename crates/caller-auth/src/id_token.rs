@@ -14,6 +14,18 @@ use crate::rules::{Algorithm, Rules};
 use crate::time;
 
 /// Verifies the ID tokens that one client gets.
+///
+/// ```no_run
+/// use std::{sync::Arc, time::SystemTime};
+/// use caller_auth::{Algorithm, IdTokenVerifier};
+///
+/// # async fn f(tenant: mgmt_auth::Tenant, token: &str, nonce: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier =
+///     IdTokenVerifier::new("https://acme.eu.auth0.com/", "YOUR_CLIENT_ID", &[Algorithm::Rs256], Arc::new(tenant));
+/// let user = verifier.verify(token, nonce, SystemTime::now()).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct IdTokenVerifier {
     rules: Rules,
     client: String,

@@ -104,6 +104,23 @@ impl KeysUnavailable {
 pub type Finding<'a> = BoxFuture<'a, Result<Option<VerifyingKey>, KeysUnavailable>>;
 
 /// A set of keys by their ids; the boundary to the tenant's key endpoint.
+///
+/// ```
+/// use caller_auth::{Finding, KeySource, KeysUnavailable, VerifyingKey};
+///
+/// /// One key that is known at build time.
+/// struct Fixed(String, VerifyingKey);
+///
+/// impl KeySource for Fixed {
+///     fn find<'a>(&'a self, kid: &'a str) -> Finding<'a> {
+///         Box::pin(std::future::ready(Ok((kid == self.0).then(|| self.1.clone()))))
+///     }
+///
+///     fn generation(&self) -> u64 {
+///         0
+///     }
+/// }
+/// ```
 pub trait KeySource: Send + Sync {
     /// The key `kid`; `None` when there are keys but not this one.
     ///

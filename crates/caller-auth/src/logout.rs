@@ -72,6 +72,16 @@ pub(crate) fn is_logout_typ(typ: Option<&str>) -> bool {
 /// For each user who logged out, the moment up to which tokens are refused. Cheap to clone; clones share the marks.
 ///
 /// A mark is kept as long as a token issued before it could still be used.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use caller_auth::LogoutMarks;
+///
+/// let (marks, now) = (LogoutMarks::default(), SystemTime::now());
+/// marks.add("google-oauth2|100000000000000000002", now);
+/// assert!(marks.refuses("google-oauth2|100000000000000000002", now - Duration::from_secs(60)));
+/// assert!(!marks.refuses("google-oauth2|100000000000000000002", now + Duration::from_secs(60)));
+/// ```
 #[derive(Clone, Default)]
 pub struct LogoutMarks(Arc<Inner>);
 

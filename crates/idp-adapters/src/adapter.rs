@@ -28,6 +28,14 @@ pub struct Outbound {
 ///
 /// The operator's overrides live with the caller of this trait; [`Adapter::endpoints`] says what is left of the
 /// adapter's own endpoints under another base URL.
+///
+/// ```
+/// use idp_adapters::{Kind, adapter, http::Method};
+///
+/// let github = adapter(Kind::GitHub);
+/// assert!(github.allows_host("api.github.com"));
+/// assert!(github.denies(&Method::GET, "api.github.com", "/user").is_none());
+/// ```
 pub trait Adapter: Debug + Send + Sync {
     /// Everything about the provider that is data.
     fn description(&self) -> &Description;

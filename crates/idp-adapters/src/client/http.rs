@@ -31,6 +31,18 @@ const ERROR_BODY: usize = 64 * 1024;
 ///
 /// Any other client is a [`Transport`]: `HttpClient::from(transport)`, or [`HttpClientBuilder::transport`]. Bodies are streamed where
 /// it has its own [`Transport::open`], and are kept whole up to `max_body` where it has not.
+///
+/// ```no_run
+/// # fn f(one: idp_adapters::BearerToken, other: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+/// use std::time::Duration;
+/// use idp_adapters::client::{GitHub, HttpClient};
+///
+/// let http = HttpClient::builder().timeout(Duration::from_secs(10)).max_body(1024 * 1024).build();
+/// let ana = GitHub::builder(one).http(http.clone()).build()?;
+/// let ben = GitHub::builder(other).http(http).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct HttpClient(Arc<Inner>);
 
