@@ -16,11 +16,20 @@ use crate::{
 
 /// What an adapter adds to an outbound request.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Outbound {
     /// The headers as they will be sent.
     pub headers: HeaderMap,
     /// Query members to append to the caller's query, not yet encoded.
     pub query: Vec<(&'static str, SecretString)>,
+}
+
+impl Outbound {
+    /// These headers, and no query members yet.
+    #[must_use]
+    pub fn new(headers: HeaderMap) -> Self {
+        Self { headers, query: Vec::new() }
+    }
 }
 
 /// One provider's API: what it declares ([`Description`]) and how it behaves. Pure: nothing here does I/O,

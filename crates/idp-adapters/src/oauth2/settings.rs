@@ -190,12 +190,21 @@ impl Default for ErrorSelectors {
 /// A header that says when a limit ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LimitHeader {
     /// The header.
     pub name: String,
     /// How it writes the time.
     #[serde(default)]
     pub unit: LimitUnit,
+}
+
+impl LimitHeader {
+    /// A header and how it writes the time.
+    #[must_use]
+    pub fn new(name: impl Into<String>, unit: LimitUnit) -> Self {
+        Self { name: name.into(), unit }
+    }
 }
 
 /// Where a profile answer keeps its members, as JSON pointers. The defaults are OpenID Connect's claims.
