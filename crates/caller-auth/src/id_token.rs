@@ -41,11 +41,13 @@ pub struct IdToken {
 }
 
 /// Why an ID token was not accepted. Neither text holds any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenRefusal {
     /// The token is wrong. The word is for the log.
+    #[error("the ID token is not accepted: {0}")]
     Invalid(&'static str),
     /// It could not be checked at the moment.
+    #[error("the ID token cannot be checked now: {0}")]
     Unavailable(&'static str),
 }
 

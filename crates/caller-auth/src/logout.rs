@@ -31,11 +31,13 @@ pub struct Logout {
 }
 
 /// Why a logout token was not accepted. Neither text holds any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogoutRefusal {
     /// The token is wrong: 400. The word is for the log.
+    #[error("the logout token is not accepted: {0}")]
     Invalid(&'static str),
     /// It could not be checked at the moment: 503.
+    #[error("the logout token cannot be checked now: {0}")]
     Unavailable(&'static str),
 }
 

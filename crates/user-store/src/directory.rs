@@ -36,7 +36,7 @@ use crate::{
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
-/// let users = user_store::UserStore::builder(OneUser).build();
+/// let users = user_store::UserStore::over(OneUser, "acme.eu.auth0.com").build();
 /// assert!(users.get("auth0|1").await?.user.identities().is_empty());
 /// # Ok(())
 /// # }

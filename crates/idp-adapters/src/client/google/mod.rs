@@ -46,7 +46,7 @@ typed_client!(
     /// let google = Google::new(token)?;
     /// let mut files = google.files().param("q", "trashed = false").items();
     /// while let Some(file) = files.try_next().await? {
-    ///     println!("{}", file.name);
+    ///     println!("{:?}", file.name);
     /// }
     /// # Ok(())
     /// # }
