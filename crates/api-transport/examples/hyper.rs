@@ -4,7 +4,7 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use api_transport::{Body, BoxFuture, HttpsOnly, Limits, Transport, TransportError};
+use api_transport::{Body, BoxFuture, HttpsOnly, Limits, Transport, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{Request, Response};
@@ -43,9 +43,11 @@ impl Transport for Hyper {
         let end = Instant::now() + limits.timeout;
         Box::pin(async move {
             let answer =
-                timeout_at(end, self.0.request(request)).await.map_err(|_| TransportError::Timeout)?;
+                timeout_at(end, self.0.request(request)).await.map_err(|_| TransportErrorKind::Timeout)?;
             let answer = answer.map_err(|error| {
-                if error.is_connect() { TransportError::Connect } else { TransportError::Broken }
+                let connect = error.is_connect();
+                let kind = if connect { TransportErrorKind::Connect } else { TransportErrorKind::Broken };
+                TransportError::new(kind, error)
             })?;
             Ok(answer.map(|body| Body::from_stream(pieces(body, end))))
         })
@@ -59,8 +61,8 @@ fn pieces(body: Incoming, end: Instant) -> impl Stream<Item = Result<Bytes, Tran
             Ok(None) => return None,
             // Trailers hold no bytes.
             Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
-            Ok(Some(Err(_))) => Err(TransportError::Broken),
-            Err(_) => Err(TransportError::Timeout),
+            Ok(Some(Err(error))) => Err(TransportError::new(TransportErrorKind::Broken, error)),
+            Err(_) => Err(TransportErrorKind::Timeout.into()),
         };
         Some((piece, body))
     })
@@ -90,10 +92,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let answer = transport.send(request()?, Limits::new(Duration::from_secs(5), 10)).await?;
     println!("{}: {} bytes", answer.status(), answer.body().len());
     let error = transport.send(request()?, Limits::new(Duration::from_secs(5), 9)).await.err();
-    assert_eq!(error, Some(TransportError::TooLarge));
+    assert_eq!(error.map(|error| error.kind()), Some(TransportErrorKind::TooLarge));
     let far = Request::get("http://acme.test/").body(Bytes::new())?;
     let error = transport.send(far, Limits::new(Duration::from_secs(5), 10)).await.err();
-    assert_eq!(error, Some(TransportError::Insecure));
+    assert_eq!(error.map(|error| error.kind()), Some(TransportErrorKind::Insecure));
 
     // A download, piece by piece: no limit but the time.
     let request = Request::get(&url).body(Body::empty())?;

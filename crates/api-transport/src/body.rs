@@ -10,10 +10,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
+use futures_util::{Stream, TryStreamExt};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 
-use crate::TransportError;
+use crate::{TransportError, TransportErrorKind};
 
 /// Why a body broke off, in the words of what it comes from: a [`Transport`](crate::Transport), or a stream of yours.
 #[derive(Debug)]
@@ -25,6 +26,20 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 /// The body of a request or of an answer: bytes that are there, or pieces that come one after another.
 ///
 /// It is an `http_body::Body`, as clients made with hyper take it. `Debug` shows none of its bytes.
+///
+/// ```
+/// use api_transport::{Body, bytes::Bytes};
+/// use futures_util::stream;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pieces = [Ok::<_, std::io::Error>(Bytes::from_static(b"first ")), Ok(Bytes::from_static(b"second"))];
+/// let mut body = Body::from_stream(stream::iter(pieces));
+/// assert_eq!(body.chunk().await?.as_deref(), Some(&b"first "[..]));
+/// assert_eq!(body.collect(1024).await?, "second");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Body(Kind);
 
 enum Kind {
@@ -44,9 +59,9 @@ impl Body {
     pub fn from_stream<S, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<Box<dyn Error + Send + Sync>>,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
-        Self(Kind::Pieces(Mutex::new(Box::pin(Boxed(Box::pin(stream))))))
+        Self(Kind::Pieces(Mutex::new(Box::pin(stream.map_err(BodyError::new)))))
     }
 
     /// The bytes of another body, such as that of hyper's answer. Trailers are dropped.
@@ -55,7 +70,7 @@ impl Body {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        Self::from_stream(Data(Box::pin(body)))
+        Self::from_stream(body.into_data_stream())
     }
 
     /// The bytes, if they are there.
@@ -80,15 +95,15 @@ impl Body {
     /// Waits for all of it, at most `max` bytes.
     ///
     /// # Errors
-    /// [`TransportError::TooLarge`], or [`BodyError::fault`] where the body broke off.
+    /// [`TransportErrorKind::TooLarge`], or [`BodyError::kind`] where the body broke off.
     pub async fn collect(mut self, max: usize) -> Result<Bytes, TransportError> {
         let mut all = BytesMut::new();
         if let Kind::Whole(bytes) = self.0 {
-            return if bytes.len() > max { Err(TransportError::TooLarge) } else { Ok(bytes) };
+            return if bytes.len() > max { Err(too_large()) } else { Ok(bytes) };
         }
-        while let Some(piece) = self.chunk().await.map_err(|error| error.fault())? {
+        while let Some(piece) = self.chunk().await? {
             if piece.len() > max - all.len() {
-                return Err(TransportError::TooLarge);
+                return Err(too_large());
             }
             all.extend_from_slice(&piece);
         }
@@ -118,10 +133,10 @@ impl BodyError {
         error.into().downcast::<Self>().map_or_else(Self, |error| *error)
     }
 
-    /// What it means for the exchange: what the transport says; [`TransportError::Broken`] for any other error.
+    /// What it means for the exchange: what the transport says; [`TransportErrorKind::Broken`] for any other error.
     #[must_use]
-    pub fn fault(&self) -> TransportError {
-        self.0.downcast_ref().copied().unwrap_or(TransportError::Broken)
+    pub fn kind(&self) -> TransportErrorKind {
+        self.0.downcast_ref().map_or(TransportErrorKind::Broken, TransportError::kind)
     }
 
     /// The error that the stream ended with.
@@ -129,6 +144,18 @@ impl BodyError {
     pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
         self.0
     }
+}
+
+/// What the transport said, or [`TransportErrorKind::Broken`] with the error of the stream as its cause.
+impl From<BodyError> for TransportError {
+    fn from(error: BodyError) -> Self {
+        let kind = error.kind();
+        error.0.downcast::<Self>().map_or_else(|cause| Self::new(kind, cause), |error| *error)
+    }
+}
+
+fn too_large() -> TransportError {
+    TransportErrorKind::TooLarge.into()
 }
 
 impl fmt::Display for BodyError {
@@ -205,50 +232,17 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A stream with its errors boxed.
-struct Boxed<S>(Pin<Box<S>>);
-
-impl<S, E> Stream for Boxed<S>
-where
-    S: Stream<Item = Result<Bytes, E>>,
-    E: Into<BoxError>,
-{
-    type Item = Result<Bytes, BodyError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map(|piece| piece.map(|piece| piece.map_err(BodyError::new)))
-    }
-}
-
-/// The data of another body.
-struct Data<B>(Pin<Box<B>>);
-
-impl<B: HttpBody<Data = Bytes>> Stream for Data<B> {
-    type Item = Result<Bytes, B::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match ready!(self.0.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => return Poll::Ready(Some(Ok(data))),
-                    Err(_trailers) => {}
-                },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
 
     use super::*;
 
-    fn pieces(of: &[Result<&'static str, TransportError>]) -> Body {
-        let of: Vec<_> =
-            of.iter().map(|piece| piece.map(|text| Bytes::from_static(text.as_bytes()))).collect();
+    fn pieces(of: &[Result<&'static str, TransportErrorKind>]) -> Body {
+        let piece = |piece: &Result<&'static str, TransportErrorKind>| {
+            piece.map(|text| Bytes::from_static(text.as_bytes())).map_err(TransportError::from)
+        };
+        let of: Vec<_> = of.iter().map(piece).collect();
         Body::from_stream(stream::iter(of))
     }
 
@@ -260,7 +254,7 @@ mod tests {
             assert_eq!(body.collect(4).await.unwrap(), "abcd");
         }
         for body in [Body::from("abcd"), pieces(&[Ok("ab"), Ok("cd")])] {
-            assert_eq!(body.collect(3).await, Err(TransportError::TooLarge));
+            assert_eq!(body.collect(3).await.unwrap_err().kind(), TransportErrorKind::TooLarge);
         }
         let mut body = pieces(&[Ok("ab"), Ok("cd")]);
         assert_eq!(body.chunk().await.unwrap().unwrap(), "ab");
@@ -270,16 +264,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_ends_with_its_first_error_and_says_which() {
-        let mut body = pieces(&[Ok("ab"), Err(TransportError::Timeout), Ok("cd")]);
+        let mut body = pieces(&[Ok("ab"), Err(TransportErrorKind::Timeout), Ok("cd")]);
         assert_eq!(body.chunk().await.unwrap().unwrap(), "ab");
-        assert_eq!(body.chunk().await.unwrap_err().fault(), TransportError::Timeout);
+        assert_eq!(body.chunk().await.unwrap_err().kind(), TransportErrorKind::Timeout);
         assert_eq!(body.chunk().await.unwrap(), None);
-        let nested = Body::new(pieces(&[Err(TransportError::Timeout)]));
-        assert_eq!(nested.collect(1).await, Err(TransportError::Timeout));
+        let nested = Body::new(pieces(&[Err(TransportErrorKind::Timeout)]));
+        assert_eq!(nested.collect(1).await.unwrap_err().kind(), TransportErrorKind::Timeout);
         let full = || Body::from_stream(stream::iter([Err::<Bytes, _>("disk full")]));
         assert_eq!(full().chunk().await.unwrap_err().to_string(), "disk full");
-        let foreign = full();
-        assert_eq!(foreign.collect(1).await, Err(TransportError::Broken));
+        let error = full().collect(1).await.unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::Broken);
+        assert_eq!(error.source().unwrap().to_string(), "disk full");
     }
 
     #[tokio::test]

@@ -5,9 +5,22 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response, Uri, uri::Scheme};
 
-use crate::{Body, BoxFuture, Limits, Transport, TransportError};
+use crate::{Body, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 
 /// A transport that sends over `https`, and over plain `http` to loopback addresses only.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use api_transport::{HttpsOnly, Limits, Transport, TransportErrorKind, bytes::Bytes, http::Request};
+///
+/// # async fn f(inner: Arc<dyn Transport>) -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = HttpsOnly::new(inner);
+/// let request = Request::get("http://acme.eu.auth0.com/").body(Bytes::new())?;
+/// let refused = transport.send(request, Limits::new(Duration::from_secs(5), 1024)).await.unwrap_err();
+/// assert_eq!(refused.kind(), TransportErrorKind::Insecure);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HttpsOnly(Arc<dyn Transport>);
 
@@ -28,7 +41,7 @@ impl Transport for HttpsOnly {
         if is_secure(request.uri()) {
             self.0.send(request, limits)
         } else {
-            Box::pin(std::future::ready(Err(TransportError::Insecure)))
+            Box::pin(std::future::ready(Err(TransportErrorKind::Insecure.into())))
         }
     }
 
@@ -40,7 +53,7 @@ impl Transport for HttpsOnly {
         if is_secure(request.uri()) {
             self.0.open(request, limits)
         } else {
-            Box::pin(std::future::ready(Err(TransportError::Insecure)))
+            Box::pin(std::future::ready(Err(TransportErrorKind::Insecure.into())))
         }
     }
 }
@@ -100,11 +113,11 @@ mod tests {
             ("/x", false),
         ] {
             let (limits, request) = (Limits::new(Duration::from_secs(1), 1), || Request::get(uri));
+            let refused = (!sent).then_some(TransportErrorKind::Insecure);
             let answer = transport.open(request().body(Body::empty()).unwrap(), limits).await;
-            assert_eq!(answer.map(drop), if sent { Ok(()) } else { Err(TransportError::Insecure) }, "{uri}");
+            assert_eq!(answer.err().map(|error| error.kind()), refused, "{uri}");
             let answer = transport.send(request().body(Bytes::new()).unwrap(), limits).await;
-            assert_eq!(answer.is_ok(), sent, "{uri}");
-            assert_eq!(answer.err(), (!sent).then_some(TransportError::Insecure), "{uri}");
+            assert_eq!(answer.err().map(|error| error.kind()), refused, "{uri}");
         }
     }
 }

@@ -10,6 +10,6 @@ pub use body::{Body, BodyError};
 pub use https_only::{HttpsOnly, is_loopback};
 #[cfg(feature = "reqwest")]
 pub use over_reqwest::{ReqwestTransport, SetUpError};
-pub use transport::{BoxFuture, Limits, Transport, TransportError, wipe};
+pub use transport::{BoxFuture, Limits, Transport, TransportError, TransportErrorKind, wipe};
 // What stands in signatures here.
 pub use {bytes, http};

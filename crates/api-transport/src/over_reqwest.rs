@@ -1,21 +1,29 @@
 //! The transport over reqwest.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Frame;
+use http_body_util::BodyExt as _;
 use rustls::{ClientConfig, crypto::CryptoProvider};
 
-use crate::{Body, BoxFuture, Limits, Transport, TransportError};
+use crate::{Body, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 
 /// [`Transport`] over a `reqwest::Client`.
+///
+/// ```no_run
+/// use api_transport::ReqwestTransport;
+///
+/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// // Behind a proxy, with its own certificates: whatever a reqwest client can be told.
+/// let client = reqwest::Client::builder()
+///     .proxy(reqwest::Proxy::all("http://proxy.acme.test:3128")?)
+///     .redirect(reqwest::redirect::Policy::none())
+///     .build()?;
+/// let transport = ReqwestTransport::from(client);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ReqwestTransport(reqwest::Client);
 
@@ -143,7 +151,7 @@ impl Transport for ReqwestTransport {
             let answer = self.execute(request, limits).await?;
             let declared = answer.content_length().and_then(|length| usize::try_from(length).ok());
             if declared.is_some_and(|length| length > limits.max_body) {
-                return Err(TransportError::TooLarge);
+                return Err(TransportErrorKind::TooLarge.into());
             }
             let (head, body) = coming(answer).into_parts();
             Ok(Response::from_parts(head, body.collect(limits.max_body).await?))
@@ -168,49 +176,30 @@ impl ReqwestTransport {
         request: Request<B>,
         limits: Limits,
     ) -> Result<reqwest::Response, TransportError> {
-        let mut request = reqwest::Request::try_from(request).map_err(|_| TransportError::Invalid)?;
+        let mut request = reqwest::Request::try_from(request).map_err(classify)?;
         *request.timeout_mut() = Some(limits.timeout);
-        self.0.execute(request).await.map_err(|error| classify(&error))
+        self.0.execute(request).await.map_err(classify)
     }
 }
 
 /// The answer, its body yet to come.
-fn coming(mut answer: reqwest::Response) -> Response<Body> {
-    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-    let mut coming = Response::new(Body::new(Incoming(answer.into())));
-    *coming.status_mut() = status;
-    *coming.headers_mut() = headers;
-    coming
+fn coming(answer: reqwest::Response) -> Response<Body> {
+    Response::from(answer).map(|body: reqwest::Body| Body::new(body.map_err(classify)))
 }
 
-/// The body of an answer, with errors that show no URL.
-struct Incoming(reqwest::Body);
-
-impl http_body::Body for Incoming {
-    type Data = Bytes;
-    type Error = TransportError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
-        let frame = Pin::new(&mut self.0).poll_frame(cx);
-        frame.map(|frame| frame.map(|frame| frame.map_err(|error| classify(&error))))
-    }
-}
-
-/// The kind alone: reqwest's errors show URLs, and URLs can contain secrets.
-fn classify(error: &reqwest::Error) -> TransportError {
+fn classify(error: reqwest::Error) -> TransportError {
     // A connect timeout is both; that there is no connection says more.
-    if error.is_connect() {
-        TransportError::Connect
+    let kind = if error.is_connect() {
+        TransportErrorKind::Connect
     } else if error.is_builder() {
-        TransportError::Invalid
+        TransportErrorKind::Invalid
     } else if error.is_timeout() {
-        TransportError::Timeout
+        TransportErrorKind::Timeout
     } else {
-        TransportError::Broken
-    }
+        TransportErrorKind::Broken
+    };
+    // URLs can contain secrets.
+    TransportError::new(kind, error.without_url())
 }
 
 impl fmt::Debug for ReqwestTransport {

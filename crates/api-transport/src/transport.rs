@@ -1,6 +1,6 @@
 //! The trait and what belongs to its signature.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -32,6 +32,23 @@ impl Limits {
 /// Sends requests, one at a time.
 ///
 /// An implementation follows no redirects, repeats nothing, and keeps both limits. Its errors contain no URL.
+///
+/// One that answers by itself, for a test:
+///
+/// ```
+/// use api_transport::{BoxFuture, Limits, Transport, TransportError, bytes::Bytes, http::{Request, Response}};
+///
+/// #[derive(Debug)]
+/// struct Canned(&'static str);
+///
+/// impl Transport for Canned {
+///     fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+///         Box::pin(std::future::ready(Ok(Response::new(Bytes::from_static(self.0.as_bytes())))))
+///     }
+/// }
+/// ```
+///
+/// `examples/hyper.rs` is one over a pooled hyper client.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads the whole answer. The URI is absolute.
     ///
@@ -59,20 +76,28 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Response<Body>, TransportError>> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let body = body.collect(limits.max_body).await.map_err(|error| match error {
-                TransportError::TooLarge => error,
+            let body = body.collect(limits.max_body).await.map_err(|error| match error.kind() {
+                TransportErrorKind::TooLarge => error,
                 // Nothing was sent.
-                _ => TransportError::Invalid,
+                _ => TransportError::new(TransportErrorKind::Invalid, error),
             })?;
             Ok(self.send(Request::from_parts(head, body), limits).await?.map(Body::from))
         })
     }
 }
 
-/// Why no whole answer came.
+/// Why no whole answer came, and as its `source()` what the client says about that, which may name hosts and addresses. `Debug` shows
+/// the kind alone.
+#[derive(Clone)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What a [`TransportError`] means for the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum TransportError {
+pub enum TransportErrorKind {
     /// The request cannot be sent over HTTP, such as without a host.
     Invalid,
     /// The request would go over plain `http` to a host that is not loopback.
@@ -88,14 +113,33 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// An error with its cause. The cause must not show a URL: URLs can contain secrets.
+    #[must_use]
+    pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind, source: Some(cause.into().into()) }
+    }
+
+    /// What it means for the exchange.
+    #[must_use]
+    pub const fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
     /// Whether the server can have received the request, and so can have acted on it.
     #[must_use]
-    pub const fn may_have_been_sent(self) -> bool {
-        !matches!(self, Self::Invalid | Self::Insecure | Self::Connect)
+    pub const fn may_have_been_sent(&self) -> bool {
+        use TransportErrorKind as Kind;
+        !matches!(self.kind, Kind::Invalid | Kind::Insecure | Kind::Connect)
     }
 }
 
-impl fmt::Display for TransportError {
+impl From<TransportErrorKind> for TransportError {
+    fn from(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+}
+
+impl fmt::Display for TransportErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid => "the request cannot be sent over HTTP",
@@ -108,7 +152,23 @@ impl fmt::Display for TransportError {
     }
 }
 
-impl std::error::Error for TransportError {}
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportError").field(&self.kind).finish()
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 /// Overwrites a body that contains secrets, if no other handle shares its memory.
 pub fn wipe(body: Bytes) {
@@ -147,16 +207,19 @@ mod tests {
         let answer = open(vec![Ok("ab".into()), Ok("cd".into())]).await.unwrap();
         assert_eq!(answer.into_body().into_whole().unwrap(), "abcd");
         let answer = open(vec![Ok("ab".into()), Ok("cde".into())]).await;
-        assert_eq!(answer.map(drop), Err(TransportError::TooLarge));
+        assert_eq!(answer.unwrap_err().kind(), TransportErrorKind::TooLarge);
         let answer = open(vec![Ok("ab".into()), Err("disk full")]).await;
-        assert_eq!(answer.map(drop), Err(TransportError::Invalid));
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::Invalid);
+        let behind = error.source().and_then(Error::source).unwrap();
+        assert_eq!(behind.to_string(), "disk full");
     }
 
     #[test]
     fn only_failures_before_the_first_byte_are_surely_without_effect() {
-        let sent = [TransportError::Timeout, TransportError::TooLarge, TransportError::Broken];
-        assert!(sent.iter().all(|error| error.may_have_been_sent()));
-        let unsent = [TransportError::Invalid, TransportError::Insecure, TransportError::Connect];
-        assert!(!unsent.iter().any(|error| error.may_have_been_sent()));
+        use TransportErrorKind as Kind;
+        let may_have_been_sent = |kind| TransportError::from(kind).may_have_been_sent();
+        assert!([Kind::Timeout, Kind::TooLarge, Kind::Broken].into_iter().all(may_have_been_sent));
+        assert!(![Kind::Invalid, Kind::Insecure, Kind::Connect].into_iter().any(may_have_been_sent));
     }
 }

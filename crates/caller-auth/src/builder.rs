@@ -25,6 +25,9 @@ pub enum BuildError {
     /// The issuer is no URL.
     #[error("the issuer is no URL; write it as it stands in tokens, for example https://acme.eu.auth0.com/")]
     Issuer(#[source] url::ParseError),
+    /// An issuer without the slash at its end, which Auth0's issuers have: no token would be accepted.
+    #[error("the issuer has no slash at its end, as Auth0's issuers have: write `{0}/`")]
+    NoSlash(String),
     /// The issuer cannot be asked for its keys.
     #[error("the issuer's keys cannot be asked for: {0}")]
     Keys(#[source] mgmt_auth::Error),
@@ -36,6 +39,23 @@ pub enum BuildError {
 }
 
 /// Sets a [`Verifier`] up; see [`Verifier::builder`].
+///
+/// ```
+/// use caller_auth::{Dpop, Verifier};
+///
+/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder("https://acme.eu.auth0.com/")
+///     .issuer("https://login.acme.com/") // the same tenant's custom domain
+///     .audience("https://api.acme.com")
+///     .client("YOUR_SPA")
+///     .organization("org_acme")
+///     .dpop(Dpop::Allow)
+///     .public_url("https://api.acme.com/".parse()?)
+///     .realm("acme")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct VerifierBuilder {
     rules: Rules,
     issuer: String,
@@ -231,6 +251,9 @@ impl VerifierBuilder {
         if self.rules.dpop != Dpop::Off && self.rules.public_url.is_none() {
             return Err(BuildError::NoPublicUrl);
         }
+        if let Some(issuer) = self.rules.issuers.iter().find(|issuer| is_cut(issuer)) {
+            return Err(BuildError::NoSlash(issuer.to_string()));
+        }
         let source: Arc<dyn KeySource> = match self.keys {
             Some(source) => source,
             None => {
@@ -241,6 +264,11 @@ impl VerifierBuilder {
         let replays = self.replays.unwrap_or_else(|| Arc::new(MemoryReplays::new(REPLAYS)));
         Ok(Verifier::shared(self.rules, source, replays, self.marks))
     }
+}
+
+/// Whether only the final slash is missing from an issuer of Auth0.
+fn is_cut(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| url.path() == "/" && !issuer.ends_with('/'))
 }
 
 impl fmt::Debug for VerifierBuilder {

@@ -79,7 +79,9 @@ fn no_keys(error: KeysUnavailable) -> Refusal {
     } else {
         (Reason::KeysUnavailable, "the tenant's keys could not be had")
     };
-    Refusal::later(reason, cause, "Access tokens cannot be verified at the moment.", error.retry_after)
+    let detail = "Access tokens cannot be verified at the moment.";
+    let refusal = Refusal::later(reason, cause, detail, error.retry_after);
+    Refusal { source: error.source, ..refusal }
 }
 
 /// The key's own algorithm, where it names one, and the signature.

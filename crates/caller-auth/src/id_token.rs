@@ -14,6 +14,18 @@ use crate::rules::{Algorithm, Rules};
 use crate::time;
 
 /// Verifies the ID tokens that one client gets.
+///
+/// ```no_run
+/// use std::{sync::Arc, time::SystemTime};
+/// use caller_auth::{Algorithm, IdTokenVerifier};
+///
+/// # async fn f(tenant: mgmt_auth::Tenant, token: &str, nonce: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier =
+///     IdTokenVerifier::new("https://acme.eu.auth0.com/", "YOUR_CLIENT_ID", &[Algorithm::Rs256], Arc::new(tenant));
+/// let user = verifier.verify(token, nonce, SystemTime::now()).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct IdTokenVerifier {
     rules: Rules,
     client: String,
@@ -29,11 +41,13 @@ pub struct IdToken {
 }
 
 /// Why an ID token was not accepted. Neither text holds any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenRefusal {
     /// The token is wrong. The word is for the log.
+    #[error("the ID token is not accepted: {0}")]
     Invalid(&'static str),
     /// It could not be checked at the moment.
+    #[error("the ID token cannot be checked now: {0}")]
     Unavailable(&'static str),
 }
 

@@ -1,11 +1,11 @@
 //! Where the tenant's public keys come from.
 
+use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mgmt_auth::{ClientCredentials, KeyPolicy, Tenant};
+use mgmt_auth::{BoxFuture, ClientCredentials, KeyPolicy, Tenant};
 use url::Url;
 
 /// A public RSA key of the tenant. Only keys that may verify signatures get this far.
@@ -49,10 +49,10 @@ impl KeySource for Tenant {
                 Ok(key) => {
                     Ok(key.map(|key| VerifyingKey::new(key.algorithm(), key.modulus(), key.exponent())))
                 }
-                Err(error) => Err(KeysUnavailable {
-                    retry_after: error.retry_after(),
-                    rate_limited: error.is_rate_limited(),
-                }),
+                Err(error) => {
+                    let (retry_after, limited) = (error.retry_after(), error.is_rate_limited());
+                    Err(KeysUnavailable::new(retry_after, limited).caused_by(error))
+                }
             }
         })
     }
@@ -75,28 +75,52 @@ pub(crate) fn of_issuer(issuer: &Url, policy: KeyPolicy) -> Result<Tenant, mgmt_
 }
 
 /// No key set could be had, so that nothing can be said about any token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KeysUnavailable {
     /// When it may be worth asking again.
     pub retry_after: Option<Duration>,
     /// Whether the tenant answered that too much was asked of it.
     pub rate_limited: bool,
+    pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl KeysUnavailable {
     /// What a [`KeySource`] says while it has no keys.
     #[must_use]
     pub const fn new(retry_after: Option<Duration>, rate_limited: bool) -> Self {
-        Self { retry_after, rate_limited }
+        Self { retry_after, rate_limited, source: None }
+    }
+
+    /// The same with what lies behind it, for the log: [`Refusal`](crate::Refusal) has it as its `source()`.
+    #[must_use]
+    pub fn caused_by(mut self, error: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(error));
+        self
     }
 }
 
 /// The answer of [`KeySource::find`].
-pub type Finding<'a> =
-    Pin<Box<dyn Future<Output = Result<Option<VerifyingKey>, KeysUnavailable>> + Send + 'a>>;
+pub type Finding<'a> = BoxFuture<'a, Result<Option<VerifyingKey>, KeysUnavailable>>;
 
 /// A set of keys by their ids; the boundary to the tenant's key endpoint.
+///
+/// ```
+/// use caller_auth::{Finding, KeySource, KeysUnavailable, VerifyingKey};
+///
+/// /// One key that is known at build time.
+/// struct Fixed(String, VerifyingKey);
+///
+/// impl KeySource for Fixed {
+///     fn find<'a>(&'a self, kid: &'a str) -> Finding<'a> {
+///         Box::pin(std::future::ready(Ok((kid == self.0).then(|| self.1.clone()))))
+///     }
+///
+///     fn generation(&self) -> u64 {
+///         0
+///     }
+/// }
+/// ```
 pub trait KeySource: Send + Sync {
     /// The key `kid`; `None` when there are keys but not this one.
     ///

@@ -54,7 +54,7 @@ pub use verifier::{Checked, Verified, Verifier};
 
 pub use mgmt_auth::KeyPolicy;
 // What stands in signatures here.
-pub use {http, url};
+pub use {http, url, zeroize};
 
 #[cfg(test)]
 mod tests;

@@ -31,11 +31,13 @@ pub struct Logout {
 }
 
 /// Why a logout token was not accepted. Neither text holds any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogoutRefusal {
     /// The token is wrong: 400. The word is for the log.
+    #[error("the logout token is not accepted: {0}")]
     Invalid(&'static str),
     /// It could not be checked at the moment: 503.
+    #[error("the logout token cannot be checked now: {0}")]
     Unavailable(&'static str),
 }
 
@@ -72,6 +74,16 @@ pub(crate) fn is_logout_typ(typ: Option<&str>) -> bool {
 /// For each user who logged out, the moment up to which tokens are refused. Cheap to clone; clones share the marks.
 ///
 /// A mark is kept as long as a token issued before it could still be used.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use caller_auth::LogoutMarks;
+///
+/// let (marks, now) = (LogoutMarks::default(), SystemTime::now());
+/// marks.add("google-oauth2|100000000000000000002", now);
+/// assert!(marks.refuses("google-oauth2|100000000000000000002", now - Duration::from_secs(60)));
+/// assert!(!marks.refuses("google-oauth2|100000000000000000002", now + Duration::from_secs(60)));
+/// ```
 #[derive(Clone, Default)]
 pub struct LogoutMarks(Arc<Inner>);
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -175,6 +176,7 @@ pub struct Refusal {
     /// What was refused beside what was expected, for the log alone.
     pub mismatch: Option<Box<Mismatch>>,
     pub(crate) error: Error,
+    pub(crate) source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Refusal {
@@ -205,8 +207,16 @@ impl Refusal {
         cause: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let challenge = Box::default();
-        Self { reason, detail: detail.into(), challenge, retry_after: None, cause, mismatch: None, error }
+        Self {
+            reason,
+            detail: detail.into(),
+            challenge: Box::default(),
+            retry_after: None,
+            cause,
+            mismatch: None,
+            error,
+            source: None,
+        }
     }
 
     pub(crate) fn bad_request(cause: &'static str, detail: &'static str) -> Self {
@@ -259,4 +269,9 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+/// The source is there where keys could not be had, and is for the log alone.
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

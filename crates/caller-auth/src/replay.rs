@@ -3,19 +3,21 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use mgmt_auth::BoxFuture;
 use tokio::time::Instant;
 
 /// Why nothing can be said about an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// The memory is full of ids that are still needed.
+    #[error("the memory of used ids is full")]
     Full,
     /// The store does not answer.
+    #[error("the store of used ids does not answer")]
     Unavailable,
 }
 
@@ -46,7 +48,7 @@ impl OneUse {
 }
 
 /// The answer of [`ReplayStore::first_use`].
-pub type FirstUse<'a> = Pin<Box<dyn Future<Output = Result<bool, ReplayError>> + Send + 'a>>;
+pub type FirstUse<'a> = BoxFuture<'a, Result<bool, ReplayError>>;
 
 /// Remembers ids; the boundary to a store that replicas share.
 pub trait ReplayStore: Send + Sync {

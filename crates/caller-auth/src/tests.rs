@@ -5,6 +5,8 @@ mod cached;
 mod challenges;
 mod credentials;
 mod diagnosis;
+#[cfg(feature = "axum")]
+mod extractor;
 mod fixture;
 mod forged;
 mod id_tokens;

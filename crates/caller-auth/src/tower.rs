@@ -19,6 +19,20 @@ use crate::{Schemes, Verifier};
 ///
 /// The inner service finds a [`Verified`](crate::Verified) in the request's extensions. A newer DPoP nonce goes into its
 /// answer. Layer it outside of whatever changes the request's path: a DPoP proof names the path that the client sent.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use axum::{Router, routing::get};
+/// use caller_auth::{AuthLayer, Verifier};
+///
+/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder("https://acme.eu.auth0.com/").audience("https://api.acme.com").build()?;
+/// let app: Router = Router::new()
+///     .route("/orders", get(|| async { "yours" }))
+///     .layer(AuthLayer::new(Arc::new(verifier)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct AuthLayer {
     verifier: Arc<Verifier>,

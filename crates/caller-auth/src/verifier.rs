@@ -69,6 +69,23 @@ impl Checked {
 }
 
 /// Verifies callers under one configuration.
+///
+/// ```no_run
+/// use std::time::SystemTime;
+/// use caller_auth::{Schemes, Verifier};
+///
+/// # async fn f(parts: http::request::Parts) -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder("https://acme.eu.auth0.com/").audience("https://api.acme.com").build()?;
+/// match verifier.verify(&parts, Schemes::Standard, SystemTime::now()).await {
+///     Ok(verified) => println!("{} calls", verified.caller.subject()),
+///     Err(refusal) => {
+///         let answer: http::Response<String> = refusal.response();
+///         println!("{}", answer.status());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Verifier {
     rules: Rules,
     keys: Arc<dyn KeySource>,

@@ -1,4 +1,6 @@
-//! The gateway as a library: what `main` composes, what the integration tests and fuzz targets call.
+//! The gateway as a library: what `main` composes, what the integration tests and fuzz targets call. To serve it from your own server,
+//! see [`service`] and [`embed`].
+//!
 //! Caller -> route -> policy -> broker -> adapter -> provider, one way.
 
 pub mod admin;

@@ -16,6 +16,7 @@ use crate::{
 
 /// What an adapter adds to an outbound request.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Outbound {
     /// The headers as they will be sent.
     pub headers: HeaderMap,
@@ -23,11 +24,27 @@ pub struct Outbound {
     pub query: Vec<(&'static str, SecretString)>,
 }
 
+impl Outbound {
+    /// These headers, and no query members yet.
+    #[must_use]
+    pub fn new(headers: HeaderMap) -> Self {
+        Self { headers, query: Vec::new() }
+    }
+}
+
 /// One provider's API: what it declares ([`Description`]) and how it behaves. Pure: nothing here does I/O,
 /// reads a clock or keeps state.
 ///
 /// The operator's overrides live with the caller of this trait; [`Adapter::endpoints`] says what is left of the
 /// adapter's own endpoints under another base URL.
+///
+/// ```
+/// use idp_adapters::{Kind, adapter, http::Method};
+///
+/// let github = adapter(Kind::GitHub);
+/// assert!(github.allows_host("api.github.com"));
+/// assert!(github.denies(&Method::GET, "api.github.com", "/user").is_none());
+/// ```
 pub trait Adapter: Debug + Send + Sync {
     /// Everything about the provider that is data.
     fn description(&self) -> &Description;

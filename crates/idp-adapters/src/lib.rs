@@ -52,7 +52,7 @@ pub use self::{
 };
 
 #[cfg(feature = "client")]
-pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError};
+pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 pub use token_keeper::BearerToken;
 // What stands in signatures here.
 pub use {bytes, http, secrecy, url};

@@ -26,6 +26,17 @@ pub use {bytes, http};
 use needle::Needles;
 
 /// Finds and overwrites the tokens of one request. Cheap to clone; worth keeping beside the token it guards.
+///
+/// ```
+/// use leak_guard::{LeakGuard, http::HeaderMap};
+///
+/// let guard = LeakGuard::new(&["gho_16C7e42F292c6912E7710c838347Ae178B4a"], false);
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-debug", "token gho_16C7e42F292c6912E7710c838347Ae178B4a".parse()?);
+/// assert_eq!(guard.scrub_headers(&mut headers), 1);
+/// assert_eq!(headers["x-debug"], format!("token {}", "*".repeat(40)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct LeakGuard {
     needles: Arc<Needles>,

@@ -38,6 +38,16 @@ pub(crate) fn whole(needles: &Arc<Needles>, data: &[u8]) -> Option<(Vec<u8>, u64
 ///
 /// A chunk of any size is taken. Where much comes at once, pushing pieces of some 64 KiB with a yield to other tasks between
 /// them keeps a thread from being busy for long; the result is the same.
+///
+/// ```
+/// use leak_guard::{LeakGuard, bytes::Bytes};
+///
+/// let guard = LeakGuard::new(&["gho_16C7e42F292c6912E7710c838347Ae178B4a"], false);
+/// let mut scrubber = guard.scrubber();
+/// assert_eq!(scrubber.push(Bytes::from_static(b"a=gho_16C7e42F292c")), "a=");
+/// assert_eq!(scrubber.push(Bytes::from_static(b"another")), "gho_16C7e42F292canother");
+/// assert_eq!(scrubber.finish(), "");
+/// ```
 pub struct Scrubber {
     search: Search,
     /// Bytes that could be the beginning of an occurrence, as they came.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use api_transport::TransportError;
+use api_transport::{TransportError, TransportErrorKind};
 
 use crate::{Error, Fault, hints};
 
@@ -163,14 +163,14 @@ fn edge(status: StatusCode) -> Error {
 
 /// The error of a request without an answer.
 pub(crate) fn unanswered(error: TransportError) -> Error {
-    let answer = match error {
-        TransportError::Connect => {
+    let answer = match error.kind() {
+        TransportErrorKind::Connect => {
             Error::tenant("the tenant cannot be reached; check its address, DNS and the network")
         }
-        TransportError::Timeout => Error::tenant("the tenant did not answer in time"),
-        TransportError::TooLarge => Error::tenant("the tenant's answer is larger than it may be"),
-        TransportError::Invalid => Error::new(Fault::Request, "the request does not make a URL"),
-        TransportError::Insecure => Error::operator(
+        TransportErrorKind::Timeout => Error::tenant("the tenant did not answer in time"),
+        TransportErrorKind::TooLarge => Error::tenant("the tenant's answer is larger than it may be"),
+        TransportErrorKind::Invalid => Error::new(Fault::Request, "the request does not make a URL"),
+        TransportErrorKind::Insecure => Error::operator(
             "the tenant's base URL is plain http, which is for loopback addresses only; use https",
         ),
         _ => Error::tenant("the connection to the tenant broke before its answer was whole"),

@@ -14,6 +14,22 @@ use crate::{
 };
 
 /// The settings of a [`Tenant`]; see [`Tenant::builder`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource, Tenant};
+///
+/// # fn f() -> Result<(), mgmt_auth::Error> {
+/// let secret = SecretSource::File("/run/secrets/auth0".into());
+/// let tenant = Tenant::builder("acme.eu.auth0.com")
+///     .base_url("https://login.acme.com/".parse().expect("a URL"))
+///     .credentials(ClientCredentials::new("YOUR_CLIENT_ID", ClientAuth::SecretBasic(secret)))
+///     .required_scopes(["read:users"])
+///     .longest_waits(Duration::from_secs(2), Duration::from_secs(60))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct TenantBuilder {
     domain: String,
     base_url: Option<Url>,

@@ -16,6 +16,13 @@ use crate::{
 };
 
 /// An OAuth client and its authentication.
+///
+/// ```
+/// use mgmt_auth::ClientCredentials;
+///
+/// let client = ClientCredentials::secret("YOUR_CLIENT_ID", "a secret".to_owned());
+/// assert!(!format!("{client:?}").contains("a secret"));
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientCredentials {

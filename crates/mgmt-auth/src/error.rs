@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use api_transport::TransportError;
+use api_transport::{TransportError, TransportErrorKind};
 use http::StatusCode;
 use token_keeper::LoadError;
 
@@ -128,7 +128,7 @@ impl Error {
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         let cause = self.0.cause.as_ref().and_then(|cause| cause.downcast_ref::<TransportError>());
-        cause == Some(&TransportError::TooLarge)
+        cause.is_some_and(|cause| cause.kind() == TransportErrorKind::TooLarge)
     }
 
     /// When to come back, where that is known.

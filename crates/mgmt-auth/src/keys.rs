@@ -58,6 +58,16 @@ impl Default for KeyPolicy {
 /// They come from `{base_url}/.well-known/jwks.json`, never from discovery or from a token. Only keys that may verify
 /// signatures are kept: RSA of at least 2048 bits with an odd exponent above one, for signing, with an id that
 /// occurs once. An answer without any such key counts as a failure.
+///
+/// ```no_run
+/// # async fn f(tenant: mgmt_auth::Tenant, kid: &str) -> Result<(), mgmt_auth::Error> {
+/// match tenant.keys().find(kid).await? {
+///     Some(key) => println!("{} bytes, {:?}", key.modulus().len(), key.algorithm()),
+///     None => println!("the tenant has no such key"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct SigningKeys {
     keeper: Keeper<KeyLoad>,
     policy: KeyPolicy,

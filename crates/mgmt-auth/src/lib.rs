@@ -24,7 +24,7 @@ mod tenant;
 mod token;
 
 pub use api::Fetched;
-pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError};
+pub use api_transport::{Body, BodyError, BoxFuture, Limits, Transport, TransportError, TransportErrorKind};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use assertion::{AssertionAlgorithm, check_private_key};
 pub use budget::{Allowance, Priority};
@@ -41,4 +41,4 @@ pub use tenant::Tenant;
 pub use token::{TokenQuota, TokenResponse};
 pub use token_keeper::{Age, BearerToken, Clock, Status};
 // What stands in signatures here.
-pub use {http, secrecy, url};
+pub use {bytes, http, secrecy, url};

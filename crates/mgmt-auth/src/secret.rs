@@ -38,6 +38,20 @@ pub enum SecretSource {
 /// A file is read without blocking the runtime, up to 64 KiB, into memory that is wiped. Its content is cached by the
 /// file's identity (device, inode, size, times of change); a file that changed within the last two seconds is always
 /// read. If a file becomes unreadable or empty, its last good value is used, with one warning and a count.
+///
+/// ```
+/// use mgmt_auth::{SecretReader, SecretSource, secrecy::ExposeSecret};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("secret");
+/// std::fs::write(&path, "hunter2\n")?;
+/// let secret = SecretReader::new().read(&SecretSource::File(path)).await?;
+/// assert_eq!(secret.expose_secret(), "hunter2");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct SecretReader(Arc<Inner>);
 

@@ -17,6 +17,24 @@ use crate::{
 };
 
 /// An Auth0 tenant: its management token, its keys, and the Management API. Cheap to clone; clones share all state.
+///
+/// ```no_run
+/// use mgmt_auth::{ClientCredentials, Priority, Tenant};
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = std::env::var("AUTH0_CLIENT_SECRET")?;
+/// let tenant = Tenant::builder("acme.eu.auth0.com")
+///     .credentials(ClientCredentials::secret("YOUR_CLIENT_ID", secret))
+///     .build()?;
+/// let record: serde_json::Value =
+///     tenant.get(&["users", "google-oauth2|100000000000000000002"], &[], Priority::Caller).await?;
+/// // The token alone, for a client of your own.
+/// let token = tenant.management_token().await?;
+/// let header = token.bearer().header();
+/// # let _ = (record, header);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Tenant(Arc<Inner>);
 

@@ -51,6 +51,15 @@ impl fmt::Display for Account {
 }
 
 /// Which account a caller wants: a connection, or one account of it. The value of `Idp-Account`.
+///
+/// ```
+/// use token_broker::AccountSelector;
+///
+/// let any: AccountSelector = "github".parse()?;
+/// let one: AccountSelector = "github|10002".parse()?;
+/// assert!(any.matches("github", "10002") && one.matches("github", "10002") && !one.matches("github", "7"));
+/// # Ok::<(), token_broker::InvalidSelector>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct AccountSelector {

@@ -16,6 +16,19 @@ use crate::{
 };
 
 /// Finds or makes one usable IdP token for (caller, provider, account). Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// use token_broker::{Reason, TokenRequest};
+///
+/// # async fn f(broker: token_broker::Broker) {
+/// let request = TokenRequest::new("google-oauth2|100000000000000000002", "github");
+/// match broker.token(&request).await {
+///     Ok(token) => println!("{} from {}", token.account(), token.source()),
+///     Err(error) if matches!(error.reason(), Reason::ReconnectRequired { .. }) => println!("the user has to connect again"),
+///     Err(error) => println!("{error}, {:?}", error.retry_after()),
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,

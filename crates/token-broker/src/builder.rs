@@ -22,6 +22,23 @@ use crate::{
 };
 
 /// Builds a [`Broker`].
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use idp_adapters::Kind;
+/// use mgmt_auth::ClientCredentials;
+/// use token_broker::{Broker, GrantStore, Provider, VaultSettings};
+///
+/// # fn f(tenant: mgmt_auth::Tenant, users: user_store::UserStore, store: Arc<dyn GrantStore>) -> Result<(), token_broker::BuildError> {
+/// let vault = ClientCredentials::secret("CUSTOM_API_CLIENT", "its secret".to_owned());
+/// let broker = Broker::builder(tenant, users)
+///     .provider(Provider::new("google", idp_adapters::shared(Kind::Google)))
+///     .vault(VaultSettings::new(vault, "https://api.acme.com"))
+///     .store(store)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct BrokerBuilder {
     tenant: Arc<str>,

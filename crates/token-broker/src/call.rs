@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use api_transport::{Transport, TransportError, wipe};
+use api_transport::{Transport, TransportError, TransportErrorKind, wipe};
 use bytes::Bytes;
 use http::Response;
 use idp_adapters::{
@@ -64,9 +64,9 @@ pub(crate) async fn refresh(
     };
     let sent = [Some(token.expose_secret()), Some(secret.expose_secret())];
     exchanged.extend([token.clone(), secret.clone()]);
-    let answer = send(transport, request).await.map(Answer).map_err(|error| match error {
-        TransportError::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
-        error => CallError::Other { acted: error.may_have_been_sent(), error: unsent(error) },
+    let answer = send(transport, request).await.map(Answer).map_err(|error| match error.kind() {
+        TransportErrorKind::Insecure => CallError::misconfigured(Cause::TokenEndpointInsecure.text()),
+        _ => CallError::Other { acted: error.may_have_been_sent(), error: unsent(error) },
     })?;
     let mut refreshed = provider.adapter.refresh_response(&reply(&answer, now)).map_err(|refusal| {
         let cause = refusal.cause();
@@ -140,7 +140,9 @@ pub(crate) async fn revoke(
         (RevokedAtProvider::No, Some(why))
     };
     match send(transport, request).await.map(Answer) {
-        Err(TransportError::Insecure) => no(Cause::TokenEndpointInsecure.text().to_owned()),
+        Err(error) if error.kind() == TransportErrorKind::Insecure => {
+            no(Cause::TokenEndpointInsecure.text().to_owned())
+        }
         Err(error) => no(unsent(error).detail().to_owned()),
         Ok(answer) => match provider.adapter.revoke_response(&reply(&answer, now)) {
             Ok(Revoked::Before) => {
@@ -188,9 +190,9 @@ fn reply(answer: &Answer, now: SystemTime) -> Reply<'_> {
 }
 
 fn unsent(error: TransportError) -> Error {
-    let (reason, detail) = match &error {
-        TransportError::Timeout => (Reason::ProviderTimeout, "did not answer in time"),
-        error if error.may_have_been_sent() => (Reason::ProviderUnreachable, "gave no whole answer"),
+    let (reason, detail) = match error.kind() {
+        TransportErrorKind::Timeout => (Reason::ProviderTimeout, "did not answer in time"),
+        _ if error.may_have_been_sent() => (Reason::ProviderUnreachable, "gave no whole answer"),
         _ => (Reason::ProviderUnreachable, "cannot be reached"),
     };
     let told = Error::new(reason, format!("the provider's endpoint {detail}")).caused_by(error);

@@ -59,11 +59,12 @@ pub use self::{
 
 #[cfg(feature = "reqwest")]
 pub use api_transport::SetUpError;
-pub use api_transport::{Body, BodyError, Limits, Transport, TransportError};
+pub use api_transport::{Body, BodyError, Limits, Transport, TransportError, TransportErrorKind};
 // What stands in signatures here.
 #[cfg(feature = "redis")]
 pub use redis;
-pub use {http, secrecy, url};
+pub use tokio_util::task::TaskTracker;
+pub use {bytes, http, secrecy, url, zeroize};
 
 #[cfg(test)]
 mod tests;

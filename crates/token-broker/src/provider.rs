@@ -36,6 +36,17 @@ impl fmt::Display for Source {
 }
 
 /// One configured provider.
+///
+/// ```
+/// use idp_adapters::Kind;
+/// use mgmt_auth::ClientCredentials;
+/// use token_broker::{Provider, Source};
+///
+/// let mut google = Provider::new("google", idp_adapters::shared(Kind::Google));
+/// google.connections = vec!["google-oauth2".to_owned()];
+/// google.sources = vec![Source::Vault, Source::Identities];
+/// google.credentials = Some(ClientCredentials::secret("THE_CONNECTIONS_CLIENT", "its secret".to_owned()));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Provider {

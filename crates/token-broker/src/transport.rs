@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api_transport::{HttpsOnly, Limits, Transport, TransportError};
+use api_transport::{HttpsOnly, Limits, Transport, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use http::Response;
 use idp_adapters::HttpRequest;
@@ -32,7 +32,11 @@ pub(crate) async fn send(
     request: HttpRequest,
 ) -> Result<Response<Bytes>, TransportError> {
     let mut sent = http::Request::new(Bytes::copy_from_slice(request.body_bytes()));
-    *sent.uri_mut() = request.url.as_str().parse().map_err(|_| TransportError::Invalid)?;
+    *sent.uri_mut() = request
+        .url
+        .as_str()
+        .parse()
+        .map_err(|error| TransportError::new(TransportErrorKind::Invalid, error))?;
     *sent.method_mut() = request.method;
     *sent.headers_mut() = request.headers;
     transport.send(sent, Limits::new(CALL_TIMEOUT, MAX_BODY)).await

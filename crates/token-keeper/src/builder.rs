@@ -4,6 +4,20 @@ use crate::load::Load;
 use std::time::Duration;
 
 /// The settings of a [`Keeper`].
+///
+/// ```
+/// use std::time::Duration;
+/// use token_keeper::{FailedLoad, FromFn, Keeper, Loaded, Window};
+///
+/// let source = FromFn::new(|| async {
+///     Ok::<_, FailedLoad>(Loaded::new("value", Window::new(Duration::from_secs(48), Duration::from_secs(60))))
+/// });
+/// let keeper = Keeper::builder(source)
+///     .name("session")
+///     .load_timeout(Duration::from_secs(5))
+///     .backoff(Duration::from_secs(1), Duration::from_secs(60))
+///     .build();
+/// ```
 #[derive(Debug)]
 pub struct KeeperBuilder<L> {
     pub(crate) load: L,

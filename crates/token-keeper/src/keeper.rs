@@ -19,6 +19,24 @@ type LoadResult<L> = Result<Current<<L as Load>::Value>, <L as Load>::Error>;
 ///
 /// A fresh value is returned at once. A stale value is returned at once and renewed in the background. Without a usable
 /// value all callers wait for the same load. A load runs in its own task, so the caller that started it may go away.
+///
+/// ```
+/// use std::time::Duration;
+/// use token_keeper::{BearerToken, FailedLoad, Keeper, Loaded, Window};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), FailedLoad> {
+/// let keeper = Keeper::from_fn(|| async {
+///     let token = BearerToken::new("eyJhbGciOi").map_err(FailedLoad::new)?;
+///     Ok(Loaded::new(token, Window::new(Duration::from_secs(2880), Duration::from_secs(3600))))
+/// });
+/// let token = keeper.get().await?;
+/// // The API answered 401: the next caller gets another token.
+/// assert!(keeper.reject(&token));
+/// assert!(keeper.current().is_none());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Keeper<L: Load> {
     inner: Arc<Inner<L>>,
 }

@@ -2,6 +2,27 @@ use crate::Window;
 use std::time::Duration;
 
 /// Where a kept value comes from: the one I/O boundary of this crate.
+///
+/// ```
+/// use std::time::Duration;
+/// use token_keeper::{FailedLoad, Keeper, Load, Loaded, Window};
+///
+/// struct Session {
+///     url: String,
+/// }
+///
+/// impl Load for Session {
+///     type Value = String;
+///     type Error = FailedLoad;
+///
+///     async fn load(&self) -> Result<Loaded<String>, FailedLoad> {
+///         let session = format!("a session of {}", self.url); // ask the server here
+///         Ok(Loaded::new(session, Window::new(Duration::from_secs(48), Duration::from_secs(60))))
+///     }
+/// }
+///
+/// let keeper = Keeper::builder(Session { url: "https://acme.test".into() }).build();
+/// ```
 pub trait Load: Send + Sync + 'static {
     /// What is kept.
     type Value: Send + Sync + 'static;

@@ -25,6 +25,20 @@ const MISSING: usize = 10_000;
 const SMALL: u64 = 256;
 
 /// The settings of a [`UserStore`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use user_store::{Priority, UserStore};
+///
+/// # fn f(tenant: mgmt_auth::Tenant) {
+/// let users = UserStore::builder(tenant)
+///     .cache_ttl(Duration::from_secs(600))
+///     .stale_ttl(Duration::from_secs(3600))
+///     .capacity(10_000)
+///     .priority(Priority::Background) // of a job: calls for users come first
+///     .build();
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct UserStoreBuilder {

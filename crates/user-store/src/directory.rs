@@ -11,6 +11,36 @@ use crate::{
 
 /// The part of the Management API that this crate needs. Implemented for [`Tenant`]; another implementation serves
 /// tests and simulations without sockets.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use user_store::{BoxFuture, ConnectedAccount, Directory, Error, Priority, User};
+///
+/// #[derive(Debug)]
+/// struct OneUser;
+///
+/// impl Directory for OneUser {
+///     fn user<'a>(&'a self, user_id: &'a str, _: Priority) -> BoxFuture<'a, Result<User, Error>> {
+///         let record = format!(r#"{{"user_id":"{user_id}","identities":[]}}"#);
+///         Box::pin(async move { User::from_json(record.as_bytes(), user_id, SystemTime::now()) })
+///     }
+///
+///     fn connected_accounts<'a>(
+///         &'a self,
+///         _: &'a str,
+///         _: Priority,
+///     ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, Error>> {
+///         Box::pin(std::future::ready(Ok(vec![ConnectedAccount::new("cac_1", "github")])))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let users = user_store::UserStore::over(OneUser, "acme.eu.auth0.com").build();
+/// assert!(users.get("auth0|1").await?.user.identities().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Directory: Debug + Send + Sync + 'static {
     /// Reads one user. `user_id` is the full id, not encoded.
     fn user<'a>(&'a self, user_id: &'a str, priority: Priority) -> BoxFuture<'a, Result<User, Error>>;

@@ -1,6 +1,6 @@
 //! Why a look-up failed.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, sync::Arc, time::Duration};
 
 use mgmt_auth::Fault;
 
@@ -13,7 +13,7 @@ pub struct Error {
     message: Cow<'static, str>,
     mismatch: bool,
     #[source]
-    source: Option<mgmt_auth::Error>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -27,6 +27,21 @@ impl Error {
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// The same error with what lies behind it as its `source()`.
+    ///
+    /// ```
+    /// use user_store::{Error, Fault};
+    ///
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let error = Error::new(Fault::Tenant, "the directory does not answer").caused_by(refused);
+    /// assert!(std::error::Error::source(&error).is_some());
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(error));
         self
     }
 
@@ -72,7 +87,8 @@ impl Error {
     /// The record is larger than it may be; it is not asked for again at once.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.source.as_ref().is_some_and(mgmt_auth::Error::is_too_large)
+        let source = self.source.as_deref().and_then(|source| source.downcast_ref::<mgmt_auth::Error>());
+        source.is_some_and(mgmt_auth::Error::is_too_large)
     }
 
     /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of
@@ -97,7 +113,7 @@ impl From<mgmt_auth::Error> for Error {
                 "the Management API look-up failed".into()
             },
             mismatch: false,
-            source: Some(error),
+            source: Some(Arc::new(error)),
         }
     }
 }

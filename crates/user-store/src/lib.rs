@@ -19,5 +19,5 @@ pub use self::{
     user::{ConnectedAccount, Identity, User},
 };
 pub use mgmt_auth::{BoxFuture, Fault, Priority};
-// What stands in a signature here.
-pub use secrecy;
+// What stands in signatures here.
+pub use {secrecy, zeroize};

@@ -24,6 +24,19 @@ pub(crate) use load::{BySize, Inner};
 use load::{Loaded, Order};
 
 /// Users of one tenant, cached. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// use user_store::UserStore;
+///
+/// # async fn f(tenant: mgmt_auth::Tenant) -> Result<(), user_store::Error> {
+/// let users = UserStore::builder(tenant).build();
+/// let lookup = users.get("google-oauth2|100000000000000000002").await?;
+/// for identity in lookup.user.identities() {
+///     println!("{} at {}", identity.user_id(), identity.connection());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct UserStore {
     pub(crate) inner: Arc<Inner>,

@@ -10,6 +10,10 @@ fn what_is_missing_is_named() {
     assert!(matches!(Verifier::builder(ISSUER).build(), Err(BuildError::NoAudience)));
     let with = |issuer: &str| Verifier::builder(issuer).audience(AUDIENCE).build();
     assert!(matches!(with("acme"), Err(BuildError::Issuer(_))));
+    let error = with("https://acme.eu.auth0.com").unwrap_err().to_string();
+    assert!(error.contains("`https://acme.eu.auth0.com/`"), "{error}");
+    let second = Verifier::builder(ISSUER).issuer("https://login.acme.com").audience(AUDIENCE).build();
+    assert!(matches!(second, Err(BuildError::NoSlash(_))));
     assert!(matches!(with("http://acme.eu.auth0.com/"), Err(BuildError::Keys(_))));
     let bound = || Verifier::builder(ISSUER).audience(AUDIENCE).dpop(Dpop::Allow).keys(Keys::tenant());
     assert!(matches!(bound().build(), Err(BuildError::NoPublicUrl)));

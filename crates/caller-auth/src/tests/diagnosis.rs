@@ -61,7 +61,7 @@ async fn both_values_are_there_and_a_silent_tenant_proves_nothing() {
     assert_eq!(step(&checks, "signature").outcome, CheckOutcome::Passed);
 
     let keys = Keys::tenant();
-    *keys.down.lock().unwrap() = Some(KeysUnavailable { retry_after: None, rate_limited: false });
+    *keys.down.lock().unwrap() = Some(KeysUnavailable::new(None, false));
     let checks = Verifier::with_rules(rules(), keys).explain(&token(json!({}), json!({})), at(NOW)).await;
     for name in ["key", "signature"] {
         assert_eq!(step(&checks, name).outcome, CheckOutcome::Skipped, "{name}");

@@ -67,7 +67,7 @@ impl Keys {
 impl KeySource for Keys {
     fn find<'a>(&'a self, kid: &'a str) -> Finding<'a> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = match *self.down.lock().unwrap() {
+        let answer = match self.down.lock().unwrap().clone() {
             Some(error) => Err(error),
             None => Ok(self.known.lock().unwrap().get(kid).cloned()),
         };

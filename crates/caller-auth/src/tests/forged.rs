@@ -532,12 +532,15 @@ async fn tm_k02_without_any_keys_it_is_not_the_callers_fault() {
     let verifier = Verifier::with_rules(rules(), keys.clone());
     for (rate_limited, code) in [(false, Reason::KeysUnavailable), (true, Reason::KeysRateLimited)] {
         let retry_after = Some(std::time::Duration::from_secs(7));
-        *keys.down.lock().unwrap() = Some(KeysUnavailable { retry_after, rate_limited });
+        let unavailable = KeysUnavailable::new(retry_after, rate_limited);
+        *keys.down.lock().unwrap() = Some(unavailable.caused_by(std::io::Error::other("no route")));
         let refusal = verifier
             .verify(&bearer(&token(json!({}), json!({}))), Schemes::Standard, at(NOW))
             .await
             .unwrap_err();
         assert_eq!((refusal.reason, refusal.retry_after), (code, retry_after));
         assert!(refusal.challenge.values.is_empty());
+        assert!(!refusal.to_string().contains("no route"), "not for the caller");
+        assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "no route");
     }
 }

@@ -77,7 +77,7 @@ impl Outbound {
         app_secret: Option<&SecretString>,
         body: Body,
     ) -> Option<(Request<Body>, Vec<SecretString>)> {
-        let mut placed = idp_adapters::Outbound { headers: self.headers.clone(), query: Vec::new() };
+        let mut placed = idp_adapters::Outbound::new(self.headers.clone());
         adapter.place_token(token.bearer(), app_secret, &mut placed);
         if expects_content(&self.method) && body.size_hint().exact() == Some(0) {
             // The pooled client says nothing about a body that is not there, and some front ends answer that with 411.

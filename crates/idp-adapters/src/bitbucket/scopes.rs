@@ -27,7 +27,7 @@ const fn call(
     pattern: &'static [Segment],
     any_of: &'static [&'static str],
 ) -> ScopeRule {
-    ScopeRule { method, host: None, pattern, any_of }
+    ScopeRule::new(method, pattern, any_of)
 }
 
 const V2: Segment = Literal("2.0");

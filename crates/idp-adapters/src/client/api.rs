@@ -203,7 +203,7 @@ impl Api {
     }
 
     fn outbound<'a>(&self, request: &'a Request, mut url: Url, token: &BearerToken) -> Sending<'a> {
-        let mut outbound = Outbound { headers: request.headers.clone(), query: Vec::new() };
+        let mut outbound = Outbound::new(request.headers.clone());
         for (name, value) in &self.headers {
             outbound.headers.entry(name).or_insert(value.clone());
         }

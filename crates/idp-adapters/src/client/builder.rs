@@ -35,6 +35,20 @@ pub(crate) mod sealed {
 
 /// Makes a client out of a [`TokenSource`] and, as needed, another base URL, a shared [`HttpClient`] and what is known about
 /// the token.
+///
+/// ```no_run
+/// # async fn f(token: idp_adapters::BearerToken, http: idp_adapters::client::HttpClient) -> Result<(), Box<dyn std::error::Error>> {
+/// use idp_adapters::client::GitHub;
+///
+/// let github = GitHub::builder(token)
+///     .base_url("https://github.acme.com/api/v3".parse()?)
+///     .http(http)
+///     .user_agent("acme-sync/1.2")
+///     .granted_scopes(["repo", "read:user"])
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Builder<C> {
     token: TokenSource,
@@ -150,7 +164,7 @@ impl<C: Client> Builder<C> {
             http,
         };
         let own = api.base(own)?;
-        api.http.check(&own).map_err(|why| Error::setup(kind, why))?;
+        api.http.check(kind, &own)?;
         Ok(C::wrap(sealed::Inside(Arc::new(api))))
     }
 }

@@ -21,6 +21,14 @@ use crate::Kind;
 type Read<T> = fn(&Api, &Answer) -> Result<T, Error>;
 
 /// A call that answers one thing. Nothing is sent until it is awaited; it can be awaited again.
+///
+/// ```no_run
+/// # async fn f(github: idp_adapters::client::GitHub) -> Result<(), idp_adapters::client::Error> {
+/// let call = github.repository("acme", "atlas");
+/// println!("{:?}", call.clone().await?.description);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<T> {
     api: Arc<Api>,

@@ -36,6 +36,8 @@ enum Cause {
     Link(&'static str),
     Input(&'static str),
     Setup(&'static str),
+    /// There is no HTTP client.
+    Client(Source),
 }
 
 /// What lies behind an error.
@@ -103,6 +105,10 @@ impl Error {
         Self::new(kind, Cause::Setup(what))
     }
 
+    pub(crate) fn no_client(kind: Kind, source: Source) -> Self {
+        Self::new(kind, Cause::Client(source))
+    }
+
     fn classified(&self) -> Option<&Classified> {
         match &self.0.cause {
             Cause::Refused { classified, .. } | Cause::Foreseen(classified) => Some(classified),
@@ -125,7 +131,7 @@ impl Error {
             Cause::Refused { classified, .. } | Cause::Foreseen(classified) => classified.outcome,
             Cause::Transport(_) | Cause::Malformed(..) | Cause::Link(_) | Cause::Token(_) => Outcome::Error,
             Cause::Input(_) => Outcome::Rejected,
-            Cause::Setup(_) => Outcome::Misconfigured,
+            Cause::Setup(_) | Cause::Client(_) => Outcome::Misconfigured,
         }
     }
 
@@ -298,6 +304,7 @@ impl fmt::Display for Error {
             })?,
             Cause::Malformed(what, _) => write!(f, "the answer is malformed: {what}")?,
             Cause::Link(what) | Cause::Input(what) | Cause::Setup(what) => f.write_str(what)?,
+            Cause::Client(source) => source.fmt(f)?,
         }
         if !self.missing_scopes().is_empty() {
             write!(f, "; missing: {}", self.missing_scopes().join(", "))?;
@@ -331,6 +338,7 @@ impl StdError for Error {
             Cause::Token(source) => Some(source),
             Cause::Transport(transport) => transport.source.as_ref(),
             Cause::Malformed(_, source) => source.as_ref(),
+            Cause::Client(source) => return source.source(),
             _ => None,
         };
         source.map(|source| &**source as &(dyn StdError + 'static))

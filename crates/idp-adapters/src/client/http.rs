@@ -2,18 +2,20 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use api_transport::{Body, BodyError, Transport, TransportError};
+#[cfg(feature = "reqwest")]
+use api_transport::ReqwestTransport;
+use api_transport::{Body, Transport, TransportError, TransportErrorKind};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use url::Url;
 
 #[cfg(feature = "reqwest")]
-use super::over_reqwest::{self, Pools};
+use super::over_reqwest::Pools;
 use super::{
-    error::{Fault, Unanswered},
+    error::{Error, Fault, Source, Unanswered},
     sending::{Payload, Sending},
 };
-use crate::exchange::is_confidential;
+use crate::{Kind, exchange::is_confidential};
 
 /// Of an answer that is an error no more than this is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -29,6 +31,18 @@ const ERROR_BODY: usize = 64 * 1024;
 ///
 /// Any other client is a [`Transport`]: `HttpClient::from(transport)`, or [`HttpClientBuilder::transport`]. Bodies are streamed where
 /// it has its own [`Transport::open`], and are kept whole up to `max_body` where it has not.
+///
+/// ```no_run
+/// # fn f(one: idp_adapters::BearerToken, other: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+/// use std::time::Duration;
+/// use idp_adapters::client::{GitHub, HttpClient};
+///
+/// let http = HttpClient::builder().timeout(Duration::from_secs(10)).max_body(1024 * 1024).build();
+/// let ana = GitHub::builder(one).http(http.clone()).build()?;
+/// let ben = GitHub::builder(other).http(http).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct HttpClient(Arc<Inner>);
 
@@ -36,16 +50,9 @@ pub struct HttpClient(Arc<Inner>);
 struct Inner {
     limits: Limits,
     /// What was handed in, used as it is.
-    given: Option<Given>,
+    given: Option<Arc<dyn Transport>>,
     #[cfg(feature = "reqwest")]
     pools: Pools,
-}
-
-#[derive(Clone, Debug)]
-enum Given {
-    #[cfg(feature = "reqwest")]
-    Client(reqwest::Client),
-    Transport(Arc<dyn Transport>),
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +76,7 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default)]
 pub struct HttpClientBuilder {
     limits: Limits,
-    given: Option<Given>,
+    given: Option<Arc<dyn Transport>>,
 }
 
 impl HttpClientBuilder {
@@ -98,7 +105,7 @@ impl HttpClientBuilder {
     #[cfg(feature = "reqwest")]
     #[must_use]
     pub fn client(mut self, client: reqwest::Client) -> Self {
-        self.given = Some(Given::Client(client));
+        self.given = Some(Arc::new(ReqwestTransport::from(client)));
         self
     }
 
@@ -106,7 +113,7 @@ impl HttpClientBuilder {
     /// then its own.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.given = Some(Given::Transport(transport));
+        self.given = Some(transport);
         self
     }
 
@@ -157,7 +164,7 @@ impl Opened {
     }
 
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Unanswered> {
-        self.body.chunk().await.map_err(broken_off)
+        Ok(self.body.chunk().await.map_err(TransportError::from)?)
     }
 }
 
@@ -168,19 +175,35 @@ impl HttpClient {
         HttpClientBuilder::default()
     }
 
-    /// Whether requests to `url` can be sent; else why not.
-    pub(crate) fn check(&self, url: &Url) -> Result<(), &'static str> {
-        if self.0.given.is_some() {
-            return Ok(());
+    /// Whether requests to `url` can be sent.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or there is no transport.
+    pub(crate) fn check(&self, kind: Kind, url: &Url) -> Result<(), Error> {
+        match self.transport(url) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(Error::setup(
+                kind,
+                "without the feature `reqwest` the client needs a transport; set `http`",
+            )),
+            Err(source) => Err(Error::no_client(kind, source)),
+        }
+    }
+
+    /// What sends to `url`.
+    fn transport(&self, url: &Url) -> Result<Option<&dyn Transport>, Source> {
+        if let Some(given) = &self.0.given {
+            return Ok(Some(&**given));
         }
         #[cfg(feature = "reqwest")]
         {
-            self.0.pools.of(url, self.0.limits.connect_timeout).map(drop)
+            let pool = self.0.pools.of(url, self.0.limits.connect_timeout);
+            pool.map(|pool| Some(pool as _)).map_err(|error| Arc::new(error) as _)
         }
         #[cfg(not(feature = "reqwest"))]
         {
             let _ = url;
-            Err("without the feature `reqwest` the client needs a transport; set `http`")
+            Ok(None)
         }
     }
 
@@ -194,54 +217,28 @@ impl HttpClient {
         if !is_confidential(&sending.url) {
             return Err(Unanswered::from(Fault::Connect));
         }
-        let limits = &self.0.limits;
-        let timeout = sending.timeout.unwrap_or(limits.timeout);
-        let (head, body) = match &self.0.given {
-            Some(Given::Transport(transport)) => over(&**transport, sending, timeout, limits).await?,
-            #[cfg(feature = "reqwest")]
-            Some(Given::Client(client)) => over_reqwest::open(client, sending, timeout).await?,
-            #[cfg(feature = "reqwest")]
-            None => {
-                let pool = self.0.pools.of(&sending.url, limits.connect_timeout);
-                over_reqwest::open(pool.map_err(|_| Fault::Connect)?, sending, timeout).await?
-            }
-            #[cfg(not(feature = "reqwest"))]
-            None => return Err(Unanswered::from(Fault::Connect)),
-        }
-        .into_parts();
-        Ok(Opened { status: head.status, headers: head.headers, max_body: limits.max_body, body })
+        let transport = self.transport(&sending.url);
+        let transport =
+            transport.map_err(|source| Unanswered { fault: Fault::Connect, source: Some(source) })?;
+        let transport = transport.ok_or(Fault::Connect)?;
+        let Limits { timeout, max_body, .. } = self.0.limits;
+        let limits = api_transport::Limits::new(sending.timeout.unwrap_or(timeout), max_body);
+        let (head, body) = transport.open(request(sending)?, limits).await?.into_parts();
+        Ok(Opened { status: head.status, headers: head.headers, max_body, body })
     }
 }
 
-async fn over(
-    transport: &dyn Transport,
-    sending: Sending<'_>,
-    timeout: Duration,
-    limits: &Limits,
-) -> Result<http::Response<Body>, Unanswered> {
-    let mut request = http::Request::new(match sending.body {
+fn request(sending: Sending<'_>) -> Result<Request<Body>, TransportError> {
+    let mut request = Request::new(match sending.body {
         Payload::Empty => Body::empty(),
         Payload::Bytes(bytes) => bytes.into(),
         Payload::Stream(body) => body,
     });
-    *request.uri_mut() = sending.url.as_str().parse().map_err(|_| TransportError::Invalid)?;
+    let url = sending.url.as_str().parse();
+    *request.uri_mut() = url.map_err(|error| TransportError::new(TransportErrorKind::Invalid, error))?;
     *request.method_mut() = sending.method.clone();
     *request.headers_mut() = sending.headers;
-    Ok(transport.open(request, api_transport::Limits::new(timeout, limits.max_body)).await?)
-}
-
-/// Why the body of an answer broke off.
-fn broken_off(error: BodyError) -> Unanswered {
-    let error = match error.into_inner().downcast::<TransportError>() {
-        Ok(error) => return Unanswered::from(*error),
-        Err(error) => error,
-    };
-    #[cfg(feature = "reqwest")]
-    let error = match error.downcast::<reqwest::Error>() {
-        Ok(error) => return over_reqwest::classify(*error),
-        Err(error) => error,
-    };
-    Unanswered { fault: Fault::Broken, source: Some(error.into()) }
+    Ok(request)
 }
 
 #[cfg(feature = "reqwest")]
@@ -259,10 +256,10 @@ impl From<Arc<dyn Transport>> for HttpClient {
 
 impl From<TransportError> for Unanswered {
     fn from(error: TransportError) -> Self {
-        let fault = match error {
-            TransportError::Insecure | TransportError::Connect => Fault::Connect,
-            TransportError::Timeout => Fault::Timeout,
-            TransportError::TooLarge => Fault::TooLarge,
+        let fault = match error.kind() {
+            TransportErrorKind::Insecure | TransportErrorKind::Connect => Fault::Connect,
+            TransportErrorKind::Timeout => Fault::Timeout,
+            TransportErrorKind::TooLarge => Fault::TooLarge,
             _ => Fault::Broken,
         };
         Self { fault, source: Some(Arc::new(error)) }

@@ -23,6 +23,22 @@ type PageRequest<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send
 ///
 /// Ends after the first error. [`Items::position`] then says where the page that failed starts, and
 /// [`Listing::after`] goes on from there.
+///
+/// ```no_run
+/// # async fn f(github: idp_adapters::client::GitHub) {
+/// let mut issues = github.issues("acme", "atlas").items();
+/// loop {
+///     match issues.try_next().await {
+///         Ok(Some(issue)) => println!("#{}", issue.number),
+///         Ok(None) => break,
+///         Err(error) => {
+///             println!("{error}; to be continued at {:?}", issues.position());
+///             break;
+///         }
+///     }
+/// }
+/// # }
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Items<T> {
     listing: Listing<T>,

@@ -78,6 +78,17 @@ pub struct Page<T> {
 }
 
 /// A list that can be read page by page or item by item. Nothing is sent before that.
+///
+/// ```no_run
+/// # async fn f(github: idp_adapters::client::GitHub) -> Result<(), idp_adapters::client::Error> {
+/// let page = github.repositories().page_size(50).param("sort", "pushed").page().await?;
+/// if let Some(next) = page.next {
+///     let second = github.repositories().after(next).page().await?;
+///     println!("{} more", second.items.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a listing is sent when its pages or items are asked for"]
 pub struct Listing<T> {
     api: Arc<Api>,

@@ -6,6 +6,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// A multipart body, held in memory: `multipart/form-data` (Facebook's photos) or `multipart/related` (Google's uploads
 /// with metadata).
+///
+/// ```
+/// use idp_adapters::client::Multipart;
+///
+/// let photo = Multipart::form_data().text("message", "Atlas").file("source", "a.png", "image/png", &b"PNG"[..]);
+/// let upload = Multipart::related().part("application/json", r#"{"name":"a.png"}"#).part("image/png", &b"PNG"[..]);
+/// ```
 #[derive(Clone)]
 pub struct Multipart {
     subtype: &'static str,

@@ -19,6 +19,19 @@ use crate::{Kind, OAuth2Settings, Profile, exchange::is_confidential};
 /// The settings say where the token is put, what errors mean and where the profile is. For refresh and revocation give
 /// [`HttpClient::refresh`](super::HttpClient::refresh) and [`HttpClient::revoke`](super::HttpClient::revoke) the adapter that
 /// [`crate::OAuth2Adapter::new`] makes of the same settings.
+///
+/// ```no_run
+/// # async fn f(token: idp_adapters::BearerToken) -> Result<(), Box<dyn std::error::Error>> {
+/// use idp_adapters::{OAuth2Settings, client::OAuth2};
+///
+/// let mut settings = OAuth2Settings::default();
+/// settings.profile_path = Some("/v2/me".to_owned());
+/// let api = OAuth2::builder(token, "https://api.acme.com/".parse()?, settings).build()?;
+/// let orders: serde_json::Value = api.get(&["v2", "orders"]).param("state", "open").await?;
+/// # let _ = orders;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct OAuth2 {
     api: Arc<Api>,

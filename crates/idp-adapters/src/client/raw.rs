@@ -17,6 +17,19 @@ use crate::Kind;
 
 /// A call that the typed ones do not cover, made step by step. The token, the provider's headers and its judgement of
 /// the answer are the same.
+///
+/// ```no_run
+/// # async fn f(google: idp_adapters::client::Google) -> Result<(), idp_adapters::client::Error> {
+/// use idp_adapters::http::Method;
+///
+/// let request = google.request(Method::GET, "/drive/v3/files/FILE_ID").query("alt", "media").header("range", "bytes=0-99");
+/// let mut answer = request.send().await?;
+/// while let Some(piece) = answer.chunk().await? {
+///     println!("{} bytes", piece.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a request is sent by `send`"]
 pub struct RawRequest {
     api: Arc<Api>,

@@ -12,6 +12,7 @@ use super::{PathReadings, SegmentForms};
 /// Segments are compared after one percent-decoding, empty segments are ignored. A path that lenient servers read in
 /// other ways too is recognised in each of them ([`PathReadings`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeniedPath {
     /// The methods meant; empty means all.
     pub methods: &'static [&'static str],
@@ -77,7 +78,9 @@ impl Reading {
 }
 
 impl DeniedPath {
-    pub(crate) const fn new(pattern: &'static [Segment], reason: &'static str) -> Self {
+    /// These paths with every method, at every host of the adapter.
+    #[must_use]
+    pub const fn new(pattern: &'static [Segment], reason: &'static str) -> Self {
         Self { methods: &[], host: None, pattern, reason }
     }
 
@@ -123,6 +126,7 @@ impl GraphQl {
 
 /// Which scopes a call needs: any one of `any_of` is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScopeRule {
     /// The method; `GET` covers `HEAD`.
     pub method: &'static str,
@@ -135,6 +139,16 @@ pub struct ScopeRule {
 }
 
 impl ScopeRule {
+    /// Calls of these paths at every host of the adapter.
+    #[must_use]
+    pub const fn new(
+        method: &'static str,
+        pattern: &'static [Segment],
+        any_of: &'static [&'static str],
+    ) -> Self {
+        Self { method, host: None, pattern, any_of }
+    }
+
     /// Whether this rule speaks about the request.
     pub(crate) fn matches(&self, method: &Method, host: &str, path: &str, reading: Reading) -> bool {
         let method = if method == Method::HEAD { &Method::GET } else { method };

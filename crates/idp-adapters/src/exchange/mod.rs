@@ -136,6 +136,7 @@ pub fn fill_client_id(template: &str, client_id: &str) -> String {
 }
 
 /// A request to be sent as it is, redirects off. Its `Debug` shows neither query, header values nor body.
+#[non_exhaustive]
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
@@ -158,6 +159,12 @@ impl fmt::Debug for HttpRequest {
 }
 
 impl HttpRequest {
+    /// Method and URL, without headers and body.
+    #[must_use]
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: None }
+    }
+
     /// Whether this may be sent as it is: its URL is `https`, or `http` to a loopback address. Every transport has to ask
     /// before it sends: these requests carry client secrets and refresh tokens.
     #[must_use]

@@ -10,7 +10,7 @@ use crate::{
 pub(super) const SCOPES: Table = Table(&[]);
 
 const fn me(edge: &'static [crate::Segment], any_of: &'static [&'static str]) -> ScopeRule {
-    ScopeRule { method: "GET", host: None, pattern: edge, any_of }
+    ScopeRule::new("GET", edge, any_of)
 }
 
 /// What the most used calls need.

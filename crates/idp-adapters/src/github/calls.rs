@@ -44,7 +44,7 @@ const fn call(
     pattern: &'static [crate::Segment],
     any_of: &'static [&'static str],
 ) -> ScopeRule {
-    ScopeRule { method, host: None, pattern, any_of }
+    ScopeRule::new(method, pattern, any_of)
 }
 
 /// What OAuth App tokens need for the most used calls. Calls on repositories are not here:

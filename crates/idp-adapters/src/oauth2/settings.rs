@@ -8,6 +8,17 @@ use crate::LimitUnit;
 
 /// How an API that none of the other adapters speaks behaves. Everything has a default that fits an API which
 /// follows RFC 6749 and RFC 6750.
+///
+/// ```
+/// use idp_adapters::{OAuth2Adapter, OAuth2Settings, TokenAuth};
+///
+/// let mut settings = OAuth2Settings::default();
+/// settings.hosts = vec!["api.acme.com".to_owned()];
+/// settings.token_url = Some("https://acme.com/oauth/token".to_owned());
+/// settings.token_auth = TokenAuth::Post;
+/// settings.rotates = true;
+/// assert!(OAuth2Adapter::new(settings).allows_host("api.acme.com"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -179,12 +190,21 @@ impl Default for ErrorSelectors {
 /// A header that says when a limit ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LimitHeader {
     /// The header.
     pub name: String,
     /// How it writes the time.
     #[serde(default)]
     pub unit: LimitUnit,
+}
+
+impl LimitHeader {
+    /// A header and how it writes the time.
+    #[must_use]
+    pub fn new(name: impl Into<String>, unit: LimitUnit) -> Self {
+        Self { name: name.into(), unit }
+    }
 }
 
 /// Where a profile answer keeps its members, as JSON pointers. The defaults are OpenID Connect's claims.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use http::{Method, Request, Response};
 use idp_adapters::{
-    Body, BoxFuture, Limits, Transport, TransportError,
+    Body, BoxFuture, Limits, Transport, TransportError, TransportErrorKind,
     client::{GitHub, HttpClient, RawRequest},
 };
 
@@ -91,12 +91,12 @@ async fn typed_and_raw_calls_go_over_the_transport_with_the_clients_limits() {
 #[tokio::test]
 async fn what_the_transport_says_is_the_cause_of_the_error() {
     for (fault, timeout, transient) in [
-        (TransportError::Connect, false, true),
-        (TransportError::Timeout, true, true),
-        (TransportError::TooLarge, false, false),
-        (TransportError::Broken, false, true),
+        (TransportErrorKind::Connect, false, true),
+        (TransportErrorKind::Timeout, true, true),
+        (TransportErrorKind::TooLarge, false, false),
+        (TransportErrorKind::Broken, false, true),
     ] {
-        let error = Scripted::new([Err(fault)]).github().profile().await.unwrap_err();
+        let error = Scripted::new([Err(fault.into())]).github().profile().await.unwrap_err();
         assert_eq!((error.is_timeout(), error.is_transient()), (timeout, transient), "{fault}");
         assert_eq!(error.source().unwrap().to_string(), fault.to_string());
     }
@@ -113,7 +113,7 @@ async fn a_transport_that_sends_whole_bodies_takes_streams_up_to_the_limit() {
     let transport = Scripted::new([json("1")]);
     upload(&transport.github(), &[b"he", b"llo"]).send().await.unwrap();
     let error = upload(&transport.github(), &[&[b'x'; 999], b"xx"]).send().await.unwrap_err();
-    assert_eq!(error.source().unwrap().to_string(), TransportError::TooLarge.to_string());
+    assert_eq!(error.source().unwrap().to_string(), TransportErrorKind::TooLarge.to_string());
     let seen = transport.seen.lock().unwrap();
     assert_eq!((seen.len(), &seen[0].0.body()[..]), (1, &b"hello"[..]), "what is too large is not sent");
 }
@@ -124,7 +124,7 @@ struct Echo(Arc<AtomicUsize>);
 
 impl Transport for Echo {
     fn send(&self, _: Request<Bytes>, _: Limits) -> BoxFuture<'_, Answer> {
-        Box::pin(std::future::ready(Err(TransportError::Invalid)))
+        Box::pin(std::future::ready(Err(TransportErrorKind::Invalid.into())))
     }
 
     fn open(
@@ -160,11 +160,14 @@ async fn a_transport_that_streams_is_given_pieces_and_gives_pieces() {
 
     let error = upload(&github, &[b"five!"]).send().await.unwrap().bytes().await.unwrap_err();
     assert!(!error.is_transient(), "what is read whole has the client's limit: {error}");
-    let torn = stream::iter([Ok(Bytes::from_static(b"one")), Err(TransportError::Timeout)]);
+    let torn = stream::iter([
+        Ok(Bytes::from_static(b"one")),
+        Err(TransportError::from(TransportErrorKind::Timeout)),
+    ]);
     let mut answer =
         github.request(Method::POST, "/upload").stream("text/plain", None, torn).send().await.unwrap();
     answer.chunk().await.unwrap();
     let error = answer.chunk().await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    assert_eq!(error.source().unwrap().to_string(), TransportError::Timeout.to_string());
+    assert_eq!(error.source().unwrap().to_string(), TransportErrorKind::Timeout.to_string());
 }

@@ -225,7 +225,7 @@ async fn one_look_at_a_dead_tenant_is_enough_for_all_who_wait() {
             "/oauth/token" => token(number, 60),
             _ => {
                 looks.fetch_add(1, Ordering::SeqCst);
-                Err(mgmt_auth::TransportError::Timeout)
+                Err(mgmt_auth::TransportErrorKind::Timeout.into())
             }
         }
     });

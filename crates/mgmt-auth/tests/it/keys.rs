@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use mgmt_auth::{Fault, KeyPolicy, Tenant, TransportError};
+use mgmt_auth::{Fault, KeyPolicy, Tenant, TransportErrorKind};
 use serde_json::{Value, json};
 use tokio::time::{advance, sleep};
 
@@ -66,8 +66,8 @@ async fn tm_k01_ten_thousand_random_kids_cost_two_fetches_whatever_the_endpoint_
         ("empty", || reply(200, json!({ "keys": [] }))),
         ("500", || with_headers(500, &[], "oops")),
         ("html", || with_headers(200, &[], "<html>")),
-        ("large", || Err(TransportError::TooLarge)),
-        ("hanging", || Err(TransportError::Timeout)),
+        ("large", || Err(TransportErrorKind::TooLarge.into())),
+        ("hanging", || Err(TransportErrorKind::Timeout.into())),
     ];
     for (name, answer) in answers {
         let endpoint = Endpoint::new(|| set(&["a"]));
@@ -188,7 +188,7 @@ async fn tm_k02_known_keys_survive_an_outage_of_twelve_hours_without_a_wait_and_
     let endpoint = Endpoint::new(|| set(&["a"]));
     let tenant = tenant(&endpoint.script);
     assert!(has(&tenant, "a").await);
-    endpoint.now(|| Err(TransportError::Timeout));
+    endpoint.now(|| Err(TransportErrorKind::Timeout.into()));
     for _ in 0..143 {
         advance(seconds(300)).await;
         // The first look after a while starts an attempt; once it has failed nobody waits.

@@ -107,6 +107,8 @@ async fn a_tenant_that_is_not_there_is_a_transient_failure_that_names_no_address
     let error = tenant.management_token().await.unwrap_err();
     assert_eq!((error.fault(), error.status()), (Fault::Tenant, None));
     assert!(!format!("{error} {error:?}").contains(&address.port().to_string()));
+    let causes = std::iter::successors(std::error::Error::source(&error), |&error| error.source());
+    assert!(causes.last().unwrap().to_string().contains("refused"), "the last cause is the system's");
     let error = tenant.get::<Value>(&["users", "a|1"], &[], Priority::Caller).await.unwrap_err();
     assert!(error.is_transient());
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use http::Request;
-use mgmt_auth::{Error, Fault, Priority, Tenant, TransportError};
+use mgmt_auth::{Error, Fault, Priority, Tenant, TransportErrorKind};
 use serde_json::{Value, json};
 use tokio::time::advance;
 
@@ -105,9 +105,9 @@ async fn a_missing_scope_is_the_operators_fault_and_not_tried_again() {
 async fn failures_of_the_tenant_are_not_repeated_here() {
     let failures: [fn() -> Reply; 5] = [
         || with_headers(503, &[], "<html>"),
-        || Err(TransportError::Broken),
-        || Err(TransportError::Timeout),
-        || Err(TransportError::TooLarge),
+        || Err(TransportErrorKind::Broken.into()),
+        || Err(TransportErrorKind::Timeout.into()),
+        || Err(TransportErrorKind::TooLarge.into()),
         || with_headers(200, &[], "<html>surprise</html>"),
     ];
     for failure in failures {

@@ -12,7 +12,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Request, Response};
-use mgmt_auth::{BoxFuture, ClientCredentials, Limits, Tenant, TenantBuilder, Transport, TransportError};
+use mgmt_auth::{
+    BoxFuture, ClientCredentials, Limits, Tenant, TenantBuilder, Transport, TransportError,
+    TransportErrorKind,
+};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -66,7 +69,7 @@ impl Transport for Script {
             self.most_at_once.fetch_max(now, Ordering::SeqCst);
             let waited = timeout(limits.timeout, sleep(self.latency)).await;
             self.at_once.fetch_sub(1, Ordering::SeqCst);
-            waited.map_err(|_| TransportError::Timeout)?;
+            waited.map_err(|_| TransportErrorKind::Timeout)?;
             (self.answer)(&request, number)
         })
     }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use http::Method;
-use mgmt_auth::{Fault, Paging, Priority, TransportError};
+use mgmt_auth::{Fault, Paging, Priority, TransportErrorKind};
 use serde_json::{Value, json};
 
 use crate::script::{Script, reply, tenant, token, with_headers};
@@ -43,8 +43,8 @@ async fn a_write_is_repeated_only_when_it_was_not_carried_out() {
         (reply(401, json!({ "statusCode": 401, "message": "Invalid token" })), 2),
         (with_headers(429, &[("retry-after", "1".into())], r#"{"errorCode":"too_many_requests"}"#), 2),
         (reply(500, json!({ "statusCode": 500 })), 1),
-        (Err(TransportError::Timeout), 1),
-        (Err(TransportError::Broken), 1),
+        (Err(TransportErrorKind::Timeout.into()), 1),
+        (Err(TransportErrorKind::Broken.into()), 1),
     ];
     for (refusal, requests) in refusals {
         let script = Script::new(move |request, number| match request.uri().path() {
@@ -131,10 +131,10 @@ async fn a_client_refused_for_what_cannot_be_seen_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn causes_are_kept() {
-    let script = Script::new(|_, _| Err(TransportError::TooLarge));
+    let script = Script::new(|_, _| Err(TransportErrorKind::TooLarge.into()));
     let error = tenant(&script).management_token().await.unwrap_err();
     assert!(error.is_too_large());
     let cause = std::error::Error::source(&error).unwrap();
-    assert_eq!(cause.to_string(), TransportError::TooLarge.to_string());
+    assert_eq!(cause.to_string(), TransportErrorKind::TooLarge.to_string());
     assert_eq!(tenant(&script).issuer(), "http://127.0.0.1:1/");
 }

@@ -28,6 +28,21 @@ const SERIAL: &str = "serial";
 
 /// Keeps grants in an embedded ACID database. Every write is on disk when it returns; a kill at any moment leaves
 /// either the old record or the new one. One process at a time: the file is locked.
+///
+/// ```
+/// use token_broker::{FileStore, GrantFilter, GrantStore, KeyRing};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("grants.redb");
+/// let keys = KeyRing::parse(&KeyRing::generate_line()?)?; // to be kept: no other ring opens the file
+/// let store = FileStore::open(&path, keys.clone()).await?;
+/// assert!(store.list(&GrantFilter::default()).await?.is_empty());
+/// assert!(FileStore::open(&path, keys).await.is_err_and(|error| error.is_in_use()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct FileStore {
     shared: Arc<Shared>,

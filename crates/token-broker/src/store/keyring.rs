@@ -20,6 +20,17 @@ use crate::{
 };
 
 /// Keys with ids: the first one seals, all of them open. `Debug` shows the ids alone. Clones share the keys.
+///
+/// ```
+/// use token_broker::{KeyRing, secrecy::ExposeSecret};
+///
+/// let (new, old) = (KeyRing::generate_line()?, KeyRing::generate_line()?);
+/// let sealed = KeyRing::parse(&old)?.seal(b"place", b"secret")?;
+/// // The new key seals from now on; the old one still opens.
+/// let both = format!("{}\n{}", new.expose_secret(), old.expose_secret());
+/// assert_eq!(*KeyRing::parse(&both.into())?.open(b"place", &sealed)?, b"secret");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct KeyRing {
     keys: Arc<[Key]>,

@@ -16,6 +16,14 @@ use crate::{GrantKey, GrantRecord, GrantSummary};
 
 /// Keeps grants in memory. Enough wherever a refresh outside Auth0 is harmless; not for single-use refresh
 /// tokens, which a restart would lose.
+///
+/// ```
+/// use token_broker::{Durability, GrantStore, MemoryStore};
+///
+/// let store = MemoryStore::new()?;
+/// assert_eq!(store.durability(), Durability::Process);
+/// # Ok::<(), token_broker::StoreError>(())
+/// ```
 #[derive(Debug)]
 pub struct MemoryStore {
     keys: KeyRing,

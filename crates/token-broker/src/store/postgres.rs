@@ -38,6 +38,18 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// Grants are rows written by compare-and-set on their version: a holder of a lease that has ended cannot overwrite what its
 /// successor wrote. Leases are rows that end by the server's clock. Readers of records are told by `NOTIFY`. The tables are made at
 /// first use ([`PostgresStore::SCHEMA`]), unless they are there.
+///
+/// ```no_run
+/// use token_broker::{GrantStore, KeyRing, PostgresStore};
+///
+/// # async fn f(keys: KeyRing) -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::new("postgres://broker@db.acme.test/grants", keys)?;
+/// for missing in store.check().await? {
+///     println!("{missing}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 

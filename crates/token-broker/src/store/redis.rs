@@ -43,6 +43,18 @@ return 0";
 ///
 /// Grants are hashes written by compare-and-set on their version, leases are keys that expire by themselves.
 /// What the server promises about persistence is the server's: [`GrantStore::check`] says what is missing.
+///
+/// ```no_run
+/// use token_broker::{GrantStore, KeyRing, RedisStore};
+///
+/// # async fn f(keys: KeyRing) -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RedisStore::new("rediss://grants.acme.test", keys)?;
+/// for missing in store.check().await? {
+///     println!("{missing}"); // such as a server that may lose writes
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RedisStore {
     client: Client,

@@ -9,7 +9,7 @@ use token_keeper::BearerToken;
 
 use super::{rig::*, rotation::key};
 use crate::{
-    Fingerprint, GrantRecord, GrantState, GrantStore, Intent, TransportError, digest::Digest,
+    Fingerprint, GrantRecord, GrantState, GrantStore, Intent, TransportErrorKind, digest::Digest,
     tenant_grant::TenantGrant,
 };
 
@@ -162,8 +162,8 @@ fn answers(said: Vec<TokenAnswer>) -> impl FnMut(&Form) -> Reply + Send {
             TokenAnswer::InvalidGrant => Ok((400, json!({ "error": "invalid_grant" }))),
             TokenAnswer::Down => Ok((503, json!({}))),
             TokenAnswer::Limited => Ok((429, json!({}))),
-            TokenAnswer::Lost => Err(TransportError::Broken),
-            TokenAnswer::NotSent => Err(TransportError::Connect),
+            TokenAnswer::Lost => Err(TransportErrorKind::Broken.into()),
+            TokenAnswer::NotSent => Err(TransportErrorKind::Connect.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use idp_adapters::Kind;
 use serde_json::{Value, json};
 
 use super::rig::*;
-use crate::{AccountState, Broker, Reason, TransportError};
+use crate::{AccountState, Broker, Reason, TransportErrorKind};
 
 pub(super) fn google_identity(token: &str, refresh: &str) -> Value {
     json!([{ "provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1", "access_token": token,
@@ -136,8 +136,8 @@ async fn permanent_and_transient_failures_are_never_mixed_up() {
     let cases: [Case; 6] = [
         (|_| Ok((500, json!({ "error": "invalid_grant" }))), Reason::ProviderError),
         (|_| Ok((429, json!({}))), Reason::ProviderRateLimited),
-        (|_| Err(TransportError::Connect), Reason::ProviderUnreachable),
-        (|_| Err(TransportError::Timeout), Reason::ProviderTimeout),
+        (|_| Err(TransportErrorKind::Connect.into()), Reason::ProviderUnreachable),
+        (|_| Err(TransportErrorKind::Timeout.into()), Reason::ProviderTimeout),
         (|_| Ok((401, json!({ "error": "invalid_client" }))), Reason::ProviderMisconfigured),
         (|_| Ok((200, json!("<html>"))), Reason::ProviderError),
     ];

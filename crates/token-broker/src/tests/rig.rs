@@ -22,7 +22,7 @@ use user_store::{ConnectedAccount, Directory, Fault, Priority, User, UserStore};
 use super::fleet::Fleet;
 use crate::{
     Account, AccountSelector, BoxFuture, Broker, BrokerBuilder, Error, GrantKey, GrantStore, Limits,
-    Provider, Revocation, Source, TokenRequest, Transport, TransportError, VaultSettings,
+    Provider, Revocation, Source, TokenRequest, Transport, TransportError, TransportErrorKind, VaultSettings,
     vault::{Exchange, Exchanged, Refused},
 };
 
@@ -211,7 +211,7 @@ impl Rig {
                 asked: Mutex::default(),
             }),
             provider: Arc::new(ProviderStub {
-                answer: Mutex::new(Box::new(|_| Err(TransportError::Connect))),
+                answer: Mutex::new(Box::new(|_| Err(TransportErrorKind::Connect.into()))),
                 asked: Mutex::default(),
             }),
             store: Arc::new(Fleet::default()),

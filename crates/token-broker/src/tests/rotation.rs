@@ -10,7 +10,7 @@ use serde_json::json;
 use super::rig::*;
 use crate::{
     Broker, BrokerBuilder, BuildError, Error, GrantKey, GrantRecord, GrantState, GrantStore, IdpToken,
-    MemoryStore, Reason, TransportError,
+    MemoryStore, Reason, TransportErrorKind,
 };
 
 pub(super) fn key() -> GrantKey {
@@ -97,7 +97,7 @@ async fn an_answer_lost_on_the_way_is_refresh_lost_once_and_never_a_loop() {
     let mut first = true;
     rig.provider.answers(move |form| {
         let answer = inner(form);
-        if std::mem::take(&mut first) { Err(TransportError::Broken) } else { answer }
+        if std::mem::take(&mut first) { Err(TransportErrorKind::Broken.into()) } else { answer }
     });
     let broker = rig.replica([refreshing(Kind::Bitbucket)]);
     let dead = token(&broker, &rig).await;
@@ -130,8 +130,8 @@ async fn a_lost_answer_is_remembered_over_tries_that_decide_nothing() {
             tries += 1;
             match tries {
                 // The first is spent at the provider, and its answer is lost.
-                1 => inner(form).and(Err(TransportError::Broken)),
-                2 if !tenant_down => Err(TransportError::Connect),
+                1 => inner(form).and(Err(TransportErrorKind::Broken.into())),
+                2 if !tenant_down => Err(TransportErrorKind::Connect.into()),
                 _ => inner(form),
             }
         });

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use mgmt_auth::{
     BoxFuture, ClientCredentials, Limits, SharedToken, SharedTokenStore, StoreUnavailable, Tenant, TokenName,
-    Transport, TransportError,
+    Transport, TransportError, TransportErrorKind,
 };
 use serde_json::{Value, json};
 use token_broker::{Broker, MemoryStore, Provider, TokenRequest};
@@ -101,7 +101,7 @@ impl Transport for SmallTenant {
         Box::pin(async move {
             sleep(Duration::from_millis(40)).await;
             if self.down.load(Ordering::SeqCst) {
-                return Err(TransportError::Connect);
+                return Err(TransportErrorKind::Connect.into());
             }
             match request.uri().path() {
                 "/oauth/token" => Ok(self.token()),

@@ -12,7 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use mgmt_auth::{BoxFuture, ClientCredentials, Limits, Tenant, Transport, TransportError};
+use mgmt_auth::{
+    BoxFuture, ClientCredentials, Limits, Tenant, Transport, TransportError, TransportErrorKind,
+};
 use sandbox::{Condition, Fault as Seeded, Identity, Sandbox, Server, User, World};
 use user_store::{Fault, Found, UserStore};
 
@@ -108,7 +110,7 @@ impl Transport for TooLarge {
             "/oauth/token" => Ok(Response::new(token)),
             _ => {
                 self.0.fetch_add(1, Ordering::SeqCst);
-                Err(TransportError::TooLarge)
+                Err(TransportErrorKind::TooLarge.into())
             }
         };
         Box::pin(std::future::ready(answer))

@@ -26,6 +26,18 @@ static PULL_REQUESTS: Style = pages(50);
 
 typed_client!(
     /// Bitbucket Cloud's REST API 2.0, without the endpoints that were removed in 2026.
+    ///
+    /// ```no_run
+    /// # async fn f(token: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+    /// use idp_adapters::client::Bitbucket;
+    ///
+    /// let bitbucket = Bitbucket::new(token)?;
+    /// for repository in bitbucket.repositories("acme").all(500).await? {
+    ///     println!("{}", repository.full_name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     Bitbucket,
     Kind::Bitbucket
 );

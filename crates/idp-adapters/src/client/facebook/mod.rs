@@ -29,6 +29,16 @@ static PAGES: Style = Style {
 
 typed_client!(
     /// Facebook's Graph API.
+    ///
+    /// ```no_run
+    /// # async fn f(token: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+    /// use idp_adapters::client::Facebook;
+    ///
+    /// let facebook = Facebook::builder(token).version("v23.0").build()?;
+    /// println!("{:?}", facebook.profile().await?.name);
+    /// # Ok(())
+    /// # }
+    /// ```
     Facebook,
     Kind::Facebook,
     const VERSION: &'static str = "v22.0";

@@ -24,6 +24,18 @@ typed_client!(
     /// An unchanged answer to a conditional request ([`Call::if_changed`], [`Listing::if_changed`]) does not count
     /// against the hourly limit. The API version is `2022-11-28` unless [`Builder::api_version`] says otherwise; an
     /// Enterprise Server chooses its own.
+    ///
+    /// ```no_run
+    /// # async fn f(token: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+    /// use idp_adapters::client::{GitHub, github::NewIssue};
+    ///
+    /// let github = GitHub::new(token)?;
+    /// println!("{:?}", github.profile().await?.preferred_username);
+    /// let issue = github.create_issue("acme", "atlas", &NewIssue::new("It does not start")).await?;
+    /// println!("#{}", issue.number);
+    /// # Ok(())
+    /// # }
+    /// ```
     GitHub,
     Kind::GitHub
 );

@@ -38,6 +38,19 @@ typed_client!(
     ///
     /// The services live on several hosts. A base URL takes the place of all of them;
     /// [`Builder::upstream`](super::Builder::upstream) goes before it for a single one.
+    ///
+    /// ```no_run
+    /// # async fn f(token: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+    /// use idp_adapters::client::Google;
+    ///
+    /// let google = Google::new(token)?;
+    /// let mut files = google.files().param("q", "trashed = false").items();
+    /// while let Some(file) = files.try_next().await? {
+    ///     println!("{:?}", file.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     Google,
     Kind::Google
 );

@@ -26,6 +26,17 @@ static PAGES: Style = Style {
 typed_client!(
     /// Microsoft Graph, for work and personal accounts. Parameters of all listings: `$select`, `$filter`,
     /// `$orderby`.
+    ///
+    /// ```no_run
+    /// # async fn f(token: idp_adapters::BearerToken) -> Result<(), idp_adapters::client::Error> {
+    /// use idp_adapters::client::Microsoft;
+    ///
+    /// let microsoft = Microsoft::new(token)?;
+    /// let unread = microsoft.messages().param("$filter", "isRead eq false").page_size(20).page().await?;
+    /// println!("{} messages", unread.items.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     Microsoft,
     Kind::Microsoft
 );
