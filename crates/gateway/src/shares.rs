@@ -8,8 +8,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A user may always hold so many.
 const LEAST: usize = 8;
-/// The part of all places that one user may hold: one of so many.
-const PART: usize = 4;
 /// So many calls of a user may run and wait, or as many as there are places: each is a request in flight.
 const WAITING: usize = 256;
 
@@ -44,9 +42,9 @@ pub(crate) struct Seat {
 }
 
 impl Shares {
-    /// For so many places in all.
-    pub(crate) fn new(places: usize) -> Arc<Self> {
-        let share = (places / PART).max(LEAST).min(places);
+    /// For so many places in all, of which one user may hold one of `part`.
+    pub(crate) fn new(places: usize, part: usize) -> Arc<Self> {
+        let share = (places / part.max(1)).max(LEAST).min(places);
         Arc::new(Self { share, most: places.max(WAITING), users: Mutex::default(), hash: RandomState::new() })
     }
 
@@ -117,7 +115,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_user_holds_a_quarter_of_the_places_and_eight_at_least() {
         for (places, share) in [(256, 64), (20, 8), (8, 8), (3, 3)] {
-            let shares = Shares::new(places);
+            let shares = Shares::new(places, 4);
             let mut held = Vec::new();
             for _ in 0..share {
                 held.push(now(&shares, "auth0|1").await.expect("a place"));
@@ -133,7 +131,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_seat_without_a_place_can_wait_and_a_new_one_does_not_overtake_it() {
-        let shares = Shares::new(1);
+        let shares = Shares::new(1, 4);
         let begin = || shares.begin("https://acme.test/", "auth0|1").unwrap();
         let held = begin().taken_now().expect("a place");
         let waiting = tokio::spawn(begin().taken_now().expect_err("no place").taken());
@@ -145,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_calls_of_a_user_that_wait_are_bounded() {
-        let shares = Shares::new(16);
+        let shares = Shares::new(16, 4);
         let seats: Vec<_> = (0..WAITING).map(|_| shares.begin("", "auth0|1").unwrap()).collect();
         assert!(shares.begin("", "auth0|1").is_none());
         assert!(shares.begin("", "auth0|2").is_some());

@@ -25,6 +25,9 @@ use crate::telemetry::{Metrics, SPANS, Shed};
 use crate::upstream::Full;
 use caller_auth::{Caller, Checked, Refusal, Rules, Schemes, Verified, Verifier};
 
+/// One user may hold one of so many of the places of `server.limits.in_flight`: a burst of first requests must pass.
+const SHARE: usize = 2;
+
 /// Who may do what.
 pub(crate) struct Access {
     verifier: Verifier,
@@ -46,7 +49,7 @@ impl Access {
         metrics: Metrics,
         (in_flight, vault): (usize, bool),
     ) -> Self {
-        Self { verifier, quotas, fleet, metrics, shares: Shares::new(in_flight), vault }
+        Self { verifier, quotas, fleet, metrics, shares: Shares::new(in_flight, SHARE), vault }
     }
 
     /// What verification is configured with.
@@ -86,8 +89,8 @@ impl Access {
         challenge.values.into_iter().fold(problem, Problem::challenge)
     }
 
-    /// Verifies the caller of a request, who gets a place among the requests in flight until there is an answer: a quarter of them
-    /// at most belong to one user, whatever is waited for.
+    /// Verifies the caller of a request, who gets a place among the requests in flight until there is an answer: half of them at
+    /// most belong to one user, whatever is waited for.
     ///
     /// # Errors
     /// The token is refused; `rate-limited` when the user's other requests hold the user's share.

@@ -38,6 +38,9 @@ const STREAMS: usize = 100;
 /// window of an HTTP/2 stream. Together with `server.limits.in_flight` they are what stalled readers cost.
 const READ_BUFFER: usize = 32 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
+/// One user may hold one of so many of the places of `max_in_flight`.
+const SHARE: usize = 4;
+
 /// The largest window of HTTP/2 (RFC 9113, section 6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;
 
@@ -202,7 +205,7 @@ impl UpstreamClient {
         Self {
             cores,
             room: Arc::new(Semaphore::new(max_in_flight)),
-            shares: Shares::new(max_in_flight),
+            shares: Shares::new(max_in_flight, SHARE),
             capacity: max_in_flight,
             timeouts,
             queued: QUEUED,
