@@ -38,6 +38,8 @@ pub(crate) enum CallError {
     TokenInHeader,
     /// The caller's own token is in the request's body.
     TokenInBody,
+    /// The rules open no call at this provider to this caller: there is nothing to connect or disconnect for.
+    NothingOpen,
     /// To disconnect an account, the caller needs this scope.
     DisconnectScope(String),
     /// Neither the settings nor the adapter know where the profile of this provider is.

@@ -59,6 +59,7 @@ pub(super) fn read_method(parts: &Parts, adapter: &dyn Adapter) -> Result<Method
             && name == METHOD_OVERRIDE
             && parts.method == Method::POST
             && word.eq_ignore_ascii_case("GET")
+            && !is_upload(parts.uri.path())
             && is_form(&parts.headers);
         if !stands_for_get {
             return Err(CallError::MethodOverride(name));
@@ -66,6 +67,11 @@ pub(super) fn read_method(parts: &Parts, adapter: &dyn Adapter) -> Result<Method
         reading = MethodReading::FormAsGet;
     }
     Ok(reading)
+}
+
+/// Whether the path may be one of Google's front ends for uploads, of which it is not known whether they honour the header.
+fn is_upload(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(segment, "upload" | "resumable")) || path.contains('%')
 }
 
 /// Whether the body is a form as the provider reads it: in no content coding, and in UTF-8. Of any other body it is not known

@@ -21,7 +21,7 @@ use crate::body::BoxError;
 /// The HTTP/2 connections of a core to a host.
 pub(super) const CONNECTIONS: usize = 8;
 
-/// Hosts beyond this number are forgotten when nothing is connected to them.
+/// Hosts beyond this number are forgotten when nothing is connected to them, and callers choose no more of them.
 const HOSTS: usize = 64;
 
 /// What a connection may carry before its peer has said it.
@@ -35,6 +35,23 @@ pub(super) struct Hosts(Mutex<HostMap>);
 type HostMap = HashMap<Box<str>, Arc<Host>, foldhash::fast::RandomState>;
 
 impl Hosts {
+    /// The host of an address. `None` for a host that a caller has chosen among many, while connections to too many are open: each
+    /// holds memory and a file until it has been idle for some time.
+    pub(super) fn admit(&self, uri: &Uri, chosen: bool) -> Option<Arc<Host>> {
+        (!chosen || self.has_room_for(uri)).then(|| self.get(uri))
+    }
+
+    fn has_room_for(&self, uri: &Uri) -> bool {
+        let mut hosts = self.lock();
+        if hosts.contains_key(uri.authority().map_or("", |authority| authority.as_str())) {
+            return true;
+        }
+        if hosts.len() >= HOSTS {
+            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+        }
+        hosts.len() < HOSTS
+    }
+
     /// The host of an address.
     pub(super) fn get(&self, uri: &Uri) -> Arc<Host> {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -294,6 +311,20 @@ mod tests {
         host.ended(earlier);
         assert_eq!(taken(&host).iter().filter(|stream| stream.connection() == 0).count(), 3);
         drop(held);
+    }
+
+    #[test]
+    fn tm_a23_callers_choose_few_hosts_that_are_connected_at_a_time() {
+        let hosts = Hosts::default();
+        let address = |number: usize| Uri::try_from(format!("https://h{number}.example/")).unwrap();
+        let mut connected: Vec<_> =
+            (0..HOSTS).filter_map(|number| hosts.admit(&address(number), true)).collect();
+        assert_eq!(connected.len(), HOSTS);
+        assert!(hosts.admit(&address(HOSTS), true).is_none());
+        assert!(hosts.admit(&address(3), true).is_some(), "one that is connected");
+        assert!(hosts.admit(&address(HOSTS), false).is_some(), "one that the settings name");
+        connected.truncate(HOSTS / 2);
+        assert!(hosts.admit(&address(HOSTS + 1), true).is_some());
     }
 
     #[test]

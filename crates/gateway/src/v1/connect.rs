@@ -48,11 +48,7 @@ pub(super) async fn answer(
     let provider = calls.named_provider(name, record)?;
     let header = proxy::account_selector(&parts.headers)?;
     if !provider.plan.opens_something(verified.caller()) {
-        return Err(Problem::new(Code::PolicyDenied)
-            .detail(
-                "the rules open no call at this provider to this caller, so there is nothing to connect for",
-            )
-            .remedy("Ask the operator for a rule that opens a call to this app, agent or user."));
+        return Err(CallError::NothingOpen.into());
     }
     let admitted = calls.access.admit(verified, Some(&provider), None, record).await?;
     let asked = read(calls, body).await?;

@@ -42,6 +42,9 @@ pub(crate) async fn answer(
         let error = CallError::DisconnectScope(scope.to_owned());
         return Err(calls.access.challenge_scope(caller, error.into()));
     }
+    if !provider.plan.opens_something(caller) {
+        return Err(CallError::NothingOpen.into());
+    }
     let selector = proxy::account_selector(&parts.headers)?;
     let admitted = calls.access.admit(verified, Some(&provider), selector, record).await?;
     let revoked = calls.tokens.revoke(&admitted).await;

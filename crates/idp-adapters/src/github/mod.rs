@@ -52,6 +52,7 @@ static DESCRIPTION: Description = Description {
             "administers OAuth applications and echoes their tokens",
         ),
         DeniedPath::new(&[Literal("credentials"), Rest], "revokes any credential that is named"),
+        DeniedPath::new(&[Literal("copilot_internal"), Rest], "answers with another token of the user"),
     ],
     guarded: &[DeniedPath::new(&[Literal("graphql"), Rest], "one path for every read and write")],
     // `Query.relay` has the type `Query`.

@@ -49,7 +49,8 @@ static DESCRIPTION: Description = Description {
         (SHAREPOINT, &[Rest, Literal("_layouts"), Any, Literal("AccessDenied.aspx"), Rest]),
     ],
     denied: &[
-        DeniedPath::new(&[Any, Literal("$batch"), Rest], "embeds other requests"),
+        // Behind the name of a tenant too, and with the parentheses that OData allows.
+        DeniedPath::new(&[Rest, Prefix("$batch"), Rest], "embeds other requests"),
         // SharePoint, at any site.
         DeniedPath::new(&[Rest, Literal("_api"), Literal("$batch"), Rest], "embeds other requests"),
         DeniedPath::new(&[Rest, Literal("_api"), Any, Literal("$batch"), Rest], "embeds other requests"),
