@@ -9,14 +9,19 @@ const SEEN = {
   'provider-rate-limited': ['too many calls', 'warn'],
   'provider-unreachable': ['provider not reachable', 'warn'],
   'provider-timeout': ['provider not reachable', 'warn'],
-  'provider-error': ['provider failed', 'warn']
+  'provider-error': ['provider failed', 'warn'],
+  'provider-denied': ['last call refused', 'warn'],
+  'provider-rejected': ['last call refused', 'warn']
 }
+
+// After these, connecting the account again helps.
+const CONNECTS = ['reconnect needed', 'scope missing', 'expired']
 
 function stateOf({ state, refreshable }, seen) {
   if (state === 'reconnect') return SEEN['reconnect-required']
   if (SEEN[seen]) return SEEN[seen]
   if (state === 'expired' && !refreshable) return ['expired', 'bad']
-  return ['not tried yet', 'none']
+  return ['not called yet', 'none']
 }
 
 const names = { google: 'Google', github: 'GitHub', facebook: 'Facebook', bitbucket: 'Bitbucket', microsoft: 'Microsoft' }
@@ -33,19 +38,19 @@ function button(label, about, action, kind = 'plain small') {
 }
 
 function ends({ expires_at: at, refreshable }) {
-  const renewed = refreshable ? '; the gateway refreshes it' : ''
-  if (!at) return refreshable ? 'the gateway refreshes the token' : 'the expiry of the token is not known'
-  return `the token ${new Date(at) < new Date() ? 'expired' : 'expires'} ${new Date(at).toLocaleString()}${renewed}`
+  const renewed = refreshable ? ' The gateway renews it.' : ''
+  if (!at) return refreshable ? 'The gateway renews the token.' : 'Expiry of the token: not known.'
+  return `The token ${new Date(at) < new Date() ? 'expired' : 'expires'} ${new Date(at).toLocaleString()}.${renewed}`
 }
 
 function card(entry, account, seen, actions) {
   const [state, tone] = stateOf(account, seen)
-  const reconnect = ['bad', 'warn'].includes(tone)
+  const reconnect = CONNECTS.includes(state)
   return make('li', { 'aria-label': `${titleOf(entry)} ${account.account}` },
     make('div', { class: 'title' }, badge(entry), make('strong', { textContent: titleOf(entry) }),
       make('span', { class: `chip ${tone}`, textContent: state })),
     make('p', { class: 'mono', textContent: account.account }),
-    make('p', { class: 'quiet', textContent: `from ${account.source}; ${ends(account)}` }),
+    make('p', { class: 'quiet', textContent: `Source: ${account.source}. ${ends(account)}` }),
     account.scopes?.length && make('details', {}, make('summary', { textContent: `${account.scopes.length} scopes` }),
       make('ul', { class: 'scopes' }, ...account.scopes.map(scope => make('li', { textContent: scope })))),
     make('div', { class: 'actions' },

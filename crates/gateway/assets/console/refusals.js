@@ -9,7 +9,7 @@ const REPORT = 'report'
 
 const REFUSALS = {
   'account-not-connected': [CONNECT, 'You have not connected an account at {provider}.'],
-  'reconnect-required': [CONNECT, '{provider} no longer accepts the connection to your account.'],
+  'reconnect-required': [CONNECT, '{provider} no longer accepts the access that you gave. Connect your account again.'],
   'provider-scope-missing': [CONNECT, 'You have not agreed to this yet: {scopes}.'],
   'account-ambiguous': [CHOOSE, 'You have several accounts at {provider}. Choose one.'],
   'caller-token-expired': [SIGN_IN, 'Your access token has expired.'],
@@ -26,7 +26,7 @@ const REFUSALS = {
   'provider-timeout': [REPEAT, '{provider} did not answer in time.'],
   'provider-error': [REPEAT, '{provider} answered with a server error.'],
   'policy-denied': [REPORT, 'The rules of this gateway do not allow this call.'],
-  'provider-denied': [REPORT, '{provider} does not allow this for your account.'],
+  'provider-denied': [undefined, '{provider} does not allow this for your account.'],
   'provider-rejected': [undefined, '{provider} does not accept this request.'],
   'unknown-provider': [undefined, 'This gateway has no provider of that name.'],
   'host-not-allowed': [undefined, 'The gateway does not call that host.'],
@@ -37,10 +37,21 @@ const REFUSALS = {
   'internal-error': [REPORT, 'The gateway failed.']
 }
 
+// Several missing scopes can be alternatives: those are named that `connect` asks for.
+function asked({ connect, missing_scopes: missing = [] }) {
+  const wanted = connect?.scopes ?? connect?.connection_scope?.split(',') ?? []
+  const narrowest = missing.filter(scope => wanted.includes(scope))
+  return narrowest.length ? narrowest : missing
+}
+
 // What to say about a refusal, and which of the actions above helps.
 export function refusal(outcome, problem, provider) {
+  // The provider accepted the token moments ago: it does not allow the call, or the person has revoked the access.
+  if (outcome === 'provider-denied' && problem.connect) {
+    return { text: `${provider} refuses this call. If you have revoked the access, connect your account again.`, action: CONNECT }
+  }
   const [action, sentence] = REFUSALS[outcome] ?? [REPORT, problem.title ? `${problem.title}.` : 'The call was refused.']
-  const scopes = problem.missing_scopes?.join(', ') || 'a permission of this call'
+  const scopes = asked(problem).join(', ') || 'a permission of this call'
   const text = sentence.replace('{provider}', provider).replace('{scopes}', scopes)
   // Without `connect` the user came back without the scope, or the gateway does not know the way.
   return { text, action: action === CONNECT && !problem.connect ? REPORT : action }
