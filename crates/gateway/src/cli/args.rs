@@ -203,7 +203,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Information about the configuration.
+    /// Print the JSON Schema of the configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
