@@ -86,7 +86,7 @@ pub(crate) fn extract(parts: &Parts, schemes: Schemes) -> Result<Credentials, Re
 fn read(value: &HeaderValue, schemes: Schemes) -> Result<Credentials, Refusal> {
     let bytes = value.as_bytes();
     let word = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
-    let scheme = scheme(&bytes[..word], schemes).ok_or_else(|| Refusal::missing("unknown scheme"))?;
+    let scheme = scheme(&bytes[..word], schemes).ok_or_else(Refusal::other_scheme)?;
     let rest = &bytes[word..];
     let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let token = rest[blanks..].trim_ascii_end();

@@ -228,6 +228,13 @@ impl Refusal {
         Self::new(Reason::TokenMissing, Error::None, cause, detail)
     }
 
+    /// A header that begins with another scheme, or with the token itself.
+    pub(crate) fn other_scheme() -> Self {
+        let detail =
+            "The header 'Authorization' does not begin with an accepted scheme, as in 'Bearer TOKEN'.";
+        Self::new(Reason::TokenMissing, Error::None, "unknown scheme", detail)
+    }
+
     /// A token that fails before, or at, its signature.
     pub(crate) fn not_valid(cause: &'static str) -> Self {
         Self::invalid(cause, NOT_VALID)

@@ -200,9 +200,14 @@ pub(crate) fn broker(error: &token_broker::Error, connect: Option<&ConnectTo>) -
             .detail(error.detail().to_owned())
             .accounts(vec![account(dead)])
             .connect(parameters(Some(dead.connection()), *source)),
-        Reason::EndpointRefused { .. } => {
-            Problem::new(Code::ProviderDenied).detail(error.detail().to_owned())
-        }
+        Reason::EndpointRefused { account: open, source, .. } => Problem::new(Code::ProviderDenied)
+            .detail(error.detail().to_owned())
+            .remedy(
+                "Check the request and the user's rights. If the user has revoked the access, let the user connect the \
+                 account again: open 'connect.url' if there is one, else use the parameters in 'connect'.",
+            )
+            .accounts(vec![account(open)])
+            .connect(parameters(Some(open.connection()), *source)),
         Reason::CallerTokenInvalid => Problem::new(Code::CallerTokenInvalid)
             .detail("Auth0 did not accept the access token for the exchange")
             .challenge(HeaderValue::from_static("Bearer realm=\"idp-gateway\", error=\"invalid_token\"")),

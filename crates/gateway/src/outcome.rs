@@ -106,7 +106,8 @@ codes! {
     /// The user has not consented to a scope that this call needs.
     ProviderScopeMissing = "provider-scope-missing", FORBIDDEN, "The user's grant lacks a scope at the provider",
         "Let the user agree to the scopes: open 'connect.url' if there is one, else use the parameters in 'connect'.";
-    /// The token works, but the user, the account or the app has no right to do this.
+    /// The user, the account or the app has no right to do this. With `connect` in the problem: the provider refuses, for this
+    /// call, a token that it accepted or issued moments ago, and connecting the account again may help.
     ProviderDenied = "provider-denied", FORBIDDEN, "The provider does not allow the user to do this",
         "Check the user's rights at the provider; asking for more scopes does not help.";
     /// The user or the app has made too many calls. The gateway passes the limit on and does not wait.
@@ -221,6 +222,9 @@ impl Code {
             }
             Code::AccountNotConnected | Code::ReconnectRequired | Code::ProviderScopeMissing => {
                 "It sends the user through `connect`, and repeats the call after that."
+            }
+            Code::ProviderDenied => {
+                "It tells the user. If the problem has `connect`, it may offer to connect the account again."
             }
             Code::AccountAmbiguous => "It lets the user choose, and repeats the call with `Idp-Account`.",
             Code::CallerScopeMissing | Code::CallerNotAUser => {

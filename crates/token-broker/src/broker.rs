@@ -91,8 +91,8 @@ impl Broker {
 
     /// A replacement for a token that the provider refused: a refresh where the grant can be refreshed, else one re-read of
     /// Auth0's copy (or one new exchange). A call spends at most one single-use refresh token. The same token again is
-    /// marked dead for 60 s, unless it worked or was issued within the last minute: then one endpoint does not like it, and
-    /// the account stays open.
+    /// marked dead for 60 s, unless it worked or was issued within the last minute: then only this endpoint counts as
+    /// refusing, and the account stays open.
     ///
     /// # Errors
     /// [`Reason::ReconnectRequired`] when there is no other token, [`Reason::EndpointRefused`] when the refusal is the
@@ -151,11 +151,12 @@ fn passes(source: Source, error: &Error) -> bool {
     }
 }
 
-/// The endpoint refuses a token that is good elsewhere.
-pub(crate) fn endpoint_refused(account: &Account) -> Error {
+/// The endpoint refuses a token that was good a moment ago.
+pub(crate) fn endpoint_refused(account: &Account, source: Source) -> Error {
     Error::new(
-        Reason::EndpointRefused { account: account.clone() },
-        "the provider refuses a token here that worked elsewhere, or was issued, a moment ago; another sign-in does not help",
+        Reason::EndpointRefused { account: account.clone(), source },
+        "the provider refuses, for this call, a token that it accepted or issued moments ago: it does not allow the call, or \
+         the access was revoked meanwhile",
     )
 }
 

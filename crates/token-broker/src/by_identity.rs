@@ -203,7 +203,7 @@ impl Inner {
                 if let Some(used) = account.used {
                     self.knowledge.note_refusing(used);
                 }
-                return Err(endpoint_refused(&account.account));
+                return Err(endpoint_refused(&account.account, Source::Identities));
             }
             Action::Close => {
                 self.knowledge.mark_dead(account.mark(&current, self.clock.now()));

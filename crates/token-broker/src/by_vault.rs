@@ -110,7 +110,7 @@ impl Inner {
                 }
                 Action::PassOn => {
                     self.knowledge.note_refusing(used);
-                    return Err(endpoint_refused(account));
+                    return Err(endpoint_refused(account, Source::Vault));
                 }
                 _ => {
                     self.knowledge.mark_dead(refused.digest());

@@ -49,11 +49,14 @@ pub enum Reason {
         /// A single-use refresh token was spent and its successor lost; to be audited as `refresh_lost`.
         refresh_lost: bool,
     },
-    /// The provider refuses, at this endpoint, a token that worked elsewhere or was issued within the last minute. Nothing is
-    /// wrong with the account: pass the provider's answer on, as a refusal of the request and never as a 401.
+    /// The provider refuses, at this endpoint, a token that worked or was issued within the last minute, or the endpoint did so
+    /// within the last five minutes. Either the endpoint refuses the request, or the access was revoked meanwhile. The
+    /// account stays open: treat it as a refusal of the request and never as a 401.
     EndpointRefused {
         /// The account.
         account: Account,
+        /// Where the grant lives: decides how to connect, which helps after a revocation.
+        source: Source,
     },
     /// The tenant did not accept the caller token as the subject of an exchange.
     CallerTokenInvalid,

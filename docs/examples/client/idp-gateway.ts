@@ -19,16 +19,24 @@ export type Action =
   | { kind: 'none' }
   /** The user has to log in. */
   | { kind: 'login' }
-  /** The user has to connect an account. `connect` says how; it is null where the app knows the way. */
+  /**
+   * The user has to connect an account. `connect` says how; it is null where the app knows the way. `missingScopes` are the
+   * scopes that `connect` asks for.
+   */
   | { kind: 'connect'; connect: Connect | null; missingScopes: string[] }
   /** The user has several accounts at this provider. Send one of them as `account`. */
   | { kind: 'choose-account'; accounts: string[] }
   /** The call can be repeated after this many seconds. */
   | { kind: 'wait'; seconds: number }
-  /** Nobody but the operator can help. Show them the request id. */
+  /** The provider does not answer. A call that only reads can be repeated later. */
+  | { kind: 'later' }
+  /** Only the operator can help. Show them the request id. */
   | { kind: 'tell-operator'; requestId: string }
-  /** The call is not allowed. Repeating it does not help. */
-  | { kind: 'give-up' }
+  /**
+   * The call is not allowed. Repeating it does not help. `connect` is there if the provider accepted the token moments ago: if the
+   * user has revoked the access since, connecting the account again helps.
+   */
+  | { kind: 'give-up'; connect: Connect | null }
 
 /** The answer to one call. */
 export interface Result {
@@ -61,9 +69,9 @@ export interface CallInit extends RequestInit {
 const OPERATOR: readonly Outcome[] = ['tenant-misconfigured', 'provider-misconfigured', 'internal-error']
 const LOGIN: readonly Outcome[] = ['caller-token-missing', 'caller-token-invalid', 'caller-token-opaque', 'caller-token-expired']
 const WAIT: readonly Outcome[] = [
-  'provider-rate-limited', 'tenant-rate-limited', 'rate-limited', 'overloaded', 'tenant-unavailable', 'store-unavailable',
-  'provider-unreachable', 'provider-timeout'
+  'provider-rate-limited', 'tenant-rate-limited', 'rate-limited', 'overloaded', 'tenant-unavailable', 'store-unavailable'
 ]
+const LATER: readonly Outcome[] = ['provider-unreachable', 'provider-timeout']
 
 /** `Idp-Account` takes visible ASCII. Other characters, and `%` itself, are percent-encoded. */
 export function encodeAccount(account: string): string {
@@ -76,8 +84,8 @@ export function actionFor(outcome: Outcome, response: Response, problem: Problem
   if (LOGIN.includes(outcome)) return { kind: 'login' }
   if (outcome === 'account-not-connected' || outcome === 'reconnect-required' || outcome === 'provider-scope-missing') {
     // Without `connect` the user came back without the scope: do not ask again.
-    if (outcome === 'provider-scope-missing' && problem !== null && !problem.connect) return { kind: 'give-up' }
-    return { kind: 'connect', connect: problem?.connect ?? null, missingScopes: problem?.missing_scopes ?? [] }
+    if (outcome === 'provider-scope-missing' && problem !== null && !problem.connect) return { kind: 'give-up', connect: null }
+    return { kind: 'connect', connect: problem?.connect ?? null, missingScopes: askedFor(problem) }
   }
   if (outcome === 'account-ambiguous') {
     return { kind: 'choose-account', accounts: (problem?.accounts ?? []).flatMap(({ account }) => account ?? []) }
@@ -86,9 +94,23 @@ export function actionFor(outcome: Outcome, response: Response, problem: Problem
     const seconds = Number(response.headers.get('retry-after') ?? problem?.retry_after ?? 1)
     return { kind: 'wait', seconds: Number.isFinite(seconds) ? seconds : 1 }
   }
+  if (LATER.includes(outcome)) return { kind: 'later' }
   if (OPERATOR.includes(outcome)) return { kind: 'tell-operator', requestId: response.headers.get('x-request-id') ?? '' }
   if (problem === null) return { kind: 'none' }
-  return { kind: 'give-up' }
+  return { kind: 'give-up', connect: problem.connect ?? null }
+}
+
+/** Several missing scopes can be alternatives of one another. These are the ones that `connect` asks for. */
+function askedFor(problem: Problem | null): string[] {
+  const missing = problem?.missing_scopes ?? []
+  const asked = scopesOf(problem?.connect ?? null)
+  const narrowest = missing.filter((scope) => asked.includes(scope))
+  return narrowest.length > 0 ? narrowest : missing
+}
+
+function scopesOf(how: Connect | null): string[] {
+  if (how === null) return []
+  return 'my_account_endpoint' in how ? how.scopes : how.connection_scope?.split(',') ?? []
 }
 
 async function problemOf(response: Response, errors: CallInit['errors']): Promise<Problem | null> {
@@ -131,6 +153,22 @@ export class IdpGateway {
     return (await response.json()) as components['schemas']['Me']
   }
 
+  /**
+   * Hosted connect: an address of the gateway that connects the account and sends the browser back to `returnTo`. Null if the
+   * gateway has no hosted connect: then use {@link connect}. The browser comes back with `idp_connect` in the query.
+   */
+  async connectUrl(provider: string, how: Connect, options: { returnTo: string; account?: string }): Promise<string | null> {
+    if (!how.url) return null
+    const { returnTo, account } = options
+    const { response } = await this.#request(`/v1/me/${encodeURIComponent(provider)}/connect`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ scopes: scopesOf(how), return_to: returnTo, ...(account === undefined ? {} : { account }) })
+    }, false)
+    // The page of the problem connects the account too. It does not lead back.
+    return response.ok ? ((await response.json()) as { connect_url: string }).connect_url : how.url
+  }
+
   async #request(path: string, init: CallInit, fresh: boolean): Promise<Result> {
     const { account, errors, headers, ...rest } = init
     const all = new Headers(headers)
@@ -156,7 +194,10 @@ export interface LoginClient {
   connectAccountWithRedirect?(options: { connection: string; scopes?: string[]; appState?: unknown }): Promise<void>
 }
 
-/** Sends the user to connect an account. The page is left; `appState` comes back with the redirect callback. */
+/**
+ * Sends the user to connect an account by a login in your app. It does not use hosted connect: see {@link IdpGateway.connectUrl}.
+ * The page is left; `appState` comes back with the redirect callback.
+ */
 export async function connect(client: LoginClient, how: Connect, appState?: unknown): Promise<void> {
   if ('my_account_endpoint' in how) {
     if (!client.connectAccountWithRedirect) throw new Error('Token Vault accounts need @auth0/auth0-spa-js 2.9 or later')

@@ -80,7 +80,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Whether a call would be allowed, and why. The call is not made, and no quota is used */
+        /** Whether a call would be allowed, and why. The call is not made, and does not count for `quotas`; it has a limit of its own */
         post: operations["check"];
         delete?: never;
         options?: never;

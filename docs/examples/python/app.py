@@ -28,6 +28,8 @@ def calendars(authorization: str) -> tuple[int, object]:
         problem = json.load(error)
         members = ("code", "remedy", "connect", "missing_scopes", "retry_after", "request_id")
         return error.code, {name: problem[name] for name in members if name in problem}
+    except urllib.error.URLError:
+        return 502, {"code": "gateway-unreachable"}
 
 
 class Handler(BaseHTTPRequestHandler):

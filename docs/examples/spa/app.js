@@ -71,6 +71,7 @@ function say(message, tone = 'waiting') {
   at('message').textContent = message
   at('actions').replaceChildren()
   at('body').textContent = at('request').textContent = at('code').textContent = ''
+  at('details').hidden = true
   at('answer').className = tone
   at('answer').hidden = false
 }
@@ -79,6 +80,7 @@ async function show(response, wanted) {
   const text = await response.text()
   const body = parse(text)
   const outcome = response.headers.get('idp-outcome') ?? body?.code
+  at('details').hidden = false
   at('request').textContent = response.headers.get('x-request-id') ?? ''
   at('body').textContent = body === undefined ? text : JSON.stringify(body, null, 2)
   at('answer').className = response.ok ? 'good' : 'bad'
@@ -103,9 +105,14 @@ const REFUSALS = {
   'account-not-connected': (problem, wanted) =>
     offerConnect(problem, wanted, `You have not connected an account at ${nameOf(wanted.provider)}.`),
   'reconnect-required': (problem, wanted) =>
-    offerConnect(problem, wanted, `${nameOf(wanted.provider)} no longer accepts this connection.`),
+    offerConnect(problem, wanted, `${nameOf(wanted.provider)} no longer accepts the access that you gave.`),
   'provider-scope-missing': (problem, wanted) =>
-    offerConnect(problem, wanted, `The permission is missing: ${scopesOf(problem).join(', ') || 'unknown'}.`),
+    offerConnect(problem, wanted, `You have not agreed to this yet: ${asked(problem).join(', ') || 'a permission of this call'}.`),
+  'provider-denied': (problem, wanted) => {
+    const denied = `${nameOf(wanted.provider)} does not allow this call.`
+    // The provider accepted the token moments ago: the user may have revoked the access since.
+    return problem.connect ? offerConnect(problem, wanted, `${denied} If you have revoked the access, connect your account again.`) : denied
+  },
   'account-ambiguous': (problem, wanted) => {
     for (const { account } of problem.accounts ?? []) offer(`Use ${account}`, () => run({ ...wanted, account }))
     return 'You have several accounts at this provider. Choose one.'
@@ -120,14 +127,15 @@ const REFUSALS = {
   'rate-limited': offerRetry,
   'overloaded': offerRetry,
   'store-unavailable': offerRetry,
-  'provider-unreachable': offerRetry,
-  'provider-timeout': offerRetry
+  'provider-unreachable': offerLater,
+  'provider-timeout': offerLater
 }
 
-// The missing scopes that Connect asks for. The others that a provider names are alternatives.
-function scopesOf({ missing_scopes: missing = [], connection_scope: connecting = '' }) {
-  const wanted = missing.filter(scope => connecting.split(',').includes(scope))
-  return wanted.length ? wanted : missing
+// Several missing scopes can be alternatives: those are named that `connect` asks for.
+function asked({ connect, missing_scopes: missing = [] }) {
+  const wanted = connect?.scopes ?? connect?.connection_scope?.split(',') ?? []
+  const narrowest = missing.filter((scope) => wanted.includes(scope))
+  return narrowest.length ? narrowest : missing
 }
 
 function offerConnect(problem, wanted, message) {
@@ -147,6 +155,11 @@ function offerRetry(problem, wanted, response) {
   button.disabled = true
   setTimeout(() => { button.disabled = false }, seconds * 1000)
   return `Too many calls, or a server is not available. Wait ${seconds} s.`
+}
+
+function offerLater(problem, wanted) {
+  offer('Repeat the call', () => run(wanted))
+  return `${nameOf(wanted.provider)} does not answer. Try again later.`
 }
 
 function offer(label, action) {
@@ -179,7 +192,8 @@ async function returned() {
     history.replaceState({}, '', location.pathname)
     const wanted = JSON.parse(sessionStorage.getItem('connecting') ?? '{}')
     const result = query.get('idp_connect')
-    return { wanted, error: result === 'ok' ? undefined : new Error(result) }
+    const reason = result === 'denied' ? 'you did not agree' : `${result} (request id ${query.get('request_id')})`
+    return { wanted, error: result === 'ok' ? undefined : new Error(reason) }
   }
   if (!query.has('state') || !(query.has('code') || query.has('error') || query.has('connect_code'))) return {}
   try {
@@ -213,7 +227,8 @@ if (wanted?.provider) {
 if (!user && !error && wanted?.connecting) await auth0Client.loginWithRedirect({ appState: wanted })
 if (error) {
   at('main').hidden = false
-  say(wanted?.connecting ? `Nothing was connected: ${error.message}` : `Sign-in failed: ${error.message}`, 'bad')
+  say(wanted?.connecting ? `Nothing was connected: ${error.message}.` : `Sign-in failed: ${error.message}`, 'bad')
+  if (user && wanted?.provider) offer('Call again', () => run({ ...wanted, connecting: undefined }))
 } else if (user && wanted?.provider) {
   await run(wanted)
 }

@@ -10,7 +10,9 @@ const SEEN = {
   'provider-rate-limited': ['too many calls', 'warn'],
   'provider-unreachable': ['provider not reachable', 'warn'],
   'provider-timeout': ['provider not reachable', 'warn'],
-  'provider-error': ['provider failed', 'warn']
+  'provider-error': ['provider failed', 'warn'],
+  'provider-denied': ['last call refused', 'warn'],
+  'provider-rejected': ['last call refused', 'warn']
 }
 
 // The outcome of the last call of each account from this tab, of one person. It outlives the way to the tenant and back.
@@ -20,7 +22,7 @@ export function outcomes(person) {
   const keep = () => sessionStorage.setItem('idp-gateway-outcomes', JSON.stringify({ person, entries: [...seen] }))
   return {
     of: account => seen.get(account),
-    // A call that the gateway refused, or that the provider did not like, says nothing about the account.
+    // A call that the gateway refused says nothing about the account.
     note(account, outcome) {
       if (outcome in SEEN) seen.set(account, outcome)
       keep()
@@ -53,9 +55,9 @@ function button(label, about, action, kind = 'plain small') {
 }
 
 function ends({ expires_at: at, refreshable }) {
-  const renewed = refreshable ? '; the gateway refreshes it' : ''
-  if (!at) return refreshable ? 'the gateway refreshes the token' : 'the expiry of the token is not known'
-  return `the token ${new Date(at) < new Date() ? 'expired' : 'expires'} ${new Date(at).toLocaleString()}${renewed}`
+  const renewed = refreshable ? ' The gateway renews it.' : ''
+  if (!at) return refreshable ? 'The gateway renews the token.' : 'Expiry of the token: not known.'
+  return `The token ${new Date(at) < new Date() ? 'expired' : 'expires'} ${new Date(at).toLocaleString()}.${renewed}`
 }
 
 function card(entry, account, seen, actions) {
@@ -64,7 +66,7 @@ function card(entry, account, seen, actions) {
     make('div', { class: 'title' }, badge(entry), make('strong', { textContent: titleOf(entry) }),
       make('span', { class: `chip ${tone}`, textContent: state })),
     make('p', { class: 'mono', textContent: account.account }),
-    make('p', { class: 'quiet', textContent: `from ${account.source}; ${ends(account)}` }),
+    make('p', { class: 'quiet', textContent: `Source: ${account.source}. ${ends(account)}` }),
     account.scopes?.length && make('details', {}, make('summary', { textContent: `${account.scopes.length} scopes` }),
       make('ul', { class: 'scopes' }, ...account.scopes.map(scope => make('li', { textContent: scope })))),
     make('div', { class: 'actions' },

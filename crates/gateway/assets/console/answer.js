@@ -109,14 +109,14 @@ export async function showAnswer(response, begun, call) {
   } else {
     const { text: sentence, action } = refusal(outcome, problem, call.title)
     say(sentence, action === 'wait' ? 'warn' : 'bad')
-    at('remedy').textContent = problem.remedy ? `For the app: ${problem.remedy}` : ''
+    at('remedy').textContent = problem.remedy ? `What helps: ${problem.remedy}` : ''
     at('remedy').hidden = !problem.remedy
     const seconds = Number(response.headers.get('retry-after') ?? problem.retry_after ?? 1)
     offerRemedy(action, { ...call, problem, outcome, request, seconds })
   }
   show('tab-body')
   // In a narrow window the form fills the screen.
-  at('banner').scrollIntoView({ block: 'nearest' })
+  at('answer').scrollIntoView({ block: 'nearest' })
   return { ok: response.ok, outcome, problem, request }
 }
 

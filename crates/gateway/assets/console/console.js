@@ -171,9 +171,9 @@ async function page(config, client, user, description, { wanted, failed }) {
 
   function chooseAccount() {
     const own = accounts.filter(account => !selected() || account.provider === selected())
-    const unnamed = selected() ? ['none connected', 'the only one'][own.length] : undefined
+    const unnamed = selected() ? ['none connected', 'your only account'][own.length] : undefined
     at('account').replaceChildren(
-      make('option', { value: '', textContent: unnamed ?? 'none named' }),
+      make('option', { value: '', textContent: unnamed ?? 'no account chosen' }),
       ...own.map(account => make('option', { value: account.account, textContent: account.account }))
     )
   }
@@ -314,7 +314,8 @@ async function page(config, client, user, description, { wanted, failed }) {
     const entries = await toolList(config.mcp, ask)
     at('tools').replaceChildren(...entries)
     at('mcp-address').textContent = gateway + config.mcp
-    at('mcp-count').textContent = `${entries.length} tools`
+    const count = entries.filter(entry => entry.className !== 'empty').length
+    at('mcp-count').textContent = count === 1 ? '1 tool' : `${count} tools`
     at('mcp').hidden = false
   }
 

@@ -3,12 +3,12 @@ import { titleOf } from './accounts.js'
 import { asked, at, make } from './dom.js'
 
 const LASTING = {
-  'rate-limit': ['Too many calls', 'refuses every call with 429'],
+  'rate-limit': ['Too many calls', 'answers every call with its rate limit'],
   outage: ['Outage', 'accepts no connections']
 }
 const ONCE = {
   expired: ['Expire the access token', 'The access token has expired. The next call refreshes it, if there is a refresh token.'],
-  revoked: ['Revoke the access', 'The access is revoked. Calls are refused. If the token worked less than a minute ago, the gateway waits for the rest of that minute before it requires a new connection.'],
+  revoked: ['Revoke the access', 'The access is revoked. Calls are refused. A path that worked less than a minute ago says provider-denied for up to five minutes; another path says reconnect-required. In both cases, connecting the account again helps.'],
   'key-rotation': ["Change the tenant's key", 'The tenant signs with another key. Tokens of both keys are accepted.']
 }
 

@@ -10,7 +10,7 @@ const CHANGE = 'change'
 
 const REFUSALS = {
   'account-not-connected': [CONNECT, 'You have not connected an account at {provider}.'],
-  'reconnect-required': [CONNECT, '{provider} no longer accepts the connection to your account.'],
+  'reconnect-required': [CONNECT, '{provider} no longer accepts the access that you gave. Connect your account again.'],
   'provider-scope-missing': [CONNECT, 'You have not agreed to this yet: {scopes}.'],
   'account-ambiguous': [CHOOSE, 'You have several accounts at {provider}. Choose one.'],
   'caller-token-expired': [SIGN_IN, 'Your access token has expired.'],
@@ -64,6 +64,10 @@ function asked({ missing_scopes: missing = [], connection_scope: connecting = ''
 
 // What to say about a refusal, and which of the actions above helps.
 export function refusal(outcome, problem, provider) {
+  // The provider accepted the token moments ago: it does not allow the call, or the person has revoked the access.
+  if (outcome === 'provider-denied' && problem.connect) {
+    return { text: `${provider} refuses this call. If you have revoked the access, connect your account again.`, action: CONNECT }
+  }
   const [action, sentence] = REFUSALS[outcome] ?? [REPORT, problem.title ? `${problem.title}.` : 'The call was refused.']
   const scopes = asked(problem).join(', ') || 'a permission of this call'
   const text = sentence.replace('{provider}', provider).replace('{scopes}', scopes)

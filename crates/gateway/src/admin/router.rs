@@ -88,7 +88,11 @@ impl Admin {
                     "commit": crate::telemetry::COMMIT,
                 }),
             ),
-            _ => return Err(Problem::new(Code::NotFound).detail("the admin listener has no such address")),
+            _ => {
+                return Err(Problem::new(Code::NotFound)
+                    .detail("the admin listener has no such address")
+                    .remedy("Use /livez, /readyz, /metrics, /version or a command under /admin/."));
+            }
         };
         if head.method == Method::GET || head.method == Method::HEAD {
             Ok(answer)

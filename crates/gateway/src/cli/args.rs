@@ -203,7 +203,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Information about the configuration.
+    /// Print the JSON Schema of the configuration.
     #[command(after_help = example!("gateway config schema > gateway.schema.json"))]
     Config {
         #[command(subcommand)]

@@ -32,18 +32,23 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
     }
     if !settings.providers.contains_key(wanted.provider.as_str()) {
         let known: Vec<&str> = settings.providers.keys().map(String::as_str).collect();
-        output.message(&format!(
-            "error: the configuration has no provider `{}`\n  remedy: name one of: {}",
-            wanted.provider,
-            known.join(", ")
-        ));
+        let remedy = format!("name one of: {}", known.join(", "));
+        output.failure(&format!("the configuration has no provider `{}`", wanted.provider), &remedy);
         return Exit::Usage;
     }
-    let Some(request) = request(&wanted) else {
-        output.message("error: the method, the path or the account cannot be sent in a request\n  remedy: start the path with a slash and percent-encode it, as in /user/repos?per_page=5");
-        return Exit::Usage;
+    let request = match request(&wanted) {
+        Ok(request) => request,
+        Err(why) => {
+            output.failure(&why.0, why.1);
+            return Exit::Usage;
+        }
     };
-    let telemetry = match Telemetry::install(&TelemetryOptions::from(&settings)) {
+    let mut options = TelemetryOptions::from(&settings);
+    if options.log_level == TelemetryOptions::default().log_level {
+        // The result says what went wrong; a level that was chosen on purpose stays.
+        "error".clone_into(&mut options.log_level);
+    }
+    let telemetry = match Telemetry::install(&options) {
         Ok(telemetry) => telemetry,
         Err(error) => return output.failure(&error.to_string(), "see `gateway check`"),
     };
@@ -72,28 +77,66 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         output.message(&format!("{} {outcome}", parts.status.as_u16()));
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
         match (problem["message"].as_str(), problem["remedy"].as_str()) {
-            // The gateway's own refusal; the remedies of problems are for apps, and this one is for the operator.
+            // The gateway's own refusal; the remedies of problems are for apps, and these are for the operator.
             (Some(_), Some(_)) if outcome == Code::UserUnknown.as_str() => {
                 return output.failure(&format!("the tenant has no user `{}`", wanted.user), USER_ID);
             }
-            (Some(message), Some(remedy)) => return output.failure(message, remedy),
+            (Some(message), Some(remedy)) => {
+                let own = operators_remedy(&outcome, &problem, &settings, &wanted);
+                return output.failure(message, own.as_deref().unwrap_or(remedy));
+            }
             _ => output.line(&text),
         }
     }
     if parts.status.as_u16() < 400 { Exit::Fine } else { Exit::No }
 }
 
-fn request(wanted: &Wanted) -> Option<Request<body::RequestBody>> {
-    if !wanted.path.starts_with('/') {
-        return None;
+/// What an operator does about a refusal whose own remedy speaks to an app.
+fn operators_remedy(outcome: &str, problem: &Value, settings: &Settings, wanted: &Wanted) -> Option<String> {
+    Some(match Code::from_word(outcome)? {
+        Code::AccountAmbiguous => {
+            let accounts = problem["accounts"].as_array().into_iter().flatten();
+            let names: Vec<_> = accounts.filter_map(|account| account["account"].as_str()).collect();
+            format!("name one of them: --account '{}'", names.join("' or --account '"))
+        }
+        Code::UnknownProvider => {
+            let names: Vec<_> = settings.providers.keys().map(String::as_str).collect();
+            format!("name a provider of the configuration: {}", names.join(", "))
+        }
+        Code::AccountNotConnected => {
+            format!("`gateway user '{}'` shows the accounts that the user has", wanted.user)
+        }
+        Code::ReconnectRequired | Code::ProviderScopeMissing => {
+            "the user has to connect the account, in your app or in the console".to_owned()
+        }
+        Code::TenantUnavailable => {
+            "check that this machine can reach the tenant: run `gateway doctor`".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// The request, or what cannot be sent and the remedy.
+fn request(wanted: &Wanted) -> Result<Request<body::RequestBody>, (String, &'static str)> {
+    const PATH: &str = "percent-encode the path, as in /user/repos?per_page=5";
+    let Wanted { method, path, provider, account, .. } = wanted;
+    if !path.starts_with('/') {
+        let why = format!("the path `{path}` does not begin with a slash");
+        return Err((why, "write the provider's own path, as in /user/repos?per_page=5"));
     }
     let mut request = Request::new(body::empty());
-    *request.method_mut() = Method::from_bytes(wanted.method.as_bytes()).ok()?;
-    *request.uri_mut() = format!("/proxy/{}{}", wanted.provider, wanted.path).parse::<Uri>().ok()?;
-    if let Some(account) = &wanted.account {
-        request.headers_mut().insert("idp-account", HeaderValue::from_str(account).ok()?);
+    *request.method_mut() = Method::from_bytes(method.as_bytes())
+        .map_err(|_| (format!("`{method}` is not a method"), "use GET, POST, PUT, PATCH or DELETE"))?;
+    *request.uri_mut() = format!("/proxy/{provider}{path}")
+        .parse::<Uri>()
+        .map_err(|_| (format!("the path `{path}` cannot be sent"), PATH))?;
+    if let Some(account) = account {
+        let value = HeaderValue::from_str(account).map_err(|_| {
+            (format!("the account `{account}` cannot be sent"), "copy it from the output of `gateway user`")
+        })?;
+        request.headers_mut().insert("idp-account", value);
     }
-    Some(request)
+    Ok(request)
 }
 
 fn problem_code(text: &str) -> String {

@@ -18,11 +18,14 @@ pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Exit 
             for warning in &loaded.warnings {
                 output.message(&format!("warning: {warning}"));
             }
-            let count = loaded.settings.providers.len();
-            output.line(&format!(
-                "the configuration is fine ({count} provider{})",
-                if count == 1 { "" } else { "s" }
-            ));
+            let providers = counted(loaded.settings.providers.len(), "provider");
+            output.line(&match loaded.warnings.len() {
+                0 => format!("the configuration is fine ({providers})"),
+                count => format!(
+                    "the configuration can be loaded ({providers}), with {}",
+                    counted(count, "warning")
+                ),
+            });
             Exit::Fine
         }
         (Err(problems), true) => {
@@ -31,4 +34,8 @@ pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Exit 
         }
         (Err(problems), false) => output.problems(&problems),
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -81,7 +81,7 @@ pub(super) fn cases(settings: &Settings, file: &Path, json: bool, output: &Outpu
         Ok(cases) => cases,
         Err(error) => {
             output.failure(
-                &format!("{} holds no cases: {error}", file.display()),
+                &format!("{} is not a file of cases: {error}", file.display()),
                 "write [[tests]] with `as`, `method`, `path` and `allowed`",
             );
             return Exit::Usage;

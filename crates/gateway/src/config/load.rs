@@ -104,7 +104,7 @@ fn unnamed() -> Problems {
         remedy: if beside {
             "add `--config gateway.toml`: this folder has a file of that name".to_owned()
         } else {
-            "name the file with --config or IDP_GATEWAY_CONFIG; `gateway demo` needs none".to_owned()
+            "name the file with --config or IDP_GATEWAY_CONFIG; only `gateway demo` needs none".to_owned()
         },
     }])
 }

@@ -84,7 +84,7 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The Auth0 tenant.
     pub tenant: TenantSettings,
-    /// Token Vault. It is used if this section is present, or if the `source` of a provider names it.
+    /// Token Vault: the client that exchanges tokens. It is used for providers whose `source` names `vault`.
     #[serde(default)]
     pub vault: Option<VaultSettings>,
     /// Which caller tokens are accepted.
@@ -95,7 +95,7 @@ pub struct Settings {
     /// The cache of user records.
     #[serde(default)]
     pub users: UserSettings,
-    /// How many calls one caller may make.
+    /// How many calls one user, or all users of one app, may make.
     #[serde(default)]
     pub quotas: QuotaSettings,
     /// The providers, by their name in URLs.

@@ -1,4 +1,4 @@
-//! `[quotas]`: how much one caller may ask for.
+//! `[quotas]`: how many calls one user or one app may make.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -163,8 +163,11 @@ fn content(ticket: &Ticket, title: &str, action: &str, sealed: &str, browser: &B
         None => "An app without a client id".to_owned(),
     };
     let back = ticket.return_to.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let back = match back.as_ref().and_then(url::Url::host_str) {
-        Some(host) => format!("<p>Afterwards you are sent to <code>{}</code>.</p>", escape(host)),
+    let back = match back.as_ref().and_then(|url| Some((url.host_str()?, url.port()))) {
+        Some((host, None)) => format!("<p>Afterwards you are sent to <code>{}</code>.</p>", escape(host)),
+        Some((host, Some(port))) => {
+            format!("<p>Afterwards you are sent to <code>{}:{port}</code>.</p>", escape(host))
+        }
         None => String::new(),
     };
     let asked = if ticket.scopes.is_empty() {

@@ -38,7 +38,7 @@ fn paths() -> Value {
         } },
         "/v1/check": { "post": {
             "operationId": "check", "tags": ["me"],
-            "summary": "Whether a call would be allowed, and why. The call is not made, and no quota is used",
+            "summary": "Whether a call would be allowed, and why. The call is not made, and does not count for `quotas`; it has a limit of its own",
             "requestBody": { "required": true, "content": { "application/json": {
                 "schema": reference("schemas", "Question"),
                 "example": { "provider": "github", "method": "GET", "path": "/user" }

@@ -104,19 +104,20 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
 
 /// What Connect asks for, then what would be enough as well.
 fn scope_missing(problem: &Inner, provider: &str) -> String {
-    match problem.missing_scopes.as_slice() {
-        [] => format!("{provider} refused the call: the grant lacks a scope that it does not name"),
-        missing => {
-            let connecting = problem.connection_scope.as_deref().unwrap_or_default();
-            let (asked, others): (Vec<&str>, Vec<&str>) = missing
-                .iter()
-                .map(String::as_str)
-                .partition(|scope| connecting.split(',').any(|wanted| wanted == *scope));
-            let (lacking, others) = if asked.is_empty() { (others, Vec::new()) } else { (asked, others) };
-            let alternatives =
-                if others.is_empty() { String::new() } else { format!(" (or: {})", others.join(", ")) };
-            format!("{provider} refused the call: the grant lacks {}{alternatives}", lacking.join(", "))
+    let asked: Vec<&str> = problem.connection_scope.as_deref().unwrap_or_default().split(',').collect();
+    // Several missing scopes can be alternatives: the narrowest is asked for, and the others are enough as well.
+    let (narrowest, others): (Vec<&str>, Vec<&str>) =
+        problem.missing_scopes.iter().map(String::as_str).partition(|scope| asked.contains(scope));
+    match (narrowest.as_slice(), others.as_slice()) {
+        ([], []) => {
+            format!("{provider} refused the call: the grant lacks a scope that {provider} does not name")
         }
+        (one, []) | ([], one) => format!("{provider} refused the call: the grant lacks {}", one.join(", ")),
+        (narrowest, others) => format!(
+            "{provider} refused the call: the grant lacks {}; one of these is enough too: {}",
+            narrowest.join(", "),
+            others.join(", ")
+        ),
     }
 }
 
@@ -146,12 +147,12 @@ mod tests {
         assert_eq!(detail(allow, docs), "/docs takes GET, HEAD, not PUT");
         let missing = Problem::new(Code::ProviderScopeMissing).missing_scopes(vec!["repo".to_owned()]);
         assert_eq!(detail(missing, REQUEST), "github refused the call: the grant lacks repo");
-        let alternatives = Problem::new(Code::ProviderScopeMissing)
+        let either = Problem::new(Code::ProviderScopeMissing)
             .missing_scopes(vec!["repo".to_owned(), "public_repo".to_owned()])
             .connection_scope(Some("read:user,public_repo".to_owned()));
         assert_eq!(
-            detail(alternatives, REQUEST),
-            "github refused the call: the grant lacks public_repo (or: repo)"
+            detail(either, REQUEST),
+            "github refused the call: the grant lacks public_repo; one of these is enough too: repo"
         );
         let own = Problem::new(Code::NotFound).detail("this replica knows no such call of yours");
         assert_eq!(detail(own, REQUEST), "this replica knows no such call of yours", "a better one stays");

@@ -75,7 +75,7 @@ impl<'a> Question<'a> {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let route = route(path).ok_or(CallError::NoCall("the path is none under /proxy"))?;
+        let route = route(path).ok_or(CallError::NoCall("the path must begin with /proxy/PROVIDER/"))?;
         if query.is_some_and(query::holds_token) {
             return Err(CallError::TokenInQuery.into());
         }

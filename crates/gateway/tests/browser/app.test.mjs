@@ -40,7 +40,7 @@ test('an app signs in and calls providers', () =>
 test('a revoked account is connected again, and the call is repeated', () =>
   asUser('cleo', async page => {
     await call(page, 'github', '/user')
-    await says(page, 'no longer accepts this connection')
+    await says(page, 'no longer accepts the access')
     await page.getByRole('button', { name: 'Connect' }).click()
     await consent(page, 'GitHub', 'Allow', demo.app)
     await says(page, 'Connected. It works (200)')
@@ -53,7 +53,7 @@ test('a revoked account is connected again, and the call is repeated', () =>
 test('a missing scope is named and asked for, and the call is repeated', () =>
   asUser('dana', async page => {
     await call(page, 'google', '/calendar/v3/users/me/calendarList')
-    await says(page, /^The permission is missing: https:\/\/www\.googleapis\.com\/auth\/calendar\.calendarlist\.readonly\.$/)
+    await says(page, 'You have not agreed to this yet: https://www.googleapis.com/auth/calendar.calendarlist.readonly.')
     await page.getByRole('button', { name: 'Connect' }).click()
     await page.getByText('https://www.googleapis.com/auth/calendar').first().waitFor()
     await consent(page, 'Google', 'Allow', demo.app)

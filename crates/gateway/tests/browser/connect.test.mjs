@@ -57,7 +57,7 @@ test('a dead account is connected again, and the call is repeated', () =>
     await page.getByLabel('Provider').selectOption('github')
     await page.getByLabel('Path').fill('/user')
     await page.getByRole('button', { name: 'Call', exact: true }).click()
-    await page.locator('#message').filter({ hasText: 'no longer accepts this connection' }).waitFor()
+    await page.locator('#message').filter({ hasText: 'no longer accepts the access' }).waitFor()
     await page.getByRole('button', { name: 'Connect' }).click()
     await heading(page, 'Connect GitHub')
     assert.ok(page.url().startsWith(`${demo.gateway}/connect/github?ticket=`))

@@ -183,6 +183,19 @@ test('one of two accounts is chosen', () =>
     await account(page, /b05/).filter({ hasText: 'works' }).waitFor()
   }))
 
+test('an access that is revoked between two calls is connected again', () =>
+  asPerson('ben', async page => {
+    await call(page, 'github', '/user')
+    await says(page, 'The call works')
+    await page.getByRole('button', { name: 'Revoke the access' }).click()
+    await shows(page, '#fault-state', 'is revoked')
+    await call(page, 'github', '/user')
+    await says(page, 'If you have revoked the access, connect your account again.')
+    await page.getByRole('button', { name: 'Connect GitHub', exact: true }).click()
+    await consent(page, 'GitHub', 'Allow', demo.console)
+    await says(page, 'Connected: the call works.')
+  }))
+
 test('a person switches faults on and watches what the gateway does about them', () =>
   asPerson('cleo', async page => {
     const profile = '/oauth2/v3/userinfo'
@@ -190,7 +203,7 @@ test('a person switches faults on and watches what the gateway does about them',
     await page.getByRole('button', { name: 'Revoke the access' }).click()
     await shows(page, '#fault-state', 'is revoked')
     await call(page, 'google', profile)
-    await says(page, 'Google no longer accepts the connection')
+    await says(page, 'Google no longer accepts the access')
     await account(page, /^Google/).filter({ hasText: 'reconnect needed' }).waitFor()
     await page.getByRole('button', { name: 'Connect Google', exact: true }).click()
     await consent(page, 'Google', 'Allow', demo.console)

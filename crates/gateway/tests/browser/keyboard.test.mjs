@@ -43,7 +43,7 @@ const says = (page, words) => page.locator('#message').filter({ hasText: words }
 test('the app: sign in, call, connect a revoked account', () =>
   withKeys(demo.app, 'cleo', async page => {
     await press(page, page.getByRole('button', { name: 'Call', exact: true }))
-    await says(page, 'no longer accepts this connection')
+    await says(page, 'no longer accepts the access')
     await press(page, page.getByRole('button', { name: 'Connect', exact: true }))
     await page.getByRole('heading', { name: 'Connect GitHub' }).waitFor()
     await nextSecond()

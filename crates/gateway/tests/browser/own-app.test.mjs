@@ -37,7 +37,7 @@ test('an app at localhost stays signed in, connects an account, and comes back',
     await page.getByLabel('Provider').selectOption('github')
     await page.getByLabel('Path').fill('/user')
     await page.getByRole('button', { name: 'Call', exact: true }).click()
-    await page.locator('#message').filter({ hasText: 'no longer accepts this connection' }).waitFor()
+    await page.locator('#message').filter({ hasText: 'no longer accepts the access' }).waitFor()
     await page.getByRole('button', { name: 'Connect' }).click()
     await page.getByRole('heading', { name: 'Connect GitHub' }).waitFor()
     assert.ok(page.url().startsWith(`${demo.gateway}/connect/github?ticket=`), page.url())

@@ -82,10 +82,34 @@ test('connect starts a login, or goes by the My Account API', async () => {
   ])
 })
 
+test('hosted connect leads back to the app', async () => {
+  const how = { authorization_endpoint: 'https://t/authorize', connection: 'google', connection_scope: 'a,b' }
+  const sent = []
+  const answers = [Response.json({ connect_url: 'https://g/connect?ticket=1' }), new Response('{}', { status: 404 })]
+  const client = new IdpGateway({
+    baseUrl: 'https://g', getToken: async () => 't',
+    fetch: async (url, { method, body }) => { sent.push([method, url, JSON.parse(body)]); return answers.shift() }
+  })
+  const options = { returnTo: 'https://app/', account: 'google|1' }
+  assert.equal(await client.connectUrl('google', how, options), null, 'the gateway has no hosted connect')
+  const hosted = { ...how, url: 'https://g/connect?ticket=0' }
+  assert.equal(await client.connectUrl('google', hosted, options), 'https://g/connect?ticket=1')
+  assert.equal(await client.connectUrl('google', hosted, options), hosted.url, 'the page of the problem is left')
+  assert.deepEqual(sent[0], ['POST', 'https://g/v1/me/google/connect', { scopes: ['a', 'b'], return_to: 'https://app/', account: 'google|1' }])
+})
+
+test('of alternative scopes those are named that are asked for, and a refused good token can be connected again', () => {
+  const connect = { authorization_endpoint: 'https://t/authorize', connection: 'google', connection_scope: 'held,narrow' }
+  const lacking = actionFor('provider-scope-missing', new Response(), { code: 'provider-scope-missing', missing_scopes: ['wide', 'narrow'], connect })
+  assert.deepEqual(lacking.missingScopes, ['narrow'])
+  assert.deepEqual(actionFor('provider-denied', new Response(), { code: 'provider-denied', connect }), { kind: 'give-up', connect })
+  assert.equal(actionFor('provider-timeout', new Response(), null).kind, 'later')
+})
+
 test('no outcome is without an action, and an account is spelled as a header takes it', async () => {
   const codes = (await (await fetch(`${demo.gateway}/openapi.json`)).json()).components.schemas.Code.enum
   const kinds = new Map(codes.map(code => [code, actionFor(code, new Response(), { code }).kind]))
-  assert.ok(['login', 'connect', 'choose-account', 'wait', 'tell-operator', 'give-up', 'none'].every(kind => [...kinds.values()].includes(kind)))
+  assert.ok(['login', 'connect', 'choose-account', 'wait', 'later', 'tell-operator', 'give-up', 'none'].every(kind => [...kinds.values()].includes(kind)))
   assert.equal(kinds.get('ok'), 'none')
   assert.equal(encodeAccount('acme|ü 100%'), 'acme|%C3%BC%20100%25')
 })

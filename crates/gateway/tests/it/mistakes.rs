@@ -231,6 +231,10 @@ async fn calls(page: &mut String) {
     ] {
         refused(page, title, call, &rig.send(request).await);
     }
+    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
+    assert!(rig.sandbox.world().revoke(BEN, "github"));
+    let answer = rig.get("/proxy/github/user", BEN).await;
+    refused(page, "The user has revoked the app less than a minute after a call", user, &answer);
     rig.finish();
 }
 

@@ -95,6 +95,29 @@ async fn a_revoked_grant_is_always_reconnect_required_and_costs_two_look_ups_a_m
     rig.finish();
 }
 
+/// The path has worked a moment ago, so the account stays open: the problem must not say that connecting it again is useless.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_that_is_revoked_between_two_calls_can_be_connected_again() {
+    let rig = Rig::start("").await;
+    let token = |age| rig.sandbox.mint().user(BEN).issued_ago(age).sign();
+    let old = token(60);
+    assert_eq!(rig.get_with("/proxy/github/user", &old).await.status, 200);
+    assert!(rig.sandbox.world().revoke(BEN, "github"));
+    for _ in 0..2 {
+        let refused = rig.get_with("/proxy/github/user", &old).await;
+        assert_eq!(refused.outcome(), (403, "provider-denied".into()));
+        let problem = refused.json();
+        assert_eq!(problem["connect"]["connection"], "github", "{problem}");
+        assert_eq!(problem["accounts"][0]["connection"], "github", "{problem}");
+        assert!(problem["remedy"].as_str().unwrap().contains("connect the account again"), "{problem}");
+    }
+    assert!(rig.sandbox.world().sign_in_again(BEN, "github"));
+    // The app has a newer token after the sign-in: times of tokens are whole seconds.
+    let connected = rig.get_with("/proxy/github/user", &token(-2)).await;
+    assert_eq!(connected.outcome(), (200, "ok".into()), "{:?}", connected.json());
+    rig.finish();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_renewed_in_auth0_is_fetched_once_and_the_call_repeated() {
     let rig = Rig::start("").await;

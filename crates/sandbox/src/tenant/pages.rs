@@ -53,7 +53,7 @@ pub(super) fn login(query: &str, users: &[(String, String)]) -> Answer {
         })
         .collect();
     let body = format!(
-        "<p><small>The sandbox asks for no password.</small></p>\
+        "<p><small>This page stands in for the login page of your Auth0 tenant. Choose a user. There is no password.</small></p>\
          <form method=\"post\" action=\"/u/login?{}\">{buttons}</form>",
         escape(query)
     );
@@ -89,7 +89,7 @@ pub(super) fn consent(consent: &Consent<'_>) -> Answer {
          <form method=\"post\" action=\"{}\">\
          <button type=\"submit\" class=\"primary\" name=\"decision\" value=\"allow\">Allow</button>\
          <button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button></form>\
-         <p><small>This page of the sandbox stands for the provider's own.</small></p>",
+         <p><small>This page of the sandbox replaces the provider's own consent page.</small></p>",
         escape(consent.application),
         escape(consent.account),
         escape(consent.action)

@@ -41,18 +41,10 @@ const REFUSED: [Line; 14] = [
         "'$GW/proxy/github/user?access_token=x'",
     ),
     Line("unknown-provider", "ana", "$GW/proxy/gitlab/user"),
+    Line("bad-path: a path with '..'", "ana", "--path-as-is $GW/proxy/github/user/%2e%2e/applications"),
+    Line("policy-denied: a path that no setting permits", "ben", "$GW/proxy/github/applications/x"),
     Line(
-        "bad-path: a path that tries to climb",
-        "ana",
-        "--path-as-is $GW/proxy/github/user/%2e%2e/applications",
-    ),
-    Line(
-        "policy-denied: a path that is closed under every setting",
-        "ben",
-        "$GW/proxy/github/applications/x",
-    ),
-    Line(
-        "host-not-allowed: a host that is not the provider's to call",
+        "host-not-allowed: a host to which the gateway never sends a token",
         "ana",
         "$GW/proxy/google/~oauth2.googleapis.com/token",
     ),
@@ -63,7 +55,11 @@ const REFUSED: [Line; 14] = [
     ),
     Line("provider-denied: GitHub wants single sign-on", "ben", "$GW/proxy/github/sandbox/trouble/saml"),
     Line("account-not-connected: Ana has no GitHub account", "ana", "$GW/proxy/github/user"),
-    Line("reconnect-required: Cleo has revoked the grant at GitHub", "cleo", "$GW/proxy/github/user"),
+    Line(
+        "reconnect-required: Cleo has revoked the grant at GitHub (until she connects it again)",
+        "cleo",
+        "$GW/proxy/github/user",
+    ),
     Line(
         "account-ambiguous: Dana has two Bitbucket accounts; Idp-Account chooses one",
         "dana",
@@ -80,24 +76,29 @@ const REFUSED: [Line; 14] = [
 pub(super) fn banner(demo: &Demo, program: &str) -> String {
     let port = if demo.port == ports::FIRST { String::new() } else { format!(" --port {}", demo.port) };
     let own = match demo.origins.first() {
-        None => {
-            "For an app of your own, start the demo with --origin http://localhost:5173, and use".to_owned()
-        }
-        Some(origin) => format!("The settings of your own app at {origin}:"),
+        None => "For an app of your own, start the demo again with --origin http://localhost:5173.\n\
+             It then prints the settings for the app."
+            .to_owned(),
+        Some(origin) => format!(
+            "The settings of your own app at {origin}:\n  domain    {}\n  client id {}\n  audience  {}",
+            demo.tenant,
+            sandbox::SPA_CLIENT,
+            demo.audience,
+        ),
     };
     format!(
         "idp-gateway demo: everything runs on this machine. Ctrl-C ends it.\n\n\
          In the browser, open the app:\n  \
-         1. Sign in as Ben and press Call. GitHub answers 200.\n  \
-         2. Sign out, sign in as Cleo and press Call. Cleo has revoked her GitHub access: press Connect.\n     \
-         The call works again. The browser's Network tab shows no token of GitHub.\n\n\
+         1. Sign in as Cleo and press Call. She has revoked her GitHub access: the app offers Connect.\n  \
+         2. Press Connect, Continue to GitHub, Allow. The app repeats the call, and GitHub answers 200.\n     \
+         The browser's Network tab shows no token of GitHub.\n  \
+         The demo links each account that you connect to the user. In your tenant, you set that up.\n\n\
          In another shell:\n  \
          eval \"$({program} demo env{port})\"\n  \
          curl -si {trust}-H \"Authorization: Bearer $BEN\" $GW/proxy/github/user\n  \
          curl -s {app}/lines    # more calls: those that work, and those that are refused\n  \
          claude mcp add -t http demo $GW/mcp -H \"Authorization: Bearer $BEN\"    # or another MCP client\n\n\
-         {own}\n  \
-         domain    {tenant}\n  client id {client}\n  audience  {audience}\n\n\
+         {own}\n\n\
          app       {app}/\n\
          console   {gateway}/console/\n\
          gateway   {gateway}\n\
@@ -109,8 +110,6 @@ pub(super) fn banner(demo: &Demo, program: &str) -> String {
         gateway = demo.gateway,
         admin = demo.admin,
         tenant = demo.tenant,
-        client = sandbox::SPA_CLIENT,
-        audience = demo.audience,
     )
 }
 

@@ -30,8 +30,8 @@ pub(in super::super) fn refusal(settings: &Settings, refused: &Refused) -> (Stri
             settings.tenant.client_id
         ),
         (401, _) => "correct `tenant.client_id` and its secret or key, and `tenant.auth`, which must be the method of the application in Auth0".to_owned(),
-        (404 | 405, _) => "correct `tenant.base_url`: there is no Auth0 tenant at that address".to_owned(),
-        (200..=299, _) => "correct `tenant.base_url`: this address is not a token endpoint".to_owned(),
+        (404 | 405, _) => "correct `tenant.domain` or `tenant.base_url`: there is no Auth0 tenant at that address".to_owned(),
+        (200..=299, _) => "correct `tenant.domain` or `tenant.base_url`: this address is not a token endpoint".to_owned(),
         _ => "read the tenant's log (feccft), and correct the application named by `tenant.client_id`".to_owned(),
     };
     (said, remedy)
@@ -42,8 +42,13 @@ pub(in super::super) fn look_up(reply: &Reply, id: &str) -> (String, String) {
     let said = format!("the look-up answered {} {}: {}", reply.status, reply.error(), reply.description());
     match reply.status {
         404 => (format!("the tenant has no user `{id}`"), USER_ID.to_owned()),
-        400 if reply.error() == "invalid_uri" => (format!("`{id}` is not a user id"), USER_ID.to_owned()),
-        400 => (said, "the management token is not valid: check `tenant.domain`".to_owned()),
+        400 if reply.error() == "invalid_uri" || !id.contains('|') => {
+            (format!("`{id}` is not a user id"), USER_ID.to_owned())
+        }
+        400 => (
+            said,
+            "the id is malformed, or the management token is not valid: check `tenant.domain`".to_owned(),
+        ),
         401 => (
             said,
             "the token and the look-up must use the same host: remove `tenant.base_url`, or use its host for both"

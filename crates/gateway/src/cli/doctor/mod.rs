@@ -15,6 +15,7 @@ pub(super) use explain::{look_up as explain_look_up, refusal as explain_refusal}
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use self::report::{Check, Report, Status};
@@ -50,6 +51,9 @@ pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, 
 /// `--token FILE`: one caller token, end to end.
 pub(super) async fn explain_token(settings: &Settings, file: &Path, as_json: bool, output: &Output) -> Exit {
     let token = match caller_token::read(file) {
+        Ok(token) if token.expose_secret().is_empty() => {
+            return output.failure(&format!("{} is empty", file.display()), "save the access token in it");
+        }
         Ok(token) => token,
         Err(error) => {
             return output.failure(

@@ -11,7 +11,7 @@ use super::{
     super::ask::{self, Asker, Reply},
     report::Report,
 };
-use crate::config::{AdapterKind, ProviderSettings, SecretSource, Settings};
+use crate::config::{AdapterKind, ProviderSettings, SecretSource, Settings, Source};
 
 pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Report) {
     for (name, provider) in &settings.providers {
@@ -41,7 +41,17 @@ async fn reach(name: &str, provider: &ProviderSettings, asker: &Asker, report: &
 async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, report: &mut Report) {
     let id = format!("credentials:{name}");
     let Some(credentials) = provider.credentials() else {
-        return report.skip(&id, "no `client_id` is set, so nothing is refreshed or revoked");
+        let expires = !matches!(provider.adapter, AdapterKind::GitHub | AdapterKind::OAuth2);
+        // Token Vault refreshes by itself, and tokens of a GitHub OAuth App do not expire.
+        return if expires && provider.source.contains(&Source::Identities) {
+            report.warn(
+                &id,
+                "no `client_id` is set: tokens expire, and the gateway can neither refresh nor revoke them",
+                format!("set `providers.{name}.client_id` and its secret: the connection's OAuth client"),
+            )
+        } else {
+            report.skip(&id, "no `client_id` is set, so nothing is refreshed or revoked")
+        };
     };
     let Some(url) = &provider.token_url else {
         return report.skip(&id, "there is no token endpoint to ask");

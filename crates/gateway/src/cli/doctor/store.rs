@@ -21,7 +21,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) async fn check(settings: &Settings, report: &mut Report) {
     let store = &settings.store;
     if store.kind == StoreKind::Memory {
-        return report.skip("store", "grants live in memory");
+        return report.skip("store", "the store is in memory: nothing to check");
     }
     let ring = match ask::ring(store.encryption_keys_file.as_deref()).await {
         Ok(ring) => ring,

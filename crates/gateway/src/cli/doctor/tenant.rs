@@ -78,14 +78,14 @@ pub(super) async fn keys(settings: &Settings, asker: &Asker, report: &mut Report
             return report.fail(
                 "keys",
                 format!("{url} answered {}", reply.status),
-                "correct `tenant.base_url`",
+                "correct `tenant.domain` or `tenant.base_url`",
             );
         }
         Err(error) => {
             return report.fail(
                 "keys",
                 format!("{url} does not answer: {error}"),
-                "correct `tenant.base_url`",
+                "correct `tenant.domain` or `tenant.base_url`",
             );
         }
     };

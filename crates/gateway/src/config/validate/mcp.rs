@@ -132,7 +132,7 @@ fn vault(settings: &Settings, public_url: &Url, collector: &mut Collector) {
         collector.warn(
             "vault.audience",
             format!(
-                "MCP clients reach no accounts in Token Vault: their tokens are for `{resource}`, and Auth0 exchanges those for `{}` alone",
+                "MCP clients cannot use accounts in Token Vault: their tokens have the audience `{resource}`, and Auth0 exchanges only tokens for `{}`",
                 vault.audience
             ),
             format!(
