@@ -50,7 +50,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         return semver::run(root, revision);
     }
     let mut changed = Vec::new();
-    document(root, &root.join("target"))?;
+    let target = root.join("target");
+    document(root, &target, &target)?;
     for library in LIBRARIES {
         let now = snapshot(root, library)?;
         let file = root.join("crates").join(library).join("api.txt");
@@ -86,8 +87,8 @@ pub(crate) fn difference<'a>(then: &'a str, now: &'a str) -> (Vec<&'a str>, Vec<
     (old.difference(&new).copied().collect(), new.difference(&old).copied().collect())
 }
 
-/// Lets rustdoc write the JSON of all libraries in `root`, in one build below `target`.
-pub(crate) fn document(root: &Path, target: &Path) -> Result<()> {
+/// Lets rustdoc write the JSON of all libraries that are in `root` below `target`, with what was built for it below `built`.
+pub(crate) fn document(root: &Path, target: &Path, built: &Path) -> Result<()> {
     let own = target.join("api");
     std::fs::create_dir_all(&own)?;
     // Only rustdoc itself is let near unstable options: with the variable set for cargo, every dependency would be built anew.
@@ -96,9 +97,11 @@ pub(crate) fn document(root: &Path, target: &Path) -> Result<()> {
     sh::run(root, "chmod", &["+x", &wrapper.to_string_lossy()])?;
     let mut cargo = sh::command(root, "cargo");
     cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--locked", "--all-features"]);
-    cargo.args(LIBRARIES.into_iter().flat_map(|library| ["--package", library]));
+    let there = LIBRARIES.into_iter().filter(|library| root.join("crates").join(library).is_dir());
+    cargo.args(there.flat_map(|library| ["--package", library]));
     cargo.env("RUSTDOCFLAGS", "-Zunstable-options --output-format json --cap-lints allow");
     cargo.env("RUSTDOC", &wrapper).env("CARGO_TARGET_DIR", target);
+    cargo.env("CARGO_BUILD_BUILD_DIR", built);
     sh::run_command(&mut cargo)
 }
 

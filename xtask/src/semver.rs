@@ -7,9 +7,10 @@ use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn run(root: &Path, revision: &str) -> Result<()> {
+    let target = root.join("target");
     let baseline = baseline(root, revision)?;
-    api::document(root, &root.join("target"))?;
-    let current = root.join("target/doc");
+    api::document(root, &target, &target)?;
+    let current = target.join("doc");
     let mut breaking = Vec::new();
     for library in api::LIBRARIES {
         let file = format!("{}.json", library.replace('-', "_"));
@@ -35,14 +36,16 @@ pub(crate) fn run(root: &Path, revision: &str) -> Result<()> {
     Ok(())
 }
 
-/// The folder with the rustdoc JSON of the libraries at a revision. What was built for it is kept for the next time.
+/// The folder with the rustdoc JSON of the libraries at a revision. Their dependencies are built for both, as far as they are the same.
 fn baseline(root: &Path, revision: &str) -> Result<PathBuf> {
     let place = root.join("target/semver");
     let (tree, target) = (place.join("tree"), place.join("build"));
-    let _ = std::fs::remove_dir_all(&tree);
+    for earlier in [&tree, &target.join("doc")] {
+        let _ = std::fs::remove_dir_all(earlier);
+    }
     std::fs::create_dir_all(&place)?;
     sh::run(root, "git", &["clone", "--quiet", "--no-checkout", ".", &tree.to_string_lossy()])?;
     sh::run(&tree, "git", &["checkout", "--quiet", "--detach", revision])?;
-    api::document(&tree, &target)?;
+    api::document(&tree, &target, &root.join("target"))?;
     Ok(target.join("doc"))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use idp_adapters::Kind;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
@@ -14,7 +14,9 @@ use super::{
     rig::*,
     rotation::{key, reject, stored, token},
 };
-use crate::{FileStore, GrantState, GrantStore, KeyRing, Reason, store::Versioned};
+#[cfg(feature = "file")]
+use crate::{FileStore, KeyRing};
+use crate::{GrantState, GrantStore, Reason, store::Versioned};
 
 #[tokio::test(start_paused = true)]
 async fn invalid_grant_is_not_believed_while_the_store_cannot_be_read() {
@@ -117,7 +119,7 @@ fn ring(ids: &[(&str, u8)]) -> KeyRing {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let lines: Vec<_> =
         ids.iter().map(|(id, byte)| format!("{id}:{}", BASE64_STANDARD.encode([*byte; 32]))).collect();
-    KeyRing::parse(&SecretString::from(lines.join("\n"))).unwrap()
+    KeyRing::parse(&lines.join("\n").into()).unwrap()
 }
 
 /// Real time: the store's file is written by threads.
