@@ -30,16 +30,10 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         provider.access = Access::Full;
         provider.rules.clear();
     }
-    if !settings.providers.contains_key(wanted.provider.as_str()) {
-        let known: Vec<&str> = settings.providers.keys().map(String::as_str).collect();
-        let remedy = format!("name one of: {}", known.join(", "));
-        output.failure(&format!("the configuration has no provider `{}`", wanted.provider), &remedy);
-        return Exit::Usage;
-    }
-    let request = match request(&wanted) {
+    let request = match checked(&settings, &wanted) {
         Ok(request) => request,
-        Err(why) => {
-            output.failure(&why.0, why.1);
+        Err((problem, remedy)) => {
+            output.failure(&problem, &remedy);
             return Exit::Usage;
         }
     };
@@ -89,6 +83,20 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         }
     }
     if parts.status.as_u16() < 400 { Exit::Fine } else { Exit::No }
+}
+
+fn checked(settings: &Settings, wanted: &Wanted) -> Result<Request<body::RequestBody>, (String, String)> {
+    has_provider(settings, wanted)?;
+    request(wanted).map_err(|(problem, remedy)| (problem, remedy.to_owned()))
+}
+
+fn has_provider(settings: &Settings, wanted: &Wanted) -> Result<(), (String, String)> {
+    if settings.providers.contains_key(wanted.provider.as_str()) {
+        return Ok(());
+    }
+    let known: Vec<&str> = settings.providers.keys().map(String::as_str).collect();
+    let problem = format!("the configuration has no provider `{}`", wanted.provider);
+    Err((problem, format!("name one of: {}", known.join(", "))))
 }
 
 /// What an operator does about a refusal whose own remedy speaks to an app.

@@ -18,7 +18,7 @@ use crate::{
     MemberName::{EndsWith, Is},
     Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
     Revoked,
-    Segment::{Any, Literal, Rest},
+    Segment::{Any, Literal, Prefix, Rest},
     Verdict,
     claims::Document,
     exchange,
