@@ -11,4 +11,5 @@ mod resilience;
 mod revoke;
 mod rig;
 mod rotation;
+mod sign_in;
 mod vault;

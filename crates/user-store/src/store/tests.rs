@@ -545,3 +545,5 @@ async fn records_that_serve_no_more_are_dropped() {
     store.get("github|new").await.unwrap();
     assert!(store.peek("github|old").is_none() && store.peek("github|new").is_some());
 }
+
+mod invalidation;
