@@ -4,6 +4,7 @@ mod endpoints;
 mod fleet;
 mod identities;
 mod lifted;
+mod lists;
 mod manage;
 mod properties;
 mod refresh;
