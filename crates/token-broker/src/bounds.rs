@@ -58,6 +58,7 @@ pub(crate) struct Bounds {
     pub(crate) tokens_seen: Bound,
     /// Of grants that were revoked lately, and of connections whose revocation was begun.
     pub(crate) revoked: Bound,
+    pub(crate) caught_up: Bound,
     pub(crate) revocations: Bound,
 }
 
@@ -76,8 +77,9 @@ impl Bounds {
         Self {
             grants: share(30),
             vault: VaultBounds { held: share(28), absent: share(4), hints: share(8) },
-            tokens_seen: share(6),
+            tokens_seen: share(5),
             revoked: share(3),
+            caught_up: share(3),
             revocations: share(6),
         }
     }
@@ -135,9 +137,10 @@ mod tests {
 
     #[test]
     fn the_shares_are_all_there_is() {
-        let Bounds { grants, vault, tokens_seen, revoked, revocations } = Bounds::new(100 << 20, 1000);
+        let Bounds { grants, vault, tokens_seen, revoked, caught_up, revocations } =
+            Bounds::new(100 << 20, 1000);
         let sum = grants.bytes + vault.held.bytes + vault.absent.bytes + vault.hints.bytes;
-        let sum = sum + 3 * tokens_seen.bytes + 2 * revoked.bytes + revocations.bytes;
+        let sum = sum + 3 * tokens_seen.bytes + 2 * revoked.bytes + caught_up.bytes + revocations.bytes;
         assert_eq!(sum, 100 << 20);
     }
 }

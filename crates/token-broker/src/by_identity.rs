@@ -4,14 +4,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use user_store::{Identity, Lookup, User};
+use user_store::{Found, Identity, Lookup, User};
 
 use crate::{
     AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason,
     RevokedGrant, Source, TokenRequest,
     broker::{Inner, dead_token, endpoint_refused},
     choose::{Choice, account, choose},
-    decide::{Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide},
+    decide::{
+        Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide,
+        surely_after,
+    },
     grant::seconds,
     grants::CachedGrant,
     knowledge::Use,
@@ -187,11 +190,8 @@ impl Inner {
                 }
             }
             Action::Reread => {
-                let behind = facts.reading == Reading::Behind;
-                let refused = search.refused.filter(|_| !behind).and_then(|refused| refused.user.as_ref());
-                let seen = refused.unwrap_or(&search.user);
-                let reading = self.users.reread(search.user.user_id(), seen);
-                search.user = Box::pin(reading).await?.user;
+                let behind = record.filter(|_| facts.reading == Reading::Behind);
+                search.user = Box::pin(self.read_again(search, &account.key, behind)).await?;
                 (search.reread, search.cached) = (true, Cached::Loaded);
             }
             Action::Reopen => {
@@ -222,6 +222,28 @@ impl Inner {
             Action::TryAgain => return Err(changed()),
         }
         Ok(None)
+    }
+
+    /// Auth0's copy, read again: because of a token that was refused, or because the copy may be older than the stored grant that it is
+    /// `behind`. What is read after that grant was seen here is newer, whatever the clocks say; a copy that another process has read
+    /// is so only by them.
+    async fn read_again(
+        &self,
+        search: &Search<'_>,
+        key: &GrantKey,
+        behind: Option<&GrantRecord>,
+    ) -> Result<Arc<User>, Error> {
+        let user_id = search.user.user_id();
+        let Some(record) = behind else {
+            let seen = search.refused.and_then(|refused| refused.user.as_ref()).unwrap_or(&search.user);
+            return Ok(self.users.reread(user_id, seen).await?.user);
+        };
+        let lookup = self.users.reread_after(user_id, &search.user, surely_after(record)).await?;
+        // A look-up that another call started may have begun before the grant was seen.
+        if lookup.found == Found::Loaded {
+            self.knowledge.note_caught_up(key, record, lookup.user.fetched_at());
+        }
+        Ok(lookup.user)
     }
 
     pub(crate) fn facts(

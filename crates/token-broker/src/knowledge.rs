@@ -3,16 +3,17 @@
 use std::{
     hash::Hash,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use moka::{ops::compute::Op, sync::Cache};
 use tokio::time::Instant;
 
 use crate::{
-    GrantKey,
+    GrantKey, GrantRecord,
     bounds::{Bound, Bounds},
     digest::Digest,
+    grant::seconds,
 };
 
 /// How long a token stays marked as dead.
@@ -25,6 +26,9 @@ pub(crate) const REFUSING_FOR: Duration = Duration::from_secs(300);
 pub(crate) const REVOKED_FOR: Duration = Duration::from_secs(60);
 /// A success is noted again after this time: that keeps the cost of a call low.
 const NOTED_EACH: Duration = Duration::from_secs(10);
+/// How long it is remembered that Auth0's copy was read after a stored grant. Forgetting it costs one read.
+const CAUGHT_UP_FOR: Duration = Duration::from_secs(3600);
+
 /// What happened to tokens lately. Bounded; holds digests only.
 #[derive(Debug)]
 pub(crate) struct Knowledge {
@@ -35,6 +39,8 @@ pub(crate) struct Knowledge {
     revoked: Recent<Digest>,
     /// Connections whose revocation was begun.
     revoking: Recent<Digest>,
+    /// Stored grants, and the first of Auth0's copies that was read after each.
+    caught_up: Cache<Digest, SystemTime>,
 }
 
 /// One account's use of one endpoint.
@@ -55,6 +61,11 @@ fn account(key: &GrantKey) -> Digest {
     Digest::of_text(&key.encode())
 }
 
+/// A stored grant with the copy of Auth0's that it was made from.
+fn written(key: &GrantKey, record: &GrantRecord) -> Digest {
+    Digest::of_text(&format!("{}\0{}\0{}", key.encode(), seconds(record.updated_at), record.origin.0))
+}
+
 impl Knowledge {
     /// Nothing seen yet.
     pub(crate) fn new(bounds: &Bounds) -> Self {
@@ -65,6 +76,7 @@ impl Knowledge {
             refusing: Recent::new(REFUSING_FOR, bound),
             revoked: Recent::new(REVOKED_FOR, bounds.revoked),
             revoking: Recent::new(REVOKED_FOR, bounds.revoked),
+            caught_up: bounds.caught_up.cache(Some(CAUGHT_UP_FOR), |_, _| size_of::<(Digest, SystemTime)>()),
         }
     }
 
@@ -89,6 +101,16 @@ impl Knowledge {
     /// Whether the revocation may begin: not again for a while, whatever came of it.
     pub(crate) fn begin_revoking(&self, grant: Digest) -> bool {
         self.revoking.note_first(grant)
+    }
+
+    /// Auth0's copy of `fetched_at` was read after this process had seen the stored grant.
+    pub(crate) fn note_caught_up(&self, key: &GrantKey, record: &GrantRecord, fetched_at: SystemTime) {
+        self.caught_up.insert(written(key, record), fetched_at);
+    }
+
+    /// Whether Auth0's copy of `fetched_at` is known to be newer than the stored grant.
+    pub(crate) fn has_caught_up(&self, key: &GrantKey, record: &GrantRecord, fetched_at: SystemTime) -> bool {
+        self.caught_up.get(&written(key, record)).is_some_and(|first| first <= fetched_at)
     }
 
     /// The provider accepted the token.

@@ -158,10 +158,12 @@ impl Inner {
             return Ok(None);
         }
         let cached = self.grants.read(&self.vault_connection_key(request.user_id, &account)).await?;
-        if cached.record().is_none_or(|record| record.state != GrantState::Revoked) {
-            self.users.invalidate_connected_accounts(request.user_id);
-        }
-        let now = self.users.reread_connected_accounts(request.user_id).await?;
+        let is_repeated = cached.record().is_some_and(|record| record.state == GrantState::Revoked);
+        let now = if is_repeated {
+            self.users.reread_connected_accounts(request.user_id).await?
+        } else {
+            self.users.connected_accounts_now(request.user_id).await?
+        };
         Ok(Some((connected_in(&now, provider).filter(|_| several).unwrap_or(account), now)))
     }
 

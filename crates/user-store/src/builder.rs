@@ -96,8 +96,8 @@ impl UserStoreBuilder {
         self
     }
 
-    /// How many bytes the records take at most (128 MiB). Connected Accounts, unknown users and what was forgotten take up to
-    /// an eighth of that each besides.
+    /// How many bytes the records take at most (128 MiB). Connected Accounts, why they could not be read, unknown users and what
+    /// was forgotten take up to an eighth of that each besides.
     /// Whichever of `capacity` and `capacity_bytes` is reached first counts.
     pub fn capacity_bytes(mut self, bytes: u64) -> Self {
         self.capacity_bytes = bytes;

@@ -91,6 +91,14 @@ impl Error {
         source.is_some_and(mgmt_auth::Error::is_too_large)
     }
 
+    /// Auth0 forbids the read to the management client, whoever the user is.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        const FORBIDDEN: u16 = 403;
+        let is_403 =
+            |error: &mgmt_auth::Error| error.status().is_some_and(|status| status.as_u16() == FORBIDDEN);
+        self.fault == Fault::Operator && self.source.as_ref().is_none_or(is_403)
+    }
+
     /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of
     /// another user is none of these.
     #[must_use]

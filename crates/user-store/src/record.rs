@@ -76,6 +76,13 @@ struct AbsentRead {
     pauses: (Duration, Duration),
 }
 
+/// The pause after one more failure: 0.5 s, doubling to 5 s, and a little less so that processes do not try together.
+pub(crate) fn pause_after(failures: u32, error: &Error) -> Duration {
+    let pause = Duration::from_millis(500 * (1 << failures.min(4))).min(MAX_PAUSE);
+    let pause = error.retry_after().map_or(pause, |hint| hint.clamp(pause, MAX_PAUSE));
+    pause.mul_f64(0.75 + fastrand::f64() * 0.25)
+}
+
 impl Record {
     pub(crate) fn new(user: Arc<User>, born: Instant, as_of: SystemTime, ages: &Ages) -> Self {
         let renew_from = ages.cache.mul_f64(0.8 + fastrand::f64() * 0.02).as_millis();
@@ -112,11 +119,10 @@ impl Record {
     /// Pauses reloads for a while that grows with each failure.
     pub(crate) fn reload_failed(&self, now: Instant, error: &Error) {
         self.note(|notes| {
-            let pause = Duration::from_millis(500 * (1 << notes.failures.min(4))).min(MAX_PAUSE);
-            let pause = error.retry_after().map_or(pause, |hint| hint.clamp(pause, MAX_PAUSE));
+            let pause = pause_after(notes.failures, error);
             notes.failures = notes.failures.saturating_add(1);
             notes.excused = error.excuses_stale();
-            notes.pause_until = Some(now + pause.mul_f64(0.75 + fastrand::f64() * 0.25));
+            notes.pause_until = Some(now + pause);
         });
     }
 

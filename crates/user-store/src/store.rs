@@ -112,7 +112,22 @@ impl UserStore {
     /// # Errors
     /// As [`UserStore::get`]; an old record is no answer here.
     pub async fn reread(&self, user_id: &str, seen: &Arc<User>) -> Result<Lookup, Error> {
-        let order = Order { after: Some(seen.fetched_at()), ..Order::by(self.inner.priority) };
+        self.reread_after(user_id, seen, seen.fetched_at()).await
+    }
+
+    /// The same because `seen` may be older than something that was written at `after`. A copy of another process counts only if it
+    /// was read later than that: add what the clocks of the fleet may differ by.
+    ///
+    /// # Errors
+    /// As [`UserStore::get`]; an old record is no answer here.
+    pub async fn reread_after(
+        &self,
+        user_id: &str,
+        seen: &Arc<User>,
+        after: SystemTime,
+    ) -> Result<Lookup, Error> {
+        let after = after.max(seen.fetched_at());
+        let order = Order { after: Some(after), ..Order::by(self.inner.priority) };
         let seen = seen.clone();
         self.load(user_id, order, move |now| {
             !Arc::ptr_eq(&now.user, &seen) && now.user.fetched_at() >= seen.fetched_at()

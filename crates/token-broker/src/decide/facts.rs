@@ -159,6 +159,11 @@ pub(crate) fn signed_in_since(user: &User, issued_at: SystemTime, revoked_at: Sy
     issued_at > revoked_at && user.last_login().is_some_and(|login| login > revoked_at)
 }
 
+/// What was read at this time or later, by whatever process, was read after the record was written.
+pub(crate) fn surely_after(record: &GrantRecord) -> SystemTime {
+    record.updated_at + SKEW
+}
+
 /// What the facts are read from, beside the account.
 pub(crate) struct Surroundings<'a> {
     pub(crate) knowledge: &'a Knowledge,
@@ -177,7 +182,7 @@ impl Account {
         let refresh = self.refresh(current, around.now);
         let refused = self.refused(current, around);
         Facts {
-            reading: self.reading(current, record, around.durability),
+            reading: self.reading(current, record, around),
             record: self.record(current, record),
             token: self.token(current, refused, around),
             refresh,
@@ -190,16 +195,17 @@ impl Account {
         &self,
         current: &Current<'_>,
         record: Option<&GrantRecord>,
-        durability: Durability,
+        around: &Surroundings<'_>,
     ) -> Reading {
-        let newer = |record: &GrantRecord| record.updated_at + SKEW > self.user.fetched_at();
-        match record {
-            _ if self.reread => Reading::Current,
-            Some(record) if current.changes.any() && durability == Durability::Fleet && newer(record) => {
-                Reading::Behind
-            }
-            _ => Reading::Cached,
+        if self.reread {
+            return Reading::Current;
         }
+        let in_doubt = current.changes.any() && around.durability == Durability::Fleet;
+        let Some(record) = record.filter(|_| in_doubt) else { return Reading::Cached };
+        let fetched_at = self.user.fetched_at();
+        let newer = surely_after(record) <= fetched_at
+            || around.knowledge.has_caught_up(&self.key, record, fetched_at);
+        if newer { Reading::Cached } else { Reading::Behind }
     }
 
     fn record(&self, current: &Current<'_>, record: Option<&GrantRecord>) -> Record {

@@ -12,7 +12,7 @@ mod facts;
 
 pub(crate) use self::{
     conclude::{Conclusion, StoredNow, TenantNow, conclude},
-    facts::{Account, Current, Surroundings, current, signed_in_since},
+    facts::{Account, Current, Surroundings, current, signed_in_since, surely_after},
 };
 
 /// How current Auth0's copy is.

@@ -63,6 +63,8 @@ pub(super) struct Tenant {
     pub(super) lookups: AtomicUsize,
     pub(super) connected_reads: AtomicUsize,
     pub(super) fault: Mutex<Option<Fault>>,
+    /// The same for Connected Accounts alone.
+    pub(super) connected_fault: Mutex<Option<Fault>>,
 }
 
 impl Tenant {
@@ -105,7 +107,8 @@ impl Directory for TenantDirectory {
     ) -> BoxFuture<'a, Result<Vec<ConnectedAccount>, user_store::Error>> {
         self.0.connected_reads.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
-            match *self.0.fault.lock().unwrap() {
+            let fault = (*self.0.connected_fault.lock().unwrap()).or(*self.0.fault.lock().unwrap());
+            match fault {
                 Some(fault) => Err(user_store::Error::new(fault, "seeded")),
                 None => Ok(self.0.connected.lock().unwrap().clone()),
             }

@@ -1,5 +1,7 @@
 //! Connected Accounts, cached and read once like users.
 
+mod failures;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use quick_cache::{Weighter, sync::Cache};
@@ -7,6 +9,7 @@ use token_keeper::SingleFlight;
 use tokio::time::Instant;
 
 use crate::{ConnectedAccount, Error, record::Ages};
+use failures::Failures;
 
 /// How long a list serves at most: a user who has just connected an account wants to see it.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -15,16 +18,33 @@ const SHORTEST: Duration = Duration::from_secs(5);
 
 pub(super) type Accounts = Arc<[ConnectedAccount]>;
 
+type Loads = SingleFlight<Arc<str>, Result<Accounts, Error>>;
+
 pub(crate) struct Connected {
     lists: Cache<Arc<str>, List, ByListSize>,
-    pub(super) loads: SingleFlight<Arc<str>, Result<Accounts, Error>>,
+    failures: Failures,
+    loads: Loads,
+    /// Those for a change: one of the others may have begun before what the user has just done.
+    loads_for_change: Loads,
+}
+
+/// What a list is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Show,
+    /// The user changes something, for the first time as far as is known.
+    Change,
+    /// The user changes something that has been changed before.
+    RepeatedChange,
 }
 
 #[derive(Clone)]
 struct List {
     accounts: Accounts,
     read_at: Instant,
-    /// How long it serves a caller who wants it read anew.
+    /// It was read for a change.
+    for_change: bool,
+    /// How long it serves a repeated change.
     pause: Duration,
 }
 
@@ -44,33 +64,80 @@ impl Connected {
     pub(crate) fn new(capacity: usize, capacity_bytes: u64) -> Self {
         let least = capacity_bytes.div_ceil(capacity as u64);
         let lists = Cache::with_weighter(capacity, capacity_bytes, ByListSize { least });
-        Self { lists, loads: SingleFlight::new() }
+        let (loads, loads_for_change) = Default::default();
+        Self { lists, failures: Failures::new(capacity), loads, loads_for_change }
     }
 
+    /// Which loads serve this purpose. One for a change serves a list that is shown too.
+    pub(super) fn loads(&self, purpose: Purpose, user_id: &Arc<str>) -> &Loads {
+        let shown = purpose == Purpose::Show && self.loads_for_change.pending(user_id).is_none();
+        if shown { &self.loads } else { &self.loads_for_change }
+    }
+
+    /// A load begins: what it brings is newer than what an earlier one brings.
+    pub(super) fn begin(&self, purpose: Purpose, user_id: &Arc<str>) {
+        if purpose != Purpose::Show {
+            self.loads.discard(user_id);
+        }
+    }
+
+    /// Failures stay: forgetting them would cost Auth0 a read each time.
     pub(super) fn forget(&self, user_id: &Arc<str>) {
         self.loads.discard(user_id);
+        self.loads_for_change.discard(user_id);
         self.lists.remove(&**user_id);
     }
 
     pub(super) fn forget_all(&self) {
         self.loads.discard_matching(|_| true);
+        self.loads_for_change.discard_matching(|_| true);
         self.lists.clear();
+        self.failures.clear();
     }
 
     pub(super) fn weight(&self) -> u64 {
         self.lists.weight()
     }
 
-    /// Keeps a list that was read at `read_at`.
-    pub(super) fn keep(&self, user_id: Arc<str>, accounts: Accounts, read_at: Instant) {
-        let old = self.lists.get(&*user_id).filter(|old| old.accounts == accounts);
-        let pause = old.map_or(SHORTEST, |old| (old.pause * 2).min(LONGEST));
-        self.lists.insert(user_id, List { accounts, read_at, pause });
+    /// Keeps what a load brought that began at `read_at`.
+    pub(super) fn keep(
+        &self,
+        user_id: Arc<str>,
+        read: &Result<Accounts, Error>,
+        (purpose, read_at): (Purpose, Instant),
+        ages: &Ages,
+    ) {
+        let accounts = match read {
+            Ok(accounts) => accounts.clone(),
+            Err(error) => return self.failures.note(user_id, error, ages),
+        };
+        self.failures.forget(&user_id);
+        let same = |old: &List| old.accounts == accounts && purpose != Purpose::Change;
+        let pause = match self.lists.get(&*user_id).filter(same) {
+            Some(old) => (old.pause * 2).min(LONGEST),
+            None => SHORTEST,
+        };
+        let for_change = purpose != Purpose::Show;
+        self.lists.insert(user_id, List { accounts, read_at, for_change, pause });
     }
 
-    /// How old the cached list may be for a caller who wants it read anew.
-    pub(super) fn pause(&self, user_id: &str) -> Duration {
-        self.lists.get(user_id).map_or(SHORTEST, |list| list.pause)
+    /// The answer without a look-up: a list that serves this purpose, or why none can be read just now.
+    pub(super) fn answer(
+        &self,
+        user_id: &str,
+        purpose: Purpose,
+        ages: &Ages,
+    ) -> Option<Result<Accounts, Error>> {
+        let list = self.lists.get(user_id);
+        let list = list.filter(|list| {
+            let age = list.read_at.elapsed();
+            match purpose {
+                Purpose::Show => age < ages.of_lists(),
+                Purpose::Change => list.for_change && age < SHORTEST,
+                Purpose::RepeatedChange => age < list.pause,
+            }
+        });
+        list.map(|list| Ok(list.accounts)).or_else(|| self.failures.get(user_id).map(Err))
     }
 
     /// The cached list up to this age.

@@ -517,6 +517,7 @@ async fn connected_accounts_are_read_once_a_minute_and_forgotten_with_the_user()
     after(61.0).await;
     assert!(store.connected_accounts(ID).await.is_ok(), "stale while the tenant is down");
     tenant.fail(Some(Fault::Operator));
+    after(5.1).await;
     assert!(store.connected_accounts(ID).await.is_err());
 }
 
@@ -545,3 +546,6 @@ async fn records_that_serve_no_more_are_dropped() {
     store.get("github|new").await.unwrap();
     assert!(store.peek("github|old").is_none() && store.peek("github|new").is_some());
 }
+
+mod invalidation;
+mod lists;
