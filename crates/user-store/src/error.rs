@@ -96,7 +96,8 @@ impl Error {
         const FORBIDDEN: u16 = 403;
         let is_403 =
             |error: &mgmt_auth::Error| error.status().is_some_and(|status| status.as_u16() == FORBIDDEN);
-        self.fault == Fault::Operator && self.source.as_ref().is_none_or(is_403)
+        let source = self.source.as_deref().and_then(|source| source.downcast_ref::<mgmt_auth::Error>());
+        self.fault == Fault::Operator && source.is_none_or(is_403)
     }
 
     /// Whether an older record may serve instead: only when Auth0 answered 429, 5xx or not at all. A record of

@@ -166,9 +166,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn tm_a11_lists_of_ever_new_users_stay_within_the_bytes() {
         let connected = Connected::new(10_000, 64 * 1024);
+        let ages = Ages { cache: LONGEST, stale: LONGEST, negative: SHORTEST };
         for number in 0..2_000 {
             let account = ConnectedAccount::new(format!("cac_{number}"), "google-oauth2");
-            connected.keep(format!("auth0|{number}").into(), Arc::from([account]), Instant::now());
+            let read = Ok(Arc::from([account]));
+            connected.keep(format!("auth0|{number}").into(), &read, (Purpose::Show, Instant::now()), &ages);
         }
         let size = |list: &List| list.accounts.iter().map(ConnectedAccount::size).sum::<usize>();
         let held: usize = connected.lists.iter().map(|(user, list)| user.len() + size(&list)).sum();
