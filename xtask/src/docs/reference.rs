@@ -8,7 +8,7 @@ pub(super) fn page(schema: &Value) -> String {
     let mut page = String::from(
         "# Configuration\n\nMade from `config.schema.json`, which `gateway config schema` prints. Each key can also be set by \
          the environment:\n`IDP_GATEWAY_SERVER__LISTEN` is `server.listen`. Durations and sizes are strings with units. The \
-         [guides](../README.md)\nand [HTTP](http.md) explain how the keys work together.\n",
+         [guides](../)\nand [HTTP](http.md) explain how the keys work together.\n",
     );
     let sections = schema["properties"].as_object().into_iter().flatten();
     for (name, section) in sections {

@@ -93,10 +93,12 @@ impl Sending<'_> {
         }
     }
 
-    /// Whether the caller has named a host that no setting names.
-    fn is_chosen(&self) -> bool {
+    /// The caller, if it has named a host that no setting names.
+    fn chooser(&self) -> Option<(&str, &str)> {
         let (plan, host) = (&self.provider.plan, self.outbound.plan().host());
-        host != plan.default_host() && plan.mirror(host).is_none()
+        let caller = self.call.admitted().caller();
+        let chosen = host != plan.default_host() && plan.mirror(host).is_none();
+        chosen.then(|| (caller.issuer(), caller.subject()))
     }
 
     async fn replacement(
@@ -177,7 +179,7 @@ impl Sending<'_> {
         let ends = token.expires_at();
         record.secrets.add_token(prepared, token);
         derived.iter().for_each(|secret| record.secrets.add_derived(prepared, secret.expose_secret(), ends));
-        let Some(stream) = self.provider.client.stream_to(request.uri(), self.is_chosen()).await else {
+        let Some(stream) = self.provider.client.stream_to(request.uri(), self.chooser()).await else {
             self.calls.metrics.shed(Shed::Provider);
             return Err(SendError::NoStream);
         };

@@ -21,7 +21,7 @@ pub(crate) use self::connector::tls_config;
 pub(crate) use self::streams::AnswerStream;
 
 use self::connector::{ConnectRefusal, Connector, WatchingConnector};
-use self::streams::{CONNECTIONS, Hosts, Stream};
+use self::streams::{CONNECTIONS, Chooser, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
 use crate::shares::{Seat, Shares};
@@ -261,13 +261,13 @@ impl UpstreamClient {
     /// A stream to the host of this address, as soon as the peer allows one more call. `None` when it did not
     /// in [`QUEUED`]: that is no delay of the provider's answer.
     pub(crate) async fn stream(&self, uri: &Uri) -> Option<FreeStream<'_>> {
-        self.stream_to(uri, false).await
+        self.stream_to(uri, None).await
     }
 
-    /// The same. `chosen`: the caller has chosen the host among many. `None` also while too many of these are connected.
-    pub(crate) async fn stream_to(&self, uri: &Uri, chosen: bool) -> Option<FreeStream<'_>> {
+    /// The same. `chooser`: the user who has chosen the host among many. `None` also while too many of these are connected.
+    pub(crate) async fn stream_to(&self, uri: &Uri, chooser: Option<Chooser<'_>>) -> Option<FreeStream<'_>> {
         let core = self.cores.get(cores::current()).or(self.cores.first())?;
-        let host = core.hosts.admit(uri, chosen)?;
+        let host = core.hosts.admit(uri, chooser)?;
         let stream = match host.free() {
             Some(stream) => stream,
             None => Box::pin(tokio::time::timeout(self.queued, host.stream())).await.ok()?,

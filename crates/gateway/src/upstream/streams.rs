@@ -5,6 +5,7 @@
 //! then.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,32 +25,47 @@ pub(super) const CONNECTIONS: usize = 8;
 /// Hosts beyond this number are forgotten when nothing is connected to them, and callers choose no more of them.
 const HOSTS: usize = 64;
 
+/// So many of them at most were chosen by one user.
+const HOSTS_OF_ONE: usize = 16;
+
 /// What a connection may carry before its peer has said it.
 pub(super) const UNKNOWN: usize = 1;
 
 /// The hosts of one core, by authority.
 #[derive(Debug, Default)]
-pub(super) struct Hosts(Mutex<HostMap>);
+pub(super) struct Hosts {
+    map: Mutex<HostMap>,
+    /// So that a user cannot choose the share of another one.
+    hash: RandomState,
+}
+
+/// Who has chosen a host: issuer and subject.
+pub(crate) type Chooser<'a> = (&'a str, &'a str);
 
 /// The authorities come from the configuration and from adapters, not from callers, and are few.
 type HostMap = HashMap<Box<str>, Arc<Host>, foldhash::fast::RandomState>;
 
 impl Hosts {
-    /// The host of an address. `None` for a host that a caller has chosen among many, while connections to too many are open: each
-    /// holds memory and a file until it has been idle for some time.
-    pub(super) fn admit(&self, uri: &Uri, chosen: bool) -> Option<Arc<Host>> {
-        (!chosen || self.has_room_for(uri)).then(|| self.get(uri))
-    }
-
-    fn has_room_for(&self, uri: &Uri) -> bool {
+    /// The host of an address. `None` for a host that a user has chosen among many, while connections to too many are open, or to too
+    /// many that this user has chosen first: each holds memory and a file until it has been idle for some time.
+    pub(super) fn admit(&self, uri: &Uri, chooser: Option<Chooser<'_>>) -> Option<Arc<Host>> {
+        let Some(chooser) = chooser else { return Some(self.get(uri)) };
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
         let mut hosts = self.lock();
-        if hosts.contains_key(uri.authority().map_or("", |authority| authority.as_str())) {
-            return true;
+        if let Some(host) = hosts.get(authority) {
+            return Some(Arc::clone(host));
         }
-        if hosts.len() >= HOSTS {
+        let user = Some(self.hash.hash_one(chooser));
+        let chosen = |hosts: &HostMap| hosts.values().filter(|host| host.chooser == user).count();
+        if hosts.len() >= HOSTS || chosen(&hosts) >= HOSTS_OF_ONE {
             hosts.retain(|_, host| Arc::strong_count(host) > 1);
         }
-        hosts.len() < HOSTS
+        if hosts.len() >= HOSTS || chosen(&hosts) >= HOSTS_OF_ONE {
+            return None;
+        }
+        let host = Arc::new(Host { chooser: user, ..Host::default() });
+        hosts.insert(authority.into(), Arc::clone(&host));
+        Some(host)
     }
 
     /// The host of an address.
@@ -67,13 +83,15 @@ impl Hosts {
     }
 
     fn lock(&self) -> MutexGuard<'_, HostMap> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The connections of one core to one host.
 #[derive(Debug, Default)]
 pub(super) struct Host {
+    /// The user who has chosen it first, if a user has.
+    chooser: Option<u64>,
     connections: [Carried; CONNECTIONS],
     freed: Notify,
 }

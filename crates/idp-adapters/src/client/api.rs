@@ -155,9 +155,10 @@ impl Api {
         };
         // The source is told of a refused stream, too: the next call needs another token.
         match (self.token.replacement(&token).await, again) {
-            (Some(replacement), Some(payload)) => {
-                self.follow(request, url, payload, timeout, &replacement.map_err(unavailable)?).await
+            (Some(Ok(replacement)), Some(payload)) => {
+                self.follow(request, url, payload, timeout, &replacement).await
             }
+            (Some(Err(reason)), _) => Err(refused.without_replacement(reason)),
             _ => Err(refused),
         }
     }

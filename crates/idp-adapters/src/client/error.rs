@@ -26,6 +26,8 @@ enum Cause {
         status: StatusCode,
         classified: Classified,
         details: Details,
+        /// Why the token source has no token in place of a refused one.
+        source: Option<Source>,
     },
     /// Not sent: there is no token.
     Token(Source),
@@ -70,7 +72,15 @@ impl Error {
     }
 
     pub(crate) fn refused(kind: Kind, status: StatusCode, classified: Classified, details: Details) -> Self {
-        Self::new(kind, Cause::Refused { status, classified: quiet(classified), details })
+        Self::new(kind, Cause::Refused { status, classified: quiet(classified), details, source: None })
+    }
+
+    /// The same refusal, with the reason why no other token was tried.
+    pub(crate) fn without_replacement(mut self, reason: Source) -> Self {
+        if let Cause::Refused { source, .. } = &mut self.0.cause {
+            *source = Some(reason);
+        }
+        self
     }
 
     pub(crate) fn token(kind: Kind, source: Source) -> Self {
@@ -178,7 +188,8 @@ impl Error {
     }
 
     /// The call was not sent because the [`TokenSource`](super::TokenSource) had no token; the
-    /// [`source`](std::error::Error::source) says why.
+    /// [`source`](std::error::Error::source) says why. Where the provider refused a token and the source had no other one, the error
+    /// [is about that token](Self::is_token_dead), with the same `source`.
     #[must_use]
     pub fn is_token_unavailable(&self) -> bool {
         matches!(self.0.cause, Cause::Token(_))
@@ -337,7 +348,7 @@ impl StdError for Error {
         let source = match &self.0.cause {
             Cause::Token(source) => Some(source),
             Cause::Transport(transport) => transport.source.as_ref(),
-            Cause::Malformed(_, source) => source.as_ref(),
+            Cause::Malformed(_, source) | Cause::Refused { source, .. } => source.as_ref(),
             Cause::Client(source) => return source.source(),
             _ => None,
         };

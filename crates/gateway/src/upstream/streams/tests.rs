@@ -70,13 +70,21 @@ fn what_an_earlier_connection_says_is_not_taken_for_the_next_one() {
 fn tm_a23_callers_choose_few_hosts_that_are_connected_at_a_time() {
     let hosts = Hosts::default();
     let address = |number: usize| Uri::try_from(format!("https://h{number}.example/")).unwrap();
-    let mut connected: Vec<_> = (0..HOSTS).filter_map(|number| hosts.admit(&address(number), true)).collect();
+    let users: Vec<String> = (0..5).map(|number| format!("auth0|{number}")).collect();
+    let choose = |number: usize, user: usize| {
+        hosts.admit(&address(number), Some(("https://acme.test/", &*users[user])))
+    };
+    let mut connected: Vec<_> =
+        (0..HOSTS).filter_map(|number| choose(number, number / HOSTS_OF_ONE)).collect();
     assert_eq!(connected.len(), HOSTS);
-    assert!(hosts.admit(&address(HOSTS), true).is_none());
-    assert!(hosts.admit(&address(3), true).is_some(), "one that is connected");
-    assert!(hosts.admit(&address(HOSTS), false).is_some(), "one that the settings name");
-    connected.truncate(HOSTS / 2);
-    assert!(hosts.admit(&address(HOSTS + 1), true).is_some());
+    assert!(choose(HOSTS, 4).is_none(), "all are taken");
+    assert!(choose(3, 4).is_some(), "one that is connected");
+    assert!(hosts.admit(&address(HOSTS), None).is_some(), "one that the settings name");
+    connected.truncate(HOSTS_OF_ONE);
+    assert!(choose(HOSTS + 1, 0).is_none(), "the share of one user");
+    assert!(choose(HOSTS + 1, 1).is_some());
+    connected.clear();
+    assert!(choose(HOSTS + 2, 0).is_some(), "what is not connected does not count");
 }
 
 #[test]
