@@ -126,6 +126,20 @@ async function problemOf(response: Response, errors: CallInit['errors']): Promis
   }
 }
 
+/** A segment `.` or `..` as `fetch` reads it. */
+const CLIMBS = /[/\\](?:\.|%2e){1,2}(?:[/\\]|$)/i
+
+/**
+ * The path below the provider. `fetch` resolves `.` and `..` before it sends, so a part of the path that comes from a user could
+ * lead to another provider.
+ */
+function below(provider: string, path: string): string {
+  if (!path.startsWith('/') || CLIMBS.test(path.split(/[?#]/, 1)[0] ?? '')) {
+    throw new TypeError(`the path ${JSON.stringify(path)} does not stay below ${provider}: check the parts that come from users`)
+  }
+  return `/proxy/${encodeURIComponent(provider)}${path}`
+}
+
 /** A client for one gateway. */
 export class IdpGateway {
   readonly #baseUrl: string
@@ -138,12 +152,15 @@ export class IdpGateway {
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
   }
 
-  /** Calls a provider's API. `path` is the provider's own path with its query. An expired caller token is renewed once. */
+  /**
+   * Calls a provider's API. `path` is the provider's own path with its query. An expired caller token is renewed once.
+   * Throws a `TypeError` for a path with a segment `.` or `..`.
+   */
   async call(provider: string, path: string, init: CallInit = {}): Promise<Result> {
-    const first = await this.#request(`/proxy/${encodeURIComponent(provider)}${path}`, init, false)
+    const first = await this.#request(below(provider, path), init, false)
     const replayable = init.body === undefined || init.body === null || typeof init.body === 'string'
     if (first.outcome !== 'caller-token-expired' || !replayable) return first
-    return this.#request(`/proxy/${encodeURIComponent(provider)}${path}`, init, true)
+    return this.#request(below(provider, path), init, true)
   }
 
   /** Who the caller is, and which accounts the gateway can use. */

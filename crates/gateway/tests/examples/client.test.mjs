@@ -19,6 +19,20 @@ test('a call that works needs nothing', async () => {
   assert.match(requestId, /^[0-9a-f]{32}$/)
 })
 
+test('a path that leads out of its provider is not sent', async () => {
+  const sent = []
+  const client = new IdpGateway({
+    baseUrl: demo.gateway,
+    getToken: async () => 'token',
+    fetch: async url => { sent.push(url); return new Response('{}') }
+  })
+  for (const path of ['/../google/x', '/repos/%2E%2e/x', '/a/./b', '/a\\..\\b', '/..', 'user']) {
+    await assert.rejects(client.call('github', path), TypeError, path)
+  }
+  for (const path of ['/user?next=/../x', '/repos/a/...', '/v1.0/me', '/.well-known/x']) await client.call('github', path)
+  assert.equal(sent.length, 4)
+})
+
 test('a refusal says how the user connects the account', async () => {
   const { outcome, action, response } = await clientOf('cleo').call('bitbucket', '/2.0/user')
   assert.equal(outcome, 'account-not-connected')
