@@ -32,7 +32,7 @@ async fn tm_a11_results_and_named_accounts_of_ever_new_users_stay_within_the_byt
             account: Some(number.to_string()),
             scopes: Vec::new(),
         };
-        let bearer = BearerToken::new(&"t".repeat(1000)).unwrap();
+        let bearer = BearerToken::new("t".repeat(1000)).unwrap();
         let held = Held { bearer, scopes: None, expires_at: None, until: Instant::now() + HOUR };
         assert!(vault.admits(&key));
         vault.note_absent(key.clone());
