@@ -133,7 +133,7 @@ impl Rule {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Whether it takes something away: it then holds in any case, and for every reading of a path.
+    /// Whether it takes something away: it then ignores case, and holds for both readings of an encoded slash.
     fn restricts(&self) -> bool {
         !self.allow || self.require_scope.is_some()
     }
@@ -144,8 +144,12 @@ impl Rule {
             return None;
         }
         let mut patterns = self.patterns.iter();
-        if !self.allow {
-            return patterns.find(|pattern| is_either(pattern, path));
+        if self.restricts() {
+            let either = |pattern: &&Pattern| {
+                pattern.matches(&path.segments, |_| true)
+                    || path.split.as_ref().is_some_and(|split| pattern.matches(split, |_| true))
+            };
+            return patterns.find(either);
         }
         patterns.find(|pattern| pattern.matches(&path.segments, |index| path.folds(index)))
     }
@@ -153,23 +157,12 @@ impl Rule {
     /// Whether it takes something away from a path that only lenient servers read as one of its own. What such a rule gives,
     /// it gives to the plain reading alone.
     pub(super) fn restricts_reading(&self, call: &Call<'_>, path: &ReadPath<'_>) -> bool {
+        let Some(others) = path.others.as_ref().filter(|_| self.restricts()) else { return false };
         let holds = |conditions: &Conditions| conditions.hold(call, self.allow);
-        let is_other = |pattern: &Pattern| {
-            let others = path.others.as_ref();
-            (self.allow && is_either(pattern, path))
-                || others.is_some_and(|others| others.iter().any(|one| pattern.matches_reading(one)))
-        };
-        self.restricts()
-            && self.covers(call.method)
+        self.covers(call.method)
             && self.conditions.as_deref().is_none_or(holds)
-            && self.patterns.iter().any(is_other)
+            && self.patterns.iter().any(|pattern| others.iter().any(|one| pattern.matches_reading(one)))
     }
-}
-
-/// Whether one of both readings of an encoded slash fits, in any case.
-fn is_either(pattern: &Pattern, path: &ReadPath<'_>) -> bool {
-    pattern.matches(&path.segments, |_| true)
-        || path.split.as_ref().is_some_and(|split| pattern.matches(split, |_| true))
 }
 
 impl Conditions {
