@@ -117,5 +117,6 @@ async fn a_source_serves_a_client_over_a_new_login_and_says_who_has_to_act() {
     assert_eq!(lookups(&sandbox), 2);
     let error = github(&sandbox, broker.source(CLEO, "github")).profile().await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().downcast_ref::<token_broker::Error>().unwrap();
-    assert!(error.is_token_unavailable() && matches!(cause.reason(), Reason::ReconnectRequired { .. }));
+    assert!(error.is_token_dead() && error.status().is_some(), "the provider has refused the only token");
+    assert!(matches!(cause.reason(), Reason::ReconnectRequired { .. }));
 }
