@@ -40,7 +40,7 @@ test('a person sees their accounts, calls a provider, asks why, and gets the cod
   asPerson('ben', async page => {
     const github = account(page, 'GitHub github|583232')
     await github.filter({ hasText: 'not tried yet' }).waitFor()
-    assert.match(await github.textContent(), /from identities/)
+    assert.match(await github.textContent(), /Source: identities/)
 
     await page.getByRole('button', { name: 'Profile github|583232' }).click()
     await shows(page, '#body', 'preferred_username')
@@ -183,19 +183,6 @@ test('one of two accounts is chosen', () =>
     await account(page, /b05/).filter({ hasText: 'works' }).waitFor()
   }))
 
-test('an access that is revoked between two calls is connected again', () =>
-  asPerson('ben', async page => {
-    await call(page, 'github', '/user')
-    await says(page, 'The call works')
-    await page.getByRole('button', { name: 'Revoke the access' }).click()
-    await shows(page, '#fault-state', 'is revoked')
-    await call(page, 'github', '/user')
-    await says(page, 'If you have revoked the access, connect your account again.')
-    await page.getByRole('button', { name: 'Connect GitHub', exact: true }).click()
-    await consent(page, 'GitHub', 'Allow', demo.console)
-    await says(page, 'Connected: the call works.')
-  }))
-
 test('a person switches faults on and watches what the gateway does about them', () =>
   asPerson('cleo', async page => {
     const profile = '/oauth2/v3/userinfo'
@@ -211,7 +198,7 @@ test('a person switches faults on and watches what the gateway does about them',
     await account(page, /^Google/).filter({ hasText: 'works' }).waitFor()
 
     await page.getByRole('switch', { name: 'Too many calls' }).check()
-    await shows(page, '#fault-state', 'refuses every call')
+    await shows(page, '#fault-state', 'answers every call with its rate limit')
     await call(page, 'google', profile)
     await says(page, 'Google has received too many calls.')
     await page.getByRole('button', { name: /Repeat in/ }).waitFor()
@@ -326,3 +313,15 @@ test('each refusal has a sentence and a button', async () => {
   const named = [...refusals.matchAll(/^  '?([a-z-]+)'?: \[[A-Z_]+, ['"]/gm)].map(match => match[1])
   assert.deepEqual(named.sort(), codes.filter(code => code !== 'ok').sort())
 })
+
+// The last one: the others call GitHub for this person.
+test('an access that is revoked between two calls is offered to be connected again', () =>
+  asPerson('ben', async page => {
+    await call(page, 'github', '/user')
+    await says(page, 'The call works')
+    await page.getByRole('button', { name: 'Revoke the access' }).click()
+    await shows(page, '#fault-state', 'is revoked')
+    await call(page, 'github', '/user')
+    await says(page, 'If you have revoked the access, connect your account again.')
+    await page.getByRole('button', { name: 'Connect GitHub', exact: true }).waitFor()
+  }))

@@ -78,7 +78,7 @@ test('the console: skip to the call, choose a path, read each part of the answer
     const limit = page.getByRole('switch', { name: 'Too many calls' })
     await reach(page, limit, 'Shift+Tab')
     await page.keyboard.press('Space')
-    await page.locator('#fault-state').filter({ hasText: 'Microsoft refuses every call' }).waitFor()
+    await page.locator('#fault-state').filter({ hasText: 'Microsoft answers every call with its rate limit' }).waitFor()
     await page.keyboard.press('Space')
     await page.locator('#fault-state').filter({ hasText: 'Microsoft works again' }).waitFor()
   }))

@@ -12,7 +12,7 @@ test('an account is connected from the console, and the call is repeated', async
     await signIn(page, demo.console, 'cleo')
     assert.ok(demo.console.startsWith('https://'))
     await page.getByRole('button', { name: 'Call', exact: true }).click()
-    await page.locator('#message').filter({ hasText: 'GitHub no longer accepts the connection' }).waitFor()
+    await page.locator('#message').filter({ hasText: 'GitHub no longer accepts the access' }).waitFor()
     await page.getByRole('button', { name: 'Connect GitHub', exact: true }).click()
     await page.getByRole('button', { name: 'Continue to GitHub' }).click()
     await consent(page, 'GitHub', 'Allow', demo.console)
