@@ -7,6 +7,7 @@ use idp_adapters::{Adapter, METHOD_OVERRIDE_HEADERS, MethodOverride};
 use token_broker::AccountSelector;
 
 use crate::call_error::CallError;
+use crate::provider::path;
 
 const IDP_ACCOUNT: HeaderName = HeaderName::from_static("idp-account");
 /// The one of [`METHOD_OVERRIDE_HEADERS`] that Google's clients send.
@@ -71,7 +72,9 @@ pub(super) fn read_method(parts: &Parts, adapter: &dyn Adapter) -> Result<Method
 
 /// Whether the path may be one of Google's front ends for uploads, of which it is not known whether they honour the header.
 fn is_upload(path: &str) -> bool {
-    path.split('/').any(|segment| matches!(segment, "upload" | "resumable")) || path.contains('%')
+    let is_upload =
+        |part: &[u8]| part.eq_ignore_ascii_case(b"upload") || part.eq_ignore_ascii_case(b"resumable");
+    path::segments(path).any(|segment| segment.split(|byte| *byte == b'/').any(is_upload))
 }
 
 /// Whether the body is a form as the provider reads it: in no content coding, and in UTF-8. Of any other body it is not known
