@@ -213,6 +213,7 @@ fn row_1_5_application_tokens_are_not_reachable() {
         "/applications/x/grant",
         "/applications",
         "/credentials/revoke",
+        "/copilot_internal/v2/token",
         "/%61pplications/1/token",
         "//applications//1/token",
         "/applications%2F1%2Ftoken",

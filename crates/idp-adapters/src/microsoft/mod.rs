@@ -18,7 +18,7 @@ use crate::{
     MemberName::{EndsWith, Is},
     Outbound, Profile, RefreshError, RefreshInput, RefreshRule, Refreshed, Reply, RevokeError, RevokeInput,
     Revoked,
-    Segment::{Any, Literal, Prefix, Rest},
+    Segment::{Any, Literal, Rest},
     Verdict,
     claims::Document,
     exchange,
@@ -49,21 +49,11 @@ static DESCRIPTION: Description = Description {
         (SHAREPOINT, &[Rest, Literal("_layouts"), Any, Literal("AccessDenied.aspx"), Rest]),
     ],
     denied: &[
-        // Behind the name of a tenant too, and with the parentheses that OData allows.
-        DeniedPath::new(&[Rest, Prefix("$batch"), Rest], "embeds other requests"),
-        // SharePoint, at any site.
-        DeniedPath::new(&[Rest, Literal("_api"), Literal("$batch"), Rest], "embeds other requests"),
-        DeniedPath::new(&[Rest, Literal("_api"), Any, Literal("$batch"), Rest], "embeds other requests"),
+        // At any depth: behind a version, the name of a tenant, and `/_api` of any SharePoint site. OData allows the parentheses.
+        DeniedPath::new(&[Rest, Literal("$batch"), Rest], "embeds other requests"),
+        DeniedPath::new(&[Rest, Literal("$batch()"), Rest], "embeds other requests"),
         DeniedPath::new(&[Rest, Literal("_api"), Literal("ProcessQuery"), Rest], "embeds other requests"),
         // The other name of `/_api`.
-        DeniedPath::new(
-            &[Rest, Literal("_vti_bin"), Literal("client.svc"), Literal("$batch"), Rest],
-            "embeds other requests",
-        ),
-        DeniedPath::new(
-            &[Rest, Literal("_vti_bin"), Literal("client.svc"), Any, Literal("$batch"), Rest],
-            "embeds other requests",
-        ),
         DeniedPath::new(
             &[Rest, Literal("_vti_bin"), Literal("client.svc"), Literal("ProcessQuery"), Rest],
             "embeds other requests",

@@ -203,7 +203,14 @@ fn row_1_5_links_and_capabilities() {
     assert!(
         Microsoft.download_host("acme-my.sharepoint.com") && !Microsoft.allows_host("acme.sharepoint.com")
     );
-    for path in ["/v1.0/$batch", "/beta/%24BATCH", "/v1.0/$batch/"] {
+    for path in [
+        "/v1.0/$batch",
+        "/beta/%24BATCH",
+        "/v1.0/$batch/",
+        "/$batch",
+        "/v1.0/$batch()",
+        "/v1.0/myorganization/$batch",
+    ] {
         assert!(Microsoft.denies(&Method::POST, "graph.microsoft.com", path).is_some(), "{path}");
     }
     for path in [
