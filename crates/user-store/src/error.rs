@@ -91,7 +91,7 @@ impl Error {
         source.is_some_and(mgmt_auth::Error::is_too_large)
     }
 
-    /// Auth0 forbids the read to the management client, whoever the user is.
+    /// Auth0 forbids the read to the management client, for every user.
     pub(crate) fn is_forbidden(&self) -> bool {
         const FORBIDDEN: u16 = 403;
         let is_403 =
