@@ -3,6 +3,7 @@
 use crate::{sh, tools};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -25,6 +26,19 @@ pub(crate) fn release_binary(root: &Path) -> Result<PathBuf> {
 
 /// The same into another target folder.
 pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
+    sh::run_command(&mut command(root, target)?)?;
+    binary(root, target)
+}
+
+/// Where [`command`] leaves the binary.
+pub(crate) fn binary(root: &Path, target: &Path) -> Result<PathBuf> {
+    let binary = target.join(host(root)?).join("release/gateway");
+    ensure!(binary.is_file(), "cargo left no {}", binary.display());
+    Ok(binary)
+}
+
+/// Builds the binary into this target folder.
+pub(crate) fn command(root: &Path, target: &Path) -> Result<Command> {
     let triple = host(root)?;
     // The list of dependencies goes into the section `.dep-v0`, which `cargo audit bin`, Trivy, Grype and Syft read.
     let mut cargo = tools::AUDITABLE.command(root, root)?;
@@ -45,10 +59,7 @@ pub(crate) fn binary_in(root: &Path, target: &Path) -> Result<PathBuf> {
         .env("AWS_LC_SYS_CFLAGS", "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX")
         .env("SOURCE_DATE_EPOCH", epoch(root))
         .env("IDP_GATEWAY_COMMIT", commit(root));
-    sh::run_command(&mut cargo)?;
-    let binary = target.join(&triple).join("release/gateway");
-    ensure!(binary.is_file(), "cargo left no {}", binary.display());
-    Ok(binary)
+    Ok(cargo)
 }
 
 /// Static, position independent, without the paths of this machine, and small.

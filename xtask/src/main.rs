@@ -16,6 +16,7 @@ mod lint;
 mod monitoring;
 mod package;
 mod parts;
+mod profile;
 mod release;
 mod semver;
 mod sh;
@@ -65,6 +66,8 @@ enum Command {
     Monitoring(monitoring::Options),
     /// Packages the libraries as for the registry, and builds each on its own.
     Package,
+    /// Records what the optimiser should know of warm calls (`crates/gateway/profile`); done before a release.
+    Profile,
     /// `cargo test --workspace`, then one pass with each real part (Redis, PostgreSQL, provider SDKs, Chromium).
     Test(test::Options),
     /// Checks the repository itself: crate edges, imports, sizes, words, hazards.
@@ -98,6 +101,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => lint::run(&root),
         Command::Monitoring(options) => monitoring::run(&root, &options),
         Command::Package => package::run(&root, true),
+        Command::Profile => profile::run(&root),
         Command::Test(options) => test::run(&root, &options),
         Command::Tidy(options) => tidy::run(&root, &options),
     }

@@ -22,6 +22,8 @@ mod hostile;
 mod instructions;
 #[path = "proxy/load.rs"]
 mod load;
+#[path = "proxy/record.rs"]
+mod record;
 #[path = "proxy/swap.rs"]
 mod swap;
 #[path = "proxy/world.rs"]
@@ -42,6 +44,7 @@ fn main() {
             let options = compete::Options { rounds, users: users.parse().unwrap(), requests };
             runtime.block_on(compete::run(gateway, &options));
         }
+        ["record", gateway] => runtime.block_on(record::run(gateway)),
         ["hold", settings] => runtime.block_on(hold::run(settings)),
         ["instructions", gateway] => runtime.block_on(instructions::run(gateway)),
         ["hostile", gateway, rounds] => runtime.block_on(hostile::run(gateway, rounds.parse().unwrap())),

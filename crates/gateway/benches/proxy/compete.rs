@@ -51,6 +51,11 @@ impl Stage {
         Self { load, served, address, provider, _world: world, _place: place }
     }
 
+    /// Tells the gateway to end, and waits until it has.
+    pub(super) fn end(self) {
+        self.served.end();
+    }
+
     pub(super) fn ours(&self) -> Contestant<'_> {
         let address = self.address.clone();
         Contestant { name: "gateway", address, prefix: PREFIX, process: Some(&self.served) }
@@ -111,7 +116,7 @@ const POLICY: &str = r#"
 access = "rules"
 [[providers.bench.rules]]
 methods = ["GET", "POST"]
-paths = ["/small", "/big", "/repos/{owner}/{repo}/**"]
+paths = ["/small", "/json", "/big", "/repos/{owner}/{repo}/**"]
 "#;
 
 /// Everything on: policy, metrics, leak guard, audit to a file.

@@ -64,6 +64,12 @@ impl Program {
         total
     }
 
+    /// Tells it to end, and waits until it has.
+    pub(super) fn end(mut self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success() && self.child.wait().unwrap().success(), "the program did not end well");
+    }
+
     /// Resident bytes.
     pub(super) fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

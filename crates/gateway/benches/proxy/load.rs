@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -28,6 +28,9 @@ struct Settings {
     /// A header besides.
     #[serde(default)]
     header: Option<(String, String)>,
+    /// A JSON body: then it is sent with POST.
+    #[serde(default)]
+    json: Option<String>,
     /// Requests a second over all connections; 0 is as fast as it goes.
     rate: f64,
 }
@@ -83,12 +86,17 @@ async fn worker(settings: Arc<Settings>, next: Arc<AtomicUsize>, start: Instant)
             tokio::time::sleep_until(due).await;
         }
         let token = &settings.tokens[number % settings.tokens.len()];
-        let mut request = http::Request::get(&settings.path)
+        let mut request = http::Request::builder()
+            .method(if settings.json.is_some() { "POST" } else { "GET" })
+            .uri(&settings.path)
             .header("host", &settings.address)
             .header("authorization", format!("Bearer {token}"))
             .header("accept", "application/json")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(Bytes::from(settings.json.clone().unwrap_or_default())))
             .unwrap();
+        if settings.json.is_some() {
+            request.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
+        }
         if let Some((name, value)) = &settings.header {
             request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }

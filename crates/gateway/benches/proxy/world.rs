@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::io::Read as _;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -46,16 +47,23 @@ pub(super) async fn run(users: u32) {
 
 async fn serve(listener: TcpListener) {
     let [small, big, endless] = [SMALL, BIG, ENDLESS].map(|length| Bytes::from(vec![b'x'; length]));
+    let json = Bytes::from(issues());
     let bodies = Arc::new(Bodies::default());
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         let _ = stream.set_nodelay(true);
         let (small, big, endless, bodies) =
             (small.clone(), big.clone(), endless.clone(), Arc::clone(&bodies));
+        let json = json.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
+                let mut kind = None;
                 let body = match request.uri().path().split('/').collect::<Vec<_>>().as_slice() {
                     ["", "big"] => big.clone(),
+                    ["", "json"] => {
+                        kind = Some(HeaderValue::from_static("application/json"));
+                        json.clone()
+                    }
                     ["", "repos", "endless", ..] => endless.clone(),
                     ["", "repos", "hostile", kind, ..] => {
                         let token = request.headers()["authorization"].to_str().unwrap();
@@ -63,9 +71,27 @@ async fn serve(listener: TcpListener) {
                     }
                     _ => small.clone(),
                 };
-                std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(body))))
+                let mut answer = Response::new(Full::new(body));
+                answer.headers_mut().extend(kind.map(|kind| (CONTENT_TYPE, kind)));
+                std::future::ready(Ok::<_, Infallible>(answer))
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
+}
+
+/// A list as providers answer it.
+fn issues() -> String {
+    let issue = |number: u32| {
+        json!({
+            "id": number,
+            "url": format!("https://api.example/repos/mara/notes/issues/{number}"),
+            "title": "A \u{201c}quoted\u{201d} title",
+            "body": "First line\nsecond line\twith a tab",
+            "user": { "login": "mara", "avatar_url": "https://avatars.example/u/7?v=4" },
+            "labels": [],
+            "closed_at": null,
+        })
+    };
+    serde_json::Value::from_iter((1..12).map(issue)).to_string()
 }

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Cargo runs this in place of rustc (.cargo/config.toml): `rustc.sh PROGRAM ARGUMENTS`. Optimised builds get the profile of warm
+# calls, which makes the gateway a fifth faster. Only the compiler that the profile was recorded with can read it; other compilers
+# build without it. See docs/decisions/0017-profile-guided-builds.md.
+here=$(dirname "$0")
+case " $* " in
+*" opt-level="[s3]" "*)
+    if [ -n "${IDP_GATEWAY_RECORD:-}" ]; then
+        set -- "$@" "-Cprofile-generate=$IDP_GATEWAY_RECORD"
+    elif [ -f "$here/calls.profdata" ] && [ "$(rustc -V)" = "$(cat "$here/rustc-version")" ]; then
+        set -- "$@" "-Cprofile-use=$here/calls.profdata" -Cllvm-args=-no-pgo-warn-mismatch
+    fi
+    ;;
+esac
+exec "$@"
