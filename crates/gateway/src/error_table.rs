@@ -226,7 +226,8 @@ pub(crate) fn broker(error: &token_broker::Error, connect: Option<&ConnectTo>) -
         }
         _ => Problem::new(Code::InternalError).cause(error.detail().to_owned()),
     };
-    match error.retry_after() {
+    // How long a dead token is remembered is no time to try again: the user has to act.
+    match error.retry_after().filter(|_| !matches!(error.reason(), Reason::ReconnectRequired { .. })) {
         Some(wait) => problem.retry_after(wait),
         None => problem,
     }

@@ -8,6 +8,7 @@ use user_store::UserStore;
 use crate::{
     Account, AccountSelector, BrokerBuilder, Error, GrantKey, IdpToken, Provider, Reason, RevokedGrant,
     Source, TokenRequest, Transport,
+    digest::Digest,
     grants::Grants,
     knowledge::{Knowledge, Use},
     refresh::Refresher,
@@ -160,11 +161,13 @@ pub(crate) fn endpoint_refused(account: &Account, source: Source) -> Error {
     )
 }
 
-pub(crate) fn dead_token(account: &Account, source: Source) -> Error {
-    Error::reconnect(account, source, "the provider refuses the token, and there is no other one")
-}
-
 impl Inner {
+    /// The token with this digest is marked as dead.
+    pub(crate) fn dead_token(&self, account: &Account, source: Source, token: Digest) -> Error {
+        Error::reconnect(account, source, "the provider refuses the token, and there is no other one")
+            .after(self.knowledge.dead_for(token))
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Result<&Arc<Provider>, Error> {
         self.providers
             .get(name)

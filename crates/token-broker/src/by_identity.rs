@@ -9,7 +9,7 @@ use user_store::{Found, Identity, Lookup, User};
 use crate::{
     AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason,
     RevokedGrant, Source, TokenRequest,
-    broker::{Inner, dead_token, endpoint_refused},
+    broker::{Inner, endpoint_refused},
     choose::{Choice, account, choose},
     decide::{
         Account, Action, Current, Facts, Reading, Record, Refresh, Surroundings, current, decide,
@@ -209,11 +209,11 @@ impl Inner {
                 self.knowledge.mark_dead(account.mark(&current, self.clock.now()));
                 let provider = &search.provider.name;
                 tracing::info!(event = "token_dead", provider = %provider, "the provider refuses the only token");
-                return Err(closed(account, record, facts));
+                return Err(self.closed(account, record, &current, facts));
             }
-            Action::RefuseMarked => return Err(closed(account, record, facts)),
+            Action::RefuseMarked => return Err(self.closed(account, record, &current, facts)),
             Action::RefuseRevoked => {
-                return Err(Error::reconnect(&account.account, Source::Identities, REVOKED));
+                return Err(Error::revoked(&account.account, Source::Identities, REVOKED));
             }
             Action::RefuseEnded => {
                 return Err(Error::reconnect(&account.account, Source::Identities, ENDED));
@@ -326,6 +326,23 @@ impl Inner {
         }
     }
 
+    /// The account is refused as long as its mark holds.
+    fn closed(
+        &self,
+        account: &Account,
+        record: Option<&GrantRecord>,
+        current: &Current<'_>,
+        facts: Facts,
+    ) -> Error {
+        let marked = account.mark(current, self.clock.now());
+        match facts.record {
+            Record::Lost | Record::Dead => {
+                dead_grant(&account.account, record).after(self.knowledge.dead_for(marked))
+            }
+            _ => self.dead_token(&account.account, Source::Identities, marked),
+        }
+    }
+
     /// An identity without a token: the operator's fault, if the management token may not see tokens at all.
     fn no_token(&self, search: &Search<'_>, account: &crate::Account) -> Error {
         if search.more {
@@ -339,13 +356,6 @@ impl Inner {
             );
         }
         Error::reconnect(account, Source::Identities, "Auth0 holds no token for this account")
-    }
-}
-
-fn closed(account: &Account, record: Option<&GrantRecord>, facts: Facts) -> Error {
-    match facts.record {
-        Record::Lost | Record::Dead => dead_grant(&account.account, record),
-        _ => dead_token(&account.account, Source::Identities),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::{
     Account, AccountSelector, Cached, Error, GrantKey, GrantRecord, GrantState, IdpToken, Provider, Reason,
     Source, TokenRequest,
-    broker::{Inner, dead_token, endpoint_refused},
+    broker::{Inner, endpoint_refused},
     decide::{Action, Facts, Reading, Record, Refresh, Refused, Token, decide, signed_in_since},
     digest::Digest,
     grants::CachedGrant,
@@ -79,7 +79,7 @@ impl Inner {
             }
         };
         if self.knowledge.is_dead(|| Digest::of(&held.bearer)) {
-            return Err(dead_token(&account, Source::Vault));
+            return Err(self.dead_token(&account, Source::Vault, Digest::of(&held.bearer)));
         }
         Ok(token(provider, account, held, cached))
     }
@@ -114,7 +114,7 @@ impl Inner {
                 }
                 _ => {
                     self.knowledge.mark_dead(refused.digest());
-                    return Err(dead_token(account, Source::Vault));
+                    return Err(self.dead_token(account, Source::Vault, refused.digest()));
                 }
             }
         }
@@ -223,7 +223,7 @@ impl Inner {
 }
 
 fn disconnected(account: &Account) -> Error {
-    Error::reconnect(account, Source::Vault, "the user disconnected this account")
+    Error::revoked(account, Source::Vault, "the user disconnected this account")
 }
 
 fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> IdpToken {

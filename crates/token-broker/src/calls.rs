@@ -70,6 +70,10 @@ impl Broker {
     /// The tokens of one user at one provider, for a typed client of `idp-adapters`: it asks before each call, and repeats a call
     /// once with another token if the provider did not accept the first.
     ///
+    /// It knows of no caller token, so it does not notice by itself that the user has signed in again after
+    /// [`Reason::ReconnectRequired`](crate::Reason::ReconnectRequired): a dead token is then refused for up to a minute, and a
+    /// disconnected account until the user's record is renewed (10 min). Call [`reconnected`](Self::reconnected) after the sign-in.
+    ///
     /// For callers with a token of their own, several accounts or single endpoints use [`call`](Self::call), which takes a whole
     /// [`TokenRequest`].
     #[must_use]

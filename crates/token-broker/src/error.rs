@@ -48,6 +48,9 @@ pub enum Reason {
         cause: Option<Cause>,
         /// A single-use refresh token was spent and its successor lost; to be audited as `refresh_lost`.
         refresh_lost: bool,
+        /// The account was disconnected here ([`Broker::revoke`](crate::Broker::revoke)); without it the provider, or Auth0, has no
+        /// usable grant.
+        revoked: bool,
     },
     /// The provider refuses, at this endpoint, a token that worked or was issued within the last minute, or the endpoint did so
     /// within the last five minutes. Either the endpoint refuses the request, or the access was revoked meanwhile. The
@@ -101,7 +104,9 @@ impl Error {
         &self.0.reason
     }
 
-    /// When to try again, if the server said so.
+    /// When to try again, if that is known: a server said so, or, with [`Reason::ReconnectRequired`], it is how long this process
+    /// remembers that the token is dead. Until then only [`Broker::reconnected`](crate::Broker::reconnected) or a newer caller token
+    /// ([`TokenRequest::issued_at`](crate::TokenRequest::issued_at)) makes it look for another one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -156,9 +161,23 @@ impl Error {
     }
 
     pub(crate) fn reconnect(account: &Account, source: Source, detail: &'static str) -> Self {
-        let reason =
-            Reason::ReconnectRequired { account: account.clone(), source, cause: None, refresh_lost: false };
+        let reason = Reason::ReconnectRequired {
+            account: account.clone(),
+            source,
+            cause: None,
+            refresh_lost: false,
+            revoked: false,
+        };
         Self::new(reason, detail)
+    }
+
+    /// The user has disconnected the account.
+    pub(crate) fn revoked(account: &Account, source: Source, detail: &'static str) -> Self {
+        let mut error = Self::reconnect(account, source, detail);
+        if let Reason::ReconnectRequired { revoked, .. } = &mut error.0.reason {
+            *revoked = true;
+        }
+        error
     }
 
     /// Adds the cause that the provider's token endpoint gave.
@@ -175,6 +194,7 @@ impl Error {
             source: Source::Identities,
             cause: None,
             refresh_lost: true,
+            revoked: false,
         };
         Self::new(
             reason,

@@ -89,6 +89,11 @@ impl Knowledge {
         self.dead.holds(token)
     }
 
+    /// How long the mark still holds.
+    pub(crate) fn dead_for(&self, token: Digest) -> Option<Duration> {
+        self.dead.left(&token)
+    }
+
     /// The provider has revoked the grant.
     pub(crate) fn note_revoked(&self, grant: Digest) {
         self.revoked.note(grant);
@@ -206,6 +211,12 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
         self.noted.get(key).is_some_and(|noted| noted.elapsed() < age)
     }
 
+    /// How long the key still counts.
+    fn left(&self, key: &K) -> Option<Duration> {
+        let left = self.for_how_long.checked_sub(self.noted.get(key)?.elapsed());
+        left.filter(|left| !left.is_zero())
+    }
+
     pub(crate) fn forget(&self, key: &K) {
         self.noted.invalidate(key);
     }
@@ -222,9 +233,11 @@ mod tests {
         knowledge.mark_dead(token);
         tokio::time::advance(Duration::from_millis(59_900)).await;
         assert!(knowledge.is_dead(|| token));
+        assert_eq!(knowledge.dead_for(token), Some(Duration::from_millis(100)));
         assert!(!knowledge.is_dead(|| Digest::of_text("gho_other")));
         tokio::time::advance(Duration::from_millis(200)).await;
         assert!(!knowledge.is_dead(|| panic!("nothing is marked, so nothing is computed")));
+        assert_eq!(knowledge.dead_for(token), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -97,17 +97,34 @@ impl Broker {
         }
     }
 
-    /// Takes back the revocation of an account of this source, because the user has just connected it again and said so to this
-    /// program: also where Auth0's copy is still the one that was revoked. Grants that are not revoked stay, and so do revocations of
-    /// the user's other accounts. [`BrokerBuilder::on_revoked`](crate::BrokerBuilder::on_revoked) is told, for the other replicas.
+    /// The user has just connected this account again, and said so to this program: from now on it serves, whatever it was refused
+    /// for.
+    ///
+    /// - A dead token, and a grant whose refresh token the provider refused, are replaced by what Auth0 or Token Vault has now: both
+    ///   are asked anew. The token that was dead is not handed out again: if it is still the only one, the account stays refused. Other
+    ///   processes that marked the token notice the new one within a minute.
+    /// - A revocation is taken back, also where Auth0's copy is still the one that was revoked. Grants that are not revoked stay, and
+    ///   so do revocations of the user's other accounts. [`BrokerBuilder::on_revoked`](crate::BrokerBuilder::on_revoked) is told, for
+    ///   the other replicas.
     ///
     /// An `account` of [`Source::Identities`] without a user id is the only one of its connection. If the user has several, it is not
     /// known which was connected, and each stays revoked until its copy at Auth0 changes or the user signs in again.
     ///
     /// Returns the account as Auth0 knows it: with a user id only where the user's record has it.
     ///
+    /// ```no_run
+    /// # async fn f(broker: token_broker::Broker, user_id: &str) -> Result<(), token_broker::Error> {
+    /// use token_broker::{Account, Source};
+    ///
+    /// // In the callback of the sign-in, before the app calls again.
+    /// broker.reconnected(user_id, Source::Identities, &Account::new("github", None)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// The store does not answer, or the user's accounts cannot be read.
+    /// The store does not answer, or the user's record cannot be read now. The account may then stay refused; the call can be
+    /// repeated.
     pub async fn reconnected(
         &self,
         user_id: &str,
@@ -116,35 +133,27 @@ impl Broker {
     ) -> Result<Account, Error> {
         let inner = &self.inner;
         let connection = account.connection();
-        let id = match source {
+        if source == Source::Vault {
+            // What was read before does not have the account, nor its new token.
+            inner.users.invalidate_connected_accounts(user_id);
+            inner.vault.forget(|key| key.user == user_id && key.connection == connection);
+            inner.vault.forget_shared(Some(user_id)).await;
             // A revocation in Token Vault is one of the whole connection.
-            Source::Vault => {
-                // The list of before does not have the account.
-                inner.users.invalidate_connected_accounts(user_id);
-                None
-            }
-            Source::Identities => {
-                let user = inner.users.get(user_id).await?.user;
-                let mut of_connection = user
-                    .identities()
-                    .iter()
-                    .filter(|identity| identity.connection() == connection)
-                    .map(choose::account)
-                    .filter(|known| account.user_id().is_none_or(|id| known.user_id() == Some(id)));
-                let (Some(only), None) = (of_connection.next(), of_connection.next()) else {
-                    return Ok(Account::new(connection, None));
-                };
-                only.user_id().map(str::to_owned)
-            }
+            inner.take_back(user_id, source, connection, |_| true).await?;
+            return Ok(Account::new(connection, None));
+        }
+        let read = inner.users.read_since(user_id, inner.clock.now()).await;
+        let user = match &read {
+            Ok(lookup) => Some(lookup.user.clone()),
+            // A revocation can be taken back all the same.
+            Err(error) if error.excuses_stale() => inner.users.peek(user_id),
+            Err(_) => None,
         };
-        let matches = |key: &GrantKey| {
-            key.source == source && key.connection == connection && (id.is_none() || key.account == id)
-        };
-        let filter = GrantFilter::new(Some(user_id.to_owned()), Some(vec![connection.to_owned()]))
-            .of_tenant(inner.tenant.to_string());
-        inner.lift(|key| filter.matches(key) && matches(key));
-        inner.grants.delete_revoked(&filter, matches).await?;
-        inner.grants.forget(&filter);
+        let id = user.and_then(|user| only_account(&user, account));
+        if let Some(id) = &id {
+            inner.take_back(user_id, source, connection, |key| key.account.as_ref() == Some(id)).await?;
+        }
+        read?;
         Ok(Account::new(connection, id))
     }
 
@@ -192,6 +201,23 @@ impl Broker {
 }
 
 impl Inner {
+    /// Takes back the revocations of the grants of a connection that match.
+    async fn take_back(
+        &self,
+        user_id: &str,
+        source: Source,
+        connection: &str,
+        matches: impl Fn(&GrantKey) -> bool,
+    ) -> Result<(), Error> {
+        let filter = GrantFilter::new(Some(user_id.to_owned()), Some(vec![connection.to_owned()]))
+            .of_tenant(self.tenant.to_string());
+        let matches = |key: &GrantKey| key.source == source && key.connection == connection && matches(key);
+        self.lift(|key| filter.matches(key) && matches(key));
+        self.grants.delete_revoked(&filter, matches).await?;
+        self.grants.forget(&filter);
+        Ok(())
+    }
+
     /// Lifts the revocations of the grants that match, here and in every other replica.
     fn lift(&self, matches: impl Fn(&GrantKey) -> bool) {
         for lifted in self.revocations.lift_matching(matches) {
@@ -308,5 +334,19 @@ impl Inner {
             Err(_) => AccountState::Unknown,
         };
         AccountStatus { state, refreshable: false, ..status }
+    }
+}
+
+/// The id of the account that is meant: the named one, else the only one of its connection.
+fn only_account(user: &User, meant: &Account) -> Option<String> {
+    let mut of_connection = user
+        .identities()
+        .iter()
+        .filter(|identity| identity.connection() == meant.connection())
+        .map(choose::account)
+        .filter(|known| meant.user_id().is_none_or(|id| known.user_id() == Some(id)));
+    match (of_connection.next(), of_connection.next()) {
+        (Some(only), None) => only.user_id().map(str::to_owned),
+        _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Account, AccountState, AccountStatus, Broker, Error, Provider, Reason, Source, TokenRequest,
-    broker::{Inner, dead_token},
+    broker::Inner,
     choose::{Choice, choose},
     digest::Digest,
 };
@@ -75,7 +75,7 @@ impl Inner {
             match self.vault.peek(&key) {
                 Some(held) => {
                     if self.knowledge.is_dead(|| Digest::of(&held.bearer)) {
-                        return Err(dead_token(&account, Source::Vault));
+                        return Err(self.dead_token(&account, Source::Vault, Digest::of(&held.bearer)));
                     }
                     return Ok(Some(Some(AccountStatus {
                         account,

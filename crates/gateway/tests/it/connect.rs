@@ -14,6 +14,9 @@ async fn a_dead_grant_is_reconnected_through_the_link_of_the_problem() {
     let rig = start().await;
     let refused = rig.get("/proxy/github/user", CLEO).await;
     assert_eq!(refused.outcome(), (403, "reconnect-required".into()));
+    let remembered = rig.get("/proxy/github/user", CLEO).await;
+    assert_eq!(remembered.outcome(), (403, "reconnect-required".into()));
+    assert_eq!(remembered.header("retry-after"), "", "waiting does not help");
     let problem = refused.json();
     assert_eq!(problem["connect"]["connection"], "github");
     let url = problem["connect"]["url"].as_str().unwrap().parse().unwrap();

@@ -11,7 +11,8 @@ use super::{
     rig::*,
 };
 use crate::{
-    Account, GrantFilter, GrantKey, GrantStore as _, Provider, RevokedAtProvider, Source, vault::Refused,
+    Account, GrantFilter, GrantKey, GrantStore as _, Provider, Reason, RevokedAtProvider, Source,
+    vault::Refused,
 };
 
 /// Two sources of one provider.
@@ -36,7 +37,8 @@ async fn every_source_that_holds_the_account_is_revoked() {
     assert_eq!(revoked, ["ya29.any", "ya29.a"]);
     let named = selector("google-oauth2|1");
     for account in [None, Some(&named)] {
-        assert!(broker.token(&rig.ask("google").account(account)).await.unwrap_err().is_reconnect());
+        let error = broker.token(&rig.ask("google").account(account)).await.unwrap_err();
+        assert!(matches!(error.reason(), Reason::ReconnectRequired { revoked: true, .. }), "{error}");
     }
 }
 

@@ -7,6 +7,7 @@ mod lifted;
 mod lists;
 mod manage;
 mod properties;
+mod reconnected;
 mod refresh;
 mod resilience;
 mod revoke;
