@@ -22,10 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let users = UserStore::builder(tenant.clone()).build();
 
     let (client, secret) = sandbox.provider_client(ProviderKind::Bitbucket);
-    let mut bitbucket = Provider::new("bitbucket", idp_adapters::shared(idp_adapters::Kind::Bitbucket));
-    bitbucket.credentials = Some(ClientCredentials::secret(client, secret));
-    bitbucket.base_url = Some(sandbox.provider_url(ProviderKind::Bitbucket));
-    bitbucket.token_url = Some(sandbox.provider_token_url(ProviderKind::Bitbucket));
+    let bitbucket = Provider::new("bitbucket", idp_adapters::shared(idp_adapters::Kind::Bitbucket))
+        .credentials(ClientCredentials::secret(client, secret))
+        .base_url(sandbox.provider_url(ProviderKind::Bitbucket))
+        .token_url(sandbox.provider_token_url(ProviderKind::Bitbucket));
 
     let folder = tempfile::tempdir()?;
     let keys = KeyRing::parse(&KeyRing::generate_line()?)?;

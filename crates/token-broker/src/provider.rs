@@ -42,10 +42,11 @@ impl fmt::Display for Source {
 /// use mgmt_auth::ClientCredentials;
 /// use token_broker::{Provider, Source};
 ///
-/// let mut google = Provider::new("google", idp_adapters::shared(Kind::Google));
-/// google.connections = vec!["google-oauth2".to_owned()];
-/// google.sources = vec![Source::Vault, Source::Identities];
-/// google.credentials = Some(ClientCredentials::secret("THE_CONNECTIONS_CLIENT", "its secret".to_owned()));
+/// let google = Provider::new("google", idp_adapters::shared(Kind::Google))
+///     .connections(["google-oauth2"])
+///     .sources([Source::Vault, Source::Identities])
+///     .credentials(ClientCredentials::secret("THE_CONNECTIONS_CLIENT", "its secret".to_owned()));
+/// assert_eq!(google.connections, ["google-oauth2"]);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -95,6 +96,62 @@ impl Provider {
             named_elsewhere: Arc::default(),
             client_key: None,
         }
+    }
+
+    /// Sets [`connections`](Self::connections).
+    #[must_use]
+    pub fn connections<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.connections = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`sources`](Self::sources).
+    #[must_use]
+    pub fn sources(mut self, sources: impl Into<Vec<Source>>) -> Self {
+        self.sources = sources.into();
+        self
+    }
+
+    /// Sets [`credentials`](Self::credentials).
+    #[must_use]
+    pub fn credentials(mut self, credentials: ClientCredentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Sets [`refresh`](Self::refresh).
+    #[must_use]
+    pub fn refresh(mut self, refresh: bool) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Sets [`base_url`](Self::base_url). Without [`token_url`](Self::token_url) nothing is then refreshed.
+    #[must_use]
+    pub fn base_url(mut self, url: Url) -> Self {
+        self.base_url = Some(url);
+        self
+    }
+
+    /// Sets [`token_url`](Self::token_url).
+    #[must_use]
+    pub fn token_url(mut self, url: Url) -> Self {
+        self.token_url = Some(url);
+        self
+    }
+
+    /// Sets [`revoke_url`](Self::revoke_url).
+    #[must_use]
+    pub fn revoke_url(mut self, url: impl Into<String>) -> Self {
+        self.revoke_url = Some(url.into());
+        self
+    }
+
+    /// Sets [`allow_rotation_in_memory`](Self::allow_rotation_in_memory).
+    #[must_use]
+    pub fn allow_rotation_in_memory(mut self, allow: bool) -> Self {
+        self.allow_rotation_in_memory = allow;
+        self
     }
 
     /// Whether this identity is an account of this provider: by its connection, or by its strategy where no other provider
