@@ -60,6 +60,11 @@ impl Broker {
     /// can be done. Every source that holds it is revoked, or the next one would serve it: what was done at each, in the order of
     /// the provider's sources. There is one at least.
     ///
+    /// Here it counts at once. Other processes of the store look at a stored grant again in the background of a call, at most once in
+    /// 2 s: a process that is calling goes on with the token for about 2 s, and one that is not, for its next call. Where the provider
+    /// cannot revoke, these calls succeed. [`BrokerBuilder::on_revoked`](crate::BrokerBuilder::on_revoked) and
+    /// [`apply_revocations`](Self::apply_revocations) make it count at once in every process.
+    ///
     /// # Errors
     /// There is no such account, or the store cannot keep it refused. A provider that does not revoke is no error. After an error the
     /// account may be revoked in part; the call can be repeated.
