@@ -169,7 +169,7 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// `WWW-Authenticate` values, and a DPoP nonce, for the answer.
     pub challenge: Box<Challenge>,
-    /// When to come back, for refusals that are not the caller's fault.
+    /// When to come back: always there for refusals that are not the caller's fault (503).
     pub retry_after: Option<Duration>,
     /// What exactly was wrong, for the log alone.
     pub cause: &'static str,
@@ -260,13 +260,15 @@ impl Refusal {
         Self::new(reason, Error::None, cause, detail)
     }
 
+    /// A refusal that is not the caller's fault. Without a better `wait` it is one second.
     pub(crate) fn later(
         reason: Reason,
         cause: &'static str,
         detail: &'static str,
         wait: Option<Duration>,
     ) -> Self {
-        Self { retry_after: wait, ..Self::new(reason, Error::None, cause, detail) }
+        let wait = wait.unwrap_or(Duration::from_secs(1));
+        Self { retry_after: Some(wait), ..Self::new(reason, Error::None, cause, detail) }
     }
 }
 

@@ -539,6 +539,11 @@ async fn tm_k02_without_any_keys_it_is_not_the_callers_fault() {
             .await
             .unwrap_err();
         assert_eq!((refusal.reason, refusal.retry_after), (code, retry_after));
+        // The first failure says no time of its own.
+        *keys.down.lock().unwrap() = Some(KeysUnavailable::new(None, rate_limited));
+        let request = bearer(&token(json!({}), json!({})));
+        let first = verifier.verify(&request, Schemes::Standard, at(NOW)).await.unwrap_err();
+        assert_eq!(first.response::<()>().headers()["retry-after"], "1");
         assert!(refusal.challenge.values.is_empty());
         assert!(!refusal.to_string().contains("no route"), "not for the caller");
         assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "no route");
