@@ -70,12 +70,13 @@ impl Verifier {
     ///
     /// The tenant's keys are read from `{issuer}.well-known/jwks.json`, unless [`VerifierBuilder::keys`] names another source.
     #[must_use]
-    pub fn builder(issuer: &str) -> VerifierBuilder {
-        let mut rules = Rules::new("", issuer);
+    pub fn builder(issuer: impl Into<String>) -> VerifierBuilder {
+        let issuer = issuer.into();
+        let mut rules = Rules::new("", &issuer);
         rules.audience.clear();
         VerifierBuilder {
             rules,
-            issuer: issuer.to_owned(),
+            issuer,
             policy: KeyPolicy::default(),
             keys: None,
             replays: None,
@@ -87,15 +88,15 @@ impl Verifier {
 impl VerifierBuilder {
     /// Accepts another issuer of the same tenant too: its custom domain, or its canonical one.
     #[must_use]
-    pub fn issuer(mut self, issuer: &str) -> Self {
-        self.rules.issuers.push(issuer.into());
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.rules.issuers.push(issuer.into().into());
         self
     }
 
     /// Accepts tokens for this API identifier. At least one is required.
     #[must_use]
-    pub fn audience(mut self, audience: &str) -> Self {
-        self.rules.audience.push(audience.into());
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.rules.audience.push(audience.into().into());
         self
     }
 
@@ -165,8 +166,8 @@ impl VerifierBuilder {
 
     /// The protection space that challenges name, and the resource's name in its metadata. `api` by default.
     #[must_use]
-    pub fn realm(mut self, realm: &str) -> Self {
-        self.rules.realm = realm.into();
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.rules.realm = realm.into().into();
         self
     }
 
