@@ -172,19 +172,13 @@ impl Proofs {
 
 /// What becomes of a request whose proof or token cannot be told from a replayed one.
 pub(crate) fn cannot_tell(error: ReplayError) -> Refusal {
-    let wait = Some(Duration::from_secs(1));
-    match error {
-        ReplayError::Full => Refusal::later(
-            Reason::ReplayMemoryFull,
-            "replay memory is full",
-            "Too many proofs at once; try again.",
-            wait,
-        ),
-        ReplayError::Unavailable => {
-            let detail = "Whether the proof was used before cannot be told at the moment.";
-            Refusal::later(Reason::ReplayStoreUnavailable, "replay store does not answer", detail, wait)
-        }
-    }
+    let (reason, cause, detail) = if error.is_full() {
+        (Reason::ReplayMemoryFull, "replay memory is full", "Too many proofs at once; try again.")
+    } else {
+        let detail = "Whether the proof was used before cannot be told at the moment.";
+        (Reason::ReplayStoreUnavailable, "replay store does not answer", detail)
+    };
+    Refusal { source: error.source, ..Refusal::later(reason, cause, detail, None) }
 }
 
 /// The proof, if there is exactly one.

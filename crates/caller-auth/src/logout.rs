@@ -31,14 +31,20 @@ pub struct Logout {
 }
 
 /// Why a logout token was not accepted. Neither text holds any of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum LogoutRefusal {
     /// The token is wrong: 400. The word is for the log.
     #[error("the logout token is not accepted: {0}")]
     Invalid(&'static str),
     /// It could not be checked at the moment: 503.
-    #[error("the logout token cannot be checked now: {0}")]
-    Unavailable(&'static str),
+    #[error("the logout token cannot be checked now: {cause}")]
+    #[non_exhaustive]
+    Unavailable {
+        /// What was missing, for the log.
+        cause: &'static str,
+        /// What lies behind it, where that is known.
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    },
 }
 
 /// The claims of a logout token whose signature is good: subject, id, times.

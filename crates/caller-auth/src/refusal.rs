@@ -278,7 +278,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The source is there where keys could not be had, and is for the log alone.
+/// The source is there where the keys or the store of used ids could not be had, and is for the log alone.
 impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)

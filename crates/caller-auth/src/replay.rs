@@ -2,23 +2,62 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mgmt_auth::BoxFuture;
 use tokio::time::Instant;
 
 /// Why nothing can be said about an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayError {
+#[derive(Clone, Debug)]
+pub struct ReplayError {
+    full: bool,
+    pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ReplayError {
     /// The memory is full of ids that are still needed.
-    #[error("the memory of used ids is full")]
-    Full,
+    #[must_use]
+    pub const fn full() -> Self {
+        Self { full: true, source: None }
+    }
+
     /// The store does not answer.
-    #[error("the store of used ids does not answer")]
-    Unavailable,
+    #[must_use]
+    pub const fn unavailable() -> Self {
+        Self { full: false, source: None }
+    }
+
+    /// The same with what lies behind it, for the log: [`Refusal`](crate::Refusal) has it as its `source()`.
+    #[must_use]
+    pub fn caused_by(mut self, error: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(error));
+        self
+    }
+
+    /// Whether there is no room for the id.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.full {
+            "the memory of used ids is full"
+        } else {
+            "the store of used ids does not answer"
+        })
+    }
+}
+
+impl Error for ReplayError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
 }
 
 /// An id that may be used once.
@@ -51,6 +90,22 @@ impl OneUse {
 pub type FirstUse<'a> = BoxFuture<'a, Result<bool, ReplayError>>;
 
 /// Remembers ids; the boundary to a store that replicas share.
+///
+/// ```
+/// use std::{collections::HashSet, sync::Mutex};
+/// use caller_auth::{FirstUse, OneUse, ReplayError, ReplayStore};
+///
+/// /// Ids that are never forgotten.
+/// struct Kept(Mutex<HashSet<[u8; 32]>>);
+///
+/// impl ReplayStore for Kept {
+///     fn first_use(&self, used: OneUse) -> FirstUse<'_> {
+///         // Of a real store: `.map_err(|error| ReplayError::unavailable().caused_by(error))`.
+///         let ids = self.0.lock().map_err(|_| ReplayError::unavailable());
+///         Box::pin(std::future::ready(ids.map(|mut ids| ids.insert(used.id))))
+///     }
+/// }
+/// ```
 pub trait ReplayStore: Send + Sync {
     /// Remembers the id; true if it was not known yet. Of several at the same time exactly one gets true.
     ///
@@ -128,7 +183,7 @@ impl MemoryReplays {
         let room = (self.capacity - reserved).saturating_sub(seen.ids.len());
         let owned = owner.and_then(|owner| seen.owned.get(&owner).copied()).unwrap_or(0);
         if room <= owned {
-            return Err(ReplayError::Full);
+            return Err(ReplayError::full());
         }
         seen.ids.insert(short);
         seen.ends.insert((now + used.keep, short, owner));

@@ -219,7 +219,7 @@ impl Verifier {
         let signed = self.signed(&token).await;
         signed.map_err(|refusal| match refusal.reason {
             Reason::TokenInvalid => invalid(refusal.cause),
-            _ => LogoutRefusal::Unavailable(refusal.cause),
+            _ => LogoutRefusal::Unavailable { cause: refusal.cause, source: refusal.source },
         })?;
         let (subject, id, issued_at) = logout::check(&token, &self.rules, seconds).map_err(invalid)?;
         let issued_at = time::system(issued_at).ok_or(invalid("iat"))?;
@@ -230,7 +230,9 @@ impl Verifier {
         match self.replays.first_use(OneUse::new(id, age)).await {
             Ok(true) => {}
             Ok(false) => return Err(invalid("jti was used before")),
-            Err(_) => return Err(LogoutRefusal::Unavailable("replay store")),
+            Err(error) => {
+                return Err(LogoutRefusal::Unavailable { cause: "replay store", source: error.source });
+            }
         }
         self.marks.prune(now, age);
         self.marks.add(subject, issued_at);

@@ -89,7 +89,7 @@ pub(crate) fn refusal(refusal: Refusal) -> Problem {
 pub(crate) fn logout(refusal: LogoutRefusal) -> Problem {
     match refusal {
         LogoutRefusal::Invalid(_) => Problem::new(Code::BadRequest).detail("the logout token is not valid"),
-        LogoutRefusal::Unavailable(_) => {
+        LogoutRefusal::Unavailable { .. } => {
             Problem::new(Code::TenantUnavailable).retry_after(Duration::from_secs(5))
         }
     }

@@ -314,7 +314,7 @@ impl ReplayStore for SharedReplays {
     fn first_use(&self, used: OneUse) -> FirstUse<'_> {
         Box::pin(async move {
             let first = self.0.first_use(&used.id, used.keep).await;
-            first.map_err(|_| ReplayError::Unavailable)
+            first.map_err(|error| ReplayError::unavailable().caused_by(error))
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{ISSUER, Keys, NOW, USER, at, bearer, head, merge, raw, rules, token};
 use crate::Reason;
-use crate::{Logout, LogoutMarks, LogoutRefusal, Schemes, Verifier};
+use crate::{KeysUnavailable, Logout, LogoutMarks, LogoutRefusal, Schemes, Verifier};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -72,7 +72,21 @@ async fn only_genuine_logout_tokens_work_and_only_once() {
     assert!(verifier.log_out(&access, at(NOW)).await.is_err());
     let once = logout_token(json!({ "typ": "JWT" }), json!({ "x": "y".repeat(9 * 1024) }));
     assert!(verifier.log_out(&once, at(NOW)).await.is_ok());
-    assert_eq!(verifier.log_out(&once, at(NOW)).await, Err(LogoutRefusal::Invalid("jti was used before")));
+    let again = verifier.log_out(&once, at(NOW)).await;
+    assert!(matches!(again, Err(LogoutRefusal::Invalid("jti was used before"))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_logout_that_cannot_be_checked_says_what_lies_behind() {
+    let keys = Keys::tenant();
+    let mut rules = rules();
+    rules.logout_clients.push("spa".into());
+    let verifier = Verifier::with_rules(rules, keys.clone());
+    *keys.down.lock().unwrap() =
+        Some(KeysUnavailable::new(None, false).caused_by(std::io::Error::other("no route")));
+    let refusal = verifier.log_out(&logout_token(json!({}), json!({})), at(NOW)).await.unwrap_err();
+    assert!(matches!(refusal, LogoutRefusal::Unavailable { .. }), "{refusal}");
+    assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "no route");
 }
 
 #[tokio::test]

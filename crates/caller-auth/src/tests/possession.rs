@@ -309,7 +309,7 @@ async fn tm_j09_a_proof_is_remembered_only_when_the_request_is_accepted() {
 
 impl ReplayStore for Broken {
     fn first_use(&self, _: OneUse) -> FirstUse<'_> {
-        Box::pin(std::future::ready(Err(self.0)))
+        Box::pin(std::future::ready(Err(self.0.clone())))
     }
 }
 
@@ -317,9 +317,10 @@ impl ReplayStore for Broken {
 async fn a_memory_that_does_not_answer_is_not_the_callers_fault_and_opens_nothing() {
     let client = Client::new();
     for (error, code) in [
-        (ReplayError::Full, Reason::ReplayMemoryFull),
-        (ReplayError::Unavailable, Reason::ReplayStoreUnavailable),
+        (ReplayError::full(), Reason::ReplayMemoryFull),
+        (ReplayError::unavailable(), Reason::ReplayStoreUnavailable),
     ] {
+        let error = error.caused_by(std::io::Error::other("no route"));
         let verifier = Verifier::shared(
             with(Dpop::Require),
             Keys::tenant(),
@@ -329,5 +330,7 @@ async fn a_memory_that_does_not_answer_is_not_the_callers_fault_and_opens_nothin
         let refusal = client.send(&verifier, &[&client.proof(json!({}), json!({}))]).await.unwrap_err();
         assert_eq!(refusal.reason, code);
         assert!(refusal.retry_after.is_some());
+        assert!(!refusal.to_string().contains("no route"), "not for the caller");
+        assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "no route");
     }
 }
