@@ -85,10 +85,11 @@ async fn issues_are_created_and_validated() {
     };
     assert_eq!(json(post("{")).await.0, 400);
     assert_eq!(json(post(r#"{"body":"x"}"#)).await.0, 422);
-    let (status, issue) = json(post(r#"{"title":"A new one"}"#)).await;
+    let (status, issue) = json(post(r#"{"title":"A new one","labels":["bug",{"name":"later"}]}"#)).await;
     assert_eq!((status, issue.get("number")), (201, Some(&json!(6))));
     let (_, list) = json(client().get(url.clone()).bearer_auth(&token)).await;
     assert_eq!(text(&list, "/0/title"), "A new one");
+    assert_eq!((text(&list, "/0/labels/0/name"), text(&list, "/0/labels/1/name")), ("bug", "later"));
 }
 
 #[tokio::test]

@@ -18,8 +18,11 @@ const FILES: [(&str, &str); 3] = [
 
 /// A file's commit. The sandbox keeps no file.
 pub(super) fn write(entry: &Entry, session: &Session, name: &str, path: &str) -> Answer {
-    let sent = entry.json().and_then(|body| text::from_base64(body.get("content")?.as_str()?));
-    let Some(content) = sent else { return error(422, "content is not valid Base64") };
+    let body = entry.json().unwrap_or_default();
+    let text_of = |name: &str| body.get(name).and_then(Value::as_str);
+    let Some(content) = text_of("content").and_then(text::from_base64) else {
+        return error(422, "content is not valid Base64");
+    };
     let login = &session.account.login;
     let sha = text::hex(&text::sha256(&content));
     let url = format!("{}/repos/{login}/{name}/contents/{path}", entry.origin());
@@ -27,7 +30,7 @@ pub(super) fn write(entry: &Entry, session: &Session, name: &str, path: &str) ->
         format!("{}/repos/{login}/{name}/git/commits/{}", entry.origin(), sha.get(..40).unwrap_or_default());
     let person = json!({ "name": session.account.name, "email": session.account.email, "date": "2026-01-26T19:01:12Z" });
     let commit = json!({
-        "sha": sha.get(..40), "url": commit, "message": "A commit", "author": person, "committer": person, "parents": [],
+        "sha": sha.get(..40), "url": commit, "message": text_of("message").unwrap_or("A commit"), "author": person, "committer": person, "parents": [],
         "tree": { "sha": sha.get(24..), "url": commit }, "verification": { "verified": false, "reason": "unsigned" },
     });
     let content = json!({

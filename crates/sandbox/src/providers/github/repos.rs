@@ -243,10 +243,18 @@ fn create_issue(inner: &Inner, session: &Session, entry: &Entry, name: &str) -> 
     let mut state = inner.state();
     let created = state.created.entry(key).or_default();
     let number = 6 + created.len() as u64;
-    let issue = issue(session, entry, name, number, title, text);
+    let mut issue = issue(session, entry, name, number, title, text);
+    merge(&mut issue, json!({ "labels": labels(members.get("labels")) }));
     created.push(issue.clone());
     let location = issue.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
     Answer::json(201, &issue).header("location", location)
+}
+
+/// The labels of a new issue; a name may come by itself or in an object.
+fn labels(sent: Option<&Value>) -> Vec<Value> {
+    let name = |label: &Value| label.as_str().or_else(|| label.get("name")?.as_str()).map(str::to_owned);
+    let names = sent.and_then(Value::as_array).into_iter().flatten().filter_map(name);
+    names.map(|name| json!({ "id": 1, "name": name, "color": "ededed", "default": false })).collect()
 }
 
 fn archive(inner: &Inner, session: &Session, name: &str, rest: &[&str]) -> Answer {
