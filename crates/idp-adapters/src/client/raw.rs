@@ -45,6 +45,9 @@ impl RawRequest {
     }
 
     /// Another of the provider's hosts (`uploads.github.com`). Default: the one that the typed calls go to.
+    ///
+    /// With a base URL, the calls for every host go to that. That of a GitHub Enterprise Server, `https://HOST/api/v3`, has its
+    /// uploads at `https://HOST/api/uploads`, and the client sends those for `uploads.github.com` there.
     pub fn host(mut self, host: &str) -> Self {
         if !self.api.adapter.allows_host(host) {
             self.request.invalid = Some("the token is not sent to this host; name one of the provider's");
