@@ -20,6 +20,10 @@
 //! surrounding server's: addresses, TLS, framing, `server.limits.connections` and `streams`, `server.timeouts.header`, `idle` and
 //! `write_idle`, and the drain. `[telemetry]` is not used either: logs and spans go to the program's own `tracing` subscriber. There is
 //! no admin listener; [`Service::operations`] does what its commands do.
+//!
+//! Each request needs a `Host` header or an absolute target, as a server gets them from clients; one that a test makes without is
+//! answered with 400. Do not nest the service below a path: axum's `nest_service` takes the prefix off before the gateway sees the
+//! request, so that it cannot notice, and the addresses in its answers lack the prefix.
 
 use crate::{
     admin::{Operations, Readiness, ReloadError},
