@@ -30,6 +30,7 @@ pub enum Surface {
 
 /// An error answer: one code, what exactly happened, and what to do about it.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Problem(Box<Inner>);
 
 #[derive(Clone, Debug)]
@@ -127,56 +128,48 @@ impl Problem {
     }
 
     /// What exactly happened, in one line without secrets.
-    #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
     /// A remedy better than the code's own.
-    #[must_use]
     pub fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
         self.0.remedy = remedy.into();
         self
     }
 
     /// Another status than the code's own: the provider's, or the contract's exception.
-    #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
     }
 
     /// The accounts to choose from.
-    #[must_use]
     pub fn accounts(mut self, accounts: Vec<AccountRef>) -> Self {
         self.0.accounts = accounts;
         self
     }
 
     /// Scopes the grant or token lacks.
-    #[must_use]
     pub fn missing_scopes(mut self, scopes: Vec<String>) -> Self {
         self.0.missing_scopes = scopes;
         self
     }
 
     /// Scopes the call needs.
-    #[must_use]
     pub fn required_scopes(mut self, scopes: Vec<String>) -> Self {
         self.0.required_scopes = scopes;
         self
     }
 
     /// What to send as `connection_scope` to get what is missing.
-    #[must_use]
     pub fn connection_scope(mut self, scope: Option<String>) -> Self {
         self.0.connection_scope = scope;
         self
     }
 
     /// How to connect the account again.
-    #[must_use]
     pub fn connect(mut self, connect: Option<Connect>) -> Self {
         self.0.connect = connect;
         self
@@ -184,7 +177,6 @@ impl Problem {
 
     /// Where `connect` stands, it also says how the gateway's own page is reached. `link` makes its address of the connection,
     /// whether the vault keeps the account, and the scopes to ask for.
-    #[must_use]
     pub(crate) fn connect_page(
         mut self,
         link: impl FnOnce(&str, bool, Vec<String>) -> Option<String>,
@@ -196,28 +188,24 @@ impl Problem {
     }
 
     /// What the user has to satisfy in an interactive sign-in, as OpenID Connect's `claims` parameter takes it.
-    #[must_use]
     pub fn claims(mut self, claims: Option<String>) -> Self {
         self.0.claims = claims;
         self
     }
 
     /// When to come back; rendered in whole seconds, rounded up.
-    #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
     /// The status the provider answered with.
-    #[must_use]
     pub fn provider_status(mut self, status: StatusCode) -> Self {
         self.0.provider_status = Some(status.as_u16());
         self
     }
 
     /// The provider's own message, already scrubbed; cut at 1 KiB.
-    #[must_use]
     pub fn provider_detail(mut self, detail: Option<String>) -> Self {
         self.0.provider_detail = detail.map(|mut text| {
             text.truncate(text.floor_char_boundary(1024));
@@ -227,35 +215,30 @@ impl Problem {
     }
 
     /// Adds a `WWW-Authenticate` challenge (RFC 6750, RFC 9449).
-    #[must_use]
     pub fn challenge(mut self, challenge: HeaderValue) -> Self {
         self.0.challenges.push(challenge);
         self
     }
 
     /// The same with other challenges.
-    #[must_use]
     pub fn map_challenges(mut self, change: impl Fn(&HeaderValue) -> HeaderValue) -> Self {
         self.0.challenges = self.0.challenges.iter().map(change).collect();
         self
     }
 
     /// The methods this address does answer to.
-    #[must_use]
     pub fn allow(mut self, methods: &'static str) -> Self {
         self.0.allow = Some(methods);
         self
     }
 
     /// Any other header the answer must carry.
-    #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 
     /// What exactly was wrong, for the operators' log alone.
-    #[must_use]
     pub fn cause(mut self, cause: String) -> Self {
         self.0.cause = Some(cause);
         self

@@ -20,7 +20,6 @@ pub(crate) struct Request<'a> {
 
 impl Problem {
     /// Says what happened to this request, where nothing more than the title is said yet.
-    #[must_use]
     pub(crate) fn about(mut self, request: Request<'_>) -> Self {
         if self.0.detail == self.0.code.title()
             && let Some(detail) = sentence(&self.0, request)
