@@ -3,36 +3,29 @@
 //! A change shows in review as a change of that file. A removed line breaks users of the crate, and requires
 //! a breaking version; `release plan` looks at that.
 
-use crate::{semver, sh};
+use crate::{install, sh};
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
-use std::path::Path;
+use xshell::{Shell, cmd};
 
-/// The libraries, in the order in which they depend on each other.
-pub(crate) const LIBRARIES: [&str; 8] = [
-    "api-transport",
-    "leak-guard",
-    "token-keeper",
-    "mgmt-auth",
-    "caller-auth",
-    "user-store",
-    "idp-adapters",
-    "token-broker",
+/// Everything for the registry, in the order of publication: package, folder, and the packages of ours that it may depend on.
+/// `idp-sandbox` depends on none, so that one misreading of a fact cannot hide on both sides of a test.
+pub(crate) const PUBLISHED: [(&str, &str, &str); 9] = [
+    ("idp-sandbox", "sandbox", ""),
+    ("api-transport", "api-transport", ""),
+    ("leak-guard", "leak-guard", ""),
+    ("token-keeper", "token-keeper", ""),
+    ("mgmt-auth", "mgmt-auth", "api-transport token-keeper"),
+    ("caller-auth", "caller-auth", "mgmt-auth"),
+    ("user-store", "user-store", "api-transport mgmt-auth token-keeper"),
+    ("idp-adapters", "idp-adapters", "api-transport token-keeper"),
+    ("token-broker", "token-broker", "user-store mgmt-auth idp-adapters api-transport token-keeper"),
 ];
 
-/// Everything for the registry, as package and folder, in the order of publication. Tests and examples of the libraries
-/// need the sandbox. It promises no API.
-pub(crate) const PUBLISHED: [(&str, &str); 9] = [
-    ("idp-sandbox", "sandbox"),
-    ("api-transport", "api-transport"),
-    ("leak-guard", "leak-guard"),
-    ("token-keeper", "token-keeper"),
-    ("mgmt-auth", "mgmt-auth"),
-    ("caller-auth", "caller-auth"),
-    ("user-store", "user-store"),
-    ("idp-adapters", "idp-adapters"),
-    ("token-broker", "token-broker"),
-];
+/// The libraries. The sandbox, which their tests and examples need, promises no API.
+pub(crate) fn libraries() -> impl Iterator<Item = &'static str> {
+    PUBLISHED.into_iter().map(|(package, ..)| package).filter(|package| *package != "idp-sandbox")
+}
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
@@ -45,29 +38,24 @@ pub(crate) struct Options {
     semver: Option<String>,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     if let Some(revision) = &options.semver {
-        return semver::run(root, revision);
+        return semver(sh, revision);
     }
     let mut changed = Vec::new();
-    let target = root.join("target");
-    document(root, &target, &target)?;
-    for library in LIBRARIES {
-        let now = snapshot(root, library)?;
-        let file = root.join("crates").join(library).join("api.txt");
-        let then = std::fs::read_to_string(&file).unwrap_or_default();
+    document(sh)?;
+    for library in libraries() {
+        let now = snapshot(sh, library)?;
+        let file = format!("crates/{library}/api.txt");
+        let then = sh.read_file(&file).unwrap_or_default();
         if now == then {
             continue;
         }
         let (gone, new) = difference(&then, &now);
-        for line in gone {
-            sh::say(&format!("{library} - {line}"));
-        }
-        for line in new {
-            sh::say(&format!("{library} + {line}"));
-        }
+        gone.into_iter().for_each(|line| sh::say(&format!("{library} - {line}")));
+        new.into_iter().for_each(|line| sh::say(&format!("{library} + {line}")));
         if options.bless {
-            std::fs::write(&file, now)?;
+            sh.write_file(&file, now)?;
         } else {
             changed.push(library);
         }
@@ -77,36 +65,32 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         "the public API of {} changed; if that is meant, `cargo xtask api --bless` and a change fragment",
         changed.join(", ")
     );
-    sh::say(&format!("api: {} libraries", LIBRARIES.len()));
+    sh::say(&format!("api: {} libraries", libraries().count()));
     Ok(())
 }
 
-/// Lines that went and lines that came.
 pub(crate) fn difference<'a>(then: &'a str, now: &'a str) -> (Vec<&'a str>, Vec<&'a str>) {
     let (old, new): (BTreeSet<_>, BTreeSet<_>) = (then.lines().collect(), now.lines().collect());
     (old.difference(&new).copied().collect(), new.difference(&old).copied().collect())
 }
 
-/// Lets rustdoc write the JSON of all libraries that are in `root` below `target`, with what was built for it below `built`.
-pub(crate) fn document(root: &Path, target: &Path, built: &Path) -> Result<()> {
-    let own = target.join("api");
-    std::fs::create_dir_all(&own)?;
+fn document(sh: &Shell) -> Result<()> {
+    let target = sh.current_dir().join("target");
     // Only rustdoc itself is let near unstable options: with the variable set for cargo, every dependency would be built anew.
-    let wrapper = own.join("rustdoc");
-    std::fs::write(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"${REAL_RUSTDOC:-rustdoc}\" \"$@\"\n")?;
-    sh::run(root, "chmod", &["+x", &wrapper.to_string_lossy()])?;
-    let mut cargo = sh::command(root, "cargo");
-    cargo.args(["doc", "--quiet", "--lib", "--no-deps", "--locked", "--all-features"]);
-    let there = LIBRARIES.into_iter().filter(|library| root.join("crates").join(library).is_dir());
-    cargo.args(there.flat_map(|library| ["--package", library]));
-    cargo.env("RUSTDOCFLAGS", "-Zunstable-options --output-format json --cap-lints allow");
-    cargo.env("RUSTDOC", &wrapper).env("CARGO_TARGET_DIR", target);
-    cargo.env("CARGO_BUILD_BUILD_DIR", built);
-    sh::run_command(&mut cargo)
+    let wrapper = target.join("api/rustdoc");
+    sh.write_file(&wrapper, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"${REAL_RUSTDOC:-rustdoc}\" \"$@\"\n")?;
+    cmd!(sh, "chmod +x {wrapper}").run()?;
+    let packages = libraries().flat_map(|library| ["--package", library]);
+    let doc = cmd!(sh, "cargo doc --quiet --lib --no-deps --locked --all-features {packages...}");
+    doc.env("RUSTDOCFLAGS", "-Zunstable-options --output-format json --cap-lints allow")
+        .env("RUSTDOC", &wrapper)
+        .env("CARGO_TARGET_DIR", &target)
+        .run()?;
+    Ok(())
 }
 
-fn snapshot(root: &Path, library: &str) -> Result<String> {
-    let file = root.join("target/doc").join(format!("{}.json", library.replace('-', "_")));
+fn snapshot(sh: &Shell, library: &str) -> Result<String> {
+    let file = sh.current_dir().join("target/doc").join(format!("{}.json", library.replace('-', "_")));
     // What every type has by a blanket implementation, and what is derived, would hide what was written.
     let api = public_api::Builder::from_rustdoc_json(file)
         .omit_blanket_impls(true)
@@ -114,6 +98,30 @@ fn snapshot(root: &Path, library: &str) -> Result<String> {
         .build()
         .with_context(|| format!("the public API of {library}"))?;
     Ok(api.items().map(|item| format!("{item}\n")).collect())
+}
+
+/// cargo-semver-checks reads what rustdoc says about the types, which the snapshots of public items do not hold: a trait that a type
+/// no longer implements, a struct that can no longer be built with its fields.
+fn semver(sh: &Shell, revision: &str) -> Result<()> {
+    let semver_checks = install::SEMVER_CHECKS.program(sh)?;
+    let mut breaking = Vec::new();
+    for library in libraries() {
+        if !sh::succeeds(cmd!(sh, "git cat-file -e {revision}:crates/{library}/Cargo.toml"))? {
+            sh::say(&format!("{library}: not in {revision}"));
+            continue;
+        }
+        let rule = ["--release-type", "minor", "--all-features", "--baseline-rev", revision];
+        if cmd!(sh, "{semver_checks} semver-checks --package {library} {rule...}").run().is_err() {
+            breaking.push(library);
+        }
+    }
+    ensure!(
+        breaking.is_empty(),
+        "users of {revision} have to change their code for {}: that takes a fragment with `bump: breaking`",
+        breaking.join(", ")
+    );
+    sh::say(&format!("semver: nothing is broken since {revision}"));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: the benchmarks, which say themselves what they must reach: the gateway beside a bare hyper proxy, and the
 //! leak guard alone.
 
-use crate::{build, install, sh};
+use crate::{build, install};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use xshell::{Shell, cmd};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -27,24 +28,21 @@ pub(crate) struct Options {
     gateway: Option<PathBuf>,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let gateway = match &options.gateway {
         Some(binary) => binary.canonicalize()?,
-        None => build::release_binary(root)?,
+        None => build::release_binary(sh)?,
     };
-    let Options { rounds, users, requests, .. } = options;
-    let mut contest = sh::command(root, "cargo");
-    contest.args(["bench", "--package", "gateway", "--bench", "proxy", "--locked", "--"]);
+    let [rounds, users, requests] =
+        [options.rounds.to_string(), options.users.to_string(), options.requests.to_string()];
+    let contest = cmd!(sh, "cargo bench --package gateway --bench proxy --locked --");
     if options.hostile {
-        contest.arg("hostile").arg(gateway).arg(rounds.to_string());
-        return sh::run_command(&mut contest);
+        return Ok(contest.arg("hostile").arg(gateway).arg(rounds).run()?);
     }
     if options.instructions {
-        install::ensure_program(root, "valgrind", "valgrind")?;
-        contest.arg("instructions").arg(gateway);
-        return sh::run_command(&mut contest);
+        install::programs(sh, &[("valgrind", "valgrind")])?;
+        return Ok(contest.arg("instructions").arg(gateway).run()?);
     }
-    contest.arg("compete").arg(gateway).args([rounds.to_string(), users.to_string(), requests.to_string()]);
-    sh::run_command(&mut contest)?;
-    sh::run(root, "cargo", &["bench", "--package", "leak-guard", "--bench", "scrub", "--locked"])
+    contest.arg("compete").arg(gateway).args([rounds, users, requests]).run()?;
+    Ok(cmd!(sh, "cargo bench --package leak-guard --bench scrub --locked").run()?)
 }

@@ -1,26 +1,36 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
 use crate::{api, chart, docs, lint, package, sh, supply, test, tidy};
-use anyhow::{Context as _, Result, ensure};
-use std::path::Path;
+use anyhow::{Result, ensure};
+use std::time::SystemTime;
+use xshell::Shell;
 
 /// The command that the README gives newcomers for testing; CI runs that and nothing else.
 const TEST_COMMAND: &str = "cargo xtask test";
 
-pub(crate) fn run(root: &Path) -> Result<()> {
-    let readme = std::fs::read_to_string(root.join("README.md")).context("README.md")?;
+type Step = fn(&Shell) -> Result<()>;
+
+const STEPS: [(&str, Step); 8] = [
+    ("tidy", |sh| tidy::run(sh, &tidy::Options::default())),
+    ("advisories", supply::run),
+    ("docs", |sh| docs::check(sh, false)),
+    ("lint", lint::run),
+    ("api", |sh| api::run(sh, &api::Options::default())),
+    ("test", |sh| test::run(sh, &test::Options::default())),
+    ("chart", |sh| chart::run(sh, &chart::Options::default())),
+    ("package", |sh| package::run(sh, true)),
+];
+
+pub(crate) fn run(sh: &Shell) -> Result<()> {
     ensure!(
-        readme.lines().any(|line| line.trim() == TEST_COMMAND),
+        sh.read_file("README.md")?.lines().any(|line| line.trim() == TEST_COMMAND),
         "README.md no longer gives `{TEST_COMMAND}` as the test command; CI runs what the README says"
     );
-    tidy::run(root, &tidy::Options::default())?;
-    supply::run(root)?;
-    docs::check(root, false)?;
-    lint::run(root)?;
-    api::run(root, &api::Options::default())?;
-    test::run(root, &test::Options::default())?;
-    chart::run(root, &chart::Options::default())?;
-    package::run(root, true)?;
+    for (name, step) in STEPS {
+        let start = SystemTime::now();
+        step(sh)?;
+        sh::say(&format!("ci: {name} done in {} s", start.elapsed().unwrap_or_default().as_secs()));
+    }
     sh::say("ci: all green");
     Ok(())
 }

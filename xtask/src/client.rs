@@ -1,61 +1,40 @@
 //! The TypeScript client as a package for npm. It is made and tried here; nothing is published.
 
-use crate::sh;
-use anyhow::{Context as _, Result, ensure};
+use crate::{install, sh};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
+use xshell::{Shell, cmd};
 
 const SOURCES: &str = "docs/examples/client";
 /// Has the compiler, and the program that uses the package.
 const TESTS: &str = "crates/gateway/tests/examples";
+const COMPILER: &str = "crates/gateway/tests/examples/node_modules/.bin/tsc";
 
-/// Installs what the package is made with.
-pub(crate) fn prepare(root: &Path) -> Result<()> {
-    sh::run(&root.join(TESTS), "npm", &["ci", "--no-audit", "--no-fund", "--silent"])
+/// Leaves the package in `folder`, and tries it: installs it alone into an empty folder, and compiles and runs a program that uses
+/// it.
+pub(crate) fn package(sh: &Shell, folder: &Path) -> Result<()> {
+    install::npm(sh, TESTS)?;
+    let archive = pack(sh, folder)?;
+    let trial = sh::fresh(sh, "target/npm-client-trial")?;
+    sh.write_file(trial.join("package.json"), "{ \"private\": true, \"type\": \"module\" }\n")?;
+    sh.copy_file(format!("{TESTS}/packed.ts"), &trial)?;
+    let compiler = sh.current_dir().join(COMPILER);
+    let _trial = sh.push_dir(trial);
+    cmd!(sh, "npm install --no-audit --no-fund --silent --ignore-scripts --offline {archive}").run()?;
+    cmd!(sh, "{compiler} --strict --module nodenext --target es2022 --lib es2022,dom packed.ts").run()?;
+    Ok(cmd!(sh, "node packed.js").run()?)
 }
 
-/// Leaves the package in `folder`. Needs [`prepare`].
-pub(crate) fn pack(root: &Path, folder: &Path) -> Result<PathBuf> {
-    let stage = fresh(root, "target/npm-client")?;
-    for file in ["package.json", "README.md"] {
-        std::fs::copy(root.join(SOURCES).join(file), stage.join(file)).context(file)?;
+fn pack(sh: &Shell, folder: &Path) -> Result<PathBuf> {
+    let stage = sh::fresh(sh, "target/npm-client")?;
+    let own = ["package.json", "README.md"].map(|file| format!("{SOURCES}/{file}"));
+    for file in own.iter().map(String::as_str).chain(["LICENSE-APACHE", "LICENSE-MIT"]) {
+        sh.copy_file(file, &stage)?;
     }
-    for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        std::fs::copy(root.join(license), stage.join(license)).context(license)?;
-    }
-    let sources = root.join(SOURCES);
-    let out = stage.join("dist");
-    compile(root, root, &["-p", &sources.to_string_lossy(), "--outDir", &out.to_string_lossy()])?;
-    let destination = folder.to_string_lossy();
-    let packed = sh::output(
-        &stage,
-        "npm",
-        &["pack", "--silent", "--ignore-scripts", "--pack-destination", &destination],
-    )?;
-    let archive = folder.join(packed.trim());
+    cmd!(sh, "{COMPILER} -p {SOURCES} --outDir {stage}/dist").run()?;
+    let _stage = sh.push_dir(stage);
+    let packed = cmd!(sh, "npm pack --silent --ignore-scripts --pack-destination {folder}").read()?;
+    let archive = folder.join(packed);
     ensure!(archive.is_file(), "npm left no {}", archive.display());
     Ok(archive)
-}
-
-/// Installs the package alone into an empty folder, and compiles and runs a program that uses it.
-pub(crate) fn try_out(root: &Path, archive: &Path) -> Result<()> {
-    let trial = fresh(root, "target/npm-client-trial")?;
-    std::fs::write(trial.join("package.json"), "{ \"private\": true, \"type\": \"module\" }\n")?;
-    let install = ["install", "--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--offline"];
-    sh::run(&trial, "npm", &[install.as_slice(), &[&archive.to_string_lossy()]].concat())?;
-    std::fs::copy(root.join(TESTS).join("packed.ts"), trial.join("packed.ts"))?;
-    let options = ["--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"];
-    compile(root, &trial, &[options.as_slice(), &["packed.ts"]].concat())?;
-    sh::run(&trial, "node", &["packed.js"])
-}
-
-fn compile(root: &Path, folder: &Path, args: &[&str]) -> Result<()> {
-    let compiler = root.join(TESTS).join("node_modules/.bin/tsc");
-    sh::run(folder, &compiler.to_string_lossy(), args)
-}
-
-fn fresh(root: &Path, name: &str) -> Result<PathBuf> {
-    let folder = root.join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    Ok(folder)
 }

@@ -1,7 +1,6 @@
 //! Everything a maintainer runs: `cargo xtask <command>`. One file per command; this one only dispatches.
 
 mod api;
-mod backends;
 mod bench;
 mod build;
 mod chart;
@@ -18,12 +17,10 @@ mod package;
 mod parts;
 mod profile;
 mod release;
-mod semver;
 mod sh;
 mod supply;
 mod test;
 mod tidy;
-mod tools;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -75,34 +72,34 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    run(Cli::parse().command).map_or_else(
+        |error| {
             sh::say(&format!("xtask: {error:#}"));
             ExitCode::FAILURE
-        }
-    }
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let root = sh::root()?;
+    let sh = &sh::root()?;
     match command {
-        Command::Advisories => supply::run(&root),
-        Command::Chart(options) => chart::run(&root, &options),
-        Command::Api(options) => api::run(&root, &options),
-        Command::Bench(options) => bench::run(&root, &options),
-        Command::Docs(options) => docs::run(&root, &options),
-        Command::Release(step) => release::run(&root, &step),
-        Command::Binary(options) => build::run(&root, &options),
-        Command::Dist => dist::run(&root),
-        Command::Image(options) => image::run(&root, &options),
-        Command::Ci => ci::run(&root),
-        Command::Fuzz(options) => fuzz::run(&root, &options),
-        Command::Lint => lint::run(&root),
-        Command::Monitoring(options) => monitoring::run(&root, &options),
-        Command::Package => package::run(&root, true),
-        Command::Profile => profile::run(&root),
-        Command::Test(options) => test::run(&root, &options),
-        Command::Tidy(options) => tidy::run(&root, &options),
+        Command::Advisories => supply::run(sh),
+        Command::Chart(options) => chart::run(sh, &options),
+        Command::Api(options) => api::run(sh, &options),
+        Command::Bench(options) => bench::run(sh, &options),
+        Command::Docs(options) => docs::run(sh, &options),
+        Command::Release(step) => release::run(sh, &step),
+        Command::Binary(options) => build::run(sh, &options),
+        Command::Dist => dist::run(sh),
+        Command::Image(options) => image::run(sh, &options),
+        Command::Ci => ci::run(sh),
+        Command::Fuzz(options) => fuzz::run(sh, &options),
+        Command::Lint => lint::run(sh),
+        Command::Monitoring(options) => monitoring::run(sh, &options),
+        Command::Package => package::run(sh, true),
+        Command::Profile => profile::run(sh),
+        Command::Test(options) => test::run(sh, &options),
+        Command::Tidy(options) => tidy::run(sh, &options),
     }
 }

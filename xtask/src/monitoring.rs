@@ -3,10 +3,8 @@
 
 use crate::{install, sh};
 use anyhow::{Context as _, Result, ensure};
-use std::path::Path;
+use xshell::{Shell, cmd};
 
-const FOLDER: &str = "deploy/monitoring";
-/// The rules, which the chart carries a copy of.
 const RULES: &str = "deploy/monitoring/rules/idp-gateway.yaml";
 const TESTS: &str = "deploy/monitoring/tests/idp-gateway.yaml";
 const DASHBOARD: &str = "deploy/monitoring/dashboard.json";
@@ -23,34 +21,22 @@ pub(crate) struct Options {
     bless: bool,
 }
 
-/// What needs no running gateway.
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for (original, copy) in COPIES {
-        if options.bless {
-            std::fs::copy(root.join(original), root.join(copy))?;
-        }
-        ensure!(
-            read(root, original)? == read(root, copy)?,
-            "{copy} is not {original}; run `cargo xtask monitoring --bless`"
-        );
+        sh::made(sh, copy, &sh.read_file(original)?, options.bless, "monitoring")?;
     }
-    install::ensure_program(root, "promtool", "prometheus")?;
-    sh::run(root, "promtool", &["check", "rules", RULES])?;
-    sh::run(root, "promtool", &["test", "rules", TESTS])?;
-    let rules = read(root, RULES)?;
+    install::programs(sh, &[("promtool", "prometheus")])?;
+    cmd!(sh, "promtool check rules {RULES}").run()?;
+    cmd!(sh, "promtool test rules {TESTS}").run()?;
+    let rules = sh.read_file(RULES)?;
     let alerts = alerts(&rules);
     ensure!(!alerts.is_empty(), "{RULES} has no alerts");
-    complete(&alerts, &rules, &read(root, TESTS)?, &read(root, RUNBOOKS)?)?;
-    serde_json::from_str::<serde_json::Value>(&read(root, DASHBOARD)?).context(DASHBOARD)?;
+    complete(&alerts, &rules, &sh.read_file(TESTS)?, &sh.read_file(RUNBOOKS)?)?;
+    serde_json::from_str::<serde_json::Value>(&sh.read_file(DASHBOARD)?).context(DASHBOARD)?;
     sh::say(&format!("monitoring: {} alerts", alerts.len()));
     Ok(())
 }
 
-fn read(root: &Path, file: &str) -> Result<String> {
-    std::fs::read_to_string(root.join(file)).with_context(|| format!("{file} (see {FOLDER})"))
-}
-
-/// The names of all alerts, in order.
 fn alerts(rules: &str) -> Vec<&str> {
     rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect()
 }
@@ -58,24 +44,17 @@ fn alerts(rules: &str) -> Vec<&str> {
 fn complete(alerts: &[&str], rules: &str, tests: &str, runbooks: &str) -> Result<()> {
     for alert in alerts {
         let case = |kind: &str| {
-            tests
-                .split("  - name: ")
-                .find(|case| case.lines().next() == Some(&format!("{alert} {kind}")))
-                .with_context(|| format!("{TESTS} has no case `{alert} {kind}`"))
+            let name = format!("{alert} {kind}");
+            let found = tests.split("  - name: ").find(|case| case.lines().next() == Some(&name));
+            found.with_context(|| format!("{TESTS} has no case `{name}`"))
         };
         let (firing, quiet) = (case("fires")?, case("stays quiet")?);
-        for case in [firing, quiet] {
-            ensure!(
-                case.contains(&format!("alertname: {alert}\n")),
-                "{TESTS}: a case of {alert} asks another"
-            );
-        }
+        let asked = format!("alertname: {alert}\n");
+        ensure!(firing.contains(&asked) && quiet.contains(&asked), "{TESTS}: a case of {alert} asks another");
         ensure!(firing.contains("exp_labels:"), "{TESTS}: `{alert} fires` expects no alert");
         ensure!(quiet.contains("exp_alerts: []"), "{TESTS}: `{alert} stays quiet` expects one");
-        ensure!(
-            runbooks.lines().any(|line| line == format!("## {alert}")),
-            "{RUNBOOKS} has no section `## {alert}`"
-        );
+        let section = format!("## {alert}");
+        ensure!(runbooks.lines().any(|line| line == section), "{RUNBOOKS} has no section `{section}`");
         let anchor = format!("runbooks.html#{}\n", alert.to_ascii_lowercase());
         ensure!(rules.contains(&anchor), "{RULES}: {alert} does not link to its runbook");
     }

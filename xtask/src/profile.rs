@@ -1,45 +1,29 @@
 //! `cargo xtask profile`: records which code warm calls run, for the optimiser (`crates/gateway/profile`).
 
 use crate::{build, sh};
-use anyhow::{Context as _, Result};
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::path::Path;
+use xshell::{Shell, cmd};
 
-/// Names of functions differ between a build for the host and one for a named target, so both are recorded: `cargo build --release`
+/// The names of functions differ between a build for the host and one for a named target. So both are recorded: `cargo build --release`
 /// and the release binary.
-pub(crate) fn run(root: &Path) -> Result<()> {
-    let place = root.join("target/profile");
-    let raw = place.join("raw");
-    let _ = std::fs::remove_dir_all(&raw);
-    let mut plain = sh::command(root, "cargo");
-    plain.args(["build", "--release", "--locked", "--package", "gateway"]);
-    sh::run_command(recording(&mut plain, &raw).env("CARGO_TARGET_DIR", &place))?;
-    let mut release = build::command(root, &place)?;
-    sh::run_command(recording(&mut release, &raw))?;
-    for binary in [place.join("release/gateway"), build::binary(root, &place)?] {
-        let mut calls = sh::command(root, "cargo");
-        calls.args(["bench", "--package", "gateway", "--bench", "proxy", "--locked", "--", "record"]);
-        sh::run_command(calls.arg(binary))?;
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    let raw = sh::fresh(sh, "target/profile/raw")?;
+    let place = sh.current_dir().join("target/profile");
+    let plain = cmd!(sh, "cargo build --release --locked --package gateway").env("CARGO_TARGET_DIR", &place);
+    for build in [plain, build::command(sh, &place)?] {
+        // `profile/rustc.sh` instruments what it compiles.
+        build.env("IDP_GATEWAY_RECORD", &raw).run()?;
     }
-    let kept = root.join("crates/gateway/profile");
-    let merged = kept.join("calls.profdata");
-    let paths = [raw.as_path(), merged.as_path()].map(|path| path.to_string_lossy().into_owned());
-    let merger = tool(root)?;
-    let args = ["merge", "--sparse", paths[0].as_str(), "--output", paths[1].as_str()];
-    sh::run(root, &merger.to_string_lossy(), &args)?;
-    std::fs::write(kept.join("rustc-version"), sh::output(root, "rustc", &["-V"])?)?;
-    sh::say(&format!("profile: {}", merged.display()));
+    for binary in [place.join("release/gateway"), place.join(build::host(sh)?).join("release/gateway")] {
+        cmd!(sh, "cargo bench --package gateway --bench proxy --locked -- record {binary}").run()?;
+    }
+    // The compiler's own merger reads what it has written.
+    cmd!(sh, "rustup component add llvm-tools").run()?;
+    let sysroot = cmd!(sh, "rustc --print sysroot").read()?;
+    let tools = Path::new(&sysroot).join("lib/rustlib").join(build::host(sh)?).join("bin/llvm-profdata");
+    cmd!(sh, "{tools} merge --sparse {raw} --output crates/gateway/profile/calls.profdata").run()?;
+    sh.write_file("crates/gateway/profile/rustc-version", cmd!(sh, "rustc -V").read()?)?;
+    sh::say("profile: commit crates/gateway/profile");
     Ok(())
-}
-
-/// Has `profile/rustc.sh` instrument what it compiles. The bench must not be: its profile is not wanted.
-fn recording<'a>(cargo: &'a mut std::process::Command, raw: &Path) -> &'a mut std::process::Command {
-    cargo.env("IDP_GATEWAY_RECORD", raw)
-}
-
-/// The compiler's own `llvm-profdata`, which reads what it writes.
-fn tool(root: &Path) -> Result<PathBuf> {
-    sh::run(root, "rustup", &["component", "add", "llvm-tools"])?;
-    let sysroot = sh::output(root, "rustc", &["--print", "sysroot"])?;
-    let folder = Path::new(sysroot.trim()).join("lib/rustlib").join(build::host(root)?).join("bin");
-    folder.join("llvm-profdata").canonicalize().context("rustup has left no llvm-profdata")
 }

@@ -1,92 +1,45 @@
-//! Running other programs: each is named before it starts, and timed.
+//! What the steps share to run programs: a shell in the root of the workspace, which names each program before it starts it.
 
-use anyhow::{Context as _, Result, bail};
-use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Write as _};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use xshell::{Cmd, Shell, cmd};
 
-/// The workspace root: the folder above this crate.
-pub(crate) fn root() -> Result<PathBuf> {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map(Path::to_path_buf)
-        .context("xtask has no parent folder")
+/// A shell in the workspace root, the folder above this crate.
+pub(crate) fn root() -> Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?);
+    Ok(sh)
 }
 
-/// A command in `dir`, with cargo found through the variable cargo itself sets.
-pub(crate) fn command(dir: &Path, program: &str) -> Command {
-    let program =
-        if program == "cargo" { std::env::var_os("CARGO") } else { None }.unwrap_or_else(|| program.into());
-    let mut command = Command::new(program);
-    command.current_dir(dir);
-    command
+/// Whether a program ends well. What it prints is not shown. Not to be started is an error.
+pub(crate) fn succeeds(command: Cmd<'_>) -> Result<bool> {
+    Ok(command.ignore_status().output()?.status.success())
 }
 
-/// Runs `program args…`, inheriting the output; fails when it fails.
-pub(crate) fn run<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> Result<()> {
-    let mut command = command(dir, program);
-    command.args(args);
-    run_command(&mut command)
+/// An empty folder, with its whole path.
+pub(crate) fn fresh(sh: &Shell, folder: &str) -> Result<PathBuf> {
+    sh.remove_path(folder)?;
+    Ok(sh.create_dir(folder)?)
 }
 
-/// Runs a prepared command, inheriting the output; fails when it fails.
-pub(crate) fn run_command(command: &mut Command) -> Result<()> {
-    let line = line(command);
-    say(&format!("$ {line}"));
-    let start = SystemTime::now();
-    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
-    if !status.success() {
-        bail!("`{line}` ended with {status}");
+/// Writes a file that is made of others with `bless`, and fails without it where the file is another. `command` is the one to run.
+pub(crate) fn made(sh: &Shell, file: &str, text: &str, bless: bool, command: &str) -> Result<()> {
+    if bless {
+        sh.write_file(file, text)?;
     }
-    say(&format!("  done in {} s", start.elapsed().unwrap_or_default().as_secs()));
+    ensure!(
+        sh.read_file(file).unwrap_or_default() == text,
+        "{file} is not up to date; read the change, then `cargo xtask {command} --bless`"
+    );
     Ok(())
 }
 
-/// Like [`run_command`]; counts the lines on stderr that begin with `word`.
-pub(crate) fn run_counting(command: &mut Command, word: &str) -> Result<usize> {
-    let line = line(command);
-    say(&format!("$ {line}"));
-    let mut child =
-        command.stderr(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
-    let mut count = 0;
-    for said in BufReader::new(child.stderr.take().context("no stderr")?).split(b'\n') {
-        let said = said?;
-        say(&String::from_utf8_lossy(&said));
-        count += usize::from(said.starts_with(word.as_bytes()));
-    }
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("`{line}` ended with {status}");
-    }
-    Ok(count)
-}
-
-/// What `program args…` prints on stdout.
-pub(crate) fn output<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S]) -> Result<String> {
-    let mut command = command(dir, program);
-    command.args(args).stderr(Stdio::inherit());
-    let line = line(&command);
-    let output = command.output().with_context(|| format!("cannot start `{line}`"))?;
-    if !output.status.success() {
-        bail!("`{line}` ended with {}", output.status);
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed something that is not UTF-8"))
-}
-
-/// What `program args…` prints on stdout when it gets `input` on stdin.
-pub(crate) fn pipe<S: AsRef<OsStr>>(dir: &Path, program: &str, args: &[S], input: &[u8]) -> Result<Vec<u8>> {
-    let mut command = command(dir, program);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let line = line(&command);
-    let mut child = command.spawn().with_context(|| format!("cannot start `{line}`"))?;
-    child.stdin.take().context("no stdin")?.write_all(input)?;
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("`{line}` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output.stdout)
+/// The files that git tracks, or would track, which match the pattern.
+pub(crate) fn tracked(sh: &Shell, pattern: &str) -> Result<Vec<String>> {
+    let list = cmd!(sh, "git ls-files --cached --others --exclude-standard {pattern}").read()?;
+    Ok(list.lines().filter(|name| sh.path_exists(name)).map(str::to_owned).collect())
 }
 
 /// Whether a program can be found in `PATH`.
@@ -95,18 +48,23 @@ pub(crate) fn found(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
+/// Where cargo keeps what it has fetched.
+pub(crate) fn cargo_home(sh: &Shell) -> PathBuf {
+    let home = || PathBuf::from(sh.var_os("HOME").unwrap_or_default()).join(".cargo");
+    sh.var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
+}
+
 /// Data from outside the repository: the folder that the variable `name` names, else `beside`, relative to the workspace, if it
 /// is there. `None`: `what` is skipped, with a message. With `DATA_REQUIRED` set that is a failure. Tests of the workspace that need
 /// a program or a folder read the same variable.
-pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> Result<Option<PathBuf>> {
-    let named = std::env::var_os(name).map(|folder| root.join(folder));
-    let folder = named.clone().unwrap_or_else(|| root.join(beside)).canonicalize();
-    match folder {
+pub(crate) fn data_folder(sh: &Shell, name: &str, beside: &str, what: &str) -> Result<Option<PathBuf>> {
+    let named = sh.var_os(name).map(PathBuf::from);
+    match sh.current_dir().join(named.as_deref().unwrap_or(beside.as_ref())).canonicalize() {
         Ok(folder) => Ok(Some(folder)),
         Err(error) if named.is_some() => {
             Err(error).with_context(|| format!("{name} names a folder that cannot be read"))
         }
-        Err(_) if std::env::var_os("DATA_REQUIRED").is_some() => {
+        Err(_) if sh.var_os("DATA_REQUIRED").is_some() => {
             bail!("{name} is not set, and DATA_REQUIRED is: {what} would be skipped")
         }
         Err(_) => {
@@ -116,9 +74,23 @@ pub(crate) fn data_folder(root: &Path, name: &str, beside: &str, what: &str) -> 
     }
 }
 
-/// Whether this process is root, and so may install distribution packages.
-pub(crate) fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+/// A process in the background, ended when dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// Starts a command whose output the caller has redirected.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn();
+        Ok(Self(child.with_context(|| format!("cannot start {}", command.get_program().display()))?))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone is as good as ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Waits a moment between two looks at something outside this process.
@@ -131,14 +103,4 @@ pub(crate) fn pause(time: Duration) {
 #[expect(clippy::print_stderr, reason = "this is a command line tool; messages belong on stderr")]
 pub(crate) fn say(line: &str) {
     eprintln!("{line}");
-}
-
-fn line(command: &Command) -> String {
-    let mut line =
-        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    for argument in command.get_args() {
-        line.push(' ');
-        line.push_str(&argument.to_string_lossy());
-    }
-    line
 }

@@ -1,11 +1,10 @@
 //! `cargo xtask test`: all tests of the workspace in one build, with the servers they need; then one pass with each other real part.
 
-use crate::{backends, image, install, monitoring, parts, sh};
-use anyhow::{Result, bail};
-use std::{path::Path, process::Command};
-
-/// Where Wycheproof's JOSE vectors are when the variable is not set.
-const WYCHEPROOF: &str = "../shared/data/wycheproof";
+use crate::{image, install, lint, monitoring, parts, sh};
+use anyhow::{Context as _, Result, ensure};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use xshell::{Cmd, Shell, cmd};
 
 /// A real part. The names of the tests that need a server hold the name of its part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -53,114 +52,96 @@ pub(crate) struct Options {
     bless: bool,
 }
 
-/// How the parts did.
-#[derive(Default)]
-struct Tally {
-    passed: usize,
-    failed: Vec<String>,
-}
+type Pass = fn(&Shell, &Options) -> Result<()>;
 
-impl Tally {
-    fn count(&mut self, part: impl std::fmt::Debug, result: Result<()>) {
-        match result {
-            Ok(()) => self.passed += 1,
-            Err(error) => {
-                sh::say(&format!("{part:?}: {error:#}"));
-                self.failed.push(format!("{part:?}"));
-            }
+/// What follows the tests of the workspace: the part that each pass belongs to, if it does, and its name.
+const PASSES: [(Option<Part>, &str, Pass); 6] = [
+    (None, "providers over HTTP/2", |sh, _| over_http2(sh)),
+    (Some(Part::Ring), "libraries with ring", |sh, _| Ok(vectors(sh, lint::ring_tests(sh))?.run()?)),
+    (Some(Part::Prometheus), "alert rules", |sh, _| monitoring::run(sh, &monitoring::Options::default())),
+    (Some(Part::Sdk), "SDKs", |sh, options| parts::sdk::run(sh, options.bless)),
+    (Some(Part::Browser), "browser", |sh, _| parts::browser::run(sh)),
+    (Some(Part::Examples), "examples", |sh, _| parts::browser::examples(sh)),
+];
+
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    let (mut parts, mut skipped) = (Vec::new(), 0);
+    if options.only.is_none_or(|only| SERVERS.iter().any(|(part, ..)| *part == only)) {
+        skipped = workspace(sh, options, &mut parts)?;
+    }
+    for (part, name, pass) in PASSES {
+        if options.only.is_none() || options.only == part {
+            sh::say(&format!("== {name} =="));
+            parts.push((name, pass(sh, options)));
         }
-    }
-}
-
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let wanted = |part| options.only.is_none_or(|only| only == part);
-    let (mut tally, mut skipped) = (Tally::default(), 0);
-    if SERVERS.iter().any(|(part, ..)| wanted(*part)) {
-        skipped = workspace(root, options, &mut tally)?;
-    }
-    if options.only.is_none() {
-        sh::say("== providers over HTTP/2 ==");
-        tally.count("providers over HTTP/2", over_http2(root));
-    }
-    if wanted(Part::Ring) {
-        sh::say("== libraries with ring ==");
-        tally.count(Part::Ring, with_ring(root));
-    }
-    if wanted(Part::Prometheus) {
-        tally.count("alert rules", monitoring::run(root, &monitoring::Options::default()));
-    }
-    if wanted(Part::Sdk) {
-        tally.count(Part::Sdk, parts::sdk::run(root, options.bless));
-    }
-    if wanted(Part::Browser) {
-        tally.count(Part::Browser, parts::browser::run(root));
-    }
-    if wanted(Part::Examples) {
-        tally.count(Part::Examples, parts::examples::run(root));
     }
     if options.full && options.only.is_none() {
         sh::say("== container image ==");
-        image::run(root, &image::Options::default())?;
+        image::run(sh, &image::Options::default())?;
     }
-    let Tally { passed, failed } = tally;
+    let mut failed = Vec::new();
+    for (name, error) in parts.iter().filter_map(|(name, result)| Some((name, result.as_ref().err()?))) {
+        sh::say(&format!("{name}: {error:#}"));
+        failed.push(*name);
+    }
     sh::say(&format!("tests skipped because a program or data is missing: {skipped}"));
-    sh::say(&format!("parts: {passed} passed, {} failed", failed.len()));
-    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
-}
-
-/// What random cases start from.
-const SEED: &str = "PROPTEST_RNG_SEED";
-
-/// The tests of the workspace, and how many were skipped. A selection of packages would select other features, and build the
-/// dependencies once more.
-fn workspace(root: &Path, options: &Options, tally: &mut Tally) -> Result<usize> {
-    let mut tests = sh::command(root, "cargo");
-    tests.args(["test", "--workspace", "--locked"]);
-    for (part, name, variable, program, package) in SERVERS {
-        if options.only.is_none_or(|only| only == part) {
-            let installed = install::server(root, program, package);
-            if let Ok(program) = &installed {
-                tests.env(variable, program);
-            }
-            tally.count(part, installed.map(|_| ()));
-        }
-        if options.only == Some(part) {
-            tests.arg(name);
-        }
-    }
-    vectors(root, &mut tests)?;
-    if options.full {
-        tests.env("PAIRS", "1000000").env("PLANS", "1000000").env("FIRST_OPENS", "400");
-        tests.env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
-    } else if std::env::var_os(SEED).is_none() {
-        // The same cases each time. `--full` tries others.
-        tests.env(SEED, "1");
-    }
-    sh::run_counting(&mut tests, "skipped: ")
-}
-
-/// Tells tests where Wycheproof's vectors are.
-fn vectors(root: &Path, tests: &mut Command) -> Result<()> {
-    let what = "Wycheproof's JOSE vectors are not tried";
-    if let Some(folder) = sh::data_folder(root, "WYCHEPROOF_DIR", WYCHEPROOF, what)? {
-        tests.env("WYCHEPROOF_DIR", folder);
-    }
+    sh::say(&format!("parts: {} passed, {} failed", parts.len() - failed.len(), failed.len()));
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
 }
 
-/// The libraries' unit tests once more, with ring. Their vectors are the same as with aws-lc-rs.
-fn with_ring(root: &Path) -> Result<()> {
-    let mut tests = backends::tests(root);
-    vectors(root, &mut tests)?;
-    sh::run_command(&mut tests)
+type Parts = Vec<(&'static str, Result<()>)>;
+
+/// The tests of the workspace, and how many were skipped. A selection of packages would select other features, and build the
+/// dependencies once more.
+fn workspace(sh: &Shell, options: &Options, parts: &mut Parts) -> Result<usize> {
+    let mut tests = vectors(sh, cmd!(sh, "cargo test --workspace --locked"))?;
+    for (part, name, variable, program, package) in SERVERS {
+        if options.only.is_none_or(|only| only == part) {
+            let installed = install::server(sh, program, package);
+            tests = tests.envs(installed.as_ref().ok().map(|program| (variable, program)));
+            parts.push((name, installed.map(|_| ())));
+        }
+        if options.only == Some(part) {
+            tests = tests.arg(name);
+        }
+    }
+    if options.full {
+        let rounds = [("PAIRS", "1000000"), ("PLANS", "1000000"), ("FIRST_OPENS", "400")];
+        tests = tests.envs(rounds).env("HOSTILE_REQUESTS", "100000").env("FLEET_ROUNDS", "100");
+    } else if sh.var_os("PROPTEST_RNG_SEED").is_none() {
+        // The same cases each time. `--full` tries others.
+        tests = tests.env("PROPTEST_RNG_SEED", "1");
+    }
+    sh::say(&format!("$ {tests}"));
+    counting(&mut tests.into(), "skipped: ")
+}
+
+fn counting(command: &mut Command, word: &str) -> Result<usize> {
+    let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start the tests")?;
+    let mut count = 0;
+    for line in BufReader::new(child.stderr.take().context("no stderr")?).split(b'\n') {
+        let line = line?;
+        sh::say(&String::from_utf8_lossy(&line));
+        count += usize::from(line.starts_with(word.as_bytes()));
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "the tests ended with {status}");
+    Ok(count)
+}
+
+/// Tells tests where Wycheproof's vectors are.
+fn vectors<'a>(sh: &Shell, tests: Cmd<'a>) -> Result<Cmd<'a>> {
+    let what = "Wycheproof's JOSE vectors are not tried";
+    let folder = sh::data_folder(sh, "WYCHEPROOF_DIR", "../shared/data/wycheproof", what)?;
+    Ok(tests.envs(folder.map(|folder| ("WYCHEPROOF_DIR", folder))))
 }
 
 /// The tests of calls to providers once more, with providers that speak HTTP/2 over TLS.
-fn over_http2(root: &Path) -> Result<()> {
-    let roots = root.join("target/test-authorities.pem");
+fn over_http2(sh: &Shell) -> Result<()> {
+    let roots = sh.current_dir().join("target/test-authorities.pem");
     // Each test adds its own authority.
-    std::fs::write(&roots, "")?;
-    let mut tests = sh::command(root, "cargo");
-    tests.args(["test", "--workspace", "--locked", "--test", "it", "--"]).args(CALLS);
-    sh::run_command(tests.env("SANDBOX_ALPN", "h2").env("SSL_CERT_FILE", roots))
+    sh.write_file(&roots, "")?;
+    let tests = cmd!(sh, "cargo test --workspace --locked --test it -- {CALLS...}");
+    Ok(tests.env("SANDBOX_ALPN", "h2").env("SSL_CERT_FILE", roots).run()?)
 }

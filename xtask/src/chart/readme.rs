@@ -1,29 +1,22 @@
 //! The chart's page: a head that is written by hand, and a table made of the comments in `values.yaml`.
 
 use super::CHART;
+use crate::sh;
 use anyhow::{Context as _, Result, ensure};
-use std::path::Path;
+use xshell::Shell;
 
 const BEGIN: &str = "<!-- values: made by `cargo xtask chart --bless` -->";
 
 /// Compares the page's table with the values, or writes it anew.
-pub(super) fn check(root: &Path, bless: bool) -> Result<()> {
-    let values = std::fs::read_to_string(root.join(CHART).join("values.yaml"))?;
-    let file = root.join(CHART).join("README.md");
-    let old = std::fs::read_to_string(&file).context("the chart's README.md")?;
-    let (head, _) =
-        old.split_once(BEGIN).with_context(|| format!("README.md of the chart has no `{BEGIN}`"))?;
-    let new = format!("{head}{BEGIN}\n\n{}", table(&entries(&values)?));
-    if bless {
-        std::fs::write(&file, &new)?;
-        return Ok(());
-    }
-    ensure!(old == new, "README.md of the chart is not made of its values; run `cargo xtask chart --bless`");
-    Ok(())
+pub(super) fn check(sh: &Shell, bless: bool) -> Result<()> {
+    let file = format!("{CHART}/README.md");
+    let entries = entries(&sh.read_file(format!("{CHART}/values.yaml"))?)?;
+    let page = sh.read_file(&file)?;
+    let (head, _) = page.split_once(BEGIN).with_context(|| format!("{file} has no `{BEGIN}`"))?;
+    sh::made(sh, &file, &format!("{head}{BEGIN}\n\n{}", table(&entries)), bless, "chart")
 }
 
 /// A value with its default and what the comment above it says.
-#[derive(Debug, Eq, PartialEq)]
 struct Entry {
     key: String,
     default: String,
@@ -32,20 +25,11 @@ struct Entry {
 
 /// Reads the file as it is written: two spaces a level, a comment above each value that has a meaning of its own.
 fn entries(values: &str) -> Result<Vec<Entry>> {
-    let lines: Vec<&str> = values.lines().collect();
-    let mut entries = Vec::new();
-    let mut parents: Vec<&str> = Vec::new();
-    let mut comment = String::new();
-    // Whatever stands deeper than a documented value belongs to it.
-    let mut inside: Option<usize> = None;
-    for (number, line) in lines.iter().enumerate() {
-        let text = line.trim_start();
-        let depth = (line.len() - text.len()) / 2;
-        let belongs = inside.is_some_and(|value| text.is_empty() || depth > value || text.starts_with("- "));
-        if belongs {
-            continue;
-        }
-        inside = None;
+    let (mut entries, mut parents, mut comment) = (Vec::new(), Vec::new(), String::new());
+    let depth_of = |line: &str| (line.len() - line.trim_start().len()) / 2;
+    let mut lines = values.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (text, depth) = (line.trim_start(), depth_of(line));
         if let Some(words) = text.strip_prefix('#') {
             comment = format!("{comment} {}", words.trim()).trim().to_owned();
             continue;
@@ -57,10 +41,8 @@ fn entries(values: &str) -> Result<Vec<Entry>> {
         };
         parents.truncate(depth);
         parents.push(key);
-        let nested = lines.get(number + 1..).unwrap_or_default().iter().find(|next| !next.trim().is_empty());
-        let group =
-            default.trim().is_empty() && nested.is_some_and(|next| next.trim_start().starts_with('#'));
-        if group {
+        let nested = lines.clone().find(|next| !next.trim().is_empty());
+        if default.trim().is_empty() && nested.is_some_and(|next| next.trim_start().starts_with('#')) {
             continue;
         }
         let key = parents.join(".");
@@ -70,7 +52,11 @@ fn entries(values: &str) -> Result<Vec<Entry>> {
             default => format!("`{default}`"),
         };
         entries.push(Entry { key, default, meaning: std::mem::take(&mut comment) });
-        inside = Some(depth);
+        // Whatever stands deeper than a documented value belongs to it.
+        let belongs = |next: &&str| {
+            next.trim().is_empty() || depth_of(next) > depth || next.trim_start().starts_with("- ")
+        };
+        while lines.next_if(belongs).is_some() {}
     }
     Ok(entries)
 }

@@ -1,16 +1,22 @@
 //! The book: the configuration reference made from the JSON Schema, every page in the table of contents, and mdBook when it is
-//! asked for.
+//! asked for. Lychee follows the links without a network: between the pages of the repository, and between those of the book, which
+//! names pages differently and holds nothing but `docs`.
 
-mod links;
 mod reference;
 
-use crate::{build, sh};
-use anyhow::{Context as _, Result, bail, ensure};
-use std::path::Path;
+use crate::{build, install, sh};
+use anyhow::{Context as _, Result, ensure};
+use xshell::{Cmd, Shell, cmd};
 
 const SCHEMA: &str = "docs/reference/config.schema.json";
 const REFERENCE: &str = "docs/reference/configuration.md";
 const SUMMARY: &str = "docs/SUMMARY.md";
+const LEADING_TO_THE_BOOK: [&str; 2] =
+    ["deploy/monitoring/rules/idp-gateway.yaml", "deploy/helm/idp-gateway/README.md"];
+/// Where the hosted workflow puts the book.
+const SITE: &str = "https://idp-gateway.github.io/idp-gateway/";
+/// How pages of the book link to the rest of the repository.
+const REPOSITORY: &str = "https://github.com/idp-gateway/idp-gateway/blob/main/";
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
@@ -22,53 +28,54 @@ pub(crate) struct Options {
     book: bool,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     if options.bless {
-        schemas(root)?;
+        // The schema that the loader walks along, from the settings' types, and the one for people, from the gateway itself.
+        cmd!(sh, "cargo test --quiet --locked --workspace --lib config::schema").env("BLESS", "1").run()?;
+        let gateway = build::debug_binary(sh)?;
+        sh.write_file(SCHEMA, cmd!(sh, "{gateway} config schema").read()? + "\n")?;
     }
-    check(root, options.bless)?;
+    check(sh, options.bless)?;
     if options.book {
-        return links::book(root);
+        return book(sh);
     }
     sh::say("docs: the pages were checked, the book not built; `--book` does");
     Ok(())
 }
 
-/// The schema that the loader walks along, from the settings' types, and the one for people, from the gateway itself.
-fn schemas(root: &Path) -> Result<()> {
-    let mut cargo = sh::command(root, "cargo");
-    cargo.args(["test", "--quiet", "--locked", "--workspace", "--lib", "config::schema"]);
-    sh::run_command(cargo.env("BLESS", "1"))?;
-    let gateway = build::debug_binary(root)?;
-    std::fs::write(root.join(SCHEMA), sh::output(root, &gateway.to_string_lossy(), &["config", "schema"])?)?;
+/// The checks that need no mdBook.
+pub(crate) fn check(sh: &Shell, bless: bool) -> Result<()> {
+    let schema = serde_json::from_str(&sh.read_file(SCHEMA)?).context(SCHEMA)?;
+    sh::made(sh, REFERENCE, &reference::page(&schema), bless, "docs")?;
+    let summary = sh.read_file(SUMMARY)?;
+    for page in sh::tracked(sh, "docs/*.md")?.iter().filter(|page| *page != SUMMARY) {
+        let link = format!("({})", page.trim_start_matches("docs/"));
+        ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
+    }
+    links(sh)?;
+    sh::say("docs: the reference is current, every page is in the table of contents, and no link is dead");
     Ok(())
 }
 
-/// The checks that need no mdBook.
-pub(crate) fn check(root: &Path, bless: bool) -> Result<()> {
-    let schema = std::fs::read_to_string(root.join(SCHEMA)).context(SCHEMA)?;
-    let page = reference::page(&serde_json::from_str(&schema).context(SCHEMA)?);
-    let file = root.join(REFERENCE);
-    if bless {
-        std::fs::write(&file, &page)?;
-    }
-    ensure!(
-        std::fs::read_to_string(&file).unwrap_or_default() == page,
-        "{REFERENCE} is not what {SCHEMA} says; run `cargo xtask docs --bless`"
-    );
-    let summary = std::fs::read_to_string(root.join(SUMMARY)).context(SUMMARY)?;
-    let list = sh::output(root, "git", &["ls-files", "--cached", "--others", "--exclude-standard", "docs"])?;
-    for page in list.lines().filter(|name| name.ends_with(".md") && *name != SUMMARY) {
-        let link = format!("({})", page.trim_start_matches("docs/"));
-        ensure!(summary.contains(&link), "{SUMMARY} does not link to {page}");
-        let text = std::fs::read_to_string(root.join(page)).with_context(|| page.to_owned())?;
-        if let Some(link) = links::lost_in_the_book(page, &text).first() {
-            bail!(
-                "{page}: `{link}` is dead in the book: link to the folder of a README.md, and to the repository for what is not below `docs`"
-            );
-        }
-    }
-    links::pages(root)?;
-    sh::say("docs: the reference is current, every page is in the table of contents, and no link is dead");
-    Ok(())
+/// The links of all pages in the repository, with their headings. A link to a folder shows what is in it.
+fn links(sh: &Shell) -> Result<()> {
+    Ok(lychee(sh)?.args(sh::tracked(sh, "*.md")?).run()?)
+}
+
+/// Builds the book into `target/book` and follows its links, and those that lead to it: of the alerts' runbooks and the chart.
+fn book(sh: &Shell) -> Result<()> {
+    // Old pages would hide dead links.
+    let (mdbook, book) = (install::MDBOOK.program(sh)?, sh::fresh(sh, "target/book")?);
+    cmd!(sh, "{mdbook} build docs --dest-dir {book}").run()?;
+    let site = format!("{SITE} file://{}/", book.display());
+    let lychee = lychee(sh)?.args(["--index-files", "index.html", "--remap", &site]);
+    // One page with all others in it, whose links are relative to theirs, and the page for unknown addresses, with an absolute base.
+    let book = ["--exclude-path", "print.html|404.html", "target/book"];
+    Ok(lychee.args(book).args(LEADING_TO_THE_BOOK).run()?)
+}
+
+fn lychee(sh: &Shell) -> Result<Cmd<'_>> {
+    let programs = install::python(sh, "deploy-venv", "deploy/requirements.txt")?;
+    let repository = format!("{REPOSITORY} file://{}/", sh.current_dir().display());
+    Ok(cmd!(sh, "{programs}/lychee --offline --include-fragments --no-progress --remap {repository}"))
 }

@@ -1,9 +1,7 @@
 //! The configuration reference as a page, from the schema that the gateway itself checks against.
 
 use serde_json::Value;
-use std::fmt::Write as _;
 
-/// The page.
 pub(super) fn page(schema: &Value) -> String {
     let mut page = String::from(
         "# Configuration\n\nMade from `config.schema.json`, which `gateway config schema` prints. Each key can also be set by \
@@ -12,27 +10,17 @@ pub(super) fn page(schema: &Value) -> String {
     );
     let sections = schema["properties"].as_object().into_iter().flatten();
     for (name, section) in sections {
-        let mut rows = Vec::new();
+        let mut rows = String::new();
         collect(schema, name, section, &mut rows);
-        // Writing into a string does not fail.
-        let _ = write!(page, "\n## `{name}`\n\n{}\n\n", describe(section));
-        page.push_str("| key | type | default | meaning |\n|---|---|---|---|\n");
-        for row in rows {
-            let _ = writeln!(page, "| `{}` | {} | {} | {} |", row.key, row.kind, row.default, row.meaning);
-        }
+        page += &format!("\n## `{name}`\n\n{}\n\n", describe(section));
+        page += "| key | type | default | meaning |\n|---|---|---|---|\n";
+        page += &rows;
     }
     page
 }
 
-struct Row {
-    key: String,
-    kind: String,
-    default: String,
-    meaning: String,
-}
-
 /// One row for each leaf below a key.
-fn collect(schema: &Value, key: &str, node: &Value, rows: &mut Vec<Row>) {
+fn collect(schema: &Value, key: &str, node: &Value, rows: &mut String) {
     let real = resolve(schema, node);
     if let Some(properties) = real["properties"].as_object() {
         for (name, child) in properties {
@@ -42,17 +30,13 @@ fn collect(schema: &Value, key: &str, node: &Value, rows: &mut Vec<Row>) {
     }
     for (inner, suffix) in [(&real["additionalProperties"], ".NAME"), (&real["items"], "[]")] {
         if resolve(schema, inner)["properties"].is_object() {
-            collect(schema, &format!("{key}{suffix}"), inner, rows);
-            return;
+            return collect(schema, &format!("{key}{suffix}"), inner, rows);
         }
     }
     let default = if node["default"].is_null() { &real["default"] } else { &node["default"] };
-    rows.push(Row {
-        key: key.to_owned(),
-        kind: cell(&kind(schema, real)),
-        default: if default.is_null() { String::new() } else { format!("`{}`", cell(&default.to_string())) },
-        meaning: cell(&describe(node)),
-    });
+    let default = if default.is_null() { String::new() } else { format!("`{default}`") };
+    let cells = [kind(schema, real), default, describe(node)].map(|text| text.replace('|', "\\|"));
+    *rows += &format!("| `{key}` | {} |\n", cells.join(" | "));
 }
 
 /// Follows references; of an optional value, the type without `null`.
@@ -92,14 +76,9 @@ fn kind(schema: &Value, node: &Value) -> String {
     }
 }
 
-/// The description's first paragraph.
 fn describe(node: &Value) -> String {
     let text = node["description"].as_str().unwrap_or_default();
     text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
-}
-
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use crate::{build, install, sh};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use xshell::{Shell, cmd};
 
 const DOCKERFILE: &str = "deploy/image/Dockerfile";
 /// The largest size of the image, in bytes of the unpacked root.
 const CEILING: u64 = 20_000_000;
+const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 /// All that is in it, in the order of their names.
 const FILES: [&str; 2] = ["./etc/ssl/certs/ca-certificates.crt", "./gateway"];
 
@@ -22,54 +24,43 @@ pub(crate) struct Options {
     pub(crate) binary: Option<PathBuf>,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    for (program, package) in [("buildah", "buildah"), ("bwrap", "bubblewrap")] {
-        install::ensure_program(root, program, package)?;
-    }
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    install::programs(sh, &[("buildah", "buildah"), ("bwrap", "bubblewrap")])?;
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
-        None => build::release_binary(root)?,
+        None => build::release_binary(sh)?,
     };
     elf::check(&binary)?;
-    let image = bake(root, &binary)?;
-    let (rootfs, config) = unpack(&image)?;
-    contents(&rootfs, &config)?;
-    let mut size = 0;
-    for file in FILES {
-        size += std::fs::metadata(rootfs.join(file))?.len();
-    }
+    let image = bake(sh, &binary)?;
+    let (rootfs, config) = unpack(sh, &image)?;
+    contents(sh, &rootfs, &config)?;
+    let sizes = FILES.iter().map(|file| Ok(rootfs.join(file).metadata()?.len()));
+    let size = sizes.sum::<Result<u64>>()?;
     ensure!(size <= CEILING, "the image has {size} bytes; the ceiling is {CEILING}");
     elf::lists_dependencies(&rootfs.join("gateway"))?;
-    let ready = trial::run(root, &rootfs, &config)?;
+    let ready = trial::run(sh, &rootfs, &config)?;
     sh::say(&format!("image: {:.1} MB, serves /livez {ready} ms after its start", size as f64 / 1e6));
     Ok(())
 }
 
 /// Builds the image and leaves it as an OCI layout in `target/image/oci`.
-fn bake(root: &Path, binary: &Path) -> Result<PathBuf> {
-    let place = root.join("target/image");
-    let context = place.join("context");
-    let _ = std::fs::remove_dir_all(&place);
-    std::fs::create_dir_all(context.join("etc/ssl/certs"))?;
-    std::fs::copy(binary, context.join("gateway"))?;
-    let roots = "etc/ssl/certs/ca-certificates.crt";
-    std::fs::copy(Path::new("/").join(roots), context.join(roots)).context("install ca-certificates")?;
-    std::fs::write(place.join("Containerfile"), last_stage_of(root)?)?;
+fn bake(sh: &Shell, binary: &Path) -> Result<PathBuf> {
+    let place = sh::fresh(sh, "target/image")?;
+    let context = sh.create_dir(place.join("context/etc/ssl/certs"))?;
+    sh.copy_file(binary, place.join("context/gateway"))?;
+    sh.copy_file(Path::new("/").join(ROOTS), context).context("install ca-certificates")?;
+    sh.write_file(place.join("Containerfile"), last_stage_of(sh)?)?;
+    let tag = format!("idp-gateway:{}", build::version(sh)?);
+    let _place = sh.push_dir(&place);
     let storage = ["--root", "storage", "--runroot", "run", "--storage-driver", "vfs"];
-    let tag = format!("idp-gateway:{}", build::version(root)?);
-    let mut bud = sh::command(&place, "buildah");
-    bud.args(storage).args(["bud", "--isolation", "chroot", "--timestamp", "0", "--quiet"]);
-    bud.args(["--file", "Containerfile", "--tag", &tag, "context"]);
-    sh::run_command(&mut bud)?;
-    let mut push = sh::command(&place, "buildah");
-    push.args(storage).args(["push", "--quiet", &tag, "oci:oci"]);
-    sh::run_command(&mut push)?;
+    let same = ["--isolation", "chroot", "--timestamp", "0", "--quiet"];
+    cmd!(sh, "buildah {storage...} bud {same...} --file Containerfile --tag {tag} context").run()?;
+    cmd!(sh, "buildah {storage...} push --quiet {tag} oci:oci").run()?;
     Ok(place.join("oci"))
 }
 
-/// The last stage of the Dockerfile.
-pub(crate) fn last_stage_of(root: &Path) -> Result<String> {
-    last_stage(&std::fs::read_to_string(root.join(DOCKERFILE))?)
+pub(crate) fn last_stage_of(sh: &Shell) -> Result<String> {
+    last_stage(&sh.read_file(DOCKERFILE)?)
 }
 
 /// The last stage, with files of the build stage taken from the context instead.
@@ -80,28 +71,27 @@ fn last_stage(dockerfile: &str) -> Result<String> {
     Ok(dockerfile[start + 1..].replace("COPY --from=build ", "COPY "))
 }
 
-/// Unpacks the layers, and reads the image's configuration.
-fn unpack(image: &Path) -> Result<(PathBuf, Value)> {
-    let blob = |digest: &Value| {
-        let digest = digest.as_str().unwrap_or_default().replace(':', "/");
+fn unpack(sh: &Shell, image: &Path) -> Result<(PathBuf, Value)> {
+    let blob = |descriptor: &Value| {
+        let digest = descriptor["digest"].as_str().unwrap_or_default().replace(':', "/");
         image.join("blobs").join(digest)
     };
-    let json =
-        |path: PathBuf| -> Result<Value> { Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?) };
+    let json = |path: PathBuf| anyhow::Ok(serde_json::from_str::<Value>(&sh.read_file(path)?)?);
     let index = json(image.join("index.json"))?;
-    let manifest = json(blob(&index["manifests"][0]["digest"]))?;
-    let config = json(blob(&manifest["config"]["digest"]))?;
-    let rootfs = image.with_file_name("rootfs");
-    std::fs::create_dir_all(&rootfs)?;
+    let manifest = json(blob(&index["manifests"][0]))?;
+    let config = json(blob(&manifest["config"]))?;
+    let rootfs = sh.create_dir(image.with_file_name("rootfs"))?;
     for layer in manifest["layers"].as_array().context("an image without layers")? {
-        sh::run(&rootfs, "tar", &["-xzf", &blob(&layer["digest"]).to_string_lossy()])?;
+        let layer = blob(layer);
+        cmd!(sh, "tar -xzf {layer} -C {rootfs}").run()?;
     }
     Ok((rootfs, config["config"].clone()))
 }
 
 /// One program and the CA roots, no shell, a numeric user.
-fn contents(rootfs: &Path, config: &Value) -> Result<()> {
-    let files = sh::output(rootfs, "find", &[".", "-type", "f"])?;
+fn contents(sh: &Shell, rootfs: &Path, config: &Value) -> Result<()> {
+    let _rootfs = sh.push_dir(rootfs);
+    let files = cmd!(sh, "find . -type f").read()?;
     let mut files: Vec<_> = files.lines().collect();
     files.sort_unstable();
     ensure!(files == FILES, "the image holds {files:?}");

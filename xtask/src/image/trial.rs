@@ -1,64 +1,70 @@
 //! Starts the image's root file system as the restricted profile would: read-only, no capabilities, another user, name
 //! spaces of its own; an empty root but for the binary and the roots.
 
-use crate::sh;
+use crate::sh::{self, Running};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
+use xshell::{Shell, cmd};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const ROUNDS: usize = 5;
+/// The tenant is named `localhost`, so that the static binary has to resolve a name with nothing but itself.
+const CONFIGURATION: &str = r#"
+tenant = { domain = "acme.eu.auth0.com", base_url = "http://localhost:PORT", client_id = "trial", client_secret = "trial-secret" }
+callers.audience = ["https://api.example.com"]
+providers.github = {}
+"#;
 
 /// Milliseconds from the start to the first answer, median of a few rounds.
-pub(super) fn run(root: &Path, rootfs: &Path, config: &Value) -> Result<u128> {
+pub(super) fn run(sh: &Shell, rootfs: &Path, config: &Value) -> Result<u128> {
     let tenant = TcpListener::bind("127.0.0.1:0")?;
-    let settings = root.join("target/image/settings");
-    std::fs::create_dir_all(&settings)?;
-    std::fs::write(settings.join("gateway.toml"), configuration(tenant.local_addr()?.port()))?;
+    let settings = sh.create_dir("target/image/settings")?;
+    let port = tenant.local_addr()?.port().to_string();
+    sh.write_file(settings.join("gateway.toml"), CONFIGURATION.replace("PORT", &port))?;
     // A container runtime brings these too: the folders that it mounts on, and the files for name resolution.
     for folder in ["etc/idp-gateway", "proc"] {
-        std::fs::create_dir_all(rootfs.join(folder))?;
+        sh.create_dir(rootfs.join(folder))?;
     }
-    std::fs::write(rootfs.join("etc/hosts"), "127.0.0.1 localhost\n")?;
-    std::fs::write(rootfs.join("etc/resolv.conf"), "nameserver 127.0.0.1\n")?;
+    sh.write_file(rootfs.join("etc/hosts"), "127.0.0.1 localhost\n")?;
+    sh.write_file(rootfs.join("etc/resolv.conf"), "nameserver 127.0.0.1\n")?;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        times.push(round(rootfs, config, &settings)?);
+        times.push(round(sh, rootfs, config, &settings)?);
     }
-    resolved(&tenant)?;
+    // The gateway knows the tenant by name alone.
+    tenant.set_nonblocking(true)?;
+    await_that("no connection to `localhost`: the name was not resolved", || Ok(tenant.accept().is_ok()))?;
     times.sort_unstable();
     Ok(times[ROUNDS / 2])
 }
 
-/// The tenant is named `localhost`, so that the static binary has to resolve a name with nothing but itself.
-fn configuration(tenant: u16) -> String {
-    format!(
-        "[tenant]\ndomain = \"acme.eu.auth0.com\"\nbase_url = \"http://localhost:{tenant}\"\nclient_id = \"trial\"\n\
-         client_secret = \"trial-secret\"\n[callers]\naudience = [\"https://api.example.com\"]\n[providers.github]\n"
-    )
-}
-
-fn round(rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
-    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+fn await_that(otherwise: &'static str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = SystemTime::now();
-    let mut container = Container::start(rootfs, config, settings, admin)?;
-    loop {
-        if alive(admin).is_ok_and(|alive| alive) {
-            let took = start.elapsed().unwrap_or_default().as_millis();
-            container.hardened()?;
-            return Ok(took);
-        }
-        ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its log is in target/image/log");
-        ensure!(start.elapsed().unwrap_or_default() < TIMEOUT, "no answer from /livez");
+    while !so()? {
+        ensure!(start.elapsed().unwrap_or_default() < TIMEOUT, otherwise);
         sh::pause(Duration::from_millis(2));
     }
+    Ok(())
 }
 
-/// Whether `/livez` answers 200.
+fn round(sh: &Shell, rootfs: &Path, config: &Value, settings: &Path) -> Result<u128> {
+    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let start = SystemTime::now();
+    let mut container = container(sh, rootfs, config, settings, admin)?;
+    await_that("no answer from /livez", || {
+        ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its log is in target/image/log");
+        Ok(alive(admin).is_ok_and(|alive| alive))
+    })?;
+    let took = start.elapsed().unwrap_or_default().as_millis();
+    hardened(container.0.id())?;
+    Ok(took)
+}
+
 fn alive(admin: u16) -> Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", admin))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -68,94 +74,54 @@ fn alive(admin: u16) -> Result<bool> {
     Ok(answer.starts_with(b"HTTP/1.1 200 "))
 }
 
-/// Waits until the gateway has connected to the tenant, which it knows by name alone.
-fn resolved(tenant: &TcpListener) -> Result<()> {
-    tenant.set_nonblocking(true)?;
-    let start = SystemTime::now();
-    while start.elapsed().unwrap_or_default() < TIMEOUT {
-        if tenant.accept().is_ok() {
-            return Ok(());
-        }
-        sh::pause(Duration::from_millis(20));
+/// Starts the container. `--die-with-parent` ends what is inside with it.
+fn container(sh: &Shell, rootfs: &Path, config: &Value, settings: &Path, admin: u16) -> Result<Running> {
+    let admin = format!("IDP_GATEWAY_SERVER__ADMIN_LISTEN=127.0.0.1:{admin}");
+    let listen = ["IDP_GATEWAY_SERVER__LISTEN=127.0.0.1:0", &admin];
+    let strings = |list: &str| config[list].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut environment = Vec::new();
+    for variable in strings("Env").chain(listen) {
+        let (name, value) = variable.split_once('=').context("an environment without `=`")?;
+        environment.extend(["--setenv", name, value]);
     }
-    anyhow::bail!("the static binary never reached `localhost`: it cannot resolve names")
+    let command = strings("Entrypoint").chain(strings("Cmd"));
+    let apart = "--proc /proc --unshare-all --share-net --die-with-parent --new-session".split(' ');
+    let rights = "--uid 65532 --gid 65532 --cap-drop ALL --clearenv".split(' ');
+    let bwrap = cmd!(sh, "bwrap --ro-bind {rootfs} / --ro-bind {settings} /etc/idp-gateway");
+    let bwrap = bwrap.args(apart).args(rights).args(environment).args(command);
+    // The log is needed only if something is wrong.
+    let log = std::fs::File::create(settings.with_file_name("log"))?;
+    Running::start(Command::from(bwrap).stdout(Stdio::null()).stderr(log))
 }
 
-/// The running container, ended when dropped.
-struct Container(Child);
-
-impl Container {
-    fn start(rootfs: &Path, config: &Value, settings: &Path, admin: u16) -> Result<Self> {
-        let mut bwrap = sh::command(rootfs, "bwrap");
-        bwrap.args(["--ro-bind", ".", "/", "--ro-bind"]).arg(settings).arg("/etc/idp-gateway");
-        bwrap.args(["--proc", "/proc", "--unshare-all", "--share-net", "--die-with-parent", "--new-session"]);
-        bwrap.args(["--uid", "65532", "--gid", "65532", "--cap-drop", "ALL", "--clearenv"]);
-        for variable in config["Env"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let (name, value) = variable.split_once('=').context("an environment without `=`")?;
-            bwrap.args(["--setenv", name, value]);
-        }
-        bwrap.args(["--setenv", "IDP_GATEWAY_SERVER__LISTEN", "127.0.0.1:0"]);
-        bwrap.args(["--setenv", "IDP_GATEWAY_SERVER__ADMIN_LISTEN", &format!("127.0.0.1:{admin}")]);
-        for list in ["Entrypoint", "Cmd"] {
-            bwrap.args(config[list].as_array().into_iter().flatten().filter_map(Value::as_str));
-        }
-        // The log is needed only if something is wrong.
-        let log = std::fs::File::create(settings.with_file_name("log"))?;
-        bwrap.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        Ok(Self(bwrap.spawn().context("bwrap")?))
+/// What the kernel says about the process in the container.
+fn hardened(container: u32) -> Result<()> {
+    let pid = innermost(container)?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let field = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.map(str::trim).unwrap_or_default()
+    };
+    ensure!(field("Name:") == "gateway", "{} runs in the container", field("Name:"));
+    for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+        ensure!(field(set).trim_matches('0').is_empty(), "{set} {}", field(set));
     }
-
-    /// What the kernel says about the process.
-    fn hardened(&self) -> Result<()> {
-        let inside = descendants(self.0.id())?;
-        let pid = inside.last().context("nothing runs in the container")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let field = |name: &str| {
-            status
-                .lines()
-                .find_map(|line| line.strip_prefix(name))
-                .map(str::trim)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        ensure!(field("Name:") == "gateway", "{} runs in the container", field("Name:"));
-        for capabilities in ["CapPrm:", "CapEff:", "CapBnd:"] {
-            ensure!(
-                field(capabilities).trim_matches('0').is_empty(),
-                "{capabilities} {}",
-                field(capabilities)
-            );
-        }
-        ensure!(field("NoNewPrivs:") == "1", "it may gain privileges");
-        let mounts = std::fs::read_to_string(format!("/proc/{pid}/mounts"))?;
-        let root =
-            mounts.lines().find(|line| line.split(' ').nth(1) == Some("/")).context("no root is mounted")?;
-        ensure!(
-            root.split(' ').nth(3).is_some_and(|options| options.starts_with("ro")),
-            "the root is writable"
-        );
-        Ok(())
-    }
+    ensure!(field("NoNewPrivs:") == "1", "it may gain privileges");
+    let mounts = std::fs::read_to_string(format!("/proc/{pid}/mounts"))?;
+    let root = mounts.lines().find(|line| line.split(' ').nth(1) == Some("/"));
+    let options = root.and_then(|root| root.split(' ').nth(3)).context("no root is mounted")?;
+    ensure!(options.starts_with("ro"), "the root is writable");
+    Ok(())
 }
 
-impl Drop for Container {
-    fn drop(&mut self) {
-        // Already gone is as good as ended; `--die-with-parent` takes what is inside along.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The chain of only children below a process.
-fn descendants(parent: u32) -> Result<Vec<u32>> {
-    let mut chain = vec![parent];
-    while let Some(last) = chain.last() {
-        let children =
-            std::fs::read_to_string(format!("/proc/{last}/task/{last}/children")).unwrap_or_default();
-        match children.split_whitespace().next() {
-            Some(child) => chain.push(child.parse()?),
-            None => break,
+/// The process at the end of the chain of only children.
+fn innermost(container: u32) -> Result<u32> {
+    let mut last = container;
+    loop {
+        let children = std::fs::read_to_string(format!("/proc/{last}/task/{last}/children"));
+        match children.unwrap_or_default().split_whitespace().next() {
+            Some(child) => last = child.parse()?,
+            None => return Ok(last),
         }
     }
-    Ok(chain)
 }

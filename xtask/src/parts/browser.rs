@@ -1,17 +1,17 @@
-//! The example single-page app and the console, driven in the distribution's Chromium.
+//! The example single-page app, the console and the examples of the documentation, driven in the distribution's Chromium.
 
-use super::demo::Demo;
-use crate::install::ensure_program;
-use crate::sh;
+use super::demo::{Demo, free_ports};
+use crate::{client, install};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use xshell::{Shell, cmd};
 
 const FOLDER: &str = "crates/gateway/tests/browser";
+const EXAMPLES: &str = "crates/gateway/tests/examples";
 
 /// An app of one's own, beside the ports of the demo.
 const APP_ORIGIN: &str = "http://localhost:28090";
 
-/// Each file has a demo of its own: a consent in one does not change the others.
+/// Each file with the arguments of its demo.
 const FILES: [(&str, &[&str]); 8] = [
     ("app.test.mjs", &[]),
     ("console.test.mjs", &[]),
@@ -24,26 +24,32 @@ const FILES: [(&str, &[&str]); 8] = [
     ("pages.test.mjs", &["--port", "28080"]),
 ];
 
-pub(crate) fn run(root: &Path) -> Result<()> {
-    let folder = prepare(root)?;
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    prepare(sh)?;
     for (file, arguments) in FILES {
-        let demo = Demo::start(root, arguments)?;
-        let mut node = sh::command(&folder, "node");
-        node.args(["--test", file])
-            .env("DEMO", &demo.line)
-            .env("CHROMIUM", "chromium")
-            .env("APP_ORIGIN", APP_ORIGIN);
-        sh::run_command(&mut node)?;
+        Demo::start(sh, arguments)?.test(sh, FOLDER, "node", file, &[("APP_ORIGIN", APP_ORIGIN)])?;
     }
     Ok(())
 }
 
-/// What tests in a browser need. Returns the folder with the packages that they share.
-pub(super) fn prepare(root: &Path) -> Result<PathBuf> {
-    ensure_program(root, "node", "nodejs")?;
-    ensure_program(root, "npm", "npm")?;
-    ensure_program(root, "chromium", "chromium")?;
-    let folder = root.join(FOLDER);
-    sh::run(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--silent"])?;
-    Ok(folder)
+/// The TypeScript client, also as a package for npm, and the Node, Python and React apps.
+pub(crate) fn examples(sh: &Shell) -> Result<()> {
+    prepare(sh)?;
+    client::package(sh, &sh.current_dir().join("target"))?;
+    for built in ["client", "react"] {
+        let _folder = sh.push_dir(EXAMPLES);
+        cmd!(sh, "npm run --silent {built}").run()?;
+    }
+    let origin = format!("http://127.0.0.1:{}", free_ports(1)?);
+    for file in ["backends.test.mjs", "client.test.mjs", "react.test.mjs"] {
+        let demo = Demo::start(sh, &["--origin", &origin])?;
+        demo.test(sh, EXAMPLES, "node", file, &[("APP_ORIGIN", &origin)])?;
+    }
+    Ok(())
+}
+
+/// What tests in a browser need: the browser, and the packages that they share.
+fn prepare(sh: &Shell) -> Result<()> {
+    install::programs(sh, &[("chromium", "chromium")])?;
+    install::npm(sh, FOLDER)
 }

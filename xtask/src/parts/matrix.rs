@@ -1,9 +1,11 @@
 //! The table of SDKs and features, made from what the SDKs' tests recorded.
 
-use anyhow::{Context as _, Result, ensure};
+use crate::sh;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use xshell::Shell;
 
 const PAGE: &str = "docs/providers/sdks.md";
 const FEATURES: [&str; 7] = ["list", "page", "create", "upload", "download", "batch", "errors"];
@@ -14,23 +16,14 @@ const END: &str = "<!-- end -->\n";
 type Rows = BTreeMap<[String; 3], BTreeMap<String, String>>;
 
 /// Compares the page with the records, a JSON object in each line, or writes it. The rows of SDKs that did not run are `kept`.
-pub(super) fn check(root: &Path, records: &Path, kept: &[&str], bless: bool) -> Result<()> {
-    let file = root.join(PAGE);
-    let page = std::fs::read_to_string(&file).context(PAGE)?;
-    let mut rows = rows(&std::fs::read_to_string(records).context("the SDKs' records")?)?;
+pub(super) fn check(sh: &Shell, records: &Path, kept: &[&str], bless: bool) -> Result<()> {
+    let page = sh.read_file(PAGE)?;
+    let mut rows = rows(&sh.read_file(records)?)?;
     rows.extend(page.lines().filter_map(row).filter(|([_, sdk, _], _)| kept.contains(&&**sdk)));
-    let table = table(&rows)?;
     let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = parts.with_context(|| format!("{PAGE} has no place for the table"))?;
-    let made = format!("{before}{BEGIN}\n{table}\n{END}{after}");
-    if bless {
-        std::fs::write(&file, &made)?;
-    }
-    ensure!(
-        bless || made == page,
-        "{PAGE} is not what the tests showed; run `cargo xtask test --only sdk --bless`"
-    );
-    Ok(())
+    let made = format!("{before}{BEGIN}\n{}\n{END}{after}", table(&rows)?);
+    sh::made(sh, PAGE, &made, bless, "test --only sdk")
 }
 
 fn rows(records: &str) -> Result<Rows> {
@@ -46,7 +39,6 @@ fn rows(records: &str) -> Result<Rows> {
     Ok(rows)
 }
 
-/// A row of the page.
 fn row(line: &str) -> Option<([String; 3], BTreeMap<String, String>)> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").map(str::to_owned);
     let name = cells.next()?;
@@ -58,14 +50,13 @@ fn row(line: &str) -> Option<([String; 3], BTreeMap<String, String>)> {
 fn table(rows: &Rows) -> Result<String> {
     let mut table = format!("| SDK | provider | {} |\n|---|---|{}\n", FEATURES.join(" | "), "---|".repeat(7));
     for ([provider, sdk, version], cells) in rows {
-        let results: Result<Vec<&str>> = FEATURES
-            .iter()
-            .map(|feature| {
-                let result = cells.get(*feature).map(String::as_str);
-                result.with_context(|| format!("no test says how '{feature}' of {sdk} fares"))
-            })
-            .collect();
-        table += &format!("| {sdk} {version} | {provider} | {} |\n", results?.join(" | "));
+        table += &format!("| {sdk} {version} | {provider} |");
+        for feature in FEATURES {
+            let result = cells.get(feature);
+            let result = result.with_context(|| format!("no test says how '{feature}' of {sdk} fares"))?;
+            table += &format!(" {result} |");
+        }
+        table.push('\n');
     }
     Ok(table)
 }

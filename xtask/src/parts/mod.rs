@@ -2,10 +2,6 @@
 //! tests runs against it.
 
 pub(crate) mod browser;
-mod connect;
 mod demo;
-pub(crate) mod examples;
 mod matrix;
-mod mcp;
-mod ports;
 pub(crate) mod sdk;

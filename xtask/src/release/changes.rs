@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use semver::Version;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use xshell::Shell;
 
 const FOLDER: &str = ".changes";
 pub(super) const CHANGELOG: &str = "CHANGELOG.md";
@@ -28,7 +29,6 @@ impl Bump {
     }
 }
 
-/// One fragment.
 #[derive(Debug)]
 pub(super) struct Fragment {
     pub(super) file: PathBuf,
@@ -36,14 +36,11 @@ pub(super) struct Fragment {
     text: String,
 }
 
-/// All fragments, by name.
-pub(super) fn fragments(root: &Path) -> Result<Vec<Fragment>> {
-    let Ok(entries) = std::fs::read_dir(root.join(FOLDER)) else { return Ok(Vec::new()) };
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+pub(super) fn fragments(sh: &Shell) -> Result<Vec<Fragment>> {
+    let mut files = sh.read_dir(FOLDER).unwrap_or_default();
     files.retain(|file| file.extension().is_some_and(|kind| kind == "md") && !file.ends_with("README.md"));
-    files.sort();
     let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file)?;
+        let text = sh.read_file(&file)?;
         fragment(file.clone(), &text).with_context(|| file.display().to_string())
     };
     files.into_iter().map(read).collect()
@@ -79,7 +76,6 @@ pub(super) fn changelog(old: &str, version: &Version, date: &str, fragments: &[F
     Ok(format!("{}\n", new.trim_end()))
 }
 
-/// The section of a version.
 pub(super) fn section<'a>(changelog: &'a str, version: &Version) -> Option<&'a str> {
     let start = changelog.find(&format!("\n## {version} - "))?;
     let section = &changelog[start + 1..];

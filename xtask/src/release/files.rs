@@ -4,66 +4,53 @@ use crate::api::PUBLISHED;
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 use std::path::Path;
+use xshell::Shell;
 
-const MANIFEST: &str = "Cargo.toml";
-const CHART: &str = "deploy/helm/idp-gateway/Chart.yaml";
-const CLIENT: &str = "docs/examples/client/package.json";
+const FILES: [&str; 3] =
+    ["Cargo.toml", "deploy/helm/idp-gateway/Chart.yaml", "docs/examples/client/package.json"];
 const GOLDEN: &str = "deploy/helm/golden";
 
-/// The places that hold the version, `{}`, and how many there are in a file.
-fn places(file: &Path) -> (&'static [&'static str], Option<usize>) {
-    if file.ends_with("Cargo.toml") {
-        // The workspace's own version, and those of its published crates.
-        (
-            &["[workspace.package]\nversion = \"{}\"\n", "path = \"crates/FOLDER\", version = \"{}\""],
-            Some(1 + PUBLISHED.len()),
-        )
-    } else if file.ends_with("Chart.yaml") {
-        (&["\nversion: {}\n", "\nappVersion: {}\n"], Some(2))
-    } else if file.ends_with("package.json") {
-        (&["\n  \"version\": \"{}\",\n"], Some(1))
-    } else {
-        (&["app.kubernetes.io/version: \"{}\"", "helm.sh/chart: idp-gateway-{}\n", "/idp-gateway:{}\n"], None)
-    }
-}
+/// How the name of a file ends, the places in it that hold the version, `{}`, and how many there are.
+const PLACES: [(&str, &[&str], Option<usize>); 4] = [
+    // The workspace's own version, and those of its published crates.
+    ("Cargo.toml", &["\nversion = \"{}\"\n", "\", version = \"{}\""], Some(1 + PUBLISHED.len())),
+    ("Chart.yaml", &["\nversion: {}\n", "\nappVersion: {}\n"], Some(2)),
+    ("package.json", &["\n  \"version\": \"{}\",\n"], Some(1)),
+    (
+        ".yaml",
+        &["app.kubernetes.io/version: \"{}\"", "helm.sh/chart: idp-gateway-{}\n", "/idp-gateway:{}\n"],
+        None,
+    ),
+];
 
-/// The text with `new` where `old` was, and the number of places.
 fn replace(file: &Path, text: &str, old: &Version, new: &Version) -> Result<String> {
-    let (places, wanted) = places(file);
-    let mut text = text.to_owned();
-    let mut found = 0;
-    for place in places {
-        for (_, folder) in if place.contains("FOLDER") { PUBLISHED.as_slice() } else { &[("", "")] } {
-            let with =
-                |version: &Version| place.replace("FOLDER", folder).replace("{}", &version.to_string());
-            found += text.matches(&with(old)).count();
-            text = text.replace(&with(old), &with(new));
-        }
+    let name = file.to_string_lossy();
+    let known = PLACES.iter().find(|(end, ..)| name.ends_with(end));
+    let (_, places, wanted) = known.with_context(|| format!("{name} holds no version"))?;
+    let (mut text, mut found) = (text.to_owned(), 0);
+    for place in *places {
+        let (before, after) = (place.replace("{}", &old.to_string()), place.replace("{}", &new.to_string()));
+        found += text.matches(&before).count();
+        text = text.replace(&before, &after);
     }
-    ensure!(wanted.is_none_or(|wanted| wanted == found), "{}: {found} places are at {old}", file.display());
+    ensure!(wanted.is_none_or(|wanted| wanted == found), "{name}: {found} places are at {old}");
     Ok(text)
 }
 
-/// Writes the version everywhere.
-pub(super) fn write(root: &Path, old: &Version, new: &Version) -> Result<()> {
-    let golden =
-        std::fs::read_dir(root.join(GOLDEN))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let versioned = [MANIFEST, CHART, CLIENT].map(|file| root.join(file));
-    for file in versioned.into_iter().chain(golden) {
-        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        std::fs::write(&file, replace(&file, &text, old, new)?)?;
+pub(super) fn write(sh: &Shell, old: &Version, new: &Version) -> Result<()> {
+    for file in FILES.map(Into::into).into_iter().chain(sh.read_dir(GOLDEN)?) {
+        sh.write_file(&file, replace(&file, &sh.read_file(&file)?, old, new)?)?;
     }
     Ok(())
 }
 
 /// Fails when a file says another version.
-pub(super) fn agree(root: &Path, version: &Version) -> Result<()> {
-    for file in [MANIFEST, CHART, CLIENT].map(|file| root.join(file)) {
-        replace(&file, &std::fs::read_to_string(&file)?, version, version)?;
+pub(super) fn agree(sh: &Shell, version: &Version) -> Result<()> {
+    for file in FILES {
+        replace(file.as_ref(), &sh.read_file(file)?, version, version)?;
     }
-    let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
     let ours = format!("name = \"gateway\"\nversion = \"{version}\"\n");
-    ensure!(lock.contains(&ours), "Cargo.lock: gateway is not at {version}");
+    ensure!(sh.read_file("Cargo.lock")?.contains(&ours), "Cargo.lock: gateway is not at {version}");
     Ok(())
 }
 
@@ -76,7 +63,7 @@ mod tests {
         let (old, new) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
         let moved = |file: &str, text: &str| replace(Path::new(file), text, &old, &new);
         let mut manifest = "[workspace.package]\nversion = \"0.1.0\"\n".to_owned();
-        for (_, folder) in PUBLISHED {
+        for (_, folder, _) in PUBLISHED {
             manifest.push_str(&format!("{folder} = {{ path = \"crates/{folder}\", version = \"0.1.0\" }}\n"));
         }
         let text = moved("Cargo.toml", &format!("{manifest}foreign = {{ version = \"0.1.0\" }}\n")).unwrap();

@@ -12,9 +12,8 @@ use crate::{api, build, chart, dist, image, package, sh};
 use anyhow::{Context as _, Result, ensure};
 use changes::{Bump, CHANGELOG, Fragment};
 use semver::Version;
-use std::path::{Path, PathBuf};
-
-const DIST: &str = "target/dist";
+use std::path::PathBuf;
+use xshell::{Shell, cmd};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Step {
@@ -47,37 +46,32 @@ pub(crate) enum Step {
     Rehearse,
 }
 
-pub(crate) fn run(root: &Path, step: &Step) -> Result<()> {
+pub(crate) fn run(sh: &Shell, step: &Step) -> Result<()> {
     match step {
-        Step::Plan => plan(root).map(|_| ()),
-        Step::Prepare { execute } => prepare(root, *execute),
-        Step::Verify { full } => verify(root, *full),
-        Step::Publish { execute } => publish(root, *execute),
+        Step::Plan => plan(sh).map(|_| ()),
+        Step::Prepare { execute } => prepare(sh, *execute),
+        Step::Verify { full } => verify(sh, *full),
+        Step::Publish { execute } => publish(sh, *execute),
         Step::Sign => {
-            sign::list(&root.join(DIST))?;
-            sign::run(&root.join(DIST))
+            let dist = sh.current_dir().join("target/dist");
+            sign::list(sh, &dist)?;
+            sign::run(sh, &dist)
         }
-        Step::Reproduce => reproducible(root).map(|_| ()),
-        Step::Rehearse => rehearse(root),
+        Step::Reproduce => reproducible(sh).map(|_| ()),
+        Step::Rehearse => rehearse(sh),
     }
 }
 
-/// What the next release is.
-struct Plan {
-    old: Version,
-    new: Version,
-    fragments: Vec<Fragment>,
-}
-
-fn plan(root: &Path) -> Result<Plan> {
-    let old = version(root)?;
-    let fragments = changes::fragments(root)?;
-    let new = match last_release(root)? {
+/// The version of the tree, the next one, and what it is made of.
+fn plan(sh: &Shell) -> Result<(Version, Version, Vec<Fragment>)> {
+    let old = version(sh)?;
+    let fragments = changes::fragments(sh)?;
+    let new = match last_release(sh)? {
         // The version that the tree has was never released.
         None => old.clone(),
         Some(last) => {
             let asked = fragments.iter().map(|fragment| fragment.bump).max();
-            if let Some(line) = removed(root, &last)?.first() {
+            if let Some(line) = removed(sh, &last)? {
                 ensure!(
                     asked == Some(Bump::Breaking),
                     "`{line}` was public in {last} and is gone: that takes a fragment with `bump: breaking`"
@@ -90,165 +84,160 @@ fn plan(root: &Path) -> Result<Plan> {
     for fragment in &fragments {
         sh::say(&format!("  {:?}: {}", fragment.bump, fragment.file.display()));
     }
-    Ok(Plan { old, new, fragments })
+    Ok((old, new, fragments))
 }
 
-/// Lines of the public API that the last release had.
-fn removed(root: &Path, last: &Version) -> Result<Vec<String>> {
-    let mut removed = Vec::new();
-    for library in api::LIBRARIES {
+/// A line of the public API that the last release had.
+fn removed(sh: &Shell, last: &Version) -> Result<Option<String>> {
+    let tag = format!("v{last}");
+    for library in api::libraries() {
         let file = format!("crates/{library}/api.txt");
         // A library that the release did not have lost nothing.
-        let Ok(then) = git(root, &["show", &format!("v{last}:{file}")]) else { continue };
-        let now = std::fs::read_to_string(root.join(&file)).context(file)?;
-        removed.extend(api::difference(&then, &now).0.into_iter().map(str::to_owned));
+        let Ok(then) = cmd!(sh, "git show {tag}:{file}").ignore_stderr().read() else { continue };
+        if let Some(line) = api::difference(&then, &sh.read_file(&file)?).0.first() {
+            return Ok(Some((*line).to_owned()));
+        }
     }
-    Ok(removed)
+    Ok(None)
 }
 
-fn prepare(root: &Path, execute: bool) -> Result<()> {
-    if let Ok(version) = prepared(root)
-        && !git(root, &["tag", "--list"])?.lines().any(|tag| tag == format!("v{version}"))
+fn prepare(sh: &Shell, execute: bool) -> Result<()> {
+    if let Ok(version) = prepared(sh)
+        && cmd!(sh, "git tag --list").arg(format!("v{version}")).read()?.is_empty()
     {
         sh::say(&format!("release: {version} is prepared; go on with `release verify`"));
         return Ok(());
     }
-    clean(root)?;
-    let Plan { old, new, fragments } = plan(root)?;
-    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
-    let today = sh::output(root, "date", &["-u", "+%Y-%m-%d"])?;
-    let changelog = changes::changelog(&changelog, &new, today.trim(), &fragments)?;
+    clean(sh)?;
+    let (old, new, fragments) = plan(sh)?;
+    let today = cmd!(sh, "date -u +%Y-%m-%d").read()?;
+    let changelog = changes::changelog(&sh.read_file(CHANGELOG)?, &new, &today, &fragments)?;
     if !execute {
         let section = changes::section(&changelog, &new).unwrap_or_default();
         sh::say(&format!("{section}\nrelease: nothing was changed; `--execute` does"));
         return Ok(());
     }
-    std::fs::write(root.join(CHANGELOG), changelog)?;
-    files::write(root, &old, &new)?;
+    sh.write_file(CHANGELOG, changelog)?;
+    files::write(sh, &old, &new)?;
     for fragment in &fragments {
-        std::fs::remove_file(&fragment.file)?;
+        sh.remove_path(&fragment.file)?;
     }
-    sh::run(root, "cargo", &["update", "--workspace", "--offline", "--quiet"])?;
-    files::agree(root, &new)?;
-    git(root, &["add", "--all"])?;
-    git(root, &["commit", "--quiet", "--message", &format!("Release {new}")])?;
+    cmd!(sh, "cargo update --workspace --offline --quiet").run()?;
+    files::agree(sh, &new)?;
+    commit(sh, &format!("Release {new}"))?;
     sh::say(&format!("release: {new} is prepared; go on with `release verify`"));
     Ok(())
 }
 
-fn verify(root: &Path, full: bool) -> Result<()> {
-    let version = prepared(root)?;
+fn verify(sh: &Shell, full: bool) -> Result<()> {
+    let version = prepared(sh)?;
     // What is published is what is committed.
-    package::run(root, false)?;
+    package::run(sh, false)?;
     if full {
-        chart::run(root, &chart::Options::default())?;
-        let binary = reproducible(root)?;
-        image::run(root, &image::Options { binary: Some(binary.clone()) })?;
-        sign::rehearse(root, &dist::stage(root, &binary)?)?;
+        chart::run(sh, &chart::Options::default())?;
+        let binary = reproducible(sh)?;
+        image::run(sh, &image::Options { binary: Some(binary.clone()) })?;
+        sign::rehearse(sh, &dist::stage(sh, &binary)?)?;
     }
     sh::say(&format!("release: {version} is ready; only publishing is missing"));
     Ok(())
 }
 
 /// `cargo publish` keeps the order of the dependencies and waits for each; a run that was cut off goes on where it stopped.
-fn publish(root: &Path, execute: bool) -> Result<()> {
-    let version = prepared(root)?;
-    let there = |package: &&str| {
-        let info = ["info", "--quiet", "--registry", "crates-io", &format!("{package}@{version}")];
-        sh::pipe(root, "cargo", &info, b"").is_ok()
-    };
-    let published = api::PUBLISHED.into_iter().map(|(package, _)| package);
-    let open: Vec<_> = published.filter(|package| !execute || !there(package)).collect();
-    let packages: Vec<_> = open.iter().flat_map(|package| ["--package", package]).collect();
+fn publish(sh: &Shell, execute: bool) -> Result<()> {
+    let version = prepared(sh)?;
+    let mut open = Vec::new();
+    for (package, ..) in api::PUBLISHED {
+        let info = cmd!(sh, "cargo info --quiet --registry crates-io").arg(format!("{package}@{version}"));
+        if !execute || !sh::succeeds(info)? {
+            open.push(package);
+        }
+    }
+    let packages = open.iter().flat_map(|package| ["--package", package]);
     match (execute, open.is_empty()) {
         (_, true) => sh::say(&format!("release: the registry has all crates of {version}")),
-        (true, false) => sh::run(root, "cargo", &[["publish", "--locked"].as_slice(), &packages].concat())?,
+        (true, false) => cmd!(sh, "cargo publish --locked {packages...}").run()?,
         (false, false) => sh::say(&format!("release: `--execute` publishes {}", open.join(", "))),
     }
     Ok(())
 }
 
 /// The version of a tree that is clean, agrees with itself, and has its section in the changelog and no fragment left.
-fn prepared(root: &Path) -> Result<Version> {
-    clean(root)?;
-    let version = version(root)?;
-    files::agree(root, &version)?;
-    let changelog = std::fs::read_to_string(root.join(CHANGELOG))?;
+fn prepared(sh: &Shell) -> Result<Version> {
+    clean(sh)?;
+    let version = version(sh)?;
+    files::agree(sh, &version)?;
     ensure!(
-        changes::section(&changelog, &version).is_some() && changes::fragments(root)?.is_empty(),
+        changes::section(&sh.read_file(CHANGELOG)?, &version).is_some() && changes::fragments(sh)?.is_empty(),
         "{version} is not prepared; `release prepare --execute`"
     );
     Ok(version)
 }
 
 /// Two builds of the same commit in different folders give the same bytes.
-fn reproducible(root: &Path) -> Result<PathBuf> {
-    let here = build::release_binary(root)?;
-    let there = build::release_binary(&clone(root, "second-build")?)?;
-    ensure!(
-        std::fs::read(&here)? == std::fs::read(&there)?,
-        "two builds differ: {} and {}",
-        here.display(),
-        there.display()
-    );
+fn reproducible(sh: &Shell) -> Result<PathBuf> {
+    let here = build::release_binary(sh)?;
+    let there = build::release_binary(&clone(sh, "target/second-build")?)?;
+    let same = sh.read_binary_file(&here)? == sh.read_binary_file(&there)?;
+    ensure!(same, "two builds differ: {} and {}", here.display(), there.display());
     sh::say("release: two builds in different folders are the same, byte for byte");
     Ok(here)
 }
 
 /// The whole way in a clone, with an invented earlier release so that fragments count.
-fn rehearse(root: &Path) -> Result<()> {
-    let copy = clone(root, "rehearsal")?;
-    let old = version(&copy)?;
-    std::fs::write(copy.join("dirt"), "x")?;
-    ensure!(prepare(&copy, true).is_err(), "prepare accepts a dirty tree");
-    std::fs::remove_file(copy.join("dirt"))?;
-    if last_release(&copy)?.is_none() {
-        git(&copy, &["tag", &format!("v{old}")])?;
+fn rehearse(sh: &Shell) -> Result<()> {
+    let copy = &clone(sh, "target/rehearsal")?;
+    let old = version(copy)?;
+    copy.write_file("dirt", "x")?;
+    ensure!(prepare(copy, true).is_err(), "prepare accepts a dirty tree");
+    copy.remove_path("dirt")?;
+    if last_release(copy)?.is_none() {
+        cmd!(copy, "git tag").arg(format!("v{old}")).run()?;
     }
-    std::fs::write(copy.join(".changes/rehearsal.md"), "bump: breaking\n\n- A rehearsal.\n")?;
-    git(&copy, &["add", "--all"])?;
-    git(&copy, &["commit", "--quiet", "--message", "A change"])?;
-    ensure!(publish(&copy, false).is_err(), "publish accepts what is not prepared");
-    prepare(&copy, false)?;
-    ensure!(version(&copy)? == old, "a dry run changed the version");
-    prepare(&copy, true)?;
-    ensure!(version(&copy)? > old, "the version did not move");
-    prepare(&copy, true).context("preparing once more")?;
-    verify(&copy, false)?;
-    publish(&copy, false)?;
+    copy.write_file(".changes/rehearsal.md", "bump: breaking\n\n- A rehearsal.\n")?;
+    commit(copy, "A change")?;
+    ensure!(publish(copy, false).is_err(), "publish accepts what is not prepared");
+    prepare(copy, false)?;
+    ensure!(version(copy)? == old, "a dry run changed the version");
+    prepare(copy, true)?;
+    ensure!(version(copy)? > old, "the version did not move");
+    prepare(copy, true).context("preparing once more")?;
+    verify(copy, false)?;
+    publish(copy, false)?;
     sh::say("release: rehearsed; only publishing is missing");
     Ok(())
 }
 
-fn version(root: &Path) -> Result<Version> {
-    Ok(build::version(root)?.parse()?)
+fn version(sh: &Shell) -> Result<Version> {
+    Ok(build::version(sh)?.parse()?)
 }
 
-fn git(root: &Path, args: &[&str]) -> Result<String> {
-    Ok(String::from_utf8(sh::pipe(root, "git", args, b"")?)?)
+fn commit(sh: &Shell, message: &str) -> Result<()> {
+    cmd!(sh, "git add --all").run()?;
+    Ok(cmd!(sh, "git commit --quiet --message {message}").run()?)
 }
 
-/// Fails when anything is not committed.
-fn clean(root: &Path) -> Result<()> {
-    let status = git(root, &["status", "--porcelain"])?;
-    ensure!(status.trim().is_empty(), "the tree is not clean; commit first:\n{status}");
+fn clean(sh: &Shell) -> Result<()> {
+    let status = cmd!(sh, "git status --porcelain").read()?;
+    ensure!(status.is_empty(), "the tree is not clean; commit first:\n{status}");
     Ok(())
 }
 
 /// The highest released version that this commit contains.
-fn last_release(root: &Path) -> Result<Option<Version>> {
-    let tags = git(root, &["tag", "--list", "v*", "--merged", "HEAD"])?;
+fn last_release(sh: &Shell) -> Result<Option<Version>> {
+    let tags = cmd!(sh, "git tag --list v* --merged HEAD").read()?;
     Ok(tags.lines().filter_map(|tag| tag.strip_prefix('v')?.parse().ok()).max())
 }
 
-/// A fresh clone below `target` of what is committed, with an author.
-fn clone(root: &Path, name: &str) -> Result<PathBuf> {
-    let place = root.join("target").join(name);
-    let _ = std::fs::remove_dir_all(&place);
-    git(root, &["clone", "--quiet", "--no-hardlinks", ".", &place.to_string_lossy()])?;
+/// A fresh clone of what is committed, with an author.
+fn clone(sh: &Shell, place: &str) -> Result<Shell> {
+    let place = sh::fresh(sh, place)?;
+    cmd!(sh, "git clone --quiet --no-hardlinks . {place}").run()?;
+    let copy = sh.clone();
+    copy.change_dir(&place);
     for key in ["user.name", "user.email"] {
-        let value = git(root, &["config", "--default", "xtask@localhost", key])?;
-        git(&place, &["config", key, value.trim()])?;
+        let value = cmd!(sh, "git config --default xtask@localhost {key}").read()?;
+        cmd!(copy, "git config {key} {value}").run()?;
     }
-    Ok(place)
+    Ok(copy)
 }

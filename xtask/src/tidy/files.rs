@@ -1,8 +1,8 @@
 //! The files that the checks read, and what they find in them.
 
-use std::path::PathBuf;
+use anyhow::Result;
+use proc_macro2::TokenStream;
 
-/// One thing that is not as it should be.
 pub(super) struct Finding {
     pub(super) place: String,
     pub(super) what: String,
@@ -16,17 +16,17 @@ impl Finding {
 
 /// A file that git tracks (or would track), with its text.
 pub(super) struct Tracked {
-    pub(super) path: PathBuf,
+    pub(super) path: String,
     pub(super) text: String,
 }
 
 impl Tracked {
-    pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
+    pub(super) fn tokens(&self) -> Result<TokenStream> {
+        self.text.parse().map_err(|error| anyhow::anyhow!("{}: {error}", self.path))
     }
 
     pub(super) fn is(&self, extension: &str) -> bool {
-        self.path.extension().is_some_and(|found| found == extension)
+        self.path.rsplit_once('.').is_some_and(|(_, found)| found == extension)
     }
 }
 
@@ -36,4 +36,12 @@ pub(super) fn is_test(path: &str) -> bool {
         || path.contains("/benches/")
         || path.ends_with("/tests.rs")
         || path.ends_with("_tests.rs")
+}
+
+/// Whether an item is behind `#[cfg(test)]`.
+pub(super) fn for_tests(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|argument| argument == "test")
+    })
 }

@@ -11,45 +11,37 @@ const REQUIRED: [(char, u8); 10] =
     [('F', 12), ('R', 12), ('J', 10), ('K', 4), ('C', 8), ('S', 8), ('O', 11), ('A', 8), ('L', 5), ('P', 4)];
 
 pub(super) fn check(files: &[Tracked]) -> Vec<Finding> {
-    let Some(model) = files.iter().find(|file| file.name() == THREAT_MODEL) else {
+    let Some(model) = files.iter().find(|file| file.path == THREAT_MODEL) else {
         return vec![Finding::new(THREAT_MODEL, "is missing: it lists the hazards and their tests")];
     };
-    let tests: BTreeSet<&str> = files
-        .iter()
-        .filter(|file| file.is("rs"))
+    let sources = files.iter().filter(|file| file.is("rs"));
+    let tests: BTreeSet<&str> = sources
         .flat_map(|file| file.text.split("fn tm_").skip(1))
         .filter_map(|rest| rest.split('(').next())
         .collect();
     let tested: BTreeSet<String> = tests.iter().flat_map(|name| ids(name)).collect();
-    let closed: BTreeSet<&str> = closed(&model.text).collect();
-    let mut findings: Vec<Finding> = closed
-        .iter()
-        .filter(|id| !tested.contains(**id))
-        .map(|id| {
-            Finding::new(
-                THREAT_MODEL,
-                format!("{id} is called closed but no test is named tm_{}_…", id.to_ascii_lowercase()),
-            )
-        })
-        .collect();
-    for id in required().filter(|id| !tested.contains(id) || !closed.contains(id.as_str())) {
-        findings
-            .push(Finding::new(THREAT_MODEL, format!("{id} must have a test named after it and be closed")));
+    let closed: BTreeSet<String> = closed(&model.text).map(str::to_owned).collect();
+    let mut findings = Vec::new();
+    let mut find = |page: &str, what: String| findings.push(Finding::new(page, what));
+    for id in closed.difference(&tested) {
+        let test = id.to_ascii_lowercase();
+        find(THREAT_MODEL, format!("{id} is called closed but no test is named tm_{test}_…"));
     }
-    for page in files.iter().filter(|file| file.name().starts_with("docs/security/")) {
+    for id in required().filter(|id| !tested.contains(id) || !closed.contains(id)) {
+        find(THREAT_MODEL, format!("{id} must have a test named after it and be closed"));
+    }
+    for page in files.iter().filter(|file| file.path.starts_with("docs/security/")) {
         let named = page.text.split("`tm_").skip(1).filter_map(|rest| rest.split('`').next());
         for name in named.filter(|name| !name.is_empty() && !tests.contains(name)) {
-            findings
-                .push(Finding::new(page.name(), format!("names the test tm_{name}, which does not exist")));
+            find(&page.path, format!("names the test tm_{name}, which does not exist"));
         }
     }
     findings
 }
 
 fn required() -> impl Iterator<Item = String> {
-    REQUIRED
-        .into_iter()
-        .flat_map(|(group, count)| (1..=count).map(move |number| format!("{group}{number:02}")))
+    let ids = |(group, count)| (1..=count).map(move |number| format!("{group}{number:02}"));
+    REQUIRED.into_iter().flat_map(ids)
 }
 
 /// The ids at the front of a test's name: `f04_f06_rules_hold` is about two, `l01_tm_l03_reload` too.

@@ -9,9 +9,9 @@ mod sizes;
 mod words;
 
 use crate::sh;
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use files::Tracked;
-use std::path::{Path, PathBuf};
+use xshell::Shell;
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
@@ -20,34 +20,23 @@ pub(crate) struct Options {
     modules: bool,
 }
 
-pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let files = tracked(root)?;
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    let names = sh::tracked(sh, ".")?.into_iter();
+    // Pictures are no text.
+    let read = |name: String| Some(Tracked { text: sh.read_file(&name).ok()?, path: name });
+    let files: Vec<_> = names.filter_map(read).collect();
     if options.modules {
         sh::say(&imports::draw(&files)?);
         return Ok(());
     }
-    let mut findings = edges::check(root)?;
+    let mut findings = edges::check(sh)?;
     findings.extend(sizes::check(&files)?);
     findings.extend(imports::check(&files)?);
     findings.extend(words::check(&files)?);
     findings.extend(hazards::check(&files));
     findings.extend(dockerfile::check(&files));
-    for finding in &findings {
-        sh::say(&format!("{}: {}", finding.place, finding.what));
-    }
-    if findings.is_empty() {
-        sh::say(&format!("tidy: {} files, no findings", files.len()));
-        Ok(())
-    } else {
-        bail!("tidy: {} findings", findings.len())
-    }
-}
-
-fn tracked(root: &Path) -> Result<Vec<Tracked>> {
-    let list = sh::output(root, "git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
-    Ok(list
-        .lines()
-        .map(PathBuf::from)
-        .filter_map(|path| Some(Tracked { text: std::fs::read_to_string(root.join(&path)).ok()?, path }))
-        .collect())
+    findings.iter().for_each(|finding| sh::say(&format!("{}: {}", finding.place, finding.what)));
+    ensure!(findings.is_empty(), "tidy: {} findings", findings.len());
+    sh::say(&format!("tidy: {} files, no findings", files.len()));
+    Ok(())
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 const LIST: &str = "xtask/words.toml";
 
-/// Word to what to say instead.
 type Replacements = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
@@ -20,12 +19,12 @@ struct List {
 }
 
 pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
-    let list = files.iter().find(|file| file.name() == LIST).with_context(|| format!("{LIST} is missing"))?;
+    let list = files.iter().find(|file| file.path == LIST).with_context(|| format!("{LIST} is missing"))?;
     let list: List = toml::from_str(&list.text).context(LIST)?;
     let mut findings = Vec::new();
-    for file in files.iter().filter(|file| is_text(file) && file.name() != LIST) {
+    for file in files.iter().filter(|file| is_text(file) && file.path != LIST) {
         let mut find = |line: usize, what: String| {
-            findings.push(Finding::new(format!("{}:{line}", file.name()), what));
+            findings.push(Finding::new(format!("{}:{line}", file.path.clone()), what));
         };
         for (number, line) in file.text.lines().enumerate() {
             let code = list.code.iter().filter(|_| file.is("rs"));
@@ -60,16 +59,14 @@ fn holds(line: &str, word: &str) -> bool {
 fn names(file: &Tracked) -> Result<Vec<(usize, String)>> {
     let mut found = Vec::new();
     if file.is("rs") {
-        let tokens: TokenStream =
-            file.text.parse().map_err(|error| anyhow::anyhow!("{}: {error}", file.name()))?;
-        identifiers(tokens, &mut found);
+        identifiers(file.tokens()?, &mut found);
     }
-    let snapshot = file.name().ends_with("/api.txt");
+    let snapshot = file.path.ends_with("/api.txt");
     for (number, line) in file.text.lines().enumerate() {
-        let spans = match (file.is("rs"), file.is("md"), snapshot) {
-            (true, ..) if !line.trim_start().starts_with("//") => continue,
-            (true, ..) | (_, true, _) => line.split('`').skip(1).step_by(2).collect(),
-            (.., true) => vec![line],
+        let marked = file.is("md") || file.is("rs") && line.trim_start().starts_with("//");
+        let spans: Vec<&str> = match (snapshot, marked) {
+            (true, _) => vec![line],
+            (_, true) => line.split('`').skip(1).step_by(2).collect(),
             _ => continue,
         };
         let words = spans.iter().flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_'));
@@ -91,7 +88,7 @@ fn identifiers(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
 fn is_text(file: &Tracked) -> bool {
     const KINDS: [&str; 14] =
         ["rs", "toml", "md", "yaml", "yml", "json", "mjs", "js", "py", "html", "css", "sh", "txt", "tpl"];
-    !file.name().ends_with("package-lock.json") && KINDS.iter().any(|kind| file.is(kind))
+    !file.path.ends_with("package-lock.json") && KINDS.iter().any(|kind| file.is(kind))
 }
 
 #[cfg(test)]
@@ -99,7 +96,7 @@ mod tests {
     use super::*;
 
     fn found(name: &str, text: &str) -> usize {
-        let list = std::fs::read_to_string(crate::sh::root().unwrap().join(LIST)).unwrap();
+        let list = crate::sh::root().unwrap().read_file(LIST).unwrap();
         let list = Tracked { path: LIST.into(), text: list };
         check(&[list, Tracked { path: name.into(), text: text.into() }]).unwrap().len()
     }

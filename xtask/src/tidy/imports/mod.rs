@@ -32,20 +32,19 @@ pub(super) fn check(files: &[Tracked]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for folder in sources(files) {
         let graph = Graph::read(&folder, files)?;
-        for circle in &graph.circles() {
-            findings.push(Finding::new(
-                folder.as_str(),
-                format!("{} files import each other: {}", circle.len(), describe(&graph, circle)),
-            ));
+        for circle in graph.circles() {
+            let (count, circle) = (circle.len(), describe(&graph, &circle));
+            findings
+                .push(Finding::new(folder.as_str(), format!("{count} files import each other: {circle}")));
         }
     }
     if let Some(drawing) = drawing(files) {
-        findings.extend(differences(&drawing, &modules(&Graph::read(DRAWN, files)?)));
+        let found = modules(&Graph::read(DRAWN, files)?);
+        findings.extend(differences(&drawing, &found).into_iter().map(|what| Finding::new(DRAWING, what)));
     }
     Ok(findings)
 }
 
-/// The drawing that the code asks for.
 pub(super) fn draw(files: &[Tracked]) -> Result<String> {
     let modules = modules(&Graph::read(DRAWN, files)?);
     let width = modules.keys().map(|name| name.len()).max().unwrap_or_default();
@@ -56,12 +55,10 @@ pub(super) fn draw(files: &[Tracked]) -> Result<String> {
     Ok(format!("{FIRST_LINE}\n{}", lines.collect::<String>()))
 }
 
-/// The source folders of all crates.
 fn sources(files: &[Tracked]) -> BTreeSet<String> {
-    let roots = files.iter().map(Tracked::name).filter(|name| {
-        (name.starts_with("crates/") || name.starts_with("xtask/"))
-            && (name.ends_with("/src/lib.rs") || name.ends_with("/src/main.rs"))
-    });
+    let names = files.iter().map(|file| &file.path);
+    let ours = names.filter(|name| name.starts_with("crates/") || name.starts_with("xtask/"));
+    let roots = ours.filter(|name| name.ends_with("/src/lib.rs") || name.ends_with("/src/main.rs"));
     roots.filter_map(|name| name.rsplit_once('/').map(|(folder, _)| format!("{folder}/"))).collect()
 }
 
@@ -89,43 +86,31 @@ fn modules(graph: &Graph) -> Modules {
     modules
 }
 
-/// The drawing of the page, if it has one.
 fn drawing(files: &[Tracked]) -> Option<Modules> {
-    let page = files.iter().find(|file| file.name() == DRAWING)?;
+    let page = files.iter().find(|file| file.path == DRAWING)?;
     let (_, rest) = page.text.split_once(&format!("\n{FIRST_LINE}\n"))?;
-    let mut modules = Modules::new();
-    let mut current = String::new();
+    let (mut modules, mut current) = (Modules::new(), "");
     for line in rest.lines().take_while(|line| !line.starts_with("```")) {
-        let list = match line.split_once("->") {
-            Some((name, list)) => {
-                current = name.trim().to_owned();
-                list
-            }
-            None => line,
-        };
-        modules.entry(current.clone()).or_default().extend(list.split_whitespace().map(str::to_owned));
+        let (name, list) = line.split_once("->").unwrap_or((current, line));
+        current = name.trim();
+        modules.entry(current.to_owned()).or_default().extend(list.split_whitespace().map(str::to_owned));
     }
     Some(modules)
 }
 
-fn differences(drawn: &Modules, found: &Modules) -> Vec<Finding> {
-    let edges = |modules: &Modules| -> BTreeSet<(String, String)> {
-        let pairs =
-            modules.iter().flat_map(|(name, uses)| uses.iter().map(|used| (name.clone(), used.clone())));
-        pairs.collect()
-    };
+fn differences(drawn: &Modules, found: &Modules) -> Vec<String> {
+    let none = BTreeSet::new();
     let mut all = Vec::new();
-    for name in found.keys().filter(|name| !drawn.contains_key(*name)) {
-        all.push(format!("the module {name} is not drawn"));
+    for name in drawn.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        match (drawn.get(name), found.get(name)) {
+            (None, _) => all.push(format!("the module {name} is not drawn")),
+            (_, None) => all.push(format!("{name} is drawn but is no module")),
+            _ => {}
+        }
+        let (drawn, found) = (drawn.get(name).unwrap_or(&none), found.get(name).unwrap_or(&none));
+        all.extend(found.difference(drawn).map(|used| format!("{name} imports {used}, which is not drawn")));
+        let lost = drawn.difference(found);
+        all.extend(lost.map(|used| format!("{name} -> {used} is drawn, but {name} does not import it")));
     }
-    for name in drawn.keys().filter(|name| !found.contains_key(*name)) {
-        all.push(format!("{name} is drawn but is no module"));
-    }
-    for (name, used) in edges(found).difference(&edges(drawn)) {
-        all.push(format!("{name} imports {used}, which is not drawn"));
-    }
-    for (name, used) in edges(drawn).difference(&edges(found)) {
-        all.push(format!("{name} -> {used} is drawn, but {name} does not import it"));
-    }
-    all.into_iter().map(|what| Finding::new(DRAWING, what)).collect()
+    all
 }

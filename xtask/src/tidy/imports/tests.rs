@@ -4,7 +4,7 @@ use super::*;
 
 fn files(sources: &[(&str, &str)]) -> Vec<Tracked> {
     let file = |(name, text): &(&str, &str)| Tracked {
-        path: format!("crates/gateway/src/{name}").into(),
+        path: format!("crates/gateway/src/{name}"),
         text: (*text).to_owned(),
     };
     sources.iter().map(file).collect()
@@ -38,6 +38,13 @@ fn a_circle_of_three_files_is_found_however_the_paths_are_written() {
         assert_eq!(found.len(), 1, "{uses_c}: {found:?}");
         assert!(found[0].starts_with("3 files import each other"), "{found:?}");
     }
+}
+
+#[test]
+fn a_glob_of_a_reexport_is_refused() {
+    let sources = [("lib.rs", "mod a; mod b;"), ("a.rs", "pub(crate) use crate::b::*;"), ("b.rs", "")];
+    let refused = check(&files(&sources)).err().unwrap().to_string();
+    assert!(refused.contains("a.rs: `*` in a re-export"), "{refused}");
 }
 
 #[test]

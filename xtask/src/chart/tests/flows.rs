@@ -1,6 +1,7 @@
 //! Evaluates the network policy of a render as a cluster would, against a table of flows.
 
-use super::manifests::{self, list};
+use super::{golden, of_kind};
+use crate::chart::list;
 use ipnet::IpNet;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -58,8 +59,8 @@ const FLOWS: [(Direction, Peer, u64, &str, bool); 27] = [
 ];
 
 /// The flows that the policies of a render decide otherwise than the table.
-pub(crate) fn surprises(documents: &[Value]) -> Vec<String> {
-    let policies: Vec<_> = manifests::of_kind(documents, "NetworkPolicy").collect();
+fn surprises(documents: &[Value]) -> Vec<String> {
+    let policies: Vec<_> = of_kind(documents, "NetworkPolicy").collect();
     let decided = |flow: &(Direction, Peer, u64, &str, bool)| {
         let (direction, peer, port, protocol, _) = *flow;
         !policies.is_empty() && policies.iter().any(|policy| allows(policy, direction, peer, port, protocol))
@@ -130,44 +131,37 @@ fn inside(address: &str, cidr: &str) -> bool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sh;
+fn production() -> Vec<Value> {
+    golden().into_iter().find(|(name, _)| name == "production").unwrap().1
+}
 
-    fn production() -> Vec<Value> {
-        let renders = manifests::golden(&sh::root().unwrap()).unwrap();
-        renders.into_iter().find(|(name, _)| name == "production").unwrap().1
-    }
+#[test]
+fn tm_p02_the_network_policy_allows_what_is_needed_and_nothing_else() {
+    assert_eq!(surprises(&production()), Vec::<String>::new());
+    assert!(!surprises(&[]).is_empty(), "no policy allows everything");
+}
 
-    #[test]
-    fn tm_p02_the_network_policy_allows_what_is_needed_and_nothing_else() {
-        assert_eq!(surprises(&production()), Vec::<String>::new());
-        assert!(!surprises(&[]).is_empty(), "no policy allows everything");
+#[test]
+fn tm_p02_every_scenario_has_a_policy_for_both_directions() {
+    for (scenario, documents) in golden() {
+        let types =
+            of_kind(&documents, "NetworkPolicy").flat_map(|policy| list(&policy["spec"]["policyTypes"]));
+        assert_eq!(types.collect::<Vec<_>>(), ["Ingress", "Egress"], "{scenario}");
     }
+}
 
-    #[test]
-    fn tm_p02_every_scenario_has_a_policy_for_both_directions() {
-        for (scenario, documents) in manifests::golden(&sh::root().unwrap()).unwrap() {
-            let types = manifests::of_kind(&documents, "NetworkPolicy")
-                .flat_map(|policy| list(&policy["spec"]["policyTypes"]));
-            assert_eq!(types.collect::<Vec<_>>(), ["Ingress", "Egress"], "{scenario}");
-        }
-    }
-
-    #[test]
-    fn tm_p02_a_wider_policy_is_noticed() {
-        let widened = |place: &str, value: Value| {
-            let mut documents = production();
-            let policy = documents.iter_mut().find(|document| document["kind"] == "NetworkPolicy").unwrap();
-            *policy.pointer_mut(place).unwrap() = value;
-            surprises(&documents)
-        };
-        let any = serde_json::json!([]);
-        assert!(!widened("/spec/egress/1/to/0/ipBlock/except", any.clone()).is_empty());
-        assert!(!widened("/spec/egress/1/ports", any.clone()).is_empty());
-        assert!(!widened("/spec/ingress/0/from", any.clone()).is_empty());
-        assert!(!widened("/spec/policyTypes", serde_json::json!(["Ingress"])).is_empty());
-        assert!(!widened("/spec/ingress", any).is_empty());
-    }
+#[test]
+fn tm_p02_a_wider_policy_is_noticed() {
+    let widened = |place: &str, value: Value| {
+        let mut documents = production();
+        let policy = documents.iter_mut().find(|document| document["kind"] == "NetworkPolicy").unwrap();
+        *policy.pointer_mut(place).unwrap() = value;
+        surprises(&documents)
+    };
+    let any = serde_json::json!([]);
+    assert!(!widened("/spec/egress/1/to/0/ipBlock/except", any.clone()).is_empty());
+    assert!(!widened("/spec/egress/1/ports", any.clone()).is_empty());
+    assert!(!widened("/spec/ingress/0/from", any.clone()).is_empty());
+    assert!(!widened("/spec/policyTypes", serde_json::json!(["Ingress"])).is_empty());
+    assert!(!widened("/spec/ingress", any).is_empty());
 }
