@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mgmt_auth::{SecretReader, SecretSource};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use token_broker::{
@@ -10,7 +11,7 @@ use token_broker::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::config::{SecretSource, Settings, StoreKind, StoreSettings};
+use crate::config::{Settings, StoreKind, StoreSettings, secret_source};
 use crate::fleet::{Fleet, RecordStatus};
 use crate::memory::Bounds;
 use caller_auth::{FirstUse, MemoryReplays, OneUse, ReplayError, ReplayStore};
@@ -129,13 +130,13 @@ fn bad(detail: impl Into<String>) -> OpenError {
 async fn keys(settings: &StoreSettings) -> Result<SecretString, OpenError> {
     let path = settings.encryption_keys_file.clone();
     let source = SecretSource::File(path.ok_or_else(|| bad("store.encryption_keys_file is not set"))?);
-    source.read().await.map_err(|error| bad(error.to_string()))
+    SecretReader::new().read(&source).await.map_err(|error| bad(error.to_string()))
 }
 
 async fn url(settings: &StoreSettings) -> Result<SecretString, OpenError> {
-    let source = SecretSource::from_pair(settings.url.as_ref(), settings.url_file.as_deref());
+    let source = secret_source(settings.url.as_ref(), settings.url_file.as_deref());
     let source = source.ok_or_else(|| bad("store.url is not set"))?;
-    let url = source.read().await.map_err(|error| bad(error.to_string()))?;
+    let url = SecretReader::new().read(&source).await.map_err(|error| bad(error.to_string()))?;
     Ok(url.expose_secret().trim().into())
 }
 

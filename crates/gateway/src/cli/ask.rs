@@ -11,12 +11,13 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use mgmt_auth::{AssertionAlgorithm, ClientAuth, ClientCredentials, SecretReader, SecretSource};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use token_broker::KeyRing;
 use url::{Url, form_urlencoded};
 
-use crate::config::{AssertionAlgorithm, ClientAuth, ClientCredentials, SecretSource, Settings};
+use crate::config::Settings;
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 1 << 20;
@@ -179,7 +180,7 @@ fn parse_date(text: &str) -> Option<SystemTime> {
 
 /// Reads a secret; the message names the file.
 pub(super) async fn read(source: &SecretSource) -> Result<SecretString, String> {
-    source.read().await.map_err(|error| error.to_string())
+    SecretReader::new().read(source).await.map_err(|error| error.to_string())
 }
 
 /// A client assertion (RFC 7523), good for a minute.

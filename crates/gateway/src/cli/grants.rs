@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use mgmt_auth::SecretSource;
 use serde_json::{Value, json};
 use token_broker::{FileStore, GrantFilter, GrantStore, RecordStore};
 
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     admin::GrantEntry,
-    config::{SecretSource, Settings, StoreKind},
+    config::{Settings, StoreKind, secret_source},
     fleet::Fleet,
     selector::Selector,
     stores::fleet_store,
@@ -105,7 +106,7 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
         ask::ring(store.encryption_keys_file.as_deref()).await.map_err(|error| (error, CORRECT_STORE))?;
     match store.kind {
         StoreKind::Redis | StoreKind::Postgres => {
-            let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
+            let source = secret_source(store.url.as_ref(), store.url_file.as_deref());
             let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
             let url = ask::read(&source).await.map_err(|error| (error, CORRECT_STORE))?;
             let shared = fleet_store(store.kind, &url, ring);

@@ -267,7 +267,7 @@ fn tenant(
     builder
         .base_url(own.base_url.clone())
         .audience(own.audience.clone())
-        .credentials(convert::credentials(credentials))
+        .credentials(credentials)
         .required_scopes(settings.required_scopes().iter().copied())
         .connect_timeout(settings.server.timeouts.connect)
         // No caller waits longer for the rate limit than for a provider.
@@ -335,11 +335,7 @@ fn provider(
     })
 }
 
+/// Only Facebook wants a proof of the secret with every call; for the others it is never read here.
 fn config_secret(entry: &ProviderSettings) -> Option<mgmt_auth::SecretSource> {
-    let source = crate::config::SecretSource::from_pair(
-        entry.client_secret.as_ref(),
-        entry.client_secret_file.as_deref(),
-    )?;
-    // Only Facebook wants a proof of the secret with every call; for the others it is never read here.
-    (entry.adapter == crate::config::AdapterKind::Facebook).then(|| source.into())
+    entry.secret().filter(|_| entry.adapter == crate::config::AdapterKind::Facebook)
 }

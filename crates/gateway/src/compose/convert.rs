@@ -15,24 +15,6 @@ use crate::provider::policy::{Access, ActorRule, Conditions, GraphQlRule, Policy
 use crate::provider::{CheckScopes, Redirects};
 use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
-/// A client's credentials.
-pub(super) fn credentials(own: config::ClientCredentials) -> tenant::ClientCredentials {
-    let auth = match own.auth {
-        config::ClientAuth::SecretPost(source) => tenant::ClientAuth::SecretPost(source.into()),
-        config::ClientAuth::SecretBasic(source) => tenant::ClientAuth::SecretBasic(source.into()),
-        config::ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => tenant::ClientAuth::PrivateKeyJwt {
-            key: key.into(),
-            key_id,
-            algorithm: match algorithm {
-                config::AssertionAlgorithm::RS256 => tenant::AssertionAlgorithm::RS256,
-                config::AssertionAlgorithm::RS384 => tenant::AssertionAlgorithm::RS384,
-                config::AssertionAlgorithm::PS256 => tenant::AssertionAlgorithm::PS256,
-            },
-        },
-    };
-    tenant::ClientCredentials::new(own.client_id, auth)
-}
-
 /// Whether a provider's accounts are kept in Token Vault.
 pub(super) fn uses_vault(settings: &Settings) -> bool {
     settings.providers.values().any(|provider| provider.source.contains(&config::Source::Vault))
@@ -41,7 +23,7 @@ pub(super) fn uses_vault(settings: &Settings) -> bool {
 /// The Custom API Client of Token Vault, where a provider's accounts are kept there.
 pub(super) fn vault_client(settings: &Settings) -> Option<tenant::ClientCredentials> {
     let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
-    own.credentials().or_else(|| settings.tenant.credentials()).map(credentials)
+    own.credentials().or_else(|| settings.tenant.credentials())
 }
 
 /// What caller tokens must look like.
@@ -174,7 +156,7 @@ pub(super) fn broker_provider(settings: &ProviderSettings, adapter: Arc<dyn Adap
             config::Source::Vault => broker::Source::Vault,
         })
         .collect();
-    provider.credentials = settings.credentials().map(credentials);
+    provider.credentials = settings.credentials();
     provider.refresh = settings.refresh;
     provider.base_url = Some(settings.base_url.clone());
     provider.token_url.clone_from(&settings.token_url);

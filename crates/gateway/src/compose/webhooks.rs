@@ -1,6 +1,6 @@
 //! Webhooks from their settings.
 
-use mgmt_auth::Tenant;
+use mgmt_auth::{SecretSource, Tenant};
 
 use super::start_error::StartError;
 use crate::config::{Settings, WebhookEvent, WebhookSettings};
@@ -26,7 +26,7 @@ fn receiver(own: &WebhookSettings, timeouts: UpstreamTimeouts) -> Result<Webhook
     let uri = own.url[..url::Position::AfterQuery].parse();
     Ok(Webhook {
         uri: uri.map_err(|error: http::uri::InvalidUri| StartError::Webhook(error.to_string()))?,
-        secret: own.secret().into(),
+        secret: SecretSource::File(own.secret_file.clone()),
         events: own.events.iter().copied().map(event).collect(),
         client: UpstreamClient::new(upstream::tls_config()?, timeouts, IN_FLIGHT, own.allow_private_network),
     })

@@ -60,7 +60,7 @@ pub use self::{
     quotas::{CallerQuota, QuotaMode, QuotaSettings},
     rule::Rule,
     schema::json_schema,
-    secret::{AssertionAlgorithm, AuthMethod, ClientAuth, ClientCredentials, SecretSource},
+    secret::{AssertionAlgorithm, AuthMethod, secret_source},
     server::{DrainSettings, LimitSettings, ServerSettings, TimeoutSettings, TlsSettings},
     store::{StoreKind, StoreSettings},
     telemetry::{LogFormat, TelemetrySettings},

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use idp_adapters::{HostPattern, RefreshRule};
+use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use super::{
     oauth2::{OAuth2Section, TokenAuth},
     quotas::CallerQuota,
     rule::Rule,
-    secret::{ClientAuth, ClientCredentials, SecretSource},
+    secret::secret_source,
     unit::{self, PathText, SecretText, UrlText},
 };
 
@@ -133,15 +134,20 @@ impl ProviderSettings {
     /// The connection's client; `None` means that nothing is refreshed or revoked.
     #[must_use]
     pub fn credentials(&self) -> Option<ClientCredentials> {
-        let secret =
-            SecretSource::from_pair(self.client_secret.as_ref(), self.client_secret_file.as_deref())?;
+        let secret = self.secret()?;
         let basic = match self.adapter {
             AdapterKind::Bitbucket => true,
             AdapterKind::OAuth2 => self.oauth2.token_auth == TokenAuth::Basic,
             _ => false,
         };
         let auth = if basic { ClientAuth::SecretBasic(secret) } else { ClientAuth::SecretPost(secret) };
-        Some(ClientCredentials { client_id: self.client_id.clone()?, auth })
+        Some(ClientCredentials::new(self.client_id.clone()?, auth))
+    }
+
+    /// Where the client's secret comes from.
+    #[must_use]
+    pub fn secret(&self) -> Option<SecretSource> {
+        secret_source(self.client_secret.as_ref(), self.client_secret_file.as_deref())
     }
 
     /// Whether tokens of this entry are refreshed at the provider.
@@ -156,7 +162,7 @@ impl ProviderSettings {
     /// Whether the connection's client is configured.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        self.client_id.is_some() && (self.client_secret.is_some() || self.client_secret_file.is_some())
+        self.client_id.is_some() && self.secret().is_some()
     }
 
     /// Whether refresh tokens of this entry are single use.

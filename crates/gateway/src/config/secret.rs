@@ -1,46 +1,19 @@
 //! How the gateway's clients prove who they are, as configured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// Where a secret comes from.
-#[derive(Clone, Debug)]
-pub enum SecretSource {
-    /// Written in the configuration.
-    Inline(SecretString),
-    /// In a file of its own, read at each use so that it can be rotated without a restart.
-    File(PathBuf),
-}
-
-impl SecretSource {
-    /// The source that a pair of keys (`secret`, `secret_file`) names; the file wins where both are given.
-    #[must_use]
-    pub fn from_pair(inline: Option<&SecretString>, file: Option<&Path>) -> Option<Self> {
-        match (inline, file) {
-            (_, Some(file)) => Some(Self::File(file.to_owned())),
-            (Some(secret), None) => Some(Self::Inline(secret.clone())),
-            (None, None) => None,
-        }
-    }
-
-    /// Reads the secret once; a file that cannot be read has no earlier value here.
-    ///
-    /// # Errors
-    /// The secret is empty, or its file cannot be read.
-    pub async fn read(&self) -> Result<SecretString, mgmt_auth::Error> {
-        mgmt_auth::SecretReader::new().read(&self.clone().into()).await
-    }
-}
-
-impl From<SecretSource> for mgmt_auth::SecretSource {
-    fn from(source: SecretSource) -> Self {
-        match source {
-            SecretSource::Inline(secret) => Self::Inline(secret),
-            SecretSource::File(path) => Self::File(path),
-        }
+/// The source that a pair of keys (`secret`, `secret_file`) names; the file wins where both are given.
+#[must_use]
+pub fn secret_source(inline: Option<&SecretString>, file: Option<&Path>) -> Option<SecretSource> {
+    match (inline, file) {
+        (_, Some(file)) => Some(SecretSource::File(file.to_owned())),
+        (Some(secret), None) => Some(SecretSource::Inline(secret.clone())),
+        (None, None) => None,
     }
 }
 
@@ -68,37 +41,21 @@ pub enum AssertionAlgorithm {
     PS256,
 }
 
-/// Proof of a client's identity, complete: what `auth`, the secret and the key settings say together.
-#[derive(Clone, Debug)]
-pub enum ClientAuth {
-    /// `auth = "post"`.
-    SecretPost(SecretSource),
-    /// `auth = "basic"`.
-    SecretBasic(SecretSource),
-    /// `auth = "private_key_jwt"`.
-    PrivateKeyJwt {
-        /// The private key in PEM.
-        key: SecretSource,
-        /// `kid` of the assertion.
-        key_id: Option<String>,
-        /// The signature.
-        algorithm: AssertionAlgorithm,
-    },
-}
-
-/// A client id and its proof.
-#[derive(Clone, Debug)]
-pub struct ClientCredentials {
-    /// The client id.
-    pub client_id: String,
-    /// The proof.
-    pub auth: ClientAuth,
+impl From<AssertionAlgorithm> for mgmt_auth::AssertionAlgorithm {
+    fn from(algorithm: AssertionAlgorithm) -> Self {
+        match algorithm {
+            AssertionAlgorithm::RS256 => Self::RS256,
+            AssertionAlgorithm::RS384 => Self::RS384,
+            AssertionAlgorithm::PS256 => Self::PS256,
+        }
+    }
 }
 
 /// The keys that describe a client's proof, as the sections `tenant`, `vault` and `connect` hold them.
 pub(super) struct ProofKeys<'a> {
     pub(super) client_id: &'a str,
-    pub(super) secret: Option<SecretSource>,
+    pub(super) client_secret: Option<&'a SecretString>,
+    pub(super) client_secret_file: Option<&'a Path>,
     pub(super) private_key_file: Option<&'a Path>,
     pub(super) key_id: Option<&'a str>,
     pub(super) algorithm: AssertionAlgorithm,
@@ -106,26 +63,30 @@ pub(super) struct ProofKeys<'a> {
 }
 
 impl ProofKeys<'_> {
+    pub(super) fn secret(&self) -> Option<SecretSource> {
+        secret_source(self.client_secret, self.client_secret_file)
+    }
+
     /// The method in force: `auth`, or what the other keys imply.
     pub(super) fn method(&self) -> AuthMethod {
-        self.auth.unwrap_or(match (&self.secret, self.private_key_file) {
+        self.auth.unwrap_or(match (self.secret(), self.private_key_file) {
             (None, Some(_)) => AuthMethod::PrivateKeyJwt,
             _ => AuthMethod::Post,
         })
     }
 
     /// The credentials, when what the method needs is there.
-    pub(super) fn credentials(self) -> Option<ClientCredentials> {
+    pub(super) fn credentials(&self) -> Option<ClientCredentials> {
         let auth = match self.method() {
-            AuthMethod::Post => ClientAuth::SecretPost(self.secret?),
-            AuthMethod::Basic => ClientAuth::SecretBasic(self.secret?),
+            AuthMethod::Post => ClientAuth::SecretPost(self.secret()?),
+            AuthMethod::Basic => ClientAuth::SecretBasic(self.secret()?),
             AuthMethod::PrivateKeyJwt => ClientAuth::PrivateKeyJwt {
                 key: SecretSource::File(self.private_key_file?.to_owned()),
                 key_id: self.key_id.map(str::to_owned),
-                algorithm: self.algorithm,
+                algorithm: self.algorithm.into(),
             },
         };
-        Some(ClientCredentials { client_id: self.client_id.to_owned(), auth })
+        Some(ClientCredentials::new(self.client_id, auth))
     }
 }
 
@@ -133,19 +94,11 @@ impl ProofKeys<'_> {
 macro_rules! client_proof {
     ($section:ty) => {
         impl $section {
-            /// Where the client secret comes from.
-            #[must_use]
-            pub fn client_secret(&self) -> Option<$crate::config::SecretSource> {
-                $crate::config::SecretSource::from_pair(
-                    self.client_secret.as_ref(),
-                    self.client_secret_file.as_deref(),
-                )
-            }
-
-            fn proof(&self) -> $crate::config::secret::ProofKeys<'_> {
+            pub(super) fn proof(&self) -> $crate::config::secret::ProofKeys<'_> {
                 $crate::config::secret::ProofKeys {
                     client_id: &self.client_id,
-                    secret: self.client_secret(),
+                    client_secret: self.client_secret.as_ref(),
+                    client_secret_file: self.client_secret_file.as_deref(),
                     private_key_file: self.private_key_file.as_deref(),
                     key_id: self.key_id.as_deref(),
                     algorithm: self.algorithm,
@@ -153,15 +106,9 @@ macro_rules! client_proof {
                 }
             }
 
-            /// The authentication method in force.
-            #[must_use]
-            pub fn auth_method(&self) -> $crate::config::AuthMethod {
-                self.proof().method()
-            }
-
             /// The client's credentials; `None` only when the settings were not validated.
             #[must_use]
-            pub fn credentials(&self) -> Option<$crate::config::ClientCredentials> {
+            pub fn credentials(&self) -> Option<mgmt_auth::ClientCredentials> {
                 self.proof().credentials()
             }
         }

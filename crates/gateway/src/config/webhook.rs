@@ -6,10 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::{
-    secret::SecretSource,
-    unit::{self, PathText, UrlText},
-};
+use super::unit::{self, PathText, UrlText};
 
 /// A receiver of events. Messages are signed as the Standard Webhooks specification says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -50,12 +47,4 @@ pub enum WebhookEvent {
 fn all_events() -> Vec<WebhookEvent> {
     use WebhookEvent::{Connected, Disconnected, ReconnectRequired, Recovered};
     vec![ReconnectRequired, Recovered, Connected, Disconnected]
-}
-
-impl WebhookSettings {
-    /// Where the secret comes from.
-    #[must_use]
-    pub fn secret(&self) -> SecretSource {
-        SecretSource::File(self.secret_file.clone())
-    }
 }

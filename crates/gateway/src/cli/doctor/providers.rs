@@ -11,7 +11,7 @@ use super::{
     super::ask::{self, Asker, Reply},
     report::Report,
 };
-use crate::config::{AdapterKind, ProviderSettings, SecretSource, Settings, Source};
+use crate::config::{AdapterKind, ProviderSettings, Settings, Source};
 
 pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Report) {
     for (name, provider) in &settings.providers {
@@ -123,9 +123,7 @@ fn refusal(provider: &ProviderSettings, reply: &Reply) -> Option<RefreshError> {
 }
 
 async fn exchange(provider: &ProviderSettings, url: &Url, asker: &Asker) -> Result<Reply, String> {
-    let source =
-        SecretSource::from_pair(provider.client_secret.as_ref(), provider.client_secret_file.as_deref());
-    let secret = ask::read(&source.ok_or("there is no `client_secret`")?).await?;
+    let secret = ask::read(&provider.secret().ok_or("there is no `client_secret`")?).await?;
     let mut url = url.clone();
     url.query_pairs_mut()
         .append_pair("grant_type", "fb_exchange_token")

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{super::ask, report::Report};
 use crate::{
-    config::{SecretSource, Settings, StoreKind},
+    config::{Settings, StoreKind, secret_source},
     fleet::record_name,
     stores::fleet_store,
 };
@@ -39,7 +39,7 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
             None => report.skip("store", "there is no `store.path`"),
         };
     }
-    let source = SecretSource::from_pair(store.url.as_ref(), store.url_file.as_deref());
+    let source = secret_source(store.url.as_ref(), store.url_file.as_deref());
     let Some(source) = source else {
         return report.skip("store", "there is no `store.url`");
     };

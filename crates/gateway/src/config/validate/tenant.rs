@@ -1,10 +1,8 @@
 //! `[tenant]` and `[vault]`, and the proof of every client.
 
-use std::path::Path;
-
 use super::{
     super::{
-        AuthMethod, ConnectSettings, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector,
+        AuthMethod, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector, secret::ProofKeys,
     },
     address::{UrlRules, check_url, is_authority},
     files::{Content, check_file},
@@ -26,18 +24,7 @@ pub(super) fn validate(tenant: &TenantSettings, collector: &mut Collector) {
             "remove the key: https://{domain}/api/v2/ is the default",
         );
     }
-    proof(
-        &Proof {
-            section: "tenant",
-            method: tenant.auth_method(),
-            inline: tenant.client_secret.is_some(),
-            file: tenant.client_secret_file.as_deref(),
-            key: tenant.private_key_file.as_deref(),
-            key_id: tenant.key_id.is_some(),
-            explicit: tenant.auth.is_some(),
-        },
-        collector,
-    );
+    proof("tenant", &tenant.proof(), collector);
 }
 
 pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collector: &mut Collector) {
@@ -45,18 +32,7 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
         .iter()
         .any(|name| collector.origins.gave(&format!("vault.{name}")));
     if own {
-        proof(
-            &Proof {
-                section: "vault",
-                method: vault.auth_method(),
-                inline: vault.client_secret.is_some(),
-                file: vault.client_secret_file.as_deref(),
-                key: vault.private_key_file.as_deref(),
-                key_id: vault.key_id.is_some(),
-                explicit: vault.auth.is_some(),
-            },
-            collector,
-        );
+        proof("vault", &vault.proof(), collector);
     }
     if settings.callers.dpop == Dpop::Require {
         let key = if collector.origins.gave("vault") { "vault" } else { "callers.dpop" };
@@ -68,39 +44,14 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
     }
 }
 
-/// The client's proof in `[connect]`.
-pub(super) fn validate_connect(connect: &ConnectSettings, collector: &mut Collector) {
-    proof(
-        &Proof {
-            section: "connect",
-            method: connect.auth_method(),
-            inline: connect.client_secret.is_some(),
-            file: connect.client_secret_file.as_deref(),
-            key: connect.private_key_file.as_deref(),
-            key_id: connect.key_id.is_some(),
-            explicit: connect.auth.is_some(),
-        },
-        collector,
-    );
-}
-
-struct Proof<'a> {
-    section: &'a str,
-    method: AuthMethod,
-    inline: bool,
-    file: Option<&'a Path>,
-    key: Option<&'a Path>,
-    key_id: bool,
-    explicit: bool,
-}
-
-fn proof(proof: &Proof<'_>, collector: &mut Collector) {
-    let at = |name: &str| format!("{}.{name}", proof.section);
-    both(proof.section, proof.inline, proof.file.is_some(), collector);
+/// The proof of a client.
+pub(super) fn proof(section: &str, proof: &ProofKeys<'_>, collector: &mut Collector) {
+    let at = |name: &str| format!("{section}.{name}");
+    both(section, proof.client_secret.is_some(), proof.client_secret_file.is_some(), collector);
     // A value that was refused is not missing.
     let refused = collector.is_dropped(&at("client_secret"));
-    let secret = proof.inline || proof.file.is_some() || refused;
-    match (proof.method, secret, proof.key.is_some()) {
+    let secret = proof.secret().is_some() || refused;
+    match (proof.method(), secret, proof.private_key_file.is_some()) {
         (AuthMethod::PrivateKeyJwt, _, false) => collector.report(
             &at("private_key_file"),
             "`auth = \"private_key_jwt\"` without a private key",
@@ -116,22 +67,22 @@ fn proof(proof: &Proof<'_>, collector: &mut Collector) {
             "`auth` needs a secret, but only a private key is set",
             "set `auth = \"private_key_jwt\"`, or give `client_secret_file`",
         ),
-        (_, true, true) if !proof.explicit => collector.report(
+        (_, true, true) if proof.auth.is_none() => collector.report(
             &at("auth"),
             "both a secret and a private key are set",
             "set `auth` to the one that is used, or remove the other",
         ),
         _ => {}
     }
-    if proof.key_id && proof.key.is_none() {
+    if proof.key_id.is_some() && proof.private_key_file.is_none() {
         collector.report(
             &at("key_id"),
             "`key_id` is set, but no `private_key_file`",
             "name the key's file, or remove `key_id`",
         );
     }
-    check_file(&at("client_secret_file"), proof.file, Content::Text, collector);
-    check_file(&at("private_key_file"), proof.key, Content::RsaKey, collector);
+    check_file(&at("client_secret_file"), proof.client_secret_file, Content::Text, collector);
+    check_file(&at("private_key_file"), proof.private_key_file, Content::RsaKey, collector);
 }
 
 /// A secret that is given twice: it would be unclear which one is used.
