@@ -25,13 +25,10 @@ pub(super) fn parse(
         let line = error.span().map(|span| line_of(text, span.start));
         let file = origins.file.as_deref().map(|file| file.display().to_string());
         let file = file.unwrap_or_else(|| "configuration".to_owned());
-        Problem {
-            key: "(syntax)".to_owned(),
-            source: line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")),
-            problem: format!("this is not TOML: {}", error.message()),
-            remedy: "correct the line: strings need quotes, and the name of a table needs brackets"
-                .to_owned(),
-        }
+        let source = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
+        let problem = format!("this is not TOML: {}", error.message());
+        let remedy = "correct the line: strings need quotes, and the name of a table needs brackets";
+        Problem::new("(syntax)", source, problem, remedy)
     })?;
     let mut reader = Reader { text, folder, origins };
     Ok(reader.table(table.get_ref(), "", Some(schema)))

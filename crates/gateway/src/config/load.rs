@@ -74,7 +74,7 @@ impl Settings {
     /// All problems at once, each with key, source and remedy.
     pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         if sources.are_none() {
-            return Err(unnamed());
+            return Err(unnamed().into());
         }
         let text = match &sources.file {
             Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?,
@@ -94,29 +94,20 @@ impl Settings {
 }
 
 /// The first mistake of all: said as such, and not as all the keys that nothing sets.
-fn unnamed() -> Problems {
-    let beside = Path::new("gateway.toml").is_file();
-    Problems(vec![Problem {
-        key: "--config".to_owned(),
-        source: "command line and environment".to_owned(),
-        problem: "there is no configuration: no file is named, and no variable IDP_GATEWAY_… is set"
-            .to_owned(),
-        remedy: if beside {
-            "add `--config gateway.toml`: this folder has a file of that name".to_owned()
-        } else {
-            "name the file with --config or IDP_GATEWAY_CONFIG; only `gateway demo` needs none".to_owned()
-        },
-    }])
+fn unnamed() -> Problem {
+    let remedy = if Path::new("gateway.toml").is_file() {
+        "add `--config gateway.toml`: this folder has a file of that name"
+    } else {
+        "name the file with --config or IDP_GATEWAY_CONFIG; only `gateway demo` needs none"
+    };
+    let problem = "there is no configuration: no file is named, and no variable IDP_GATEWAY_… is set";
+    Problem::new("--config", "command line and environment", problem, remedy)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Problems {
-    Problems(vec![Problem {
-        key: "--config".to_owned(),
-        source: path.display().to_string(),
-        problem: format!("the configuration file cannot be read: {error}"),
-        remedy: "name an existing file that this user can read, with --config or IDP_GATEWAY_CONFIG"
-            .to_owned(),
-    }])
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    let problem = format!("the configuration file cannot be read: {error}");
+    let remedy = "name an existing file that this user can read, with --config or IDP_GATEWAY_CONFIG";
+    Problem::new("--config", path.display().to_string(), problem, remedy)
 }
 
 pub(super) fn load(
@@ -128,8 +119,7 @@ pub(super) fn load(
     let root = Node::root(&schema);
     let folder = path.as_deref().and_then(Path::parent).map(Path::to_owned);
     let mut origins = Origins::of_file(path);
-    let from_file = file::parse(text, folder.as_deref(), root, &mut origins)
-        .map_err(|problem| Problems(vec![problem]))?;
+    let from_file = file::parse(text, folder.as_deref(), root, &mut origins)?;
     let mut collector = Collector::new(origins);
     let from_environment = environment::parse(variables, &from_file, root, &mut collector);
 
@@ -143,7 +133,7 @@ pub(super) fn load(
         Err(error) => {
             let (mut problems, _) = collector.finish();
             if problems.is_empty() {
-                problems.extend(internal(&error.to_string()).0);
+                problems.push(internal(&error.to_string()));
             }
             return Err(Problems(problems));
         }
@@ -158,14 +148,10 @@ pub(super) fn load(
     }
 }
 
-fn internal(error: &str) -> Problems {
-    Problems(vec![Problem {
-        key: "(configuration)".to_owned(),
-        source: "defaults".to_owned(),
-        problem: format!("the settings cannot be combined: {error}"),
-        remedy: "this is a defect of the gateway; please report it with the configuration, secrets removed"
-            .to_owned(),
-    }])
+fn internal(error: &str) -> Problem {
+    let problem = format!("the settings cannot be combined: {error}");
+    let remedy = "this is a defect of the gateway; please report it with the configuration, secrets removed";
+    Problem::new("(configuration)", "defaults", problem, remedy)
 }
 
 /// One layer of the configuration for figment.

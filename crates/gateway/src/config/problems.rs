@@ -21,6 +21,17 @@ pub struct Problem {
     pub remedy: String,
 }
 
+impl Problem {
+    pub(super) fn new(
+        key: &str,
+        source: impl Into<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { key: key.to_owned(), source: source.into(), problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}\n  remedy: {}", self.key, self.source, self.problem, self.remedy)
@@ -30,6 +41,12 @@ impl fmt::Display for Problem {
 /// All things that are wrong; never empty as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,12 +137,7 @@ impl Collector {
     }
 
     fn make(&self, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem {
-            key: key.to_owned(),
-            source: self.origins.of(key),
-            problem: problem.into(),
-            remedy: remedy.into(),
-        }
+        Problem::new(key, self.origins.of(key), problem, remedy)
     }
 
     /// Reports a problem, unless the value was already found to be unusable.
