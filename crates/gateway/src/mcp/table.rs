@@ -24,29 +24,38 @@ const fn one_of(name: &'static str, member: &'static str, words: &'static [&'sta
     Parameter { name, about: "", form: Form::OneOf(words), place: Place::Query(member) }
 }
 
+/// What most tools have in common.
+const TOOL: TypedTool = TypedTool {
+    name: "",
+    kind: Kind::GitHub,
+    about: "",
+    host: None,
+    path: "",
+    fixed: &[],
+    parameters: &[],
+    body: "object",
+};
+
 /// Which tools there are, in the order of the list.
 pub(super) const TOOLS: [TypedTool; 16] = [
     TypedTool {
         name: "github_repositories",
         kind: Kind::GitHub,
         about: "The user's GitHub repositories.",
-        host: None,
         path: "/user/repos",
-        fixed: &[],
         parameters: &[
             one_of("sort", "sort", &["created", "updated", "pushed", "full_name"]),
             number("per_page", "per_page"),
             number("page", "page"),
         ],
         body: "array",
+        ..TOOL
     },
     TypedTool {
         name: "github_issues",
         kind: Kind::GitHub,
         about: "Issues of a GitHub repository.",
-        host: None,
         path: "/repos/{owner}/{repo}/issues",
-        fixed: &[],
         parameters: &[
             segment("owner"),
             segment("repo"),
@@ -55,14 +64,13 @@ pub(super) const TOOLS: [TypedTool; 16] = [
             number("page", "page"),
         ],
         body: "array",
+        ..TOOL
     },
     TypedTool {
         name: "github_pull_requests",
         kind: Kind::GitHub,
         about: "Pull requests of a GitHub repository.",
-        host: None,
         path: "/repos/{owner}/{repo}/pulls",
-        fixed: &[],
         parameters: &[
             segment("owner"),
             segment("repo"),
@@ -71,14 +79,13 @@ pub(super) const TOOLS: [TypedTool; 16] = [
             number("page", "page"),
         ],
         body: "array",
+        ..TOOL
     },
     TypedTool {
         name: "github_contents",
         kind: Kind::GitHub,
         about: "A file (base64) or folder of a GitHub repository.",
-        host: None,
         path: "/repos/{owner}/{repo}/contents/{path}",
-        fixed: &[],
         parameters: &[
             segment("owner"),
             segment("repo"),
@@ -86,26 +93,24 @@ pub(super) const TOOLS: [TypedTool; 16] = [
             text("ref", "ref", "Branch, tag or commit."),
         ],
         body: "",
+        ..TOOL
     },
     TypedTool {
         name: "github_search_issues",
         kind: Kind::GitHub,
         about: "Search issues and pull requests on GitHub.",
-        host: None,
         path: "/search/issues",
-        fixed: &[],
         parameters: &[
             needed("q", "q", "GitHub search syntax."),
             number("per_page", "per_page"),
             number("page", "page"),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "google_calendar_events",
         kind: Kind::Google,
         about: "Events of a Google calendar, by start time.",
-        host: None,
         path: "/calendar/v3/calendars/{calendar}/events",
         fixed: &[("singleEvents", "true"), ("orderBy", "startTime")],
         parameters: &[
@@ -121,22 +126,20 @@ pub(super) const TOOLS: [TypedTool; 16] = [
             number("limit", "maxResults"),
             text("page", "pageToken", ""),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "drive_files",
         kind: Kind::Google,
         about: "List or search files in Google Drive.",
-        host: None,
         path: "/drive/v3/files",
-        fixed: &[],
         parameters: &[
             text("q", "q", "Drive query: name contains 'x'."),
             text("order", "orderBy", ""),
             number("limit", "pageSize"),
             text("page", "pageToken", ""),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "gmail_messages",
@@ -144,13 +147,12 @@ pub(super) const TOOLS: [TypedTool; 16] = [
         about: "List or search Gmail messages (ids).",
         host: Some("gmail.googleapis.com"),
         path: "/gmail/v1/users/me/messages",
-        fixed: &[],
         parameters: &[
             text("q", "q", "Gmail search syntax."),
             number("limit", "maxResults"),
             text("page", "pageToken", ""),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "gmail_message",
@@ -158,9 +160,8 @@ pub(super) const TOOLS: [TypedTool; 16] = [
         about: "One Gmail message.",
         host: Some("gmail.googleapis.com"),
         path: "/gmail/v1/users/me/messages/{id}",
-        fixed: &[],
         parameters: &[segment("id"), one_of("format", "format", &["full", "metadata", "minimal", "raw"])],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "google_contacts",
@@ -170,15 +171,13 @@ pub(super) const TOOLS: [TypedTool; 16] = [
         path: "/v1/people/me/connections",
         fixed: &[("personFields", "names,emailAddresses,phoneNumbers")],
         parameters: &[number("limit", "pageSize"), text("page", "pageToken", "")],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "outlook_messages",
         kind: Kind::Microsoft,
         about: "List or search Outlook messages.",
-        host: None,
         path: "/v1.0/me/messages",
-        fixed: &[],
         parameters: &[
             text("search", "$search", "In double quotes."),
             text("filter", "$filter", "OData."),
@@ -186,75 +185,65 @@ pub(super) const TOOLS: [TypedTool; 16] = [
             number("limit", "$top"),
             number("skip", "$skip"),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "outlook_events",
         kind: Kind::Microsoft,
         about: "Outlook calendar events within a time.",
-        host: None,
         path: "/v1.0/me/calendarView",
-        fixed: &[],
         parameters: &[
             needed("from", "startDateTime", "ISO 8601."),
             needed("until", "endDateTime", "ISO 8601."),
             number("limit", "$top"),
             number("skip", "$skip"),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "onedrive_files",
         kind: Kind::Microsoft,
         about: "Files at the root of the user's OneDrive.",
-        host: None,
         path: "/v1.0/me/drive/root/children",
-        fixed: &[],
         parameters: &[number("limit", "$top")],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "bitbucket_repositories",
         kind: Kind::Bitbucket,
         about: "Repositories of a Bitbucket workspace.",
-        host: None,
         path: "/2.0/repositories/{workspace}",
-        fixed: &[],
         parameters: &[
             segment("workspace"),
             text("q", "q", ""),
             number("limit", "pagelen"),
             number("page", "page"),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "bitbucket_pull_requests",
         kind: Kind::Bitbucket,
         about: "Pull requests of a Bitbucket repository.",
-        host: None,
         path: "/2.0/repositories/{workspace}/{repo}/pullrequests",
-        fixed: &[],
         parameters: &[
             segment("workspace"),
             segment("repo"),
             one_of("state", "state", &["OPEN", "MERGED", "DECLINED", "SUPERSEDED"]),
             number("page", "page"),
         ],
-        body: "object",
+        ..TOOL
     },
     TypedTool {
         name: "facebook_posts",
         kind: Kind::Facebook,
         about: "The user's Facebook posts.",
-        host: None,
         path: "/v22.0/me/posts",
-        fixed: &[],
         parameters: &[
             text("fields", "fields", "By commas."),
             number("limit", "limit"),
             text("after", "after", ""),
         ],
-        body: "object",
+        ..TOOL
     },
 ];
