@@ -273,9 +273,9 @@ pub(super) enum GrantsCommand {
     Forget(GrantsForget),
 }
 
-/// `gateway grants list`.
+/// Which grants are meant.
 #[derive(Debug, clap::Args)]
-pub(super) struct GrantsList {
+pub(super) struct GrantsMeant {
     /// Only grants of this user.
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
@@ -285,6 +285,13 @@ pub(super) struct GrantsList {
     /// Only grants of this provider, an entry of the configuration.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
+}
+
+/// `gateway grants list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct GrantsList {
+    #[command(flatten)]
+    pub(super) meant: GrantsMeant,
     /// Write JSON: { "grants": [{ "user", "account", "connection", "source", "state", "expires_at", ... }] }.
     #[arg(long)]
     pub(super) json: bool,
@@ -294,15 +301,8 @@ pub(super) struct GrantsList {
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["user", "connection", "provider", "all"]))]
 pub(super) struct GrantsForget {
-    /// Only grants of this user.
-    #[arg(long, value_name = "ID")]
-    pub(super) user: Option<String>,
-    /// Only grants of this Auth0 connection.
-    #[arg(long, value_name = "NAME")]
-    pub(super) connection: Option<String>,
-    /// Only grants of this provider, an entry of the configuration.
-    #[arg(long, value_name = "NAME")]
-    pub(super) provider: Option<String>,
+    #[command(flatten)]
+    pub(super) meant: GrantsMeant,
     /// All grants.
     #[arg(long, conflicts_with_all = ["user", "connection", "provider"])]
     pub(super) all: bool,

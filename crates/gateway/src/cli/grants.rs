@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use token_broker::{FileStore, GrantFilter, GrantStore, RecordStore};
 
 use super::{
-    args::{GrantsForget, GrantsList},
+    args::{GrantsForget, GrantsList, GrantsMeant},
     ask::{self, Asker},
     exit::Exit,
     healthcheck::reachable,
@@ -36,7 +36,7 @@ enum Place {
 type Failure = (String, &'static str);
 
 pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output) -> Exit {
-    let filter = filter(settings, args.user.as_deref(), args.connection.as_deref(), args.provider.as_deref());
+    let filter = filter(settings, &selector(&args.meant, true));
     let found = match open(settings).await {
         Ok(Place::Store(store, _)) => match store.list(&filter).await {
             Ok(list) => Ok(list.into_iter().map(GrantEntry::from).collect()),
@@ -71,13 +71,7 @@ pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output
 }
 
 pub(super) async fn forget(settings: &Settings, args: &GrantsForget, output: &Output) -> Exit {
-    let selector = Selector {
-        user: args.user.clone(),
-        connection: args.connection.clone(),
-        provider: args.provider.clone(),
-        all: args.all,
-        grants: true,
-    };
+    let selector = selector(&args.meant, args.all);
     let forgotten = match open(settings).await {
         Ok(Place::Store(store, record)) => from_store(settings, &*store, record, selector).await,
         Ok(Place::Gateway) => through_gateway(settings, &selector).await,
@@ -130,22 +124,27 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
     }
 }
 
+fn selector(meant: &GrantsMeant, all: bool) -> Selector {
+    Selector {
+        user: meant.user.clone(),
+        connection: meant.connection.clone(),
+        provider: meant.provider.clone(),
+        all,
+        grants: true,
+    }
+}
+
 /// The grants that are meant. A provider means its connections.
-fn filter(
-    settings: &Settings,
-    user: Option<&str>,
-    connection: Option<&str>,
-    provider: Option<&str>,
-) -> GrantFilter {
-    let of_provider = provider.map(|name| {
+fn filter(settings: &Settings, meant: &Selector) -> GrantFilter {
+    let of_provider = meant.provider.as_ref().map(|name| {
         settings.providers.get(name).map(|provider| provider.connections.clone()).unwrap_or_default()
     });
-    let connections = match (connection, of_provider) {
-        (Some(connection), Some(own)) => Some(own.into_iter().filter(|name| name == connection).collect()),
-        (Some(connection), None) => Some(vec![connection.to_owned()]),
+    let connections = match (meant.connection.clone(), of_provider) {
+        (Some(connection), Some(own)) => Some(own.into_iter().filter(|name| *name == connection).collect()),
+        (Some(connection), None) => Some(vec![connection]),
         (None, own) => own,
     };
-    GrantFilter::new(user.map(str::to_owned), connections).of_tenant(&*settings.tenant.domain)
+    GrantFilter::new(meant.user.clone(), connections).of_tenant(&*settings.tenant.domain)
 }
 
 /// Deletes, lifts the disconnections of what is deleted, and tells the replicas of a fleet to forget what they know.
@@ -156,12 +155,7 @@ async fn from_store(
     selector: Selector,
 ) -> Result<u64, Failure> {
     let failed = |error: token_broker::StoreError| (error.to_string(), CORRECT_STORE);
-    let meant = filter(
-        settings,
-        selector.user.as_deref(),
-        selector.connection.as_deref(),
-        selector.provider.as_deref(),
-    );
+    let meant = filter(settings, &selector);
     let mut count = 0;
     for grant in store.list(&meant).await.map_err(failed)? {
         count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
