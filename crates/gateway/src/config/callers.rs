@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::unit::{self, ByteSize, DurationText};
@@ -93,7 +93,7 @@ impl CallerAlgorithm {
 }
 
 /// `callers.actors`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallerActors {
     /// Any party may act for a user, or none.
@@ -109,22 +109,7 @@ pub enum CallerActors {
 impl CallerActors {
     /// The setting's value, if it is one.
     pub(crate) fn parse(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(word) if word == "any" => Some(Self::Any),
-            Value::String(word) if word == "none" => Some(Self::None),
-            Value::Array(list) => {
-                let ids = list.iter().map(|id| id.as_str().map(str::to_owned)).collect::<Option<_>>();
-                ids.map(Self::Only)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for CallerActors {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Self::parse(&value).ok_or_else(|| D::Error::custom("neither \"any\", \"none\" nor a list of ids"))
+        Self::deserialize(value).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Which GraphQL operations a rule allows. The rule matches only if it allows every operation of the request's documents, not
@@ -49,7 +49,7 @@ pub enum OperationKind {
 }
 
 /// `graphql.persisted`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Persisted {
     /// None.
@@ -63,22 +63,7 @@ pub enum Persisted {
 impl Persisted {
     /// The setting's value, if it is one.
     pub(super) fn parse(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(word) if word == "deny" => Some(Self::Deny),
-            Value::Array(list) => list
-                .iter()
-                .map(|hash| hash.as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .map(Self::Only),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Persisted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Self::parse(&value).ok_or_else(|| D::Error::custom("neither \"deny\" nor a list of hashes"))
+        Self::deserialize(value).ok()
     }
 }
 
