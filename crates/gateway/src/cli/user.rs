@@ -59,7 +59,7 @@ pub(super) fn identities(record: &Value) -> Vec<Identity> {
 /// The configured entry an identity belongs to.
 pub(super) fn entry<'a>(settings: &'a Settings, identity: &Identity) -> Option<&'a str> {
     settings.providers.iter().find_map(|(name, provider)| {
-        let by_provider = provider.adapter != crate::config::AdapterKind::OAuth2;
+        let by_provider = provider.adapter != idp_adapters::Kind::OAuth2;
         let matches = provider
             .connections
             .iter()

@@ -337,5 +337,5 @@ fn provider(
 
 /// Only Facebook wants a proof of the secret with every call; for the others it is never read here.
 fn config_secret(entry: &ProviderSettings) -> Option<mgmt_auth::SecretSource> {
-    entry.secret().filter(|_| entry.adapter == crate::config::AdapterKind::Facebook)
+    entry.secret().filter(|_| entry.adapter == idp_adapters::Kind::Facebook)
 }

@@ -34,7 +34,7 @@ pub(super) fn hosted(
     let providers = settings.providers.iter().map(|(name, entry)| {
         let offer = Offer {
             connections: entry.connections.clone(),
-            kind: entry.adapter.adapter().kind(),
+            kind: entry.adapter,
             vault: entry.source.contains(&Source::Vault),
         };
         (name.clone(), offer)

@@ -3,12 +3,13 @@
 //! Required settings that are missing get a placeholder after they were reported, so that the rest can still be
 //! looked at.
 
+use idp_adapters::Kind;
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
     Settings,
-    adapter::AdapterKind,
+    adapter::owns,
     problems::{Collector, child},
     validate::is_loopback,
 };
@@ -216,8 +217,8 @@ fn providers(providers: &mut Table, collector: &mut Collector) {
 
 fn provider(name: &str, entry: &mut Table, collector: &mut Collector) -> bool {
     let at = child("providers", name);
-    let Ok(kind) = text(entry, "adapter").unwrap_or(name).parse::<AdapterKind>() else {
-        let known = AdapterKind::ALL.map(AdapterKind::as_str).join(", ");
+    let Ok(kind) = text(entry, "adapter").unwrap_or(name).parse::<Kind>() else {
+        let known = Kind::ALL.map(Kind::as_str).join(", ");
         let key = child(&at, "adapter");
         collector.report(
             &key,
@@ -226,7 +227,7 @@ fn provider(name: &str, entry: &mut Table, collector: &mut Collector) -> bool {
         );
         return false;
     };
-    let adapter = kind.adapter();
+    let adapter = idp_adapters::adapter(kind);
     entry.insert("adapter".to_owned(), kind.as_str().into());
     match adapter.default_origin() {
         Some(origin) => default(entry, "base_url", origin),
@@ -251,7 +252,7 @@ fn provider(name: &str, entry: &mut Table, collector: &mut Collector) -> bool {
 }
 
 /// An identity's token must not leave for a host that merely calls itself by the adapter's name.
-fn connections(entry: &mut Table, at: &str, kind: AdapterKind, base: &Url, collector: &mut Collector) {
+fn connections(entry: &mut Table, at: &str, kind: Kind, base: &Url, collector: &mut Collector) {
     let given = entry.get("connections").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     if given {
         return;
@@ -260,9 +261,9 @@ fn connections(entry: &mut Table, at: &str, kind: AdapterKind, base: &Url, colle
     let upstreams = upstreams.into_iter().flat_map(Map::values).filter_map(Value::as_str);
     let foreign = std::iter::once(base.clone())
         .chain(upstreams.filter_map(|text| Url::parse(text).ok()))
-        .find(|url| !kind.owns(url) && !is_loopback(url));
+        .find(|url| !owns(kind, url) && !is_loopback(url));
     let problem = match foreign {
-        _ if kind.adapter().connections().is_empty() => {
+        _ if idp_adapters::adapter(kind).connections().is_empty() => {
             Some("`adapter = \"oauth2\"` needs `connections`".to_owned())
         }
         Some(url) => Some(format!(
@@ -280,13 +281,13 @@ fn connections(entry: &mut Table, at: &str, kind: AdapterKind, base: &Url, colle
         );
         entry.insert("connections".to_owned(), json!([]));
     } else {
-        entry.insert("connections".to_owned(), json!(kind.adapter().connections()));
+        entry.insert("connections".to_owned(), json!(idp_adapters::adapter(kind).connections()));
     }
 }
 
 /// The adapter's endpoints where calls go to the adapter's own origin, so that a secret never goes to the wrong place.
-fn endpoints(entry: &mut Table, kind: AdapterKind, base: &Url) {
-    let own = kind.adapter().endpoints(Some(base));
+fn endpoints(entry: &mut Table, kind: Kind, base: &Url) {
+    let own = idp_adapters::adapter(kind).endpoints(Some(base));
     for (name, url) in [("token_url", own.token_url), ("revoke_url", own.revoke_url)] {
         if let Some(url) = url {
             default(entry, name, url);

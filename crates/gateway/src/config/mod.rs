@@ -41,7 +41,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::{
-    adapter::AdapterKind,
     audit::{AuditSettings, AuditSink},
     callers::{Authorization, CallerActors, CallerAlgorithm, CallerSettings, Dpop, KeySettings},
     connect::ConnectSettings,

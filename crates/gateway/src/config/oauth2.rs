@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use idp_adapters::Adapter;
+use idp_adapters::{Adapter, Kind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AdapterKind, ProviderSettings};
+use super::ProviderSettings;
 
 /// Settings of the generic adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -76,8 +76,8 @@ impl ProviderSettings {
     ///
     /// When the settings do not describe an adapter, which validation excludes.
     pub fn make_adapter(&self) -> Result<Arc<dyn Adapter>, serde_json::Error> {
-        if self.adapter != AdapterKind::OAuth2 {
-            return Ok(idp_adapters::shared(self.adapter.into()));
+        if self.adapter != Kind::OAuth2 {
+            return Ok(idp_adapters::shared(self.adapter));
         }
         let mut settings = serde_json::to_value(&self.oauth2)?;
         if let Some(members) = settings.as_object_mut() {

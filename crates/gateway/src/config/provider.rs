@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use idp_adapters::{HostPattern, RefreshRule};
+use idp_adapters::{HostPattern, Kind, RefreshRule};
 use mgmt_auth::{ClientAuth, ClientCredentials, SecretSource};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -26,7 +26,8 @@ pub struct ProviderSettings {
     #[serde(skip)]
     pub name: String,
     /// The adapter. Default: the name of the entry.
-    pub adapter: AdapterKind,
+    #[serde(with = "AdapterKind")]
+    pub adapter: Kind,
     /// Auth0 connections whose identities belong to this provider. Default: the adapter's usual connection names.
     pub connections: Vec<String>,
     /// Where tokens come from. The sources are tried in this order.
@@ -136,8 +137,8 @@ impl ProviderSettings {
     pub fn credentials(&self) -> Option<ClientCredentials> {
         let secret = self.secret()?;
         let basic = match self.adapter {
-            AdapterKind::Bitbucket => true,
-            AdapterKind::OAuth2 => self.oauth2.token_auth == TokenAuth::Basic,
+            Kind::Bitbucket => true,
+            Kind::OAuth2 => self.oauth2.token_auth == TokenAuth::Basic,
             _ => false,
         };
         let auth = if basic { ClientAuth::SecretBasic(secret) } else { ClientAuth::SecretPost(secret) };
@@ -169,8 +170,8 @@ impl ProviderSettings {
     #[must_use]
     pub fn rotates(&self) -> bool {
         match self.adapter {
-            AdapterKind::OAuth2 => self.oauth2.rotates,
-            other => other.adapter().refresh_rule() == RefreshRule::Rotating,
+            Kind::OAuth2 => self.oauth2.rotates,
+            other => idp_adapters::adapter(other).refresh_rule() == RefreshRule::Rotating,
         }
     }
 

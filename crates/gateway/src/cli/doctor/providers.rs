@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
-use idp_adapters::{Cause, Failure, RefreshError};
+use idp_adapters::{Cause, Failure, Kind, RefreshError};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -11,7 +11,7 @@ use super::{
     super::ask::{self, Asker, Reply},
     report::Report,
 };
-use crate::config::{AdapterKind, ProviderSettings, Settings, Source};
+use crate::config::{ProviderSettings, Settings, Source};
 
 pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Report) {
     for (name, provider) in &settings.providers {
@@ -41,7 +41,7 @@ async fn reach(name: &str, provider: &ProviderSettings, asker: &Asker, report: &
 async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, report: &mut Report) {
     let id = format!("credentials:{name}");
     let Some(credentials) = provider.credentials() else {
-        let expires = !matches!(provider.adapter, AdapterKind::GitHub | AdapterKind::OAuth2);
+        let expires = !matches!(provider.adapter, Kind::GitHub | Kind::OAuth2);
         // Token Vault refreshes by itself, and tokens of a GitHub OAuth App do not expire.
         return if expires && provider.source.contains(&Source::Identities) {
             report.warn(
@@ -58,7 +58,7 @@ async fn credentials(name: &str, provider: &ProviderSettings, asker: &Asker, rep
     };
     let answer = match provider.adapter {
         // Facebook has no refresh tokens: an access token is exchanged.
-        AdapterKind::Facebook => exchange(provider, url, asker).await,
+        Kind::Facebook => exchange(provider, url, asker).await,
         _ => {
             let form = [("grant_type", "refresh_token"), ("refresh_token", "not-a-token")];
             asker.post(url.as_str(), url.as_str(), &credentials, &form).await

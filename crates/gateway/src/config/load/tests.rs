@@ -1,10 +1,11 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use idp_adapters::Kind;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::config::{AdapterKind, AuthMethod, ByteSize, Source, StoreKind};
+use crate::config::{AuthMethod, ByteSize, Source, StoreKind};
 
 const MINIMAL: &str = r#"
 [tenant]
@@ -36,7 +37,7 @@ fn what_follows_from_other_settings_is_filled_in() {
     assert_eq!(settings.tenant.proof().method(), AuthMethod::Post);
     assert_eq!(settings.callers.issuers, ["https://acme.eu.auth0.com/"]);
     let github = &settings.providers["github"];
-    assert_eq!((github.adapter, github.name.as_str()), (AdapterKind::GitHub, "github"));
+    assert_eq!((github.adapter, github.name.as_str()), (Kind::GitHub, "github"));
     assert_eq!(github.connections, ["github"]);
     assert_eq!(github.base_url.as_str(), "https://api.github.com/");
     assert_eq!(github.token_url.as_ref().unwrap().as_str(), "https://github.com/login/oauth/access_token");
@@ -162,7 +163,7 @@ fn a_whole_configuration_may_come_from_the_environment() {
             ("IDP_GATEWAY_PROVIDERS__GOOGLE__ACCESS", "full"),
         ],
     );
-    assert_eq!(settings.providers["google"].adapter, AdapterKind::Google);
+    assert_eq!(settings.providers["google"].adapter, Kind::Google);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn opens_guarded(rule: &Rule, wide: &str, path: &str, provider: &ProviderSetting
 
 fn is_guarded(path: &str, provider: &ProviderSettings) -> bool {
     let host = provider.base_url.host_str().unwrap_or_default();
-    provider.adapter.adapter().guards(&Method::POST, host, path).is_some()
+    idp_adapters::adapter(provider.adapter).guards(&Method::POST, host, path).is_some()
 }
 
 /// Why no caller that `callers` accepts fits a rule.

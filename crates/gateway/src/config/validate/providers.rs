@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use idp_adapters::Kind;
 use url::Url;
 
 use super::{
     super::{
-        AdapterKind, OAuth2Section, PaginationStyle, ProviderSettings, Settings, StoreKind,
+        OAuth2Section, PaginationStyle, ProviderSettings, Settings, StoreKind,
+        adapter::owns,
         problems::{Collector, child},
     },
     address::{UrlRules, check_url, is_host},
@@ -151,7 +153,7 @@ fn rotation(at: &str, provider: &ProviderSettings, store: StoreKind, collector: 
 
 fn oauth2(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
     let section = &provider.oauth2;
-    if provider.adapter != AdapterKind::OAuth2 {
+    if provider.adapter != Kind::OAuth2 {
         if *section != OAuth2Section::default() {
             collector.report(
                 &format!("{at}.oauth2"),
@@ -263,7 +265,7 @@ fn virtual_hosts(settings: &Settings, collector: &mut Collector) {
             let known = provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
                 || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
                 || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
-                || Url::parse(&format!("https://{host}")).is_ok_and(|url| provider.adapter.owns(&url));
+                || Url::parse(&format!("https://{host}")).is_ok_and(|url| owns(provider.adapter, &url));
             if !is_host(host) || !known {
                 collector.report(
                     &key,

@@ -108,7 +108,7 @@ fn graphql(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut C
             "list \"query\", \"mutation\" or both",
         );
     }
-    let adapter = provider.adapter.adapter();
+    let adapter = idp_adapters::adapter(provider.adapter);
     if !rule.paths.iter().any(|path| adapter.graphql(path).is_some()) {
         collector.report(
             &key,
@@ -123,7 +123,7 @@ fn serves(provider: &ProviderSettings, host: &str) -> bool {
     provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
         || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
         || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
-        || provider.adapter.adapter().allows_host(host)
+        || idp_adapters::adapter(provider.adapter).allows_host(host)
 }
 
 /// Warns where the rules open a path by names and not by id: links to further pages and redirects after a rename lead to the
@@ -139,7 +139,7 @@ fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
         .flat_map(|rule| &rule.paths)
         .map(String::as_str)
         .collect();
-    for alias in provider.adapter.adapter().aliases() {
+    for alias in idp_adapters::adapter(provider.adapter).aliases() {
         let missing = opened
             .iter()
             .filter_map(|path| alias.counterpart(path))
