@@ -28,7 +28,7 @@ pub(super) fn parse(
         let source = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
         let problem = format!("this is not TOML: {}", error.message());
         let remedy = "correct the line: strings need quotes, and the name of a table needs brackets";
-        Problem::new("(syntax)", source, problem, remedy)
+        Problem::of_key("(syntax)", source, problem, remedy)
     })?;
     let mut reader = Reader { text, folder, origins };
     Ok(reader.table(table.get_ref(), "", Some(schema)))

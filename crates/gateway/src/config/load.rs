@@ -101,13 +101,13 @@ fn unnamed() -> Problem {
         "name the file with --config or IDP_GATEWAY_CONFIG; only `gateway demo` needs none"
     };
     let problem = "there is no configuration: no file is named, and no variable IDP_GATEWAY_… is set";
-    Problem::new("--config", "command line and environment", problem, remedy)
+    Problem::of_key("--config", "command line and environment", problem, remedy)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let problem = format!("the configuration file cannot be read: {error}");
     let remedy = "name an existing file that this user can read, with --config or IDP_GATEWAY_CONFIG";
-    Problem::new("--config", path.display().to_string(), problem, remedy)
+    Problem::of_key("--config", path.display().to_string(), problem, remedy)
 }
 
 pub(super) fn load(
@@ -151,7 +151,7 @@ pub(super) fn load(
 fn internal(error: &str) -> Problem {
     let problem = format!("the settings cannot be combined: {error}");
     let remedy = "this is a defect of the gateway; please report it with the configuration, secrets removed";
-    Problem::new("(configuration)", "defaults", problem, remedy)
+    Problem::of_key("(configuration)", "defaults", problem, remedy)
 }
 
 /// One layer of the configuration for figment.

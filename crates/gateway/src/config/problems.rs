@@ -22,7 +22,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(
+    pub(super) fn of_key(
         key: &str,
         source: impl Into<String>,
         problem: impl Into<String>,
@@ -137,7 +137,7 @@ impl Collector {
     }
 
     fn make(&self, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem::new(key, self.origins.of(key), problem, remedy)
+        Problem::of_key(key, self.origins.of(key), problem, remedy)
     }
 
     /// Reports a problem, unless the value was already found to be unusable.
