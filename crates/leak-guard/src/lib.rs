@@ -73,12 +73,24 @@ impl LeakGuard {
     /// Overwrites the tokens in all values of `headers`, and removes the headers whose name holds one; returns how many were
     /// changed or removed.
     pub fn scrub_headers(&self, headers: &mut HeaderMap) -> u64 {
+        let mut hits = 0;
+        if headers.keys().any(|name| self.needles.fit(name.as_str().as_bytes())) {
+            hits += self.remove_named(headers);
+        }
+        for value in headers.values_mut() {
+            if self.needles.fit(value.as_bytes()) {
+                hits += u64::from(self.scrub_header(value));
+            }
+        }
+        hits
+    }
+
+    /// Removes the headers whose name holds a token; how many.
+    fn remove_named(&self, headers: &mut HeaderMap) -> u64 {
         let named: Vec<HeaderName> =
             headers.keys().filter(|name| self.needles.stand_in_name(name.as_str())).cloned().collect();
-        let mut hits = named.len() as u64;
         named.iter().for_each(|name| drop(headers.remove(name)));
-        hits += headers.values_mut().map(|value| u64::from(self.scrub_header(value))).sum::<u64>();
-        hits
+        named.len() as u64
     }
 
     /// Overwrites the tokens in a text that is complete, for example a provider's error message.

@@ -102,11 +102,14 @@ impl Needle {
 /// All needles of a guard.
 pub(crate) struct Needles {
     pub(crate) tokens: Vec<PreparedToken>,
+    /// The fewest bytes that can hold one: each byte of a needle takes a byte at least. `usize::MAX` where there is none.
+    shortest: usize,
 }
 
 impl Needles {
     pub(crate) fn new(tokens: Vec<PreparedToken>) -> Self {
-        Self { tokens }
+        let shortest = tokens.iter().map(|token| token.0.shortest).min().unwrap_or(usize::MAX);
+        Self { tokens, shortest }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Needle> {
@@ -118,19 +121,17 @@ impl Needles {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.shortest == usize::MAX
     }
 
-    /// The fewest bytes that can hold one: each byte of a needle takes a byte at least. `usize::MAX` where there is none.
-    pub(crate) fn shortest(&self) -> usize {
-        self.tokens.iter().map(|token| token.0.shortest).min().unwrap_or(usize::MAX)
+    /// Whether a text is long enough to hold one. Most names and values of headers are not.
+    #[inline]
+    pub(crate) fn fit(&self, text: &[u8]) -> bool {
+        text.len() >= self.shortest
     }
 
     /// Whether a header's name, which is in lower case whatever was sent, holds a needle.
     pub(crate) fn stand_in_name(&self, name: &str) -> bool {
-        if name.len() < self.shortest() {
-            return false;
-        }
         let mut needles = self.iter().filter(|needle| needle.bytes.len() <= name.len()).peekable();
         if needles.peek().is_none() {
             return false;

@@ -11,8 +11,7 @@ use crate::search::Search;
 
 /// A copy of `data` without secrets and the number of occurrences, or `None` if it is clean.
 pub(crate) fn whole(needles: &Arc<Needles>, data: &[u8]) -> Option<(Vec<u8>, u64)> {
-    // Most header values are shorter than a token.
-    if data.len() < needles.shortest() {
+    if !needles.fit(data) {
         return None;
     }
     let mut search = Search::new(Arc::clone(needles));
