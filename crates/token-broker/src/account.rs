@@ -1,8 +1,9 @@
 //! Accounts and how callers name them.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use user_store::Identity;
 
 /// What cannot stand as it is in an account's written form: all but visible ASCII, and what separates.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'|').add(b'"').add(b',').add(0x7f);
@@ -18,14 +19,19 @@ const MAX_SELECTOR: usize = 256;
 /// it back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Account {
-    connection: String,
-    user_id: Option<String>,
+    connection: Arc<str>,
+    user_id: Option<Arc<str>>,
 }
 
 impl Account {
     /// An account. The provider-side id can be unknown for Token Vault grants.
     pub fn new(connection: impl Into<String>, user_id: Option<String>) -> Self {
-        Self { connection: connection.into(), user_id }
+        Self { connection: connection.into().into(), user_id: user_id.map(Arc::from) }
+    }
+
+    /// The account of an identity. It copies no text.
+    pub(crate) fn of(identity: &Identity) -> Self {
+        Self { connection: identity.shared_connection(), user_id: Some(identity.shared_user_id()) }
     }
 
     /// Auth0's name of the connection.
@@ -43,11 +49,19 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        utf8_percent_encode(&self.connection, ESCAPED).try_for_each(|part| f.write_str(part))?;
+        write_escaped(f, &self.connection, ESCAPED)?;
         let Some(user_id) = &self.user_id else { return Ok(()) };
         f.write_str("|")?;
-        utf8_percent_encode(user_id, ESCAPED_LAST).try_for_each(|part| f.write_str(part))
+        write_escaped(f, user_id, ESCAPED_LAST)
     }
+}
+
+/// Almost no text has something to escape.
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, escaped: &'static AsciiSet) -> fmt::Result {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return f.write_str(text);
+    }
+    utf8_percent_encode(text, escaped).try_for_each(|part| f.write_str(part))
 }
 
 /// Which account a caller wants: a connection, or one account of it. The value of `Idp-Account`.
@@ -90,7 +104,7 @@ impl AccountSelector {
 
 impl From<&Account> for AccountSelector {
     fn from(account: &Account) -> Self {
-        Self { connection: account.connection.clone(), user_id: account.user_id.clone() }
+        Self { connection: account.connection().to_owned(), user_id: account.user_id().map(str::to_owned) }
     }
 }
 

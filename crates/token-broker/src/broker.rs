@@ -70,6 +70,14 @@ impl Broker {
     /// # Errors
     /// Why there is none, and who has to act: [`Error::reason`].
     pub async fn token(&self, request: &TokenRequest<'_>) -> Result<IdpToken, Error> {
+        match self.token_at_hand(request) {
+            Some(token) => Ok(token),
+            // Boxed: who asks for a token mostly has no use for so large a future.
+            None => Box::pin(self.look_up(request)).await,
+        }
+    }
+
+    async fn look_up(&self, request: &TokenRequest<'_>) -> Result<IdpToken, Error> {
         let inner = &self.inner;
         let provider = inner.provider(request.provider)?;
         let mut nothing = None;
@@ -88,6 +96,19 @@ impl Broker {
             }
         }
         Err(nothing.unwrap_or_else(|| inner.skipped(provider)))
+    }
+
+    /// The token that [`token`](Self::token) would return without waiting for anything, by the same decision. `None` where there is
+    /// something to wait for, or no token: then `token` finds it, or says why not.
+    #[must_use]
+    pub fn token_at_hand(&self, request: &TokenRequest<'_>) -> Option<IdpToken> {
+        let inner = &self.inner;
+        let provider = inner.provider(request.provider).ok()?;
+        let serves = |source: &&Source| **source != Source::Vault || inner.vault.serves(request);
+        match provider.sources.iter().find(serves)? {
+            Source::Identities => inner.identity_at_hand(request, provider),
+            Source::Vault => None,
+        }
     }
 
     /// A replacement for a token that the provider refused: a refresh where the grant can be refreshed, else one re-read of

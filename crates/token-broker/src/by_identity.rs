@@ -2,6 +2,8 @@
 //!
 //! Gathers the facts, asks the state machine for the one next action and carries it out.
 
+mod at_hand;
+
 use std::sync::{Arc, OnceLock};
 
 use user_store::{Found, Identity, Lookup, User};
@@ -46,6 +48,30 @@ struct Search<'a> {
     exchanged: Exchanged,
 }
 
+impl<'a> Search<'a> {
+    /// The search of a call for this user, whose record was found like that.
+    fn new(
+        request: &'a TokenRequest<'a>,
+        provider: &'a Arc<Provider>,
+        (user, cached): (Arc<User>, Cached),
+    ) -> Self {
+        Self {
+            request,
+            provider,
+            selector: request.account,
+            more: false,
+            user,
+            cached,
+            lookup: None,
+            refused: None,
+            may_refresh: true,
+            reread: false,
+            refreshed: false,
+            exchanged: Exchanged::default(),
+        }
+    }
+}
+
 impl Inner {
     pub(crate) async fn identity_token(
         &self,
@@ -54,20 +80,8 @@ impl Inner {
         more: bool,
     ) -> Result<IdpToken, Error> {
         let lookup = self.users.get_newer(request.user_id, request.issued_at).await?;
-        let search = Search {
-            request,
-            provider,
-            selector: request.account,
-            more,
-            user: lookup.user.clone(),
-            cached: Cached::from(lookup.found),
-            lookup: Some(lookup),
-            refused: None,
-            may_refresh: true,
-            reread: false,
-            refreshed: false,
-            exchanged: Exchanged::default(),
-        };
+        let mut search = Search::new(request, provider, (lookup.user.clone(), Cached::from(lookup.found)));
+        (search.more, search.lookup) = (more, Some(lookup));
         self.find(search).await
     }
 
@@ -85,18 +99,11 @@ impl Inner {
             None => self.users.get(request.user_id).await?.user,
         };
         let search = Search {
-            request,
-            provider,
             selector: Some(&selector),
-            more: false,
-            user,
-            cached: Cached::Loaded,
-            lookup: None,
             refused: Some(refused),
             may_refresh,
-            reread: false,
             refreshed: refused.just_refreshed,
-            exchanged: Exchanged::default(),
+            ..Search::new(request, provider, (user, Cached::Loaded))
         };
         self.find(search).await
     }
@@ -142,13 +149,12 @@ impl Inner {
     }
 
     fn account(&self, search: &Search<'_>, identity: &Identity) -> Account {
-        let account = account(identity);
-        let key = self.identity_key(search.user.user_id(), search.provider, &account);
-        Account {
+        let mut account = Account {
             provider: search.provider.clone(),
-            used: search.refused.map(|_| Use::of(&key, search.request.endpoint)),
-            key,
-            account,
+            domain: self.tenant.clone(),
+            key: OnceLock::new(),
+            account: account(identity),
+            used: None,
             user: search.user.clone(),
             tenant: TenantGrant::of(identity),
             refused: search.refused.map(IdpToken::digest),
@@ -156,18 +162,19 @@ impl Inner {
             issued_at: search.request.issued_at,
             reread: search.reread,
             refreshed: search.refreshed,
-        }
+        };
+        account.used = search.refused.map(|_| Use::of(account.key(), search.request.endpoint));
+        account
     }
 
     /// The key of an identity's grant.
     pub(crate) fn identity_key(&self, user: &str, provider: &Provider, account: &crate::Account) -> GrantKey {
-        let client = provider.client_key.as_deref().map(str::to_owned);
-        GrantKey::new(&self.tenant, user, Source::Identities, account).with_client(client)
+        GrantKey::of_identity(&self.tenant, user, provider, account)
     }
 
     /// Decides, and carries the decision out. `None`: the facts have changed, so decide again.
     async fn act(&self, search: &mut Search<'_>, account: &Account) -> Result<Option<IdpToken>, Error> {
-        let cached = self.cached_grant(&account.key).await?;
+        let cached = self.cached_grant(account.key()).await?;
         let record = cached.as_deref().and_then(CachedGrant::record);
         let current = current(&account.tenant, record, self.grants.store.keys());
         let facts = self.facts(account, &current, record);
@@ -191,12 +198,12 @@ impl Inner {
             }
             Action::Reread => {
                 let behind = record.filter(|_| facts.reading == Reading::Behind);
-                search.user = Box::pin(self.read_again(search, &account.key, behind)).await?;
+                search.user = Box::pin(self.read_again(search, account.key(), behind)).await?;
                 (search.reread, search.cached) = (true, Cached::Loaded);
             }
             Action::Reopen => {
                 if let Some(record) = record {
-                    Box::pin(self.reopen(&account.key, record)).await?;
+                    Box::pin(self.reopen(account.key(), record)).await?;
                 }
             }
             Action::PassOn => {
@@ -368,9 +375,9 @@ fn token(search: &Search<'_>, account: &Account, current: &Current<'_>, facts: F
     let access = current.access.as_ref()?;
     Some(IdpToken {
         bearer: access.bearer.clone(),
-        digest: OnceLock::new(),
+        digest: access.known_digest.map_or_else(OnceLock::new, OnceLock::from),
         account: account.account.clone(),
-        provider: Arc::from(search.provider.name.as_str()),
+        provider: search.provider.shared_name.clone(),
         source: Source::Identities,
         cache: search.cached,
         expires_at: access.expires_at,

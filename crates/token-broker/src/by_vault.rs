@@ -231,7 +231,7 @@ fn token(provider: &Provider, account: Account, held: Held, cache: Cached) -> Id
         bearer: held.bearer,
         digest: OnceLock::new(),
         account,
-        provider: Arc::from(provider.name.as_str()),
+        provider: provider.shared_name.clone(),
         source: Source::Vault,
         cache,
         expires_at: held.expires_at,

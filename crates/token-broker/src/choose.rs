@@ -16,7 +16,7 @@ pub(crate) enum Choice<'a> {
 }
 
 pub(crate) fn account(identity: &Identity) -> Account {
-    Account::new(identity.connection(), Some(identity.user_id().to_owned()))
+    Account::of(identity)
 }
 
 /// The identity of `user` at `provider` that `selector` means.
@@ -28,19 +28,20 @@ pub(crate) fn choose<'a>(
     provider: &Provider,
     selector: Option<&AccountSelector>,
 ) -> Choice<'a> {
-    let mut found: Vec<&Identity> = user
-        .identities()
-        .iter()
-        .filter(|identity| provider.owns(identity))
-        .filter(|identity| selector.is_none_or(|s| s.matches(identity.connection(), identity.user_id())))
-        .collect();
-    if found.iter().any(|identity| usable(identity)) {
-        found.retain(|identity| usable(identity));
-    }
-    match found[..] {
-        [] => Choice::None,
-        [one] => Choice::One(one),
-        _ => Choice::Ambiguous(found.into_iter().map(account).collect()),
+    let meant = || {
+        user.identities()
+            .iter()
+            .filter(|identity| provider.owns(identity))
+            .filter(|identity| selector.is_none_or(|s| s.matches(identity.connection(), identity.user_id())))
+    };
+    let only_usable = meant().any(usable);
+    let mut found = meant().filter(|identity| !only_usable || usable(identity));
+    match (found.next(), found.next()) {
+        (None, _) => Choice::None,
+        (Some(one), None) => Choice::One(one),
+        (Some(one), Some(other)) => {
+            Choice::Ambiguous([one, other].into_iter().chain(found).map(account).collect())
+        }
     }
 }
 

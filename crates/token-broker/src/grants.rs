@@ -73,6 +73,16 @@ impl Grants {
         Self { store, cache, reads: SingleFlight::new(), writes: SingleFlight::new(), tasks }
     }
 
+    /// The cached grant, where it need not be read again.
+    pub(crate) fn at_hand(&self, key: &GrantKey) -> Option<Arc<CachedGrant>> {
+        self.cache.get(key).filter(|known| !self.is_due(known))
+    }
+
+    /// Whether it is old enough to be read again in the background.
+    fn is_due(&self, known: &CachedGrant) -> bool {
+        self.store.durability() == Durability::Fleet && known.read_at.elapsed() > RECHECK
+    }
+
     /// The cached grant, read first if there is none. A shared store is read again in the background, at most once in
     /// [`RECHECK`].
     pub(crate) async fn cached(&self, key: &GrantKey) -> Result<Arc<CachedGrant>, StoreError> {
@@ -80,7 +90,7 @@ impl Grants {
             return Ok(Arc::new(CachedGrant { found: None, of_all_clients: false, read_at: Instant::now() }));
         }
         if let Some(known) = self.cache.get(key) {
-            if self.store.durability() == Durability::Fleet && known.read_at.elapsed() > RECHECK {
+            if self.is_due(&known) {
                 drop(self.join_or_start(key, |_| false));
             }
             return Ok(known);

@@ -34,6 +34,7 @@ const CAUGHT_UP_FOR: Duration = Duration::from_secs(3600);
 pub(crate) struct Knowledge {
     dead: Recent<Digest>,
     worked: Recent<Digest>,
+    noted: LatelyNoted,
     /// Endpoints, and the accounts that they belong to.
     refusing: Recent<Digest>,
     revoked: Recent<Digest>,
@@ -73,6 +74,7 @@ impl Knowledge {
         Self {
             dead: Recent::new(DEAD_FOR, bound),
             worked: Recent::new(GOOD_FOR, bound),
+            noted: LatelyNoted::new(),
             refusing: Recent::new(REFUSING_FOR, bound),
             revoked: Recent::new(REVOKED_FOR, bounds.revoked),
             revoking: Recent::new(REVOKED_FOR, bounds.revoked),
@@ -120,7 +122,7 @@ impl Knowledge {
 
     /// The provider accepted the token.
     pub(crate) fn note_worked(&self, token: Digest, used: impl FnOnce() -> Use) {
-        if !self.worked.holds_since(&token, NOTED_EACH) {
+        if self.noted.is_due(token) {
             self.worked.note(token);
         }
         if !self.refusing.is_idle() {
@@ -145,6 +147,40 @@ impl Knowledge {
     /// Whether some endpoint refused a good token of this account.
     pub(crate) fn has_refusing(&self, key: &GrantKey) -> bool {
         self.refusing.holds(|| account(key))
+    }
+}
+
+/// Which successes were noted within [`NOTED_EACH`], a word for each: every call asks this. A place holds the token that came last, so
+/// two tokens at one place only cost more notes.
+#[derive(Debug)]
+struct LatelyNoted {
+    places: Box<[AtomicU64]>,
+    started: Instant,
+}
+
+impl LatelyNoted {
+    const PLACES: usize = 1024;
+    /// Bits for the seconds since `started`; the others are bits of the token's digest.
+    const TIME: u32 = 24;
+
+    fn new() -> Self {
+        Self { places: (0..Self::PLACES).map(|_| AtomicU64::new(0)).collect(), started: Instant::now() }
+    }
+
+    /// Whether the token's success is to be noted; then it counts as noted.
+    fn is_due(&self, token: Digest) -> bool {
+        let [place, bits, ..] = token.words();
+        let Some(place) = self.places.get(place as usize % Self::PLACES) else { return true };
+        let mask = (1 << Self::TIME) - 1;
+        // Never zero, which is an empty place.
+        let now = (self.started.elapsed().as_secs() + NOTED_EACH.as_secs()) & mask;
+        let known = place.load(Ordering::Relaxed);
+        let age = now.wrapping_sub(known & mask) & mask;
+        if known & !mask == bits & !mask && age < NOTED_EACH.as_secs() {
+            return false;
+        }
+        place.store(bits & !mask | now, Ordering::Relaxed);
+        true
     }
 }
 
@@ -261,5 +297,20 @@ mod tests {
         assert!(knowledge.has_worked(token), "noted anew");
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!knowledge.has_worked(token));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_noted_every_ten_seconds_and_one_token_does_not_stand_for_another() {
+        let noted = LatelyNoted::new();
+        let place = |token: Digest| token.words()[0] as usize % LatelyNoted::PLACES;
+        let mut tokens = (0..).map(|number| Digest::of_text(&format!("gho_{number}")));
+        let first = tokens.next().unwrap();
+        let beside = tokens.find(|token| place(*token) == place(first)).unwrap();
+        assert!(noted.is_due(first) && !noted.is_due(first));
+        assert!(noted.is_due(beside) && !noted.is_due(beside) && noted.is_due(first));
+        tokio::time::advance(Duration::from_millis(9_900)).await;
+        assert!(!noted.is_due(first));
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(noted.is_due(first) && !noted.is_due(first));
     }
 }

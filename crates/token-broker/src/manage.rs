@@ -267,7 +267,8 @@ impl Inner {
         let record = cached.as_deref().and_then(CachedGrant::record);
         let asked = decide::Account {
             provider: provider.clone(),
-            key,
+            domain: self.tenant.clone(),
+            key: key.into(),
             account: account.clone(),
             user: user.clone(),
             tenant: TenantGrant::of(identity),

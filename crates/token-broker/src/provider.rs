@@ -74,6 +74,8 @@ pub struct Provider {
     pub allow_rotation_in_memory: bool,
     /// Connections that other providers name: their identities belong to those alone.
     pub(crate) named_elsewhere: Arc<BTreeSet<String>>,
+    /// `name`, for tokens.
+    pub(crate) shared_name: Arc<str>,
     /// The part of a grant's key that names adapter, OAuth client and token endpoint.
     pub(crate) client_key: Option<Arc<str>>,
 }
@@ -81,9 +83,11 @@ pub struct Provider {
 impl Provider {
     /// A provider with the adapter's connections, source `identities` and nothing to refresh with.
     pub fn new(name: impl Into<String>, adapter: Arc<dyn Adapter>) -> Self {
+        let name = name.into();
         let connections = adapter.connections().iter().map(|name| (*name).to_owned()).collect();
         Self {
-            name: name.into(),
+            shared_name: Arc::from(name.as_str()),
+            name,
             adapter,
             connections,
             sources: vec![Source::Identities],
@@ -175,6 +179,7 @@ impl Provider {
     pub(crate) fn settle(&mut self, named_elsewhere: Arc<BTreeSet<String>>) {
         self.named_elsewhere = named_elsewhere;
         self.client_key = self.client().map(Arc::from);
+        self.shared_name = Arc::from(self.name.as_str());
     }
 
     /// The endpoint to refresh at, if everything needed for a refresh is there.

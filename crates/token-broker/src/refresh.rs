@@ -127,7 +127,7 @@ impl Refresher {
     }
 
     fn join_or_start(self: &Arc<Self>, job: Job) -> Flight<Outcome> {
-        let (this, key) = (self.clone(), job.account.key.clone());
+        let (this, key) = (self.clone(), job.account.key().clone());
         let paused = || self.paused(&key).map(Err);
         let run = move || {
             let provider = &job.account.provider;
@@ -170,14 +170,14 @@ impl Refresher {
                 let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
                 let now = Instant::now();
                 pauses.retain(|_, (until, _)| *until > now);
-                pauses.insert(job.account.key.clone(), (now + pause, error.clone()));
+                pauses.insert(job.account.key().clone(), (now + pause, error.clone()));
             }
         }
         outcome
     }
 
     async fn attempt(&self, job: &Job) -> Outcome {
-        let key = &job.account.key;
+        let key = job.account.key();
         let lease = match self.lease(job).await {
             Ok(Some(lease)) => Some(lease),
             Ok(None) => return Ok(Done::NotNeeded.into()),
@@ -197,7 +197,7 @@ impl Refresher {
 
     /// Waits for the right to refresh; `None` when the refresh of another process has made it unnecessary.
     async fn lease(&self, job: &Job) -> Result<Option<Lease>, Error> {
-        let key = &job.account.key;
+        let key = job.account.key();
         let until = Instant::now() + LEASE_WAIT;
         loop {
             if let Some(lease) = self.grants.store.acquire(key, LEASE).await? {
@@ -236,7 +236,7 @@ impl Refresher {
         let account = &job.account;
         let single_use = account.provider.rotates();
         for _ in 0..WRITE_TRIES {
-            let cached = match self.read(&account.key).await {
+            let cached = match self.read(account.key()).await {
                 Err(error) if single_use => return Err(error),
                 read => read.ok(),
             };
@@ -252,7 +252,7 @@ impl Refresher {
             let mut base = self.base(account, record, &current);
             let before = base.intent;
             if single_use {
-                match self.note_intent(&account.key, &mut base, version, lease).await? {
+                match self.note_intent(account.key(), &mut base, version, lease).await? {
                     Some(noted) => version = Some(noted),
                     // Another process has written; nothing was sent.
                     None => continue,
@@ -268,7 +268,7 @@ impl Refresher {
             let done = match sending.await {
                 Ok(refreshed) => {
                     let mut new = succeed(&base, &refreshed, asked, self.clock.now());
-                    if worked && !self.knowledge.has_refusing(&account.key) {
+                    if worked && !self.knowledge.has_refusing(account.key()) {
                         new.refreshed_before = None;
                     }
                     self.keep(account, version, new).await
@@ -280,7 +280,7 @@ impl Refresher {
                     if single_use && !acted {
                         // This token was not sent; the answer to an earlier one may still be missing.
                         base.intent = before;
-                        self.grants.write(&account.key, version, &base).await?;
+                        self.grants.write(account.key(), version, &base).await?;
                     }
                     Err(error)
                 }
@@ -293,9 +293,9 @@ impl Refresher {
     /// Stores what a refresh brought: before its token is used where the refresh token before it is spent.
     async fn keep(&self, account: &Account, version: Option<u64>, new: GrantRecord) -> Result<Done, Error> {
         if account.provider.rotates() {
-            self.grants.save(&account.key, version, new).await?;
-        } else if self.grants.settle(&account.key, version, &new).await.is_err() {
-            self.grants.keep_here(&account.key, new, version);
+            self.grants.save(account.key(), version, new).await?;
+        } else if self.grants.settle(account.key(), version, &new).await.is_err() {
+            self.grants.keep_here(account.key(), new, version);
         }
         Ok(Done::Refreshed)
     }

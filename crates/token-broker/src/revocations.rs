@@ -166,6 +166,11 @@ impl Revocations {
         true
     }
 
+    /// Whether there is none, and none that was lifted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).by_key.is_empty()
+    }
+
     pub(crate) fn get(&self, key: &GrantKey) -> Option<Told> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         if all.by_key.is_empty() {

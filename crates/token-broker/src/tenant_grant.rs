@@ -12,6 +12,8 @@ use crate::{Fingerprint, GrantRecord, KeyRing, digest::Digest};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TenantGrant {
     pub(crate) access: Option<BearerToken>,
+    /// The digest of `access`, where it is known.
+    pub(crate) access_digest: Option<Digest>,
     pub(crate) refresh: Option<SecretString>,
     pub(crate) expires_in: Option<Duration>,
 }
@@ -33,6 +35,7 @@ impl TenantGrant {
     pub(crate) fn of(identity: &Identity) -> Self {
         Self {
             access: identity.bearer().cloned(),
+            access_digest: Digest::of_identity(identity),
             refresh: identity.refresh_token().cloned(),
             expires_in: identity.expires_in(),
         }
@@ -97,6 +100,7 @@ mod tests {
     fn copy(access: Option<&str>, refresh: Option<&str>) -> TenantGrant {
         TenantGrant {
             access: access.map(|token| BearerToken::new(token).unwrap()),
+            access_digest: None,
             refresh: refresh.map(|token| token.to_owned().into()),
             expires_in: None,
         }

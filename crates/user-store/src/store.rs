@@ -106,6 +106,14 @@ impl UserStore {
         Box::pin(self.load_or_keep(user_id, reread, &record, |now| now.as_of >= than)).await
     }
 
+    /// What [`UserStore::get_newer`] would return at once. `None` where it would look something up, or refuse.
+    #[must_use]
+    pub fn at_hand(&self, user_id: &str, than: SystemTime) -> Option<Arc<User>> {
+        let record = self.hit(user_id).ok()??;
+        let serves = than <= record.as_of && !record.user.tokens_withheld();
+        serves.then(|| record.user.clone())
+    }
+
     /// Reads the user again because the provider refused a token of `seen`. One load for any number of callers;
     /// none when a newer record than `seen` is already here.
     ///

@@ -1,7 +1,11 @@
 //! The user record, as far as tokens need it. Records are cached in great numbers, so they are compact: names shared
 //! between records, one copy of each token, no spare capacity.
 
-use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
@@ -102,13 +106,15 @@ type Content<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>,
 pub struct Identity {
     pub(crate) connection: Arc<str>,
     pub(crate) provider: Arc<str>,
-    pub(crate) user_id: Box<str>,
+    pub(crate) user_id: Arc<str>,
     pub(crate) bearer: Option<BearerToken>,
     pub(crate) refresh_token: Option<SecretString>,
     /// Seconds; zero for an unknown lifetime.
     pub(crate) expires_in: u32,
     pub(crate) social: bool,
     pub(crate) unusable_token: bool,
+    /// What recognises the token, once it was asked for.
+    pub(crate) digest: OnceLock<[u8; 32]>,
 }
 
 impl Identity {
@@ -116,6 +122,12 @@ impl Identity {
     #[must_use]
     pub fn connection(&self) -> &str {
         &self.connection
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_connection(&self) -> Arc<str> {
+        Arc::clone(&self.connection)
     }
 
     /// Auth0's strategy behind the connection (`google-oauth2`, `waad`). Any text: unknown ones are kept.
@@ -130,12 +142,25 @@ impl Identity {
         &self.user_id
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_user_id(&self) -> Arc<str> {
+        Arc::clone(&self.user_id)
+    }
+
     /// The IdP token, ready to be sent; a clone copies no bytes. `None` when the provider gave none, the connection keeps
     /// its tokens in Token Vault, the management token lacks `read:user_idp_tokens` ([`User::tokens_withheld`]), or the
     /// token cannot be sent ([`has_unusable_token`](Self::has_unusable_token)).
     #[must_use]
     pub fn bearer(&self) -> Option<&BearerToken> {
         self.bearer.as_ref()
+    }
+
+    /// The SHA-256 digest of the IdP token. `sha256` makes it at the first call for this record; this crate has no cryptography
+    /// of its own.
+    pub fn token_digest(&self, sha256: impl FnOnce(&[u8]) -> [u8; 32]) -> Option<[u8; 32]> {
+        let bearer = self.bearer.as_ref()?;
+        Some(*self.digest.get_or_init(|| sha256(bearer.expose().as_bytes())))
     }
 
     /// Whether Auth0 has an IdP token with characters that cannot be sent in a header.
@@ -165,7 +190,8 @@ impl Identity {
     pub(crate) fn size(&self) -> usize {
         let token = self.bearer.as_ref().map_or(0, |token| token.header().len());
         let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose_secret().len());
-        size_of::<Self>() + self.user_id.len() + token + refresh
+        // The id with the counters of its owners.
+        size_of::<Self>() + 2 * size_of::<usize>() + self.user_id.len() + token + refresh
     }
 
     fn content(&self) -> Content<'_> {

@@ -3,7 +3,7 @@
 //! One rule for all members: an undocumented shape costs at most the member or the identity that it is in.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -118,7 +118,7 @@ impl IdentityReply {
         let provider = self.provider.into_text().map(Arc::<str>::from);
         // Some strategies (passwordless, old records) name only one of the two.
         let connection = self.connection.into_text().map(Arc::from).or_else(|| provider.clone())?;
-        let user_id = identifier(&self.user_id?)?.into_boxed_str();
+        let user_id = identifier(&self.user_id?)?.into();
         let token = self.access_token.into_secret();
         let bearer = token.as_ref().and_then(|token| BearerToken::new(token.expose_secret()).ok());
         Some(Identity {
@@ -130,6 +130,7 @@ impl IdentityReply {
             refresh_token: self.refresh_token.into_secret(),
             expires_in: self.expires_in.seconds().unwrap_or_default(),
             social: matches!(self.is_social, Scalar::Bool(true)),
+            digest: OnceLock::new(),
         })
     }
 }

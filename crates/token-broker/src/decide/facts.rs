@@ -1,7 +1,7 @@
 //! From Auth0's copy, our record and what is known of tokens to the facts of a decision.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -32,7 +32,10 @@ const SKEW: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) provider: Arc<Provider>,
-    pub(crate) key: GrantKey,
+    /// The tenant's canonical domain.
+    pub(crate) domain: Arc<str>,
+    /// Made when something is looked up by it: a call of a process that holds no grants never does.
+    pub(crate) key: OnceLock<GrantKey>,
     pub(crate) account: crate::Account,
     pub(crate) user: Arc<User>,
     pub(crate) tenant: TenantGrant,
@@ -65,6 +68,8 @@ pub(crate) struct Current<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Access<'a> {
     pub(crate) bearer: &'a BearerToken,
+    /// The digest of `bearer`, where it is known.
+    pub(crate) known_digest: Option<Digest>,
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) scopes: Option<&'a [String]>,
@@ -75,26 +80,32 @@ pub(crate) struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    fn tenants(bearer: &'a BearerToken) -> Self {
-        Self {
-            bearer,
+    fn tenants(tenant: &'a TenantGrant) -> Option<Self> {
+        Some(Self {
+            bearer: tenant.access.as_ref()?,
+            known_digest: tenant.access_digest,
             expires_at: None,
             lifetime: None,
             scopes: None,
             refreshed_at: None,
             refreshed_before: None,
-        }
+        })
     }
 
     fn recorded(bearer: &'a BearerToken, record: &'a GrantRecord) -> Self {
         Self {
             bearer,
+            known_digest: None,
             expires_at: record.expires_at,
             lifetime: record.lifetime,
             scopes: record.scopes.as_deref(),
             refreshed_at: Some(record.refreshed_at.unwrap_or(record.updated_at)),
             refreshed_before: record.refreshed_before,
         }
+    }
+
+    fn digest(&self) -> Digest {
+        self.known_digest.unwrap_or_else(|| Digest::of(self.bearer))
     }
 
     /// Whether it may still be handed out.
@@ -122,7 +133,7 @@ pub(crate) fn current<'a>(
     record: Option<&'a GrantRecord>,
     keys: &KeyRing,
 ) -> Current<'a> {
-    let theirs = tenant.access.as_ref().map(Access::tenants);
+    let theirs = Access::tenants(tenant);
     let Some(record) = record else {
         let changes = Changes { access: tenant.access.is_some(), refresh: tenant.refresh.is_some() };
         return Current {
@@ -172,6 +183,12 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Account {
+    /// The key of its grant.
+    pub(crate) fn key(&self) -> &GrantKey {
+        let made = || GrantKey::of_identity(&self.domain, self.user.user_id(), &self.provider, &self.account);
+        self.key.get_or_init(made)
+    }
+
     /// The facts of a decision about `current`, which was laid over `record`.
     pub(crate) fn facts(
         &self,
@@ -204,7 +221,7 @@ impl Account {
         let Some(record) = record.filter(|_| in_doubt) else { return Reading::Cached };
         let fetched_at = self.user.fetched_at();
         let newer = surely_after(record) <= fetched_at
-            || around.knowledge.has_caught_up(&self.key, record, fetched_at);
+            || around.knowledge.has_caught_up(self.key(), record, fetched_at);
         if newer { Reading::Cached } else { Reading::Behind }
     }
 
@@ -243,7 +260,7 @@ impl Account {
             return Token::Ended;
         }
         if dead && access.refreshed_at.is_none() && refused == Refused::No {
-            let worked = around.knowledge.has_worked(Digest::of(access.bearer));
+            let worked = around.knowledge.has_worked(access.digest());
             return if worked { Token::Good } else { Token::Unconfirmed };
         }
         if access.is_due(self.provider.rule(), around.now) { Token::Due } else { Token::Good }
@@ -259,11 +276,11 @@ impl Account {
         let lately = |at: Option<SystemTime>| {
             at.is_some_and(|at| around.now.duration_since(at).unwrap_or_default() < GOOD_FOR)
         };
-        if refused != Digest::of(access.bearer) {
+        if refused != access.digest() {
             return if marked() { Refused::Marked } else { Refused::No };
         }
         // Where an endpoint refuses good tokens, that a token worked elsewhere does not speak for one more refresh.
-        let in_doubt = || !knowledge.has_worked(refused) || knowledge.has_refusing(&self.key);
+        let in_doubt = || !knowledge.has_worked(refused) || knowledge.has_refusing(self.key());
         if self.used.is_some_and(|used| knowledge.is_refusing(used)) {
             Refused::Endpoint
         } else if lately(access.refreshed_before) && in_doubt() {
@@ -283,8 +300,8 @@ impl Account {
     /// ended is not at hand: it may have worked to its end.
     pub(crate) fn mark(&self, current: &Current<'_>, now: SystemTime) -> Digest {
         match current.access.as_ref().filter(|access| access.lasts(now)) {
-            Some(access) => Digest::of(access.bearer),
-            None => Digest::of_account(&self.key.encode(), self.tenant.digest()),
+            Some(access) => access.digest(),
+            None => Digest::of_account(&self.key().encode(), self.tenant.digest()),
         }
     }
 }

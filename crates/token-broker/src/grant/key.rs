@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Source};
+use crate::{Account, Provider, Source};
 
 /// Names one grant. Every part of it separates: tenant, user, source, connection, account and OAuth client (none is a value
 /// too).
@@ -36,6 +36,12 @@ impl GrantKey {
             account: account.user_id().map(str::to_owned),
             client: None,
         }
+    }
+
+    /// The key of an identity's grant, with the OAuth client that the provider's tokens depend on.
+    pub(crate) fn of_identity(tenant: &str, user: &str, provider: &Provider, account: &Account) -> Self {
+        let client = provider.client_key.as_deref().map(str::to_owned);
+        Self::new(tenant, user, Source::Identities, account).with_client(client)
     }
 
     /// The same account's grant as it belongs to an OAuth client.

@@ -36,7 +36,7 @@ impl Refresher {
             }
             Conclusion::TenantUnavailable => {
                 // The provider has answered this time. The answer to an earlier refresh may still be missing.
-                self.put(&account.key, GrantRecord { intent: before, ..sent.clone() }, version).await;
+                self.put(account.key(), GrantRecord { intent: before, ..sent.clone() }, version).await;
                 return tenant_error.map_or(Ok(Done::Refreshed), Err);
             }
             Conclusion::Dead => false,
@@ -45,7 +45,7 @@ impl Refresher {
         let now = self.clock.now();
         let state = GrantState::Dead { until: seconds(now + DEAD_COOL_DOWN), lost };
         self.put(
-            &account.key,
+            account.key(),
             GrantRecord {
                 state,
                 intent: None,
@@ -69,7 +69,7 @@ impl Refresher {
         let secret = |record: &GrantRecord| {
             record.refresh_token.as_ref().map(|token| Digest::of_text(token.expose_secret()))
         };
-        match self.grants.read(&account.key).await {
+        match self.grants.read(account.key()).await {
             Ok(now) if now.record().is_some_and(|now| secret(now) != secret(sent)) => {
                 (StoredNow::Other, None)
             }
@@ -80,7 +80,7 @@ impl Refresher {
 
     /// Reads Auth0's copy again and compares it with the one that the refresh started from.
     async fn tenant_now(&self, account: &Account) -> (TenantNow, Option<Error>) {
-        let user = match self.users.reread(&account.key.user, &account.user).await {
+        let user = match self.users.reread(&account.key().user, &account.user).await {
             Ok(lookup) => lookup.user,
             Err(error) => return (TenantNow::Unreadable, Some(error.into())),
         };

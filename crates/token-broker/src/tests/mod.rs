@@ -1,5 +1,6 @@
 //! The broker without sockets: a tenant, a vault and a provider made of closures, on a paused clock.
 
+mod at_hand;
 mod endpoints;
 mod fleet;
 mod identities;

@@ -123,6 +123,7 @@ fn record(stored: &Stored, rig: &Rig, copy: (Option<u8>, Option<u8>)) -> GrantRe
     let text = |kind: &str, number: Option<u8>| number.map(|number| format!("{kind}{number}"));
     let seen = TenantGrant {
         access: text("a", copy.0).map(|token| BearerToken::new(&token).unwrap()),
+        access_digest: None,
         refresh: text("r", copy.1).map(Into::into),
         expires_in: None,
     };
