@@ -8,6 +8,7 @@ use http::response::Parts as Head;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use idp_adapters::{Classified, LinkMember, LinkPurpose, Outcome};
 use leak_guard::LeakGuard;
+use url::Url;
 
 use super::bodies::Timed;
 use super::hygiene::{self, EndToEnd};
@@ -24,11 +25,11 @@ use crate::headers::{DEPRECATION, IDP_OUTCOME, SUNSET};
 use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::route::{ProxyRoute, host_of};
-use crate::state::{Calls, RequestContext, RequestRecord};
+use crate::state::{CallToken, Calls, RequestContext, RequestRecord};
 use crate::telemetry::ScrubPlace;
 use crate::time::seconds_rounded_up;
-
 use crate::upstream::Place;
+
 /// Everything an answer is made with.
 pub(super) struct Delivery<'a> {
     pub(super) calls: &'a Calls,
@@ -36,19 +37,29 @@ pub(super) struct Delivery<'a> {
     pub(super) provider: &'a ProviderRuntime,
     pub(super) route: ProxyRoute<'a>,
     pub(super) headers: &'a EndToEnd<'a>,
-    pub(super) outbound: &'a Outbound,
+    pub(super) outbound: &'a Outbound<'a>,
+    /// The token that was sent last.
+    pub(super) token: &'a CallToken,
     pub(super) mode: ErrorMode,
+}
+
+/// What becomes of a provider's answer.
+pub(super) enum Answered {
+    /// The caller gets it.
+    Now(Response<Body>),
+    /// The caller gets what is at this address ([`Delivery::download`]). The place among the calls in flight is still held.
+    Elsewhere(Url, Option<Place>),
 }
 
 impl Delivery<'_> {
     /// The answer, or the problem that stands in its place.
-    pub(super) async fn answer(
+    pub(super) fn answer(
         &self,
         received: Received,
         place: Option<Place>,
         record: &mut RequestRecord,
-    ) -> Result<Response<Body>, Problem> {
-        let Received { head, body, classified, token } = received;
+    ) -> Result<Answered, Problem> {
+        let Received { head, body, classified } = received;
         if classified.outcome == Outcome::RateLimited {
             self.calls.metrics.upstream_rate_limited(&self.provider.label);
         }
@@ -59,9 +70,9 @@ impl Delivery<'_> {
         if self.mode == ErrorMode::Problem && head.status.as_u16() >= 400 {
             let connect = &self.provider.connect;
             let user = record.caller.as_ref().map_or("", |caller| caller.subject());
-            let may_ask = self.calls.may_ask(user, &token, &classified);
+            let may_ask = self.calls.may_ask(user, self.token, &classified);
             let answer = (head.status, &classified);
-            return Err(error_table::provider_answer(connect, &token, answer, may_ask));
+            return Err(error_table::provider_answer(connect, self.token, answer, may_ask));
         }
         let needs_links = links::in_headers(&head.headers)
             || self.drops_members(&head.headers)
@@ -73,19 +84,24 @@ impl Delivery<'_> {
         });
         match redirect {
             Redirect::Blocked(error) => Err(error.into()),
-            Redirect::Fetch(url) => {
-                drop(body);
-                let (metrics, headers) = (&self.calls.metrics, self.headers);
-                let fetching =
-                    redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets);
-                let fetched = Box::pin(fetching).await?;
-                let (head, incoming) = fetched.into_parts();
-                let classified = self.classify_download(&head)?;
-                let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
-                self.deliver(head, body, &classified, None, place, record)
-            }
-            Redirect::None => self.deliver(head, body, &classified, links, place, record),
+            Redirect::Fetch(url) => Ok(Answered::Elsewhere(url, place)),
+            Redirect::None => self.deliver(head, body, &classified, links, place, record).map(Answered::Now),
         }
+    }
+
+    /// The answer from the address that the provider's answer leads to.
+    pub(super) async fn download(
+        &self,
+        url: Url,
+        place: Option<Place>,
+        record: &mut RequestRecord,
+    ) -> Result<Response<Body>, Problem> {
+        let (metrics, headers, method) = (&self.calls.metrics, self.headers, self.outbound.method());
+        let fetching = redirect::fetch(metrics, self.provider, method, headers, url, &mut record.secrets);
+        let (head, incoming) = fetching.await?.into_parts();
+        let classified = self.classify_download(&head)?;
+        let body = AnswerBody::Straight(Timed::new(incoming, self.provider.client.idle()));
+        self.deliver(head, body, &classified, None, place, record)
     }
 
     /// What became of a download. Its host was given no credential: a 401 or 403 says that the signed address is not good,

@@ -30,10 +30,11 @@ pub(crate) use self::members::check_json;
 pub(crate) use self::profile::profile;
 pub(crate) use self::search::in_target;
 
+use self::answer::Answered;
 use self::bodies::Payload;
 use self::hygiene::EndToEnd;
 use self::instructions::MethodReading;
-use self::outbound::Outbound;
+use self::outbound::{Outbound, Sent};
 use self::send::{Sending, app_secret, find_token};
 use crate::body::{self, Body, ReadError, RequestBodyFault};
 use crate::call_error::CallError;
@@ -78,8 +79,9 @@ pub(crate) async fn proxy(
         }
         _ => body,
     };
-    let outbound = Outbound::new(&parts.method, &call, &headers, context.id.as_str(), reading);
-    search::in_head(outbound.target(), outbound.headers(), &headers, call.admitted().token())?;
+    let sent = Sent { method: &parts.method, headers: &headers, request_id: context.id.as_str(), reading };
+    let outbound = Outbound::new(sent, &call);
+    search::in_head(outbound.target(), &outbound.headers(), &headers, call.admitted().token())?;
     let token = find_token(calls, &call, record).await?;
     let missing = scopes::check(calls, &provider, (&call, method), &token)?;
     // Last of all: until here a refusal has cost no memory.
@@ -97,8 +99,9 @@ pub(crate) async fn proxy(
         .await?
     };
     let app_secret = app_secret(calls, &provider).await;
-    let mut sending = Sending { calls, call, provider: &provider, outbound, mode, app_secret };
-    let received = sending.exchange(token, payload, record).await?;
+    let mut sending =
+        Sending { calls, call, provider: &provider, outbound, mode, app_secret, token, payload };
+    let received = sending.exchange(record).await?;
     let slot = sending.call.take_slot();
     let delivery = answer::Delivery {
         calls,
@@ -107,9 +110,13 @@ pub(crate) async fn proxy(
         route,
         headers: &headers,
         outbound: &sending.outbound,
+        token: &sending.token,
         mode,
     };
-    let mut answer = delivery.answer(received, slot, record).await?;
+    let mut answer = match delivery.answer(received, slot, record)? {
+        Answered::Now(answer) => answer,
+        Answered::Elsewhere(url, slot) => Box::pin(delivery.download(url, slot, record)).await?,
+    };
     if let Some(missing) = missing {
         answer.headers_mut().insert(scopes::MISSING, missing);
     }

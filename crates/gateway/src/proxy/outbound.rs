@@ -3,48 +3,53 @@
 //! [`Outbound`] has no way to hold a credential of the caller: its headers are made by the one function that
 //! leaves them behind, and the only credential it ever gets is the IdP token, from the adapter, last.
 
+use std::borrow::Cow;
+
 use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
-use idp_adapters::Adapter;
 use secrecy::SecretString;
 
 use super::hygiene::{self, EndToEnd};
 use super::instructions::{METHOD_OVERRIDE, MethodReading};
 use crate::body::Body;
+use crate::provider::ProviderRuntime;
 use crate::provider::plan::Plan;
 use crate::state::{AdmittedCall, CallToken};
 
-/// A request without credentials, ready to be sent any number of times.
-#[derive(Debug)]
-pub(super) struct Outbound {
-    method: Method,
-    plan: Plan,
-    headers: HeaderMap,
+/// Query members that the adapter added, by name.
+pub(super) type Derived = Vec<(&'static str, SecretString)>;
+
+/// What the caller sent of a request, as far as that goes to the provider.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent<'a> {
+    /// The method.
+    pub(super) method: &'a Method,
+    /// The headers, of which some may pass.
+    pub(super) headers: &'a EndToEnd<'a>,
+    /// The id of the request.
+    pub(super) request_id: &'a str,
+    /// What the method stands for.
+    pub(super) reading: MethodReading,
 }
 
-impl Outbound {
+/// A request without credentials, ready to be sent any number of times.
+#[derive(Debug)]
+pub(super) struct Outbound<'a> {
+    sent: Sent<'a>,
+    provider: &'a ProviderRuntime,
+    plan: Plan,
+    /// The headers, until a request has taken them: another one gets them anew.
+    headers: Option<HeaderMap>,
+}
+
+impl<'a> Outbound<'a> {
     /// What the call's plan permits, with those of the caller's headers that may pass.
-    pub(super) fn new(
-        method: &Method,
-        call: &AdmittedCall<'_>,
-        caller_headers: &EndToEnd<'_>,
-        request_id: &str,
-        reading: MethodReading,
-    ) -> Self {
-        let (plan, adapter) = (call.plan(), &**call.provider().plan.adapter());
-        let mut headers = hygiene::forward(caller_headers, adapter.echo_prone(), request_id);
-        adapter.required_headers(plan.host(), &mut headers);
-        if let Some((name, value)) = &call.provider().version
-            && !headers.contains_key(name)
-        {
-            headers.insert(name, value.clone());
-        }
-        if reading == MethodReading::FormAsGet {
-            headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
-        }
-        Self { method: method.clone(), plan: plan.clone(), headers }
+    pub(super) fn new(sent: Sent<'a>, call: &AdmittedCall<'a>) -> Self {
+        let (plan, provider) = (call.plan().clone(), call.provider());
+        let headers = Some(headers(sent, provider, &plan));
+        Self { sent, provider, plan, headers }
     }
 
     /// The plan behind it.
@@ -58,37 +63,57 @@ impl Outbound {
     }
 
     /// The caller's headers that may pass, and those that always go along.
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub(super) fn headers(&self) -> Cow<'_, HeaderMap> {
+        match &self.headers {
+            Some(headers) => Cow::Borrowed(headers),
+            None => Cow::Owned(headers(self.sent, self.provider, &self.plan)),
+        }
     }
 
     /// The method.
     pub(super) fn method(&self) -> &Method {
-        &self.method
+        self.sent.method
     }
 
     /// One request with this token and body, and what the adapter derived from the token for it (Facebook's
     /// `appsecret_proof`). `None` when the adapter's additions do not fit into a URI, which no
     /// adapter's do.
     pub(super) fn request(
-        &self,
-        adapter: &dyn Adapter,
+        &mut self,
         token: &CallToken,
         app_secret: Option<&SecretString>,
         body: Body,
-    ) -> Option<(Request<Body>, Vec<SecretString>)> {
-        let mut placed = idp_adapters::Outbound::new(self.headers.clone());
-        adapter.place_token(token.bearer(), app_secret, &mut placed);
-        if expects_content(&self.method) && body.size_hint().exact() == Some(0) {
+    ) -> Option<(Request<Body>, Derived)> {
+        let made = self.headers.take();
+        let headers = made.unwrap_or_else(|| headers(self.sent, self.provider, &self.plan));
+        let mut placed = idp_adapters::Outbound::new(headers);
+        self.provider.plan.adapter().place_token(token.bearer(), app_secret, &mut placed);
+        if expects_content(self.sent.method) && body.size_hint().exact() == Some(0) {
             // The pooled client says nothing about a body that is not there, and some front ends answer that with 411.
             placed.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
         let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
+        *request.method_mut() = self.sent.method.clone();
         *request.uri_mut() = self.plan.uri(&placed.query)?;
         *request.headers_mut() = placed.headers;
-        Some((request, placed.query.into_iter().map(|(_, secret)| secret).collect()))
+        Some((request, placed.query))
     }
+}
+
+/// The headers of a request. Room is left for the token and what the client adds.
+fn headers(sent: Sent<'_>, provider: &ProviderRuntime, plan: &Plan) -> HeaderMap {
+    let adapter = provider.plan.adapter();
+    let mut headers = hygiene::forward(sent.headers, adapter.echo_prone(), sent.request_id);
+    adapter.required_headers(plan.host(), &mut headers);
+    if let Some((name, value)) = &provider.version
+        && !headers.contains_key(name)
+    {
+        headers.insert(name, value.clone());
+    }
+    if sent.reading == MethodReading::FormAsGet {
+        headers.insert(METHOD_OVERRIDE, HeaderValue::from_static("GET"));
+    }
+    headers
 }
 
 /// Methods that give content a meaning: with these the length is said even when it is zero (RFC 9110, section 8.6).

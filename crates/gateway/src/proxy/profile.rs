@@ -8,7 +8,7 @@ use token_broker::AccountSelector;
 use super::bodies::Payload;
 use super::hygiene::EndToEnd;
 use super::instructions::{ErrorMode, MethodReading};
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Sent};
 use super::send::{AnswerBody, Sending, app_secret, find_token};
 use crate::body;
 use crate::call_error::CallError;
@@ -37,14 +37,15 @@ pub(crate) async fn profile(
     let call = calls.access.admit_call(verified, provider, account, plan, record).await?;
     let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
-    let outbound =
-        Outbound::new(&Method::GET, &call, &EndToEnd::none(), context.id.as_str(), MethodReading::AsSent);
+    let (request_id, headers) = (context.id.as_str(), &EndToEnd::none());
+    let sent = Sent { method: &Method::GET, headers, request_id, reading: MethodReading::AsSent };
+    let outbound = Outbound::new(sent, &call);
     let app_secret = app_secret(calls, provider).await;
-    let mut sending = Sending { calls, call, provider, outbound, mode: ErrorMode::Problem, app_secret };
-    let payload = Payload::Whole(bytes::Bytes::new());
-    let received = sending.exchange(token, payload, record).await?;
+    let (mode, payload) = (ErrorMode::Problem, Payload::none());
+    let mut sending = Sending { calls, call, provider, outbound, mode, app_secret, token, payload };
+    let received = sending.exchange(record).await?;
     if received.classified.outcome != Outcome::Ok || !received.head.status.is_success() {
-        let (token, classified) = (&received.token, &received.classified);
+        let (token, classified) = (&sending.token, &received.classified);
         let connect = &provider.connect;
         let may_ask = calls.may_ask(sending.call.admitted().caller().subject(), token, classified);
         let answer = (received.head.status, classified);

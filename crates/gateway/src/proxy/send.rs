@@ -1,6 +1,6 @@
 //! Sends a call to the provider, classifies its answer, and sends it once more with another token where that helps.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::Response;
 use http_body_util::BodyExt as _;
@@ -22,7 +22,8 @@ use crate::problem::Problem;
 use crate::provider::ProviderRuntime;
 use crate::state::{AdmittedCall, Attempt, CallToken, Calls, RequestRecord, Secrets, TokenError};
 use crate::telemetry::{
-    RetryReason, ScrubPlace, Shed, UpstreamFault, UpstreamRequest, labels, trace_context,
+    Metrics, ProviderLabel, RetryReason, ScrubPlace, Shed, UpstreamFault, UpstreamRequest, labels,
+    trace_context,
 };
 use crate::upstream::{AnswerStream, Progress, Retry, SendError};
 
@@ -34,7 +35,6 @@ pub(super) struct Received {
     pub(super) head: http::response::Parts,
     pub(super) body: AnswerBody,
     pub(super) classified: Classified,
-    pub(super) token: CallToken,
 }
 
 /// The rest of an answer's body.
@@ -45,41 +45,49 @@ pub(super) enum AnswerBody {
     Read(Body),
 }
 
-/// Everything that stays the same over the attempts of one call.
+/// One call to the provider, over all its attempts.
 pub(super) struct Sending<'a> {
     pub(super) calls: &'a Calls,
     pub(super) call: AdmittedCall<'a>,
     pub(super) provider: &'a ProviderRuntime,
-    pub(super) outbound: Outbound,
+    pub(super) outbound: Outbound<'a>,
     pub(super) mode: ErrorMode,
     /// The OAuth client's secret, where the provider wants a proof of it.
     pub(super) app_secret: Option<SecretString>,
+    /// What is sent: the token that was found, and its replacement once the provider has refused it.
+    pub(super) token: CallToken,
+    pub(super) payload: Payload,
 }
 
 impl Sending<'_> {
     /// Sends, and after a dead token once more with a new one.
-    pub(super) async fn exchange(
+    pub(super) async fn exchange(&mut self, record: &mut RequestRecord) -> Result<Received, Problem> {
+        let received = self.attempt(record).await?;
+        if received.classified.outcome == Outcome::TokenDead {
+            return Box::pin(self.exchange_again(received, record)).await;
+        }
+        self.accepted(&received);
+        Ok(received)
+    }
+
+    /// The token is dead: sends with the one that replaces it.
+    async fn exchange_again(
         &mut self,
-        token: CallToken,
-        mut payload: Payload,
+        dead: Received,
         record: &mut RequestRecord,
     ) -> Result<Received, Problem> {
-        let received = self.attempt(token, &mut payload, record).await?;
-        if received.classified.outcome != Outcome::TokenDead {
-            self.accepted(&received);
-            return Ok(received);
-        }
-        let fresh = self.replacement((&received.token, &received.classified), record).await?;
-        if !payload.is_replayable() {
+        let fresh = self.replacement(&dead.classified, record).await?;
+        if !self.payload.is_replayable() {
             return Err(CallError::BodyNotRepeatable.into());
         }
         self.calls.metrics.retry(&self.provider.label, RetryReason::DeadToken);
         record.found(&fresh);
-        drop(received);
-        let received = Box::pin(self.attempt(fresh, &mut payload, record)).await?;
+        drop(dead);
+        self.token = fresh;
+        let received = self.attempt(record).await?;
         if received.classified.outcome == Outcome::TokenDead {
             // The broker knows whether the token has just been issued; what replaces it is for the next call.
-            self.replacement((&received.token, &received.classified), record).await?;
+            self.replacement(&received.classified, record).await?;
             return Err(CallError::RefreshedElsewhere.into());
         }
         self.accepted(&received);
@@ -89,7 +97,7 @@ impl Sending<'_> {
     /// Tells the broker that the provider accepted the token.
     fn accepted(&self, received: &Received) {
         if received.classified.outcome == Outcome::Ok {
-            self.calls.tokens.accepted(&self.call, &received.token);
+            self.calls.tokens.accepted(&self.call, &self.token);
         }
     }
 
@@ -102,11 +110,11 @@ impl Sending<'_> {
     }
 
     async fn replacement(
-        &self,
-        (dead, classified): (&CallToken, &Classified),
+        &mut self,
+        classified: &Classified,
         record: &mut RequestRecord,
     ) -> Result<CallToken, Problem> {
-        let looking = self.calls.tokens.replace(&self.call, dead, classified.refresh_helps);
+        let looking = self.calls.tokens.replace(&self.call, &self.token, classified.refresh_helps);
         let started = Instant::now();
         let found = Box::pin(looking.instrument(spans::token())).await;
         record.waited(started.elapsed());
@@ -116,27 +124,20 @@ impl Sending<'_> {
                 matches!(error.reason(), Reason::ReconnectRequired { .. } | Reason::EndpointRefused { .. });
             if refused && !classified.refresh_helps {
                 // The provider says what the user has to do there.
-                return self.reconnect(dead, classified);
+                return error_table::reconnect(&self.provider.connect, &self.token, classified);
             }
             error_table::broker(&error, Some(&self.provider.connect))
         })
     }
 
-    fn reconnect(&self, token: &CallToken, classified: &Classified) -> Problem {
-        error_table::reconnect(&self.provider.connect, token, classified)
-    }
-
     /// One attempt; a connection that fails before any response byte is tried once more where that is safe.
-    async fn attempt(
-        &mut self,
-        token: CallToken,
-        payload: &mut Payload,
-        record: &mut RequestRecord,
-    ) -> Result<Received, Problem> {
-        let response = match self.send(&token, payload, record).await {
-            Err(SendError::Unreachable { retry, .. }) if self.may_retry(retry) && payload.is_replayable() => {
+    async fn attempt(&mut self, record: &mut RequestRecord) -> Result<Received, Problem> {
+        let response = match self.send(record).await {
+            Err(SendError::Unreachable { retry, .. })
+                if self.may_retry(retry) && self.payload.is_replayable() =>
+            {
                 self.calls.metrics.retry(&self.provider.label, RetryReason::Connection);
-                Box::pin(self.send(&token, payload, record)).await
+                Box::pin(self.send(record)).await
             }
             other => other,
         }?;
@@ -149,9 +150,12 @@ impl Sending<'_> {
             }
         }
         let body = Timed::new(incoming, self.provider.client.idle());
-        let (body, classified) = self.classify(&head, body, &token, &record.secrets).await?;
+        let (body, classified) = match self.classify(&head) {
+            Some(classified) => (AnswerBody::Straight(body), classified),
+            None => Box::pin(self.classify_body(&head, body, &record.secrets)).await?,
+        };
         record.classified(classified_code(classified.outcome));
-        Ok(Received { head, body, classified, token })
+        Ok(Received { head, body, classified })
     }
 
     fn may_retry(&self, retry: Retry) -> bool {
@@ -162,79 +166,68 @@ impl Sending<'_> {
         }
     }
 
-    async fn send(
-        &self,
-        token: &CallToken,
-        payload: &mut Payload,
-        record: &mut RequestRecord,
-    ) -> Result<Response<AnswerStream>, SendError> {
+    async fn send(&mut self, record: &mut RequestRecord) -> Result<Response<AnswerStream>, SendError> {
         let progress = Progress::new();
-        let adapter = &**self.provider.plan.adapter();
-        let body = payload.body(&progress).unwrap_or_else(body::empty);
-        let request = self.outbound.request(adapter, token, self.app_secret.as_ref(), body);
+        let body = self.payload.body(&progress).unwrap_or_else(body::empty);
+        let request = self.outbound.request(&self.token, self.app_secret.as_ref(), body);
         let Some((mut request, derived)) = request else {
             return Err(SendError::Unreachable { retry: Retry::No, refused: None });
         };
         let prepared = &self.calls.prepared;
-        let ends = token.expires_at();
-        record.secrets.add_token(prepared, token);
-        derived.iter().for_each(|secret| record.secrets.add_derived(prepared, secret.expose_secret(), ends));
+        record.secrets.add_token(prepared, &self.token);
+        for (_, secret) in &derived {
+            record.secrets.add_derived(prepared, secret.expose_secret(), self.token.expires_at());
+        }
         let Some(stream) = self.provider.client.stream_to(request.uri(), self.chooser()).await else {
             self.calls.metrics.shed(Shed::Provider);
             return Err(SendError::NoStream);
         };
-        let started = Instant::now();
-        // Counts as cancelled unless it comes to an end.
-        let mut guard = Attempted { sending: self, started, result: Err(UpstreamFault::Cancelled) };
         let method = labels::method_label(self.outbound.method());
+        let mut attempted = Attempted::begin(&self.calls.metrics, &self.provider.label, method);
         let span = spans::upstream(method, &self.provider.label, record.attempts.len());
         if self.calls.send_trace_context {
             trace_context::send(&span, request.headers_mut());
         }
         let result = self.provider.client.send(stream, request, &progress).instrument(span.clone()).await;
-        guard.result = match &result {
+        attempted.result = match &result {
             Ok(response) => Ok(response.status().as_u16()),
             Err(SendError::Timeout) => Err(UpstreamFault::Timeout),
             Err(SendError::RequestBody(_) | SendError::TokenInBody) => Err(UpstreamFault::Cancelled),
             Err(_) => Err(UpstreamFault::Unreachable),
         };
-        spans::ended(&span, guard.result);
-        let status = guard.result.ok();
-        drop(guard);
-        record.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed: started.elapsed() });
+        spans::ended(&span, attempted.result);
+        let (status, elapsed) = (attempted.result.ok(), attempted.end());
+        record.attempt(Attempt { status, outcome: Code::ProviderUnreachable, elapsed });
         result
     }
 
-    /// Classifies by the head, and where the adapter asks for it by the body.
-    async fn classify(
-        &self,
-        head: &http::response::Parts,
-        body: Timed<AnswerStream>,
-        token: &CallToken,
-        secrets: &Secrets,
-    ) -> Result<(AnswerBody, Classified), Problem> {
-        let adapter = self.provider.plan.adapter();
-        let now = SystemTime::now();
+    /// What a classifier sees of an answer.
+    fn seen<'a>(&'a self, head: &'a http::response::Parts) -> Head<'a> {
         let plan = self.outbound.plan();
-        let mut seen =
+        let seen =
             Head::new(self.outbound.method(), head.status, &head.headers).target(plan.host(), plan.path());
-        if let Some(scopes) = token.scopes() {
-            seen = seen.granted(scopes);
+        match self.token.scopes() {
+            Some(scopes) => seen.granted(scopes),
+            None => seen,
         }
-        let verdict = adapter.classify(&seen, now);
+    }
+
+    /// Classifies by the head; `None` where the body has to be looked at.
+    fn classify(&self, head: &http::response::Parts) -> Option<Classified> {
+        let verdict = self.provider.plan.adapter().classify(&self.seen(head), SystemTime::now());
         let wants_detail = self.mode == ErrorMode::Problem && head.status.as_u16() >= 400;
         match verdict {
             Verdict::Known(classified) if !wants_detail || classified.outcome == Outcome::TokenDead => {
-                Ok((AnswerBody::Straight(body), classified))
+                Some(classified)
             }
-            _ => Box::pin(self.classify_body(&seen, body, secrets)).await,
+            _ => None,
         }
     }
 
     /// Classifies by the first 64 KiB of the body, which then stand in front of the rest again.
     async fn classify_body(
-        &self,
-        seen: &Head<'_>,
+        &mut self,
+        head: &http::response::Parts,
         body: Timed<AnswerStream>,
         secrets: &Secrets,
     ) -> Result<(AnswerBody, Classified), Problem> {
@@ -248,7 +241,8 @@ impl Sending<'_> {
         // Scrubbed first: what is cut out of it afterwards cannot hold the beginning of a token.
         let clean = secrets.guard().scrub(shown);
         let shown = clean.as_ref().map_or(shown, |(clean, _)| clean);
-        let classified = self.provider.plan.adapter().classify_body(seen, shown, SystemTime::now());
+        let classified =
+            self.provider.plan.adapter().classify_body(&self.seen(head), shown, SystemTime::now());
         let body = match rest {
             None => body::full(first),
             Some(rest) => bodies::Prefixed::body(first, rest),
@@ -258,19 +252,36 @@ impl Sending<'_> {
 }
 
 /// Records one attempt's metric, also when the caller leaves in the middle of it.
-struct Attempted<'a, 'b> {
-    sending: &'a Sending<'b>,
+struct Attempted<'a> {
+    metrics: &'a Metrics,
+    provider: &'a ProviderLabel,
+    method: &'static str,
     started: Instant,
     result: Result<u16, UpstreamFault>,
+    /// Once it has come to an end.
+    elapsed: Option<Duration>,
 }
 
-impl Drop for Attempted<'_, '_> {
+impl<'a> Attempted<'a> {
+    /// It counts as cancelled unless it comes to an end.
+    fn begin(metrics: &'a Metrics, provider: &'a ProviderLabel, method: &'static str) -> Self {
+        let (started, result) = (Instant::now(), Err(UpstreamFault::Cancelled));
+        Self { metrics, provider, method, started, result, elapsed: None }
+    }
+
+    /// How long it took.
+    fn end(mut self) -> Duration {
+        *self.elapsed.insert(self.started.elapsed())
+    }
+}
+
+impl Drop for Attempted<'_> {
     fn drop(&mut self) {
-        self.sending.calls.metrics.upstream_request(&UpstreamRequest {
-            method: labels::method_label(self.sending.outbound.method()),
-            provider: &self.sending.provider.label,
+        self.metrics.upstream_request(&UpstreamRequest {
+            method: self.method,
+            provider: self.provider,
             result: self.result,
-            duration: self.started.elapsed(),
+            duration: self.elapsed.unwrap_or_else(|| self.started.elapsed()),
         });
     }
 }
@@ -287,22 +298,38 @@ pub(super) async fn find_token(
     record: &mut RequestRecord,
 ) -> Result<CallToken, Problem> {
     let span = spans::token();
-    let started = Instant::now();
-    let found = calls.tokens.find(call).instrument(span.clone()).await;
+    let found = match span.in_scope(|| calls.tokens.at_hand(call)).transpose() {
+        Some(found) => found,
+        None => Box::pin(look_up(calls, call, record).instrument(span.clone())).await,
+    };
     match found {
         Ok(token) => {
             spans::found(&span, &token);
             record.found(&token);
-            if token.cache() != Cached::Hit {
-                record.waited(started.elapsed());
-            }
             Ok(token)
         }
         Err(TokenError::Blocked(blocked)) => Err(record.blocked(blocked)),
         Err(TokenError::Broker(error)) => {
-            record.waited(started.elapsed());
             record.failed(&error);
             Err(error_table::broker(&error, Some(&call.provider().connect)))
         }
     }
+}
+
+/// Finds a token that is not at hand.
+async fn look_up(
+    calls: &Calls,
+    call: &AdmittedCall<'_>,
+    record: &mut RequestRecord,
+) -> Result<CallToken, TokenError> {
+    let started = Instant::now();
+    let found = calls.tokens.find(call).await;
+    let waited = match &found {
+        Ok(token) => token.cache() != Cached::Hit,
+        Err(error) => matches!(error, TokenError::Broker(_)),
+    };
+    if waited {
+        record.waited(started.elapsed());
+    }
+    found
 }

@@ -124,9 +124,21 @@ async fn a_token_that_was_renewed_in_auth0_is_fetched_once_and_the_call_repeated
     assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
     assert!(rig.sandbox.world().revoke(BEN, "github"));
     assert!(rig.sandbox.world().sign_in_again(BEN, "github"));
-    let answer = rig.get("/proxy/github/user", BEN).await;
+    let request = rig
+        .request(Method::GET, "/proxy/github/user", BEN)
+        .header("cookie", "session=1")
+        .header("x-kept", "yes")
+        .header("x-secret", "hop")
+        .header("connection", "x-secret");
+    let answer = rig.send(request).await;
     assert_eq!(answer.outcome(), (200, "ok".into()), "{:?}", answer.json());
     assert_eq!(rig.sandbox.journal().count_of(Server::Tenant, "/api/v2/users/"), 2);
+    // The repeated call is made like the first one.
+    let seen = rig.sandbox.journal().last(Server::GitHub).unwrap();
+    let token = rig.sandbox.world().access_token(BEN, "github").unwrap();
+    assert_eq!(seen.headers().get_all("authorization").iter().count(), 1);
+    assert_eq!((seen.bearer(), seen.header("x-kept")), (Some(token.as_str()), Some("yes")));
+    assert!(["cookie", "x-secret"].iter().all(|name| !seen.headers().contains_key(*name)));
     rig.finish();
 }
 
