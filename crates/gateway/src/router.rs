@@ -65,7 +65,8 @@ impl App {
                     .respond(rendering)
             }
         };
-        response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
+        let secrets = std::mem::take(&mut record.secrets);
+        response = secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
         if let Some(nonce) = record.nonce.take() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
@@ -116,7 +117,8 @@ impl App {
             record.outcome = Some(problem.code());
             problem.respond(rendering)
         });
-        response = record.secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
+        let secrets = std::mem::take(&mut record.secrets);
+        response = secrets.scrub(response, &self.recorder.metrics, record.provider.as_ref());
         self.recorder.record(&context, &parts.method, record, &mut response);
         response
     }

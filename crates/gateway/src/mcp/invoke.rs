@@ -166,7 +166,7 @@ impl McpRequest<'_> {
         let headers = &self.parts.headers;
         let answer = call.send(self.calls, self.context, (verified, headers), record).await?;
         // Before it is cut: half a token is no token that is found.
-        let answer = record.secrets.scrub(answer, &self.calls.metrics, record.provider.as_ref());
+        let answer = record.secrets.clone().scrub(answer, &self.calls.metrics, record.provider.as_ref());
         ToolResult::answer(answer, (call, start), (self.mcp, &caller)).await
     }
 

@@ -170,6 +170,8 @@ impl Explained {
         let account = self.account.as_ref();
         let texts =
             account.map_or(0, |account| account.connection().len() + account.user_id().map_or(0, str::len));
+        // Shared with the user's record while that is cached.
+        let texts = texts + 4 * size_of::<usize>();
         let attempts = self.attempts.capacity() * size_of::<Attempt>();
         (OVERHEAD + size_of::<Self>() + texts + attempts + self.caller.size()) as u64
     }

@@ -189,19 +189,16 @@ impl RequestRecord {
     }
 
     /// The accounts that the request was about, each of which has an audit line; none where it is not known.
-    pub(crate) fn accounts(&self) -> Vec<&Account> {
-        match &self.disconnected[..] {
-            [] => self.account.iter().collect(),
-            all => all.iter().map(|(account, _)| account).collect(),
-        }
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        let one = self.account.as_ref().filter(|_| self.disconnected.is_empty());
+        one.into_iter().chain(self.disconnected.iter().map(|(account, _)| account))
     }
 
     /// The accounts that the request has changed, or has shown something of.
-    pub(crate) fn changed_accounts(&self) -> Vec<&Account> {
-        match &self.disconnected[..] {
-            [] => self.account.iter().collect(),
-            all => all.iter().filter(|(_, changed)| *changed).map(|(account, _)| account).collect(),
-        }
+    pub(crate) fn changed_accounts(&self) -> impl Iterator<Item = &Account> {
+        let one = self.account.as_ref().filter(|_| self.disconnected.is_empty());
+        let changed = self.disconnected.iter().filter(|(_, changed)| *changed);
+        one.into_iter().chain(changed.map(|(account, _)| account))
     }
 
     /// Time until the provider's response heads, all attempts together.

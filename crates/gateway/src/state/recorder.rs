@@ -8,6 +8,7 @@ use super::ExplainRing;
 use super::record::{RequestContext, RequestRecord, cache_label, source_label, user_lookup};
 use crate::body::Body;
 use crate::outcome::Code;
+use crate::provider::policy::Decider;
 use crate::telemetry::{Audit, Metrics, Summary, audit};
 
 /// Keeps what became known of requests.
@@ -68,8 +69,9 @@ impl Recorder {
         let reached = !record.attempts.is_empty() || outcome == Code::Ok;
         let decision = if reached { audit::Decision::Allow } else { audit::Decision::Deny };
         // A DELETE may have disconnected accounts of several sources: each has a line.
-        let accounts: Vec<String> = record.accounts().into_iter().map(ToString::to_string).collect();
-        let rule = record.decided_by().map(|decider| decider.to_string());
+        let mut accounts = record.accounts().map(ToString::to_string);
+        let account = accounts.next();
+        let rule = record.decided_by().map(Decider::word);
         let scopes = record.scopes.as_ref().map(|scopes| scopes.join(" "));
         let actors = caller.actors().iter().map(caller_auth::Actor::subject).collect::<Vec<_>>().join(" ");
         let event = audit::CallEvent {
@@ -78,7 +80,7 @@ impl Recorder {
             client: caller.client(),
             organization: caller.organization(),
             actors: Some(actors.as_str()).filter(|actors| !actors.is_empty()),
-            account: accounts.first().map(String::as_str),
+            account: account.as_deref(),
             provider: record.provider.as_ref().map(crate::telemetry::ProviderLabel::name),
             method: Some(record.method.as_ref().unwrap_or(method).as_str()),
             route: record.route,
@@ -91,8 +93,8 @@ impl Recorder {
             ..audit::CallEvent::new(record.event, decision, outcome.as_str())
         };
         self.audit.call(&event);
-        for account in accounts.iter().skip(1) {
-            self.audit.call(&audit::CallEvent { account: Some(account), ..event.clone() });
+        for account in accounts {
+            self.audit.call(&audit::CallEvent { account: Some(&account), ..event.clone() });
         }
     }
 }

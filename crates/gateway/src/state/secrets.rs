@@ -102,7 +102,7 @@ impl std::fmt::Debug for Prepared {
 }
 
 /// The secrets that went out with one request. Whatever is answered to that request passes [`Secrets::scrub`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets(Vec<PreparedToken>);
 
 impl Secrets {
@@ -135,7 +135,7 @@ impl Secrets {
     /// Overwrites them in an answer: in its header values now, in its body while it streams. Nothing to do for a request
     /// that used none.
     pub(crate) fn scrub(
-        &self,
+        self,
         response: Response<Body>,
         metrics: &Metrics,
         provider: Option<&ProviderLabel>,
@@ -143,7 +143,7 @@ impl Secrets {
         if self.0.is_empty() {
             return response;
         }
-        let guard = self.guard();
+        let guard = LeakGuard::from_prepared(self.0, false);
         let (mut head, body) = response.into_parts();
         let hits = guard.prepare(&mut head.headers);
         if let Some(provider) = provider.filter(|_| hits > 0) {

@@ -1,5 +1,6 @@
 //! What decided about a call, in the words of `explain`, the audit log and `POST /v1/check`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Access, Permit};
@@ -29,16 +30,28 @@ impl From<Permit> for Decider {
     }
 }
 
+impl Decider {
+    /// The word for it.
+    pub(crate) fn word(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            // The rules of most configurations, without a text made for each call.
+            Self::Rule(0) => "rules[0]",
+            Self::Rule(1) => "rules[1]",
+            Self::Rule(2) => "rules[2]",
+            Self::Rule(3) => "rules[3]",
+            Self::Rule(index) => return Cow::Owned(format!("rules[{index}]")),
+            Self::Access(Access::Read) => "access=read",
+            Self::Access(Access::Full) => "access=full",
+            Self::Access(Access::Rules) => "access=rules",
+            Self::DenyList => "deny-list",
+            Self::Hosts => "hosts",
+            Self::Block => "block",
+        })
+    }
+}
+
 impl fmt::Display for Decider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rule(index) => write!(f, "rules[{index}]"),
-            Self::Access(Access::Read) => f.write_str("access=read"),
-            Self::Access(Access::Full) => f.write_str("access=full"),
-            Self::Access(Access::Rules) => f.write_str("access=rules"),
-            Self::DenyList => f.write_str("deny-list"),
-            Self::Hosts => f.write_str("hosts"),
-            Self::Block => f.write_str("block"),
-        }
+        f.write_str(&self.word())
     }
 }
