@@ -1,4 +1,4 @@
-//! Heads that are not complete, of many connections at once.
+//! Heads that are not complete, of many connections at once, and what comes out of the guard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,4 +56,26 @@ async fn tm_a13_heads_that_are_not_complete_share_a_bounded_room() {
     assert!(comes_out(&mut third).await);
     assert!(third.state.next().is_none());
     assert!(room.share().grow(8 * 1024), "a complete head holds nothing");
+}
+
+#[tokio::test]
+async fn one_whole_and_valid_head_comes_out_at_a_time_and_nothing_of_another() {
+    const HEAD: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
+    const POST: &str = "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n";
+    let stand_in = "GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
+    let room = Room::new(8 * 1024);
+    for (sent, expected) in [
+        (HEAD.to_owned(), HEAD),
+        (format!("\r\n{HEAD}"), HEAD),
+        (format!("{HEAD}{HEAD}"), HEAD),
+        (format!("{POST}ab{HEAD}"), POST),
+        ("GET /a HTTP/1.1\r\nhost: a\r\nx : y\r\n\r\n".to_owned(), stand_in),
+        (format!("GET /a HTTP/1.1\r\nhost: a\r\nx: \0\r\n\r\n{HEAD}"), stand_in),
+    ] {
+        let mut peer = connected(&room);
+        peer.client.write_all(sent.as_bytes()).await.unwrap();
+        let mut out = [0; 512];
+        let length = peer.guard.read(&mut out).await.unwrap();
+        assert_eq!(str::from_utf8(&out[..length]).unwrap(), expected, "{sent:?}");
+    }
 }

@@ -7,7 +7,7 @@
 use super::{
     Fault,
     framing::{Framing, Tracker},
-    head::{HeadRules, Scanner},
+    head::{Head, HeadRules, Scanner},
     timer::Deadline,
 };
 use crate::room::{FREE_HEAD, HURRY, Share};
@@ -42,7 +42,7 @@ pub(crate) struct Guard<IO> {
     state: Arc<ConnState>,
     phase: Phase,
     scanner: Scanner,
-    /// Read but not yet handed on; the first `cleared` bytes may go.
+    /// Read but not yet handed on; the first `cleared` bytes may go. Most heads come as a whole and never get here.
     buf: BytesMut,
     cleared: usize,
     /// Valid heads so far: the number of the next one.
@@ -125,32 +125,60 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             Ok(Some(head)) => {
                 self.buf.advance(head.skip);
                 self.cleared = head.len;
-                self.heads += 1;
-                self.scanner = Scanner::default();
-                self.room.clear();
-                self.hurried = false;
-                self.header.disarm();
-                self.idle.disarm();
-                self.phase = match head.framing {
-                    Framing::Empty => Phase::Head,
-                    framing => Phase::Body(Tracker::new(framing)),
-                };
+                self.accept(head);
             }
         }
         true
     }
 
-    /// Reads more of a head. `Ok(true)`: the peer has gone between two requests.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    /// A head is complete and valid.
+    fn accept(&mut self, head: Head) {
+        self.heads += 1;
+        self.scanner = Scanner::default();
+        self.room.clear();
+        self.hurried = false;
+        self.header.disarm();
+        self.idle.disarm();
+        self.phase = match head.framing {
+            Framing::Empty => Phase::Head,
+            framing => Phase::Body(Tracker::new(framing)),
+        };
+    }
+
+    /// Reads a head straight into hyper's buffer, and leaves it there when it is complete and valid. Anything else that came is taken
+    /// back: hyper sees nothing of it. `Ok(true)`: there is a head, or the peer has gone between two requests.
+    fn poll_head(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
+        let before = out.filled().len();
+        match Pin::new(&mut self.io).poll_read(cx, out) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => return self.poll_clocks(cx),
+        }
+        let fresh = &out.filled()[before..];
+        if fresh.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        if let Ok(Some(head)) = Scanner::default().scan(fresh, self.options.rules)
+            && head.len == fresh.len()
+        {
+            self.accept(head);
+            return Poll::Ready(Ok(true));
+        }
+        self.buf.extend_from_slice(fresh);
+        out.set_filled(before);
+        self.take_room();
+        Poll::Ready(Ok(false))
+    }
+
+    /// Reads more of a head that has begun.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.buf.reserve(2048);
         match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
-            Poll::Ready(Ok(0)) if self.buf.is_empty() => return Poll::Ready(Ok(true)),
             Poll::Ready(Ok(0)) => self.refuse(Fault::Framing("the connection ended inside the request head")),
             Poll::Ready(Ok(_)) => self.take_room(),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return self.poll_clocks(cx),
+            Poll::Pending => return self.poll_clocks(cx).map_ok(drop),
         }
-        Poll::Ready(Ok(false))
+        Poll::Ready(Ok(()))
     }
 
     /// Takes room for what has come of a head, and refuses it where there is none. While little is left, it has less time.
@@ -197,6 +225,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         Poll::Ready(Ok(()))
     }
 
+    /// Nothing has come. `Ok(true)`: nothing will be waited for any longer.
     fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if !self.buf.is_empty() {
             self.idle.disarm();
@@ -262,6 +291,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
                 out.put_slice(&this.buf[..len]);
                 this.buf.advance(len);
                 this.cleared -= len;
+                if this.buf.is_empty() {
+                    // The next head will most likely not need it.
+                    this.buf = BytesMut::new();
+                }
                 return Poll::Ready(Ok(()));
             }
             match this.phase {
@@ -276,12 +309,14 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
                         return Poll::Ready(Ok(()));
                     }
                 }
-                Phase::Head => {
-                    if !this.buf.is_empty() && this.examine() {
-                        continue;
-                    }
-                    if ready!(this.poll_more(cx))? {
+                Phase::Head if this.buf.is_empty() => {
+                    if ready!(this.poll_head(cx, out))? {
                         return Poll::Ready(Ok(()));
+                    }
+                }
+                Phase::Head => {
+                    if !this.examine() {
+                        ready!(this.poll_more(cx))?;
                     }
                 }
             }
