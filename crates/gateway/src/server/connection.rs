@@ -86,6 +86,7 @@ where
         biased;
         sniffed = sniff(&mut socket, options.timeouts.header) => sniffed,
         () = closed => None,
+        () = common.lifecycle.reached(Stage::Aborted) => None,
     };
     let state = Arc::new(ConnState::default());
     match sniffed {

@@ -238,11 +238,7 @@ impl Server {
         let open = self.public.then(|| Open::new(&self.common.metrics));
         let (tls, common) = (self.tls.clone(), Arc::clone(&self.common));
         let serving = move |stream: TcpStream| async move {
-            let aborted = common.lifecycle.clone();
-            tokio::select! {
-                () = serve(stream, peer, tls, options, common) => {}
-                () = aborted.reached(Stage::Aborted) => {}
-            }
+            serve(stream, peer, tls, options, common).await;
             drop::<(OwnedSemaphorePermit, Option<Open>)>((permit, open));
         };
         match self.cores.as_ref().and_then(|cores| cores.next()) {
@@ -323,8 +319,11 @@ async fn serve(
     match tls {
         None => connection::serve(stream, peer, options, common).await,
         Some(tls) => {
-            let limit = options.timeouts.header;
-            if let Ok(Ok(stream)) = timeout(limit, tls.accept(stream)).await {
+            let accepted = tokio::select! {
+                accepted = timeout(options.timeouts.header, tls.accept(stream)) => accepted,
+                () = common.lifecycle.reached(Stage::Aborted) => return,
+            };
+            if let Ok(Ok(stream)) = accepted {
                 connection::serve(stream, peer, options, common).await;
             }
         }
