@@ -4,7 +4,7 @@ use super::{
     Handler, Options,
     connection::{Answer, Arrival, Stack},
     connection_state::ConnState,
-    layers::{self, Context, refuse},
+    layers::{self, Context},
 };
 use crate::{
     body::RequestBody,
@@ -27,7 +27,7 @@ impl InProcess {
         let places = options.limits.in_flight;
         let context = Context::new(options, metrics.clone(), Room::new(room::UNREAD));
         metrics.room(Arc::clone(&context.room), places);
-        Self { stack: layers::public(&context, handler, refuse::check_unguarded), context }
+        Self { stack: layers::public(&context, handler, layers::UNGUARDED), context }
     }
 
     /// Answers a request of the peer at `addr`.

@@ -80,7 +80,7 @@ impl Server {
         let unread = Room::new(room::UNREAD);
         let context = Context::new(options, metrics.clone(), unread.clone());
         metrics.room(Arc::clone(&context.room), places);
-        let stack = layers::public(&context, handler, layers::refuse::check);
+        let stack = layers::public(&context, handler, layers::GUARDED);
         Self::assemble(
             listener,
             tls,

@@ -1,6 +1,6 @@
 //! An answer's body on its way out: what must last until it has been sent is let go at its end.
 
-use super::layers::observe::Record;
+use super::layers::record::Record;
 use crate::body::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

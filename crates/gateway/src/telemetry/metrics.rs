@@ -107,11 +107,14 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Counts a request as running until the guard is dropped.
-    #[must_use]
-    pub fn active_request(&self, method: &'static str, scheme: &'static str) -> ActiveRequest {
+    /// Counts a request as running.
+    pub(crate) fn request_began(&self, method: &'static str, scheme: &'static str) {
         self.0.http.server_active.add([method, scheme], 1);
-        ActiveRequest { metrics: self.clone(), labels: [method, scheme] }
+    }
+
+    /// Ends that count.
+    pub(crate) fn request_ended(&self, method: &'static str, scheme: &'static str) {
+        self.0.http.server_active.add([method, scheme], -1);
     }
 
     /// Records one answered request.
@@ -306,18 +309,5 @@ impl Metrics {
     /// Pushes what is pending and stops the readers.
     pub(crate) fn shutdown(&self) {
         let _ = self.0.provider.shutdown();
-    }
-}
-
-/// A running request; dropping it ends the count.
-#[derive(Debug)]
-pub struct ActiveRequest {
-    metrics: Metrics,
-    labels: [&'static str; 2],
-}
-
-impl Drop for ActiveRequest {
-    fn drop(&mut self) {
-        self.metrics.0.http.server_active.add(self.labels, -1);
     }
 }

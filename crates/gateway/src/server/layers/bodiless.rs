@@ -1,57 +1,30 @@
 //! GET and HEAD have no body. Whether an open one is empty is only seen when it ends: HTTP/1.1 has an empty last chunk for that,
 //! HTTP/2 an empty DATA frame. That end is waited for, under `server.timeouts.header`, and no byte may come before it.
 
-use super::{
-    Layer,
-    body::problem as body_problem,
-    exchange::{Exchange, LayeredRequest, RefusedRequest, answer},
-    refuse,
-};
+use super::{body::problem as body_problem, exchange::Exchange, refusal::Refusal, refuse};
 use crate::{
     body::{RequestBody, RequestBodyFault, empty},
     outcome::Code,
     problem::Problem,
-    server::{
-        connection::Answer,
-        wire::{BODY_ON_GET, Fault, names::takes_body},
-    },
+    server::wire::{BODY_ON_GET, Fault, names::takes_body},
     telemetry::Shed,
 };
 use futures_util::FutureExt as _;
+use http::request::Parts;
 use http_body_util::BodyExt as _;
 use std::{sync::Arc, time::Duration};
 
-pub(crate) struct Bodiless<S> {
-    inner: Arc<S>,
+/// Whether the end of the body is waited for.
+pub(super) fn is_awaited(head: &Parts, body: &RequestBody) -> bool {
+    !http_body::Body::is_end_stream(body) && !takes_body(head.method.as_str().as_bytes())
 }
 
-impl<S> Bodiless<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner: Arc::new(inner) }
-    }
-}
-
-impl<S: Layer<LayeredRequest<RequestBody>>> Layer<LayeredRequest<RequestBody>> for Bodiless<S> {
-    fn call(&self, request: LayeredRequest<RequestBody>) -> Answer {
-        let open = !http_body::Body::is_end_stream(&request.body);
-        if !open || takes_body(request.head.method.as_str().as_bytes()) {
-            return self.inner.call(request);
-        }
-        let inner = Arc::clone(&self.inner);
-        Box::pin(async move {
-            let LayeredRequest { head, body, exchange } = request;
-            let Err(problem) = wait_for_end(&exchange, body).await else {
-                return inner.call(LayeredRequest { head, body: empty(), exchange }).await;
-            };
-            let refused = RefusedRequest {
-                id: exchange.id,
-                uri: &head.uri,
-                headers: &head.headers,
-                version: head.version,
-            };
-            Ok(answer(&problem, &refused, &exchange.options, true))
-        })
-    }
+/// Waits for the end of a body that must be empty.
+///
+/// # Errors
+/// It is not, or did not end in time.
+pub(super) async fn wait(exchange: &Exchange, body: RequestBody) -> Result<RequestBody, Refusal> {
+    wait_for_end(exchange, body).await.map(|()| empty()).map_err(Refusal::last)
 }
 
 async fn wait_for_end(exchange: &Exchange, body: RequestBody) -> Result<(), Problem> {

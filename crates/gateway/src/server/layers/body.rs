@@ -1,6 +1,6 @@
 //! The request's body: 413 by its declared length, then under limit and clock.
 
-use super::{exchange::Exchange, gate::Refusal};
+use super::{exchange::Exchange, refusal::Refusal};
 use crate::{
     body::{RequestBody, RequestBodyFault, boxed, empty},
     outcome::Code,
@@ -8,11 +8,13 @@ use crate::{
     server::request_body::Inbound,
 };
 use bytes::Bytes;
-use http::request::Parts;
 use std::sync::Arc;
 
 /// `server.limits.body` and `server.timeouts.body_idle`.
-pub(crate) fn check<B>(exchange: &Arc<Exchange>, _: &mut Parts, body: B) -> Result<RequestBody, Refusal>
+///
+/// # Errors
+/// The body is longer than the limit.
+pub(super) fn check<B>(exchange: &Arc<Exchange>, body: B) -> Result<RequestBody, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
@@ -21,6 +23,7 @@ where
         return Ok(empty());
     }
     if body.size_hint().lower() > options.limits.body {
+        exchange.leave_body_unread();
         let problem =
             Problem::new(Code::BodyTooLarge).detail("the declared length is over server.limits.body");
         return Err(Refusal::last(problem));

@@ -1,56 +1,54 @@
-//! The innermost service: calls the handler, and answers for it when it panics or when the request's body broke.
+//! The call of the handler, and the answer when it panics or when the request's body broke.
 
 use super::{
-    Layer, body,
-    exchange::{LayeredRequest, RefusedRequest, answer},
+    body,
+    exchange::Exchange,
+    refusal::{respond, surface},
 };
 use crate::{
-    body::RequestBody,
+    body::Body,
     outcome::Code,
-    problem::Problem,
-    server::{Handler, RequestInfo, connection::Answer},
+    problem::{Problem, Surface},
+    server::RequestInfo,
+    telemetry::current::Panicked,
 };
-use futures_util::FutureExt as _;
-use http::{Request, header};
-use std::panic::AssertUnwindSafe;
+use http::{Response, request::Parts};
 
-pub(crate) struct Call<H> {
-    handler: H,
+/// What is kept of a request while the handler has it.
+pub(super) struct Call<'a> {
+    exchange: &'a Exchange,
+    surface: Surface,
 }
 
-impl<H> Call<H> {
-    pub(crate) fn new(handler: H) -> Self {
-        Self { handler }
+impl<'a> Call<'a> {
+    pub(super) fn new(exchange: &'a Exchange, head: &Parts) -> Self {
+        Self { exchange, surface: surface(exchange, head) }
     }
-}
 
-impl<H: Handler> Layer<LayeredRequest<RequestBody>> for Call<H> {
-    fn call(&self, request: LayeredRequest<RequestBody>) -> Answer {
-        let handler = self.handler.clone();
-        Box::pin(async move {
-            let LayeredRequest { head, body, exchange } = request;
-            let (uri, version) = (head.uri.clone(), head.version);
-            let info = RequestInfo {
-                id: exchange.id,
-                peer: exchange.peer,
-                cross_origin: exchange.is_cross_origin(),
-            };
-            let host = head.headers.get(header::HOST).cloned();
-            let request = Request::from_parts(head, body);
-            let called = AssertUnwindSafe(async { handler.handle(request, info).await }).catch_unwind().await;
-            let problem = match (&called, exchange.body_fault()) {
-                (Err(_), _) => {
-                    exchange.context.metrics.panic();
-                    Problem::new(Code::InternalError).detail("the gateway failed on this request")
-                }
-                (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => body::problem(fault),
-                (Ok(_), _) => return Ok(called.unwrap_or_default()),
-            };
-            // The request's head went with the handler. Its host tells whose answer this is; its `Accept` is not worth a copy
-            // of all headers for every request.
-            let headers = host.map(|host| (header::HOST, host)).into_iter().collect();
-            let refused = RefusedRequest { id: exchange.id, uri: &uri, headers: &headers, version };
-            Ok(answer(&problem, &refused, &exchange.options, true))
-        })
+    /// What the handler is told.
+    pub(super) fn info(&self) -> RequestInfo {
+        let exchange = self.exchange;
+        RequestInfo { id: exchange.id, peer: exchange.peer, cross_origin: exchange.is_cross_origin() }
+    }
+
+    /// A panic is that request's 500; a broken request body is that request's 4xx.
+    pub(super) fn answer(&self, called: Result<Response<Body>, Panicked>) -> Response<Body> {
+        match (called, self.exchange.body_fault()) {
+            (Ok(response), Some(fault)) if response.status().as_u16() >= 400 => {
+                self.refuse(&body::problem(fault))
+            }
+            (Ok(response), _) => response,
+            (Err(Panicked), _) => {
+                self.exchange.context.metrics.panic();
+                let detail = "the gateway failed on this request";
+                self.refuse(&Problem::new(Code::InternalError).detail(detail))
+            }
+        }
+    }
+
+    /// The request's head went with the handler: what its `Accept` asks for is not worth a copy of it for every request.
+    #[cold]
+    fn refuse(&self, problem: &Problem) -> Response<Body> {
+        respond(problem, self.exchange, self.surface, None, true)
     }
 }

@@ -2,24 +2,16 @@
 
 use super::Context;
 use crate::{
-    body::{Body, RequestBodyFault},
+    body::RequestBodyFault,
     peer::Peer,
-    problem::{Problem, Rendering, Surface},
     request_id::RequestId,
     server::{Options, connection_state::RefusedHead},
 };
-use http::{HeaderMap, HeaderValue, Response, Uri, Version, header, request::Parts};
+use http::{HeaderValue, Version};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A request on its way through the layers. What they know of it goes along by type, so no layer can miss it.
-pub(crate) struct LayeredRequest<B> {
-    pub(crate) head: Parts,
-    pub(crate) body: B,
-    pub(crate) exchange: Arc<Exchange>,
-}
-
-/// What the layers know of one request; made by the observing layer.
+/// What the layers know of one request; made before any of them looks at it.
 pub(crate) struct Exchange {
     /// What the layers of the listener share.
     pub(crate) context: Arc<Context>,
@@ -27,6 +19,7 @@ pub(crate) struct Exchange {
     pub(crate) options: Arc<Options>,
     pub(crate) id: RequestId,
     pub(crate) peer: Peer,
+    pub(crate) version: Version,
     /// The refused head that this request stands in for.
     pub(crate) refused: Option<RefusedHead>,
     cross_origin: OnceLock<()>,
@@ -40,6 +33,7 @@ impl Exchange {
         context: &Arc<Context>,
         options: Arc<Options>,
         peer: Peer,
+        version: Version,
         refused: Option<RefusedHead>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -47,6 +41,7 @@ impl Exchange {
             options,
             id: RequestId::random(),
             peer,
+            version,
             refused,
             cross_origin: OnceLock::new(),
             fault: OnceLock::new(),
@@ -99,37 +94,4 @@ impl Exchange {
     pub(crate) fn release(&self) -> Option<OwnedSemaphorePermit> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-/// What a refusal needs to know of the request it answers.
-#[derive(Debug)]
-pub(crate) struct RefusedRequest<'a> {
-    pub(crate) id: RequestId,
-    pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) version: Version,
-}
-
-/// Renders a layer's problem. `last`: the connection (HTTP/1) ends with it.
-pub(crate) fn answer(
-    problem: &Problem,
-    request: &RefusedRequest<'_>,
-    options: &Options,
-    last: bool,
-) -> Response<Body> {
-    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let proxied = request.uri.path().starts_with("/proxy/") || options.is_virtual(host);
-    let surface = if proxied { Surface::Proxied } else { Surface::Own };
-    let rendering =
-        Rendering { request_id: request.id.as_str(), surface, request_headers: Some(request.headers) };
-    let mut response = problem.respond(rendering);
-    if last && request.version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
-    }
-    response.extensions_mut().insert(crate::telemetry::Summary {
-        route: Some(if proxied { "/proxy/{provider}/{path}" } else { "unmatched" }),
-        outcome: Some(problem.code().as_str()),
-        ..Default::default()
-    });
-    response
 }

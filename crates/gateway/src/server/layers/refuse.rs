@@ -1,6 +1,6 @@
 //! The wire's refusals: what the HTTP/1 guard found, and the same rules for HTTP/2, whose framing h2 checks itself.
 
-use super::{exchange::Exchange, gate::Refusal};
+use super::{exchange::Exchange, refusal::Refusal};
 use crate::{
     outcome::Code,
     problem::Problem,
@@ -13,10 +13,9 @@ use crate::{
     },
 };
 use http::{HeaderValue, Uri, Version, header, request::Parts, uri::PathAndQuery};
-use std::sync::Arc;
 
 /// See the module. After it the target is in origin form and there is exactly one valid `Host`.
-pub(crate) fn check<B>(exchange: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
+pub(super) fn check(exchange: &Exchange, parts: &mut Parts) -> Result<(), Refusal> {
     let fault = match &exchange.refused {
         Some(refused) => Err(refused.fault),
         None if parts.version == Version::HTTP_2 => check_http2(&exchange.options, parts),
@@ -24,11 +23,11 @@ pub(crate) fn check<B>(exchange: &Arc<Exchange>, parts: &mut Parts, body: B) -> 
     };
     fault.map_err(refusal)?;
     originate(parts);
-    Ok(body)
+    Ok(())
 }
 
 /// The same for requests that another server has read, of any version: no guard has seen their heads.
-pub(crate) fn check_unguarded<B>(exchange: &Arc<Exchange>, parts: &mut Parts, body: B) -> Result<B, Refusal> {
+pub(super) fn check_unguarded(exchange: &Exchange, parts: &mut Parts) -> Result<(), Refusal> {
     // What a field takes on the wire of HTTP/1: its name, a colon, a blank, its value, the end of the line.
     let bytes = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let fields: usize = parts.headers.iter().map(bytes).sum();
@@ -37,7 +36,7 @@ pub(crate) fn check_unguarded<B>(exchange: &Arc<Exchange>, parts: &mut Parts, bo
     }
     check_http2(&exchange.options, parts).map_err(refusal)?;
     originate(parts);
-    Ok(body)
+    Ok(())
 }
 
 /// Leaves the target in origin form: its authority stands in `Host`.

@@ -25,10 +25,12 @@ fn json_lines_have_the_members_and_the_running_requests_id() {
     let id = RequestId::random();
     let text = written(true, || {
         let _other = tracing::info_span!("other", request_id = "r0").entered();
-        current_thread(current::within(id, async {
+        let work = async {
             tracing::warn!(event = "oops", count = 3, what = "a \"b\"\n", none = None::<u64>, "said\nso");
             tracing::info!(event = "own", request_id = "r1", share = 0.25, on = true);
-        }));
+        };
+        let worked = current_thread(current::within(id, &tracing::Span::none(), work));
+        assert!(worked.is_ok());
         tracing::info!("plain");
     });
     let lines: Vec<serde_json::Value> =

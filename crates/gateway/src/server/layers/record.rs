@@ -1,132 +1,27 @@
-//! The outermost layer: request id, span, access line, metrics, and the end of a request.
+//! The account of one request: span, access line, metrics, and what lasts until the answer's last byte.
 
-use super::{
-    Context, Layer,
-    exchange::{Exchange, LayeredRequest},
-};
+use super::exchange::Exchange;
 use crate::{
-    body::{Body, InMemory, boxed},
+    body::{Body, InMemory},
     outcome::Code,
-    peer::Peer,
     room::Share,
     server::{
-        connection::{Answer, Arrival, SEND_BUFFER},
-        connection_state::{Active, Held, Progress},
-        tracked::Tracked,
+        connection::SEND_BUFFER,
+        connection_state::{Active, ConnState, Held, Progress},
     },
     telemetry::{
-        AccessLine, CacheResult, Metrics, ProviderLabel, SPANS, ServerRequest, Summary, address, current,
+        AccessLine, CacheResult, Metrics, ProviderLabel, SPANS, ServerRequest, Summary, address,
         labels::{method_label, version_label},
-        metrics::ActiveRequest,
         trace_context,
     },
 };
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{Request, Response, Version};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, field::Empty};
+use tracing::{Span, field::Empty};
 
 /// What an HTTP/2 stream holds besides its answer's body, until the answer is sent.
 const STREAM: usize = 4 * 1024;
-
-pub(crate) struct Observe<S> {
-    context: Arc<Context>,
-    public: bool,
-    inner: S,
-}
-
-impl<S, B> Layer<(Request<B>, Arrival)> for Observe<S>
-where
-    S: Layer<LayeredRequest<B>>,
-    B: 'static,
-{
-    fn call(&self, (request, arrival): (Request<B>, Arrival)) -> Answer {
-        let options = self.context.options.load_full();
-        let peer = arrival.peer.of_request(request.headers(), &options.trusted_proxies);
-        let exchange = Exchange::new(&self.context, options, peer, arrival.refused.clone());
-        let record = self.record(&request, &arrival, peer, &exchange);
-        let closes = request.version() < Version::HTTP_2;
-        let span = record.span.clone();
-        let (head, body) = request.into_parts();
-        let request = LayeredRequest { head, body, exchange: Arc::clone(&exchange) };
-        let answer = current::within(exchange.id, self.inner.call(request).instrument(span));
-        Box::pin(async move {
-            // Held across the wait: a client that leaves drops it, and the request is still accounted for.
-            let mut record = record;
-            let Ok(mut response) = answer.await;
-            response.headers_mut().insert(crate::headers::X_REQUEST_ID, exchange.id.header());
-            // hyper ends such a connection, and a client that is not told may send its next request there (RFC 9112, 9.6).
-            if closes && exchange.has_unread_body() {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            record.answered(&mut response);
-            Ok(response.map(|body| boxed(Tracked::new(body, record))))
-        })
-    }
-}
-
-impl<S> Observe<S> {
-    pub(crate) fn new(context: &Arc<Context>, inner: S) -> Self {
-        Self { context: Arc::clone(context), public: true, inner }
-    }
-
-    /// Ids only: probes and scrapes are neither logged nor counted.
-    pub(crate) fn unlogged(context: &Arc<Context>, inner: S) -> Self {
-        Self { context: Arc::clone(context), public: false, inner }
-    }
-
-    fn record<B>(
-        &self,
-        request: &Request<B>,
-        arrival: &Arrival,
-        peer: Peer,
-        exchange: &Arc<Exchange>,
-    ) -> Record {
-        // A refused head's method is not known for sure: what is seen here is the stand-in's.
-        let method = if arrival.refused.is_some() { "_OTHER" } else { method_label(request.method()) };
-        let span = if self.public {
-            let span = tracing::info_span!(
-                target: SPANS,
-                "request",
-                otel.name = method,
-                otel.kind = "server",
-                otel.status_code = Empty,
-                request_id = exchange.id.as_str(),
-                http.request.method = method,
-                http.route = Empty,
-                http.response.status_code = Empty,
-                url.scheme = peer.scheme(),
-                network.protocol.version = version_label(request.version()),
-                error.type = Empty,
-                provider = Empty,
-                outcome = Empty,
-            );
-            if peer.is_trusted() {
-                trace_context::adopt(&span, request.headers());
-            }
-            span
-        } else {
-            Span::none()
-        };
-        let metrics = self.public.then(|| self.context.metrics.clone());
-        Record {
-            active: metrics.as_ref().map(|metrics| metrics.active_request(method, peer.scheme())),
-            metrics,
-            span,
-            exchange: Arc::clone(exchange),
-            on_connection: arrival.state.enter(),
-            progress: (request.version() == Version::HTTP_2).then(|| arrival.state.watch()),
-            unread: self.context.unread.share(),
-            started: Instant::now(),
-            method,
-            version: version_label(request.version()),
-            status: None,
-            summary: Summary::default(),
-            bytes: 0,
-            end: End::Cut,
-        }
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -139,18 +34,17 @@ enum End {
 
 /// One request's account; written when it is dropped.
 pub(crate) struct Record {
-    metrics: Option<Metrics>,
-    active: Option<ActiveRequest>,
-    span: Span,
     exchange: Arc<Exchange>,
+    /// Whether it is logged and counted.
+    public: bool,
+    span: Span,
     on_connection: Active,
     /// Of an HTTP/2 answer.
     progress: Option<Arc<Progress>>,
     /// What an answer in memory takes of the room for those that are not read.
-    unread: Share,
+    unread: Option<Share>,
     started: Instant,
     method: &'static str,
-    version: &'static str,
     status: Option<u16>,
     summary: Summary,
     bytes: u64,
@@ -158,7 +52,44 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn answered(&mut self, response: &mut Response<Body>) {
+    /// A request that has just come in.
+    pub(super) fn new<B>(
+        exchange: Arc<Exchange>,
+        connection: &Arc<ConnState>,
+        request: &Request<B>,
+        public: bool,
+    ) -> Self {
+        // A refused head's method is not known for sure: what is seen here is the stand-in's.
+        let method = if exchange.refused.is_some() { "_OTHER" } else { method_label(request.method()) };
+        let span = if public {
+            exchange.context.metrics.request_began(method, exchange.peer.scheme());
+            span(&exchange, method, request)
+        } else {
+            Span::none()
+        };
+        Self {
+            public,
+            span,
+            on_connection: connection.enter(),
+            progress: (exchange.version == Version::HTTP_2).then(|| connection.watch()),
+            exchange,
+            unread: None,
+            started: Instant::now(),
+            method,
+            status: None,
+            summary: Summary::default(),
+            bytes: 0,
+            end: End::Cut,
+        }
+    }
+
+    /// What the request's work is within.
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Takes from the answer what is told of it.
+    pub(super) fn answered(&mut self, response: &mut Response<Body>) {
         self.status = Some(response.status().as_u16());
         if let Some(summary) = response.extensions_mut().remove::<Summary>() {
             self.summary = summary;
@@ -169,7 +100,7 @@ impl Record {
         if response.extensions_mut().remove::<InMemory>().is_some() {
             let body = http_body::Body::size_hint(response.body()).lower();
             self.progress.iter().for_each(|progress| progress.mark_in_memory());
-            if self.unread.grow(usize::try_from(body).unwrap_or(usize::MAX).saturating_add(STREAM)) {
+            if self.unread().grow(usize::try_from(body).unwrap_or(usize::MAX).saturating_add(STREAM)) {
                 self.exchange.release();
             } else {
                 // Its place is for requests that run. No client needs many of these answers that it does not read.
@@ -179,6 +110,10 @@ impl Record {
         if http_body::Body::is_end_stream(response.body()) {
             self.end = End::Complete;
         }
+    }
+
+    fn unread(&mut self) -> &mut Share {
+        self.unread.get_or_insert_with(|| self.exchange.context.unread.share())
     }
 
     /// The body was polled; `handed` says whether it gave a frame.
@@ -194,8 +129,8 @@ impl Record {
             return;
         }
         let held = usize::try_from(self.bytes).map_or(SEND_BUFFER, |bytes| bytes.min(SEND_BUFFER));
-        let held = if self.unread.grow(held + STREAM) {
-            Held::Room(self.unread.take())
+        let held = if self.unread().grow(held + STREAM) {
+            Held::Room(self.unread().take())
         } else {
             Held::Place(self.exchange.release())
         };
@@ -284,11 +219,39 @@ impl Record {
     }
 }
 
+/// The span of a request, for the collector.
+fn span<B>(exchange: &Exchange, method: &'static str, request: &Request<B>) -> Span {
+    let span = tracing::info_span!(
+        target: SPANS,
+        "request",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        request_id = exchange.id.as_str(),
+        http.request.method = method,
+        http.route = Empty,
+        http.response.status_code = Empty,
+        url.scheme = exchange.peer.scheme(),
+        network.protocol.version = version_label(exchange.version),
+        error.type = Empty,
+        provider = Empty,
+        outcome = Empty,
+    );
+    if exchange.peer.is_trusted() && !span.is_disabled() {
+        trace_context::adopt(&span, request.headers());
+    }
+    span
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         self.hold_unsent();
         self.exchange.release();
-        let Some(metrics) = &self.metrics else { return };
+        if !self.public {
+            return;
+        }
+        let metrics = &self.exchange.context.metrics;
+        let scheme = self.exchange.peer.scheme();
         // 499 is not a registered status. Logs have used it for disconnected clients for twenty years.
         let status = self.status.unwrap_or(499);
         let (error, duration) = (self.error(), self.started.elapsed());
@@ -297,14 +260,13 @@ impl Drop for Record {
             method: self.method,
             route,
             status,
-            scheme: self.exchange.peer.scheme(),
-            version: self.version,
+            scheme,
+            version: version_label(self.exchange.version),
             error,
             duration,
         });
         self.trace(route, status, error);
         self.log(metrics, route, (status, error), duration);
-        self.active.take();
-        let _ = &self.on_connection;
+        metrics.request_ended(self.method, scheme);
     }
 }
