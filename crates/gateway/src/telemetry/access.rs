@@ -1,7 +1,7 @@
 //! The access line. Every request has one, so where it goes to our own log as JSON, it is written without the detour over an event.
 
-use super::{json::Object, metrics::Metrics};
-use std::{cell::RefCell, time::Duration};
+use super::{json, metrics::Metrics};
+use std::{cell::RefCell, net::IpAddr, time::Duration};
 use tracing::Span;
 
 /// Target of the access line, for `telemetry.log_level`.
@@ -13,11 +13,12 @@ thread_local! {
 }
 
 /// One request in the access log. No user, no path, no query.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AccessLine<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) method: &'static str,
     pub(crate) route: &'static str,
+    /// Of lower-case letters, digits, `-` and `_`.
     pub(crate) provider: Option<&'a str>,
     pub(crate) status: u16,
     pub(crate) outcome: Option<&'static str>,
@@ -30,7 +31,7 @@ pub(crate) struct AccessLine<'a> {
     /// The claim that was refused, what is accepted, what the token says.
     pub(crate) mismatch: Option<[&'a str; 3]>,
     pub(crate) bytes: u64,
-    pub(crate) client: &'a str,
+    pub(crate) client: IpAddr,
     /// Trace and span.
     pub(crate) ids: Option<&'a (String, String)>,
 }
@@ -48,34 +49,41 @@ impl AccessLine<'_> {
 
     /// The same members in the same order as [`tell`](Self::tell) has.
     pub(super) fn json(&self, line: &mut String) {
-        let mut object = Object::stamped(line);
-        object.word("level", "info");
-        object.word("event", "request");
-        object.word("request_id", self.request_id);
-        object.word("method", self.method);
-        object.word("route", self.route);
-        object.maybe("provider", self.provider);
-        object.whole("status", self.status.into());
-        object.maybe("outcome", self.outcome);
-        object.number("duration_ms", millis(self.duration));
-        self.upstream.into_iter().for_each(|time| object.number("upstream_ms", millis(time)));
-        self.tenant.into_iter().for_each(|time| object.number("auth0_ms", millis(time)));
-        object.maybe("cache", self.cache);
-        object.maybe("error_code", self.error);
-        object.maybe("remedy_url", self.remedy);
-        if let Some([claim, expected, found]) = self.mismatch {
-            object.text("refused_claim", claim);
-            object.text("claim_expected", expected);
-            object.text("claim_found", found);
+        json::stamped(line);
+        line.extend([
+            r#","level":"info","event":"request","request_id":""#,
+            self.request_id,
+            r#"","method":""#,
+            self.method,
+            r#"","route":""#,
+            self.route,
+            "\"",
+        ]);
+        word(line, r#","provider":""#, self.provider);
+        line.push_str(r#","status":"#);
+        json::decimal(line, self.status.into());
+        word(line, r#","outcome":""#, self.outcome);
+        time(line, r#","duration_ms":"#, Some(self.duration));
+        time(line, r#","upstream_ms":"#, self.upstream);
+        time(line, r#","auth0_ms":"#, self.tenant);
+        word(line, r#","cache":""#, self.cache);
+        word(line, r#","error_code":""#, self.error);
+        word(line, r#","remedy_url":""#, self.remedy);
+        if let Some(mismatch) = self.mismatch {
+            let names = [r#","refused_claim":"#, r#","claim_expected":"#, r#","claim_found":"#];
+            for (name, value) in names.into_iter().zip(mismatch) {
+                line.push_str(name);
+                json::quote(line, value);
+            }
         }
-        object.whole("bytes", self.bytes);
-        object.word("client", self.client);
+        line.push_str(r#","bytes":"#);
+        json::decimal(line, self.bytes);
+        line.push_str(r#","client":""#);
+        json::address(line, self.client);
         if let Some((trace, span)) = self.ids {
-            object.word("trace_id", trace);
-            object.word("span_id", span);
+            line.extend([r#"","trace_id":""#, trace, r#"","span_id":""#, span]);
         }
-        object.word("target", ACCESS);
-        object.end();
+        line.extend([r#"","target":""#, ACCESS, "\"}\n"]);
     }
 
     /// Tells the line to whatever subscribes to events.
@@ -100,10 +108,24 @@ impl AccessLine<'_> {
             claim_expected = self.mismatch.map(|[_, expected, _]| expected),
             claim_found = self.mismatch.map(|[.., found]| found),
             bytes = self.bytes,
-            client = self.client,
+            client = %self.client,
             trace_id = self.ids.map(|(trace, _)| trace.as_str()),
             span_id = self.ids.map(|(_, span)| span.as_str()),
         );
+    }
+}
+
+/// Appends a word of ours, or a provider's name, if there is one: neither needs an escape. `name` comes with all that is ahead of it.
+fn word(line: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        line.extend([name, value, "\""]);
+    }
+}
+
+fn time(line: &mut String, name: &str, value: Option<Duration>) {
+    if let Some(value) = value {
+        line.push_str(name);
+        json::millis(line, value);
     }
 }
 

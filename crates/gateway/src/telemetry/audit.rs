@@ -102,19 +102,20 @@ impl CallEvent<'_> {
         }
     }
 
+    /// Ids, methods, names of providers and our own words need no escape.
     fn write(&self, line: &mut String) {
         let mut object = Object::stamped(line);
         object.word("event", self.event);
-        object.maybe("request_id", self.request_id);
+        object.maybe_word("request_id", self.request_id);
         object.maybe("caller", self.caller);
         object.maybe("client", self.client);
         object.maybe("organization", self.organization);
         object.maybe("actors", self.actors);
         object.maybe("account", self.account);
-        object.maybe("provider", self.provider);
-        object.maybe("method", self.method);
-        object.maybe("route", self.route);
-        object.maybe("tool", self.tool);
+        object.maybe_word("provider", self.provider);
+        object.maybe_word("method", self.method);
+        object.maybe_word("route", self.route);
+        object.maybe_word("tool", self.tool);
         object.maybe("rule", self.rule);
         object.maybe("host", self.host);
         object.maybe("graphql", self.graphql);

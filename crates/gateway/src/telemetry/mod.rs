@@ -24,7 +24,6 @@ pub(crate) mod trace_context;
 
 pub(crate) use access::AccessLine;
 pub use audit::Audit;
-pub(crate) use json::address;
 pub use labels::{
     CacheResult, FetchOutcome, KeeperName, ProviderLabel, RetryReason, ScrubPlace, Shed, Signal, TokenSource,
     UpstreamFault,

@@ -10,7 +10,7 @@ use crate::{
         connection_state::{Active, ConnState, Held, Progress},
     },
     telemetry::{
-        AccessLine, CacheResult, Metrics, ProviderLabel, SPANS, ServerRequest, Summary, address,
+        AccessLine, CacheResult, Metrics, ProviderLabel, SPANS, ServerRequest, Summary,
         labels::{method_label, version_label},
         trace_context,
     },
@@ -195,7 +195,6 @@ impl Record {
         let coded = self.summary.outcome.filter(|outcome| *outcome != "ok");
         let remedy = coded.and_then(Code::from_word).map(Code::documentation);
         let mismatch = self.summary.mismatch.as_deref();
-        let client = address(self.exchange.peer.client());
         let ids = trace_context::ids(&self.span);
         let line = AccessLine {
             request_id: self.exchange.id.as_str(),
@@ -212,7 +211,7 @@ impl Record {
             remedy: remedy.as_deref(),
             mismatch: mismatch.map(|of| [of.claim.as_str(), of.expected.as_str(), of.found.as_str()]),
             bytes: self.bytes,
-            client: &client,
+            client: self.exchange.peer.client(),
             ids: ids.as_ref(),
         };
         line.write(metrics, &self.span);

@@ -50,11 +50,26 @@ fn json_lines_have_the_members_and_the_running_requests_id() {
 #[test]
 fn the_access_line_is_the_same_with_and_without_an_event() {
     let ids = ("0af7651916cd43dd8448eb211c80319c".to_owned(), "b7ad6b7169203331".to_owned());
-    let short = AccessLine { request_id: "r1", method: "GET", route: "/v1", ..AccessLine::default() };
-    let full = AccessLine {
-        request_id: "r2",
+    let short = AccessLine {
+        request_id: "r1",
         method: "GET",
         route: "/v1",
+        provider: None,
+        status: 0,
+        outcome: None,
+        duration: std::time::Duration::ZERO,
+        upstream: None,
+        tenant: None,
+        cache: None,
+        error: None,
+        remedy: None,
+        mismatch: None,
+        bytes: 0,
+        client: [192, 0, 2, 1].into(),
+        ids: None,
+    };
+    let full = AccessLine {
+        request_id: "r2",
         provider: Some("github"),
         status: 401,
         outcome: Some("caller-token-invalid"),
@@ -66,8 +81,9 @@ fn the_access_line_is_the_same_with_and_without_an_event() {
         remedy: Some("https://example.test/"),
         mismatch: Some(["aud", "a \"b\"", "c"]),
         bytes: 7,
-        client: "192.0.2.1",
+        client: "2001:db8::7".parse().expect("an address"),
         ids: Some(&ids),
+        ..short
     };
     for line in [short, full] {
         let mut straight = String::new();
