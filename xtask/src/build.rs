@@ -14,7 +14,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let binary = release_binary(sh)?;
-    Ok(sh.copy_file(binary, &options.out)?)
+    Ok(sh.copy_file(binary, std::path::absolute(&options.out)?)?)
 }
 
 /// Builds the static binary. The target is named so that the flags do not reach build scripts and procedural macros,

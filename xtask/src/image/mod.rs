@@ -27,7 +27,7 @@ pub(crate) struct Options {
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     install::programs(sh, &[("buildah", "buildah"), ("bwrap", "bubblewrap")])?;
     let binary = match &options.binary {
-        Some(binary) => binary.clone(),
+        Some(binary) => binary.canonicalize()?,
         None => build::release_binary(sh)?,
     };
     elf::check(&binary)?;
