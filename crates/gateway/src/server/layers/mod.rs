@@ -97,11 +97,10 @@ where
     let options = layers.context.options.load_full();
     let peer = arrival.peer.of_request(request.headers(), &options.trusted_proxies);
     let exchange = Exchange::new(&layers.context, options, peer, request.version(), arrival.refused);
-    let record = Record::new(Arc::clone(&exchange), &arrival.state, &request, layers.public);
+    // A client that leaves drops it with the future, and the request is still accounted for.
+    let mut record = Record::new(Arc::clone(&exchange), &arrival.state, &request, layers.public);
     let (mut head, body) = request.into_parts();
     Box::pin(async move {
-        // Held across the wait: a client that leaves drops it, and the request is still accounted for.
-        let mut record = record;
         let origin = if layers.public { cors::origin(&exchange, &head.headers) } else { None };
         let body = match early(&layers, &exchange, &mut head, body) {
             // Rare, and boxed: other requests need not have room for it.
