@@ -1,7 +1,9 @@
-//! The pooled client of one provider, and what can go wrong with it.
+//! The clients of one provider, and what can go wrong with them.
 
 mod address;
+mod client;
 mod connector;
+mod kept;
 mod settings;
 mod streams;
 
@@ -9,10 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::client::legacy::connect::{Connected, capture_connection};
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Request, Response, Uri};
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 pub(crate) use self::connector::tls_config;
 pub(crate) use self::streams::AnswerStream;
 
+use self::client::Client;
 use self::connector::{ConnectRefusal, Connector, WatchingConnector};
 use self::streams::{CONNECTIONS, Chooser, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
@@ -41,17 +41,11 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// One user may hold one of so many of the places of `max_in_flight`.
 const SHARE: usize = 4;
 
-/// The largest window of HTTP/2 (RFC 9113, section 6.9.1).
-const MAX_WINDOW: u32 = (1 << 31) - 1;
-
 /// What is held of a request's body that the provider does not read.
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long a call waits for a place among `max_in_flight`, and then for a stream of a connection.
 const QUEUED: Duration = Duration::from_secs(2);
-
-/// A client with connections of its own, and at most one of HTTP/2 to a host.
-type Pool = Client<WatchingConnector, Body>;
 
 /// Deadlines towards providers (`server.timeouts`).
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +109,7 @@ pub(crate) struct UpstreamClient {
 struct Core {
     hosts: Arc<Hosts>,
     /// [`CONNECTIONS`] of them.
-    pools: Box<[Pool]>,
+    clients: Box<[Client]>,
 }
 
 impl Core {
@@ -124,8 +118,8 @@ impl Core {
         let streams = STREAMS.max(max_in_flight.div_ceil(CONNECTIONS));
         let connector =
             |connection| WatchingConnector::new(connector.clone(), Arc::clone(&hosts), connection, streams);
-        let pools = (0..CONNECTIONS).map(|connection| pool(connector(connection), max_in_flight)).collect();
-        Self { hosts, pools }
+        let client = |connection| Client::new(connector(connection), max_in_flight);
+        Self { clients: (0..CONNECTIONS).map(client).collect(), hosts }
     }
 }
 
@@ -147,7 +141,7 @@ pub(crate) enum Full {
 
 /// A stream that no call has been sent on.
 pub(crate) struct FreeStream<'a> {
-    pool: &'a Pool,
+    client: &'a Client,
     stream: Stream,
 }
 
@@ -272,7 +266,7 @@ impl UpstreamClient {
             Some(stream) => stream,
             None => Box::pin(tokio::time::timeout(self.queued, host.stream())).await.ok()?,
         };
-        Some(FreeStream { pool: core.pools.get(stream.connection())?, stream })
+        Some(FreeStream { client: core.clients.get(stream.connection())?, stream })
     }
 
     /// Sends one request to the host that the stream leads to, and waits for the response head. Dropping the future cancels the
@@ -280,33 +274,29 @@ impl UpstreamClient {
     pub(crate) async fn send(
         &self,
         free: FreeStream<'_>,
-        mut request: Request<Body>,
+        request: Request<Body>,
         progress: &Progress,
     ) -> Result<Response<AnswerStream>, SendError> {
-        let FreeStream { pool, stream } = free;
+        let FreeStream { client, stream } = free;
         progress.touch();
-        let head = request.method() == Method::HEAD;
         let sends = !http_body::Body::is_end_stream(request.body());
-        let connection = capture_connection(&mut request);
-        let mut sending = std::pin::pin!(pool.request(request));
-        loop {
-            // A long upload is not a slow provider: the clock starts over with every byte that is sent.
-            let deadline = progress.last() + self.timeouts.response;
-            match tokio::time::timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => {
-                    let bodiless = head || has_no_body(response.status());
-                    if bodiless && response.version() < Version::HTTP_2 {
-                        // A peer that sends a body all the same would have it taken for the answer to the next call.
-                        connection.connection_metadata().iter().for_each(Connected::poison);
-                    }
-                    return Ok(AnswerStream::of(response, stream, sends));
+        let answer = {
+            let mut sending = std::pin::pin!(client.send(stream.kept(), request));
+            loop {
+                // A long upload is not a slow provider: the clock starts over with every byte that is sent.
+                let deadline = progress.last() + self.timeouts.response;
+                match tokio::time::timeout_at(deadline, sending.as_mut()).await {
+                    Ok(answer) => break answer,
+                    Err(_) if progress.last() + self.timeouts.response > Instant::now() => {}
+                    Err(_) => return Err(SendError::Timeout),
                 }
-                Ok(Err(error)) => {
-                    let own = progress.shared.fault.get().copied();
-                    return Err(own.unwrap_or_else(|| explain(&error)));
-                }
-                Err(_) if progress.last() + self.timeouts.response > Instant::now() => {}
-                Err(_) => return Err(SendError::Timeout),
+            }
+        };
+        match answer {
+            Ok(answer) => Ok(AnswerStream::of(answer, stream, sends)),
+            Err(error) => {
+                let own = progress.shared.fault.get().copied();
+                Err(own.unwrap_or_else(|| explain(&*error)))
             }
         }
     }
@@ -318,37 +308,9 @@ impl std::fmt::Debug for UpstreamClient {
     }
 }
 
-/// One client. Every limit is written down: defaults of a library are not a contract.
-fn pool(connector: WatchingConnector, max_in_flight: usize) -> Pool {
-    let streams = connector.streams();
-    // HTTP/2 has no larger window.
-    let window = u32::try_from(streams)
-        .map_or(MAX_WINDOW, |streams| STREAM_WINDOW.saturating_mul(streams).min(MAX_WINDOW));
-    Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(max_in_flight)
-        .http1_max_buf_size(READ_BUFFER)
-        .http2_initial_max_send_streams(streams)
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(window)
-        .http2_max_frame_size(16 * 1024)
-        .http2_max_header_list_size(32 * 1024)
-        .http2_max_send_buf_size(SEND_BUFFER)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(Duration::from_secs(10))
-        .build(connector)
-}
-
-/// Whether an answer of this status never has a body (RFC 9112 section 6.3).
-fn has_no_body(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
 /// Maps a client error to our closed list; its text may hold addresses and is not kept.
-fn explain(error: &ClientError) -> SendError {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+fn explain(error: &(dyn std::error::Error + 'static)) -> SendError {
+    let mut next = Some(error);
     while let Some(cause) = next {
         match cause.downcast_ref::<ConnectRefusal>() {
             Some(ConnectRefusal::Internal) => {

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -16,7 +16,8 @@ use super::streams::{Host, Made, UNKNOWN};
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     inner: S,
-    host: Arc<Host>,
+    /// Weak: the host holds idle connections.
+    host: Weak<Host>,
     made: Made,
     /// The most calls that it may carry, whatever the peer allows.
     most: usize,
@@ -25,22 +26,25 @@ pub(super) struct Watched<S> {
 }
 
 impl<S: Connection> Watched<S> {
-    pub(super) fn new(inner: S, host: Arc<Host>, connection: usize, most: usize) -> Self {
+    pub(super) fn new(inner: S, host: &Arc<Host>, connection: usize, most: usize) -> Self {
         let frames = inner.connected().is_negotiated_h2().then(Frames::default);
         let made = host.made(connection);
+        host.kept().speaks(frames.is_none());
         if frames.is_none() {
-            // Calls are no streams: each gets a connection of its own from the client's pool.
+            // Calls are no streams: each gets a connection of its own.
             host.allow(made, usize::MAX);
         }
-        Self { inner, host, made, most, frames }
+        Self { inner, host: Arc::downgrade(host), made, most, frames }
     }
 }
 
 impl<S> Drop for Watched<S> {
     fn drop(&mut self) {
         // Over HTTP/1.1 other connections go on.
-        if self.frames.is_some() {
-            self.host.ended(self.made);
+        if self.frames.is_some()
+            && let Some(host) = self.host.upgrade()
+        {
+            host.ended(self.made);
         }
     }
 }
@@ -62,8 +66,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         if let Some(frames) = &mut this.frames
             && let Some(streams) = frames.read(buffer.filled().get(before..).unwrap_or_default())
+            && let Some(host) = this.host.upgrade()
         {
-            this.host.allow(this.made, streams.min(this.most));
+            host.allow(this.made, streams.min(this.most));
         }
         Poll::Ready(Ok(()))
     }

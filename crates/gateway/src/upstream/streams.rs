@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Response, Uri, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
+use super::kept::Kept;
 use crate::body::BoxError;
 
 /// The HTTP/2 connections of a core to a host.
@@ -31,10 +33,11 @@ const HOSTS_OF_ONE: usize = 16;
 /// What a connection may carry before its peer has said it.
 pub(super) const UNKNOWN: usize = 1;
 
-/// The hosts of one core, by authority.
+/// The hosts of one core, by authority: with TLS and without.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    map: Mutex<HostMap>,
+    tls: Mutex<HostMap>,
+    plain: Mutex<HostMap>,
     /// So that a user cannot choose the share of another one.
     hash: RandomState,
 }
@@ -51,19 +54,19 @@ impl Hosts {
     pub(super) fn admit(&self, uri: &Uri, chooser: Option<Chooser<'_>>) -> Option<Arc<Host>> {
         let Some(chooser) = chooser else { return Some(self.get(uri)) };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let mut hosts = self.lock();
+        let mut hosts = self.of_scheme(uri);
         if let Some(host) = hosts.get(authority) {
             return Some(Arc::clone(host));
         }
         let user = Some(self.hash.hash_one(chooser));
         let chosen = |hosts: &HostMap| hosts.values().filter(|host| host.chooser == user).count();
         if hosts.len() >= HOSTS || chosen(&hosts) >= HOSTS_OF_ONE {
-            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+            hosts.retain(|_, host| is_used(host));
         }
         if hosts.len() >= HOSTS || chosen(&hosts) >= HOSTS_OF_ONE {
             return None;
         }
-        let host = Arc::new(Host { chooser: user, ..Host::default() });
+        let host = Arc::new(Host::new(uri, user));
         hosts.insert(authority.into(), Arc::clone(&host));
         Some(host)
     }
@@ -71,29 +74,36 @@ impl Hosts {
     /// The host of an address.
     pub(super) fn get(&self, uri: &Uri) -> Arc<Host> {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let mut hosts = self.lock();
+        let mut hosts = self.of_scheme(uri);
         if let Some(host) = hosts.get(authority) {
             return Arc::clone(host);
         }
         if hosts.len() >= HOSTS {
-            // A call and a connection each hold their host.
-            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+            hosts.retain(|_, host| is_used(host));
         }
-        Arc::clone(hosts.entry(authority.into()).or_default())
+        Arc::clone(hosts.entry(authority.into()).or_insert_with(|| Arc::new(Host::new(uri, None))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HostMap> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of_scheme(&self, uri: &Uri) -> MutexGuard<'_, HostMap> {
+        let map = if uri.scheme() == Some(&Scheme::HTTPS) { &self.tls } else { &self.plain };
+        map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Whether a call holds the host, or a connection knows of it.
+fn is_used(host: &Arc<Host>) -> bool {
+    Arc::strong_count(host) > 1 || Arc::weak_count(host) > 0
+}
+
 /// The connections of one core to one host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Host {
     /// The user who has chosen it first, if a user has.
     chooser: Option<u64>,
     connections: [Carried; CONNECTIONS],
     freed: Notify,
+    /// Those of HTTP/1.1.
+    kept: Arc<Kept>,
 }
 
 /// The calls of one connection.
@@ -119,6 +129,16 @@ pub(super) struct Made {
 }
 
 impl Host {
+    fn new(uri: &Uri, chooser: Option<u64>) -> Self {
+        let kept = Arc::new(Kept::new(uri));
+        Self { chooser, connections: Default::default(), freed: Notify::new(), kept }
+    }
+
+    /// The connections over which each call goes alone.
+    pub(super) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
+    }
+
     /// A stream of the first connection that has one, as soon as there is one.
     pub(super) async fn stream(self: Arc<Self>) -> Stream {
         loop {
@@ -196,6 +216,10 @@ impl Stream {
     /// Which of the [`CONNECTIONS`] it belongs to.
     pub(super) fn connection(&self) -> usize {
         self.connection
+    }
+
+    pub(super) fn kept(&self) -> &Arc<Kept> {
+        &self.host.kept
     }
 }
 

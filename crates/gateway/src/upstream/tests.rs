@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,12 +18,25 @@ use tokio_rustls::server::TlsStream;
 
 use super::*;
 
+mod kept;
 mod windows;
 
 const LONG: Duration = Duration::from_secs(20);
 
 /// A provider named `localhost` that speaks HTTP/2 alone, and a client that trusts it.
 async fn provider<Conversation>(
+    queued: Duration,
+    exchange: impl Fn(TlsStream<TcpStream>) -> Conversation + Send + 'static,
+) -> (UpstreamClient, SocketAddr)
+where
+    Conversation: Future<Output = ()> + Send + 'static,
+{
+    provider_of("h2", queued, exchange).await
+}
+
+/// The same for another protocol.
+async fn provider_of<Conversation>(
+    protocol: &str,
     queued: Duration,
     exchange: impl Fn(TlsStream<TcpStream>) -> Conversation + Send + 'static,
 ) -> (UpstreamClient, SocketAddr)
@@ -38,7 +51,7 @@ where
         .unwrap();
     let mut server =
         server.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
-    server.alpn_protocols = vec![b"h2".to_vec()];
+    server.alpn_protocols = vec![protocol.into()];
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let client = ClientConfig::builder_with_provider(crypto).with_safe_default_protocol_versions().unwrap();
@@ -356,52 +369,5 @@ async fn tm_f14_a_stream_that_is_reset_in_the_middle_is_no_whole_answer() {
         let stream = client.stream(request.uri()).await.unwrap();
         let answer = client.send(stream, request, &Progress::new()).await.unwrap();
         assert_eq!(answer.into_body().collect().await.is_ok(), whole, "{name}");
-    }
-}
-
-/// A provider that sends a body where none can be would have it taken for the answer to the next call on that connection,
-/// which may be another user's.
-#[tokio::test]
-async fn tm_f02_a_connection_is_not_used_again_after_an_answer_without_a_body() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            counted.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                let mut request = [0; 1024];
-                while let Ok(count @ 1..) = stream.read(&mut request).await {
-                    let status = match request.get(..count).unwrap_or_default() {
-                        [b'H', ..] => "200 OK\r\nContent-Length: 5",
-                        [b'D', ..] | [b'G', _, _, _, b'/', b'g', ..] => "204 No Content",
-                        [b'P', ..] => "304 Not Modified",
-                        _ => "200 OK\r\nContent-Length: 0",
-                    };
-                    let answer = format!("HTTP/1.1 {status}\r\n\r\n");
-                    if stream.write_all(answer.as_bytes()).await.is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-    let (client, _) = provider(LONG, |_| std::future::ready(())).await;
-    let send = async |call: &str| {
-        let (method, path) = call.split_once(' ').unwrap_or((call, ""));
-        let uri = format!("http://127.0.0.1:{}/{path}", addr.port());
-        let request = Request::builder().method(method).uri(uri).body(crate::body::empty()).unwrap();
-        answered(&client, request, &Progress::new()).await.unwrap();
-        connections.load(Ordering::Relaxed)
-    };
-    assert_eq!(
-        [send("GET").await, send("GET").await],
-        [1, 1],
-        "an answer with a body leaves the connection usable"
-    );
-    for (number, method) in ["HEAD", "DELETE", "POST", "GET gone"].into_iter().enumerate() {
-        assert_eq!(send(method).await, number + 1, "{method}");
-        assert_eq!(send("GET").await, number + 2, "after {method}");
     }
 }
