@@ -62,6 +62,8 @@ async fn a_dead_token_is_not_handed_out_while_it_is_marked() {
     assert!(broker.token_rejected(&rig.ask("google"), &token).await.unwrap_err().is_reconnect());
     assert_eq!(at_hand(&broker, &rig.ask("google")), None);
     tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(at_hand(&broker, &rig.ask("google")), None, "the shared store is looked at again");
+    assert!(broker.token(&rig.ask("google")).await.is_ok());
     assert_eq!(at_hand(&broker, &rig.ask("google")).as_deref(), Some("ya29.a"));
 }
 
@@ -95,6 +97,8 @@ async fn each_account_and_organisation_has_its_own() {
     let (one, two, three) = (selector("github|1"), selector("github|2"), selector("github|3"));
     let ask = |account| rig.ask("github").account(account);
     assert_eq!(broker.token(&ask(Some(&one))).await.unwrap().bearer().expose(), "gho_1");
+    assert_eq!(at_hand(&broker, &ask(Some(&two))), None, "the store was not asked about this one");
+    assert_eq!(broker.token(&ask(Some(&two))).await.unwrap().bearer().expose(), "gho_2");
     for (account, token) in [(Some(&one), Some("gho_1")), (Some(&two), Some("gho_2")), (Some(&three), None)] {
         assert_eq!(at_hand(&broker, &ask(account)).as_deref(), token);
     }
