@@ -282,8 +282,7 @@ impl Inner {
         };
         let current = current(&asked.tenant, record, self.grants.store.keys());
         let facts = self.facts(&asked, &current, record);
-        let access = current.access.as_ref();
-        let ends = access.and_then(|access| access.expires_at);
+        let ends = current.access.and_then(|access| access.expires_at);
         let state = match decide::decide(&facts) {
             Action::Serve | Action::ServeAndRefresh
                 if ends.is_some() || asked.tenant.expires_in.is_none() =>
@@ -308,7 +307,7 @@ impl Inner {
             state,
             refreshable: matches!(facts.refresh, Refresh::Ready | Refresh::Exchange)
                 && state != AccountState::Reconnect,
-            scopes: access.and_then(|access| access.scopes).map(<[String]>::to_vec),
+            scopes: current.access.and_then(|access| access.scopes).map(<[String]>::to_vec),
         }
     }
 

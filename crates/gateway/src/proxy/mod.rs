@@ -85,19 +85,8 @@ pub(crate) async fn proxy(
     let token = find_token(calls, &call, record).await?;
     let missing = scopes::check(calls, &provider, (&call, method), &token)?;
     // Last of all: until here a refusal has cost no memory.
-    let payload = if reading == MethodReading::AsSent && body.is_end_stream() {
-        Payload::none()
-    } else {
-        // Boxed, as is whatever else most calls do not need: a call has no room for it, and moves less.
-        Box::pin(read_ahead(
-            calls,
-            &provider,
-            (&parts.method, &headers, body),
-            call.admitted().token(),
-            reading,
-        ))
-        .await?
-    };
+    let sent = (&parts.method, &headers, body);
+    let payload = payload(calls, &provider, sent, call.admitted().token(), reading).await?;
     let app_secret = app_secret(calls, &provider).await;
     let mut sending =
         Sending { calls, call, provider: &provider, outbound, mode, app_secret, token, payload };
@@ -137,6 +126,21 @@ async fn checked_form(provider: &ProviderRuntime, body: Body, timeout: Duration)
         provider.plan.check_query(&Method::GET, text).is_ok() && !path::holds_token_member(text)
     });
     if allowed { Ok(body::full(form)) } else { Err(CallError::OverriddenForm.into()) }
+}
+
+/// The body, as it is sent.
+async fn payload(
+    calls: &Calls,
+    provider: &ProviderRuntime,
+    (method, headers, body): (&Method, &EndToEnd<'_>, Body),
+    caller_token: Option<&str>,
+    reading: MethodReading,
+) -> Result<Payload, Problem> {
+    if reading == MethodReading::AsSent && body.is_end_stream() {
+        return Ok(Payload::none());
+    }
+    // Boxed, as is whatever else most calls do not need: a call has no room for it, and moves less.
+    Box::pin(read_ahead(calls, provider, (method, headers, body), caller_token, reading)).await
 }
 
 /// Reads as much of the body as must be seen before the provider is asked, within a deadline for the whole.
