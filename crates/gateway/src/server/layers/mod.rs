@@ -100,14 +100,20 @@ where
     // A client that leaves drops it with the future, and the request is still accounted for.
     let mut record = Record::new(Arc::clone(&exchange), &arrival.state, &request, layers.public);
     let (mut head, body) = request.into_parts();
+    let origin = if layers.public { cors::origin(&exchange, &head.headers) } else { None };
+    // A place is taken when the request comes, not when its answer is waited for.
+    let body = early(&layers, &exchange, &mut head, body);
+    let awaited = body.as_ref().is_ok_and(|body| bodiless::is_awaited(&head, body));
+    let body = if awaited { body } else { body.and_then(|body| late(&layers, &exchange, &mut head, body)) };
     Box::pin(async move {
-        let origin = if layers.public { cors::origin(&exchange, &head.headers) } else { None };
-        let body = match early(&layers, &exchange, &mut head, body) {
+        let body = match body {
             // Rare, and boxed: other requests need not have room for it.
-            Ok(body) if bodiless::is_awaited(&head, &body) => Box::pin(bodiless::wait(&exchange, body)).await,
+            Ok(body) if awaited => {
+                let ended = Box::pin(bodiless::wait(&exchange, body)).await;
+                ended.and_then(|body| late(&layers, &exchange, &mut head, body))
+            }
             body => body,
         };
-        let body = body.and_then(|body| run(layers.late_checks, &exchange, &mut head).map(|()| body));
         let mut response = match body {
             Err(refusal) => refusal.respond(&exchange, &head),
             Ok(body) => {
@@ -141,6 +147,16 @@ where
         exchange.leave_body_unread();
     }
     checked.and_then(|()| body::check(exchange, body))
+}
+
+/// What is decided once it is known whether there is a body.
+fn late<H>(
+    layers: &Layers<H>,
+    exchange: &Exchange,
+    head: &mut Parts,
+    body: RequestBody,
+) -> Result<RequestBody, Refusal> {
+    run(layers.late_checks, exchange, head).map(|()| body)
 }
 
 fn run(checks: &[Check], exchange: &Exchange, head: &mut Parts) -> Result<(), Refusal> {
