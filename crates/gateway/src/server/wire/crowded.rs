@@ -79,3 +79,51 @@ async fn one_whole_and_valid_head_comes_out_at_a_time_and_nothing_of_another() {
         assert_eq!(str::from_utf8(&out[..length]).unwrap(), expected, "{sent:?}");
     }
 }
+
+#[tokio::test]
+async fn a_whole_head_takes_no_room_whatever_comes_behind_it() {
+    const HEAD: &str = "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 6000\r\n\r\n";
+    let room = Room::new(8 * 1024);
+    let mut others = room.share();
+    assert!(others.grow(8 * 1024));
+    let mut peer = connected(&room);
+    peer.client.write_all(format!("{HEAD}{}", "b".repeat(6_000)).as_bytes()).await.unwrap();
+    let mut out = [0; 8 * 1024];
+    let length = peer.guard.read(&mut out).await.unwrap();
+    assert_eq!(str::from_utf8(&out[..length]).unwrap(), HEAD);
+    assert!(peer.state.next().is_none());
+}
+
+#[tokio::test]
+async fn a_head_for_which_there_is_no_room_is_refused_by_its_method() {
+    let room = Room::new(8 * 1024);
+    let mut others = room.share();
+    assert!(others.grow(8 * 1024));
+    let mut peer = connected(&room);
+    let head = format!("HEAD /a HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(5_000));
+    peer.client.write_all(head.as_bytes()).await.unwrap();
+    let mut out = [0; 8 * 1024];
+    let length = peer.guard.read(&mut out).await.unwrap();
+    assert!(str::from_utf8(&out[..length]).unwrap().starts_with("HEAD "), "its answer has no body");
+    assert_eq!(peer.state.next().map(|refused| refused.fault), Some(Fault::Crowded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tm_a13_a_head_that_is_not_complete_takes_room_also_where_it_came_behind_something() {
+    const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
+    const POST: &str = "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n";
+    let begun = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(10_000));
+    for (first, then) in [(String::new(), GET), (POST.to_owned(), "ab")] {
+        let room = Room::new(8 * 1024);
+        let mut peer = connected(&room);
+        let mut out = [0; 16 * 1024];
+        if !first.is_empty() {
+            peer.client.write_all(first.as_bytes()).await.unwrap();
+            assert_eq!(peer.guard.read(&mut out).await.unwrap(), first.len());
+        }
+        peer.client.write_all(format!("{then}{begun}").as_bytes()).await.unwrap();
+        assert_eq!(peer.guard.read(&mut out).await.unwrap(), then.len());
+        assert!(!comes_out(&mut peer).await);
+        assert!(!room.share().grow(8 * 1024), "behind {then:?}");
+    }
+}

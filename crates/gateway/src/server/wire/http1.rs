@@ -165,7 +165,6 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         }
         self.buf.extend_from_slice(fresh);
         out.set_filled(before);
-        self.take_room();
         Poll::Ready(Ok(false))
     }
 
@@ -174,22 +173,26 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         self.buf.reserve(2048);
         match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
             Poll::Ready(Ok(0)) => self.refuse(Fault::Framing("the connection ended inside the request head")),
-            Poll::Ready(Ok(_)) => self.take_room(),
+            Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => return self.poll_clocks(cx).map_ok(drop),
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Takes room for what has come of a head, and refuses it where there is none. While little is left, it has less time.
-    fn take_room(&mut self) {
+    /// Takes room for what has come of a head that is not complete, however it came, and refuses it where there is none. While little
+    /// is left, it has less time. True when more of it may be read.
+    fn take_room(&mut self) -> bool {
         if !self.take(self.buf.len()) {
             self.refuse(Fault::Crowded);
-        } else if !self.hurried && self.room.is_pressed() {
+            return false;
+        }
+        if !self.hurried && self.room.is_pressed() {
             self.hurried = true;
             self.header.disarm();
             self.header.arm(HURRY.min(self.options.header));
         }
+        true
     }
 
     /// False: there is no room for so many bytes of a head.
@@ -204,19 +207,15 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             let from = searched.saturating_sub(3);
             let is_whole = memchr::memmem::find(&self.buf[from..], b"\r\n\r\n").is_some();
             *searched = self.buf.len();
-            if is_whole || *left == 0 {
+            let takes = self.buf.len().saturating_sub(FREE_HEAD);
+            if is_whole || *left == 0 || !self.room.grow(takes) {
                 self.refuse(fault);
                 break;
             }
             self.buf.reserve(2048);
             match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buf) {
                 Poll::Ready(Ok(0)) => self.refuse(fault),
-                Poll::Ready(Ok(read)) => {
-                    *left = left.saturating_sub(read);
-                    if !self.take(self.buf.len()) {
-                        self.refuse(fault);
-                    }
-                }
+                Poll::Ready(Ok(read)) => *left = left.saturating_sub(read),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if self.header.poll_passed(cx) => self.refuse(fault),
                 Poll::Pending => return Poll::Pending,
@@ -315,7 +314,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
                     }
                 }
                 Phase::Head => {
-                    if !this.examine() {
+                    if !this.examine() && this.take_room() {
                         ready!(this.poll_more(cx))?;
                     }
                 }
