@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::WatchingConnector;
 use super::kept::{Kept, Sent};
-use super::{POOL_IDLE, READ_BUFFER, SEND_BUFFER, STREAM_WINDOW};
+use super::limits::{POOL_IDLE, READ_BUFFER, SEND_BUFFER, STREAM_WINDOW};
 use crate::body::{Body, BoxError};
 
 /// The largest window of HTTP/2 (RFC 9113, section 6.9.1).

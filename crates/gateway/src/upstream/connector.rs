@@ -131,8 +131,7 @@ impl Connector {
 }
 
 type Plain = <HttpsConnector<HttpConnector<CheckedResolver>> as Service<Uri>>::Response;
-/// A connection to a provider.
-pub(super) type Connection = TokioIo<Watched<TokioIo<Plain>>>;
+type Connection = TokioIo<Watched<TokioIo<Plain>>>;
 
 /// The connector of one of a core's clients.
 #[derive(Clone)]
@@ -154,16 +153,6 @@ impl WatchingConnector {
     pub(super) fn streams(&self) -> usize {
         self.streams
     }
-
-    /// Makes a connection.
-    ///
-    /// # Errors
-    /// The address must not be connected to, or does not answer.
-    pub(super) async fn open(mut self, uri: Uri) -> Result<Connection, BoxError> {
-        let host = self.hosts.get(&uri);
-        let connected = TokioIo::new(self.inner.call(uri).await?);
-        Ok(TokioIo::new(Watched::new(connected, &host, self.connection, self.streams)))
-    }
 }
 
 impl Service<Uri> for WatchingConnector {
@@ -176,7 +165,12 @@ impl Service<Uri> for WatchingConnector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().open(uri))
+        let (host, connection, streams) = (self.hosts.get(&uri), self.connection, self.streams);
+        let connecting = self.inner.call(uri);
+        Box::pin(async move {
+            let connected = TokioIo::new(connecting.await?);
+            Ok(TokioIo::new(Watched::new(connected, &host, connection, streams)))
+        })
     }
 }
 

@@ -11,12 +11,13 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::client::legacy::connect::Connection as _;
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::Connection;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
+use tower::Service;
 
-use super::connector::WatchingConnector;
-use super::{POOL_IDLE, READ_BUFFER};
+use super::limits::{POOL_IDLE, READ_BUFFER};
 use crate::body::{Body, BoxError};
 
 /// So many connections are made at a time although no call waits for them any more.
@@ -45,6 +46,31 @@ struct Idle {
     connections: Vec<(Sender, Instant)>,
     /// A task closes those that are not used.
     is_swept: bool,
+}
+
+/// What connects to an address: the pooled client uses the same.
+pub(super) trait Connect:
+    Service<
+        Uri,
+        Response: Read + Write + Connection + Unpin + Send + 'static,
+        Error = BoxError,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<C> Connect for C where
+    C: Service<
+            Uri,
+            Response: Read + Write + Connection + Unpin + Send + 'static,
+            Error = BoxError,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static
+{
 }
 
 /// What came of a call.
@@ -86,7 +112,7 @@ impl Kept {
     /// No connection, or it broke before the answer's head.
     pub(super) async fn send(
         self: &Arc<Self>,
-        connector: &WatchingConnector,
+        connector: &impl Connect,
         mut request: Request<Body>,
     ) -> Result<Sent, BoxError> {
         let is_head = request.method() == Method::HEAD;
@@ -184,10 +210,7 @@ impl Kept {
     }
 
     /// A connection, and whether it is new: another one may become idle before it is made. `None`: it speaks HTTP/2.
-    async fn open(
-        self: &Arc<Self>,
-        connector: &WatchingConnector,
-    ) -> Result<Option<(Sender, bool)>, BoxError> {
+    async fn open(self: &Arc<Self>, connector: &impl Connect) -> Result<Option<(Sender, bool)>, BoxError> {
         let mut opening = Box::pin(open(connector.clone(), self.origin.clone()));
         loop {
             tokio::select! {
@@ -221,8 +244,8 @@ impl Kept {
 }
 
 /// A connection that can be used. `None`: it speaks HTTP/2, which the pooled client does on one of its own.
-async fn open(connector: WatchingConnector, origin: Uri) -> Result<Option<Sender>, BoxError> {
-    let connection = connector.open(origin).await?;
+async fn open(mut connector: impl Connect, origin: Uri) -> Result<Option<Sender>, BoxError> {
+    let connection = connector.call(origin).await?;
     if connection.connected().is_negotiated_h2() {
         return Ok(None);
     }

@@ -4,6 +4,7 @@ mod address;
 mod client;
 mod connector;
 mod kept;
+mod limits;
 mod settings;
 mod streams;
 
@@ -26,23 +27,12 @@ use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
 use crate::shares::{Seat, Shares};
 
-/// How long an unused connection to a provider is kept. Below what providers and load balancers keep it for,
-/// so that few requests meet a closing connection.
-const POOL_IDLE: Duration = Duration::from_secs(30);
-
 /// The calls that an HTTP/2 connection carries at the least where the provider allows as many. Its window has room for the most that
 /// it carries: answers that are not read then hold up no other.
 const STREAMS: usize = 100;
 
-/// What is held of a provider's answer that is not read: HTTP/1.1's read buffer, which also bounds an answer's head, and the
-/// window of an HTTP/2 stream. Together with `server.limits.in_flight` they are what stalled readers cost.
-const READ_BUFFER: usize = 32 * 1024;
-const STREAM_WINDOW: u32 = 64 * 1024;
 /// One user may hold one of so many of the places of `max_in_flight`.
 const SHARE: usize = 4;
-
-/// What is held of a request's body that the provider does not read.
-const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long a call waits for a place among `max_in_flight`, and then for a stream of a connection.
 const QUEUED: Duration = Duration::from_secs(2);

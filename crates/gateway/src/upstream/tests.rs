@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::limits::{POOL_IDLE, READ_BUFFER, STREAM_WINDOW};
 use super::*;
 
 mod kept;
