@@ -121,9 +121,22 @@ async fn replays_need_the_body_and_unsafe_methods_are_never_sent_twice() {
     // A short body is sent again with the new token.
     world.revoke(BEN, "github");
     world.sign_in_again(BEN, "github");
-    let short = rig.request(Method::POST, "/proxy/github/sandbox/upload", BEN).body("hello");
+    let short = rig
+        .request(Method::POST, "/proxy/github/sandbox/upload", BEN)
+        .header("content-type", "text/markdown")
+        .header("cookie", "session=1")
+        .body("hello");
     let answer = rig.send(short).await;
     assert_eq!((answer.status.as_u16(), answer.json()["received"].as_u64()), (200, Some(5)));
+    // With the headers of the first call, and no others.
+    let seen = rig.sandbox.journal().last(Server::GitHub).unwrap();
+    assert_eq!(
+        (seen.header("content-type"), seen.header("content-length")),
+        (Some("text/markdown"), Some("5"))
+    );
+    assert_eq!(seen.headers().get_all("authorization").iter().count(), 1);
+    assert_eq!(seen.bearer(), world.access_token(BEN, "github").as_deref());
+    assert!(!seen.headers().contains_key("cookie"));
     // A long one cannot be, but the fresh token is ready.
     world.revoke(BEN, "github");
     world.sign_in_again(BEN, "github");
@@ -136,8 +149,12 @@ async fn replays_need_the_body_and_unsafe_methods_are_never_sent_twice() {
     let journal = rig.sandbox.journal();
     journal.clear();
     rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/user").times(1).disconnect());
-    assert_eq!(rig.get("/proxy/github/user", BEN).await.status, 200);
+    let kept = rig.request(Method::GET, "/proxy/github/user", BEN).header("x-kept", "yes");
+    assert_eq!(rig.send(kept).await.status, 200);
     assert_eq!(journal.count_of(Server::GitHub, "/user"), 2);
+    let seen = journal.last(Server::GitHub).unwrap();
+    assert_eq!(seen.header("x-kept"), Some("yes"));
+    assert_eq!(seen.bearer(), world.access_token(BEN, "github").as_deref());
     rig.sandbox.faults().add(Fault::on(Server::GitHub).path("/sandbox/upload").times(1).disconnect());
     let answer = rig.send(rig.request(Method::POST, "/proxy/github/sandbox/upload", BEN).body("once")).await;
     assert_eq!(answer.outcome(), (502, "provider-unreachable".into()));
