@@ -1,7 +1,7 @@
 //! The access line. Every request has one, so where it goes to our own log as JSON, it is written without the detour over an event.
 
 use super::{json, metrics::Metrics};
-use std::{cell::RefCell, net::IpAddr, time::Duration};
+use std::{cell::RefCell, fmt::Write as _, net::IpAddr, time::Duration};
 use tracing::Span;
 
 /// Target of the access line, for `telemetry.log_level`.
@@ -79,7 +79,7 @@ impl AccessLine<'_> {
         line.push_str(r#","bytes":"#);
         json::decimal(line, self.bytes);
         line.push_str(r#","client":""#);
-        json::address(line, self.client);
+        let _ = write!(line, "{}", self.client);
         if let Some((trace, span)) = self.ids {
             line.extend([r#"","trace_id":""#, trace, r#"","span_id":""#, span]);
         }
