@@ -100,8 +100,7 @@ impl Broker {
 
     /// The token that [`token`](Self::token) would return without waiting for anything, by the same decision. `None` where there is
     /// something to wait for, or no token: then `token` finds it, or says why not.
-    #[must_use]
-    pub fn token_at_hand(&self, request: &TokenRequest<'_>) -> Option<IdpToken> {
+    pub(crate) fn token_at_hand(&self, request: &TokenRequest<'_>) -> Option<IdpToken> {
         let inner = &self.inner;
         let provider = inner.provider(request.provider).ok()?;
         let serves = |source: &&Source| **source != Source::Vault || inner.vault.serves(request);

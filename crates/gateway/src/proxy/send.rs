@@ -298,38 +298,22 @@ pub(super) async fn find_token(
     record: &mut RequestRecord,
 ) -> Result<CallToken, Problem> {
     let span = spans::token();
-    let found = match span.in_scope(|| calls.tokens.at_hand(call)).transpose() {
-        Some(found) => found,
-        None => Box::pin(look_up(calls, call, record).instrument(span.clone())).await,
-    };
+    let started = Instant::now();
+    let found = calls.tokens.find(call).instrument(span.clone()).await;
     match found {
         Ok(token) => {
             spans::found(&span, &token);
             record.found(&token);
+            if token.cache() != Cached::Hit {
+                record.waited(started.elapsed());
+            }
             Ok(token)
         }
         Err(TokenError::Blocked(blocked)) => Err(record.blocked(blocked)),
         Err(TokenError::Broker(error)) => {
+            record.waited(started.elapsed());
             record.failed(&error);
             Err(error_table::broker(&error, Some(&call.provider().connect)))
         }
     }
-}
-
-/// Finds a token that is not at hand.
-async fn look_up(
-    calls: &Calls,
-    call: &AdmittedCall<'_>,
-    record: &mut RequestRecord,
-) -> Result<CallToken, TokenError> {
-    let started = Instant::now();
-    let found = calls.tokens.find(call).await;
-    let waited = match &found {
-        Ok(token) => token.cache() != Cached::Hit,
-        Err(error) => matches!(error, TokenError::Broker(_)),
-    };
-    if waited {
-        record.waited(started.elapsed());
-    }
-    found
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use caller_auth::Verified;
 use token_broker::{
     Account, AccountSelector, AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector,
-    Source, TokenRequest,
+    Source,
 };
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
@@ -41,20 +41,6 @@ impl Tokens {
     pub(crate) async fn find(&self, call: &AdmittedCall<'_>) -> Result<CallToken, TokenError> {
         let request = call.request();
         let token = self.broker.token(&request).await.map_err(TokenError::Broker)?;
-        self.unblocked(&request, token)
-    }
-
-    /// The same where nothing has to be waited for; `None` where [`find`](Self::find) finds it, or says why there is none.
-    ///
-    /// # Errors
-    /// The account's connection is blocked.
-    pub(crate) fn at_hand(&self, call: &AdmittedCall<'_>) -> Result<Option<CallToken>, TokenError> {
-        let request = call.request();
-        let token = self.broker.token_at_hand(&request);
-        token.map(|token| self.unblocked(&request, token)).transpose()
-    }
-
-    fn unblocked(&self, request: &TokenRequest<'_>, token: IdpToken) -> Result<CallToken, TokenError> {
         let connection = Some(token.account().connection());
         self.fleet.check(request.user_id, Some(request.provider), connection).map_err(TokenError::Blocked)?;
         Ok(CallToken::new(token))
