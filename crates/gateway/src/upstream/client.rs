@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::WatchingConnector;
-use super::kept::{Kept, Sent};
+use super::kept::{CallResult, Kept};
 use super::limits::{POOL_IDLE, READ_BUFFER, SEND_BUFFER, STREAM_WINDOW};
 use crate::body::{Body, BoxError};
 
@@ -44,8 +44,8 @@ impl Client {
             return Box::pin(self.send_pooled(request)).await;
         }
         match kept.send(&self.connector, request).await? {
-            Sent::Answer(answer) => Ok(answer),
-            Sent::Http2(request) => Box::pin(self.send_pooled(request)).await,
+            CallResult::Answer(answer) => Ok(answer),
+            CallResult::Http2(request) => Box::pin(self.send_pooled(request)).await,
         }
     }
 

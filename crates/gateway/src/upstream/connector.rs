@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api_transport::is_loopback;
+use futures_util::future::BoxFuture;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,6 +18,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tower::Service;
 
 use super::address::is_internal;
+use super::kept::Connect;
 use super::settings::Watched;
 use super::streams::Hosts;
 use crate::body::BoxError;
@@ -152,6 +154,14 @@ impl WatchingConnector {
     /// The most calls of a connection over HTTP/2, whatever its peer allows.
     pub(super) fn streams(&self) -> usize {
         self.streams
+    }
+}
+
+impl Connect for WatchingConnector {
+    type Io = Connection;
+
+    fn connect(&self, uri: Uri) -> BoxFuture<'static, Result<Connection, BoxError>> {
+        self.clone().call(uri)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -15,7 +16,6 @@ use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
-use tower::Service;
 
 use super::limits::{POOL_IDLE, READ_BUFFER};
 use crate::body::{Body, BoxError};
@@ -48,33 +48,20 @@ struct Idle {
     is_swept: bool,
 }
 
-/// What connects to an address: the pooled client uses the same.
-pub(super) trait Connect:
-    Service<
-        Uri,
-        Response: Read + Write + Connection + Unpin + Send + 'static,
-        Error = BoxError,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + 'static
-{
-}
+/// What makes connections.
+pub(super) trait Connect: Sync {
+    /// A connection.
+    type Io: Read + Write + Connection + Unpin + Send + 'static;
 
-impl<C> Connect for C where
-    C: Service<
-            Uri,
-            Response: Read + Write + Connection + Unpin + Send + 'static,
-            Error = BoxError,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + 'static
-{
+    /// Connects to the host of this address.
+    ///
+    /// # Errors
+    /// The address must not be connected to, or does not answer.
+    fn connect(&self, uri: Uri) -> BoxFuture<'static, Result<Self::Io, BoxError>>;
 }
 
 /// What came of a call.
-pub(super) enum Sent {
+pub(super) enum CallResult {
     /// The head of its answer.
     Answer(Response<Incoming>),
     /// It was not sent, and is as it was: the host speaks HTTP/2 now.
@@ -114,7 +101,7 @@ impl Kept {
         self: &Arc<Self>,
         connector: &impl Connect,
         mut request: Request<Body>,
-    ) -> Result<Sent, BoxError> {
+    ) -> Result<CallResult, BoxError> {
         let is_head = request.method() == Method::HEAD;
         self.address(&mut request);
         loop {
@@ -122,7 +109,7 @@ impl Kept {
                 Some(sender) => (sender, false),
                 None => match Box::pin(self.open(connector)).await? {
                     Some(opened) => opened,
-                    None => return Ok(Sent::Http2(self.restored(request))),
+                    None => return Ok(CallResult::Http2(self.restored(request))),
                 },
             };
             match sender.try_send_request(request).await {
@@ -131,7 +118,7 @@ impl Kept {
                     if !is_head && !has_no_body(answer.status()) {
                         self.give_back(sender);
                     }
-                    return Ok(Sent::Answer(answer));
+                    return Ok(CallResult::Answer(answer));
                 }
                 Err(mut error) => match error.take_message() {
                     // The connection ended while it was idle, and nothing of the call was written.
@@ -211,7 +198,7 @@ impl Kept {
 
     /// A connection, and whether it is new: another one may become idle before it is made. `None`: it speaks HTTP/2.
     async fn open(self: &Arc<Self>, connector: &impl Connect) -> Result<Option<(Sender, bool)>, BoxError> {
-        let mut opening = Box::pin(open(connector.clone(), self.origin.clone()));
+        let mut opening = Box::pin(open(connector.connect(self.origin.clone())));
         loop {
             tokio::select! {
                 biased;
@@ -244,8 +231,10 @@ impl Kept {
 }
 
 /// A connection that can be used. `None`: it speaks HTTP/2, which the pooled client does on one of its own.
-async fn open(mut connector: impl Connect, origin: Uri) -> Result<Option<Sender>, BoxError> {
-    let connection = connector.call(origin).await?;
+async fn open<C: Connection + Read + Write + Unpin + Send + 'static>(
+    connecting: BoxFuture<'static, Result<C, BoxError>>,
+) -> Result<Option<Sender>, BoxError> {
+    let connection = connecting.await?;
     if connection.connected().is_negotiated_h2() {
         return Ok(None);
     }
