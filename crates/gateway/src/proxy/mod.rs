@@ -34,7 +34,7 @@ use self::answer::Answered;
 use self::bodies::Payload;
 use self::hygiene::EndToEnd;
 use self::instructions::MethodReading;
-use self::outbound::{Outbound, Sent};
+use self::outbound::{CallerRequest, Outbound};
 use self::send::{Sending, app_secret, find_token};
 use crate::body::{self, Body, ReadError, RequestBodyFault};
 use crate::call_error::CallError;
@@ -79,7 +79,8 @@ pub(crate) async fn proxy(
         }
         _ => body,
     };
-    let sent = Sent { method: &parts.method, headers: &headers, request_id: context.id.as_str(), reading };
+    let sent =
+        CallerRequest { method: &parts.method, headers: &headers, request_id: context.id.as_str(), reading };
     let outbound = Outbound::new(sent, &call);
     search::in_head(outbound.target(), &outbound.headers(), &headers, call.admitted().token())?;
     let token = find_token(calls, &call, record).await?;

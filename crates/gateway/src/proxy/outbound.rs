@@ -23,7 +23,7 @@ pub(super) type Derived = Vec<(&'static str, SecretString)>;
 
 /// What the caller sent of a request, as far as that goes to the provider.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent<'a> {
+pub(super) struct CallerRequest<'a> {
     /// The method.
     pub(super) method: &'a Method,
     /// The headers, of which some may pass.
@@ -37,7 +37,7 @@ pub(super) struct Sent<'a> {
 /// A request without credentials, ready to be sent any number of times.
 #[derive(Debug)]
 pub(super) struct Outbound<'a> {
-    sent: Sent<'a>,
+    sent: CallerRequest<'a>,
     provider: &'a ProviderRuntime,
     plan: Plan,
     /// The headers, until a request has taken them: another one gets them anew.
@@ -46,7 +46,7 @@ pub(super) struct Outbound<'a> {
 
 impl<'a> Outbound<'a> {
     /// What the call's plan permits, with those of the caller's headers that may pass.
-    pub(super) fn new(sent: Sent<'a>, call: &AdmittedCall<'a>) -> Self {
+    pub(super) fn new(sent: CallerRequest<'a>, call: &AdmittedCall<'a>) -> Self {
         let (plan, provider) = (call.plan().clone(), call.provider());
         let headers = Some(headers(sent, provider, &plan));
         Self { sent, provider, plan, headers }
@@ -89,7 +89,7 @@ impl<'a> Outbound<'a> {
         let mut placed = idp_adapters::Outbound::new(headers);
         self.provider.plan.adapter().place_token(token.bearer(), app_secret, &mut placed);
         if expects_content(self.sent.method) && body.size_hint().exact() == Some(0) {
-            // The pooled client says nothing about a body that is not there, and some front ends answer that with 411.
+            // hyper says nothing about a body that is not there, and some front ends answer that with 411.
             placed.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
         let mut request = Request::new(body);
@@ -101,7 +101,7 @@ impl<'a> Outbound<'a> {
 }
 
 /// The headers of a request. Room is left for the token and what the client adds.
-fn headers(sent: Sent<'_>, provider: &ProviderRuntime, plan: &Plan) -> HeaderMap {
+fn headers(sent: CallerRequest<'_>, provider: &ProviderRuntime, plan: &Plan) -> HeaderMap {
     let adapter = provider.plan.adapter();
     let mut headers = hygiene::forward(sent.headers, adapter.echo_prone(), sent.request_id);
     adapter.required_headers(plan.host(), &mut headers);

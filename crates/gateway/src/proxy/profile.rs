@@ -8,7 +8,7 @@ use token_broker::AccountSelector;
 use super::bodies::Payload;
 use super::hygiene::EndToEnd;
 use super::instructions::{ErrorMode, MethodReading};
-use super::outbound::{Outbound, Sent};
+use super::outbound::{CallerRequest, Outbound};
 use super::send::{AnswerBody, Sending, app_secret, find_token};
 use crate::body;
 use crate::call_error::CallError;
@@ -38,7 +38,7 @@ pub(crate) async fn profile(
     let token = find_token(calls, &call, record).await?;
     let adapter = provider.plan.adapter();
     let (request_id, headers) = (context.id.as_str(), &EndToEnd::none());
-    let sent = Sent { method: &Method::GET, headers, request_id, reading: MethodReading::AsSent };
+    let sent = CallerRequest { method: &Method::GET, headers, request_id, reading: MethodReading::AsSent };
     let outbound = Outbound::new(sent, &call);
     let app_secret = app_secret(calls, provider).await;
     let (mode, payload) = (ErrorMode::Problem, Payload::none());
