@@ -102,7 +102,7 @@ impl Needle {
 /// All needles of a guard.
 pub(crate) struct Needles {
     pub(crate) tokens: Vec<PreparedToken>,
-    /// The fewest bytes that can hold one: each byte of a needle takes a byte at least. `usize::MAX` where there is none.
+    /// The fewest bytes that can hold a needle: each byte of it takes at least one byte. `usize::MAX` without needles.
     shortest: usize,
 }
 

@@ -166,7 +166,7 @@ impl Revocations {
         true
     }
 
-    /// Whether there is none, and none that was lifted.
+    /// Whether no revocation is known. Lifted ones count as known.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.read().unwrap_or_else(PoisonError::into_inner).by_key.is_empty()
     }

@@ -207,12 +207,12 @@ fn documents_of(text: &str) -> Result<Vec<Value>> {
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// A list, or nothing where there is none.
+/// The items of a list. Empty if the value is no list.
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The pod of a document, `null` where there is none.
+/// The pod of a document. `null` if it has no pod.
 fn pod(document: &Value) -> &Value {
     match document["kind"].as_str() {
         Some("Pod") => &document["spec"],

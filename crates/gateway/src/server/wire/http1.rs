@@ -180,8 +180,8 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes room for what has come of a head that is not complete, however it came, and refuses it where there is none. While little
-    /// is left, it has less time. True when more of it may be read.
+    /// Takes room for the bytes of an incomplete head. Refuses the head if there is no room, and gives it less time while little room
+    /// is left. Returns whether more of it may be read.
     fn take_room(&mut self) -> bool {
         if !self.take(self.buf.len()) {
             self.refuse(Fault::Crowded);
