@@ -130,6 +130,24 @@ async fn a_connection_carries_one_call_after_the_other_and_names_its_host() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again_when_its_answer_has_ended_and_not_before() {
+    let provider = Provider::start().await;
+    let (request, progress) = (provider.request("GET", "/long"), Progress::new());
+    let stream = provider.client.stream(request.uri()).await.unwrap();
+    let serving = async {
+        let mut connection = provider.accept().await;
+        head(&mut connection).await;
+        connection.write_all(OK.strip_suffix("ok").unwrap().as_bytes()).await.unwrap();
+        connection
+    };
+    let (long, mut first) = tokio::join!(provider.client.send(stream, request, &progress), serving);
+    let _second = provider.next_is_new("beside an answer that has not ended").await;
+    first.write_all(b"ok").await.unwrap();
+    assert_eq!(long.unwrap().into_body().collect().await.unwrap().to_bytes(), "ok");
+    provider.until_idle(2).await;
+}
+
+#[tokio::test]
 async fn tm_f02_what_follows_an_answer_is_not_the_answer_to_the_next_call() {
     let provider = Provider::start().await;
     for (name, answer) in [
