@@ -317,7 +317,7 @@ fn provider(
         label: ProviderLabel::configured(name, &entry.base_url),
         plan: Arc::new(plan),
         client: UpstreamClient::new(tls, timeouts, entry.max_in_flight, entry.allow_private_network),
-        redirects: convert::redirects(entry.redirects),
+        redirects: entry.redirects,
         rewrite_urls: entry.rewrite_urls,
         version,
         drop_capabilities: entry.capability_urls == crate::config::CapabilityUrls::Drop,
@@ -327,7 +327,7 @@ fn provider(
             .map(|(public, host)| (public.to_ascii_lowercase(), host.to_ascii_lowercase()))
             .collect(),
         disconnect_scope: entry.disconnect_scope.clone(),
-        check_scopes: convert::check_scopes(entry.check_scopes),
+        check_scopes: entry.check_scopes,
         profile_url,
         connect: ConnectTo::new(tenant.base_url(), name, &entry.connections, kind),
         uses_vault: entry.source.contains(&Source::Vault),

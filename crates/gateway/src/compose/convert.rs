@@ -10,9 +10,7 @@ use token_broker as broker;
 
 use super::start_error::StartError;
 use crate::config::{self, ProviderSettings, Settings};
-use crate::provider::graphql::Operation;
-use crate::provider::policy::{Access, ActorRule, Conditions, GraphQlRule, Policy, Rule};
-use crate::provider::{CheckScopes, Redirects};
+use crate::provider::policy::{Conditions, GraphQlRule, Policy, Rule};
 use caller_auth::{Actors, Algorithm, Authorization, Dpop, Rules};
 
 /// Whether a provider's accounts are kept in Token Vault.
@@ -51,11 +49,7 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
     };
     rules.clients = callers.clients.iter().cloned().collect();
     rules.organizations = callers.organizations.iter().cloned().collect();
-    rules.actors = match &callers.actors {
-        config::CallerActors::Any => Actors::Any,
-        config::CallerActors::None => Actors::None,
-        config::CallerActors::Only(ids) => Actors::Only(ids.iter().cloned().collect()),
-    };
+    rules.actors = actors(&callers.actors);
     let ruled = settings.providers.values().flat_map(|provider| &provider.rules);
     rules.claims = ruled.flat_map(|rule| rule.claims.keys().cloned()).collect();
     rules.dpop = match callers.dpop {
@@ -69,6 +63,14 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
     rules.realm = "idp-gateway".into();
     rules.logout_clients = settings.logout.client_ids.clone();
     rules
+}
+
+fn actors(own: &config::CallerActors) -> Actors {
+    match own {
+        config::CallerActors::Any => Actors::Any,
+        config::CallerActors::None => Actors::None,
+        config::CallerActors::Only(ids) => Actors::Only(ids.iter().cloned().collect()),
+    }
 }
 
 /// An entry's adapter.
@@ -97,11 +99,7 @@ pub(super) fn policy(settings: &ProviderSettings) -> Result<Policy, StartError> 
             .map_err(bad)
     });
     Ok(Policy {
-        access: match settings.access {
-            config::Access::Read => Access::Read,
-            config::Access::Full => Access::Full,
-            config::Access::Rules => Access::Rules,
-        },
+        access: settings.access,
         denied: denied.collect::<Result<_, _>>()?,
         rules: ruled.collect::<Result<_, _>>()?,
     })
@@ -112,11 +110,7 @@ fn conditions(rule: &config::Rule) -> Conditions {
     Conditions {
         hosts: rule.hosts.clone(),
         clients: rule.clients.iter().cloned().collect(),
-        actors: match &rule.actors {
-            config::CallerActors::Any => ActorRule::Any,
-            config::CallerActors::None => ActorRule::None,
-            config::CallerActors::Only(ids) => ActorRule::Only(ids.iter().cloned().collect()),
-        },
+        actors: actors(&rule.actors),
         claims: rule
             .claims
             .iter()
@@ -127,13 +121,8 @@ fn conditions(rule: &config::Rule) -> Conditions {
 
 /// What a rule opens of GraphQL.
 fn graphql(section: &config::GraphQlSection) -> GraphQlRule {
-    let operation = |kind: &config::OperationKind| match kind {
-        config::OperationKind::Query => Operation::Query,
-        config::OperationKind::Mutation => Operation::Mutation,
-        config::OperationKind::Subscription => Operation::Subscription,
-    };
     GraphQlRule {
-        operations: section.operations.iter().map(operation).collect(),
+        operations: section.operations.iter().copied().collect(),
         fields: section.fields.iter().cloned().collect(),
         depth: section.depth as usize,
         introspection: section.introspection,
@@ -177,24 +166,6 @@ pub(super) fn version(
             let (name, _) = adapter.version_header(None)?;
             Some((name, HeaderValue::from_str(version).ok()?))
         }
-    }
-}
-
-/// `redirects`.
-pub(super) fn redirects(own: config::Redirects) -> Redirects {
-    match own {
-        config::Redirects::Follow => Redirects::Follow,
-        config::Redirects::Block => Redirects::Block,
-        config::Redirects::Pass => Redirects::Pass,
-    }
-}
-
-/// `check_scopes`.
-pub(super) fn check_scopes(own: config::CheckScopes) -> CheckScopes {
-    match own {
-        config::CheckScopes::Off => CheckScopes::Off,
-        config::CheckScopes::Observe => CheckScopes::Observe,
-        config::CheckScopes::Enforce => CheckScopes::Enforce,
     }
 }
 

@@ -3,9 +3,9 @@
 use mgmt_auth::{SecretSource, Tenant};
 
 use super::start_error::StartError;
-use crate::config::{Settings, WebhookEvent, WebhookSettings};
+use crate::config::{Settings, WebhookSettings};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
-use crate::webhooks::{Event, Webhook, Webhooks};
+use crate::webhooks::{Webhook, Webhooks};
 
 /// Requests to one receiver at a time; its task sends one after the other.
 const IN_FLIGHT: usize = 2;
@@ -27,18 +27,9 @@ fn receiver(own: &WebhookSettings, timeouts: UpstreamTimeouts) -> Result<Webhook
     Ok(Webhook {
         uri: uri.map_err(|error: http::uri::InvalidUri| StartError::Webhook(error.to_string()))?,
         secret: SecretSource::File(own.secret_file.clone()),
-        events: own.events.iter().copied().map(event).collect(),
+        events: own.events.clone(),
         client: UpstreamClient::new(upstream::tls_config()?, timeouts, IN_FLIGHT, own.allow_private_network),
     })
-}
-
-fn event(own: WebhookEvent) -> Event {
-    match own {
-        WebhookEvent::ReconnectRequired => Event::ReconnectRequired,
-        WebhookEvent::Recovered => Event::Recovered,
-        WebhookEvent::Connected => Event::Connected,
-        WebhookEvent::Disconnected => Event::Disconnected,
-    }
 }
 
 #[cfg(test)]
@@ -49,6 +40,7 @@ mod tests {
 
     use super::*;
     use crate::body;
+    use crate::config::WebhookEvent;
     use crate::upstream::{Progress, SendError};
 
     /// The configuration refuses such an address as it stands; a name can lead to it at any time.

@@ -1,6 +1,7 @@
 //! `rules[].graphql`: what of GraphQL a rule opens.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ impl Default for GraphQlSection {
 }
 
 /// A type of GraphQL operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationKind {
     /// Reads.
@@ -46,6 +47,16 @@ pub enum OperationKind {
     Mutation,
     /// Listens.
     Subscription,
+}
+
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query => "query",
+            Self::Mutation => "mutation",
+            Self::Subscription => "subscription",
+        })
+    }
 }
 
 /// `graphql.persisted`.

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use caller_auth::{Caller, Rules};
+use caller_auth::{Actors, Caller, Rules};
 use http::Method;
 use idp_adapters::Kind;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::config::Access;
 use crate::provider::plan::{PlanParts, ProviderCall, ProviderPlan};
-use crate::provider::policy::{Access, ActorRule, Conditions, Policy, Rule};
+use crate::provider::policy::{Conditions, Policy, Rule};
 
 /// Methods of the cases; the last ones are spellings that a provider could take for one.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "DELETE", "PATCH", "post", "Delete"];
@@ -57,8 +58,8 @@ fn setup(
 }
 
 fn rules() -> Option<Vec<Rule>> {
-    let alone = Conditions { actors: ActorRule::None, ..Conditions::default() };
-    let planner = Conditions { actors: ActorRule::Only(words(&["planner"])), ..Conditions::default() };
+    let alone = Conditions { actors: Actors::None, ..Conditions::default() };
+    let planner = Conditions { actors: Actors::Only(words(&["planner"])), ..Conditions::default() };
     let client = Conditions { clients: words(&["cli"]), ..Conditions::default() };
     let admin = Conditions { claims: vec![(ROLE.to_owned(), words(&["admin"]))], ..Conditions::default() };
     let uploads = Conditions { hosts: vec!["uploads.github.com".parse().ok()?], ..Conditions::default() };

@@ -5,7 +5,7 @@ mod request;
 mod requested;
 
 pub(crate) use self::request::{Sent, read};
-pub(crate) use self::requested::{Documents, Operation, Requested, Unreadable};
+pub(crate) use self::requested::{Documents, Requested, Unreadable};
 
 #[cfg(test)]
 mod tests;

@@ -16,32 +16,9 @@ use url::Url;
 pub(crate) use self::connect::ConnectTo;
 
 use self::plan::ProviderPlan;
+use crate::config::{CheckScopes, Redirects};
 use crate::telemetry::ProviderLabel;
 use crate::upstream::UpstreamClient;
-
-/// `redirects`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Redirects {
-    /// Downloads from declared hosts are fetched without any credential; the rest is refused.
-    #[default]
-    Follow,
-    /// Everything foreign is refused.
-    Block,
-    /// `Location` goes to the caller.
-    Pass,
-}
-
-/// `check_scopes`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CheckScopes {
-    /// Nothing is looked at.
-    Off,
-    /// What is missing is counted, and named in the answer.
-    #[default]
-    Observe,
-    /// What lacks a scope is refused.
-    Enforce,
-}
 
 /// A configured provider, ready for calls.
 #[derive(Debug)]

@@ -17,20 +17,9 @@ pub(crate) use self::graphql::{GraphQlRefusal, GraphQlRule};
 pub(crate) use self::pattern::BadRule;
 use self::pattern::ReadPath;
 use self::rule::Closed;
-pub(crate) use self::rule::{ActorRule, Conditions, Rule};
+pub(crate) use self::rule::{Conditions, Rule};
 use super::graphql::Documents;
-
-/// `providers.NAME.access`: what holds where no rule decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// GET and HEAD.
-    #[default]
-    Read,
-    /// Everything but the deny list.
-    Full,
-    /// Nothing.
-    Rules,
-}
+use crate::config::Access;
 
 /// Access level and rules of one provider.
 #[derive(Clone, Debug, Default)]

@@ -12,8 +12,9 @@ use super::links::Links;
 
 use crate::body;
 use crate::call_error::CallError;
+use crate::config::Redirects;
 use crate::problem::Problem;
-use crate::provider::{ProviderRuntime, Redirects};
+use crate::provider::ProviderRuntime;
 use crate::state::Secrets;
 use crate::telemetry::{Metrics, Shed};
 use crate::upstream::{AnswerStream, Progress, SendError};

@@ -3,9 +3,10 @@
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use idp_adapters::Classified;
 
+use crate::config::CheckScopes;
 use crate::error_table;
 use crate::problem::Problem;
-use crate::provider::{CheckScopes, ProviderRuntime};
+use crate::provider::ProviderRuntime;
 use crate::state::{AdmittedCall, CallToken, Calls};
 
 /// The scopes of which one is missing, on the answer to a call that was sent all the same.

@@ -8,10 +8,10 @@ use token_broker::AccountSelector;
 
 use crate::body::{Body, RequestBodyFault};
 use crate::call_error::CallError;
+use crate::config::CheckScopes;
 use crate::error_table;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::provider::CheckScopes;
 use crate::provider::policy::Decider;
 use crate::proxy;
 use crate::reply;

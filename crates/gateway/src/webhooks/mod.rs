@@ -16,36 +16,17 @@ use serde_json::json;
 
 use self::delivery::{Message, Outbox, Receiver, Tasks};
 use self::known::Known;
+use crate::config::WebhookEvent;
 use crate::outcome::Code;
 use crate::request_id::RequestId;
 use crate::time::rfc3339;
 use crate::upstream::UpstreamClient;
 
-/// What happened to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    ReconnectRequired,
-    Recovered,
-    Connected,
-    Disconnected,
-}
-
-impl Event {
-    fn name(self) -> &'static str {
-        match self {
-            Self::ReconnectRequired => "account.reconnect_required",
-            Self::Recovered => "account.recovered",
-            Self::Connected => "account.connected",
-            Self::Disconnected => "account.disconnected",
-        }
-    }
-}
-
 /// A receiver as configured.
 pub(crate) struct Webhook {
     pub(crate) uri: Uri,
     pub(crate) secret: SecretSource,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<WebhookEvent>,
     pub(crate) client: UpstreamClient,
 }
 
@@ -66,7 +47,7 @@ pub(crate) struct Seen<'a> {
 
 /// All receivers, and what they were told.
 pub(crate) struct Webhooks {
-    outboxes: Vec<(Vec<Event>, Outbox)>,
+    outboxes: Vec<(Vec<WebhookEvent>, Outbox)>,
     known: Arc<Known>,
     tasks: Arc<Tasks>,
 }
@@ -103,7 +84,7 @@ impl Webhooks {
     pub(crate) fn observe(&self, seen: &Seen<'_>) {
         let Some(event) = self.event(seen) else { return };
         let body = json!({
-            "type": event.name(),
+            "type": name(event),
             "timestamp": rfc3339(SystemTime::now()),
             "data": {
                 "user_id": seen.user,
@@ -121,16 +102,28 @@ impl Webhooks {
         }
     }
 
-    fn event(&self, seen: &Seen<'_>) -> Option<Event> {
+    fn event(&self, seen: &Seen<'_>) -> Option<WebhookEvent> {
         match (seen.request, seen.outcome) {
-            ("connected", Code::Ok) => Some(Event::Connected),
-            ("revoke", Code::Ok) => Some(Event::Disconnected),
+            ("connected", Code::Ok) => Some(WebhookEvent::Connected),
+            ("revoke", Code::Ok) => Some(WebhookEvent::Disconnected),
             (_, Code::ReconnectRequired) => {
-                self.known.died(account(seen)).then_some(Event::ReconnectRequired)
+                self.known.died(account(seen)).then_some(WebhookEvent::ReconnectRequired)
             }
-            ("call" | "profile", Code::Ok) => self.known.works(|| account(seen)).then_some(Event::Recovered),
+            ("call" | "profile", Code::Ok) => {
+                self.known.works(|| account(seen)).then_some(WebhookEvent::Recovered)
+            }
             _ => None,
         }
+    }
+}
+
+/// The event's name in messages, which is the one in the settings.
+fn name(event: WebhookEvent) -> &'static str {
+    match event {
+        WebhookEvent::ReconnectRequired => "account.reconnect_required",
+        WebhookEvent::Recovered => "account.recovered",
+        WebhookEvent::Connected => "account.connected",
+        WebhookEvent::Disconnected => "account.disconnected",
     }
 }
 

@@ -8,7 +8,8 @@ use apollo_parser::cst::{
     StringValue,
 };
 
-use super::requested::{Operation, Requested, Unreadable, shown};
+use super::requested::{Requested, Unreadable, shown};
+use crate::config::OperationKind;
 
 /// Most tokens of a document; as many as fit into the longest body that is read ahead by default.
 const TOKENS: usize = 20_000;
@@ -102,12 +103,12 @@ fn holds_broken_string(document: &Document) -> bool {
     })
 }
 
-fn kind(operation: &OperationDefinition) -> Result<Operation, Unreadable> {
-    let Some(kind) = operation.operation_type() else { return Ok(Operation::Query) };
+fn kind(operation: &OperationDefinition) -> Result<OperationKind, Unreadable> {
+    let Some(kind) = operation.operation_type() else { return Ok(OperationKind::Query) };
     match (kind.query_token(), kind.mutation_token(), kind.subscription_token()) {
-        (Some(_), None, None) => Ok(Operation::Query),
-        (None, Some(_), None) => Ok(Operation::Mutation),
-        (None, None, Some(_)) => Ok(Operation::Subscription),
+        (Some(_), None, None) => Ok(OperationKind::Query),
+        (None, Some(_), None) => Ok(OperationKind::Mutation),
+        (None, None, Some(_)) => Ok(OperationKind::Subscription),
         _ => Err(Unreadable::Document),
     }
 }
@@ -122,11 +123,11 @@ fn fragment_name(name: Option<FragmentName>) -> Result<String, Unreadable> {
 
 /// The root fields of each type of operation. Every fragment is looked at once for each type, so the cost is linear.
 fn roots(
-    operations: Vec<(Operation, SelectionSet)>,
+    operations: Vec<(OperationKind, SelectionSet)>,
     fragments: &Fragments,
     root_again: &[&str],
-) -> Result<BTreeMap<Operation, BTreeSet<String>>, Unreadable> {
-    let mut by_kind: BTreeMap<Operation, Vec<SelectionSet>> = BTreeMap::new();
+) -> Result<BTreeMap<OperationKind, BTreeSet<String>>, Unreadable> {
+    let mut by_kind: BTreeMap<OperationKind, Vec<SelectionSet>> = BTreeMap::new();
     for (kind, set) in operations {
         by_kind.entry(kind).or_default().push(set);
     }

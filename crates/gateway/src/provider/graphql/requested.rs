@@ -3,32 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The type of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Operation {
-    /// Reads.
-    Query,
-    /// Writes.
-    Mutation,
-    /// Listens.
-    Subscription,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Query => "query",
-            Self::Mutation => "mutation",
-            Self::Subscription => "subscription",
-        })
-    }
-}
+use crate::config::OperationKind;
 
 /// What the documents of one request ask for, all operations together: `operationName` may select any of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Requested {
     /// The root fields of each type of operation, by name and not by alias.
-    pub roots: BTreeMap<Operation, BTreeSet<String>>,
+    pub roots: BTreeMap<OperationKind, BTreeSet<String>>,
     /// The deepest nesting of fields.
     pub depth: usize,
     /// Whether the schema is asked for (`__schema`, `__type`).

@@ -3,9 +3,10 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Access;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::provider::policy::{Access, Conditions, Rule};
+use crate::provider::policy::{Conditions, Rule};
 
 static ANA: LazyLock<Caller> = LazyLock::new(|| Caller::vouched("auth0|ana", "test"));
 

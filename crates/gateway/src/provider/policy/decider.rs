@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Access, Permit};
+use super::Permit;
+use crate::config::Access;
 
 /// What permits or refuses a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

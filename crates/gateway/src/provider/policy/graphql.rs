@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::super::graphql::{Operation, Requested, Unreadable};
+use super::super::graphql::{Requested, Unreadable};
+use crate::config::OperationKind;
 
 /// `rules[].graphql`, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GraphQlRule {
     /// The types of operation that are open.
-    pub operations: BTreeSet<Operation>,
+    pub operations: BTreeSet<OperationKind>,
     /// The root fields that are open; empty means any.
     pub fields: BTreeSet<String>,
     /// Deepest nesting of fields.
@@ -27,12 +28,12 @@ pub(crate) enum GraphQlDenied {
     Unreadable(#[from] Unreadable),
     /// An operation of another type.
     #[error("the operation '{0}' is not open")]
-    Operation(Operation),
+    Operation(OperationKind),
     /// A root field that is not listed.
     #[error("the root field '{field}' of the operation '{operation}' is not open")]
     Field {
         /// The type of operation.
-        operation: Operation,
+        operation: OperationKind,
         /// The field, by name.
         field: String,
     },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use caller_auth::Caller;
+use caller_auth::{Actor, Actors, Caller};
 use http::Method;
 use idp_adapters::HostPattern;
 
@@ -39,23 +39,10 @@ pub(crate) struct Conditions {
     pub hosts: Vec<HostPattern>,
     /// `clients`: the app is one of these; empty means any.
     pub clients: BTreeSet<String>,
-    /// `actors`: who acts for the user.
-    pub actors: ActorRule,
+    /// `actors`: who acts for the user. Unlike `callers.actors`, a list matches only tokens with an actor.
+    pub actors: Actors,
     /// `claims`: each of these claims has one of its values.
     pub claims: Vec<(String, BTreeSet<String>)>,
-}
-
-/// `rules[].actors`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ActorRule {
-    /// Every caller.
-    #[default]
-    Any,
-    /// The user alone: nothing acts for the user.
-    None,
-    /// A chain of actors, at least one: a rule that allows matches where all are on the list, one that denies where one of them
-    /// is.
-    Only(BTreeSet<String>),
 }
 
 impl Rule {
@@ -175,19 +162,18 @@ impl Conditions {
     /// What they say of the caller alone.
     fn hold_for(&self, caller: &Caller, allow: bool) -> bool {
         (self.clients.is_empty() || caller.client().is_some_and(|client| self.clients.contains(client)))
-            && self.actors.admits(caller, allow)
+            && admits(&self.actors, caller, allow)
             && self.claims.iter().all(|(name, values)| caller.claim(name).any(|text| values.contains(text)))
     }
 }
 
-impl ActorRule {
-    fn admits(&self, caller: &Caller, allow: bool) -> bool {
-        let mut chain = caller.actors().iter().map(caller_auth::Actor::subject);
-        match self {
-            Self::Any => true,
-            Self::None => chain.len() == 0,
-            Self::Only(list) if allow => chain.len() > 0 && chain.all(|actor| list.contains(actor)),
-            Self::Only(list) => chain.any(|actor| list.contains(actor)),
-        }
+/// Whether a rule with these actors matches: of a list, all have to be on it where the rule allows, and one where it denies.
+fn admits(actors: &Actors, caller: &Caller, allow: bool) -> bool {
+    let mut chain = caller.actors().iter().map(Actor::subject);
+    match actors {
+        Actors::Any => true,
+        Actors::None => chain.len() == 0,
+        Actors::Only(list) if allow => chain.len() > 0 && chain.all(|actor| list.contains(actor)),
+        Actors::Only(list) => chain.any(|actor| list.contains(actor)),
     }
 }

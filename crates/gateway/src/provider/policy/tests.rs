@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use caller_auth::Actors;
 use idp_adapters::{Adapter, Kind, adapter};
 
 use super::*;
+use crate::config::OperationKind;
 use crate::outcome::Code;
 use crate::problem::Problem;
 
@@ -153,7 +155,7 @@ fn graphql_needs_full_access_or_a_rule_that_names_it() {
 
 fn viewer() -> GraphQlRule {
     GraphQlRule {
-        operations: [super::super::graphql::Operation::Query].into(),
+        operations: [OperationKind::Query].into(),
         fields: ["viewer".to_owned()].into(),
         depth: 2,
         introspection: false,
@@ -258,14 +260,14 @@ fn tm_r13_a_rule_matches_only_the_callers_that_it_names() {
         assert_eq!(decides(&clients, other, HOST), None, "{other}");
     }
 
-    let none = when(Conditions { actors: ActorRule::None, ..Conditions::default() });
-    let listed = when(Conditions { actors: ActorRule::Only(set(&["planner"])), ..Conditions::default() });
+    let none = when(Conditions { actors: Actors::None, ..Conditions::default() });
+    let listed = when(Conditions { actors: Actors::Only(set(&["planner"])), ..Conditions::default() });
     for (claims, by_none, by_list) in [(ALONE, true, false), (PLANNER, false, true), (CHAIN, false, false)] {
         assert_eq!(decides(&none, claims, HOST).is_some(), by_none, "{claims}");
         assert_eq!(decides(&listed, claims, HOST).is_some(), by_list, "{claims}");
     }
     let both =
-        when(Conditions { actors: ActorRule::Only(set(&["planner", "helper"])), ..Conditions::default() });
+        when(Conditions { actors: Actors::Only(set(&["planner", "helper"])), ..Conditions::default() });
     assert_eq!(decides(&both, CHAIN, HOST), Some(Ok(0)));
 
     let role = vec![("https://acme.test/role".to_owned(), set(&["admin", "editor"]))];
@@ -286,7 +288,7 @@ fn tm_r13_a_rule_matches_only_the_callers_that_it_names() {
 #[test]
 fn tm_r13_a_rule_that_denies_an_actor_denies_it_anywhere_in_a_chain() {
     let denied = rule(&[], &["/v1/**"], false, None)
-        .when(Conditions { actors: ActorRule::Only(set(&["helper"])), ..Conditions::default() });
+        .when(Conditions { actors: Actors::Only(set(&["helper"])), ..Conditions::default() });
     let rules = [denied, rule(&[], &["/v1/**"], true, None)];
     assert_eq!(decides(&rules, CHAIN, HOST), Some(Err(())));
     assert_eq!(decides(&rules, PLANNER, HOST), Some(Ok(1)));
@@ -384,11 +386,10 @@ fn graphql(rule: &GraphQlRule, body: &str) -> Result<(), graphql::GraphQlDenied>
 
 #[test]
 fn tm_r14_each_member_of_a_graphql_rule_closes_what_it_does_not_name() {
-    use super::super::graphql::Operation;
     use graphql::GraphQlDenied;
 
     let rule = GraphQlRule {
-        operations: [Operation::Query].into(),
+        operations: [OperationKind::Query].into(),
         fields: set(&["viewer", "repository"]),
         depth: 2,
         introspection: false,
@@ -400,10 +401,11 @@ fn tm_r14_each_member_of_a_graphql_rule_closes_what_it_does_not_name() {
     {
         assert_eq!(graphql(&rule, &query(open)), Ok(()), "{open}");
     }
-    let field = |field: &str| GraphQlDenied::Field { operation: Operation::Query, field: field.to_owned() };
+    let field =
+        |field: &str| GraphQlDenied::Field { operation: OperationKind::Query, field: field.to_owned() };
     for (text, denied) in [
-        ("mutation { viewer }", GraphQlDenied::Operation(Operation::Mutation)),
-        ("{ viewer } subscription { viewer }", GraphQlDenied::Operation(Operation::Subscription)),
+        ("mutation { viewer }", GraphQlDenied::Operation(OperationKind::Mutation)),
+        ("{ viewer } subscription { viewer }", GraphQlDenied::Operation(OperationKind::Subscription)),
         ("{ viewer search }", field("search")),
         ("{ viewer } query B { viewer: search }", field("search")),
         ("{ viewer { a { b } } }", GraphQlDenied::Depth { depth: 3, limit: 2 }),

@@ -5,8 +5,9 @@ use http::header::LOCATION;
 use idp_adapters::Kind;
 
 use super::*;
+use crate::config::Access;
 use crate::provider::plan::{PlanParts, ProviderCall};
-use crate::provider::policy::{Access, Policy};
+use crate::provider::policy::Policy;
 
 fn links(
     kind: Kind,
