@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::request::Parts;
 
 use super::HostedConnect;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Refused};
 use super::seal::Purpose;
 use super::start::member;
 use super::tenant::{SignedIn, plain_word};
@@ -20,52 +20,38 @@ const ASK_ALOUD: [&str; 4] =
 const LONGEST_CODE: usize = 512;
 
 impl HostedConnect {
-    pub(super) async fn callback(&self, request_id: &str, parts: &Parts) -> Visit {
-        if let Err(refusal) = is_visited(&parts.headers) {
-            return Visit::refused(refusal, None, request_id);
-        }
+    pub(super) async fn callback(&self, request_id: &str, parts: &Parts) -> Result<Visit, Refused> {
+        is_visited(&parts.headers)?;
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let flow = match self.returned(query, parts).await {
-            Ok(flow) => flow,
-            Err(refused) => {
-                let ticket = refused.1.as_ref().map(|flow| &flow.ticket);
-                return Visit::refused(refused.0, ticket, request_id);
-            }
-        };
+        let flow = self.returned(query, parts).await?;
         let session = self.cookies.session(&parts.headers, &flow.id);
         let visit = match member(query, "error") {
             Some(error) => self.failed_at_tenant(request_id, &flow, &error),
             None => self.go_on(request_id, &flow, query, session).await,
         };
-        if session.is_some() { visit.cookie(self.cookies.drop_session(&flow.id)) } else { visit }
+        Ok(if session.is_some() { visit.cookie(self.cookies.drop_session(&flow.id)) } else { visit })
     }
 
     /// The flow that comes back: made here, by this browser, not too long ago, for the first time.
-    async fn returned(&self, query: &[u8], parts: &Parts) -> Result<Flow, Box<(Refusal, Option<Flow>)>> {
-        let forged = || Box::new((Refusal::Forged, None));
-        let state = member(query, "state").ok_or_else(forged)?;
-        let flow: Flow = self.sealer.open(Purpose::State, &state).ok_or_else(forged)?;
+    async fn returned(&self, query: &[u8], parts: &Parts) -> Result<Flow, Refused> {
+        let state = member(query, "state").ok_or(Refusal::Forged)?;
+        let flow: Flow = self.sealer.open(Purpose::State, &state).ok_or(Refusal::Forged)?;
+        let ticket = &flow.ticket;
         let now = SystemTime::now();
         let browser = self.cookies.browser(&parts.headers);
         if browser.is_none_or(|browser| browser.digest() != flow.browser) {
-            return Err(Box::new((Refusal::OtherBrowser, Some(flow))));
+            return Err(Refusal::OtherBrowser.of(ticket));
         }
         if flow.expires <= unix_seconds(now) {
-            return Err(Box::new((Refusal::Expired, Some(flow))));
+            return Err(Refusal::Expired.of(ticket));
         }
         // RFC 9207: where the answer says who gave it, it must be the one who was asked.
         if member(query, "iss").is_some_and(|iss| iss != self.sign_in.issuer) {
-            return Err(Box::new((Refusal::OtherIssuer, Some(flow))));
+            return Err(Refusal::OtherIssuer.of(ticket));
         }
-        if let Err(refusal) = self.admits(&flow.ticket) {
-            return Err(Box::new((refusal, Some(flow))));
-        }
-        let keep = Self::remember_for(flow.expires, now);
-        match self.first_use(["connect state", &flow.id], &flow.ticket.user, keep).await {
-            Ok(true) => Ok(flow),
-            Ok(false) => Err(Box::new((Refusal::Used, Some(flow)))),
-            Err(_) => Err(Box::new((Refusal::Unavailable, Some(flow)))),
-        }
+        self.admits(ticket)?;
+        self.use_up(["connect state", &flow.id], ticket, Self::remember_for(flow.expires, now)).await?;
+        Ok(flow)
     }
 
     /// Auth0 says no.
@@ -93,7 +79,7 @@ impl HostedConnect {
         };
         let signed_in = match self.sign_in.redeem(&code, flow, SystemTime::now()).await {
             Ok(signed_in) => signed_in,
-            Err(error) => return self.failed(request_id, &flow.ticket, error.0),
+            Err(cause) => return self.failed(request_id, &flow.ticket, cause),
         };
         self.signed_in(request_id, flow, signed_in).await
     }
@@ -104,8 +90,8 @@ impl HostedConnect {
         let is_user = signed_in.user == ticket.user;
         match &flow.leg {
             Leg::Account if is_user => self.connected(request_id, ticket),
-            Leg::Account => Visit::refused(Refusal::OtherAccount, Some(ticket), request_id),
-            _ if !is_user => Visit::refused(Refusal::OtherUser, Some(ticket), request_id),
+            Leg::Account => Refusal::OtherAccount.of(ticket).visit(request_id),
+            _ if !is_user => Refusal::OtherUser.of(ticket).visit(request_id),
             Leg::SignIn { .. } if ticket.vault => {
                 self.connect(request_id, flow, &signed_in.access_token).await
             }

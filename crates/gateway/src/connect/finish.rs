@@ -7,7 +7,7 @@ use token_broker::{Account, Source};
 use url::Url;
 
 use super::HostedConnect;
-use super::my_account::{AuthorizationParams, Completion, Connection, Failed};
+use super::my_account::{AuthorizationParams, Completion, Connection};
 use super::pages::{self, Page, escape};
 use super::return_to::answer;
 use super::seal::{Purpose, challenge};
@@ -26,9 +26,7 @@ impl HostedConnect {
     /// Begins the connection at the My Account API. The token is used for this request and dropped.
     pub(super) async fn connect(&self, request_id: &str, before: &Flow, token: &SecretString) -> Visit {
         let ticket = &before.ticket;
-        let flow = self.flow(ticket, before.browser.clone(), Leg::Vault);
-        let state = flow.as_ref().and_then(|flow| self.sealer.seal(Purpose::State, flow));
-        let Some((flow, state)) = flow.zip(state) else {
+        let Some((flow, state)) = self.flow(ticket, before.browser.clone(), Leg::Vault) else {
             return self.failed(request_id, ticket, "no randomness, or the state is too long");
         };
         let google = self.offer(ticket).is_some_and(super::Offer::is_google);
@@ -44,7 +42,7 @@ impl HostedConnect {
         };
         let begun = match self.sign_in.my_account.connect(token, &connection).await {
             Ok(begun) => begun,
-            Err(error) => return self.refused_by_my_account(request_id, ticket, "connect", error),
+            Err(error) => return self.failed(request_id, ticket, &error.to_string()),
         };
         let session = Session { flow: flow.id.clone(), session: begun.session };
         let cookie = self.sealer.seal(Purpose::Session, &session);
@@ -89,16 +87,8 @@ impl HostedConnect {
         };
         match self.sign_in.my_account.complete(token, &completion).await {
             Ok(()) => self.connected(request_id, ticket),
-            Err(error) => self.refused_by_my_account(request_id, ticket, "complete", error),
+            Err(error) => self.failed(request_id, ticket, &error.to_string()),
         }
-    }
-
-    fn refused_by_my_account(&self, request_id: &str, ticket: &Ticket, call: &str, error: Failed) -> Visit {
-        let cause = match error.0 {
-            Some(status) => format!("the My Account API answered {call} with {}", status.as_u16()),
-            None => format!("the My Account API did not answer {call}"),
-        };
-        self.failed(request_id, ticket, &cause)
     }
 
     /// The account is connected. What is cached of it is out of date, and so is a disconnection.

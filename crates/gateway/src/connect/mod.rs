@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use caller_auth::{OneUse, ReplayError, ReplayStore};
+use caller_auth::{OneUse, ReplayStore};
 use http::Method;
 use http::request::Parts;
 use mgmt_auth::ClientCredentials;
@@ -35,9 +35,11 @@ pub(crate) use self::parts::{ConnectParts, Offer};
 pub(crate) use self::visit::Connected;
 
 use self::cookie::Cookies;
+use self::refusal::{Refusal, Refused};
 use self::return_to::ReturnAddresses;
 use self::seal::{Sealer, digest};
 use self::tenant::SignIn;
+use self::ticket::Ticket;
 use self::visit::Visit;
 use crate::body::{Body, BodyReader};
 use crate::fleet::Fleet;
@@ -67,20 +69,26 @@ pub(crate) struct HostedConnect {
 impl HostedConnect {
     /// Answers a request to `/connect/…`; `path` is what stands behind `/connect/`.
     pub(crate) async fn visit(&self, request_id: &str, path: &str, (parts, body): (&Parts, Body)) -> Visit {
-        match (parts.method.clone(), path) {
-            (Method::HEAD, _) => Visit::page(pages::head()),
+        let visit = match (parts.method.clone(), path) {
+            (Method::HEAD, _) => Ok(Visit::page(pages::head())),
             (Method::GET, "callback") => self.callback(request_id, parts).await,
             (Method::GET, provider) => self.show(request_id, provider, parts),
             (Method::POST, provider) if provider != "callback" => {
                 self.press(request_id, provider, (parts, body)).await
             }
-            _ => Visit::not_allowed(if path == "callback" { "GET, HEAD" } else { "GET, HEAD, POST" }),
-        }
+            _ => Ok(Visit::not_allowed(if path == "callback" { "GET, HEAD" } else { "GET, HEAD, POST" })),
+        };
+        visit.unwrap_or_else(|refused| refused.visit(request_id))
     }
 
-    /// Whether a ticket or a state of this user's is used for the first time.
-    async fn first_use(&self, id: [&str; 2], user: &str, keep: Duration) -> Result<bool, ReplayError> {
-        self.replays.first_use(OneUse::new(digest(&id), keep).of(digest(&["user", user]))).await
+    /// Uses up a ticket or one of its states, each of which works once.
+    async fn use_up(&self, id: [&str; 2], ticket: &Ticket, keep: Duration) -> Result<(), Refused> {
+        let used = OneUse::new(digest(&id), keep).of(digest(&["user", &ticket.user]));
+        match self.replays.first_use(used).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Used.of(ticket)),
+            Err(_) => Err(Refusal::Unavailable.of(ticket)),
+        }
     }
 
     /// The address of a provider's page.
@@ -88,12 +96,6 @@ impl HostedConnect {
         let mut url = Url::parse(&self.address).ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(["connect", provider]);
         Some(url)
-    }
-}
-
-impl std::fmt::Debug for HostedConnect {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HostedConnect").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api_transport::{HttpsOnly, Limits, ReqwestTransport, SetUpError, Transport};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -66,9 +66,14 @@ pub(super) struct Begun {
     pub(super) to: Url,
 }
 
-/// The API did not do it. The status, for the log, where an answer came.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Failed(pub(super) Option<StatusCode>);
+/// A call that the API did not do, in words for the log.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Failed {
+    #[error("the My Account API answered {0} with {n}", n = .1.as_u16())]
+    Refused(&'static str, StatusCode),
+    #[error("the My Account API did not answer {0}")]
+    Unanswered(&'static str),
+}
 
 impl MyAccount {
     /// # Errors
@@ -100,15 +105,13 @@ impl MyAccount {
         struct Params {
             ticket: String,
         }
-        let (status, body) = self.post(token, "connect", connection).await?;
-        if !status.is_success() {
-            return Err(Failed(Some(status)));
-        }
-        let answer: Answer = serde_json::from_slice(&body).map_err(|_| Failed(Some(status)))?;
-        let mut to = Url::parse(&answer.connect_uri).map_err(|_| Failed(Some(status)))?;
+        let answer = self.post(token, "connect", connection, None).await?;
+        let failed = Failed::Refused("connect", answer.status());
+        let answer: Answer = serde_json::from_slice(answer.body()).map_err(|_| failed)?;
+        let mut to = Url::parse(&answer.connect_uri).map_err(|_| failed)?;
         let plain = to.scheme() == "http" && to.host_str().is_some_and(api_transport::is_loopback);
         if to.scheme() != "https" && !plain {
-            return Err(Failed(Some(status)));
+            return Err(failed);
         }
         to.query_pairs_mut().append_pair("ticket", &answer.connect_params.ticket);
         Ok(Begun { session: answer.auth_session, to })
@@ -120,8 +123,7 @@ impl MyAccount {
         token: &SecretString,
         completion: &Completion<'_>,
     ) -> Result<(), Failed> {
-        let (status, _) = self.post(token, "complete", completion).await?;
-        if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(Failed(Some(status))) }
+        self.post(token, "complete", completion, Some(StatusCode::CONFLICT)).await.map(drop)
     }
 
     /// The ids of the user's accounts of this connection: `GET …/accounts`.
@@ -140,45 +142,42 @@ impl MyAccount {
             connection: String,
         }
         let path = format!("accounts?connection={}&take={MOST}", utf8_percent_encode(connection, RESERVED));
-        let (status, body) = self.send(token, (Method::GET, &path), Bytes::new()).await?;
-        if !status.is_success() {
-            return Err(Failed(Some(status)));
-        }
-        let answer: Answer = serde_json::from_slice(&body).map_err(|_| Failed(Some(status)))?;
+        let answer = self.send(token, "the list", (Method::GET, &path), Bytes::new(), None).await?;
+        let failed = Failed::Refused("the list", answer.status());
+        let answer: Answer = serde_json::from_slice(answer.body()).map_err(|_| failed)?;
         let of_connection = answer.accounts.into_iter().filter(|account| account.connection == connection);
         Ok(of_connection.map(|account| account.id).collect())
     }
 
     /// `DELETE …/accounts/{id}`. An account that is not there (404) is removed.
     pub(super) async fn remove(&self, token: &SecretString, id: &str) -> Result<(), Failed> {
-        let path = format!("accounts/{}", utf8_percent_encode(id, RESERVED));
-        let (status, _) = self.send(token, (Method::DELETE, &path), Bytes::new()).await?;
-        if status.is_success() || status == StatusCode::NOT_FOUND {
-            Ok(())
-        } else {
-            Err(Failed(Some(status)))
-        }
+        let path = (Method::DELETE, &*format!("accounts/{}", utf8_percent_encode(id, RESERVED)));
+        self.send(token, "the removal", path, Bytes::new(), Some(StatusCode::NOT_FOUND)).await.map(drop)
     }
 
     async fn post(
         &self,
         token: &SecretString,
-        path: &str,
+        call: &'static str,
         body: &(impl Serialize + Sync),
-    ) -> Result<(StatusCode, Bytes), Failed> {
-        let body = Bytes::from(serde_json::to_vec(body).map_err(|_| Failed(None))?);
-        self.send(token, (Method::POST, path), body).await
+        also: Option<StatusCode>,
+    ) -> Result<Response<Bytes>, Failed> {
+        let body = serde_json::to_vec(body).map_err(|_| Failed::Unanswered(call))?;
+        self.send(token, call, (Method::POST, call), body.into(), also).await
     }
 
-    /// Status and body of one request. `path` may have a query.
+    /// The answer to one request, where it is a success or has the status `also`. `path` may have a query.
     async fn send(
         &self,
         token: &SecretString,
+        call: &'static str,
         (method, path): (Method, &str),
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), Failed> {
-        let mut bearer =
-            HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| Failed(None))?;
+        also: Option<StatusCode>,
+    ) -> Result<Response<Bytes>, Failed> {
+        let unanswered = Failed::Unanswered(call);
+        let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
+        let mut bearer = bearer.map_err(|_| unanswered)?;
         bearer.set_sensitive(true);
         let json = HeaderValue::from_static("application/json");
         let request = Request::builder()
@@ -188,12 +187,14 @@ impl MyAccount {
             .header(CONTENT_TYPE, json)
             .header(AUTHORIZATION, bearer)
             .body(body);
-        let request = request.map_err(|_| Failed(None))?;
+        let request = request.map_err(|_| unanswered)?;
         let answer = self.transport.send(request, Limits::new(TIMEOUT, LONGEST)).await;
         let answer = answer.map_err(|error| {
             tracing::warn!(event = "my_account_unreachable", %error);
-            Failed(None)
+            unanswered
         })?;
-        Ok((answer.status(), answer.into_body()))
+        let status = answer.status();
+        let done = status.is_success() || also == Some(status);
+        if done { Ok(answer) } else { Err(Failed::Refused(call, status)) }
     }
 }

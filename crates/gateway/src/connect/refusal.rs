@@ -3,7 +3,8 @@
 use http::StatusCode;
 
 use super::pages::{Page, escape};
-use crate::body::Body;
+use super::ticket::Ticket;
+use super::visit::Visit;
 use crate::outcome::Code;
 
 /// Why nothing more is done.
@@ -37,7 +38,36 @@ pub(super) enum Refusal {
     Unavailable,
 }
 
+/// A refusal, and the ticket that the visit was about where it is one of ours.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Refusal, pub(super) Option<Box<Ticket>>);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal, None)
+    }
+}
+
+impl Refused {
+    /// The visit that ends so. Its outcome is the word in the audit log and in `Idp-Outcome`.
+    pub(super) fn visit(self, request_id: &str) -> Visit {
+        let ((status, outcome), (title, text)) = (self.0.code(), self.0.text());
+        let body = format!("<p>{}</p>", escape(text));
+        let page = Page { status, outcome, title, body, form_action: None, request_id };
+        let visit = Visit { outcome, ..Visit::page(page.respond()) };
+        match self.1 {
+            Some(ticket) => visit.about(&ticket),
+            None => visit,
+        }
+    }
+}
+
 impl Refusal {
+    /// The same about a ticket.
+    pub(super) fn of(self, ticket: &Ticket) -> Refused {
+        Refused(self, Some(Box::new(ticket.clone())))
+    }
+
     fn code(self) -> (StatusCode, Code) {
         match self {
             Self::NotVisited => (StatusCode::SERVICE_UNAVAILABLE, Code::BadRequest),
@@ -51,11 +81,6 @@ impl Refusal {
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreUnavailable),
         }
-    }
-
-    /// The word in the audit log and in `Idp-Outcome`.
-    pub(super) fn outcome(self) -> Code {
-        self.code().1
     }
 
     fn text(self) -> (&'static str, &'static str) {
@@ -105,11 +130,5 @@ impl Refusal {
                 ("This does not work at the moment", "Wait a moment, and open the link again.")
             }
         }
-    }
-
-    pub(super) fn respond(self, request_id: &str) -> http::Response<Body> {
-        let ((status, outcome), (title, text)) = (self.code(), self.text());
-        let body = format!("<p>{}</p>", escape(text));
-        Page { status, outcome, title, body, form_action: None, request_id }.respond()
     }
 }

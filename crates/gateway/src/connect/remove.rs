@@ -8,7 +8,6 @@ use mgmt_auth::ClientCredentials;
 use token_broker::Account;
 
 use super::HostedConnect;
-use super::my_account::Failed;
 use super::tenant::plain_word;
 
 /// The grant of the exchange (RFC 8693).
@@ -52,21 +51,14 @@ impl HostedConnect {
             format!("no token for the My Account API: {word}")
         })?;
         let (api, token) = (&self.sign_in.my_account, exchanged.access_token());
-        let ids = api.accounts(token, account.connection()).await.map_err(cause)?;
+        let ids = api.accounts(token, account.connection()).await.map_err(|error| error.to_string())?;
         if account.user_id().is_some() && ids.len() > 1 {
             return Err("Auth0 has several accounts of the connection and does not say which one was named"
                 .to_owned());
         }
         for id in &ids {
-            api.remove(token, id).await.map_err(cause)?;
+            api.remove(token, id).await.map_err(|error| error.to_string())?;
         }
         Ok(())
-    }
-}
-
-fn cause(failed: Failed) -> String {
-    match failed.0 {
-        Some(status) => format!("the My Account API answered with {}", status.as_u16()),
-        None => "the My Account API did not answer".to_owned(),
     }
 }

@@ -8,12 +8,13 @@ use http::request::Parts;
 use super::HostedConnect;
 use super::cookie::Browser;
 use super::pages::{self, Page, escape};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Refused};
 use super::seal::{Purpose, random};
 use super::ticket::{Flow, LEG, Leg, Ticket};
 use super::visit::{Visit, is_own_form, is_visited};
 use crate::body::{Body, ReadError};
 use crate::outcome::Code;
+use crate::problem::Problem;
 use crate::time::unix_seconds;
 
 /// Longest form.
@@ -21,21 +22,14 @@ const LONGEST: usize = 16 * 1024;
 
 impl HostedConnect {
     /// `GET /connect/{provider}?ticket=…`: says what is asked for, and does nothing.
-    pub(super) fn show(&self, request_id: &str, provider: &str, parts: &Parts) -> Visit {
-        if let Err(refusal) = is_visited(&parts.headers) {
-            return Visit::refused(refusal, None, request_id);
-        }
+    pub(super) fn show(&self, request_id: &str, provider: &str, parts: &Parts) -> Result<Visit, Refused> {
+        is_visited(&parts.headers)?;
         let sealed =
             parts.uri.query().and_then(|query| member(query.as_bytes(), "ticket")).unwrap_or_default();
-        let ticket = match self.ticket(&sealed, provider, SystemTime::now()) {
-            Ok(ticket) => ticket,
-            Err(refused) => return Visit::refused(refused.0, refused.1.as_ref(), request_id),
-        };
-        let known = self.cookies.browser(&parts.headers);
-        let (Some(browser), Some(action)) =
-            (known.or_else(Browser::random), self.page_address(&ticket.provider))
-        else {
-            return Visit::refused(Refusal::Unavailable, Some(&ticket), request_id);
+        let ticket = self.ticket(&sealed, provider, SystemTime::now())?;
+        let browser = self.cookies.browser(&parts.headers).or_else(Browser::random);
+        let (Some(browser), Some(action)) = (browser, self.page_address(&ticket.provider)) else {
+            return Err(Refusal::Unavailable.of(&ticket));
         };
         let title = self.offer(&ticket).map_or(provider, |offer| offer.title(&ticket.provider));
         let page = Page {
@@ -46,7 +40,7 @@ impl HostedConnect {
             form_action: Some(&self.form_action),
             request_id,
         };
-        Visit::page(page.respond()).about(&ticket).cookie(self.cookies.set_browser(&browser))
+        Ok(Visit::page(page.respond()).about(&ticket).cookie(self.cookies.set_browser(&browser)))
     }
 
     /// `POST /connect/{provider}`: the button. Uses the ticket up, and sends the browser to Auth0.
@@ -55,22 +49,16 @@ impl HostedConnect {
         request_id: &str,
         provider: &str,
         (parts, body): (&Parts, Body),
-    ) -> Visit {
-        let own = is_visited(&parts.headers).and_then(|()| is_own_form(&parts.headers, &self.origin));
-        if let Err(refusal) = own {
-            return Visit::refused(refusal, None, request_id);
-        }
-        let form = match self.forms.read(body, LONGEST).await {
-            Ok(form) => form,
-            Err(ReadError::Crowded) => return Visit::refused(Refusal::Crowded, None, request_id),
-            Err(_) => return Visit::refused(Refusal::ForeignForm, None, request_id),
-        };
+    ) -> Result<Visit, Refused> {
+        is_visited(&parts.headers)?;
+        is_own_form(&parts.headers, &self.origin)?;
+        let form = self.forms.read(body, LONGEST).await.map_err(|error| match error {
+            ReadError::Crowded => Refusal::Crowded,
+            _ => Refusal::ForeignForm,
+        })?;
         let sealed = member(&form, "ticket").unwrap_or_default();
         let now = SystemTime::now();
-        let ticket = match self.ticket(&sealed, provider, now) {
-            Ok(ticket) => ticket,
-            Err(refused) => return Visit::refused(refused.0, refused.1.as_ref(), request_id),
-        };
+        let ticket = self.ticket(&sealed, provider, now)?;
         let browser = self.cookies.browser(&parts.headers).filter(|browser| {
             let sent = member(&form, "token").unwrap_or_default();
             aws_lc_rs::constant_time::verify_slices_are_equal(
@@ -79,64 +67,50 @@ impl HostedConnect {
             )
             .is_ok()
         });
-        let Some(browser) = browser else {
-            return Visit::refused(Refusal::ForeignForm, Some(&ticket), request_id);
-        };
+        let browser = browser.ok_or_else(|| Refusal::ForeignForm.of(&ticket))?;
         let keep = Self::remember_for(ticket.expires, now);
-        match self.first_use(["connect ticket", &ticket.id], &ticket.user, keep).await {
-            Ok(true) => {}
-            Ok(false) => return Visit::refused(Refusal::Used, Some(&ticket), request_id),
-            Err(_) => return Visit::refused(Refusal::Unavailable, Some(&ticket), request_id),
-        }
-        self.send(request_id, &ticket, browser.digest(), Leg::SignIn { silent: true })
+        self.use_up(["connect ticket", &ticket.id], &ticket, keep).await?;
+        Ok(self.send(request_id, &ticket, browser.digest(), Leg::SignIn { silent: true }))
     }
 
     /// Opens a ticket for this provider's page. What is not right with it, and the ticket where it is one of ours.
-    pub(super) fn ticket(
-        &self,
-        sealed: &str,
-        provider: &str,
-        now: SystemTime,
-    ) -> Result<Ticket, Box<(Refusal, Option<Ticket>)>> {
-        let ticket: Ticket =
-            self.sealer.open(Purpose::Ticket, sealed).ok_or_else(|| Box::new((Refusal::Forged, None)))?;
+    pub(super) fn ticket(&self, sealed: &str, provider: &str, now: SystemTime) -> Result<Ticket, Refused> {
+        let ticket: Ticket = self.sealer.open(Purpose::Ticket, sealed).ok_or(Refusal::Forged)?;
         // The page says what its address says.
         if ticket.provider != provider {
-            return Err(Box::new((Refusal::Forged, Some(ticket))));
+            return Err(Refusal::Forged.of(&ticket));
         }
         if ticket.expires <= unix_seconds(now) {
-            return Err(Box::new((Refusal::Expired, Some(ticket))));
+            return Err(Refusal::Expired.of(&ticket));
         }
-        match self.admits(&ticket) {
-            Ok(()) => Ok(ticket),
-            Err(refusal) => Err(Box::new((refusal, Some(ticket)))),
-        }
+        self.admits(&ticket)?;
+        Ok(ticket)
     }
 
     /// Whether the account can still be connected here, and no operator has blocked it.
-    pub(super) fn admits(&self, ticket: &Ticket) -> Result<(), Refusal> {
+    pub(super) fn admits(&self, ticket: &Ticket) -> Result<(), Refused> {
         if self.offer(ticket).is_none() {
-            return Err(Refusal::Unknown);
+            return Err(Refusal::Unknown.of(ticket));
         }
         let (provider, connection) = (Some(ticket.provider.as_str()), Some(ticket.connection.as_str()));
         let checked = self.fleet.check(&ticket.user, provider, connection);
-        checked.map_err(|blocked| Refusal::Blocked(crate::problem::Problem::from(blocked).code()))
+        checked.map_err(|blocked| Refusal::Blocked(Problem::from(blocked).code()).of(ticket))
     }
 
     /// Sends the browser to Auth0's authorization endpoint.
     pub(super) fn send(&self, request_id: &str, ticket: &Ticket, browser: String, leg: Leg) -> Visit {
-        let flow = self.flow(ticket, browser, leg);
-        let state = flow.as_ref().and_then(|flow| self.sealer.seal(Purpose::State, flow));
         let google = self.offer(ticket).is_some_and(super::Offer::is_google);
-        let to = flow.zip(state).and_then(|(flow, state)| self.sign_in.authorize(&flow, &state, google));
+        let flow = self.flow(ticket, browser, leg);
+        let to = flow.and_then(|(flow, state)| self.sign_in.authorize(&flow, &state, google));
         match to {
             Some(to) => Visit::page(pages::redirect(&to)).about(ticket),
-            None => Visit::refused(Refusal::Unavailable, Some(ticket), request_id),
+            None => Refusal::Unavailable.of(ticket).visit(request_id),
         }
     }
 
-    pub(super) fn flow(&self, ticket: &Ticket, browser: String, leg: Leg) -> Option<Flow> {
-        Some(Flow {
+    /// A flow for one redirect, and its state. `None`: no randomness, or the state is too long.
+    pub(super) fn flow(&self, ticket: &Ticket, browser: String, leg: Leg) -> Option<(Flow, String)> {
+        let flow = Flow {
             id: random()?,
             ticket: ticket.clone(),
             browser,
@@ -144,7 +118,9 @@ impl HostedConnect {
             nonce: random()?,
             expires: unix_seconds(SystemTime::now()) + LEG,
             leg,
-        })
+        };
+        let state = self.sealer.seal(Purpose::State, &flow)?;
+        Some((flow, state))
     }
 }
 

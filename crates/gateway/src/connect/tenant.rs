@@ -35,10 +35,6 @@ pub(super) struct SignedIn {
     pub(super) access_token: SecretString,
 }
 
-/// Why no user is known to have signed in. The word is for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotSignedIn(pub(super) &'static str);
-
 impl SignIn {
     /// Where the browser of a flow goes. `google`: the provider is Google.
     pub(super) fn authorize(&self, flow: &Flow, state: &str, google: bool) -> Option<Url> {
@@ -87,12 +83,15 @@ impl SignIn {
     }
 
     /// Redeems a code, and says who signed in.
+    ///
+    /// # Errors
+    /// Why no user is known to have signed in, for the log.
     pub(super) async fn redeem(
         &self,
         code: &str,
         flow: &Flow,
         now: SystemTime,
-    ) -> Result<SignedIn, NotSignedIn> {
+    ) -> Result<SignedIn, &'static str> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -102,12 +101,12 @@ impl SignIn {
         let answer = self.tenant.request_token(&self.credentials, &form).await.map_err(|error| {
             let word = error.code().map(plain_word);
             tracing::warn!(event = "connect_token_refused", fault = error.fault().as_str(), code = word);
-            NotSignedIn("the code was not redeemed")
+            "the code was not redeemed"
         })?;
-        let id = answer.id_token().ok_or(NotSignedIn("no ID token came"))?;
+        let id = answer.id_token().ok_or("no ID token came")?;
         let id = self.ids.verify(id.expose_secret(), &flow.nonce, now).await;
         let id = id.map_err(|refusal| match refusal {
-            IdTokenRefusal::Invalid(word) | IdTokenRefusal::Unavailable(word) => NotSignedIn(word),
+            IdTokenRefusal::Invalid(word) | IdTokenRefusal::Unavailable(word) => word,
         })?;
         Ok(SignedIn { user: id.subject, access_token: answer.access_token().clone() })
     }

@@ -57,15 +57,6 @@ impl Visit {
         Self { response: Err(problem), outcome: Code::MethodNotAllowed, ..Self::page(super::pages::head()) }
     }
 
-    /// A refusal of a visit with a known ticket, or without.
-    pub(super) fn refused(refusal: Refusal, ticket: Option<&Ticket>, request_id: &str) -> Self {
-        let visit = Self { outcome: refusal.outcome(), ..Self::page(refusal.respond(request_id)) };
-        match ticket {
-            Some(ticket) => visit.about(ticket),
-            None => visit,
-        }
-    }
-
     /// Notes whose account it is about.
     pub(super) fn about(self, ticket: &Ticket) -> Self {
         Self {
