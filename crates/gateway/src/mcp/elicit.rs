@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::seal;
-use crate::outcome::Code;
-use crate::problem::Problem;
 use crate::state::McpState;
 
 const PURPOSE: &str = "mcp elicitation";
@@ -20,25 +18,8 @@ struct AskedFor {
     scopes: Vec<String>,
 }
 
-/// The result that asks the client to open the problem's address, or `None`: the problem names none, it is no address that
-/// helps, or the client comes back from it and nothing has changed. A state that was forged, is too old or another caller's
-/// counts as none.
-pub(super) fn ask(
-    (problem, request_id): (&Problem, &str),
-    (provider, account): (&str, Option<&str>),
-    state: Option<&str>,
-    (mcp, caller): (&McpState, &Caller),
-) -> Option<Value> {
-    let value: Value = serde_json::from_slice(&problem.json(request_id)).ok()?;
-    if !matches!(
-        problem.code(),
-        Code::AccountNotConnected | Code::ReconnectRequired | Code::ProviderScopeMissing
-    ) {
-        return None;
-    }
-    input_required(&value, (provider, account), state, (mcp, caller))
-}
-
+/// The result that asks the client to open the problem's address, or `None`: the problem names none, or the client comes back
+/// from it and nothing has changed. A state that was forged, is too old or another caller's counts as none.
 pub(super) fn input_required(
     problem: &Value,
     (provider, account): (&str, Option<&str>),

@@ -41,7 +41,7 @@ enum Action {
     Accounts,
     Find(String, Option<String>),
     /// The call, and from where on its answer is wanted.
-    Call(ToolCall, usize, Option<String>),
+    Call(ToolCall, Start),
 }
 
 impl McpRequest<'_> {
@@ -98,12 +98,12 @@ impl McpRequest<'_> {
                 only(&["query", "provider"])?;
                 Ok(Action::Find(needed("query")?, word("provider")?))
             }
-            Tool::Call => Ok(Action::Call(ToolCall::read(arguments, self.mcp)?, 0, None)),
+            Tool::Call => Ok(Action::Call(ToolCall::read(arguments, self.mcp)?, Start::default())),
             Tool::Typed(typed) => {
                 let (target, account) = typed.target(&members)?;
                 let provider = tools::provider_of(typed, (self.calls, self.mcp));
                 let provider = provider.ok_or_else(|| format!("Unknown tool: {}", typed.name))?;
-                Ok(Action::Call(ToolCall::get(&provider.name, target, account), 0, None))
+                Ok(Action::Call(ToolCall::get(&provider.name, target, account), Start::default()))
             }
             Tool::Next => {
                 only(&["cursor"])?;
@@ -112,7 +112,7 @@ impl McpRequest<'_> {
                 let cursor = Cursor::open(self.mcp.keys(), caller, &needed("cursor")?);
                 let cursor = cursor.filter(|cursor| offered(&cursor.call()));
                 let cursor = cursor.ok_or("the cursor is too old, or never was this caller's")?;
-                Ok(Action::Call(cursor.call(), cursor.from, Some(cursor.before)))
+                Ok(Action::Call(cursor.call(), Start { from: cursor.from, before: Some(cursor.before) }))
             }
         }
     }
@@ -135,9 +135,8 @@ impl McpRequest<'_> {
                 let calls = known::find(wanted, &caller, &words);
                 Ok(ToolResult::own(&json!({ "calls": calls }))?)
             }
-            Action::Call(call, from, before) => {
-                let start = Start { from, before: before.as_deref() };
-                let made = self.make((&call, start), verified, record).await;
+            Action::Call(call, start) => {
+                let made = self.make((&call, &start), verified, record).await;
                 made.map_err(|problem| Failed { problem, concerns: Some((call.provider, call.account)) })
             }
         }
@@ -158,7 +157,7 @@ impl McpRequest<'_> {
     /// Makes a call, and reads the part of its answer that is wanted.
     async fn make(
         &self,
-        (call, start): (&ToolCall, Start<'_>),
+        (call, start): (&ToolCall, &Start),
         verified: VerifiedCaller,
         record: &mut RequestRecord,
     ) -> Result<ToolResult, Problem> {
@@ -170,10 +169,15 @@ impl McpRequest<'_> {
         ToolResult::answer(answer, (call, start), (self.mcp, &caller)).await
     }
 
+    /// The result that asks the user to connect the account, where that helps.
     fn ask(&self, failed: &Failed, state: Option<&str>, caller: &Caller) -> Option<Value> {
-        let (provider, account) = failed.concerns.as_ref().filter(|_| self.client.opens_urls)?;
-        let problem = (&failed.problem, self.context.id.as_str());
-        elicit::ask(problem, (provider, account.as_deref()), state, (self.mcp, caller))
+        let helps = matches!(
+            failed.problem.code(),
+            Code::AccountNotConnected | Code::ReconnectRequired | Code::ProviderScopeMissing
+        );
+        let (provider, account) = failed.concerns.as_ref().filter(|_| helps && self.client.opens_urls)?;
+        let problem: Value = serde_json::from_slice(&failed.problem.json(self.context.id.as_str())).ok()?;
+        elicit::input_required(&problem, (provider, account.as_deref()), state, (self.mcp, caller))
     }
 
     fn complete(&self, mut result: ToolResult, record: &RequestRecord) -> Result<Sent, Problem> {

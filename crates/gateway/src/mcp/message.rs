@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::body::Body;
-use crate::headers::IDP_OUTCOME;
-use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
 use crate::strict_json;
@@ -30,6 +28,8 @@ pub(super) struct Message<'a> {
 /// A refusal of a message: status, code, and what exactly is wrong.
 #[derive(Debug)]
 pub(super) struct RpcError {
+    /// That of the request, where it could be read.
+    id: Option<Box<RawValue>>,
     status: StatusCode,
     code: i32,
     message: String,
@@ -48,7 +48,7 @@ impl RpcError {
 
     /// A refusal whose HTTP status is 400.
     pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into(), data: None }
+        Self { id: None, status: StatusCode::BAD_REQUEST, code, message: message.into(), data: None }
     }
 
     /// It is no request of JSON-RPC.
@@ -61,6 +61,11 @@ impl RpcError {
         Self::new(Self::PARAMS, message).status(StatusCode::OK)
     }
 
+    pub(super) fn of(mut self, id: &RawValue) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
     pub(super) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
@@ -71,15 +76,14 @@ impl RpcError {
         self
     }
 
-    /// The answer; without `id` where none could be read.
-    pub(super) fn respond(self, id: Option<&RawValue>) -> Result<Response<Body>, Problem> {
+    /// The answer.
+    pub(super) fn respond(self) -> Result<Response<Body>, Problem> {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some(data) = self.data {
             error["data"] = data;
         }
-        let mut answer = respond(&Failed { jsonrpc: "2.0", id, error })?;
+        let mut answer = reply::json(&Failed { jsonrpc: "2.0", id: self.id.as_deref(), error })?;
         *answer.status_mut() = self.status;
-        answer.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(Code::BadRequest.as_str()));
         Ok(answer)
     }
 }
@@ -99,13 +103,9 @@ struct Failed<'a> {
     error: Value,
 }
 
-fn respond(value: &impl Serialize) -> Result<Response<Body>, Problem> {
-    reply::json(value)
-}
-
 /// The answer to the request with this id.
 pub(super) fn result(id: &RawValue, result: impl Serialize) -> Result<Response<Body>, Problem> {
-    respond(&Done { jsonrpc: "2.0", id, result })
+    reply::json(&Done { jsonrpc: "2.0", id, result })
 }
 
 /// Reads one message.

@@ -36,7 +36,7 @@ use crate::error_table;
 use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
 use crate::problem::Problem;
-use crate::state::{Calls, McpState, RequestContext, RequestRecord, VerifiedCaller};
+use crate::state::{Calls, McpState, RequestContext, RequestRecord};
 
 /// What a message may hold besides the body of a call.
 const ENVELOPE: usize = 64 * 1024;
@@ -48,84 +48,58 @@ const ENVELOPE: usize = 64 * 1024;
 pub(crate) async fn answer(
     (calls, mcp, connect): (&Calls, &McpState, Option<&HostedConnect>),
     context: &RequestContext<'_>,
-    (parts, body): (&Parts, Body),
+    request: (&Parts, Body),
     record: &mut RequestRecord,
 ) -> Result<Response<Body>, Problem> {
     (record.route, record.event) = (Some("/mcp"), "mcp");
-    if let Err(error) = transport::check_origin(&parts.headers, &mcp.origins) {
-        return refused(error, None, record);
-    }
-    let own = |problem| challenge::of_endpoint(problem, mcp);
-    let verified = calls.access.verify(parts, Schemes::Standard, record).await.map_err(own)?;
-    if parts.method != Method::POST {
-        return Err(Problem::new(Code::MethodNotAllowed).allow("POST"));
-    }
-    let state = (calls, mcp, connect);
-    let mut answer = message(state, (context, parts), body, verified, record).await.map_err(own)?;
+    let mut answer = match message((calls, mcp, connect), context, request, record).await {
+        Ok(answer) => answer,
+        Err(Refused::Rpc(error)) => {
+            record.outcome = Some(Code::BadRequest);
+            error.respond()?
+        }
+        Err(Refused::Http(problem)) => return Err(challenge::of_endpoint(problem, mcp)),
+    };
     if let Some(code) = record.outcome {
         answer.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(code.as_str()));
     }
     Ok(answer)
 }
 
-/// Reads the message and answers it.
+/// Verifies the caller, reads the message and answers it.
 async fn message(
     (calls, mcp, connect): (&Calls, &McpState, Option<&HostedConnect>),
-    (context, parts): (&RequestContext<'_>, &Parts),
-    body: Body,
-    verified: VerifiedCaller,
+    context: &RequestContext<'_>,
+    (parts, body): (&Parts, Body),
     record: &mut RequestRecord,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response<Body>, Refused> {
+    transport::check_origin(&parts.headers, &mcp.origins)?;
+    let verified = calls.access.verify(parts, Schemes::Standard, record).await?;
+    if parts.method != Method::POST {
+        return Err(Problem::new(Code::MethodNotAllowed).allow("POST").into());
+    }
     let longest = calls.replay_limit + ENVELOPE;
-    let bytes = match calls.bodies.read(body, longest).await {
-        Ok(bytes) => bytes,
-        Err(ReadError::TooLong) => {
+    let bytes = calls.bodies.read(body, longest).await.map_err(|error| match error {
+        ReadError::TooLong => {
             let error = RpcError::request(format!("the body is longer than {longest} bytes"));
-            return refused(error.status(StatusCode::PAYLOAD_TOO_LARGE), None, record);
+            Refused::Rpc(error.status(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        Err(error) => return Err(error_table::request_body(error.fault())),
-    };
-    let read = transport::check_type(&parts.headers).and_then(|()| message::read(&bytes));
-    let message = match read {
-        Ok(message) => message,
-        Err(error) => return refused(error, None, record),
-    };
+        error => Refused::Http(error_table::request_body(error.fault())),
+    })?;
+    transport::check_type(&parts.headers)?;
+    let message = message::read(&bytes)?;
     let Some(id) = message.id else {
-        return notified((calls, mcp), (parts, &message), verified, record).await;
+        // No notification has a meaning here: there is nothing to cancel and no session to begin.
+        transport::check_notification(&parts.headers, &message, mcp.legacy)?;
+        calls.access.question(verified, record).await?;
+        let mut answer = crate::reply::done();
+        *answer.status_mut() = StatusCode::ACCEPTED;
+        return Ok(answer);
     };
-    let client = match transport::client(&parts.headers, &message, mcp.legacy) {
-        Ok(client) => client,
-        Err(error) => return refused(error, Some(id), record),
-    };
+    let client = transport::client(&parts.headers, &message, mcp.legacy).map_err(|error| error.of(id))?;
     let asked = McpRequest { calls, mcp, connect, context, parts, client };
-    match asked.answer((&message, id), verified, record).await {
-        Ok(answer) => Ok(answer),
-        Err(Refused::Rpc(error)) => refused(error, Some(id), record),
-        Err(Refused::Http(problem)) => Err(problem),
-    }
-}
-
-/// Takes a notification. None has a meaning here: there is nothing to cancel and no session to begin.
-async fn notified(
-    (calls, mcp): (&Calls, &McpState),
-    (parts, message): (&Parts, &message::Message<'_>),
-    verified: VerifiedCaller,
-    record: &mut RequestRecord,
-) -> Result<Response<Body>, Problem> {
-    if let Err(error) = transport::check_notification(&parts.headers, message, mcp.legacy) {
-        return refused(error, None, record);
-    }
-    calls.access.question(verified, record).await?;
-    let mut answer = crate::reply::done();
-    *answer.status_mut() = StatusCode::ACCEPTED;
-    Ok(answer)
-}
-
-fn refused(
-    error: RpcError,
-    id: Option<&serde_json::value::RawValue>,
-    record: &mut RequestRecord,
-) -> Result<Response<Body>, Problem> {
-    record.outcome = Some(Code::BadRequest);
-    error.respond(id)
+    asked.answer((&message, id), verified, record).await.map_err(|refused| match refused {
+        Refused::Rpc(error) => Refused::Rpc(error.of(id)),
+        problem => problem,
+    })
 }

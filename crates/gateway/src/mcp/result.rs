@@ -48,10 +48,10 @@ struct Structured<'a> {
 }
 
 /// Where a part of an answer begins, and what has to stand before it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Start<'a> {
+#[derive(Debug, Default)]
+pub(super) struct Start {
     pub(super) from: usize,
-    pub(super) before: Option<&'a str>,
+    pub(super) before: Option<String>,
 }
 
 impl ToolResult {
@@ -88,7 +88,7 @@ impl ToolResult {
     /// The answer ended early.
     pub(super) async fn answer(
         response: Response<Body>,
-        (call, start): (&ToolCall, Start<'_>),
+        (call, start): (&ToolCall, &Start),
         (mcp, caller): (&McpState, &Caller),
     ) -> Result<Self, Problem> {
         let (head, body) = response.into_parts();
@@ -100,7 +100,7 @@ impl ToolResult {
             return linked(call, structured, mcp);
         }
         let part = page::read(body, start.from, mcp.max_result).await?;
-        if start.before.is_some_and(|before| before != part.before) {
+        if start.before.as_ref().is_some_and(|before| *before != part.before) {
             return Self::refusal("the answer is another than the one that this part belongs to; call again");
         }
         match std::str::from_utf8(&part.bytes) {
@@ -114,7 +114,7 @@ impl ToolResult {
 /// A part, or the whole where it is one.
 fn part_of(
     (words, part): (&str, &Part),
-    (call, start, mut structured): (&ToolCall, Start<'_>, Structured<'_>),
+    (call, start, mut structured): (&ToolCall, &Start, Structured<'_>),
     (mcp, caller): (&McpState, &Caller),
 ) -> Result<ToolResult, Problem> {
     if part.more {

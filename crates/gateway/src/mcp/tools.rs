@@ -27,18 +27,15 @@ pub(super) enum Tool {
 impl Tool {
     /// The tool of this name, where it is offered at all.
     pub(super) fn named(name: &str, (calls, mcp): (&Calls, &McpState)) -> Option<Self> {
-        let meta = match name {
-            "accounts" => Some(Self::Accounts),
-            "find" => Some(Self::Find),
-            "call" => Some(Self::Call),
+        match name {
             "next" => Some(Self::Next),
-            _ => None,
-        };
-        let typed = || TOOLS.iter().find(|tool| tool.name == name && mcp.typed);
-        match meta {
-            Some(Self::Next) => Some(Self::Next),
-            Some(tool) => mcp.meta.then_some(tool),
-            None => typed().filter(|tool| provider_of(tool, (calls, mcp)).is_some()).map(Self::Typed),
+            "accounts" => mcp.meta.then_some(Self::Accounts),
+            "find" => mcp.meta.then_some(Self::Find),
+            "call" => mcp.meta.then_some(Self::Call),
+            _ => {
+                let tool = TOOLS.iter().find(|tool| tool.name == name && mcp.typed)?;
+                provider_of(tool, (calls, mcp)).map(|_| Self::Typed(tool))
+            }
         }
     }
 

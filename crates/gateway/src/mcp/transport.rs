@@ -82,24 +82,25 @@ pub(super) fn check_notification(
     legacy: bool,
 ) -> Result<(), RpcError> {
     let params = members(message.params)?;
-    let meta = meta(&params)?;
-    let header = served(headers, legacy)?;
-    let declared = meta.get(VERSION_KEY).map(|raw| text(raw).unwrap_or_default());
-    if let (Some(version), Some(declared)) = (header, declared)
-        && version != declared
-    {
-        return Err(mismatch(format!("'MCP-Protocol-Version' and '{VERSION_KEY}' differ")));
-    }
+    revision(headers, &meta(&params)?, legacy)?;
     agree(headers, message, &params, false)
 }
 
-/// The revision that the header names, which is served.
-fn served(headers: &HeaderMap, legacy: bool) -> Result<Option<&str>, RpcError> {
+/// The revision that the header names, which is served, and whether `_meta` names it too.
+fn revision<'a>(
+    headers: &'a HeaderMap,
+    meta: &Members<'_>,
+    legacy: bool,
+) -> Result<(Option<&'a str>, bool), RpcError> {
     let header = single(headers, VERSION_HEADER)?;
-    match header.filter(|version| !supported(legacy).contains(version)) {
-        Some(version) => Err(unsupported(version, legacy)),
-        None => Ok(header),
+    if let Some(version) = header.filter(|version| !supported(legacy).contains(version)) {
+        return Err(unsupported(version, legacy));
     }
+    let declared = meta.get(VERSION_KEY).map(|raw| text(raw).unwrap_or_default());
+    if header.zip(declared.as_deref()).is_some_and(|(version, declared)| version != declared) {
+        return Err(mismatch(format!("'MCP-Protocol-Version' and '{VERSION_KEY}' differ")));
+    }
+    Ok((header, declared.is_some()))
 }
 
 /// Reads what the request says about its revision and its client. `legacy`: whether the older ones are served.
@@ -107,22 +108,18 @@ fn served(headers: &HeaderMap, legacy: bool) -> Result<Option<&str>, RpcError> {
 /// # Errors
 /// The revision is not served, or headers and body differ.
 pub(super) fn client(headers: &HeaderMap, message: &Message<'_>, legacy: bool) -> Result<Client, RpcError> {
-    let header = served(headers, legacy)?;
     let params = members(message.params)?;
     let meta = meta(&params)?;
-    let declared = meta.get(VERSION_KEY).map(|raw| text(raw).unwrap_or_default());
-    if message.method == "initialize" && declared.is_none() {
+    let (header, is_declared) = revision(headers, &meta, legacy)?;
+    if message.method == "initialize" && !is_declared {
         let asked = params.get("protocolVersion").and_then(|raw| text(raw)).unwrap_or_default();
         return if legacy { Ok(Client::default()) } else { Err(unsupported(&asked, legacy)) };
     }
     let Some(version) = header else {
         return Err(mismatch("the header 'MCP-Protocol-Version' is missing"));
     };
-    if declared.as_deref().is_some_and(|declared| declared != version) {
-        return Err(mismatch(format!("'MCP-Protocol-Version' and '{VERSION_KEY}' differ")));
-    }
     let modern = version == MODERN;
-    if modern && declared.is_none() {
+    if modern && !is_declared {
         return Err(RpcError::new(RpcError::PARAMS, format!("'_meta' lacks '{VERSION_KEY}'")));
     }
     agree(headers, message, &params, modern)?;
