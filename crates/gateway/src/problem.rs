@@ -39,19 +39,33 @@ struct Inner {
     status: StatusCode,
     detail: Cow<'static, str>,
     remedy: Cow<'static, str>,
-    accounts: Vec<AccountRef>,
-    missing_scopes: Vec<String>,
-    required_scopes: Vec<String>,
-    connection_scope: Option<String>,
-    connect: Option<Connect>,
-    claims: Option<String>,
+    members: Members,
     retry_after: Option<Duration>,
-    provider_status: Option<u16>,
-    provider_detail: Option<String>,
     challenges: Vec<HeaderValue>,
     allow: Option<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
+}
+
+/// Members of the JSON that are there as they apply.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Members {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    accounts: Vec<AccountRef>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing_scopes: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    required_scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<Connect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_detail: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -66,24 +80,10 @@ struct Wire<'a> {
     message: &'a str,
     documentation_url: String,
     error: WireError<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    accounts: &'a [AccountRef],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    missing_scopes: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    required_scopes: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection_scope: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connect: Option<&'a Connect>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claims: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_detail: Option<&'a str>,
+    #[serde(flatten)]
+    members: &'a Members,
 }
 
 #[derive(Serialize)]
@@ -111,15 +111,8 @@ impl Problem {
             status: code.status(),
             detail: Cow::Borrowed(code.title()),
             remedy: Cow::Borrowed(code.remedy()),
-            accounts: Vec::new(),
-            missing_scopes: Vec::new(),
-            required_scopes: Vec::new(),
-            connection_scope: None,
-            connect: None,
-            claims: None,
+            members: Members::default(),
             retry_after: None,
-            provider_status: None,
-            provider_detail: None,
             challenges: Vec::new(),
             allow: None,
             headers: Vec::new(),
@@ -147,31 +140,31 @@ impl Problem {
 
     /// The accounts to choose from.
     pub fn accounts(mut self, accounts: Vec<AccountRef>) -> Self {
-        self.0.accounts = accounts;
+        self.0.members.accounts = accounts;
         self
     }
 
     /// Scopes the grant or token lacks.
     pub fn missing_scopes(mut self, scopes: Vec<String>) -> Self {
-        self.0.missing_scopes = scopes;
+        self.0.members.missing_scopes = scopes;
         self
     }
 
     /// Scopes the call needs.
     pub fn required_scopes(mut self, scopes: Vec<String>) -> Self {
-        self.0.required_scopes = scopes;
+        self.0.members.required_scopes = scopes;
         self
     }
 
     /// What to send as `connection_scope` to get what is missing.
     pub fn connection_scope(mut self, scope: Option<String>) -> Self {
-        self.0.connection_scope = scope;
+        self.0.members.connection_scope = scope;
         self
     }
 
     /// How to connect the account again.
     pub fn connect(mut self, connect: Option<Connect>) -> Self {
-        self.0.connect = connect;
+        self.0.members.connect = connect;
         self
     }
 
@@ -181,7 +174,7 @@ impl Problem {
         mut self,
         link: impl FnOnce(&str, bool, Vec<String>) -> Option<String>,
     ) -> Self {
-        if let Some(connect) = &mut self.0.connect {
+        if let Some(connect) = &mut self.0.members.connect {
             connect.set_page(link);
         }
         self
@@ -189,7 +182,7 @@ impl Problem {
 
     /// What the user has to satisfy in an interactive sign-in, as OpenID Connect's `claims` parameter takes it.
     pub fn claims(mut self, claims: Option<String>) -> Self {
-        self.0.claims = claims;
+        self.0.members.claims = claims;
         self
     }
 
@@ -201,13 +194,13 @@ impl Problem {
 
     /// The status the provider answered with.
     pub fn provider_status(mut self, status: StatusCode) -> Self {
-        self.0.provider_status = Some(status.as_u16());
+        self.0.members.provider_status = Some(status.as_u16());
         self
     }
 
     /// The provider's own message, already scrubbed; cut at 1 KiB.
     pub fn provider_detail(mut self, detail: Option<String>) -> Self {
-        self.0.provider_detail = detail.map(|mut text| {
+        self.0.members.provider_detail = detail.map(|mut text| {
             text.truncate(text.floor_char_boundary(1024));
             text
         });
@@ -256,7 +249,7 @@ impl Problem {
 
     /// The scopes the call needs.
     pub fn required(&self) -> &[String] {
-        &self.0.required_scopes
+        &self.0.members.required_scopes
     }
 
     /// The code.
@@ -310,7 +303,7 @@ impl Problem {
         if let Some(allow) = inner.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if let Some(status) = proxy_status(inner.code, inner.provider_status) {
+        if let Some(status) = proxy_status(inner.code, inner.members.provider_status) {
             headers.insert(PROXY_STATUS, status);
         }
         response
@@ -333,15 +326,8 @@ impl Problem {
             // Octokit shows it behind the message.
             documentation_url: inner.code.documentation(),
             error: WireError { code: inner.code.as_str(), message: &message },
-            accounts: &inner.accounts,
-            missing_scopes: &inner.missing_scopes,
-            required_scopes: &inner.required_scopes,
-            connection_scope: inner.connection_scope.as_deref(),
-            connect: inner.connect.as_ref(),
-            claims: inner.claims.as_deref(),
             retry_after: self.wait().map(seconds),
-            provider_status: inner.provider_status,
-            provider_detail: inner.provider_detail.as_deref(),
+            members: &inner.members,
         };
         // Strings and numbers only: this cannot fail, and an empty body would still carry code and status.
         serde_json::to_vec(&wire).unwrap_or_default()

@@ -45,7 +45,7 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
     let provider = request.provider.unwrap_or("the provider");
     let Request { method, path, .. } = request;
     let call = format!("{method} {}", path.get(..path.floor_char_boundary(LONGEST_PATH)).unwrap_or_default());
-    let status = problem.provider_status;
+    let status = problem.members.provider_status;
     Some(match problem.code {
         Code::NotFound => format!("this gateway has no route for {call}").into(),
         Code::MethodNotAllowed => match problem.allow {
@@ -66,10 +66,11 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
         Code::AccountNotConnected => {
             format!("the user has no account at {provider} that the gateway can use").into()
         }
-        Code::AccountAmbiguous => {
-            format!("the user has {} accounts at {provider}, and the call names none", problem.accounts.len())
-                .into()
-        }
+        Code::AccountAmbiguous => format!(
+            "the user has {} accounts at {provider}, and the call names none",
+            problem.members.accounts.len()
+        )
+        .into(),
         Code::ReconnectRequired => {
             format!("{provider} refused the user's token, and the gateway has no other one").into()
         }
@@ -103,10 +104,11 @@ fn sentence(problem: &Inner, request: Request<'_>) -> Option<Cow<'static, str>> 
 
 /// What Connect asks for, then what would be enough as well.
 fn scope_missing(problem: &Inner, provider: &str) -> String {
-    let asked: Vec<&str> = problem.connection_scope.as_deref().unwrap_or_default().split(',').collect();
+    let asked: Vec<&str> =
+        problem.members.connection_scope.as_deref().unwrap_or_default().split(',').collect();
     // Several missing scopes can be alternatives: the narrowest is asked for, and the others are enough as well.
     let (narrowest, others): (Vec<&str>, Vec<&str>) =
-        problem.missing_scopes.iter().map(String::as_str).partition(|scope| asked.contains(scope));
+        problem.members.missing_scopes.iter().map(String::as_str).partition(|scope| asked.contains(scope));
     match (narrowest.as_slice(), others.as_slice()) {
         ([], []) => {
             format!("{provider} refused the call: the grant lacks a scope that {provider} does not name")
