@@ -1,6 +1,7 @@
 //! The entrance: one request in, one answer out.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
 
 use http::header::{ACCEPT, HOST};
 use http::request::Parts;
@@ -32,6 +33,7 @@ impl App {
         let (parts, body) = request.into_parts();
         let context = RequestContext {
             id: info.id,
+            started: SystemTime::now(),
             peer: info.peer,
             authority: parts.headers.get(HOST).and_then(|value| value.to_str().ok()),
             cross_origin: info.cross_origin,
@@ -100,7 +102,8 @@ impl App {
     pub async fn operate(&self, request: Request<RequestBody>, user_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let peer = Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false, &[]);
-        let context = RequestContext { id: RequestId::random(), peer, authority: None, cross_origin: false };
+        let (id, started) = (RequestId::random(), SystemTime::now());
+        let context = RequestContext { id, started, peer, authority: None, cross_origin: false };
         let mut record = RequestRecord::new();
         record.event = "operator_call";
         let verified = self.calls.access.operator(user_id, &mut record);

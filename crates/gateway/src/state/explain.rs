@@ -127,14 +127,14 @@ impl ExplainRing {
     }
 
     /// Keeps one call of a known caller. What the record held is in here afterwards.
-    pub(crate) fn keep(&self, id: RequestId, record: RequestRecord, outcome: Code) {
+    pub(crate) fn keep(&self, (id, time): (RequestId, SystemTime), record: RequestRecord, outcome: Code) {
         let decider = record.decided_by();
         let Some(caller) = record.caller else { return };
         let mut entry = Explained {
             size: 0,
             id,
             at: Instant::now(),
-            time: record.started,
+            time,
             caller,
             provider: record.provider,
             account: record.account,
@@ -220,17 +220,17 @@ mod tests {
         let ring = ExplainRing::new(u64::MAX);
         let (ana, ben) = (Caller::vouched("auth0|ana", "test"), Caller::vouched("auth0|ben", "test"));
         let first = RequestId::random();
-        ring.keep(first, call("auth0|ana"), Code::Ok);
+        ring.keep((first, SystemTime::now()), call("auth0|ana"), Code::Ok);
         assert!(ring.find(first.as_str(), &ana).is_some());
         assert!(ring.find(first.as_str(), &ben).is_none(), "another user's call");
         assert!(ring.find("no id", &ana).is_none());
         for _ in 0..CAPACITY {
-            ring.keep(RequestId::random(), call("auth0|ben"), Code::Ok);
+            ring.keep((RequestId::random(), SystemTime::now()), call("auth0|ben"), Code::Ok);
         }
         assert!(ring.find(first.as_str(), &ana).is_none(), "pushed out by later calls");
         tokio::time::advance(KEPT).await;
         let last = RequestId::random();
-        ring.keep(last, call("auth0|ana"), Code::Ok);
+        ring.keep((last, SystemTime::now()), call("auth0|ana"), Code::Ok);
         let kept = ring.kept.lock().unwrap();
         assert_eq!((kept.calls.len(), kept.numbers.len()), (1, 1), "the index forgets with the list");
     }
@@ -241,7 +241,9 @@ mod tests {
         let unknown: Vec<RequestId> = (0..2_000).map(|_| RequestId::random()).collect();
         let time = |calls: usize| {
             let ring = ExplainRing::new(u64::MAX);
-            (0..calls).for_each(|_| ring.keep(RequestId::random(), call("auth0|ana"), Code::Ok));
+            (0..calls).for_each(|_| {
+                ring.keep((RequestId::random(), SystemTime::now()), call("auth0|ana"), Code::Ok);
+            });
             let started = Instant::now();
             assert!(unknown.iter().all(|id| ring.find(id.as_str(), &ana).is_none()));
             started.elapsed()
@@ -254,7 +256,7 @@ mod tests {
     async fn tm_a11_calls_of_ever_new_users_stay_within_the_bytes() {
         let ring = ExplainRing::new(64 * 1024);
         for number in 0..2_000 {
-            ring.keep(RequestId::random(), call(&format!("auth0|{number}")), Code::Ok);
+            ring.keep((RequestId::random(), SystemTime::now()), call(&format!("auth0|{number}")), Code::Ok);
             let kept = ring.kept.lock().unwrap();
             assert!(kept.bytes <= 64 * 1024, "{} bytes", kept.bytes);
             assert_eq!(kept.bytes, kept.calls.iter().map(Explained::size).sum::<u64>());

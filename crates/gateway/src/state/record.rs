@@ -27,6 +27,8 @@ const SHORTEST_SECRET: usize = 8;
 pub(crate) struct RequestContext<'a> {
     /// Its id.
     pub(crate) id: RequestId,
+    /// When it came in.
+    pub(crate) started: SystemTime,
     /// Who is on the other side.
     pub(crate) peer: Peer,
     /// `Host`, valid and served here.
@@ -57,9 +59,8 @@ pub(crate) struct Attempt {
 }
 
 /// What became known about a request on its way; feeds the summary, `explain` and the audit log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RequestRecord {
-    pub(crate) started: SystemTime,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) nonce: Option<HeaderValue>,
     /// What of the caller token was refused, beside what is accepted.
@@ -98,31 +99,7 @@ pub(crate) struct RequestRecord {
 
 impl RequestRecord {
     pub(crate) fn new() -> Self {
-        Self {
-            started: SystemTime::now(),
-            caller: None,
-            nonce: None,
-            mismatch: None,
-            provider: None,
-            permit: None,
-            refused_by: None,
-            host: None,
-            graphql: None,
-            scopes: None,
-            account: None,
-            source: None,
-            cache: None,
-            attempts: Vec::new(),
-            outcome: None,
-            tenant: None,
-            event: "call",
-            route: None,
-            tool: None,
-            method: None,
-            disconnected: Vec::new(),
-            secrets: Secrets::default(),
-            seat: None,
-        }
+        Self { event: "call", ..Self::default() }
     }
 
     /// A token was found.

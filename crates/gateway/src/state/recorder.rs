@@ -53,7 +53,7 @@ impl Recorder {
             mismatch: record.mismatch.clone(),
         });
         if record.provider.is_some() {
-            self.explained.keep(context.id, record, outcome);
+            self.explained.keep((context.id, context.started), record, outcome);
         }
     }
 
