@@ -76,12 +76,6 @@ impl Peer {
     pub fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
     }
-
-    /// Whether this connection itself is TLS.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.tls
-    }
 }
 
 /// The address in an entry of `X-Forwarded-For`, which may have a port.

@@ -100,9 +100,3 @@ impl Calls {
         Ok(forgotten + verified)
     }
 }
-
-impl std::fmt::Debug for Calls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Calls").field("providers", &self.providers.keys()).finish_non_exhaustive()
-    }
-}

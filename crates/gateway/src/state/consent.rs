@@ -6,7 +6,6 @@
 //! for nothing.
 
 use std::collections::hash_map::RandomState;
-use std::fmt;
 use std::hash::BuildHasher as _;
 use std::time::{Duration, SystemTime};
 
@@ -69,12 +68,6 @@ impl ConsentPrompts {
         };
         self.asks.insert(cause, ask);
         !ask.answered
-    }
-}
-
-impl fmt::Debug for ConsentPrompts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConsentPrompts").field("asks", &self.asks.len()).finish_non_exhaustive()
     }
 }
 

@@ -42,9 +42,3 @@ impl Deprecations {
         true
     }
 }
-
-impl std::fmt::Debug for Deprecations {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Deprecations").field("routes", &self.0.len()).finish_non_exhaustive()
-    }
-}
