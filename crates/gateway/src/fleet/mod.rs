@@ -14,7 +14,6 @@ mod shard;
 mod store;
 
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -324,7 +323,7 @@ impl Fleet {
         if !state.pending.commands.is_empty() {
             control.prune(now);
         }
-        if state.users.is_restated() {
+        if state.users.restated {
             control.restate(state.users.shards());
         }
         let own = self.own.unwrap_or(0);
@@ -345,7 +344,7 @@ impl Fleet {
 
     fn pending_invalidations(&self) -> Vec<Invalidation> {
         let mut state = self.state();
-        if !state.users.is_read() {
+        if !state.users.unread.is_empty() {
             return Vec::new();
         }
         let invalidations = state.copy.pending_invalidations(state.applied, self.own);
@@ -364,12 +363,6 @@ fn random() -> Option<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).ok()?;
     Some(u64::from_ne_bytes(bytes)).filter(|number| *number != 0)
-}
-
-impl fmt::Debug for Fleet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fleet").field("record", &self.record).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -212,15 +212,6 @@ impl ControlState {
     pub(super) fn commands(&self) -> Vec<Command> {
         self.blocks.iter().cloned().map(Command::Block).collect()
     }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        // Plain data into memory cannot fail; an empty record would be refused when it is read.
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
 }
 
 /// What a newer version wants forgotten in a way that this one does not know is left out; the rest of the record counts.

@@ -23,6 +23,11 @@ pub(super) fn shard_of(user: &str) -> u16 {
     digest.as_ref().first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes)) % SHARDS
 }
 
+/// A record of the store. Plain data into memory cannot fail; an empty record would be refused when it is read.
+pub(super) fn encode(record: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
+}
+
 /// One record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -64,15 +69,6 @@ impl Shard {
         self.logouts.is_empty() && self.revoked.is_empty()
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
-        // Plain data into memory cannot fail; an empty record would be refused when it is read.
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
-
     /// Shards of what older versions kept in the control state itself.
     pub(super) fn new(logouts: BTreeMap<String, u64>, revoked: Vec<RevokedGrant>) -> Self {
         Self { logouts, revoked }
@@ -92,9 +88,9 @@ struct Known {
 pub(super) struct Users {
     known: BTreeMap<u16, Known>,
     /// The store lacks something of these.
-    dirty: BTreeSet<u16>,
+    pub(super) dirty: BTreeSet<u16>,
     /// The store may have more of these.
-    unread: BTreeSet<u16>,
+    pub(super) unread: BTreeSet<u16>,
     /// They are written once as they were read: with the newest key, so that an old key can be removed.
     sealed_before: BTreeSet<u16>,
     /// Each revocation with its age and shard, oldest first.
@@ -103,7 +99,7 @@ pub(super) struct Users {
     told: BTreeMap<GrantKey, RevokedGrant>,
     next_to_prune: u16,
     /// What was written besides commands: every replica must read all shards.
-    restated: bool,
+    pub(super) restated: bool,
 }
 
 impl Users {
@@ -196,11 +192,6 @@ impl Users {
         self.restated = true;
     }
 
-    /// The store may have more of these shards.
-    pub(super) fn expect(&mut self, shards: impl IntoIterator<Item = u16>) {
-        self.unread.extend(shards);
-    }
-
     /// The store has lost what it had: all that is known is written again.
     pub(super) fn lost(&mut self) {
         self.restated = true;
@@ -228,34 +219,10 @@ impl Users {
         Some(index)
     }
 
-    /// It was not written.
-    pub(super) fn is_dirty(&mut self, index: u16) {
-        self.dirty.insert(index);
-    }
-
-    /// The store has nothing new of it.
-    pub(super) fn is_known(&mut self, index: u16) {
-        self.unread.remove(&index);
-    }
-
     /// There is no store.
     pub(super) fn settle(&mut self) {
         self.dirty.clear();
         self.restated = false;
-    }
-
-    /// Whether every replica must read all shards.
-    pub(super) fn is_restated(&self) -> bool {
-        self.restated
-    }
-
-    /// Every replica was told so.
-    pub(super) fn was_restated(&mut self) {
-        self.restated = false;
-    }
-
-    pub(super) fn is_read(&self) -> bool {
-        self.unread.is_empty()
     }
 
     pub(super) fn version(&self, index: u16) -> Option<u64> {
@@ -265,14 +232,9 @@ impl Users {
     /// One as it is written now, without logouts before `since`: what changes from now on makes it dirty again.
     pub(super) fn begin(&mut self, index: u16, since: u64) -> Vec<u8> {
         self.dirty.remove(&index);
-        let shard = self.known.get_mut(&index).map(|known| &mut known.shard);
-        shard.map_or_else(
-            || Shard::default().encode(),
-            |shard| {
-                shard.prune(since);
-                shard.encode()
-            },
-        )
+        let Some(known) = self.known.get_mut(&index) else { return encode(&Shard::default()) };
+        known.shard.prune(since);
+        encode(&known.shard)
     }
 
     pub(super) fn written(&mut self, index: u16, version: u64) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use token_broker::{Reading, RecordStore, StoreError, Swap};
 
 use super::record::ControlState;
-use super::shard::Shard;
+use super::shard::{Shard, encode};
 use super::{ATTEMPTS, Fleet};
 
 impl Fleet {
@@ -14,11 +14,11 @@ impl Fleet {
         let seen = self.state().version;
         match record.read(&self.name, seen).await? {
             Reading::Found { version, bytes } if seen.is_none_or(|own| own < version) => {
-                let copy = ControlState::decode(&bytes)
-                    .ok_or_else(|| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
+                let copy: ControlState = serde_json::from_slice(&bytes)
+                    .map_err(|_| StoreError::damaged("the record of blocks and logouts cannot be read"))?;
                 self.take_over(copy, version);
                 // Not before what it held of users is in their records.
-                if seen.is_none() && !self.state().users.is_restated() {
+                if seen.is_none() && !self.state().users.restated {
                     self.seal_anew(record, version).await;
                 }
             }
@@ -42,16 +42,16 @@ impl Fleet {
         let mut state = self.state();
         if state.version.is_none() {
             state.applied = copy.serial();
-            state.users.expect(copy.used());
+            state.users.unread.extend(copy.used());
         } else if copy.continues(&state.copy) {
             let changed = copy.changed_since(&state.copy);
-            state.users.expect(changed);
+            state.users.unread.extend(changed);
         } else {
             // The store went back, or lost the record and got a new one: what we know is applied to it again.
             let ours = state.copy.commands();
             state.pending.put_first(ours);
             state.users.lost();
-            state.users.expect(copy.used());
+            state.users.unread.extend(copy.used());
         }
         if let Some(old) = copy.take_old() {
             state.users.take_over(old);
@@ -85,14 +85,16 @@ impl Fleet {
         let mut state = self.state();
         match reading {
             Reading::Found { version, bytes } => {
-                let copy = Shard::decode(&bytes)
-                    .ok_or_else(|| StoreError::damaged("a record of logouts cannot be read"))?;
+                let copy: Shard = serde_json::from_slice(&bytes)
+                    .map_err(|_| StoreError::damaged("a record of logouts cannot be read"))?;
                 state.users.read(index, Some((version, &copy)));
                 self.marks.merge(state.users.logouts(index));
             }
             Reading::Absent => state.users.read(index, None),
             // Unchanged.
-            _ => state.users.is_known(index),
+            _ => {
+                state.users.unread.remove(&index);
+            }
         }
         Ok(())
     }
@@ -107,10 +109,10 @@ impl Fleet {
             let Some(index) = self.state().users.next_dirty(anew > 0) else { return Ok(()) };
             anew = anew.saturating_sub(1);
             let written = self.write_shard(record, index).await;
-            if let Err(error) = written {
-                self.state().users.is_dirty(index);
-                return Err(error);
+            if written.is_err() {
+                self.state().users.dirty.insert(index);
             }
+            written?;
         }
     }
 
@@ -148,7 +150,7 @@ impl Fleet {
         let bytes = {
             let mut state = self.state();
             self.own.iter().for_each(|own| state.copy.begin(*own));
-            state.copy.encode()
+            encode(&state.copy)
         };
         // On a conflict another replica has written first; the next read gets its record.
         if let Swap::Done(version) = record.write(&self.name, there, &bytes).await? {
@@ -167,16 +169,16 @@ impl Fleet {
             self.write_shards(record, 0).await?;
             let (next, seen, last) = {
                 let state = self.state();
-                if state.pending.commands.is_empty() && !state.users.is_restated() {
+                if state.pending.commands.is_empty() && !state.users.restated {
                     return Ok(());
                 }
                 (self.with_pending(&state), state.version, state.pending.last)
             };
-            match record.write(&self.name, seen, &next.encode()).await? {
+            match record.write(&self.name, seen, &encode(&next)).await? {
                 Swap::Done(version) => {
                     let mut state = self.state();
                     (state.copy, state.version) = (next, Some(version));
-                    state.users.was_restated();
+                    state.users.restated = false;
                     state.pending.taken(last);
                     drop(state);
                     self.show();
