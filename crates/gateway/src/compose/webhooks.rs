@@ -1,11 +1,11 @@
 //! Webhooks from their settings.
 
-use mgmt_auth::{SecretSource, Tenant};
+use mgmt_auth::{SecretReader, SecretSource, Tenant};
 
 use super::start_error::StartError;
 use crate::config::{Settings, WebhookSettings};
 use crate::upstream::{self, UpstreamClient, UpstreamTimeouts};
-use crate::webhooks::{Webhook, Webhooks};
+use crate::webhooks::{Receiver, Webhooks};
 
 /// Requests to one receiver at a time; its task sends one after the other.
 const IN_FLIGHT: usize = 2;
@@ -17,17 +17,23 @@ pub(super) fn webhooks(
     timeouts: UpstreamTimeouts,
     before: Option<&Webhooks>,
 ) -> Result<Webhooks, StartError> {
-    let all: Result<Vec<_>, StartError> =
-        settings.webhooks.iter().map(|own| receiver(own, timeouts)).collect();
-    Ok(Webhooks::new(all?, tenant.secrets(), before))
+    let receivers = settings.webhooks.iter().map(|own| {
+        let receiver = receiver(own, tenant.secrets().clone(), timeouts)?;
+        Ok((own.events.clone(), receiver))
+    });
+    Ok(Webhooks::new(receivers.collect::<Result<_, StartError>>()?, before))
 }
 
-fn receiver(own: &WebhookSettings, timeouts: UpstreamTimeouts) -> Result<Webhook, StartError> {
+fn receiver(
+    own: &WebhookSettings,
+    secrets: SecretReader,
+    timeouts: UpstreamTimeouts,
+) -> Result<Receiver, StartError> {
     let uri = own.url[..url::Position::AfterQuery].parse();
-    Ok(Webhook {
+    Ok(Receiver {
         uri: uri.map_err(|error: http::uri::InvalidUri| StartError::Webhook(error.to_string()))?,
         secret: SecretSource::File(own.secret_file.clone()),
-        events: own.events.clone(),
+        secrets,
         client: UpstreamClient::new(upstream::tls_config()?, timeouts, IN_FLIGHT, own.allow_private_network),
     })
 }
@@ -55,7 +61,7 @@ mod tests {
                 events: vec![WebhookEvent::Connected],
                 allow_private_network,
             };
-            let Webhook { uri, client, .. } = receiver(&own, timeouts).unwrap();
+            let Receiver { uri, client, .. } = receiver(&own, SecretReader::new(), timeouts).unwrap();
             let mut request = http::Request::new(body::empty());
             *request.uri_mut() = uri.clone();
             let stream = client.stream(&uri).await.unwrap();

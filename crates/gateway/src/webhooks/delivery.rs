@@ -41,11 +41,11 @@ pub(super) struct Message {
 }
 
 /// Where messages go.
-pub(super) struct Receiver {
-    pub(super) uri: Uri,
-    pub(super) secret: SecretSource,
-    pub(super) secrets: SecretReader,
-    pub(super) client: UpstreamClient,
+pub(crate) struct Receiver {
+    pub(crate) uri: Uri,
+    pub(crate) secret: SecretSource,
+    pub(crate) secrets: SecretReader,
+    pub(crate) client: UpstreamClient,
 }
 
 /// The tasks of all receivers, those of earlier configurations included, and their end.

@@ -10,25 +10,16 @@ mod sign;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::Uri;
-use mgmt_auth::{SecretReader, SecretSource};
 use serde_json::json;
 
-use self::delivery::{Message, Outbox, Receiver, Tasks};
+pub(crate) use self::delivery::Receiver;
+
+use self::delivery::{Message, Outbox, Tasks};
 use self::known::Known;
 use crate::config::WebhookEvent;
 use crate::outcome::Code;
 use crate::request_id::RequestId;
 use crate::time::rfc3339;
-use crate::upstream::UpstreamClient;
-
-/// A receiver as configured.
-pub(crate) struct Webhook {
-    pub(crate) uri: Uri,
-    pub(crate) secret: SecretSource,
-    pub(crate) events: Vec<WebhookEvent>,
-    pub(crate) client: UpstreamClient,
-}
 
 /// What an answered request says about an account.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +47,10 @@ pub(crate) struct Webhooks {
 const LAST: Duration = Duration::from_secs(5);
 
 impl Webhooks {
-    /// For these receivers. What `before` has told is not told again.
-    pub(crate) fn new(all: Vec<Webhook>, secrets: &SecretReader, before: Option<&Self>) -> Self {
+    /// For these receivers and what each is told. What `before` has told is not told again.
+    pub(crate) fn new(all: Vec<(Vec<WebhookEvent>, Receiver)>, before: Option<&Self>) -> Self {
         let tasks = before.map(|before| Arc::clone(&before.tasks)).unwrap_or_default();
-        let outbox = |webhook: Webhook| {
-            let Webhook { uri, secret, events, client } = webhook;
-            (events, Outbox::new(Receiver { uri, secret, secrets: secrets.clone(), client }, &tasks))
-        };
+        let outbox = |(events, receiver)| (events, Outbox::new(receiver, &tasks));
         Self {
             outboxes: all.into_iter().map(outbox).collect(),
             known: before.map(|before| Arc::clone(&before.known)).unwrap_or_default(),
@@ -137,10 +125,4 @@ fn account(seen: &Seen<'_>) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(context.finish().as_ref());
     bytes
-}
-
-impl std::fmt::Debug for Webhooks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Webhooks").field("receivers", &self.outboxes.len()).finish_non_exhaustive()
-    }
 }
