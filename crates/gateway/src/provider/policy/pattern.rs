@@ -89,14 +89,13 @@ impl Pattern {
         self.rest && self.segments.is_empty()
     }
 
+    fn fits(&self, segments: usize) -> bool {
+        segments == self.segments.len() || (self.rest && segments > self.segments.len())
+    }
+
     /// Whether decoded segments fit; `fold` says where ASCII case does not count.
     pub(super) fn matches(&self, segments: &[Cow<'_, [u8]>], fold: impl Fn(usize) -> bool) -> bool {
-        let long_enough = if self.rest {
-            segments.len() >= self.segments.len()
-        } else {
-            segments.len() == self.segments.len()
-        };
-        long_enough
+        self.fits(segments.len())
             && self
                 .segments
                 .iter()
@@ -107,12 +106,7 @@ impl Pattern {
 
     /// Whether one of the readings fits that lenient servers may make of a path, in any ASCII case.
     pub(super) fn matches_reading(&self, segments: &[SegmentForms]) -> bool {
-        let long_enough = if self.rest {
-            segments.len() >= self.segments.len()
-        } else {
-            segments.len() == self.segments.len()
-        };
-        long_enough
+        self.fits(segments.len())
             && self
                 .segments
                 .iter()

@@ -125,9 +125,14 @@ impl Rule {
         !self.allow || self.require_scope.is_some()
     }
 
-    pub(super) fn matching(&self, call: &Call<'_>, path: &ReadPath<'_>) -> Option<&Pattern> {
+    /// Whether everything but the path fits.
+    fn concerns(&self, call: &Call<'_>) -> bool {
         let holds = |conditions: &Conditions| conditions.hold(call, self.allow);
-        if !self.covers(call.method) || !self.conditions.as_deref().is_none_or(holds) {
+        self.covers(call.method) && self.conditions.as_deref().is_none_or(holds)
+    }
+
+    pub(super) fn matching(&self, call: &Call<'_>, path: &ReadPath<'_>) -> Option<&Pattern> {
+        if !self.concerns(call) {
             return None;
         }
         let mut patterns = self.patterns.iter();
@@ -145,9 +150,7 @@ impl Rule {
     /// it gives to the plain reading alone.
     pub(super) fn restricts_reading(&self, call: &Call<'_>, path: &ReadPath<'_>) -> bool {
         let Some(others) = path.others.as_ref().filter(|_| self.restricts()) else { return false };
-        let holds = |conditions: &Conditions| conditions.hold(call, self.allow);
-        self.covers(call.method)
-            && self.conditions.as_deref().is_none_or(holds)
+        self.concerns(call)
             && self.patterns.iter().any(|pattern| others.iter().any(|one| pattern.matches_reading(one)))
     }
 }
