@@ -32,14 +32,9 @@ pub(crate) async fn answer(
     if parts.method != Method::POST {
         return Err(Problem::new(Code::MethodNotAllowed).allow("POST"));
     }
-    let form = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !form
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    {
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = kind.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(bad("send the token as 'logout_token' in application/x-www-form-urlencoded"));
     }
     let bytes = read(calls, body).await?;

@@ -101,20 +101,17 @@ impl Access {
         record: &mut RequestRecord,
     ) -> Result<VerifiedCaller, Problem> {
         let verifying = self.verifier.check(parts, schemes, SystemTime::now());
-        match verifying.instrument(tracing::info_span!(target: SPANS, "caller.verify")).await {
-            Ok(checked) => {
-                let caller = checked.caller();
-                record.caller = Some(Arc::clone(caller));
-                let seat = self.shares.begin(caller.issuer(), caller.subject());
-                record.seat = seat.and_then(|seat| seat.taken_now().ok());
-                if record.seat.is_none() {
-                    self.metrics.shed(Shed::Quota);
-                    return Err(CallError::RequestsTaken.into());
-                }
-                Ok(VerifiedCaller::new(checked))
-            }
-            Err(refusal) => Err(self.refused(refusal, record)),
+        let checked = verifying.instrument(tracing::info_span!(target: SPANS, "caller.verify")).await;
+        let checked = checked.map_err(|refusal| self.refused(refusal, record))?;
+        let caller = checked.caller();
+        record.caller = Some(Arc::clone(caller));
+        let seat = self.shares.begin(caller.issuer(), caller.subject());
+        record.seat = seat.and_then(|seat| seat.taken_now().ok());
+        if record.seat.is_none() {
+            self.metrics.shed(Shed::Quota);
+            return Err(CallError::RequestsTaken.into());
         }
+        Ok(VerifiedCaller::new(checked))
     }
 
     fn refused(&self, refusal: Refusal, record: &mut RequestRecord) -> Problem {
@@ -152,13 +149,10 @@ impl Access {
     /// # Errors
     /// The proof was used before, or that cannot be told.
     async fn accept(&self, caller: VerifiedCaller, record: &mut RequestRecord) -> Result<Verified, Problem> {
-        match self.verifier.accept(caller.into_checked()).await {
-            Ok(verified) => {
-                record.nonce.clone_from(&verified.next_nonce);
-                Ok(verified)
-            }
-            Err(refusal) => Err(self.refused(refusal, record)),
-        }
+        let accepted = self.verifier.accept(caller.into_checked()).await;
+        let verified = accepted.map_err(|refusal| self.refused(refusal, record))?;
+        record.nonce.clone_from(&verified.next_nonce);
+        Ok(verified)
     }
 
     /// The operator of this process, who acts for a user without a token of that user (`gateway call`).
