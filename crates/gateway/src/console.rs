@@ -6,14 +6,13 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, VARY};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::config::{Dpop, Settings};
-use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
 use crate::problem::Problem;
 use crate::reply;
@@ -107,7 +106,8 @@ impl Console {
     /// No such file.
     pub(crate) fn file(&self, path: &str) -> Result<Response<Body>, Problem> {
         let mut response = match path {
-            "" => return Ok(see(StatusCode::PERMANENT_REDIRECT, "console/")),
+            // Relative, so that it holds behind a path prefix too.
+            "" => return Ok(reply::redirect(StatusCode::PERMANENT_REDIRECT, "console/")),
             "/config.json" => reply::document("application/json", self.config.clone()),
             _ => {
                 let file = FILES.iter().find(|(name, ..)| *name == path);
@@ -124,7 +124,8 @@ impl Console {
 
 /// The way from `/` for people: the console, where there is one, else the description of the API.
 pub(crate) fn landing(console: Option<&Console>) -> Response<Body> {
-    let mut response = see(StatusCode::FOUND, if console.is_some() { "console/" } else { "docs" });
+    let to = if console.is_some() { "console/" } else { "docs" };
+    let mut response = reply::redirect(StatusCode::FOUND, to);
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     response
 }
@@ -132,15 +133,4 @@ pub(crate) fn landing(console: Option<&Console>) -> Response<Body> {
 /// The icon where browsers look for it unasked.
 pub(crate) fn icon() -> Response<Body> {
     reply::document("image/svg+xml", Bytes::from_static(ICON.as_bytes()))
-}
-
-/// A redirect; relative, so that it holds behind a path prefix too.
-fn see(status: StatusCode, to: &'static str) -> Response<Body> {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, HeaderValue::from_static(to));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
-    response
 }

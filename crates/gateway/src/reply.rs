@@ -1,6 +1,8 @@
 //! Answers of the gateway's own routes.
 
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -38,8 +40,19 @@ pub(crate) fn document(kind: &'static str, bytes: impl Into<bytes::Bytes>) -> Re
 /// An empty 200.
 pub(crate) fn done() -> Response<Body> {
     let mut response = Response::new(body::empty());
-    *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
+    response
+}
+
+/// A redirect of a browser, which tells the other side nothing of where it comes from.
+pub(crate) fn redirect(status: StatusCode, to: &str) -> Response<Body> {
+    let mut response = done();
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Ok(to) = HeaderValue::try_from(to) {
+        headers.insert(LOCATION, to);
+    }
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

@@ -1,11 +1,11 @@
 //! The pages: without scripts, under a policy that allows nothing but their own style and form.
 
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use url::Url;
 
 use super::seal::random;
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::headers::IDP_OUTCOME;
 use crate::outcome::Code;
 use crate::reply;
@@ -80,16 +80,7 @@ impl Page<'_> {
 
 /// A redirect that the browser follows with GET.
 pub(super) fn redirect(to: &Url) -> Response<Body> {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    if let Ok(to) = HeaderValue::try_from(to.as_str()) {
-        headers.insert(LOCATION, to);
-    }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(IDP_OUTCOME, HeaderValue::from_static(Code::Ok.as_str()));
-    response
+    reply::redirect(StatusCode::SEE_OTHER, to.as_str())
 }
 
 /// The head of a page alone: HEAD does nothing.
