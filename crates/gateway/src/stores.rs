@@ -12,7 +12,7 @@ use token_broker::{
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Settings, StoreKind, StoreSettings, secret_source};
-use crate::fleet::{Fleet, RecordStatus};
+use crate::fleet::Fleet;
 use crate::memory::Bounds;
 use caller_auth::{FirstUse, MemoryReplays, OneUse, ReplayError, ReplayStore};
 
@@ -276,30 +276,10 @@ impl Stores {
         }
     }
 
-    /// Whether the store works, and what needs attention.
-    pub(crate) fn state(&self) -> State {
-        match self.fleet.status() {
-            RecordStatus::Unread(cause) => State::Unusable(format!(
-                "the store was never read ({cause}): blocks and logouts are not known; check store.url, or run \
-                 `gateway doctor`"
-            )),
-            RecordStatus::Old(cause) => State::Degraded(format!(
-                "the store does not answer ({cause}); the last copy of blocks and logouts serves"
-            )),
-            RecordStatus::Current => {
-                let missing = self.missing_guarantees.lock().unwrap_or_else(PoisonError::into_inner);
-                if missing.is_empty() { State::Fine } else { State::Degraded(missing.join("; ")) }
-            }
-        }
+    /// What the store did not guarantee at the last check.
+    pub(crate) fn missing_guarantees(&self) -> Vec<String> {
+        self.missing_guarantees.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// How the store does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Fine,
-    Degraded(String),
-    Unusable(String),
 }
 
 impl std::fmt::Debug for Stores {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::{Check, CheckStatus, Readiness, ReadyStatus};
+use crate::fleet::RecordStatus;
 use crate::state::App;
-use crate::stores::State;
 
 impl App {
     /// Whether requests can be served, and why not. Once ready it stays ready: an outage of the tenant must not
@@ -64,10 +64,18 @@ impl App {
     }
 
     fn check_store(&self) -> Check {
-        match self.stores.state() {
-            State::Fine => fine(),
-            State::Degraded(detail) => warn(detail),
-            State::Unusable(detail) => fail(&detail),
+        match self.stores.fleet.status() {
+            RecordStatus::Unread(cause) => fail(&format!(
+                "the store was never read ({cause}): blocks and logouts are not known; check store.url, or run \
+                 `gateway doctor`"
+            )),
+            RecordStatus::Old(cause) => warn(format!(
+                "the store does not answer ({cause}); the last copy of blocks and logouts serves"
+            )),
+            RecordStatus::Current => match self.stores.missing_guarantees() {
+                missing if missing.is_empty() => fine(),
+                missing => warn(missing.join("; ")),
+            },
         }
     }
 
