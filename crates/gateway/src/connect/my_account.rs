@@ -142,8 +142,8 @@ impl MyAccount {
             connection: String,
         }
         let path = format!("accounts?connection={}&take={MOST}", utf8_percent_encode(connection, RESERVED));
-        let answer = self.send(token, "the list", (Method::GET, &path), Bytes::new(), None).await?;
-        let failed = Failed::Refused("the list", answer.status());
+        let answer = self.send(token, "accounts", (Method::GET, &path), Bytes::new(), None).await?;
+        let failed = Failed::Refused("accounts", answer.status());
         let answer: Answer = serde_json::from_slice(answer.body()).map_err(|_| failed)?;
         let of_connection = answer.accounts.into_iter().filter(|account| account.connection == connection);
         Ok(of_connection.map(|account| account.id).collect())
@@ -152,7 +152,7 @@ impl MyAccount {
     /// `DELETE …/accounts/{id}`. An account that is not there (404) is removed.
     pub(super) async fn remove(&self, token: &SecretString, id: &str) -> Result<(), Failed> {
         let path = (Method::DELETE, &*format!("accounts/{}", utf8_percent_encode(id, RESERVED)));
-        self.send(token, "the removal", path, Bytes::new(), Some(StatusCode::NOT_FOUND)).await.map(drop)
+        self.send(token, "remove", path, Bytes::new(), Some(StatusCode::NOT_FOUND)).await.map(drop)
     }
 
     async fn post(
