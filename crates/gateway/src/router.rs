@@ -9,6 +9,7 @@ use http::{Method, Request, Response};
 
 use crate::body::{Body, RequestBody};
 use crate::connect::{Connected, HostedConnect};
+use crate::error_table;
 use crate::outcome::Code;
 use crate::peer::Peer;
 use crate::problem::{self, Problem, Rendering, Surface};
@@ -271,7 +272,8 @@ async fn note_connected(app: &App, connected: Connected) -> Result<Account, Prob
     let connection = Some(account.connection().to_owned());
     let selector = Selector { user: Some(user.clone()), connection, ..Selector::default() };
     app.forget(&selector).await?;
-    app.calls.reconnected(&user, source, &account).await
+    let lifted = app.calls.tokens.reconnected(&user, source, &account).await;
+    lifted.map_err(|error| error_table::broker(&error, None))
 }
 
 /// The path of the resource that metadata is asked of: RFC 9728 puts it behind the well-known part.

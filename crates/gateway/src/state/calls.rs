@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use idp_adapters::{Classified, Outcome};
 use mgmt_auth::SecretReader;
-use token_broker::{Account, IdpToken, Source};
+use token_broker::IdpToken;
 
 use super::{Access, ConsentPrompts, Deprecations, Prepared, PublicAddress, RequestRecord, Tokens};
 use crate::body::BodyReader;
@@ -67,20 +67,6 @@ impl Calls {
     /// Whether an answer about a scope that `token` lacks may ask the user for it: not twice in a row.
     pub(crate) fn may_ask(&self, user: &str, token: &IdpToken, classified: &Classified) -> bool {
         classified.outcome == Outcome::ScopeMissing && self.asked.may_ask(user, token, classified)
-    }
-
-    /// The user has just connected this account again: it is not refused any more.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub(crate) async fn reconnected(
-        &self,
-        user: &str,
-        source: Source,
-        account: &Account,
-    ) -> Result<Account, Problem> {
-        let lifted = self.tokens.reconnected(user, source, account).await;
-        lifted.map_err(|error| error_table::broker(&error, None))
     }
 
     /// Forgets what this replica has cached, and stored grants where the selector says so; how many things that were.

@@ -37,7 +37,7 @@ pub(crate) use recorder::Recorder;
 pub(crate) use secrets::{Prepared, Secrets};
 pub use steps::{Admitted, AdmittedCall, CallToken, VerifiedCaller};
 pub(crate) use tenant::TenantState;
-pub(crate) use tokens::{TokenError, Tokens};
+pub(crate) use tokens::{TokenError, Tokens, is_meant};
 pub(crate) use verdict::{Question, Verdict};
 
 use crate::connect::HostedConnect;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use caller_auth::Verified;
 use token_broker::{
     Account, AccountSelector, AccountStatus, Broker, Error, IdpToken, Revocation, RevokedGrant, Selector,
-    Source,
+    Source, TokenRequest,
 };
 
 use super::steps::{Admitted, AdmittedCall, CallToken};
@@ -19,6 +19,14 @@ pub(crate) enum TokenError {
     Broker(Error),
     /// An operator blocked the account's connection.
     Blocked(Blocked),
+}
+
+/// Whether an account is one that the selector names. Token Vault does not tell the user's id of its accounts.
+pub(crate) fn is_meant(selector: &AccountSelector, account: &Account) -> bool {
+    match account.user_id() {
+        Some(id) => selector.matches(account.connection(), id),
+        None => selector.connection() == account.connection(),
+    }
 }
 
 /// The broker behind the steps.
@@ -41,9 +49,13 @@ impl Tokens {
     pub(crate) async fn find(&self, call: &AdmittedCall<'_>) -> Result<CallToken, TokenError> {
         let request = call.request();
         let token = self.broker.token(&request).await.map_err(TokenError::Broker)?;
-        let connection = Some(token.account().connection());
-        self.fleet.check(request.user_id, Some(request.provider), connection).map_err(TokenError::Blocked)?;
+        self.unblocked(&request, token.account().connection())?;
         Ok(CallToken::new(token))
+    }
+
+    fn unblocked(&self, request: &TokenRequest<'_>, connection: &str) -> Result<(), TokenError> {
+        let checked = self.fleet.check(request.user_id, Some(request.provider), Some(connection));
+        checked.map_err(TokenError::Blocked)
     }
 
     /// The account whose token a call would get, by the caches alone; `None` where they do not know. It hands nothing out, so
@@ -62,10 +74,7 @@ impl Tokens {
         let request = asking.request();
         let known = self.broker.preview(&request).await.map_err(TokenError::Broker)?;
         if let Some(status) = &known {
-            let connection = Some(status.account.connection());
-            self.fleet
-                .check(request.user_id, Some(request.provider), connection)
-                .map_err(TokenError::Blocked)?;
+            self.unblocked(&request, status.account.connection())?;
         }
         Ok(known)
     }
@@ -109,21 +118,11 @@ impl Tokens {
     pub(crate) async fn revoke(&self, admitted: &Admitted<'_>) -> Result<Vec<Revocation>, TokenError> {
         let request = admitted.request();
         let accounts = self.broker.accounts(&request).await.map_err(TokenError::Broker)?;
-        let meant = |account: &Account| {
-            request.account.is_none_or(|selector| {
-                // Token Vault does not tell the user's id of its accounts.
-                account.user_id().map_or_else(
-                    || selector.connection() == account.connection(),
-                    |id| selector.matches(account.connection(), id),
-                )
-            })
-        };
+        let meant = |account: &Account| request.account.is_none_or(|selector| is_meant(selector, account));
         let connections = accounts.iter().map(|status| &status.account).filter(|account| meant(account));
         let named = request.account.map(AccountSelector::connection);
         for connection in connections.map(Account::connection).chain(named) {
-            self.fleet
-                .check(request.user_id, Some(request.provider), Some(connection))
-                .map_err(TokenError::Blocked)?;
+            self.unblocked(&request, connection)?;
         }
         self.broker.revoke(&request).await.map_err(TokenError::Broker)
     }

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::provider::ConnectTo;
 use crate::proxy;
 use crate::reply;
-use crate::state::{Calls, RequestRecord, VerifiedCaller};
+use crate::state::{Calls, RequestRecord, VerifiedCaller, is_meant};
 use crate::time::rfc3339;
 
 /// Longest body.
@@ -100,14 +100,7 @@ fn the_one<'a>(
     selector: Option<&AccountSelector>,
     connect: &ConnectTo,
 ) -> Result<Option<&'a AccountStatus>, Problem> {
-    let meant = |status: &&AccountStatus| {
-        let account = &status.account;
-        selector.is_none_or(|selector| match account.user_id() {
-            Some(id) => selector.matches(account.connection(), id),
-            // Token Vault does not tell the user's id of its accounts.
-            None => selector.connection() == account.connection(),
-        })
-    };
+    let meant = |status: &&AccountStatus| selector.is_none_or(|selector| is_meant(selector, &status.account));
     let meant: Vec<&AccountStatus> = accounts.iter().filter(meant).collect();
     let mut names: Vec<&token_broker::Account> = meant.iter().map(|status| &status.account).collect();
     names.dedup();
