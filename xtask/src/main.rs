@@ -40,7 +40,7 @@ enum Command {
     Chart(chart::Options),
     /// Snapshots of the public API of the libraries.
     Api(api::Options),
-    /// The gateway beside a bare hyper proxy; reports against the goals.
+    /// The gateway beside a bare hyper proxy, nginx and Envoy; instructions by feature. Reports against the goals.
     Bench(bench::Options),
     /// The configuration reference, the table of contents, links; the book when it is asked for.
     Docs(docs::Options),
@@ -53,7 +53,7 @@ enum Command {
     Dist,
     /// Builds the container image with Buildah and runs it as the restricted profile would.
     Image(image::Options),
-    /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, chart, package.
+    /// What CI runs, in the same order: tidy, advisories, docs, lint, api, test, instructions, chart, package.
     Ci,
     /// Runs the fuzz targets for a while.
     Fuzz(fuzz::Options),

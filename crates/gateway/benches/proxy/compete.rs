@@ -1,238 +1,287 @@
-//! The contest: processor time a request, latency at a fixed rate, big bodies, memory. All contestants in one run, the one under
-//! test on a core of its own; ratios count, absolute figures move with the machine.
+//! The contest: all contestants in one run, one at a time on a core of its own, in rounds whose order rotates. Ratios of the same round
+//! count; absolute figures move with the machine.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::contest::{self, Contestant, Program};
-
-/// Where the gateway serves the provider.
-pub(super) const PREFIX: &str = "/proxy/bench";
+use crate::report;
+use crate::rivals::{self, Facts, Rival};
+use crate::stage::Stage;
 
 /// What to measure.
+#[derive(clap::Args)]
 pub(super) struct Options {
-    /// Interleaved rounds; the median counts.
+    /// Interleaved rounds; medians count. What varies less has half as many.
+    #[arg(long, default_value_t = 6)]
     pub(super) rounds: usize,
-    /// Users with a warm cache.
-    pub(super) users: u32,
-    /// Requests in each round.
-    pub(super) requests: usize,
+    /// Users whose calls are warm.
+    #[arg(long, default_value_t = 1000)]
+    pub(super) users: usize,
+    /// Users that are new in each round.
+    #[arg(long, default_value_t = 2000)]
+    pub(super) new_users: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 2.0)]
+    pub(super) seconds: f64,
+    /// The folder of the figures and the plot.
+    #[arg(long, default_value = "target/bench")]
+    pub(super) out: std::path::PathBuf,
 }
 
-/// The gateway, ready, with a tenant and a provider to talk to.
-pub(super) struct Stage {
-    pub(super) load: Load,
-    pub(super) served: Program,
-    pub(super) address: String,
-    provider: String,
-    /// Goes last: the others use it.
-    _world: Program,
-    _place: tempfile::TempDir,
-}
+/// Requests a second of the latency over load; `RATE` has a row of its own in the table.
+pub(super) const RATES: [u32; 6] = [1000, 2000, RATE, 8000, 12_000, 16_000];
+pub(super) const RATE: u32 = 4000;
 
-impl Stage {
-    pub(super) async fn set(gateway: &str, users: u32) -> Self {
-        let bench = std::env::current_exe().unwrap();
-        let place = tempfile::tempdir().unwrap();
-        let world = Program::start(&bench, &["world", &users.to_string()], 0);
-        let told: Value = serde_json::from_str(&world.line).unwrap();
-        let (listen, admin) = (free_port(), free_port());
-        let config = place.path().join("gateway.toml");
-        std::fs::write(&config, configuration(&told, place.path(), [listen, admin], POLICY)).unwrap();
-        let served = Program::start(Path::new(gateway), &["serve", "--config", &config.to_string_lossy()], 1);
-        ready(admin, Duration::from_secs(10)).await;
-        let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
-        let provider = told["provider"].as_str().unwrap().to_owned();
-        let address = format!("127.0.0.1:{listen}");
-        Self { load, served, address, provider, _world: world, _place: place }
-    }
+/// Connections of the small requests.
+const CONNECTIONS: usize = 32;
+/// Connections of big bodies and of streams.
+const FEW: usize = 4;
 
-    /// Tells the gateway to end, and waits until it has.
-    pub(super) fn end(self) {
-        self.served.end();
-    }
-
-    pub(super) fn ours(&self) -> Contestant<'_> {
-        let address = self.address.clone();
-        Contestant { name: "gateway", address, prefix: PREFIX, process: Some(&self.served) }
-    }
-}
-
-pub(super) async fn run(gateway: &str, options: &Options) {
-    let stage = Stage::set(gateway, options.users).await;
-    let idle = stage.served.resident();
-    let swap = Program::start(&stage.load.bench, &["swap", &stage.provider], 1);
-    let direct = Contestant { name: "no proxy", address: stage.provider.clone(), prefix: "", process: None };
-    let base =
-        Contestant { name: "hyper-swap", address: swap.line.clone(), prefix: PREFIX, process: Some(&swap) };
-    compete(&stage.load, options, [&direct, &base, &stage.ours()]);
-    at_most("resident memory when idle, MiB", idle / 1_048_576.0, 25.0, 12.0);
-    let cached = (stage.served.resident() - idle) / f64::from(options.users);
-    println!("  resident growth a user, buffers of the load included: {cached:.0} bytes");
-}
-
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// All rounds: the first sight of each token, warm caches, a fixed rate, big bodies.
-fn compete(load: &Load, options: &Options, [direct, base, ours]: [&Contestant<'_>; 3]) {
-    let first = load.run(ours, "/small", options.users as usize, 16, 0.0);
-    let before = load.run(base, "/small", options.users as usize, 16, 0.0);
-    at_most("first sight of a token, CPU over hyper-swap", first.cpu / before.cpu, 2.8, 2.2);
-    let mut cost = Vec::new();
-    let warm = rounds(options.rounds, || {
-        let (base, ours) = (
-            load.run(base, "/small", options.requests, 16, 0.0),
-            load.run(ours, "/small", options.requests, 16, 0.0),
-        );
-        cost.push(ours.cpu / 1000.0);
-        ours.cpu / base.cpu
-    });
-    at_most("warm, CPU a request over hyper-swap", warm, 1.30, 1.08);
-    let cost = median(&mut cost);
-    println!("  on this machine: {cost:.0} µs a request, {:.0} requests a second and core", 1e6 / cost);
-    let mut tails = Vec::new();
-    let middle = rounds(options.rounds, || {
-        let at = |who| load.run(who, "/small", 8_000, 16, 4000.0);
-        let (none, base, ours) = (at(direct), at(base), at(ours));
-        tails.push(ours.p99 / none.p99);
-        (ours.p50 - none.p50) / (base.p50 - none.p50).max(1.0)
-    });
-    at_most("4000 a second, median added, against hyper-swap's", middle, 1.6, 1.25);
-    at_most("4000 a second, p99 over no proxy", median(&mut tails), 2.5, 1.9);
-    let big = rounds(options.rounds, || {
-        load.run(ours, "/big", 400, 4, 0.0).rate / load.run(base, "/big", 400, 4, 0.0).rate
-    });
-    at_least("1 MiB bodies, MB/s over hyper-swap", big, 0.85, 0.95);
-}
-
-/// What the provider's table ends with.
-const POLICY: &str = r#"
-access = "rules"
-[[providers.bench.rules]]
-methods = ["GET", "POST"]
-paths = ["/small", "/json", "/big", "/repos/{owner}/{repo}/**"]
-"#;
-
-/// Everything on: policy, metrics, leak guard, audit to a file.
-pub(super) fn configuration(told: &Value, place: &Path, [listen, admin]: [u16; 2], policy: &str) -> String {
-    let text = |key: &str| told[key].as_str().unwrap();
-    format!(
-        "[server]\nlisten = \"127.0.0.1:{listen}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n\
-         [tenant]\ndomain = \"{}\"\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-         [callers]\naudience = [\"{}\"]\n\
-         [providers.bench]\nadapter = \"github\"\nconnections = [\"github\"]\nbase_url = \"http://{}\"\n\
-         max_in_flight = 1024\n{policy}\
-         [logout]\nclient_ids = [\"spa\"]\n\
-         [audit]\nsink = \"file\"\npath = \"{}\"\n",
-        text("domain"),
-        text("tenant"),
-        text("client_id"),
-        text("client_secret"),
-        text("audience"),
-        text("provider"),
-        place.join("audit.log").display(),
-    )
-}
-
-pub(super) async fn ready(admin: u16, longest: Duration) {
-    let url = format!("http://127.0.0.1:{admin}/readyz");
-    let end = Instant::now() + longest;
-    while Instant::now() < end {
-        if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the gateway did not become ready");
-}
-
-/// Runs the load generator.
-pub(super) struct Load {
-    pub(super) bench: PathBuf,
-    pub(super) file: PathBuf,
-    pub(super) tokens: Value,
-}
-
-/// One run.
-pub(super) struct Measured {
-    /// Nanoseconds of processor time a request.
-    pub(super) cpu: f64,
-    p50: f64,
-    p99: f64,
-    /// Bytes a second.
+/// One kind of load.
+struct Scenario {
+    name: String,
+    path: &'static str,
+    connections: usize,
     rate: f64,
+    rounds: usize,
+    /// Each round has users that were not seen before, and so many requests.
+    new_users: Option<usize>,
 }
 
-impl Load {
-    pub(super) fn run(
-        &self,
-        who: &Contestant<'_>,
-        path: &str,
-        requests: usize,
-        connections: usize,
-        rate: f64,
-    ) -> Measured {
-        let settings = json!({
-            "address": who.address, "path": format!("{}{path}", who.prefix), "tokens": self.tokens,
-            "connections": connections, "requests": requests, "rate": rate,
-        });
-        self.run_with(who, &settings)
+impl Scenario {
+    fn closed(name: &str, path: &'static str, connections: usize, rounds: usize) -> Self {
+        Self { name: name.to_owned(), path, connections, rate: 0.0, rounds, new_users: None }
     }
 
-    pub(super) fn run_with(&self, who: &Contestant<'_>, settings: &Value) -> Measured {
-        std::fs::write(&self.file, settings.to_string()).unwrap();
-        let before = who.cpu();
-        let mut generator = contest::pinned(&self.bench, 0);
-        let output = generator.args(["load", &self.file.to_string_lossy()]).output().unwrap();
-        assert!(output.status.success(), "the load on {} failed", who.name);
-        let spent = who.cpu() - before;
-        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let number = |key: &str| result[key].as_f64().unwrap_or_default();
-        assert!(
-            number("errors") == 0.0,
-            "{}: {} of {} requests failed",
-            who.name,
-            result["errors"],
-            result["requests"]
-        );
-        Measured {
-            cpu: spent / number("requests").max(1.0),
-            p50: number("p50"),
-            p99: number("p99").max(1.0),
-            rate: number("bytes") / number("seconds"),
+    fn at_rate(rate: u32, rounds: usize) -> Self {
+        let rounds = if rate == RATE { rounds } else { rounds.div_ceil(2) };
+        Self { rate: rate.into(), ..Self::closed(&rate_name(rate), "/small", CONNECTIONS, rounds) }
+    }
+}
+
+pub(super) fn rate_name(rate: u32) -> String {
+    format!("rate {rate}")
+}
+
+pub(super) async fn run(gateway: &Path, options: &Options) {
+    let users = options.users + options.rounds * options.new_users;
+    let stage = Stage::set(gateway, users).await;
+    let idle = stage.served.resident();
+    std::fs::create_dir_all(&options.out).unwrap();
+    let kept = options.out.canonicalize().unwrap();
+    let facts = Facts { told: &stage.told, place: stage.place.path(), kept: &kept };
+    let token = stage.told["idp_token"].as_str().unwrap();
+    let provider = stage.told["provider"].as_str().unwrap();
+    let base = Program::start(&stage.load.bench, &["swap", "127.0.0.1:0", provider, token], 1);
+    let mut rivals = rivals::start(&facts).await;
+    rivals.insert(0, base_of(base));
+    let mut contest = Contest { stage: &stage, contestants: Vec::new(), samples: Vec::new(), options };
+    let mut told = Vec::new();
+    let ours = Listed { contestant: stage.ours(), verifies: true };
+    for listed in rivals.iter().map(listed).chain([Ok(ours)]) {
+        told.push(contest.admit(listed));
+    }
+    contest.run_all();
+    let figures = json!({
+        "machine": machine(),
+        "settings": {
+            "rounds": options.rounds, "users": options.users, "new_users": options.new_users,
+            "seconds": options.seconds, "connections": CONNECTIONS,
+        },
+        "versions": rivals.iter().map(|rival| (rival.name.to_owned(), rival.version.as_str().into())).collect::<serde_json::Map<_, _>>(),
+        "contestants": told,
+        "idle_mib": idle / 1_048_576.0,
+        "samples": contest.samples,
+    });
+    report::write(&figures, &options.out);
+}
+
+fn base_of(program: Program) -> Rival {
+    let address = program.line.clone();
+    Rival { name: report::BASE, verifies: false, version: String::new(), address, program: Ok(program) }
+}
+
+struct Listed<'a> {
+    contestant: Contestant<'a>,
+    verifies: bool,
+}
+
+fn listed(rival: &Rival) -> Result<Listed<'_>, (&'static str, String)> {
+    match &rival.program {
+        Ok(program) => {
+            let address = rival.address.clone();
+            let contestant = Contestant { name: rival.name, address, prefix: "", process: Some(program) };
+            Ok(Listed { contestant, verifies: rival.verifies })
+        }
+        Err(why) => Err((rival.name, why.clone())),
+    }
+}
+
+struct Contest<'a> {
+    stage: &'a Stage,
+    contestants: Vec<Contestant<'a>>,
+    samples: Vec<Value>,
+    options: &'a Options,
+}
+
+impl<'a> Contest<'a> {
+    /// Takes part who answers good requests and, if it verifies callers, refuses a forged token. Says who it is, or why it does not.
+    fn admit(&mut self, listed: Result<Listed<'a>, (&'static str, String)>) -> Value {
+        let Listed { contestant, verifies } = match listed {
+            Ok(listed) => listed,
+            Err((name, why)) => return json!({ "name": name, "missing": why }),
+        };
+        let name = contestant.name;
+        let tries = |token: &str, status: u16| {
+            let settings = json!({
+                "address": contestant.address, "path": format!("{}/small", contestant.prefix), "tokens": [token],
+                "connections": 2, "requests": 20, "rate": 0.0, "status": status,
+            });
+            self.stage.load.run(&contestant, &settings).load["errors"] == 0
+        };
+        let good = self.stage.load.tokens[0].as_str().unwrap();
+        let forged = format!("{}AAAAAAAA", &good[..good.len() - 8]);
+        if !tries(good, 200) {
+            return json!({ "name": name, "missing": "failed: refuses good requests" });
+        }
+        if verifies && !tries(&forged, 401) {
+            return json!({ "name": name, "missing": "failed: accepts a forged token" });
+        }
+        self.contestants.push(contestant);
+        json!({ "name": name, "verifies": verifies })
+    }
+
+    fn run_all(&mut self) {
+        let Options { rounds, new_users, .. } = *self.options;
+        let half = rounds.div_ceil(2);
+        self.warm_up();
+        let mut all = vec![
+            Scenario::closed("warm", "/small", CONNECTIONS, rounds),
+            Scenario {
+                new_users: Some(new_users),
+                ..Scenario::closed("first sight", "/small", CONNECTIONS, rounds)
+            },
+        ];
+        all.extend(RATES.map(|rate| Scenario::at_rate(rate, rounds)));
+        all.push(Scenario::closed("big", "/big", FEW, rounds));
+        all.push(Scenario::closed("stream", "/stream", FEW, half));
+        for scenario in &all {
+            for round in 0..scenario.rounds {
+                let count = self.contestants.len();
+                for at in 0..count {
+                    self.measure((round + at) % count, scenario, round);
+                }
+                self.without_proxy(scenario, round);
+            }
+            println!("  {}: {} rounds", scenario.name, scenario.rounds);
         }
     }
+
+    /// Each user once, so that their tokens are known.
+    fn warm_up(&self) {
+        for who in &self.contestants {
+            let settings = json!({
+                "address": who.address, "path": format!("{}/small", who.prefix), "tokens": self.tokens(0, self.options.users),
+                "connections": CONNECTIONS, "requests": self.options.users, "rate": 0.0,
+            });
+            self.stage.load.run_with(who, &settings);
+        }
+    }
+
+    fn tokens(&self, from: usize, count: usize) -> &[Value] {
+        &self.stage.load.tokens.as_array().unwrap()[from..from + count]
+    }
+
+    fn measure(&mut self, at: usize, scenario: &Scenario, round: usize) {
+        let who = &self.contestants[at];
+        let Options { users, seconds, .. } = *self.options;
+        let tokens = match scenario.new_users {
+            Some(count) => self.tokens(users + round * count, count),
+            None => self.tokens(0, users),
+        };
+        let settings = json!({
+            "address": who.address, "path": format!("{}{}", who.prefix, scenario.path), "tokens": tokens,
+            "connections": scenario.connections, "requests": scenario.new_users, "seconds": seconds, "rate": scenario.rate,
+        });
+        let sample = self.sample(who, scenario, round, &settings);
+        self.samples.push(sample);
+    }
+
+    /// The provider itself at a fixed rate: what the proxies add to.
+    fn without_proxy(&mut self, scenario: &Scenario, round: usize) {
+        if scenario.rate > 0.0 {
+            let address = self.stage.told["provider"].as_str().unwrap().to_owned();
+            let who = Contestant { name: report::DIRECT, address, prefix: "", process: None };
+            let settings = json!({
+                "address": who.address, "path": scenario.path, "tokens": [self.stage.told["idp_token"]],
+                "connections": scenario.connections, "seconds": self.options.seconds, "rate": scenario.rate,
+            });
+            let sample = self.sample(&who, scenario, round, &settings);
+            self.samples.push(sample);
+        }
+    }
+
+    fn sample(&self, who: &Contestant<'_>, scenario: &Scenario, round: usize, settings: &Value) -> Value {
+        let resident = || who.process.map(|process| process.resident().round());
+        let world = || self.stage.world.cpu();
+        let (before, start) = (resident(), Instant::now());
+        let (machine_before, world_before, own_before) =
+            (busy(), world(), contest::spent(std::process::id()));
+        let measured = self.stage.load.run(who, settings);
+        let elapsed = start.elapsed().as_secs_f64();
+        let number = |key: &str| measured.load[key].as_f64().unwrap_or_default();
+        let ours = world() - world_before + contest::spent(std::process::id()) - own_before
+            + measured.cpu * number("requests")
+            + number("cpu");
+        let seconds = number("seconds").max(1e-9);
+        json!({
+            "scenario": scenario.name, "round": round, "contestant": who.name,
+            "requests": number("requests"), "errors": number("errors"),
+            "cpu_us": tenths(measured.cpu / 1e3), "per_second": tenths(number("requests") / seconds),
+            "mb_per_second": tenths(number("bytes") / seconds / 1e6),
+            "p50_us": number("p50"), "p99_us": number("p99"), "first_us": number("first"),
+            "resident_before": before, "resident_after": resident(),
+            // Cores that other programs used meanwhile.
+            "others": tenths((busy() - machine_before - ours / 1e9) / elapsed),
+        })
+    }
 }
 
-pub(super) fn rounds(count: usize, round: impl FnMut() -> f64) -> f64 {
-    let mut all: Vec<f64> = std::iter::repeat_with(round).take(count).collect();
-    median(&mut all)
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
-pub(super) fn median(all: &mut [f64]) -> f64 {
-    all.sort_unstable_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+/// Seconds of processor time that the whole machine has spent, stolen time included.
+fn busy() -> f64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let spent: Vec<f64> = line.split_whitespace().skip(1).filter_map(|ticks| ticks.parse().ok()).collect();
+    let of = |index: &usize| spent.get(*index).copied().unwrap_or_default();
+    // User, nice, system, interrupts, soft interrupts, stolen; not idle and waiting. A tick is 10 ms.
+    [0, 1, 2, 5, 6, 7].iter().map(of).sum::<f64>() / 100.0
 }
 
-fn at_most(what: &str, found: f64, must: f64, goal: f64) {
-    say(what, found, must, goal, found <= must, found <= goal);
-}
-
-fn at_least(what: &str, found: f64, must: f64, goal: f64) {
-    say(what, found, must, goal, found >= must, found >= goal);
-}
-
-fn say(what: &str, found: f64, must: f64, goal: f64, meets: bool, reaches: bool) {
-    let verdict = match (meets, reaches) {
-        (_, true) => "goal reached",
-        (true, _) => "within what it must",
-        _ => "MISSED",
+/// What the figures depend on; no names.
+fn machine() -> Value {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let after = |text: &str, name: &str, ends: char| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(ends).unwrap_or_default().1.trim().trim_matches('"').to_owned()
     };
-    println!("  {what}: {found:.2} (must {must}, goal {goal}): {verdict}");
+    let rustc = Command::new("rustc").arg("-V").output().map(|output| output.stdout).unwrap_or_default();
+    let commit =
+        Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().map(|output| output.stdout);
+    json!({
+        "processor": after(&read("/proc/cpuinfo"), "model name", ':'),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "memory": after(&read("/proc/meminfo"), "MemTotal", ':'),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "system": after(&read("/etc/os-release"), "PRETTY_NAME", '='),
+        "compiler": String::from_utf8_lossy(&rustc).trim(),
+        "commit": String::from_utf8_lossy(&commit.unwrap_or_default()).trim(),
+    })
 }

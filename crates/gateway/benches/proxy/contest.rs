@@ -1,12 +1,16 @@
 //! Processes under measurement.
 
 use std::io::{BufRead as _, BufReader, Read};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Who is measured, and where it listens.
 pub(super) struct Contestant<'a> {
-    pub(super) name: &'static str,
+    pub(super) name: &'a str,
     pub(super) address: String,
     pub(super) prefix: &'static str,
     pub(super) process: Option<&'a Program>,
@@ -55,13 +59,30 @@ impl Program {
         Self { child, _stdin: stdin, line: line.trim().to_owned() }
     }
 
-    fn cpu(&self) -> f64 {
-        let mut total = 0.0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap() {
-            let text = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
-            total += text.split(' ').next().and_then(|spent| spent.parse::<f64>().ok()).unwrap_or_default();
+    /// Starts a server that says nothing, and waits until its port is open.
+    ///
+    /// # Errors
+    ///
+    /// When it ends before, or takes too long; what it printed is in the file `log`.
+    pub(super) async fn serve(mut command: Command, address: &str, log: &Path) -> Result<Self, String> {
+        let file = std::fs::File::create(log).unwrap();
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        let child = command.spawn().map_err(|error| error.to_string())?;
+        let mut program = Self { child, _stdin: None, line: String::new() };
+        let end = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(address).is_err() {
+            let ended = program.child.try_wait().unwrap().is_some();
+            if ended || Instant::now() > end {
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                return Err(format!("did not start: {}", text.lines().last().unwrap_or_default()));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        total
+        Ok(program)
+    }
+
+    pub(super) fn cpu(&self) -> f64 {
+        spent(self.child.id())
     }
 
     /// Tells it to end, and waits until it has.
@@ -76,6 +97,16 @@ impl Program {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
     }
+}
+
+/// Nanoseconds of processor time that the threads of a process have spent.
+pub(super) fn spent(process: u32) -> f64 {
+    let mut total = 0.0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task")).unwrap() {
+        let text = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+        total += text.split(' ').next().and_then(|spent| spent.parse::<f64>().ok()).unwrap_or_default();
+    }
+    total
 }
 
 impl Drop for Program {

@@ -1,19 +1,20 @@
 //! What hostile requests cost beside plain ones of the same size, and what clients that hold what they got take.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::compete::{PREFIX, Stage, median, rounds};
 use crate::contest::Program;
+use crate::stage::{PREFIX, Stage, median, rounds};
 
 /// How long memory may still grow after the last connection was made.
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// Users who share what is held: one alone gets a quarter of a provider's places.
-const USERS: u32 = 8;
+const USERS: usize = 8;
 
-pub(super) async fn run(gateway: &str, count: usize) {
+pub(super) async fn run(gateway: &Path, count: usize) {
     let hostile = Hostile { stage: Stage::set(gateway, USERS).await, count };
     println!("  | a hostile request | CPU over a plain one of the same size | CPU |");
     hostile.paths();

@@ -1,12 +1,14 @@
 //! The calls that the profile of an instrumented gateway is recorded with.
 
+use std::path::Path;
+
 use serde_json::json;
 
-use crate::compete::{PREFIX, Stage};
+use crate::stage::{PREFIX, Stage};
 
 /// Sends what gateways mostly get: first and later calls of many users, small and large answers, JSON both ways. The gateway
 /// writes its profile when it ends.
-pub(super) async fn run(gateway: &str) {
+pub(super) async fn run(gateway: &Path) {
     let stage = Stage::set(gateway, 500).await;
     let send = |path: &str, requests: usize, connections: usize, body: Option<&str>| {
         let ours = stage.ours();

@@ -1,9 +1,12 @@
 //! hyper-swap: a bare hyper and hyper-util reverse proxy that replaces one header and verifies no caller. The base of all ratios.
+//! One runtime of one thread, bodies that pass on as they are, nothing boxed.
 
 use std::convert::Infallible;
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION, header::HOST};
-use http_body_util::{BodyExt as _, Empty, combinators::BoxBody};
+use http::header::{AUTHORIZATION, HOST};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{Either, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -11,48 +14,53 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-type Upstream = Client<HttpConnector, Incoming>;
-type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+type Answer = Response<Either<Incoming, Empty<Bytes>>>;
+
+#[derive(Clone)]
+struct Swap {
+    client: Client<HttpConnector, Incoming>,
+    upstream: Authority,
+    authorization: HeaderValue,
+}
 
 /// Prints its address and serves until it is killed.
-pub(super) async fn run(upstream: &str) {
+pub(super) async fn run(listen: &str, upstream: &str, token: &str) {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let client: Upstream =
-        Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+    let listener = TcpListener::bind(listen).await.unwrap();
     println!("{}", listener.local_addr().unwrap());
-    let authority: &'static str = Box::leak(upstream.to_owned().into_boxed_str());
+    let authorization = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    let swap = Swap { client, upstream: upstream.parse().unwrap(), authorization };
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let client = client.clone();
+        let swap = swap.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| forward(client.clone(), authority, request));
+            let service = service_fn(move |request| swap.clone().forward(request));
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn forward(
-    client: Upstream,
-    authority: &'static str,
-    mut request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let path = path.strip_prefix("/proxy/bench").unwrap_or(path);
-    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(path).build().unwrap();
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.remove(HOST);
-    headers
-        .insert(AUTHORIZATION, HeaderValue::from_static("Bearer gho_0123456789abcdefghijklmnopqrstuvwxyz"));
-    Ok(match client.request(request).await {
-        Ok(answer) => answer.map(http_body_util::BodyExt::boxed),
-        Err(_) => {
-            let mut answer = Response::new(Empty::new().map_err(|never| match never {}).boxed());
-            *answer.status_mut() = StatusCode::BAD_GATEWAY;
-            answer
-        }
-    })
+impl Swap {
+    async fn forward(self, mut request: Request<Incoming>) -> Result<Answer, Infallible> {
+        let path = request.uri().path_and_query().cloned();
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.upstream);
+        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        *request.uri_mut() = Uri::from_parts(parts).unwrap();
+        let headers = request.headers_mut();
+        headers.remove(HOST);
+        headers.insert(AUTHORIZATION, self.authorization);
+        Ok(match self.client.request(request).await {
+            Ok(answer) => answer.map(Either::Left),
+            Err(_) => {
+                let mut answer = Response::new(Either::Right(Empty::new()));
+                *answer.status_mut() = StatusCode::BAD_GATEWAY;
+                answer
+            }
+        })
+    }
 }
