@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which a failure is cheapest to learn.
 
-use crate::{api, chart, docs, lint, package, sh, supply, test, tidy};
+use crate::{api, bench, chart, docs, lint, package, sh, supply, test, tidy};
 use anyhow::{Result, ensure};
 use std::time::SystemTime;
 use xshell::Shell;
@@ -10,13 +10,14 @@ const TEST_COMMAND: &str = "cargo xtask test";
 
 type Step = fn(&Shell) -> Result<()>;
 
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("tidy", |sh| tidy::run(sh, &tidy::Options::default())),
     ("advisories", supply::run),
     ("docs", |sh| docs::check(sh, false)),
     ("lint", lint::run),
     ("api", |sh| api::run(sh, &api::Options::default())),
     ("test", |sh| test::run(sh, &test::Options::default())),
+    ("instructions", bench::gate),
     ("chart", |sh| chart::run(sh, &chart::Options::default())),
     ("package", |sh| package::run(sh, true)),
 ];
