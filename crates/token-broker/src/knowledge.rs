@@ -33,8 +33,7 @@ const CAUGHT_UP_FOR: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Knowledge {
     dead: Recent<Digest>,
-    worked: Recent<Digest>,
-    noted: LatelyNoted,
+    worked: Worked,
     /// Endpoints, and the accounts that they belong to.
     refusing: Recent<Digest>,
     revoked: Recent<Digest>,
@@ -73,8 +72,7 @@ impl Knowledge {
         let bound = bounds.tokens_seen;
         Self {
             dead: Recent::new(DEAD_FOR, bound),
-            worked: Recent::new(GOOD_FOR, bound),
-            noted: LatelyNoted::new(),
+            worked: Worked::new(bound),
             refusing: Recent::new(REFUSING_FOR, bound),
             revoked: Recent::new(REVOKED_FOR, bounds.revoked),
             revoking: Recent::new(REVOKED_FOR, bounds.revoked),
@@ -122,16 +120,14 @@ impl Knowledge {
 
     /// The provider accepted the token.
     pub(crate) fn note_worked(&self, token: Digest, used: impl FnOnce() -> Use) {
-        if self.noted.is_due(token) {
-            self.worked.note(token);
-        }
+        self.worked.note(token);
         if !self.refusing.is_idle() {
             self.refusing.forget(&used().endpoint);
         }
     }
 
     pub(crate) fn has_worked(&self, token: Digest) -> bool {
-        self.worked.holds(|| token)
+        self.worked.holds(token)
     }
 
     /// The endpoint refused a token that is good elsewhere.
@@ -150,38 +146,66 @@ impl Knowledge {
     }
 }
 
-/// Which successes were noted within [`NOTED_EACH`], a word for each: every call asks this. A place holds the token that came last, so
-/// two tokens at one place only cost more notes.
+/// Which tokens worked within [`GOOD_FOR`]: a word for each, because every user's token is here and every call asks. A word holds
+/// the second in which the token worked and bits of its digest. A digest names a set of words, which fill a line of the
+/// processor's cache; in a full set the oldest gives way.
 #[derive(Debug)]
-struct LatelyNoted {
-    places: Box<[AtomicU64]>,
+struct Worked {
+    sets: Box<[Set]>,
     started: Instant,
 }
 
-impl LatelyNoted {
-    const PLACES: usize = 1024;
+type Set = [AtomicU64; 8];
+
+impl Worked {
+    /// Half a MiB. Of more tokens than that the oldest are forgotten early: the refusal of one endpoint may then cost a refresh.
+    const MOST_SETS: usize = 1 << 13;
     /// Bits for the seconds since `started`; the others are bits of the token's digest.
-    const TIME: u32 = 24;
+    const TIME: u64 = (1 << 24) - 1;
 
-    fn new() -> Self {
-        Self { places: (0..Self::PLACES).map(|_| AtomicU64::new(0)).collect(), started: Instant::now() }
-    }
-
-    /// Whether the token's success is to be noted; then it counts as noted.
-    fn is_due(&self, token: Digest) -> bool {
-        let [place, bits, ..] = token.words();
-        let Some(place) = self.places.get(place as usize % Self::PLACES) else { return true };
-        let mask = (1 << Self::TIME) - 1;
-        // Never zero, which is an empty place.
-        let now = (self.started.elapsed().as_secs() + NOTED_EACH.as_secs()) & mask;
-        let known = place.load(Ordering::Relaxed);
-        let age = now.wrapping_sub(known & mask) & mask;
-        if known & !mask == bits & !mask && age < NOTED_EACH.as_secs() {
-            return false;
+    fn new(bound: Bound) -> Self {
+        let sets = usize::try_from(bound.bytes).unwrap_or(usize::MAX) / size_of::<Set>();
+        Self {
+            sets: (0..sets.clamp(1, Self::MOST_SETS)).map(|_| Set::default()).collect(),
+            started: Instant::now(),
         }
-        place.store(bits & !mask | now, Ordering::Relaxed);
-        true
     }
+
+    fn note(&self, token: Digest) {
+        let (set, bits) = self.place(token);
+        let (now, word) = (self.now(), |place: &AtomicU64| place.load(Ordering::Relaxed));
+        let place = match set.iter().find(|place| word(place) & !Self::TIME == bits) {
+            Some(known) if age(word(known), now) < NOTED_EACH.as_secs() => return,
+            None => set.iter().max_by_key(|place| age(word(place), now)),
+            known => known,
+        };
+        if let Some(place) = place {
+            place.store(bits | now, Ordering::Relaxed);
+        }
+    }
+
+    fn holds(&self, token: Digest) -> bool {
+        let (set, bits) = self.place(token);
+        let (now, words) = (self.now(), set.iter().map(|place| place.load(Ordering::Relaxed)));
+        words.filter(|known| known & !Self::TIME == bits).any(|known| age(known, now) < GOOD_FOR.as_secs())
+    }
+
+    /// The token's set, and its bits of a word.
+    fn place(&self, token: Digest) -> (&[AtomicU64], u64) {
+        let [place, bits, ..] = token.words();
+        let at = usize::try_from(place % self.sets.len() as u64).unwrap_or_default();
+        (self.sets.get(at).map_or(&[], |set| set.as_slice()), bits & !Self::TIME)
+    }
+
+    /// Begins late enough for an empty word to be too old.
+    fn now(&self) -> u64 {
+        (self.started.elapsed() + GOOD_FOR).as_secs() & Self::TIME
+    }
+}
+
+/// Seconds from the time in a word to `now`.
+fn age(word: u64, now: u64) -> u64 {
+    now.wrapping_sub(word) & Worked::TIME
 }
 
 /// Keys that count for a fixed time after they were noted. moka's own clock is not Tokio's, so it only bounds memory.
@@ -300,17 +324,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_success_is_noted_every_ten_seconds_and_one_token_does_not_stand_for_another() {
-        let noted = LatelyNoted::new();
-        let place = |token: Digest| token.words()[0] as usize % LatelyNoted::PLACES;
-        let mut tokens = (0..).map(|number| Digest::of_text(&format!("gho_{number}")));
-        let first = tokens.next().unwrap();
-        let beside = tokens.find(|token| place(*token) == place(first)).unwrap();
-        assert!(noted.is_due(first) && !noted.is_due(first));
-        assert!(noted.is_due(beside) && !noted.is_due(beside) && noted.is_due(first));
-        tokio::time::advance(Duration::from_millis(9_900)).await;
-        assert!(!noted.is_due(first));
-        tokio::time::advance(Duration::from_millis(200)).await;
-        assert!(noted.is_due(first) && !noted.is_due(first));
+    async fn tokens_that_share_a_set_are_told_apart_and_the_oldest_gives_way() {
+        let worked = Worked::new(Bounds::new(1 << 10, 1000).tokens_seen);
+        let tokens: [_; 9] = std::array::from_fn(|number| Digest::of_text(&format!("gho_{number}")));
+        for (number, token) in tokens.into_iter().enumerate() {
+            assert!(!worked.holds(token), "{number} was not noted");
+            worked.note(token);
+            assert!(worked.holds(token), "{number}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(worked.sets.len(), 1);
+        assert!(!worked.holds(tokens[0]) && tokens[1..].iter().all(|token| worked.holds(*token)));
+        tokio::time::advance(Duration::from_secs(55)).await;
+        assert_eq!(tokens.map(|token| worked.holds(token)), std::array::from_fn(|number| number >= 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_is_written_again_after_ten_seconds() {
+        let (worked, token) = (Worked::new(Bounds::new(1 << 20, 1000).tokens_seen), Digest::of_text("gho_a"));
+        let written = || worked.place(token).0.iter().map(|word| word.load(Ordering::Relaxed)).max().unwrap();
+        worked.note(token);
+        let first = written();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        worked.note(token);
+        assert_eq!(written(), first);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        worked.note(token);
+        assert_eq!(written(), first + 10);
     }
 }
