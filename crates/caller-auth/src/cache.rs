@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
+use crate::common::Commons;
 use crate::crypto::digest;
 use crate::identity::Caller;
 
@@ -23,11 +24,12 @@ struct Entry {
     caller: Arc<Caller>,
     /// The key set that the signature was checked with.
     generation: u64,
-    /// The token's end by the monotonic clock, so that a wall clock set back gives it no second life.
-    deadline: Instant,
+    /// The token's end by the monotonic clock, in seconds after the cache was made, so that a wall clock set back gives it no
+    /// second life.
+    deadline: u32,
 }
 
-/// What an entry takes beside its caller: key, place in the cache, counters.
+/// What an entry takes beside its caller: key, place in the cache, half of a former one, counters.
 const OVERHEAD: usize = 160;
 
 #[derive(Clone)]
@@ -42,44 +44,68 @@ impl Weighter<Digest, Entry> for BySize {
 }
 
 /// Successes only; bounded.
-pub(crate) struct TokenCache(Cache<Digest, Entry, BySize>);
+pub(crate) struct TokenCache {
+    tokens: Cache<Digest, Entry, BySize>,
+    commons: Commons,
+    started: Instant,
+}
 
 impl TokenCache {
     /// A cache of at most so many tokens and so many bytes.
     pub(crate) fn new(capacity: usize, bytes: u64) -> Self {
-        let (capacity, bytes) = (capacity.max(1), bytes.max(1));
-        Self(Cache::with_weighter(capacity, bytes, BySize { least: bytes.div_ceil(capacity as u64) }))
+        let commons = bytes / 16;
+        let (capacity, bytes) = (capacity.max(1), (bytes - commons).max(1));
+        let weighter = BySize { least: bytes.div_ceil(capacity as u64) };
+        // The cache also keeps the places of half as many former entries: not of more than there is memory for.
+        let smallest = OVERHEAD + size_of::<Caller>();
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX) / smallest;
+        Self {
+            tokens: Cache::with_weighter(capacity.min(most.max(1)), bytes, weighter),
+            commons: Commons::new(usize::try_from(commons).unwrap_or(usize::MAX)),
+            started: Instant::now(),
+        }
     }
 
     /// Bytes that the entries take.
     pub(crate) fn weight(&self) -> u64 {
-        self.0.weight()
+        self.tokens.weight() + self.commons.bytes() as u64
     }
 
     /// The caller of a token that has not ended and was checked with the present keys.
     pub(crate) fn get(&self, digest: &Digest, generation: u64, now: SystemTime) -> Option<Arc<Caller>> {
-        let entry = self.0.get(digest)?;
+        let entry = self.tokens.get(digest)?;
         let fresh = entry.generation == generation
-            && now < entry.caller.expires_at
-            && Instant::now() < entry.deadline;
+            && now < entry.caller.expires_at()
+            && self.started.elapsed().as_secs() < entry.deadline.into();
         if fresh {
             return Some(entry.caller);
         }
-        self.0.remove(digest);
+        self.tokens.remove(digest);
         None
     }
 
     /// Keeps `caller` until its token ends.
-    pub(crate) fn insert(&self, digest: Digest, generation: u64, caller: &Arc<Caller>, now: SystemTime) {
-        let Ok(left) = caller.expires_at.duration_since(now) else { return };
-        let entry = Entry { caller: Arc::clone(caller), generation, deadline: Instant::now() + left };
-        self.0.insert(digest, entry);
+    pub(crate) fn insert(
+        &self,
+        digest: Digest,
+        generation: u64,
+        mut caller: Caller,
+        now: SystemTime,
+    ) -> Arc<Caller> {
+        caller.common = self.commons.share(caller.common);
+        let caller = Arc::new(caller);
+        if let Ok(left) = caller.expires_at().duration_since(now) {
+            let deadline = u32::try_from((self.started.elapsed() + left).as_secs()).unwrap_or(u32::MAX);
+            let entry = Entry { caller: Arc::clone(&caller), generation, deadline };
+            self.tokens.insert(digest, entry);
+        }
+        caller
     }
 
     /// Drops the tokens of one user; how many they were.
     pub(crate) fn forget(&self, subject: &str) -> u64 {
         let dropped = std::cell::Cell::new(0);
-        self.0.retain(|_, entry| {
+        self.tokens.retain(|_, entry| {
             let keep = *entry.caller.subject != *subject;
             dropped.set(dropped.get() + u64::from(!keep));
             keep
@@ -89,12 +115,12 @@ impl TokenCache {
 
     /// Drops everything; how much it was.
     pub(crate) fn clear(&self) -> u64 {
-        let dropped = self.0.len() as u64;
-        self.0.clear();
+        let dropped = self.tokens.len() as u64;
+        self.tokens.clear();
         dropped
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.tokens.len()
     }
 }

@@ -2,12 +2,13 @@
 //! [`explain`](crate::explain) asks the same ones.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::Reason;
 use crate::actors::{self, Actor};
 use crate::challenge::Error;
-use crate::identity::{Caller, KeptClaim};
+use crate::common::{Common, Counted};
+use crate::identity::{Caller, KeptClaim, Rare};
 use crate::jose::{self, Compact};
 use crate::json::{Json, Object};
 use crate::refusal::{Claim, Refusal};
@@ -45,26 +46,16 @@ pub(crate) fn check(
     let thumbprint = thumbprint(claims)?;
     let party = Party::of(token)?;
     let (scope, permissions) = granted(claims)?;
-    let when = |seconds| {
-        time::system(seconds).ok_or_else(|| Refusal::invalid("time out of range", "A time is absurd."))
-    };
-    let (issued_at, expires_at) = (when(times.issued_at)?, when(times.expires_at)?);
-    let caller = admit(&party, rules).map(|is_user| Caller {
-        subject: party.subject.or(party.client).unwrap_or_default().into(),
-        is_user,
-        client: party.client.map(Into::into),
-        organization: party.organization.map(Into::into),
-        organization_name: party.organization_name.map(Into::into),
-        actors: party.actors,
-        issuer,
-        audience,
-        scope: scope.into(),
-        permissions,
-        authorization: rules.authorization,
-        issued_at,
-        expires_at,
-        claims: kept(claims, rules),
-        thumbprint,
+    if [times.issued_at, times.expires_at].into_iter().any(|seconds| time::system(seconds).is_none()) {
+        return Err(Refusal::invalid("time out of range", "A time is absurd."));
+    }
+    let caller = admit(&party, rules).map(|is_user| {
+        let granted = Granted { issuer, audience, scope, permissions };
+        Caller {
+            issued_at: times.issued_at,
+            expires_at: times.expires_at,
+            ..party.caller(is_user, granted, claims, thumbprint, rules)
+        }
     });
     Ok(Genuine { thumbprint, caller })
 }
@@ -83,23 +74,7 @@ pub(crate) fn described(claims: &Object, rules: &Rules) -> Result<Caller, Refusa
     let party = Party::of_claims(claims, false)?;
     let is_user = admit(&party, rules)?;
     let (scope, permissions) = granted(claims)?;
-    Ok(Caller {
-        subject: party.subject.or(party.client).unwrap_or_default().into(),
-        is_user,
-        client: party.client.map(Into::into),
-        organization: party.organization.map(Into::into),
-        organization_name: party.organization_name.map(Into::into),
-        actors: party.actors,
-        issuer,
-        audience,
-        scope: scope.into(),
-        permissions,
-        authorization: rules.authorization,
-        issued_at: SystemTime::UNIX_EPOCH,
-        expires_at: SystemTime::UNIX_EPOCH,
-        claims: kept(claims, rules),
-        thumbprint: None,
-    })
+    Ok(party.caller(is_user, Granted { issuer, audience, scope, permissions }, claims, None, rules))
 }
 
 /// The texts of the claims that the rules name.
@@ -121,6 +96,14 @@ pub(crate) fn kind(claims: &Object) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Who issued a token, for whom, and what it allows.
+struct Granted<'a> {
+    issuer: Arc<str>,
+    audience: Box<[Arc<str>]>,
+    scope: &'a str,
+    permissions: Box<[Box<str>]>,
 }
 
 /// Who a token names: the subject, the app, the organisation, and who acts.
@@ -161,6 +144,37 @@ impl<'a> Party<'a> {
             actors,
             machine: machine(claims, subject, [azp, client_id])?,
         })
+    }
+
+    /// The caller whose token names this party, without its times.
+    fn caller(
+        self,
+        is_user: bool,
+        granted: Granted<'_>,
+        claims: &Object,
+        thumbprint: Option<[u8; 32]>,
+        rules: &Rules,
+    ) -> Caller {
+        let common = Common {
+            is_user,
+            client: self.client.map(Into::into),
+            organization: self.organization.map(Into::into),
+            organization_name: self.organization_name.map(Into::into),
+            issuer: granted.issuer,
+            audience: granted.audience,
+            scope: granted.scope.into(),
+            permissions: granted.permissions,
+            authorization: rules.authorization,
+            counted: Counted::default(),
+        };
+        let rare = Rare { actors: self.actors, claims: kept(claims, rules), thumbprint };
+        Caller {
+            subject: self.subject.or(self.client).unwrap_or_default().into(),
+            common: Arc::new(common),
+            rare: rare.boxed(),
+            issued_at: 0,
+            expires_at: 0,
+        }
     }
 
     fn client(&self, rules: &Rules) -> Result<(), Refusal> {
@@ -359,10 +373,10 @@ pub(crate) fn thumbprint(claims: &Object) -> Result<Option<[u8; 32]>, Refusal> {
 }
 
 /// `scope` as it stands, and the list `permissions`.
-type Granted<'a> = (&'a str, Box<[Box<str>]>);
+type Scopes<'a> = (&'a str, Box<[Box<str>]>);
 
 /// `scope` and `permissions`.
-pub(crate) fn granted(claims: &Object) -> Result<Granted<'_>, Refusal> {
+pub(crate) fn granted(claims: &Object) -> Result<Scopes<'_>, Refusal> {
     let scope = optional(claims, "scope")?.unwrap_or_default();
     let Some(value) = claims.get("permissions") else { return Ok((scope, Box::default())) };
     let list = value.as_texts().ok_or_else(|| {

@@ -7,6 +7,7 @@ mod builder;
 mod cache;
 mod challenge;
 mod claims;
+mod common;
 mod credentials;
 mod crypto;
 mod dpop;

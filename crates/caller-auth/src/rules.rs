@@ -46,7 +46,7 @@ impl Algorithm {
 }
 
 /// The claim that [`Caller::has`](crate::Caller::has) looks at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Authorization {
     /// `scope`, what the user granted to the app.
     #[default]

@@ -248,20 +248,17 @@ impl Verifier {
         let generation = self.keys.generation();
         let known = self.cache.get(&digest, generation, now);
         let (thumbprint, caller) = match known {
-            Some(caller) => (caller.thumbprint, Ok(caller)),
+            Some(caller) => (caller.thumbprint().copied(), Ok(caller)),
             None => {
                 let verifying = self.token(token.expose(), time::seconds(now));
                 let Genuine { thumbprint, caller } = Box::pin(verifying).await?;
-                let caller = caller.map(Arc::new);
-                if let Ok(caller) = &caller {
-                    self.cache.insert(digest, generation, caller, now);
-                }
-                (thumbprint, caller)
+                let keep = |caller| self.cache.insert(digest, generation, caller, now);
+                (thumbprint, caller.map(keep))
             }
         };
         let proof = self.possession(scheme, thumbprint.as_ref(), parts, &digest, now)?;
         let caller = caller?;
-        if self.marks.refuses(&caller.subject, caller.issued_at) {
+        if self.marks.refuses(&caller.subject, caller.issued_at()) {
             return Err(Refusal::invalid(
                 "issued before a logout",
                 "The user has logged out; get a new access token.",

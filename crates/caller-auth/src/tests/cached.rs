@@ -103,3 +103,20 @@ async fn tm_a11_ever_new_users_with_long_claims_stay_within_the_bytes() {
     }
     assert!((1..200).contains(&verifier.cached()));
 }
+
+#[tokio::test]
+async fn what_the_tokens_of_many_users_have_in_common_is_kept_once() {
+    let mut small = rules();
+    small.cache_bytes = 16 << 20;
+    let verifier = Verifier::with_rules(small, Keys::tenant());
+    let scope = "read:something ".repeat(100);
+    let mut callers = Vec::new();
+    for number in 0..100 {
+        let claims = json!({ "sub": format!("github|{number}"), "scope": scope });
+        let parts = bearer(&token(json!({}), claims));
+        callers.push(verifier.verify(&parts, Schemes::Standard, at(NOW)).await.unwrap().caller);
+    }
+    assert!(verifier.cached_bytes() < 100 * 300 + 3000, "{} bytes", verifier.cached_bytes());
+    assert!(callers.iter().all(|caller| caller.size() < 100 && caller.has("read:something")));
+    assert_eq!(callers[7].subject(), "github|7");
+}
