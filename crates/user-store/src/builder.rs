@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::{
     Directory, SharedUserStore, UserStore,
     names::Names,
-    record::Ages,
+    record::{Ages, Record},
     shared::SharedRecords,
     store::{BySize, Connected, Inner},
 };
@@ -133,12 +133,14 @@ impl UserStoreBuilder {
         // An eighth of the bytes for each of the small ones.
         let few = usize::try_from(self.capacity_bytes / 8 / SMALL).unwrap_or(usize::MAX);
         let few = few.min(capacity).clamp(1, MISSING);
+        // The cache also keeps the places of half as many former records: not of more than there is memory for.
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX) / Record::SMALLEST;
         let inner = Inner {
             directory: self.directory,
             shared: self.shared.map(|store| SharedRecords { store, tenant }),
             ages,
             priority: self.priority,
-            records: Cache::with_weighter(capacity, bytes, BySize { least }),
+            records: Cache::with_weighter(capacity.min(most.max(1)), bytes, BySize { least }),
             negatives: Cache::new(few),
             connected: Connected::new(few, (bytes / 8).max(1)),
             forgotten: Cache::new(few),

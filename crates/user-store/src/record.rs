@@ -46,13 +46,13 @@ pub(crate) struct Record {
     pub(crate) user: Arc<User>,
     /// When its look-up started.
     born: Instant,
-    /// Caller tokens issued up to this time are no reason for a re-read.
-    pub(crate) as_of: SystemTime,
     /// Boxed, because few records have any.
     notes: Mutex<Option<Box<Notes>>>,
     /// The age in milliseconds from which it is renewed in the background: 80 % of `cache_ttl` and a little, so that
     /// users who came together are not renewed together.
     renew_from: u32,
+    /// By how many milliseconds the caller token that caused the look-up was issued after it, by this machine's clock.
+    ahead: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,13 +87,24 @@ impl Record {
     pub(crate) fn new(user: Arc<User>, born: Instant, as_of: SystemTime, ages: &Ages) -> Self {
         let renew_from = ages.cache.mul_f64(0.8 + fastrand::f64() * 0.02).as_millis();
         let renew_from = u32::try_from(renew_from).unwrap_or(u32::MAX);
-        Self { user, born, renew_from, as_of, notes: Mutex::default() }
+        let ahead =
+            as_of.duration_since(user.fetched_at()).unwrap_or_default().as_nanos().div_ceil(1_000_000);
+        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+        Self { user, born, renew_from, ahead, notes: Mutex::default() }
     }
+
+    /// Caller tokens issued up to this time are no reason for a re-read.
+    pub(crate) fn as_of(&self) -> SystemTime {
+        let read_at = self.user.fetched_at();
+        read_at.checked_add(Duration::from_millis(self.ahead.into())).unwrap_or(read_at)
+    }
+
+    /// The bytes of the smallest record: itself, counters, one and a half places in the cache, and what the allocator rounds up.
+    pub(crate) const SMALLEST: usize = 208 + size_of::<Self>() + size_of::<User>();
 
     /// The bytes of memory it takes in the cache, roughly.
     pub(crate) fn size(&self) -> usize {
-        const COUNTERS_AND_CACHE_ENTRY: usize = 128;
-        COUNTERS_AND_CACHE_ENTRY + size_of::<Self>() + self.user.size()
+        Self::SMALLEST + self.user.size_of_parts()
     }
 
     pub(crate) fn phase(&self, now: Instant, ages: &Ages) -> Phase {
@@ -173,5 +184,38 @@ impl Record {
     fn note<T>(&self, change: impl FnOnce(&mut Notes) -> T) -> T {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         change(notes.get_or_insert_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Identity;
+
+    #[test]
+    fn a_record_takes_few_bytes_beside_its_texts() {
+        // Sizes that the allocator has, less the counters of an `Arc`.
+        assert!(size_of::<Record>() <= 64 - 16 && size_of::<User>() <= 64 - 16);
+        assert!(size_of::<Identity>() <= 128);
+    }
+
+    #[test]
+    fn a_record_counts_as_new_as_the_token_that_caused_it() {
+        let fetched_at = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
+        let user = User::from_json(br#"{"user_id":"auth0|a"}"#, "auth0|a", fetched_at).unwrap();
+        let user = Arc::new(user);
+        assert_eq!(user.fetched_at(), fetched_at);
+        let ages = Ages {
+            cache: Duration::from_secs(600),
+            stale: Duration::from_secs(600),
+            negative: Duration::ZERO,
+        };
+        let than = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_002);
+        for (as_of, next) in [(fetched_at, Duration::from_nanos(1)), (than, Duration::from_secs(1))] {
+            let record = Record::new(user.clone(), Instant::now(), as_of, &ages);
+            assert!(record.as_of() >= as_of && record.as_of() < as_of + next);
+        }
+        let earlier = Record::new(user, Instant::now(), SystemTime::UNIX_EPOCH, &ages);
+        assert_eq!(earlier.as_of(), fetched_at);
     }
 }

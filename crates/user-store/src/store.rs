@@ -99,18 +99,18 @@ impl UserStore {
     pub async fn get_newer(&self, user_id: &str, than: SystemTime) -> Result<Lookup, Error> {
         let order = Order { than: Some(than), ..Order::by(self.inner.priority) };
         let Some(record) = self.hit(user_id)? else { return Box::pin(self.wait(user_id, order)).await };
-        if than <= record.as_of || !record.take_newer_read(Instant::now()) {
+        if than <= record.as_of() || !record.take_newer_read(Instant::now()) {
             return self.serve(user_id, &record).await;
         }
         let reread = Order { after: Some(record.user.fetched_at()), ..order };
-        Box::pin(self.load_or_keep(user_id, reread, &record, |now| now.as_of >= than)).await
+        Box::pin(self.load_or_keep(user_id, reread, &record, |now| now.as_of() >= than)).await
     }
 
     /// What [`UserStore::get_newer`] would return at once. `None` where it would look something up, or refuse.
     #[must_use]
     pub fn at_hand(&self, user_id: &str, than: SystemTime) -> Option<Arc<User>> {
         let record = self.hit(user_id).ok()??;
-        let serves = than <= record.as_of && !record.user.tokens_withheld();
+        let serves = than <= record.as_of() && !record.user.tokens_withheld();
         serves.then(|| record.user.clone())
     }
 

@@ -10,14 +10,15 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use token_keeper::BearerToken;
 
-use crate::names::Names;
+use crate::names::{Connection, Names};
 
 /// An Auth0 user: id, blocked or not, identities. The rest of the profile is not read.
 #[derive(Clone, Debug)]
 pub struct User {
     pub(crate) user_id: Arc<str>,
     pub(crate) identities: Box<[Identity]>,
-    pub(crate) fetched_at: SystemTime,
+    /// Nanoseconds since 1970, in half the room of a `SystemTime`.
+    pub(crate) fetched_at: u64,
     /// Seconds since 1970; zero when unknown.
     pub(crate) last_login: u32,
     pub(crate) blocked: bool,
@@ -70,12 +71,17 @@ impl User {
     /// When the look-up that brought this record started, by this machine's clock.
     #[must_use]
     pub fn fetched_at(&self) -> SystemTime {
-        self.fetched_at
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.fetched_at)
     }
 
     /// The bytes of memory it takes, roughly.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + self.user_id.len() + self.identities.iter().map(Identity::size).sum::<usize>()
+        size_of::<Self>() + self.size_of_parts()
+    }
+
+    /// The bytes of what it points to.
+    pub(crate) fn size_of_parts(&self) -> usize {
+        self.user_id.len() + self.identities.iter().map(Identity::size).sum::<usize>()
     }
 
     /// Whether both records say the same about the user.
@@ -93,9 +99,14 @@ impl User {
     pub(crate) fn share_names(&mut self, names: &Names) {
         for identity in &mut self.identities {
             names.share(&mut identity.connection);
-            names.share(&mut identity.provider);
         }
     }
+}
+
+/// Nanoseconds from 1970 to `at`, which is between then and the year 2554.
+pub(crate) fn nanos(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What two records of one identity can differ in.
@@ -104,8 +115,7 @@ type Content<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>,
 /// One account of a user at a provider. Tokens are secret; `Debug` shows only whether they are there.
 #[derive(Clone)]
 pub struct Identity {
-    pub(crate) connection: Arc<str>,
-    pub(crate) provider: Arc<str>,
+    pub(crate) connection: Arc<Connection>,
     pub(crate) user_id: Arc<str>,
     pub(crate) bearer: Option<BearerToken>,
     pub(crate) refresh_token: Option<SecretString>,
@@ -121,19 +131,19 @@ impl Identity {
     /// The connection's name (`google-oauth2`, `acme-entra`).
     #[must_use]
     pub fn connection(&self) -> &str {
-        &self.connection
+        &self.connection.name
     }
 
     /// The same, to be kept.
     #[must_use]
     pub fn shared_connection(&self) -> Arc<str> {
-        Arc::clone(&self.connection)
+        Arc::clone(&self.connection.name)
     }
 
     /// Auth0's strategy behind the connection (`google-oauth2`, `waad`). Any text: unknown ones are kept.
     #[must_use]
     pub fn provider(&self) -> &str {
-        &self.provider
+        &self.connection.provider
     }
 
     /// The user's id at the provider, as text also where Auth0 sends a number.
@@ -197,7 +207,7 @@ impl Identity {
     fn content(&self) -> Content<'_> {
         let refresh = self.refresh_token.as_ref().map(ExposeSecret::expose_secret);
         let bearer = self.bearer.as_ref().map(BearerToken::expose);
-        (&self.connection, &self.provider, &self.user_id, bearer, refresh, self.expires_in)
+        (self.connection(), self.provider(), &self.user_id, bearer, refresh, self.expires_in)
     }
 }
 
@@ -205,8 +215,8 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mask = |there: bool| if there { "***" } else { "none" };
         f.debug_struct("Identity")
-            .field("connection", &self.connection)
-            .field("provider", &self.provider)
+            .field("connection", &self.connection())
+            .field("provider", &self.provider())
             .field("user_id", &self.user_id)
             .field("bearer", &format_args!("{}", mask(self.bearer.is_some())))
             .field("refresh_token", &format_args!("{}", mask(self.refresh_token.is_some())))

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use token_keeper::BearerToken;
 use zeroize::Zeroizing;
 
-use crate::{ConnectedAccount, Error, Identity, User};
+use crate::{ConnectedAccount, Error, Identity, User, names::Connection, user::nanos};
 
 /// The members asked for.
 pub(crate) const FIELDS: &str = "user_id,identities,blocked,last_login";
@@ -63,6 +63,7 @@ impl UserReply {
         let identities = identities.into_boxed_slice();
         let last_login = self.last_login.time().unwrap_or_default();
         let user_id = asked.into();
+        let fetched_at = nanos(fetched_at);
         Ok(User { user_id, identities, fetched_at, last_login, blocked, tokens_withheld: false })
     }
 }
@@ -72,7 +73,7 @@ fn without_duplicates(identities: Vec<Identity>) -> Vec<Identity> {
     let mut unique: Vec<Identity> = Vec::with_capacity(identities.len());
     for identity in identities {
         let same = |other: &&mut Identity| {
-            other.connection == identity.connection && other.user_id == identity.user_id
+            other.connection() == identity.connection() && other.user_id == identity.user_id
         };
         match unique.iter_mut().find(same) {
             Some(known) if known.bearer.is_none() && identity.bearer.is_some() => *known = identity,
@@ -117,13 +118,13 @@ impl IdentityReply {
     fn into_identity(self) -> Option<Identity> {
         let provider = self.provider.into_text().map(Arc::<str>::from);
         // Some strategies (passwordless, old records) name only one of the two.
-        let connection = self.connection.into_text().map(Arc::from).or_else(|| provider.clone())?;
+        let name = self.connection.into_text().map(Arc::from).or_else(|| provider.clone())?;
+        let provider = provider.unwrap_or_else(|| name.clone());
         let user_id = identifier(&self.user_id?)?.into();
         let token = self.access_token.into_secret();
         let bearer = token.as_ref().and_then(|token| BearerToken::new(token.expose_secret()).ok());
         Some(Identity {
-            provider: provider.unwrap_or_else(|| connection.clone()),
-            connection,
+            connection: Arc::new(Connection { name, provider }),
             user_id,
             unusable_token: token.is_some() && bearer.is_none(),
             bearer,
@@ -342,10 +343,10 @@ const VERSION: u8 = 1;
 
 /// The record as bytes for a shared store, tokens in the clear.
 pub(crate) fn encode(user: &User) -> Option<Zeroizing<Vec<u8>>> {
-    let since = user.fetched_at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let since = user.fetched_at().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let identities = user.identities.iter().map(|identity| StoredIdentity {
-        connection: &identity.connection,
-        provider: &identity.provider,
+        connection: identity.connection(),
+        provider: identity.provider(),
         user_id: &identity.user_id,
         access_token: identity.bearer.as_ref().map(BearerToken::expose),
         refresh_token: identity.refresh_token.as_ref().map(ExposeSecret::expose_secret),
