@@ -169,11 +169,17 @@ impl Limit {
         }
         let cost = Duration::from_secs_f64((1.0 / quota.per_second).min(86_400.0));
         let cost = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX).max(1);
+        // The cache also keeps the places of half as many former buckets: not of more than there is memory for.
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX) / OVERHEAD;
         Some(Self {
             cost,
             tolerance: cost.saturating_mul(u64::from(quota.burst.max(1))),
             origin: Instant::now(),
-            buckets: Cache::with_weighter(CALLERS, bytes, BySize { least: bytes.div_ceil(CALLERS as u64) }),
+            buckets: Cache::with_weighter(
+                CALLERS.min(most.max(1)),
+                bytes,
+                BySize { least: bytes.div_ceil(CALLERS as u64) },
+            ),
         })
     }
 
