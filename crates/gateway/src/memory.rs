@@ -14,6 +14,8 @@ const REST: u64 = 32 << 20;
 const HEADS: u64 = (room::HEADS + room::ADMIN) as u64;
 /// Answers that are not read, on both listeners.
 const UNREAD: u64 = (room::UNREAD + room::ADMIN) as u64;
+/// The most that prepared secrets take: several thousand. Preparing one again costs a microsecond or two.
+const SECRETS: u64 = 8 << 20;
 /// What is assumed where nothing limits the process.
 const UNLIMITED: u64 = 512 << 20;
 
@@ -50,12 +52,13 @@ impl Bounds {
     /// Fixed shares of `caches`.
     fn split(caches: u64, calls: u64) -> Self {
         let share = |of_hundred: u64| caches / 100 * of_hundred;
+        let secrets = share(6).min(SECRETS);
         Self {
             calls,
-            users: share(36),
+            users: share(42) - secrets,
             tokens: share(20),
             grants: share(24),
-            secrets: share(6),
+            secrets,
             replays: share(6),
             quotas: share(4),
             explained: share(4),

@@ -247,6 +247,9 @@ pub(crate) fn caller_verifier(settings: &Settings) -> Result<Verifier, StartErro
 fn verifier(settings: &Settings, tenant: &Tenant, stores: &Stores) -> Verifier {
     let mut rules = convert::rules(settings);
     rules.nonce_key = Some(stores.nonce_key.clone());
+    // Users who sign in again have two tokens for a while.
+    let tokens = usize::try_from(settings.users.capacity.saturating_mul(2)).unwrap_or(usize::MAX);
+    rules.cache_capacity = rules.cache_capacity.max(tokens);
     rules.cache_bytes = Bounds::of(settings).tokens;
     let keys = Arc::new(tenant.clone());
     Verifier::shared(rules, keys, Arc::clone(&stores.replays), stores.fleet.marks().clone())
