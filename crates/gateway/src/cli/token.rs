@@ -37,7 +37,7 @@ pub(super) enum Refused {
 /// Asks for one.
 pub(super) async fn request(settings: &Settings, asker: &Asker) -> Result<Management, Refused> {
     let tenant = &settings.tenant;
-    let Some(credentials) = tenant.credentials() else {
+    let Some(credentials) = tenant.proof.credentials(&tenant.client_id) else {
         return Err(Refused::Unreachable("the client has no credentials".to_owned()));
     };
     let form = [("grant_type", "client_credentials"), ("audience", tenant.audience.as_str())];

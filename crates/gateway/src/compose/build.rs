@@ -260,8 +260,10 @@ fn tenant(
     shared: Option<Arc<dyn token_broker::FleetStore>>,
 ) -> Result<Tenant, StartError> {
     let own = &settings.tenant;
-    let credentials =
-        own.credentials().ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
+    let credentials = own
+        .proof
+        .credentials(&own.client_id)
+        .ok_or_else(|| StartError::Tenant("the client's proof is missing".to_owned()))?;
     let keys = &settings.callers.keys;
     let mut builder = Tenant::builder(&own.domain);
     if let Some(shared) = shared {

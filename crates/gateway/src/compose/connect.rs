@@ -20,7 +20,7 @@ pub(super) fn hosted(
 ) -> Result<Option<HostedConnect>, StartError> {
     let Some(own) = &settings.connect else { return Ok(None) };
     let missing = |what: &str| StartError::Connect(format!("{what} is missing"));
-    let credentials = own.credentials().ok_or_else(|| missing("the client's proof"))?;
+    let credentials = own.proof.credentials(&own.client_id).ok_or_else(|| missing("the client's proof"))?;
     let public_url = settings.server.public_url.clone().ok_or_else(|| missing("server.public_url"))?;
     // People sign in where the tokens say they come from: the custom domain, if there is one.
     let issuer = settings.callers.issuers.first().ok_or_else(|| missing("callers.issuers"))?;

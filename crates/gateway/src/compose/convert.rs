@@ -21,7 +21,8 @@ pub(super) fn uses_vault(settings: &Settings) -> bool {
 /// The Custom API Client of Token Vault, where a provider's accounts are kept there.
 pub(super) fn vault_client(settings: &Settings) -> Option<tenant::ClientCredentials> {
     let own = settings.vault.as_ref().filter(|_| uses_vault(settings))?;
-    own.credentials().or_else(|| settings.tenant.credentials())
+    let tenant = &settings.tenant;
+    own.proof.credentials(&own.client_id).or_else(|| tenant.proof.credentials(&tenant.client_id))
 }
 
 /// What caller tokens must look like.

@@ -59,7 +59,7 @@ pub use self::{
     quotas::{CallerQuota, QuotaMode, QuotaSettings},
     rule::Rule,
     schema::json_schema,
-    secret::{AssertionAlgorithm, AuthMethod, secret_source},
+    secret::{AuthMethod, ClientProof, secret_source},
     server::{DrainSettings, LimitSettings, ServerSettings, TimeoutSettings, TlsSettings},
     store::{StoreKind, StoreSettings},
     telemetry::{LogFormat, TelemetrySettings},

@@ -26,7 +26,8 @@ impl Fingerprint {
         // each use: another content changes nothing here.
         digest.update(format!("{own:?} {keys:?} {:?} ", settings.server.timeouts.connect).as_bytes());
         digest.update(format!("{:?} ", settings.required_scopes()).as_bytes());
-        digest.update(own.client_secret.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes());
+        digest
+            .update(own.proof.client_secret.as_ref().map_or("", |secret| secret.expose_secret()).as_bytes());
         let mut tenant = [0; 32];
         tenant.copy_from_slice(digest.finish().as_ref());
         Self { tenant, users: format!("{:?}", settings.users), shared: stores.shared.clone() }

@@ -19,7 +19,7 @@ pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Repor
 
 /// The client's proof and its grant type, proved with a code that cannot be one.
 async fn client(own: &ConnectSettings, asker: &Asker, (issuer, callback): (&str, &str), report: &mut Report) {
-    let Some(credentials) = own.credentials() else {
+    let Some(credentials) = own.proof.credentials(&own.client_id) else {
         return report.fail("connect-client", "the client has no secret or key", "set its secret or key");
     };
     let form = [

@@ -10,7 +10,7 @@ const EXCHANGE: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federat
 
 pub(super) async fn check(settings: &Settings, asker: &Asker, report: &mut Report) {
     let Some((vault, credentials)) =
-        settings.vault.as_ref().and_then(|vault| Some((vault, vault.credentials()?)))
+        settings.vault.as_ref().and_then(|vault| Some((vault, vault.proof.credentials(&vault.client_id)?)))
     else {
         return report.skip("vault", "no `source` names the vault");
     };

@@ -34,7 +34,7 @@ fn what_follows_from_other_settings_is_filled_in() {
     let settings = Settings::from_toml(MINIMAL).unwrap();
     assert_eq!(settings.tenant.base_url.as_str(), "https://acme.eu.auth0.com/");
     assert_eq!(settings.tenant.audience, "https://acme.eu.auth0.com/api/v2/");
-    assert_eq!(settings.tenant.proof().method(), AuthMethod::Post);
+    assert_eq!(settings.tenant.proof.method(), AuthMethod::Post);
     assert_eq!(settings.callers.issuers, ["https://acme.eu.auth0.com/"]);
     let github = &settings.providers["github"];
     assert_eq!((github.adapter, github.name.as_str()), (Kind::GitHub, "github"));
@@ -141,7 +141,7 @@ fn texts_come_from_the_environment_verbatim_and_the_rest_as_toml() {
         ],
     );
     assert_eq!(settings.tenant.client_id, "1234");
-    assert!(settings.tenant.proof().secret().is_some());
+    assert!(settings.tenant.proof.secret().is_some());
     assert_eq!(settings.callers.audience, ["https://a", "https://b"]);
     assert_eq!(settings.callers.clients, ["one", "two"]);
     assert!(settings.callers.dpop_nonce);
@@ -192,7 +192,7 @@ fn the_vault_takes_the_tenant_s_client_and_the_only_audience() {
         MINIMAL.replace("[providers.github]", "[providers.google]\nsource = [\"vault\", \"identities\"]");
     let vault = Settings::from_toml(&text).unwrap().vault.unwrap();
     assert_eq!((vault.client_id.as_str(), vault.audience.as_str()), ("gateway", "https://api.acme.com"));
-    assert!(vault.credentials().is_some());
+    assert!(vault.proof.credentials(&vault.client_id).is_some());
 }
 
 #[test]

@@ -16,7 +16,7 @@ const LONGEST_TICKET: Duration = Duration::from_secs(24 * 3600);
 const SHORTEST_TICKET: Duration = Duration::from_secs(30);
 
 pub(super) fn validate(connect: &ConnectSettings, settings: &Settings, collector: &mut Collector) {
-    tenant::proof("connect", &connect.proof(), collector);
+    tenant::proof("connect", &connect.proof, collector);
     match &settings.server.public_url {
         None => collector.report(
             "server.public_url",

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        AuthMethod, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector, secret::ProofKeys,
+        AuthMethod, Dpop, Settings, TenantSettings, VaultSettings, problems::Collector, secret::ClientProof,
     },
     address::{UrlRules, check_url, is_authority},
     files::{Content, check_file},
@@ -24,7 +24,7 @@ pub(super) fn validate(tenant: &TenantSettings, collector: &mut Collector) {
             "remove the key: https://{domain}/api/v2/ is the default",
         );
     }
-    proof("tenant", &tenant.proof(), collector);
+    proof("tenant", &tenant.proof, collector);
 }
 
 pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collector: &mut Collector) {
@@ -32,7 +32,7 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
         .iter()
         .any(|name| collector.origins.gave(&format!("vault.{name}")));
     if own {
-        proof("vault", &vault.proof(), collector);
+        proof("vault", &vault.proof, collector);
     }
     if settings.callers.dpop == Dpop::Require {
         let key = if collector.origins.gave("vault") { "vault" } else { "callers.dpop" };
@@ -45,7 +45,7 @@ pub(super) fn validate_vault(vault: &VaultSettings, settings: &Settings, collect
 }
 
 /// The proof of a client.
-pub(super) fn proof(section: &str, proof: &ProofKeys<'_>, collector: &mut Collector) {
+pub(super) fn proof(section: &str, proof: &ClientProof, collector: &mut Collector) {
     let at = |name: &str| format!("{section}.{name}");
     both(section, proof.client_secret.is_some(), proof.client_secret_file.is_some(), collector);
     // A value that was refused is not missing.
@@ -81,8 +81,8 @@ pub(super) fn proof(section: &str, proof: &ProofKeys<'_>, collector: &mut Collec
             "name the key's file, or remove `key_id`",
         );
     }
-    check_file(&at("client_secret_file"), proof.client_secret_file, Content::Text, collector);
-    check_file(&at("private_key_file"), proof.private_key_file, Content::RsaKey, collector);
+    check_file(&at("client_secret_file"), proof.client_secret_file.as_deref(), Content::Text, collector);
+    check_file(&at("private_key_file"), proof.private_key_file.as_deref(), Content::RsaKey, collector);
 }
 
 /// A secret that is given twice: it would be unclear which one is used.
