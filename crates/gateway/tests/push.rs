@@ -6,8 +6,9 @@
 mod wire_support;
 
 use gateway::{
+    config::{LogFormat, TelemetrySettings},
     server::Options,
-    telemetry::{LogFormat, Shed, Telemetry, TelemetryOptions},
+    telemetry::{Shed, Telemetry, TelemetryOptions},
 };
 use http_body_util::BodyExt as _;
 use hyper::service::service_fn;
@@ -48,10 +49,13 @@ async fn collector() -> (url::Url, Pushed) {
 async fn spans_and_metrics_are_pushed_to_the_collector() {
     let (url, got) = collector().await;
     let options = TelemetryOptions {
-        otlp_endpoint: Some(url),
-        trace_sample: 1.0,
-        log_format: LogFormat::Json,
-        log_level: "warn".to_owned(),
+        telemetry: TelemetrySettings {
+            otlp_endpoint: Some(url),
+            trace_sample: 1.0,
+            log_format: LogFormat::Json,
+            log_level: "warn".to_owned(),
+            ..TelemetrySettings::default()
+        },
         ..TelemetryOptions::default()
     };
     let telemetry = Telemetry::install(&options).unwrap();

@@ -38,9 +38,9 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         }
     };
     let mut options = TelemetryOptions::from(&settings);
-    if options.log_level == TelemetryOptions::default().log_level {
+    if options.telemetry.log_level == TelemetryOptions::default().telemetry.log_level {
         // The result says what went wrong; a level that was chosen on purpose stays.
-        "error".clone_into(&mut options.log_level);
+        "error".clone_into(&mut options.telemetry.log_level);
     }
     let telemetry = match Telemetry::install(&options) {
         Ok(telemetry) => telemetry,

@@ -31,7 +31,7 @@ pub use labels::{
 pub use metrics::{Metrics, Observed, ServerRequest, UpstreamRequest};
 pub use process::COMMIT;
 pub(crate) use process::max_fds;
-pub use setup::{AuditTarget, LogFormat, Telemetry, TelemetryError, TelemetryOptions};
+pub use setup::{Telemetry, TelemetryError, TelemetryOptions};
 pub use summary::Summary;
 
 /// Target of a request's spans, which are for the collector alone: without one they do not exist.

@@ -11,7 +11,7 @@ use super::{
     sink::{LineSink, Target},
 };
 use crate::{
-    config::{self, AuditSink, Settings},
+    config::{AuditSettings, AuditSink, LogFormat, Settings, TelemetrySettings},
     request_id::RequestId,
 };
 use opentelemetry::{Key, KeyValue, trace::TracerProvider as _};
@@ -22,85 +22,21 @@ use tracing_subscriber::{
     EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
-use url::Url;
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    #[default]
-    Auto,
-    /// JSON lines.
-    Json,
-    /// Text.
-    Text,
-}
-
-/// Where audit lines go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum AuditTarget {
-    /// Nowhere.
-    #[default]
-    Off,
-    /// Standard output.
-    Stdout,
-    /// Appended to a file.
-    File(PathBuf),
-}
-
-/// `[telemetry]` and `[audit]` in plain types.
-#[derive(Clone, Debug)]
+/// What signals are made from.
+#[derive(Clone, Debug, Default)]
 pub struct TelemetryOptions {
-    /// Base URL of a collector; `/v1/traces` and `/v1/metrics` are appended.
-    pub otlp_endpoint: Option<Url>,
-    /// Shape of log lines.
-    pub log_format: LogFormat,
-    /// A level, or directives such as `info,gateway::server=debug`.
-    pub log_level: String,
-    /// Share of traces that are sent, 0 to 1.
-    pub trace_sample: f64,
-    /// Whether providers are told the trace: spans then have ids without a collector too.
-    pub send_trace_context: bool,
-    /// The audit log.
-    pub audit: AuditTarget,
+    /// `[telemetry]`.
+    pub telemetry: TelemetrySettings,
+    /// `[audit]`.
+    pub audit: AuditSettings,
     /// Whether panics are logged by their place alone: a panic's message may hold anything. Tests want to see it.
     pub hide_panics: bool,
 }
 
-impl Default for TelemetryOptions {
-    fn default() -> Self {
-        Self {
-            otlp_endpoint: None,
-            log_format: LogFormat::Auto,
-            log_level: "info".to_owned(),
-            trace_sample: 0.01,
-            send_trace_context: false,
-            audit: AuditTarget::Off,
-            hide_panics: false,
-        }
-    }
-}
-
 impl From<&Settings> for TelemetryOptions {
     fn from(settings: &Settings) -> Self {
-        let (telemetry, audit) = (&settings.telemetry, &settings.audit);
-        Self {
-            otlp_endpoint: telemetry.otlp_endpoint.clone(),
-            log_format: match telemetry.log_format {
-                config::LogFormat::Auto => LogFormat::Auto,
-                config::LogFormat::Json => LogFormat::Json,
-                config::LogFormat::Text => LogFormat::Text,
-            },
-            log_level: telemetry.log_level.clone(),
-            trace_sample: telemetry.trace_sample,
-            send_trace_context: telemetry.send_trace_context,
-            audit: match (audit.sink, &audit.path) {
-                (AuditSink::Stdout, _) => AuditTarget::Stdout,
-                (AuditSink::File, Some(path)) => AuditTarget::File(path.clone()),
-                (AuditSink::Off, _) | (AuditSink::File, None) => AuditTarget::Off,
-            },
-            hide_panics: true,
-        }
+        Self { telemetry: settings.telemetry.clone(), audit: settings.audit.clone(), hide_panics: true }
     }
 }
 
@@ -179,25 +115,26 @@ impl Telemetry {
     /// # Errors
     /// When the level is no level, a file cannot be opened or the collector's address cannot be used.
     pub fn install(options: &TelemetryOptions) -> Result<Self, TelemetryError> {
-        let filter = filter(&options.log_level)?;
+        let settings = &options.telemetry;
+        let filter = filter(&settings.log_level)?;
         let resource = resource();
-        let client = options.otlp_endpoint.as_ref().map(|_| otlp::Client::new()).transpose()?;
-        let push = options.otlp_endpoint.as_ref().zip(client);
+        let client = settings.otlp_endpoint.as_ref().map(|_| otlp::Client::new()).transpose()?;
+        let push = settings.otlp_endpoint.as_ref().zip(client);
         let reader = push.clone().map(|(url, client)| otlp::metrics_reader(url, client)).transpose()?;
         let metrics = Metrics::with_reader(reader, resource.clone())?;
         let traces = match push {
             Some((url, client)) => {
-                let sample = options.trace_sample;
+                let sample = settings.trace_sample;
                 let (provider, flush) = otlp::tracer(url, client, sample, resource, metrics.clone())?;
                 Some((provider, Some(flush)))
             }
-            None => options.send_trace_context.then(|| (otlp::ids_only(), None)),
+            None => settings.send_trace_context.then(|| (otlp::ids_only(), None)),
         };
         let log = LineSink::open(Target::Stderr, "log", dropped(&metrics, Signal::Logs))
             .map_err(TelemetryError::Log)?;
         let audit = audit(&options.audit, &metrics)?;
         let terminal = io::stderr().is_terminal();
-        let json = is_json(options.log_format, terminal);
+        let json = is_json(settings.log_format, terminal);
         let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let lines = LogLayer { sink: log.clone(), json, terminal, color }.with_filter(filter);
         // A second installation in one process (tests) keeps the first one's logs.
@@ -260,16 +197,16 @@ impl Telemetry {
     }
 }
 
-fn audit(target: &AuditTarget, metrics: &Metrics) -> Result<Audit, TelemetryError> {
+fn audit(settings: &AuditSettings, metrics: &Metrics) -> Result<Audit, TelemetryError> {
     let open = |target: Target, path: PathBuf| {
         LineSink::open(target, "audit", dropped(metrics, Signal::Audit))
             .map(Audit::to)
             .map_err(|source| TelemetryError::Audit { path, source })
     };
-    match target {
-        AuditTarget::Off => Ok(Audit::default()),
-        AuditTarget::Stdout => open(Target::Stdout, PathBuf::from("-")),
-        AuditTarget::File(path) => open(Target::File(path.clone()), path.clone()),
+    match (settings.sink, &settings.path) {
+        (AuditSink::Stdout, _) => open(Target::Stdout, PathBuf::from("-")),
+        (AuditSink::File, Some(path)) => open(Target::File(path.clone()), path.clone()),
+        (AuditSink::Off, _) | (AuditSink::File, None) => Ok(Audit::default()),
     }
 }
 
