@@ -17,12 +17,13 @@ impl fmt::Debug for Audit {
 }
 
 /// Whether the gateway let a call through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// It went on to the provider (or, for our own routes, was carried out).
     Allow,
     /// The gateway refused it.
+    #[default]
     Deny,
 }
 
@@ -36,7 +37,7 @@ impl Decision {
 }
 
 /// One call of a caller, or of the operator in their name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CallEvent<'a> {
     /// `call`, `me`, `profile`, `revoke`, `logout`, `operator_call`, `refresh_lost`, ...
     pub event: &'static str,
@@ -79,27 +80,8 @@ pub struct CallEvent<'a> {
 impl CallEvent<'_> {
     /// An event with nothing but its name, decision and outcome.
     #[must_use]
-    pub const fn new(event: &'static str, decision: Decision, outcome: &'static str) -> Self {
-        Self {
-            event,
-            request_id: None,
-            caller: None,
-            client: None,
-            organization: None,
-            actors: None,
-            account: None,
-            provider: None,
-            method: None,
-            route: None,
-            tool: None,
-            rule: None,
-            host: None,
-            graphql: None,
-            scopes: None,
-            decision,
-            outcome,
-            status: None,
-        }
+    pub fn new(event: &'static str, decision: Decision, outcome: &'static str) -> Self {
+        Self { event, decision, outcome, ..Self::default() }
     }
 
     /// Ids, methods, names of providers and our own words need no escape.
