@@ -20,34 +20,17 @@ pub(super) fn register(meter: &Meter) {
         .with_description("Start of the process, in seconds since 1970")
         .with_callback(move |gauge| gauge.observe(start, &[]))
         .build();
-    meter
-        .u64_observable_gauge("process_open_fds")
-        .with_description("Open file descriptors")
-        .with_callback(|gauge| {
-            if let Some(open) = open_fds() {
-                gauge.observe(open, &[]);
-            }
-        })
-        .build();
-    meter
-        .u64_observable_gauge("process_max_fds")
-        .with_description("Limit of open file descriptors")
-        .with_callback(|gauge| {
-            if let Some(limit) = max_fds() {
-                gauge.observe(limit, &[]);
-            }
-        })
-        .build();
-    meter
-        .u64_observable_gauge("process_resident_memory")
-        .with_unit("By")
-        .with_description("Resident memory")
-        .with_callback(|gauge| {
-            if let Some(bytes) = resident_bytes() {
-                gauge.observe(bytes, &[]);
-            }
-        })
-        .build();
+    let gauge = |name, unit, description, read: fn() -> Option<u64>| {
+        meter
+            .u64_observable_gauge(name)
+            .with_unit(unit)
+            .with_description(description)
+            .with_callback(move |gauge| read().into_iter().for_each(|value| gauge.observe(value, &[])))
+            .build();
+    };
+    gauge("process_open_fds", "", "Open file descriptors", open_fds);
+    gauge("process_max_fds", "", "Limit of open file descriptors", max_fds);
+    gauge("process_resident_memory", "By", "Resident memory", resident_bytes);
     meter
         .f64_observable_counter("process_cpu")
         .with_unit("s")
