@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Places an option behind those of the command itself.
@@ -24,20 +24,9 @@ pub(super) struct Args {
     pub(super) config: Option<PathBuf>,
     /// Colours: auto (on a terminal), always or never. NO_COLOR is respected.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", display_order = LAST, hide_possible_values = true)]
-    pub(super) color: Color,
+    pub(super) color: ColorChoice,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-/// `--color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// What stands below the options of a command.

@@ -23,7 +23,7 @@ mod version;
 
 use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode};
 
-use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::{
     args::{Args, Command, ConfigCommand, GrantsCommand, StoreCommand},
@@ -57,11 +57,7 @@ fn args_command(arguments: &[OsString]) -> clap::Command {
         None if *word == "--color" => words.get(index + 1).copied(),
         None => None,
     });
-    Args::command().color(match given {
-        Some("always") => ColorChoice::Always,
-        Some("never") => ColorChoice::Never,
-        _ => ColorChoice::Auto,
-    })
+    Args::command().color(given.and_then(|choice| choice.parse().ok()).unwrap_or_default())
 }
 
 fn dispatch(args: Args) -> Exit {

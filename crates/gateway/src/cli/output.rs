@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use clap::ColorChoice;
 use serde::Serialize;
 
-use super::{args::Color, exit::Exit};
+use super::exit::Exit;
 use crate::config::Problems;
 
 /// The two streams and whether they take colours.
@@ -23,12 +24,12 @@ pub(super) enum Tone {
 }
 
 impl Output {
-    pub(super) fn new(color: Color) -> Self {
+    pub(super) fn new(color: ColorChoice) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let color = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => !plain && io::stdout().is_terminal(),
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => !plain && io::stdout().is_terminal(),
         };
         Self { color }
     }

@@ -271,21 +271,16 @@ impl Demo {
     fn new(sandbox: &Sandbox, (host, app): (&'static str, String), configuration: String) -> Self {
         let (_, ana) = USERS[0];
         Self {
-            port: 0,
             host,
-            gateway: String::new(),
-            admin: String::new(),
             app,
-            origins: Vec::new(),
             tenant: tenant_address(sandbox),
             audience: sandbox.api_audience().to_owned(),
-            virtual_hosts: BTreeMap::new(),
             tokens: USERS.into_iter().map(|(name, id)| (name, sandbox.caller_token(id))).collect(),
             expired: sandbox.mint().user(ana).issued_ago(7200).expires_in(-3600).sign(),
             machine: sandbox.mint().machine(sandbox::MACHINE_CLIENT).sign(),
             secrets: sandbox.secrets(),
             configuration,
-            certificate: None,
+            ..Self::default()
         }
     }
 
