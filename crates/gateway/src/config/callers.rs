@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::unit::{self, ByteSize, DurationText};
+use super::unit::{ByteSize, DurationText};
 
 /// What a caller token must look like.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -22,12 +22,10 @@ pub struct CallerSettings {
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<CallerAlgorithm>,
     /// How far the clocks of Auth0 and the gateway may differ.
-    #[serde(default = "default_leeway", with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(default = "default_leeway", with = "DurationText")]
     pub leeway: Duration,
     /// Longest accepted lifetime of a token (`exp` minus `iat`): from one minute to 30 days, which is Auth0's own limit.
-    #[serde(default = "default_max_lifetime", with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(default = "default_max_lifetime", with = "DurationText")]
     pub max_lifetime: Duration,
     /// Longest accepted token. It must be shorter than `server.limits.headers`, because it is one of the headers.
     #[serde(default = "default_max_token")]
@@ -157,16 +155,13 @@ pub enum Dpop {
 #[serde(default, deny_unknown_fields)]
 pub struct KeySettings {
     /// Age at which the key set is read again.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub max_age: Duration,
     /// Shortest time between two reads of the key set that an unknown key id causes.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub cooldown: Duration,
     /// Age up to which an old key set is used while the tenant does not answer. The default grows with `max_age`.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub stale: Duration,
 }
 

@@ -27,8 +27,7 @@ pub struct ConnectSettings {
     #[schemars(with = "Vec<UrlText>")]
     pub return_to: Vec<Url>,
     /// How long a connect link works.
-    #[serde(default = "ten_minutes", with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(default = "ten_minutes", with = "DurationText")]
     pub ticket_ttl: Duration,
     /// Audience of the My Account API. Default: the first issuer followed by `me/`, such as `https://{domain}/me/`.
     pub my_account_audience: String,

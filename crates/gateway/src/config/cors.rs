@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::unit::{self, DurationText};
+use super::unit::DurationText;
 
 /// Allowed origins. There is no credentials mode: callers send their token in `Authorization`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -14,8 +14,7 @@ pub struct CorsSettings {
     /// Origins of web pages that may call and read the answers, such as `https://app.example.com`. `"*"` and `null` are refused.
     pub origins: Vec<String>,
     /// How long a browser may cache the answer to a preflight request.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub max_age: Duration,
 }
 

@@ -84,32 +84,25 @@ pub struct TlsSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct TimeoutSettings {
     /// Time for a client to send the complete request head.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub header: Duration,
     /// Longest pause between two parts of a request body.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub body_idle: Duration,
     /// How long a client may stop reading its answer.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub write_idle: Duration,
     /// How long an unused connection stays open.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub idle: Duration,
     /// Time for the provider to send its response head.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub response: Duration,
     /// Longest pause between two parts of the provider's response body.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub upstream_idle: Duration,
     /// Time to connect to the tenant or to a provider, including TLS.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub connect: Duration,
 }
 
@@ -174,12 +167,10 @@ impl Default for LimitSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct DrainSettings {
     /// How long the listener stays open after `/readyz` starts to fail.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub delay: Duration,
     /// How long requests in flight may take after that.
-    #[serde(with = "unit::duration")]
-    #[schemars(with = "DurationText")]
+    #[serde(with = "DurationText")]
     pub timeout: Duration,
 }
 

@@ -253,17 +253,14 @@ impl JsonSchema for ByteSize {
     }
 }
 
-/// `serde(with)` for durations.
-pub(super) mod duration {
-    use super::{Deserialize, Deserializer, Duration, Serializer};
-    use serde::de::Error as _;
-
-    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+/// For `serde(with)`, which also makes it the schema of the field.
+impl DurationText {
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*duration))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        super::parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -275,11 +272,16 @@ pub(super) fn optional_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     url(deserializer).map(Some)
 }
 
+fn list<'de, D: Deserializer<'de>, T, E: fmt::Display>(
+    deserializer: D,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| parse(text).map_err(D::Error::custom)).collect()
+}
+
 pub(super) fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Url>, D::Error> {
-    Vec::<String>::deserialize(deserializer)?
-        .iter()
-        .map(|text| parse_url(text).map_err(D::Error::custom))
-        .collect()
+    list(deserializer, parse_url)
 }
 
 pub(super) fn url_map<'de, D: Deserializer<'de>>(
@@ -294,17 +296,11 @@ pub(super) fn url_map<'de, D: Deserializer<'de>>(
 pub(super) fn host_patterns<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<HostPattern>, D::Error> {
-    Vec::<String>::deserialize(deserializer)?
-        .iter()
-        .map(|text| text.parse().map_err(D::Error::custom))
-        .collect()
+    list(deserializer, str::parse::<HostPattern>)
 }
 
 pub(super) fn nets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    Vec::<String>::deserialize(deserializer)?
-        .iter()
-        .map(|text| parse_net(text).map_err(D::Error::custom))
-        .collect()
+    list(deserializer, parse_net)
 }
 
 pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
