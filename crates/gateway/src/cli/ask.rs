@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use token_broker::KeyRing;
 use url::{Url, form_urlencoded};
 
+use super::output::Failure;
 use crate::config::Settings;
 
 /// Longest answer that is read.
@@ -65,8 +66,9 @@ impl Reply {
 }
 
 impl Asker {
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, Failure> {
         Self::connecting_within(settings.server.timeouts.connect)
+            .map_err(|error| Failure::new(error, "report this"))
     }
 
     /// Without a configuration.

@@ -4,7 +4,10 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::{exit::Exit, output::Output};
+use super::{
+    exit::Exit,
+    output::{Ended, Failure, Output},
+};
 use crate::{
     body,
     config::{Access, Settings},
@@ -25,37 +28,27 @@ pub(super) struct Wanted {
     pub(super) method: String,
 }
 
-pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, output: &Output) -> Exit {
+pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, output: &Output) -> Ended {
     for provider in settings.providers.values_mut() {
         provider.access = Access::Full;
         provider.rules.clear();
     }
-    let request = match checked(&settings, &wanted) {
-        Ok(request) => request,
-        Err((problem, remedy)) => {
-            output.failure(&problem, &remedy);
-            return Exit::Usage;
-        }
-    };
+    has_provider(&settings, &wanted)?;
+    let request = request(&wanted)?;
     let mut options = TelemetryOptions::from(&settings);
     if options.telemetry.log_level == TelemetryOptions::default().telemetry.log_level {
         // The result says what went wrong; a level that was chosen on purpose stays.
         "error".clone_into(&mut options.telemetry.log_level);
     }
-    let telemetry = match Telemetry::install(&options) {
-        Ok(telemetry) => telemetry,
-        Err(error) => return output.failure(&error.to_string(), "see `gateway check`"),
-    };
-    let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await {
-        Ok(app) => app,
-        Err(error) => return output.failure(&error.to_string(), "see `gateway check` and `gateway doctor`"),
-    };
+    let telemetry =
+        Telemetry::install(&options).map_err(|error| Failure::new(error, "see `gateway check`"))?;
+    let app = App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await;
+    let app = app.map_err(|error| Failure::new(error, "see `gateway check` and `gateway doctor`"))?;
     let response = app.operate(request, &wanted.user).await;
     let (parts, answer) = response.into_parts();
-    let bytes = match answer.collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(_) => return output.failure("the provider's answer broke off", "try again"),
-    };
+    let collected = answer.collect().await;
+    let bytes =
+        collected.map_err(|_| Failure::new("the provider's answer broke off", "try again"))?.to_bytes();
     telemetry.shutdown().await;
     let text = String::from_utf8_lossy(&bytes);
     let header =
@@ -73,30 +66,26 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
         match (problem["message"].as_str(), problem["remedy"].as_str()) {
             // The gateway's own refusal; the remedies of problems are for apps, and these are for the operator.
             (Some(_), Some(_)) if outcome == Code::UserUnknown.as_str() => {
-                return output.failure(&format!("the tenant has no user `{}`", wanted.user), USER_ID);
+                let problem = format!("the tenant has no user `{}`", wanted.user);
+                return Err(Failure::new(problem, USER_ID));
             }
             (Some(message), Some(remedy)) => {
                 let own = operators_remedy(&outcome, &problem, &settings, &wanted);
-                return output.failure(message, own.as_deref().unwrap_or(remedy));
+                return Err(Failure::new(message, own.as_deref().unwrap_or(remedy)));
             }
             _ => output.line(&text),
         }
     }
-    if parts.status.as_u16() < 400 { Exit::Fine } else { Exit::No }
+    Ok(if parts.status.as_u16() < 400 { Exit::Fine } else { Exit::No })
 }
 
-fn checked(settings: &Settings, wanted: &Wanted) -> Result<Request<body::RequestBody>, (String, String)> {
-    has_provider(settings, wanted)?;
-    request(wanted).map_err(|(problem, remedy)| (problem, remedy.to_owned()))
-}
-
-fn has_provider(settings: &Settings, wanted: &Wanted) -> Result<(), (String, String)> {
+fn has_provider(settings: &Settings, wanted: &Wanted) -> Result<(), Failure> {
     if settings.providers.contains_key(wanted.provider.as_str()) {
         return Ok(());
     }
     let known: Vec<&str> = settings.providers.keys().map(String::as_str).collect();
     let problem = format!("the configuration has no provider `{}`", wanted.provider);
-    Err((problem, format!("name one of: {}", known.join(", "))))
+    Err(Failure::usage(problem, format!("name one of: {}", known.join(", "))))
 }
 
 /// What an operator does about a refusal whose own remedy speaks to an app.
@@ -124,23 +113,24 @@ fn operators_remedy(outcome: &str, problem: &Value, settings: &Settings, wanted:
     })
 }
 
-/// The request, or what cannot be sent and the remedy.
-fn request(wanted: &Wanted) -> Result<Request<body::RequestBody>, (String, &'static str)> {
-    const PATH: &str = "percent-encode the path, as in /user/repos?per_page=5";
+fn request(wanted: &Wanted) -> Result<Request<body::RequestBody>, Failure> {
     let Wanted { method, path, provider, account, .. } = wanted;
     if !path.starts_with('/') {
         let why = format!("the path `{path}` does not begin with a slash");
-        return Err((why, "write the provider's own path, as in /user/repos?per_page=5"));
+        return Err(Failure::usage(why, "write the provider's own path, as in /user/repos?per_page=5"));
     }
     let mut request = Request::new(body::empty());
-    *request.method_mut() = Method::from_bytes(method.as_bytes())
-        .map_err(|_| (format!("`{method}` is not a method"), "use GET, POST, PUT, PATCH or DELETE"))?;
-    *request.uri_mut() = format!("/proxy/{provider}{path}")
-        .parse::<Uri>()
-        .map_err(|_| (format!("the path `{path}` cannot be sent"), PATH))?;
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| {
+        Failure::usage(format!("`{method}` is not a method"), "use GET, POST, PUT, PATCH or DELETE")
+    })?;
+    *request.uri_mut() = format!("/proxy/{provider}{path}").parse::<Uri>().map_err(|_| {
+        let why = format!("the path `{path}` cannot be sent");
+        Failure::usage(why, "percent-encode the path, as in /user/repos?per_page=5")
+    })?;
     if let Some(account) = account {
         let value = HeaderValue::from_str(account).map_err(|_| {
-            (format!("the account `{account}` cannot be sent"), "copy it from the output of `gateway user`")
+            let why = format!("the account `{account}` cannot be sent");
+            Failure::usage(why, "copy it from the output of `gateway user`")
         })?;
         request.headers_mut().insert("idp-account", value);
     }

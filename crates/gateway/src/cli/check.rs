@@ -2,10 +2,15 @@
 
 use serde_json::json;
 
-use super::{args::CheckArgs, exit::Exit, output::Output, policy};
+use super::{
+    args::CheckArgs,
+    exit::Exit,
+    output::{Ended, Output},
+    policy,
+};
 use crate::config::{Settings, Sources};
 
-pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Exit {
+pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Ended {
     let loaded = Settings::load(sources);
     match (&loaded, &args.claims, &args.cases) {
         (Ok(loaded), Some(claims), _) => return policy::ask(&loaded.settings, claims, args, output),
@@ -26,13 +31,13 @@ pub(super) fn run(sources: &Sources, args: &CheckArgs, output: &Output) -> Exit 
                     counted(count, "warning")
                 ),
             });
-            Exit::Fine
+            Ok(Exit::Fine)
         }
         (Err(problems), true) => {
-            output.json(&json!({ "problems": problems.0 }));
-            Exit::Usage
+            output.json(&json!({ "problems": problems.0 }))?;
+            Ok(Exit::Usage)
         }
-        (Err(problems), false) => output.problems(&problems),
+        (Err(problems), false) => Ok(output.problems(&problems)),
     }
 }
 

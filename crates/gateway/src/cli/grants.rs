@@ -14,7 +14,7 @@ use super::{
     ask::{self, Asker},
     exit::Exit,
     healthcheck::reachable,
-    output::{Output, Tone},
+    output::{Ended, Failure, Output, Tone},
 };
 use crate::{
     admin::GrantEntry,
@@ -32,22 +32,13 @@ enum Place {
     Gateway,
 }
 
-/// What went wrong, and the remedy.
-type Failure = (String, &'static str);
-
-pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output) -> Exit {
+pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output) -> Ended {
     let filter = filter(settings, &selector(&args.meant, true));
-    let found = match open(settings).await {
-        Ok(Place::Store(store, _)) => match store.list(&filter).await {
-            Ok(list) => Ok(list.into_iter().map(GrantEntry::from).collect()),
-            Err(error) => Err((error.to_string(), CORRECT_STORE)),
-        },
-        Ok(Place::Gateway) => from_gateway(settings, &filter).await,
-        Err(failure) => Err(failure),
-    };
-    let list: Vec<GrantEntry> = match found {
-        Ok(list) => list,
-        Err((problem, remedy)) => return output.failure(&problem, remedy),
+    let list: Vec<GrantEntry> = match open(settings).await? {
+        Place::Store(store, _) => {
+            store.list(&filter).await.map_err(store_failed)?.into_iter().map(GrantEntry::from).collect()
+        }
+        Place::Gateway => from_gateway(settings, &filter).await?,
     };
     if args.json {
         return output.json(&json!({ "grants": list }));
@@ -67,27 +58,26 @@ pub(super) async fn list(settings: &Settings, args: &GrantsList, output: &Output
     if list.is_empty() {
         output.message("no grant is stored");
     }
-    Exit::Fine
+    Ok(Exit::Fine)
 }
 
-pub(super) async fn forget(settings: &Settings, args: &GrantsForget, output: &Output) -> Exit {
+pub(super) async fn forget(settings: &Settings, args: &GrantsForget, output: &Output) -> Ended {
     let selector = selector(&args.meant, args.all);
-    let forgotten = match open(settings).await {
-        Ok(Place::Store(store, record)) => from_store(settings, &*store, record, selector).await,
-        Ok(Place::Gateway) => through_gateway(settings, &selector).await,
-        Err(failure) => Err(failure),
+    let count = match open(settings).await? {
+        Place::Store(store, record) => from_store(settings, &*store, record, selector).await?,
+        Place::Gateway => through_gateway(settings, &selector).await?,
     };
-    match forgotten {
-        Err((problem, remedy)) => output.failure(&problem, remedy),
-        Ok(count) if args.json => output.json(&json!({ "forgotten": count })),
-        Ok(count) => {
-            output.line(&format!("{count} forgotten"));
-            Exit::Fine
-        }
+    if args.json {
+        return output.json(&json!({ "forgotten": count }));
     }
+    output.line(&format!("{count} forgotten"));
+    Ok(Exit::Fine)
 }
 
-const CORRECT_STORE: &str = "correct [store]; `gateway doctor` says what is wrong with it";
+fn store_failed(error: impl ToString) -> Failure {
+    Failure::new(error, "correct [store]; `gateway doctor` says what is wrong with it")
+}
+
 const START_GATEWAY: &str =
     "start the gateway, or correct `server.admin_listen` and `server.admin_token_file`";
 
@@ -96,21 +86,20 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
     if store.kind == StoreKind::Memory {
         return Ok(Place::Gateway);
     }
-    let ring =
-        ask::ring(store.encryption_keys_file.as_deref()).await.map_err(|error| (error, CORRECT_STORE))?;
+    let ring = ask::ring(store.encryption_keys_file.as_deref()).await.map_err(store_failed)?;
     match store.kind {
         StoreKind::Redis | StoreKind::Postgres => {
             let source = secret_source(store.url.as_ref(), store.url_file.as_deref());
-            let source = source.ok_or_else(|| ("there is no `store.url`".to_owned(), CORRECT_STORE))?;
-            let url = ask::read(&source).await.map_err(|error| (error, CORRECT_STORE))?;
-            let shared = fleet_store(store.kind, &url, ring);
-            let shared = shared.map_err(|error| (error.to_string(), CORRECT_STORE))?;
+            let source = source.ok_or_else(|| store_failed("there is no `store.url`"))?;
+            let url = ask::read(&source).await.map_err(store_failed)?;
+            let shared = fleet_store(store.kind, &url, ring).map_err(store_failed)?;
             Ok(Place::Store(shared.clone(), shared))
         }
         _ => {
             let path = store.path.clone().unwrap_or_default();
             if !path.exists() {
-                return Err((format!("{} is not there yet", path.display()), "start the gateway once"));
+                let problem = format!("{} is not there yet", path.display());
+                return Err(Failure::new(problem, "start the gateway once"));
             }
             match FileStore::open(path, ring).await {
                 Ok(file) => {
@@ -118,7 +107,7 @@ async fn open(settings: &Settings) -> Result<Place, Failure> {
                     Ok(Place::Store(file.clone(), file))
                 }
                 Err(error) if error.is_in_use() => Ok(Place::Gateway),
-                Err(error) => Err((error.to_string(), CORRECT_STORE)),
+                Err(error) => Err(store_failed(error)),
             }
         }
     }
@@ -154,14 +143,13 @@ async fn from_store(
     record: Arc<dyn RecordStore>,
     selector: Selector,
 ) -> Result<u64, Failure> {
-    let failed = |error: token_broker::StoreError| (error.to_string(), CORRECT_STORE);
     let meant = filter(settings, &selector);
     let mut count = 0;
-    for grant in store.list(&meant).await.map_err(failed)? {
-        count += u64::from(store.delete(&grant.key).await.map_err(failed)?);
+    for grant in store.list(&meant).await.map_err(store_failed)? {
+        count += u64::from(store.delete(&grant.key).await.map_err(store_failed)?);
     }
     let fleet = Fleet::kept(record, &settings.tenant.domain);
-    fleet.read().await.map_err(failed)?;
+    fleet.read().await.map_err(store_failed)?;
     for revoked in fleet.revoked().iter().filter(|revoked| !revoked.lifted && meant.matches(&revoked.key)) {
         fleet.revoke(revoked.lift()).await;
     }
@@ -173,7 +161,7 @@ async fn from_gateway(settings: &Settings, filter: &GrantFilter) -> Result<Vec<G
     let answer = admin(settings, "grants", None).await?;
     let list = answer.get("grants").cloned().unwrap_or(Value::Null);
     let list: Vec<GrantEntry> = serde_json::from_value(list)
-        .map_err(|_| ("the gateway's answer is no list of grants".to_owned(), "use one version of both"))?;
+        .map_err(|_| Failure::new("the gateway's answer is no list of grants", "use one version of both"))?;
     let meant = |grant: &GrantEntry| {
         filter.user.as_ref().is_none_or(|user| *user == grant.user)
             && filter.connections.as_ref().is_none_or(|names| names.contains(&grant.connection))
@@ -186,7 +174,7 @@ async fn through_gateway(settings: &Settings, selector: &Selector) -> Result<u64
     answer
         .get("forgotten")
         .and_then(Value::as_u64)
-        .ok_or_else(|| ("the gateway does not say what it forgot".to_owned(), "use one version of both"))
+        .ok_or_else(|| Failure::new("the gateway does not say what it forgot", "use one version of both"))
 }
 
 /// Asks the admin listener of the gateway that runs on this machine.
@@ -197,17 +185,16 @@ async fn admin(settings: &Settings, command: &str, body: Option<&Value>) -> Resu
         None => None,
         Some(path) => {
             let token = ask::read(&SecretSource::File(path.clone())).await;
-            Some(token.map_err(|error| (error, START_GATEWAY))?)
+            Some(token.map_err(|error| Failure::new(error, START_GATEWAY))?)
         }
     };
-    let reply = async { Asker::new(settings)?.admin(&url, token.as_ref(), body).await }.await;
-    let reply = reply.map_err(|error| {
+    let reply = Asker::new(settings)?.admin(&url, token.as_ref(), body).await.map_err(|error| {
         let finding =
             format!("only the gateway that runs has these grants, and {url} did not answer: {error}");
-        (finding, START_GATEWAY)
+        Failure::new(finding, START_GATEWAY)
     })?;
     if reply.status == 200 {
         return Ok(reply.json());
     }
-    Err((format!("{url} answered {} {}", reply.status, reply.description()), START_GATEWAY))
+    Err(Failure::new(format!("{url} answered {} {}", reply.status, reply.description()), START_GATEWAY))
 }

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{ask::Asker, exit::Exit, output::Output};
+use super::{
+    ask::Asker,
+    exit::Exit,
+    output::{Ended, Failure, Output},
+};
 use crate::config::Settings;
 
-pub(super) async fn run(settings: &Settings, ready: bool, json: bool, output: &Output) -> Exit {
+pub(super) async fn run(settings: &Settings, ready: bool, json: bool, output: &Output) -> Ended {
     let address = reachable(settings.server.admin_listen);
     let path = if ready { "readyz" } else { "livez" };
     ask(&format!("http://{address}/{path}"), json, output).await
 }
 
 /// Whether an address answers 200.
-pub(super) async fn ask(url: &str, json: bool, output: &Output) -> Exit {
+pub(super) async fn ask(url: &str, json: bool, output: &Output) -> Ended {
     let answer = match Asker::connecting_within(Duration::from_secs(2)) {
         Ok(asker) => asker.get(url, None).await,
         Err(error) => Err(error),
@@ -25,13 +29,13 @@ pub(super) async fn ask(url: &str, json: bool, output: &Output) -> Exit {
         Err(error) => (false, format!("{url} did not answer: {error}")),
     };
     if json {
-        output.json(&json!({ "healthy": healthy, "finding": finding }));
+        output.json(&json!({ "healthy": healthy, "finding": finding }))?;
     } else if healthy {
         output.line(&finding);
     } else {
-        output.failure(&finding, "start the gateway, or correct `server.admin_listen`");
+        return Err(Failure::new(finding, "start the gateway, or correct `server.admin_listen`"));
     }
-    if healthy { Exit::Fine } else { Exit::No }
+    Ok(if healthy { Exit::Fine } else { Exit::No })
 }
 
 /// The listener's address as seen from the same machine.

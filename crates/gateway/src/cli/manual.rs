@@ -6,34 +6,31 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{args::Args, exit::Exit, output::Output};
+use super::{
+    args::Args,
+    exit::Exit,
+    output::{Ended, Failure},
+};
 
-pub(super) fn completions(shell: Shell) -> Exit {
+pub(super) fn completions(shell: Shell) -> Ended {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "gateway", &mut script);
     let _ = io::stdout().lock().write_all(&script);
-    Exit::Fine
+    Ok(Exit::Fine)
 }
 
-pub(super) fn man(name: Option<&str>, output: &Output) -> Exit {
+pub(super) fn man(name: Option<&str>) -> Ended {
     let mut command = Args::command();
     command.build();
+    let unknown = |name| Failure::usage(format!("there is no subcommand `{name}`"), "see `gateway --help`");
     let page = match name {
         None => command,
-        Some(name) => match command.find_subcommand(name) {
-            Some(found) => found.clone(),
-            None => {
-                output.message(&format!(
-                    "error: there is no subcommand `{name}`\n  remedy: see `gateway --help`"
-                ));
-                return Exit::Usage;
-            }
-        },
+        Some(name) => command.find_subcommand(name).cloned().ok_or_else(|| unknown(name))?,
     };
     let mut text = Vec::new();
-    if let Err(error) = Man::new(page).render(&mut text) {
-        return output.failure(&format!("the page cannot be written: {error}"), "report this");
-    }
+    Man::new(page)
+        .render(&mut text)
+        .map_err(|error| Failure::new(format!("the page cannot be written: {error}"), "report this"))?;
     let _ = io::stdout().lock().write_all(&text);
-    Exit::Fine
+    Ok(Exit::Fine)
 }

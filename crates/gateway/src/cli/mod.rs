@@ -28,7 +28,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use self::{
     args::{Args, Command, ConfigCommand, GrantsCommand, StoreCommand},
     exit::Exit,
-    output::Output,
+    output::{Ended, Failure, Output},
 };
 use crate::config::{Settings, Sources};
 use crate::serve::Ending;
@@ -46,7 +46,8 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
         }
     };
-    dispatch(args).into()
+    let output = Output::new(args.color);
+    output.end(dispatch(args, &output)).into()
 }
 
 /// The parser, with the choice of colour that the command line makes for the parser's own messages.
@@ -60,83 +61,77 @@ fn args_command(arguments: &[OsString]) -> clap::Command {
     Args::command().color(given.and_then(|choice| choice.parse().ok()).unwrap_or_default())
 }
 
-fn dispatch(args: Args) -> Exit {
-    let output = Output::new(args.color);
+fn dispatch(args: Args, output: &Output) -> Ended {
     let config = args.config;
     match args.command {
         Command::Serve => {
             let sources = Sources::of_process(config.clone());
-            with_settings(config, &output, async |settings| {
-                serve::run(settings, sources, None, Ending::default(), &output).await
+            with_settings(config, output, async |settings| {
+                serve::run(settings, sources, None, Ending::default()).await
             })
         }
         #[cfg(feature = "demo")]
         Command::Demo { command: Some(args::DemoCommand::Env { port }), .. } => {
-            with_runtime(&output, demo::env(port, &output))
+            with_runtime(demo::env(port, output))
         }
         #[cfg(feature = "demo")]
         Command::Demo { args, command: None } => {
-            with_runtime(&output, demo::run(Sources::of_process(config), &args, &output))
+            with_runtime(demo::run(Sources::of_process(config), &args, output))
         }
-        Command::Check(args) => check::run(&Sources::of_process(config), &args, &output),
+        Command::Check(args) => check::run(&Sources::of_process(config), &args, output),
         Command::Config { command: ConfigCommand::Schema } => output.json(&crate::config::json_schema()),
-        Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, &output),
+        Command::Store { command: StoreCommand::Keygen { id } } => keygen::run(id, output),
         Command::Grants { command: GrantsCommand::List(args) } => {
-            with_settings(config, &output, async |settings| grants::list(&settings, &args, &output).await)
+            with_settings(config, output, async |settings| grants::list(&settings, &args, output).await)
         }
         Command::Grants { command: GrantsCommand::Forget(args) } => {
-            with_settings(config, &output, async |settings| grants::forget(&settings, &args, &output).await)
+            with_settings(config, output, async |settings| grants::forget(&settings, &args, output).await)
         }
-        Command::Version { json } => version::run(json, &output),
+        Command::Version { json } => version::run(json, output),
         Command::Completions { shell } => manual::completions(shell),
-        Command::Man { command } => manual::man(command.as_deref(), &output),
-        Command::Token { json, reveal } => with_settings(config, &output, async |settings| {
-            token::run(&settings, json, reveal, &output).await
-        }),
+        Command::Man { command } => manual::man(command.as_deref()),
+        Command::Token { json, reveal } => {
+            with_settings(config, output, async |settings| token::run(&settings, json, reveal, output).await)
+        }
         Command::User { id, json } => {
-            with_settings(config, &output, async |settings| user::run(&settings, &id, json, &output).await)
+            with_settings(config, output, async |settings| user::run(&settings, &id, json, output).await)
         }
         Command::Call { provider, path, user, account, method, json } => {
             let wanted = call::Wanted { provider, path, user, account, method };
-            with_settings(config, &output, async |settings| call::run(settings, wanted, json, &output).await)
+            with_settings(config, output, async |settings| call::run(settings, wanted, json, output).await)
         }
-        Command::Doctor { token: Some(token), json, .. } => {
-            with_settings(config, &output, async |settings| {
-                doctor::explain_token(&settings, &token, json, &output).await
-            })
-        }
-        Command::Doctor { user, json, token: None } => with_settings(config, &output, async |settings| {
-            doctor::run(&settings, user.as_deref(), json, &output).await
+        Command::Doctor { token: Some(token), json, .. } => with_settings(config, output, async |settings| {
+            doctor::explain_token(&settings, &token, json, output).await
+        }),
+        Command::Doctor { user, json, token: None } => with_settings(config, output, async |settings| {
+            doctor::run(&settings, user.as_deref(), json, output).await
         }),
         Command::Healthcheck { url: Some(url), json, .. } => {
-            with_runtime(&output, healthcheck::ask(&url, json, &output))
+            with_runtime(healthcheck::ask(&url, json, output))
         }
-        Command::Healthcheck { url: None, ready, json } => with_settings(config, &output, async |settings| {
-            healthcheck::run(&settings, ready, json, &output).await
+        Command::Healthcheck { url: None, ready, json } => with_settings(config, output, async |settings| {
+            healthcheck::run(&settings, ready, json, output).await
         }),
     }
 }
 
 /// Loads the configuration, says what is wrong with it, and runs a command that needs it.
-fn with_settings<F>(config: Option<PathBuf>, output: &Output, run: impl FnOnce(Settings) -> F) -> Exit
+fn with_settings<F>(config: Option<PathBuf>, output: &Output, run: impl FnOnce(Settings) -> F) -> Ended
 where
-    F: Future<Output = Exit>,
+    F: Future<Output = Ended>,
 {
     let settings = match Settings::load(&Sources::of_process(config)) {
         Ok(loaded) => loaded.settings,
-        Err(problems) => return output.problems(&problems),
+        Err(problems) => return Ok(output.problems(&problems)),
     };
-    with_runtime(output, run(settings))
+    with_runtime(run(settings))
 }
 
 /// Runs to completion on a runtime of its own. One thread is enough: connections have threads of their own.
-fn with_runtime(output: &Output, future: impl Future<Output = Exit>) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return output
-                .failure(&format!("the runtime cannot start: {error}"), "raise the limit on threads");
-        }
-    };
+fn with_runtime(future: impl Future<Output = Ended>) -> Ended {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(format!("the runtime cannot start: {error}"), "raise the limit on threads")
+    })?;
     runtime.block_on(future)
 }

@@ -14,6 +14,29 @@ pub(super) struct Output {
     color: bool,
 }
 
+/// What a command comes to.
+pub(super) type Ended = Result<Exit, Failure>;
+
+/// Why a command has no result, and what to do.
+#[derive(Debug)]
+pub(super) struct Failure {
+    problem: String,
+    remedy: String,
+    exit: Exit,
+}
+
+impl Failure {
+    /// What was asked for cannot be had.
+    pub(super) fn new(problem: impl ToString, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.to_string(), remedy: remedy.into(), exit: Exit::No }
+    }
+
+    /// The command line or the configuration is wrong.
+    pub(super) fn usage(problem: impl ToString, remedy: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, ..Self::new(problem, remedy) }
+    }
+}
+
 /// A colour that has a meaning; the words beside it always say the same.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tone {
@@ -45,20 +68,19 @@ impl Output {
     }
 
     /// Writes a result as JSON.
-    pub(super) fn json(&self, value: &impl Serialize) -> Exit {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => {
-                self.line(&text);
-                Exit::Fine
-            }
-            Err(error) => self.failure(&format!("the result cannot be written: {error}"), "report this"),
-        }
+    pub(super) fn json(&self, value: &impl Serialize) -> Ended {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::new(format!("the result cannot be written: {error}"), "report this"))?;
+        self.line(&text);
+        Ok(Exit::Fine)
     }
 
-    /// Says that the answer is no.
-    pub(super) fn failure(&self, problem: &str, remedy: &str) -> Exit {
-        self.message(&format!("error: {problem}\n  remedy: {remedy}"));
-        Exit::No
+    /// How the process ends; a failure is said.
+    pub(super) fn end(&self, ended: Ended) -> Exit {
+        ended.unwrap_or_else(|Failure { problem, remedy, exit }| {
+            self.message(&format!("error: {problem}\n  remedy: {remedy}"));
+            exit
+        })
     }
 
     /// Says what is wrong with the configuration.

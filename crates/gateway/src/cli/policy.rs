@@ -5,7 +5,11 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{args::CheckArgs, exit::Exit, output::Output};
+use super::{
+    args::CheckArgs,
+    exit::Exit,
+    output::{Ended, Failure, Output},
+};
 use crate::{compose::OfflinePolicy, config::Settings, state::Verdict};
 
 /// A file of cases.
@@ -36,31 +40,25 @@ struct Case {
 }
 
 /// Says what one call would come to. Fine where it would be sent.
-pub(super) fn ask(settings: &Settings, claims: &Path, args: &CheckArgs, output: &Output) -> Exit {
-    let policy = match OfflinePolicy::new(settings) {
-        Ok(policy) => policy,
-        Err(error) => return output.failure(&error.to_string(), "see `gateway check`"),
-    };
+pub(super) fn ask(settings: &Settings, claims: &Path, args: &CheckArgs, output: &Output) -> Ended {
+    let policy = policy(settings)?;
     let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        std::fs::read_to_string(path).map_err(|error| {
+            let problem = format!("{} cannot be read: {error}", path.display());
+            Failure::usage(problem, "name a file that this user may read")
+        })
     };
-    let body = args.body.as_deref().map_or(Ok(String::new()), read);
-    let (claims, body) = match (read(claims), body) {
-        (Ok(claims), Ok(body)) => (claims, body),
-        (Err(problem), _) | (_, Err(problem)) => {
-            output.failure(&problem, "name a file that this user may read");
-            return Exit::Usage;
-        }
-    };
+    let claims = read(claims)?;
+    let body = args.body.as_deref().map_or(Ok(String::new()), read)?;
     let (method, path) =
         (args.method.as_deref().unwrap_or_default(), args.path.as_deref().unwrap_or_default());
     let verdict = policy.verdict(&claims, method, path, body.as_bytes());
     if args.json {
-        output.json(&verdict);
+        output.json(&verdict)?;
     } else {
         output.line(&sentence(&verdict));
     }
-    if verdict.allowed { Exit::Fine } else { Exit::No }
+    Ok(if verdict.allowed { Exit::Fine } else { Exit::No })
 }
 
 fn sentence(verdict: &Verdict) -> String {
@@ -71,22 +69,14 @@ fn sentence(verdict: &Verdict) -> String {
 }
 
 /// Runs a file of cases. Fine where each comes out as it says.
-pub(super) fn cases(settings: &Settings, file: &Path, json: bool, output: &Output) -> Exit {
-    let policy = match OfflinePolicy::new(settings) {
-        Ok(policy) => policy,
-        Err(error) => return output.failure(&error.to_string(), "see `gateway check`"),
-    };
+pub(super) fn cases(settings: &Settings, file: &Path, json: bool, output: &Output) -> Ended {
+    let policy = policy(settings)?;
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
-    let cases: Cases = match text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())) {
-        Ok(cases) => cases,
-        Err(error) => {
-            output.failure(
-                &format!("{} is not a file of cases: {error}", file.display()),
-                "write [[tests]] with `as`, `method`, `path` and `allowed`",
-            );
-            return Exit::Usage;
-        }
-    };
+    let cases = text.and_then(|text| toml::from_str::<Cases>(&text).map_err(|error| error.to_string()));
+    let cases = cases.map_err(|error| {
+        let problem = format!("{} is not a file of cases: {error}", file.display());
+        Failure::usage(problem, "write [[tests]] with `as`, `method`, `path` and `allowed`")
+    })?;
     let results: Vec<_> = cases.tests.iter().map(|case| (case, run(&policy, case))).collect();
     let failed = results.iter().filter(|(_, (_, problem))| problem.is_some()).count();
     if json {
@@ -94,7 +84,7 @@ pub(super) fn cases(settings: &Settings, file: &Path, json: bool, output: &Outpu
             .iter()
             .map(|(case, (verdict, problem))| json!({ "name": title(case), "problem": problem, "verdict": verdict }))
             .collect();
-        output.json(&json!({ "failed": failed, "tests": tests }));
+        output.json(&json!({ "failed": failed, "tests": tests }))?;
     } else {
         for (case, (verdict, problem)) in &results {
             match problem {
@@ -106,7 +96,11 @@ pub(super) fn cases(settings: &Settings, file: &Path, json: bool, output: &Outpu
         }
         output.line(&format!("{} of {} cases hold", results.len() - failed, results.len()));
     }
-    if failed == 0 { Exit::Fine } else { Exit::No }
+    Ok(if failed == 0 { Exit::Fine } else { Exit::No })
+}
+
+fn policy(settings: &Settings) -> Result<OfflinePolicy, Failure> {
+    OfflinePolicy::new(settings).map_err(|error| Failure::new(error, "see `gateway check`"))
 }
 
 fn title(case: &Case) -> String {

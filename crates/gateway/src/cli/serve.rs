@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{exit::Exit, output::Output};
+use super::{
+    exit::Exit,
+    output::{Ended, Failure},
+};
 use crate::{
     compose::{Running, digest},
     config::{Settings, Sources},
@@ -22,19 +25,13 @@ pub(super) async fn run(
     sources: Sources,
     tell: Option<OnListening>,
     ending: Ending,
-    output: &Output,
-) -> Exit {
-    let telemetry = match Telemetry::install(&TelemetryOptions::from(&settings)) {
-        Ok(telemetry) => telemetry,
-        Err(error) => return fatal(output, &error),
-    };
+) -> Ended {
+    let telemetry = Telemetry::install(&TelemetryOptions::from(&settings)).map_err(fatal)?;
     for missing in crate::hardening::missing() {
         tracing::warn!(event = "hardening_missing", cause = missing);
     }
-    let app = match App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await {
-        Ok(app) => Arc::new(app),
-        Err(error) => return fatal(output, &error),
-    };
+    let app = App::new(&settings, telemetry.metrics().clone(), telemetry.audit().clone()).await;
+    let app = Arc::new(app.map_err(fatal)?);
     let running = Arc::new(Running::new(Arc::clone(&app)).await);
     telemetry.metrics().config_hash(&digest(&settings));
     telemetry.metrics().observe({
@@ -56,12 +53,8 @@ pub(super) async fn run(
                 as futures_util::future::BoxFuture<'static, _>
         })
     };
-    let cores = match Cores::start() {
-        Ok(cores) => cores,
-        Err(error) => return fatal(output, &error),
-    };
     let parts = ServeParts {
-        cores,
+        cores: Cores::start().map_err(fatal)?,
         options: Options::from(&settings),
         handler,
         operations: Arc::clone(&running.operations),
@@ -78,16 +71,13 @@ pub(super) async fn run(
         lifecycle: Lifecycle::default(),
         ending,
     };
-    match serve(parts).await {
-        Ok(()) => Exit::Fine,
-        Err(error) => fatal(output, &error),
-    }
+    serve(parts).await.map_err(fatal)?;
+    Ok(Exit::Fine)
 }
 
-fn fatal(output: &Output, error: &dyn std::error::Error) -> Exit {
-    output.failure(
-        &format!("the gateway cannot start: {error}"),
+fn fatal(error: impl std::error::Error) -> Failure {
+    Failure::usage(
+        format!("the gateway cannot start: {error}"),
         "correct what the message names; see `gateway check`",
-    );
-    Exit::Usage
+    )
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     ask::{Asker, Reply, claims, tenant_url},
     exit::Exit,
-    output::Output,
+    output::{Ended, Failure, Output},
 };
 use crate::config::Settings;
 
@@ -69,18 +69,16 @@ fn management(token: &str, json: &Value, issued_at: SystemTime) -> Management {
     }
 }
 
-pub(super) async fn run(settings: &Settings, as_json: bool, reveal: bool, output: &Output) -> Exit {
-    let asker = match Asker::new(settings) {
-        Ok(asker) => asker,
-        Err(error) => return output.failure(&error, "report this"),
-    };
-    let management = match request(settings, &asker).await {
-        Ok(management) => management,
-        Err(refused) => {
-            let (finding, remedy) = super::doctor::explain_refusal(settings, &refused);
-            return output.failure(&finding, &remedy);
-        }
-    };
+/// The same for a command that can do nothing without it.
+pub(super) async fn obtain(settings: &Settings, asker: &Asker) -> Result<Management, Failure> {
+    request(settings, asker).await.map_err(|refused| {
+        let (finding, remedy) = super::doctor::explain_refusal(settings, &refused);
+        Failure::new(finding, remedy)
+    })
+}
+
+pub(super) async fn run(settings: &Settings, as_json: bool, reveal: bool, output: &Output) -> Ended {
+    let management = obtain(settings, &Asker::new(settings)?).await?;
     let moment = |time: SystemTime| Timestamp::try_from(time).map(round).unwrap_or_default();
     if as_json {
         let mut answer = json!({
@@ -110,7 +108,7 @@ pub(super) async fn run(settings: &Settings, as_json: bool, reveal: bool, output
     if reveal {
         output.line(management.token.expose_secret());
     }
-    Exit::Fine
+    Ok(Exit::Fine)
 }
 
 fn round(time: Timestamp) -> String {

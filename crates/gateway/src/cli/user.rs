@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     ask::{Asker, Reply, tenant_url},
     exit::Exit,
-    output::Output,
+    output::{Ended, Failure, Output},
     token,
 };
 use crate::config::Settings;
@@ -68,31 +68,16 @@ pub(super) fn entry<'a>(settings: &'a Settings, identity: &Identity) -> Option<&
     })
 }
 
-pub(super) async fn run(settings: &Settings, id: &str, as_json: bool, output: &Output) -> Exit {
-    let asker = match Asker::new(settings) {
-        Ok(asker) => asker,
-        Err(error) => return output.failure(&error, "report this"),
-    };
-    let management = match token::request(settings, &asker).await {
-        Ok(management) => management,
-        Err(refused) => {
-            let (finding, remedy) = super::doctor::explain_refusal(settings, &refused);
-            return output.failure(&finding, &remedy);
-        }
-    };
-    let reply = match look_up(settings, &asker, &management.token, id).await {
-        Ok(reply) if reply.status == 200 => reply,
-        Ok(reply) => {
-            let (finding, remedy) = super::doctor::explain_look_up(&reply, id);
-            return output.failure(&finding, &remedy);
-        }
-        Err(error) => {
-            return output.failure(
-                &format!("the tenant did not answer: {error}"),
-                "try again, then run `gateway doctor`",
-            );
-        }
-    };
+pub(super) async fn run(settings: &Settings, id: &str, as_json: bool, output: &Output) -> Ended {
+    let asker = Asker::new(settings)?;
+    let management = token::obtain(settings, &asker).await?;
+    let reply = look_up(settings, &asker, &management.token, id).await.map_err(|error| {
+        Failure::new(format!("the tenant did not answer: {error}"), "try again, then run `gateway doctor`")
+    })?;
+    if reply.status != 200 {
+        let (finding, remedy) = super::doctor::explain_look_up(&reply, id);
+        return Err(Failure::new(finding, remedy));
+    }
     let record = reply.json();
     let blocked = record.get("blocked").and_then(Value::as_bool).unwrap_or_default();
     let found = identities(&record);
@@ -125,5 +110,5 @@ pub(super) async fn run(settings: &Settings, id: &str, as_json: bool, output: &O
             .map_or_else(|| "not configured".to_owned(), |name| format!("/proxy/{name}"));
         output.line(&format!("  {}|{}  {token}  {entry}", identity.connection, identity.user_id));
     }
-    Exit::Fine
+    Ok(Exit::Fine)
 }

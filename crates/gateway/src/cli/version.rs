@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
-use super::{exit::Exit, output::Output};
+use super::{
+    exit::Exit,
+    output::{Ended, Output},
+};
 
-pub(super) fn run(json: bool, output: &Output) -> Exit {
+pub(super) fn run(json: bool, output: &Output) -> Ended {
     let version = env!("CARGO_PKG_VERSION");
     let commit = option_env!("IDP_GATEWAY_COMMIT").unwrap_or("unknown");
     let features: &[&str] = if cfg!(feature = "demo") { &["demo"] } else { &[] };
@@ -15,5 +18,5 @@ pub(super) fn run(json: bool, output: &Output) -> Exit {
     }
     let with = if features.is_empty() { String::new() } else { format!(", with {}", features.join(", ")) };
     output.line(&format!("idp-gateway {version} (commit {commit}{with})"));
-    Exit::Fine
+    Ok(Exit::Fine)
 }

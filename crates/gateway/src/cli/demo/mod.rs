@@ -28,7 +28,13 @@ use self::configuration::{GOOGLE_HOSTS, Plan, mcp_address, public_host};
 use self::folder::Folder;
 use self::ports::Ports;
 use self::switches::Switches;
-use super::{args::DemoArgs, ask::Asker, exit::Exit, output::Output, serve};
+use super::{
+    args::DemoArgs,
+    ask::Asker,
+    exit::Exit,
+    output::{Ended, Failure, Output},
+    serve,
+};
 use crate::config::{Settings, Sources};
 use crate::serve::Ending;
 
@@ -102,18 +108,12 @@ fn tenant(ports: Ports, host: &str, gateway: Option<&str>) -> SandboxBuilder {
     }
 }
 
-pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Exit {
-    match start(&sources, args, output).await {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-/// Starts everything and waits for its end. What went wrong was said.
-async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Exit, Exit> {
-    own_settings_only(sources, output)?;
+/// Starts everything and waits for its end.
+pub(super) async fn run(sources: Sources, args: &DemoArgs, output: &Output) -> Ended {
+    own_settings_only(&sources, output)?;
     let ports = choose(args, output)?;
     let no_file = |error: std::io::Error| {
-        output.failure(&format!("no temporary file can be written: {error}"), "set TMPDIR to a folder")
+        Failure::new(format!("no temporary file can be written: {error}"), "set TMPDIR to a folder")
     };
     let folder = Arc::new(Folder::make().map_err(no_file)?);
     let hosts = GOOGLE_HOSTS.map(public_host);
@@ -121,7 +121,7 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     let audit = AuditLog::at(folder.file("audit.jsonl"));
     let host = host_name(&args.origin);
     let tenant = tenant(ports, host, ports.address(host, args.tls).as_deref());
-    let (sandbox, app) = listen(tenant, ports, output).await?;
+    let (sandbox, app) = listen(tenant, ports).await?;
     let app_url = format!("http://{host}:{}", app.address().port());
     let plan = Plan {
         ports,
@@ -132,7 +132,10 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
         audit: audit.path(),
     };
     let configuration = plan.write(&sandbox);
-    let mut settings = Settings::from_toml(&configuration).map_err(|problems| output.problems(&problems))?;
+    let mut settings = match Settings::from_toml(&configuration) {
+        Ok(settings) => settings,
+        Err(problems) => return Ok(output.problems(&problems)),
+    };
     settings.console.demo = Url::parse(&app_url).ok();
     let tell = {
         let mut demo = Demo::new(&sandbox, (host, app_url), configuration);
@@ -155,29 +158,30 @@ async fn start(sources: &Sources, args: &DemoArgs, output: &Output) -> Result<Ex
     };
     // The demo has no configuration to read again, and a terminal that was closed ends it.
     let ending = Ending { on_hangup: true, begins: Some(begins) };
-    let exit = serve::run(settings, Sources::default(), Some(tell), ending, output).await;
+    let ended = serve::run(settings, Sources::default(), Some(tell), ending).await;
     drop(sandbox);
-    Ok(exit)
+    ended
 }
 
-/// Starts what the gateway needs. What went wrong was said.
-async fn listen(tenant: SandboxBuilder, ports: Ports, output: &Output) -> Result<(Sandbox, App), Exit> {
-    let sandbox = tenant.start().await.map_err(|error| {
-        output.failure(&error.to_string(), "stop the program that uses the port, then try again")
-    })?;
+/// Starts what the gateway needs.
+async fn listen(tenant: SandboxBuilder, ports: Ports) -> Result<(Sandbox, App), Failure> {
+    let sandbox = tenant
+        .start()
+        .await
+        .map_err(|error| Failure::new(error, "stop the program that uses the port, then try again"))?;
     let app = app::bind(ports.app)
         .await
-        .map_err(|error| output.failure(&format!("the example app cannot listen: {error}"), "try again"))?;
+        .map_err(|error| Failure::new(format!("the example app cannot listen: {error}"), "try again"))?;
     Ok((sandbox, app))
 }
 
 /// Refuses the settings of a tenant, and says that others have no effect.
-fn own_settings_only(sources: &Sources, output: &Output) -> Result<(), Exit> {
+fn own_settings_only(sources: &Sources, output: &Output) -> Result<(), Failure> {
     if let Some(source) = real_tenant(sources) {
-        output.message(&format!(
-            "error: the demo uses its own sandbox, and {source} names a real tenant\n  remedy: use `gateway serve` for a real tenant, or remove {source} for the demo"
+        return Err(Failure::usage(
+            format!("the demo uses its own sandbox, and {source} names a real tenant"),
+            format!("use `gateway serve` for a real tenant, or remove {source} for the demo"),
         ));
-        return Err(Exit::Usage);
     }
     for (name, _) in &sources.environment {
         output.message(&format!("warning: {name} has no effect: the demo has its own settings"));
@@ -186,7 +190,7 @@ fn own_settings_only(sources: &Sources, output: &Output) -> Result<(), Exit> {
 }
 
 /// `gateway demo env`: asks the demo that runs.
-pub(super) async fn env(port: u16, output: &Output) -> Exit {
+pub(super) async fn env(port: u16, output: &Output) -> Ended {
     let url = format!("http://127.0.0.1:{}/env", ports::app_port(port));
     let answer = match Asker::connecting_within(Duration::from_secs(2)) {
         Ok(asker) => asker.get(&url, None).await,
@@ -195,25 +199,23 @@ pub(super) async fn env(port: u16, output: &Output) -> Exit {
     match answer {
         Ok(reply) if reply.status == 200 => {
             output.line(reply.text().trim_end());
-            Exit::Fine
+            Ok(Exit::Fine)
         }
-        _ => output.failure(
-            &format!("no demo answers on port {port}"),
+        _ => Err(Failure::new(
+            format!("no demo answers on port {port}"),
             "start `gateway demo`; if it printed another port, pass it with --port",
-        ),
+        )),
     }
 }
 
-fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
+fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Failure> {
     let wanted = match args.port {
         Some(port) => Ports::from(port),
         None if args.json => return Ok(Ports::ANY),
         None => {
             let ports = Ports::next_free().ok_or_else(|| {
-                output.failure(
-                    "no four ports in a row are free",
-                    "name the first of four free ports with --port",
-                )
+                let remedy = "name the first of four free ports with --port";
+                Failure::new("no four ports in a row are free", remedy)
             })?;
             let first = Ports::from(ports::FIRST);
             if let Some(taken) = first.taken().filter(|_| ports.gateway != first.gateway) {
@@ -225,8 +227,8 @@ fn choose(args: &DemoArgs, output: &Output) -> Result<Ports, Exit> {
     };
     match wanted.taken() {
         None => Ok(wanted),
-        Some(port) => Err(output.failure(
-            &format!("port {port} is taken"),
+        Some(port) => Err(Failure::new(
+            format!("port {port} is taken"),
             "name the first of four free ports with --port, or remove --port",
         )),
     }

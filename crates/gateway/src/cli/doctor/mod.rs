@@ -22,18 +22,15 @@ use self::report::{Check, Report, Status};
 use super::{
     ask::Asker,
     exit::Exit,
-    output::{Output, Tone},
+    output::{Ended, Failure, Output, Tone},
 };
 use crate::config::Settings;
 
 /// Where each part of the checks is described.
 const DOCUMENTATION: &str = "https://idp-gateway.github.io/idp-gateway/reference/doctor.html";
 
-pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, output: &Output) -> Exit {
-    let asker = match Asker::new(settings) {
-        Ok(asker) => asker,
-        Err(error) => return output.failure(&error, "report this"),
-    };
+pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, output: &Output) -> Ended {
+    let asker = Asker::new(settings)?;
     let mut report = Report::default();
     tenant::discovery(settings, &asker, &mut report).await;
     tenant::keys(settings, &asker, &mut report).await;
@@ -49,29 +46,24 @@ pub(super) async fn run(settings: &Settings, user: Option<&str>, as_json: bool, 
 }
 
 /// `--token FILE`: one caller token, end to end.
-pub(super) async fn explain_token(settings: &Settings, file: &Path, as_json: bool, output: &Output) -> Exit {
-    let token = match caller_token::read(file) {
-        Ok(token) if token.expose_secret().is_empty() => {
-            return output.failure(&format!("{} is empty", file.display()), "save the access token in it");
-        }
-        Ok(token) => token,
-        Err(error) => {
-            return output.failure(
-                &format!("{} cannot be read: {error}", file.display()),
-                "name a file that contains one token",
-            );
-        }
-    };
+pub(super) async fn explain_token(settings: &Settings, file: &Path, as_json: bool, output: &Output) -> Ended {
+    let shown = file.display();
+    let token = caller_token::read(file).map_err(|error| {
+        Failure::new(format!("{shown} cannot be read: {error}"), "name a file that contains one token")
+    })?;
+    if token.expose_secret().is_empty() {
+        return Err(Failure::new(format!("{shown} is empty"), "save the access token in it"));
+    }
     let mut report = Report::default();
     caller_token::check(settings, &token, &mut report).await;
     report.write(as_json, output)
 }
 
 impl Report {
-    fn write(&self, as_json: bool, output: &Output) -> Exit {
+    fn write(&self, as_json: bool, output: &Output) -> Ended {
         let failed = self.0.iter().any(|check| check.status == Status::Fail);
         if as_json {
-            output.json(&json!({ "checks": self.0 }));
+            output.json(&json!({ "checks": self.0 }))?;
         } else {
             let mut heading = "";
             for check in &self.0 {
@@ -87,7 +79,7 @@ impl Report {
             }
             output.line(&format!("\n{}", self.summary()));
         }
-        if failed { Exit::No } else { Exit::Fine }
+        Ok(if failed { Exit::No } else { Exit::Fine })
     }
 }
 
