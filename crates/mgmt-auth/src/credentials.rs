@@ -3,6 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
@@ -92,6 +93,24 @@ impl ClientCredentials {
             ClientAuth::PrivateKeyJwt { .. } => None,
         };
         self.note(secret.as_ref())
+    }
+
+    /// The body of a token request, with this client's authentication behind `form`, and the `Authorization` header where the
+    /// authentication is in it. For programs that send the request themselves. `issuer` is the audience of a signed assertion,
+    /// such as `https://{domain}/`.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn token_form(
+        &self,
+        form: &[(&str, &str)],
+        secrets: &SecretReader,
+        issuer: &str,
+    ) -> Result<(Bytes, Option<HeaderValue>), Error> {
+        let mut body = Form::default();
+        form.iter().for_each(|(name, value)| body.add(name, value));
+        let proof = self.authenticate(&mut body, secrets, issuer, SystemTime::now()).await?;
+        Ok((body.bytes(), proof.authorization))
     }
 
     fn note(&self, secret: Option<&SecretString>) -> Option<String> {

@@ -6,16 +6,12 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use mgmt_auth::{AssertionAlgorithm, ClientAuth, ClientCredentials, SecretReader, SecretSource};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use mgmt_auth::{ClientCredentials, SecretReader, SecretSource};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 use token_broker::KeyRing;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::output::Failure;
 use crate::config::Settings;
@@ -118,32 +114,17 @@ impl Asker {
         credentials: &ClientCredentials,
         form: &[(&str, &str)],
     ) -> Result<Reply, String> {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        body.append_pair("client_id", &credentials.client_id);
-        let mut request = self.client.post(url);
-        match &credentials.auth {
-            ClientAuth::SecretPost(source) => {
-                body.append_pair("client_secret", read(source).await?.expose_secret());
-            }
-            ClientAuth::SecretBasic(source) => {
-                let pair = format!("{}:{}", credentials.client_id, read(source).await?.expose_secret());
-                request = request.header("authorization", format!("Basic {}", STANDARD.encode(pair)));
-            }
-            ClientAuth::PrivateKeyJwt { key, key_id, algorithm } => {
-                let assertion =
-                    assertion(&credentials.client_id, issuer, key, key_id.clone(), *algorithm).await?;
-                body.append_pair(
-                    "client_assertion_type",
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                );
-                body.append_pair("client_assertion", &assertion);
-            }
-        }
-        let request = request
+        let proved = credentials.token_form(form, &SecretReader::new(), issuer).await;
+        let (body, authorization) = proved.map_err(|error| error.to_string())?;
+        let mut request = self
+            .client
+            .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
-            .body(body.finish());
+            .body(body);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
         answer(request).await
     }
 }
@@ -183,38 +164,6 @@ fn parse_date(text: &str) -> Option<SystemTime> {
 /// Reads a secret; the message names the file.
 pub(super) async fn read(source: &SecretSource) -> Result<SecretString, String> {
     SecretReader::new().read(source).await.map_err(|error| error.to_string())
-}
-
-/// A client assertion (RFC 7523), good for a minute.
-async fn assertion(
-    client_id: &str,
-    issuer: &str,
-    key: &SecretSource,
-    key_id: Option<String>,
-    algorithm: AssertionAlgorithm,
-) -> Result<String, String> {
-    let pem = read(key).await?;
-    let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
-        .map_err(|error| format!("the private key cannot be used: {error}"))?;
-    let mut header = Header::new(match algorithm {
-        AssertionAlgorithm::RS256 => Algorithm::RS256,
-        AssertionAlgorithm::RS384 => Algorithm::RS384,
-        AssertionAlgorithm::PS256 => Algorithm::PS256,
-    });
-    header.kid = key_id;
-    let mut id = [0_u8; 16];
-    getrandom::fill(&mut id).map_err(|error| format!("the system gives no random bytes: {error}"))?;
-    let now = seconds(SystemTime::now());
-    let claims = json!({
-        "iss": client_id, "sub": client_id, "aud": issuer,
-        "iat": now, "exp": now + 60, "jti": URL_SAFE_NO_PAD.encode(id),
-    });
-    jsonwebtoken::encode(&header, &claims, &key).map_err(|error| format!("no assertion: {error}"))
-}
-
-/// Seconds since 1970.
-pub(super) fn seconds(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// A URL of the tenant: its base with segments put behind it, each percent-encoded.
