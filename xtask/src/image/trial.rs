@@ -4,8 +4,7 @@
 use crate::sh::{self, Running};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -58,20 +57,12 @@ fn round(sh: &Shell, rootfs: &Path, config: &Value, settings: &Path) -> Result<u
     let mut container = container(sh, rootfs, config, settings, admin)?;
     await_that("no answer from /livez", || {
         ensure!(container.0.try_wait()?.is_none(), "the gateway ended; its log is in target/image/log");
-        Ok(alive(admin).is_ok_and(|alive| alive))
+        let url = format!("http://127.0.0.1:{admin}/livez");
+        sh::succeeds(cmd!(sh, "{rootfs}/gateway healthcheck --url {url}"))
     })?;
     let took = start.elapsed().unwrap_or_default().as_millis();
     hardened(container.0.id())?;
     Ok(took)
-}
-
-fn alive(admin: u16) -> Result<bool> {
-    let mut stream = TcpStream::connect(("127.0.0.1", admin))?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:{admin}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    Ok(answer.starts_with(b"HTTP/1.1 200 "))
 }
 
 /// Starts the container. `--die-with-parent` ends what is inside with it.
