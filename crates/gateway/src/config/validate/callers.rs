@@ -54,14 +54,9 @@ fn audiences(settings: &Settings, collector: &mut Collector) {
         ("organizations", &callers.organizations),
     ];
     for (name, list) in lists {
-        for index in
-            list.iter().enumerate().filter(|(_, value)| value.trim().is_empty()).map(|(index, _)| index)
-        {
-            collector.report(
-                &format!("callers.{name}[{index}]"),
-                "the text is empty",
-                "write a value, or remove the entry",
-            );
+        for (index, _) in list.iter().enumerate().filter(|(_, value)| value.trim().is_empty()) {
+            let key = format!("callers.{name}[{index}]");
+            collector.report(&key, "the text is empty", "write a value, or remove the entry");
         }
     }
     if callers.issuers.is_empty() {

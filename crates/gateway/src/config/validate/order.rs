@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::super::{Access, CallerActors, CallerSettings, ProviderSettings, Rule, problems::Collector};
-use super::rules::covers;
+use super::rules::{covers, segments};
 
 pub(super) fn validate(
     at: &str,
@@ -190,15 +190,11 @@ fn overlapping_methods(one: &Rule, other: &Rule) -> bool {
 
 /// Whether some path fits both patterns.
 fn overlap(one: &str, other: &str) -> bool {
-    let segments = |pattern: &'_ str| -> Vec<String> {
-        pattern.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
-    };
-    let (one, other) = (segments(one), segments(other));
-    let mut index = 0;
+    let (mut one, mut other) = (segments(one), segments(other));
     loop {
-        match (one.get(index).map(String::as_str), other.get(index).map(String::as_str)) {
+        match (one.next(), other.next()) {
             (Some("**"), _) | (_, Some("**")) | (None, None) => return true,
-            (Some(a), Some(b)) if a == b || a.starts_with('{') || b.starts_with('{') => index += 1,
+            (Some(a), Some(b)) if a == b || a.starts_with('{') || b.starts_with('{') => {}
             _ => return false,
         }
     }

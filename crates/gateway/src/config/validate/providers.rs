@@ -8,7 +8,6 @@ use url::Url;
 use super::{
     super::{
         OAuth2Section, PaginationStyle, ProviderSettings, Settings, StoreKind,
-        adapter::owns,
         problems::{Collector, child},
     },
     address::{UrlRules, check_url, is_host},
@@ -262,11 +261,7 @@ fn virtual_hosts(settings: &Settings, collector: &mut Collector) {
                     "use one public name for one provider host",
                 );
             }
-            let known = provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
-                || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
-                || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
-                || Url::parse(&format!("https://{host}")).is_ok_and(|url| owns(provider.adapter, &url));
-            if !is_host(host) || !known {
+            if !is_host(host) || !rules::serves(provider, host) {
                 collector.report(
                     &key,
                     format!("`{host}` is not a host of this provider"),

@@ -119,7 +119,7 @@ fn graphql(at: &str, rule: &Rule, provider: &ProviderSettings, collector: &mut C
 }
 
 /// Whether calls may name this host.
-fn serves(provider: &ProviderSettings, host: &str) -> bool {
+pub(super) fn serves(provider: &ProviderSettings, host: &str) -> bool {
     provider.base_url.host_str().is_some_and(|base| base.eq_ignore_ascii_case(host))
         || provider.upstreams.keys().any(|upstream| upstream.eq_ignore_ascii_case(host))
         || provider.oauth2.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
@@ -160,8 +160,8 @@ fn aliases(at: &str, provider: &ProviderSettings, collector: &mut Collector) {
 /// Whether a pattern matches whatever another one does.
 pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     let is_name = |segment: &str| segment.starts_with('{');
-    let mut narrow = narrow.split('/').filter(|segment| !segment.is_empty());
-    for want in wide.split('/').filter(|segment| !segment.is_empty()) {
+    let mut narrow = segments(narrow);
+    for want in segments(wide) {
         if want == "**" {
             return true;
         }
@@ -171,6 +171,10 @@ pub(super) fn covers(wide: &str, narrow: &str) -> bool {
         }
     }
     narrow.next().is_none()
+}
+
+pub(super) fn segments(pattern: &str) -> impl Iterator<Item = &str> {
+    pattern.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// Whether `scope` is one scope token (RFC 6749, section 3.3).
