@@ -46,18 +46,19 @@ impl Reply {
         serde_json::from_str(self.body.expose_secret()).unwrap_or(Value::Null)
     }
 
-    /// Auth0's and OAuth's word for what is wrong: `error`, else `errorCode`.
+    /// Auth0's and OAuth's word for what is wrong: `errorCode`, else `error`.
     pub(super) fn error(&self) -> String {
-        let json = self.json();
-        let word = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
-        word("errorCode").or_else(|| word("error")).unwrap_or_default()
+        self.first_text(["errorCode", "error"])
     }
 
     /// The sentence beside it.
     pub(super) fn description(&self) -> String {
+        self.first_text(["error_description", "message"])
+    }
+
+    fn first_text(&self, members: [&str; 2]) -> String {
         let json = self.json();
-        let word = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
-        word("error_description").or_else(|| word("message")).unwrap_or_default()
+        members.into_iter().find_map(|name| json[name].as_str()).unwrap_or_default().to_owned()
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) async fn run(mut settings: Settings, wanted: Wanted, as_json: bool, o
                 return Err(Failure::new(problem, USER_ID));
             }
             (Some(message), Some(remedy)) => {
-                let own = operators_remedy(&outcome, &problem, &settings, &wanted);
+                let own = operators_remedy(&outcome, &problem, &wanted);
                 return Err(Failure::new(message, own.as_deref().unwrap_or(remedy)));
             }
             _ => output.line(&text),
@@ -89,16 +89,12 @@ fn has_provider(settings: &Settings, wanted: &Wanted) -> Result<(), Failure> {
 }
 
 /// What an operator does about a refusal whose own remedy speaks to an app.
-fn operators_remedy(outcome: &str, problem: &Value, settings: &Settings, wanted: &Wanted) -> Option<String> {
+fn operators_remedy(outcome: &str, problem: &Value, wanted: &Wanted) -> Option<String> {
     Some(match Code::from_word(outcome)? {
         Code::AccountAmbiguous => {
             let accounts = problem["accounts"].as_array().into_iter().flatten();
             let names: Vec<_> = accounts.filter_map(|account| account["account"].as_str()).collect();
             format!("name one of them: --account '{}'", names.join("' or --account '"))
-        }
-        Code::UnknownProvider => {
-            let names: Vec<_> = settings.providers.keys().map(String::as_str).collect();
-            format!("name a provider of the configuration: {}", names.join(", "))
         }
         Code::AccountNotConnected => {
             format!("`gateway user '{}'` shows the accounts that the user has", wanted.user)

@@ -87,13 +87,10 @@ fn connect() -> Value {
         "requestBody": { "content": { "application/json": {
             "schema": reference("schemas", "ConnectRequest"), "example": { "scopes": [] }
         } } },
-        "responses": {
-            "201": ok("The link. Nothing happens before the user opens it", "ConnectLink"),
-            "400": reference("responses", "Problem"), "401": reference("responses", "Problem"),
-            "403": reference("responses", "Problem"), "404": reference("responses", "Problem"),
-            "409": reference("responses", "Problem"), "429": reference("responses", "Problem"),
-            "503": reference("responses", "Problem")
-        }
+        "responses": responses(
+            &["400", "401", "403", "404", "409", "429", "503"],
+            json!({ "201": ok("The link. Nothing happens before the user opens it", "ConnectLink") })
+        )
     })
 }
 
@@ -281,11 +278,14 @@ fn ok(description: &str, schema: &str) -> Value {
 }
 
 fn answers(problems: &[&str], ok: Value) -> Value {
-    let mut answers = json!({ "200": ok });
+    responses(problems, json!({ "200": ok }))
+}
+
+fn responses(problems: &[&str], mut responses: Value) -> Value {
     for status in problems {
-        answers[*status] = reference("responses", "Problem");
+        responses[*status] = reference("responses", "Problem");
     }
-    answers
+    responses
 }
 
 #[cfg(test)]

@@ -14,12 +14,7 @@ use tracing::{
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
-use tracing_subscriber::{
-    Layer,
-    filter::filter_fn,
-    layer::Context,
-    registry::{LookupSpan, SpanRef},
-};
+use tracing_subscriber::{Layer, filter::filter_fn, layer::Context, registry::LookupSpan};
 
 /// The layer, which sees nothing but what it counts.
 pub(super) fn layer<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync>(metrics: Metrics) -> impl Layer<S> {
@@ -117,7 +112,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LoadMeter {
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(running) = context.span(&id).and_then(|span| take(&span)) else { return };
+        let Some(span) = context.span(&id) else { return };
+        let Some(running) = span.extensions_mut().remove::<Running>() else { return };
         let (outcome, duration) = (running.outcome, running.since.elapsed());
         match running.load {
             Load::Keeper(None) => {}
@@ -131,10 +127,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LoadMeter {
             Load::Token(source) => self.0.token_fetch(source, outcome, duration),
         }
     }
-}
-
-fn take<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<Running> {
-    span.extensions_mut().remove()
 }
 
 /// Whether an event says that a secret file cannot be read.
