@@ -72,6 +72,7 @@ pub use self::{
 
 #[cfg(feature = "demo")]
 pub(crate) use self::validate::wrong_origin;
+pub(crate) use self::walk::nearest;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -108,17 +108,24 @@ fn hint(name: &str, known: &[&str]) -> String {
     }
 }
 
+/// The one of `words` that `text` may be a misspelling of.
+pub(crate) fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const TYPOS: usize = 2;
+    let text = text.to_lowercase();
+    words
+        .map(|word| (strsim::damerau_levenshtein(&text, &word.to_lowercase()), word))
+        .min()
+        .filter(|(distance, _)| *distance <= TYPOS)
+        .map(|(_, word)| word)
+}
+
 fn text_fits(text: &str, key: &str, node: Node<'_>, collector: &mut Collector) -> bool {
     if let Some(words) = node.words() {
         if words.contains(&text) {
             return true;
         }
         let list = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
-        let nearest = words
-            .iter()
-            .min_by_key(|word| strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()));
-        let nearest = nearest
-            .filter(|word| strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()) <= 2);
+        let nearest = nearest(text, words.iter().copied());
         let hint = nearest.map(|word| format!("did you mean {word:?}? ")).unwrap_or_default();
         collector.drop_value(
             key,

@@ -11,7 +11,7 @@ use super::{
     explain,
     report::Report,
 };
-use crate::config::Settings;
+use crate::config::{Settings, nearest};
 
 /// An id that no tenant has: asking for it proves the permission without touching anybody's record.
 const NO_USER: &str = "auth0|gateway-doctor-no-such-user";
@@ -75,7 +75,7 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
             [] => {
                 let others = identities.iter().filter(|identity| entry(settings, identity).is_none());
                 let others: Vec<_> = others.map(|identity| identity.connection.as_str()).collect();
-                let hint = provider.connections.iter().find_map(|wanted| near(wanted, others.iter().copied()));
+                let hint = provider.connections.iter().find_map(|wanted| nearest(wanted, others.iter().copied()));
                 report.warn(
                     &id,
                     format!("the user has no account of {}{}", provider.connections.join(", "), did_you_mean(hint)),
@@ -95,16 +95,6 @@ fn accounts(settings: &Settings, identities: &[Identity], report: &mut Report) {
             ),
         }
     }
-}
-
-/// The name of a connection that `wanted` may be a misspelling of.
-fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const TYPOS: usize = 2;
-    names
-        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .min()
-        .filter(|(distance, _)| *distance <= TYPOS)
-        .map(|(_, name)| name)
 }
 
 fn did_you_mean(near: Option<&str>) -> String {
@@ -138,7 +128,7 @@ async fn connections(settings: &Settings, asker: &Asker, management: &Management
                 report.ok(&id, "the tenant has this connection");
             } else {
                 let names = known.iter().filter_map(|known| known.get("name").and_then(Value::as_str));
-                let hint = did_you_mean(near(connection, names));
+                let hint = did_you_mean(nearest(connection, names));
                 report.warn(
                     &id,
                     format!("the tenant has no such connection{hint}"),
@@ -156,7 +146,7 @@ mod tests {
     #[test]
     fn a_misspelled_connection_is_recognised() {
         let known = ["github", "google-oauth2"];
-        assert_eq!(near("githb", known.into_iter()), Some("github"));
-        assert_eq!(near("windowslive", known.into_iter()), None);
+        assert_eq!(nearest("githb", known.into_iter()), Some("github"));
+        assert_eq!(nearest("windowslive", known.into_iter()), None);
     }
 }
