@@ -1,14 +1,13 @@
 //! A folder for the demo's files: its certificate and its audit log.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata},
+    fs::{self, File, Metadata, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-/// How many names are tried. Process ids come again.
-const ATTEMPTS: usize = 16;
+use tempfile::TempDir;
 
 /// What the names of the folders begin with.
 const PREFIX: &str = "idp-gateway-demo-";
@@ -18,7 +17,7 @@ const LOCK: &str = "lock";
 
 /// A folder that only this user can read. It is removed when this is dropped.
 pub(super) struct Folder {
-    path: PathBuf,
+    folder: TempDir,
     _lock: File,
 }
 
@@ -28,48 +27,25 @@ impl Folder {
     /// # Errors
     /// The folder for temporary files cannot be written to.
     pub(super) fn make() -> io::Result<Self> {
-        let parent = std::env::temp_dir();
-        let path = new_folder(&parent)?;
-        let folder = lock(&path).map(|lock| Self { path: path.clone(), _lock: lock }).inspect_err(|_| {
-            // The error says more than a folder that stays.
-            let _ = fs::remove_dir_all(&path);
-        })?;
-        if let Ok(found) = fs::metadata(&folder.path) {
-            remove_stale(&parent, &found);
+        let only_ours = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(only_ours).tempdir()?;
+        let lock = lock(folder.path())?;
+        if let Ok(found) = fs::metadata(folder.path()) {
+            remove_stale(&std::env::temp_dir(), &found);
         }
-        Ok(folder)
+        Ok(Self { folder, _lock: lock })
     }
 
     /// The path of a file in it.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.folder.path().join(name)
     }
 
     /// Removes it now. Files that are open can be written to, and are gone with the process.
     pub(super) fn remove(&self) {
         // The process ends, and the files hold nothing of value.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = fs::remove_dir_all(self.folder.path());
     }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
-
-fn new_folder(parent: &Path) -> io::Result<PathBuf> {
-    let mut made = Err(io::ErrorKind::AlreadyExists.into());
-    for attempt in 0..ATTEMPTS {
-        let path = parent.join(format!("{PREFIX}{}-{attempt}", std::process::id()));
-        // A folder that exists already may belong to another user.
-        made = DirBuilder::new().mode(0o700).create(&path).map(|()| path);
-        match &made {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            _ => break,
-        }
-    }
-    made
 }
 
 /// Locks a folder. Its lock has its name only once it is held, so that no other demo finds it free.
@@ -102,18 +78,18 @@ fn is_free(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
     #[test]
     fn each_folder_is_private_and_removed_with_its_owner() {
         let (first, second) = (Folder::make().unwrap(), Folder::make().unwrap());
-        assert_ne!(first.path, second.path);
-        let path = first.path.clone();
+        assert_ne!(first.folder.path(), second.folder.path());
+        let path = first.folder.path().to_owned();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         drop(first);
-        assert!(!path.exists() && second.path.exists());
+        assert!(!path.exists() && second.folder.path().exists());
     }
 
     #[test]
