@@ -2,6 +2,7 @@
 
 use crate::{install, sh};
 use anyhow::{Context as _, Result, ensure};
+use semver::Version;
 use std::path::{Path, PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
@@ -74,10 +75,10 @@ pub(crate) fn host(sh: &Shell) -> Result<String> {
 }
 
 /// The workspace's version, which crates, image and chart share.
-pub(crate) fn version(sh: &Shell) -> Result<String> {
+pub(crate) fn version(sh: &Shell) -> Result<Version> {
     let manifest: toml::Table = sh.read_file("Cargo.toml")?.parse()?;
     let version = manifest["workspace"]["package"]["version"].as_str();
-    Ok(version.context("the workspace has no version")?.to_owned())
+    Ok(version.context("the workspace has no version")?.parse()?)
 }
 
 /// What the variable says, else git. In a container there is no git.

@@ -18,7 +18,7 @@ const SECTIONS: [&str; 3] = ["## Behaviour", "## Features", "## Not in scope"];
 
 /// Cargo unpacks new packages below its home, and uses what is there if the version is the same. Without this, a crate would be
 /// built against the code of an earlier run.
-fn forget_earlier(sh: &Shell, version: &str) -> Result<()> {
+fn forget_earlier(sh: &Shell, version: &semver::Version) -> Result<()> {
     // The registries of `cargo package` have no host: their folders are named by a dash and a hash.
     let registries = sh.read_dir(sh::cargo_home(sh).join("registry/src")).unwrap_or_default();
     for registry in registries.into_iter().filter(|folder| folder.to_string_lossy().contains("/src/-")) {

@@ -51,12 +51,11 @@ fn resolve<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
 }
 
 fn kind(schema: &Value, node: &Value) -> String {
-    let choices: Vec<_> =
-        node["oneOf"].as_array().into_iter().flatten().filter_map(|one| one["const"].as_str()).collect();
-    let listed: Vec<_> = node["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let words = if choices.is_empty() { listed } else { choices };
+    let choices = node["oneOf"].as_array().into_iter().flatten().map(|one| &one["const"]);
+    let words = choices.chain(node["enum"].as_array().into_iter().flatten()).filter_map(Value::as_str);
+    let words: Vec<_> = words.map(|word| format!("`\"{word}\"`")).collect();
     if !words.is_empty() {
-        return words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" ");
+        return words.join(" ");
     }
     let types = match &node["type"] {
         Value::Array(types) => types.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
-const DOCKERFILE: &str = "deploy/image/Dockerfile";
+pub(crate) const DOCKERFILE: &str = "deploy/image/Dockerfile";
 /// The largest size of the image, in bytes of the unpacked root.
 const CEILING: u64 = 20_000_000;
 const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
@@ -49,7 +49,7 @@ fn bake(sh: &Shell, binary: &Path) -> Result<PathBuf> {
     let context = sh.create_dir(place.join("context/etc/ssl/certs"))?;
     sh.copy_file(binary, place.join("context/gateway"))?;
     sh.copy_file(Path::new("/").join(ROOTS), context).context("install ca-certificates")?;
-    sh.write_file(place.join("Containerfile"), last_stage_of(sh)?)?;
+    sh.write_file(place.join("Containerfile"), last_stage(&sh.read_file(DOCKERFILE)?)?)?;
     let tag = format!("idp-gateway:{}", build::version(sh)?);
     let _place = sh.push_dir(&place);
     let storage = ["--root", "storage", "--runroot", "run", "--storage-driver", "vfs"];
@@ -59,12 +59,8 @@ fn bake(sh: &Shell, binary: &Path) -> Result<PathBuf> {
     Ok(place.join("oci"))
 }
 
-pub(crate) fn last_stage_of(sh: &Shell) -> Result<String> {
-    last_stage(&sh.read_file(DOCKERFILE)?)
-}
-
 /// The last stage, with files of the build stage taken from the context instead.
-fn last_stage(dockerfile: &str) -> Result<String> {
+pub(crate) fn last_stage(dockerfile: &str) -> Result<String> {
     let start = dockerfile
         .rfind("\nFROM scratch")
         .with_context(|| format!("{DOCKERFILE} ends in no scratch stage"))?;

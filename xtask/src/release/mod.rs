@@ -64,7 +64,7 @@ pub(crate) fn run(sh: &Shell, step: &Step) -> Result<()> {
 
 /// The version of the tree, the next one, and what it is made of.
 fn plan(sh: &Shell) -> Result<(Version, Version, Vec<Fragment>)> {
-    let old = version(sh)?;
+    let old = build::version(sh)?;
     let fragments = changes::fragments(sh)?;
     let new = match last_release(sh)? {
         // The version that the tree has was never released.
@@ -165,7 +165,7 @@ fn publish(sh: &Shell, execute: bool) -> Result<()> {
 /// The version of a tree that is clean, agrees with itself, and has its section in the changelog and no fragment left.
 fn prepared(sh: &Shell) -> Result<Version> {
     clean(sh)?;
-    let version = version(sh)?;
+    let version = build::version(sh)?;
     files::agree(sh, &version)?;
     ensure!(
         changes::section(&sh.read_file(CHANGELOG)?, &version).is_some() && changes::fragments(sh)?.is_empty(),
@@ -187,7 +187,7 @@ fn reproducible(sh: &Shell) -> Result<PathBuf> {
 /// The whole way in a clone, with an invented earlier release so that fragments count.
 fn rehearse(sh: &Shell) -> Result<()> {
     let copy = &clone(sh, "target/rehearsal")?;
-    let old = version(copy)?;
+    let old = build::version(copy)?;
     copy.write_file("dirt", "x")?;
     ensure!(prepare(copy, true).is_err(), "prepare accepts a dirty tree");
     copy.remove_path("dirt")?;
@@ -198,18 +198,14 @@ fn rehearse(sh: &Shell) -> Result<()> {
     commit(copy, "A change")?;
     ensure!(publish(copy, false).is_err(), "publish accepts what is not prepared");
     prepare(copy, false)?;
-    ensure!(version(copy)? == old, "a dry run changed the version");
+    ensure!(build::version(copy)? == old, "a dry run changed the version");
     prepare(copy, true)?;
-    ensure!(version(copy)? > old, "the version did not move");
+    ensure!(build::version(copy)? > old, "the version did not move");
     prepare(copy, true).context("preparing once more")?;
     verify(copy, false)?;
     publish(copy, false)?;
     sh::say("release: rehearsed; only publishing is missing");
     Ok(())
-}
-
-fn version(sh: &Shell) -> Result<Version> {
-    Ok(build::version(sh)?.parse()?)
 }
 
 fn commit(sh: &Shell, message: &str) -> Result<()> {

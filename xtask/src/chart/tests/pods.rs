@@ -103,7 +103,8 @@ fn tm_p01_each_rule_is_missed_when_it_does_not_hold() {
 /// What the image holds is looked at by `cargo xtask image`; that nothing else gets in can be told from here.
 #[test]
 fn tm_p01_the_image_is_one_program_of_a_numeric_user() {
-    let stage = image::last_stage_of(&sh::root().unwrap()).unwrap();
+    let dockerfile = sh::root().unwrap().read_file(image::DOCKERFILE).unwrap();
+    let stage = image::last_stage(&dockerfile).unwrap();
     let lines = |word: &str| stage.lines().filter(|line| line.starts_with(word)).collect::<Vec<_>>();
     assert_eq!(lines("FROM"), ["FROM scratch"]);
     assert_eq!(lines("COPY").len(), 2, "the program and the roots");
