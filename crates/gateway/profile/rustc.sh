@@ -9,6 +9,10 @@ case " $* " in
         set -- "$@" "-Cprofile-generate=$IDP_GATEWAY_RECORD"
     elif [ -f "$here/calls.profdata" ] && [ "$(rustc -V)" = "$(cat "$here/rustc-version")" ]; then
         set -- "$@" "-Cprofile-use=$here/calls.profdata" -Cllvm-args=-no-pgo-warn-mismatch
+        # LLD mixes the functions that calls run with all others unless it is told to keep them together. Other linkers keep them.
+        case "$(uname) $*" in
+        "Linux "*" --crate-type bin "*) set -- "$@" -Clink-arg=-Wl,-z,keep-text-section-prefix ;;
+        esac
     fi
     ;;
 esac
