@@ -25,13 +25,18 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set(gateway: &Path, users: usize) -> Self {
+        Self::with(gateway, users, EVERYTHING).await
+    }
+
+    /// The same with these settings behind the beginning of the provider's table ([`configuration`]).
+    pub(super) async fn with(gateway: &Path, users: usize, rest: &str) -> Self {
         let bench = std::env::current_exe().unwrap();
         let place = tempfile::tempdir().unwrap();
         let world = Program::start(&bench, &["world", &users.to_string()], 0);
         let told: Value = serde_json::from_str(&world.line).unwrap();
         let (listen, admin) = (free_port(), free_port());
         let config = place.path().join("gateway.toml");
-        std::fs::write(&config, configuration(&told, place.path(), [listen, admin], EVERYTHING)).unwrap();
+        std::fs::write(&config, configuration(&told, place.path(), [listen, admin], rest)).unwrap();
         let served = Program::start(gateway, &["serve", "--config", &config.to_string_lossy()], 1);
         ready(admin, Duration::from_secs(10)).await;
         let load = Load { bench, file: place.path().join("load.json"), tokens: told["tokens"].clone() };
@@ -55,7 +60,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// What the provider's table ends with, and further settings: policy, metrics, leak guard, log, audit to a file.
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 access = "rules"
 [[providers.bench.rules]]
 methods = ["GET", "POST"]
