@@ -3,7 +3,6 @@
 use std::{fmt, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::utf8_percent_encode;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
@@ -106,11 +105,11 @@ impl ClientCredentials {
         form: &[(&str, &str)],
         secrets: &SecretReader,
         issuer: &str,
-    ) -> Result<(Bytes, Option<HeaderValue>), Error> {
+    ) -> Result<(SecretString, Option<HeaderValue>), Error> {
         let mut body = Form::default();
         form.iter().for_each(|(name, value)| body.add(name, value));
         let proof = self.authenticate(&mut body, secrets, issuer, SystemTime::now()).await?;
-        Ok((body.bytes(), proof.authorization))
+        Ok((body.secret(), proof.authorization))
     }
 
     fn note(&self, secret: Option<&SecretString>) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use secrecy::zeroize::Zeroizing;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use url::form_urlencoded;
 
 /// What is not percent-encoded (RFC 3986 section 2.3).
@@ -36,5 +36,9 @@ impl Form {
 
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.0.as_bytes())
+    }
+
+    pub(crate) fn secret(&self) -> SecretString {
+        self.0.as_str().into()
     }
 }

@@ -122,7 +122,7 @@ impl Asker {
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
-            .body(body);
+            .body(body.expose_secret().to_owned());
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
