@@ -126,3 +126,16 @@ fn account(seen: &Seen<'_>) -> [u8; 32] {
     bytes.copy_from_slice(context.finish().as_ref());
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_the_same_name_in_messages_and_in_settings() {
+        use WebhookEvent::{Connected, Disconnected, ReconnectRequired, Recovered};
+        for event in [ReconnectRequired, Recovered, Connected, Disconnected] {
+            assert_eq!(serde_json::from_value::<WebhookEvent>(name(event).into()).unwrap(), event);
+        }
+    }
+}
