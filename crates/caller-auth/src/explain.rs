@@ -117,9 +117,11 @@ impl Verifier {
             .add("key", header::key(token, self.keys()).await, |_| shown(token.kid().unwrap_or_default()));
         match (algorithm, key) {
             (Some(algorithm), Some(key)) => {
-                checks.add("signature", header::signature(token, algorithm, &key), |()| {
-                    "made with the tenant's key".into()
-                });
+                checks.add(
+                    "signature",
+                    header::signature(token, self.parsed_keys(), (algorithm, &key)),
+                    |()| "made with the tenant's key".into(),
+                );
             }
             _ => {
                 checks.push("signature", CheckOutcome::Skipped, "needs an accepted algorithm and a known key")

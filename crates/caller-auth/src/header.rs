@@ -9,7 +9,7 @@ use crate::jose::{self, Compact, Malformed};
 use crate::keys::{KeySource, KeysUnavailable, VerifyingKey};
 use crate::refusal::{Claim, Refusal};
 use crate::rules::{Algorithm, Rules};
-use crate::signature::by_tenant;
+use crate::signature::{ParsedKeys, by_tenant};
 
 /// `typ` of access tokens.
 const ACCESS_TOKEN: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
@@ -87,8 +87,8 @@ fn no_keys(error: KeysUnavailable) -> Refusal {
 /// The key's own algorithm, where it names one, and the signature.
 pub(crate) fn signature(
     token: &Compact<'_>,
-    algorithm: Algorithm,
-    key: &VerifyingKey,
+    keys: &ParsedKeys,
+    (algorithm, key): (Algorithm, &VerifyingKey),
 ) -> Result<(), Refusal> {
     if let Some(bound) = key.algorithm()
         && bound != algorithm.as_str()
@@ -96,7 +96,7 @@ pub(crate) fn signature(
         let refusal = Refusal::not_valid("the key is for another algorithm");
         return Err(refusal.because(Claim::Algorithm, bound, algorithm.as_str()));
     }
-    if by_tenant(algorithm, key, token.signed, token.signature) {
+    if by_tenant(keys, (algorithm, key), token.signed, token.signature) {
         Ok(())
     } else {
         Err(Refusal::not_valid("signature"))

@@ -11,6 +11,7 @@ use crate::jose;
 use crate::keys::KeySource;
 use crate::refusal::Refusal;
 use crate::rules::{Algorithm, Rules};
+use crate::signature::ParsedKeys;
 use crate::time;
 
 /// Verifies the ID tokens that one client gets.
@@ -30,6 +31,7 @@ pub struct IdTokenVerifier {
     rules: Rules,
     client: String,
     keys: Arc<dyn KeySource>,
+    parsed: ParsedKeys,
 }
 
 /// A verified ID token.
@@ -57,7 +59,7 @@ impl IdTokenVerifier {
     pub fn new(issuer: &str, client: &str, algorithms: &[Algorithm], keys: Arc<dyn KeySource>) -> Self {
         let mut rules = Rules::new(client, issuer);
         rules.algorithms = algorithms.to_vec();
-        Self { rules, client: client.to_owned(), keys }
+        Self { rules, client: client.to_owned(), keys, parsed: ParsedKeys::default() }
     }
 
     /// The issuer whose tokens are accepted.
@@ -84,7 +86,7 @@ impl IdTokenVerifier {
         }
         header::issuer(&token, &self.rules).map_err(refused)?;
         let key = header::key(&token, &*self.keys).await.map_err(refused)?;
-        header::signature(&token, algorithm, &key).map_err(refused)?;
+        header::signature(&token, &self.parsed, (algorithm, &key)).map_err(refused)?;
         let audiences = claims::audiences(&token.claims).unwrap_or_default();
         if !audiences.contains(&self.client.as_str()) {
             return Err(invalid("audience"));

@@ -28,6 +28,7 @@ use crate::logout::{self, Logout, LogoutMarks, LogoutRefusal, MAX_LOGOUT_TOKEN};
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplays, OneUse, ReplayStore};
 use crate::rules::{Dpop, Rules};
+use crate::signature::ParsedKeys;
 use crate::{header, time};
 
 /// Ids of proofs and logout tokens that one process remembers.
@@ -89,6 +90,7 @@ impl Checked {
 pub struct Verifier {
     rules: Rules,
     keys: Arc<dyn KeySource>,
+    parsed: ParsedKeys,
     cache: TokenCache,
     marks: LogoutMarks,
     proofs: Proofs,
@@ -118,6 +120,7 @@ impl Verifier {
             challenger: Challenger::new(&rules),
             rules,
             keys,
+            parsed: ParsedKeys::default(),
             marks,
             replays,
         }
@@ -326,12 +329,16 @@ impl Verifier {
         &*self.keys
     }
 
+    pub(crate) fn parsed_keys(&self) -> &ParsedKeys {
+        &self.parsed
+    }
+
     /// Algorithm, issuer, key, signature. Gives the issuer; asks the tenant at most for its keys.
     async fn signed(&self, token: &Compact<'_>) -> Result<Arc<str>, Refusal> {
         let algorithm = header::algorithm(token, &self.rules)?;
         let issuer = header::issuer(token, &self.rules)?;
         let key = header::key(token, &*self.keys).await?;
-        header::signature(token, algorithm, &key)?;
+        header::signature(token, &self.parsed, (algorithm, &key))?;
         Ok(issuer)
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::fixture::rules;
+use crate::signature::ParsedKeys;
 use crate::{VerifyingKey, jose, signature};
 
 /// The files' folder. Without it the tests are skipped, which `cargo xtask test` counts; with `DATA_REQUIRED` set they fail.
@@ -40,7 +41,7 @@ fn accepts(token: &str, key: &Value) -> bool {
                 return false;
             };
             let key = VerifyingKey::new(key["alg"].as_str(), &modulus, &exponent);
-            signature::by_tenant(algorithm, &key, parsed.signed, parsed.signature)
+            signature::by_tenant(&ParsedKeys::default(), (algorithm, &key), parsed.signed, parsed.signature)
         }),
         "EC" if algorithm == "ES256" && member("crv") == "P-256" => {
             signature::by_p256(member("x"), member("y"), parsed.signed, parsed.signature)
