@@ -28,7 +28,7 @@ pin_project! {
 }
 
 /// How much is searched before other tasks of the thread have their turn.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 512 * 1024;
 
 impl<B, F> GuardedBody<B, F> {
     pub(super) fn new(inner: B, scrubber: Scrubber, stripper: Option<MemberStripper>, on_scrub: F) -> Self {
