@@ -259,7 +259,9 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Recent<K> {
 
     /// Whether nothing counts.
     pub(crate) fn is_idle(&self) -> bool {
-        self.started.elapsed().as_millis() >= u128::from(self.idle_after.load(Ordering::Acquire))
+        let after = self.idle_after.load(Ordering::Acquire);
+        // Most often nothing was ever noted.
+        after == 0 || self.started.elapsed().as_millis() >= u128::from(after)
     }
 
     /// Whether the key counts. It is not computed while nothing does.
