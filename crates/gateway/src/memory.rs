@@ -8,7 +8,7 @@ use crate::room;
 
 /// The most memory that a call holds while the caller does not read its answer (`docs/operations/scaling.md`).
 const CALL: u64 = 192 * 1024;
-/// The process at rest.
+/// The process at rest, 16 MiB, and what the connections that read much at once hold beyond [`CALL`] (`upstream::limits`).
 const REST: u64 = 32 << 20;
 /// Request heads that are not complete yet, on both listeners.
 const HEADS: u64 = (room::HEADS + room::ADMIN) as u64;

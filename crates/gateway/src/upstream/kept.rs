@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::rt::{Read, Write};
@@ -17,7 +17,7 @@ use hyper_util::client::legacy::connect::Connection;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use super::limits::{POOL_IDLE, READ_BUFFER};
+use super::limits::{LARGE_READ_BUFFER, POOL_IDLE, READ_BUFFER};
 use crate::body::{Body, BoxError};
 
 /// So many connections are made at a time although no call waits for them any more.
@@ -83,6 +83,11 @@ impl Kept {
         }
     }
 
+    /// Whether the host is spoken to without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        self.origin.scheme() == Some(&Scheme::HTTP)
+    }
+
     /// Whether the host speaks HTTP/1.1, as far as is known.
     pub(super) fn speaks_http1(&self) -> bool {
         self.http1.load(Ordering::Relaxed)
@@ -114,6 +119,9 @@ impl Kept {
             };
             match sender.try_send_request(request).await {
                 Ok(answer) => {
+                    if length(answer.headers()) > READ_BUFFER {
+                        return Err(HeadTooLong.into());
+                    }
                     // A peer that sends a body all the same would have it taken for the answer to the next call.
                     if !is_head && !has_no_body(answer.status()) {
                         self.give_back(sender);
@@ -198,7 +206,8 @@ impl Kept {
 
     /// A connection, and whether it is new: another one may become idle before it is made. `None`: it speaks HTTP/2.
     async fn open(self: &Arc<Self>, connector: &impl Connect) -> Result<Option<(Sender, bool)>, BoxError> {
-        let mut opening = Box::pin(open(connector.connect(self.origin.clone())));
+        let buffer = if self.is_plain() { LARGE_READ_BUFFER } else { READ_BUFFER };
+        let mut opening = Box::pin(open(connector.connect(self.origin.clone()), buffer));
         loop {
             tokio::select! {
                 biased;
@@ -233,12 +242,13 @@ impl Kept {
 /// A connection that can be used. `None`: it speaks HTTP/2, which the pooled client does on one of its own.
 async fn open<C: Connection + Read + Write + Unpin + Send + 'static>(
     connecting: BoxFuture<'static, Result<C, BoxError>>,
+    buffer: usize,
 ) -> Result<Option<Sender>, BoxError> {
     let connection = connecting.await?;
     if connection.connected().is_negotiated_h2() {
         return Ok(None);
     }
-    let (mut sender, driven) = Builder::new().max_buf_size(READ_BUFFER).handshake(connection).await?;
+    let (mut sender, driven) = Builder::new().max_buf_size(buffer).handshake(connection).await?;
     // How it ends is told to the call that it carries.
     tokio::spawn(async move { drop(driven.await) });
     sender.ready().await?;
@@ -260,6 +270,16 @@ async fn sweep(kept: Weak<Kept>) {
         };
         sleep_until(oldest + POOL_IDLE).await;
     }
+}
+
+/// The head of an answer is longer than [`READ_BUFFER`]. Where the buffer is larger, the client takes such heads.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the head of the provider's answer is too long")]
+pub(super) struct HeadTooLong;
+
+/// The length of header fields, with `: ` and the end of the line.
+fn length(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
 /// Whether an answer of this status never has a body (RFC 9112, section 6.3).

@@ -5,6 +5,7 @@ mod client;
 mod connector;
 mod kept;
 mod limits;
+mod read_size;
 mod settings;
 mod streams;
 
@@ -22,6 +23,7 @@ pub(crate) use self::streams::AnswerStream;
 
 use self::client::Client;
 use self::connector::{ConnectRefusal, Connector, WatchingConnector};
+use self::kept::HeadTooLong;
 use self::streams::{CONNECTIONS, Chooser, Hosts, Stream};
 use crate::body::{Body, RequestBodyFault, TokenInBody};
 use crate::cores;
@@ -319,6 +321,9 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> SendError {
         }
         if cause.downcast_ref::<h2::Error>().is_some_and(is_unprocessed) {
             return SendError::Unreachable { retry: Retry::Any, refused: None };
+        }
+        if cause.is::<HeadTooLong>() {
+            return SendError::Malformed;
         }
         if let Some(error) = cause.downcast_ref::<hyper::Error>()
             && (error.is_parse() || error.is_parse_too_large())

@@ -8,14 +8,16 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 
+use super::limits::LARGE_READERS;
+use super::read_size::ReadSize;
 use super::streams::{Host, Made, UNKNOWN};
 
 /// A connection whose peer's settings are read along.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
-    inner: S,
+    inner: Take<S>,
     /// Weak: the host holds idle connections.
     host: Weak<Host>,
     made: Made,
@@ -23,9 +25,10 @@ pub(super) struct Watched<S> {
     most: usize,
     /// `None` for HTTP/1.1.
     frames: Option<Frames>,
+    size: ReadSize,
 }
 
-impl<S: Connection> Watched<S> {
+impl<S: AsyncRead + Connection> Watched<S> {
     pub(super) fn new(inner: S, host: &Arc<Host>, connection: usize, most: usize) -> Self {
         let frames = inner.connected().is_negotiated_h2().then(Frames::default);
         let made = host.made(connection);
@@ -34,7 +37,8 @@ impl<S: Connection> Watched<S> {
             // Calls are no streams: each gets a connection of its own.
             host.allow(made, usize::MAX);
         }
-        Self { inner, host: Arc::downgrade(host), made, most, frames }
+        let size = ReadSize::new(host.kept().is_plain().then_some(&LARGE_READERS));
+        Self { inner: inner.take(0), host: Arc::downgrade(host), made, most, frames, size }
     }
 }
 
@@ -49,9 +53,9 @@ impl<S> Drop for Watched<S> {
     }
 }
 
-impl<S: Connection> Connection for Watched<S> {
+impl<S: AsyncRead + Connection> Connection for Watched<S> {
     fn connected(&self) -> Connected {
-        self.inner.connected()
+        self.inner.get_ref().connected()
     }
 }
 
@@ -63,9 +67,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
+        this.inner.set_limit(this.size.limit());
         ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        this.size.record(read.len());
         if let Some(frames) = &mut this.frames
-            && let Some(streams) = frames.read(buffer.filled().get(before..).unwrap_or_default())
+            && let Some(streams) = frames.read(read)
             && let Some(host) = this.host.upgrade()
         {
             host.allow(this.made, streams.min(this.most));
@@ -74,9 +81,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, bytes)
+        Pin::new(self.get_mut().inner.get_mut()).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -84,19 +91,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, slices)
+        Pin::new(self.get_mut().inner.get_mut()).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.inner.get_ref().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        Pin::new(self.get_mut().inner.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        Pin::new(self.get_mut().inner.get_mut()).poll_shutdown(cx)
     }
 }
 

@@ -190,3 +190,18 @@ async fn connections_end_with_their_client() {
     drop(provider);
     closed(&mut connection).await;
 }
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused_although_the_client_has_room_for_it() {
+    let provider = Provider::start().await;
+    for (length, answered) in [(30_000, Ok(200)), (40_000, Err(SendError::Malformed))] {
+        let call = provider.call("GET", "/");
+        let mut connection = provider.accept().await;
+        head(&mut connection).await;
+        let filler = "x".repeat(length);
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nX-A: {filler}\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+        connection.write_all(answer.as_bytes()).await.unwrap();
+        assert_eq!(call.await.unwrap().map(|(status, _)| status), answered, "{length}");
+    }
+}
