@@ -36,7 +36,9 @@ pub(crate) fn command<'a>(sh: &'a Shell, target: &Path) -> Result<Cmd<'a>> {
     // The list of dependencies goes into the section `.dep-v0`, which `cargo audit bin`, Trivy, Grype and Syft read.
     let auditable = install::AUDITABLE.program(sh)?;
     let gateway = ["--package", "gateway", "--no-default-features", "--target", &triple];
-    Ok(cmd!(sh, "{auditable} auditable build --release --locked {gateway...}")
+    Ok(cmd!(sh, "cargo build --release --locked {gateway...}")
+        .env("IDP_GATEWAY_AUDITABLE", auditable) // see crates/gateway/profile/rustc.sh
+        .env("CARGO_AUDITABLE_ORIG_ARGS", r#"{"locked":true,"offline":false,"frozen":false,"config":[]}"#)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(sh, &triple).join("\u{1f}"))
         // AES-GCM for processors with AVX-512 would be the largest functions of the binary; the ones for AVX are fast enough.

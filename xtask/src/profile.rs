@@ -23,6 +23,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     let sysroot = cmd!(sh, "rustc --print sysroot").read()?;
     let tools = Path::new(&sysroot).join("lib/rustlib").join(build::host(sh)?).join("bin/llvm-profdata");
     cmd!(sh, "{tools} merge --sparse {raw} --output crates/gateway/profile/calls.profdata").run()?;
+    sh.copy_file("target/profile/raw.builds", "crates/gateway/profile/builds")?;
     sh.write_file("crates/gateway/profile/rustc-version", cmd!(sh, "rustc -V").read()?)?;
     sh::say("profile: commit crates/gateway/profile");
     Ok(())
