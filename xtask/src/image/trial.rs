@@ -26,7 +26,7 @@ pub(super) fn run(sh: &Shell, rootfs: &Path, config: &Value) -> Result<u128> {
     let port = tenant.local_addr()?.port().to_string();
     sh.write_file(settings.join("gateway.toml"), CONFIGURATION.replace("PORT", &port))?;
     // A container runtime brings these too: the folders that it mounts on, and the files for name resolution.
-    for folder in ["etc/idp-gateway", "proc"] {
+    for folder in ["etc/idp-gateway", "proc", "dev"] {
         sh.create_dir(rootfs.join(folder))?;
     }
     sh.write_file(rootfs.join("etc/hosts"), "127.0.0.1 localhost\n")?;
@@ -76,7 +76,7 @@ fn container(sh: &Shell, rootfs: &Path, config: &Value, settings: &Path, admin: 
         environment.extend(["--setenv", name, value]);
     }
     let command = strings("Entrypoint").chain(strings("Cmd"));
-    let apart = "--proc /proc --unshare-all --share-net --die-with-parent --new-session".split(' ');
+    let apart = "--proc /proc --dev /dev --unshare-all --share-net --die-with-parent --new-session".split(' ');
     let rights = "--uid 65532 --gid 65532 --cap-drop ALL --clearenv".split(' ');
     let bwrap = cmd!(sh, "bwrap --ro-bind {rootfs} / --ro-bind {settings} /etc/idp-gateway");
     let bwrap = bwrap.args(apart).args(rights).args(environment).args(command);
