@@ -76,7 +76,8 @@ fn container(sh: &Shell, rootfs: &Path, config: &Value, settings: &Path, admin: 
         environment.extend(["--setenv", name, value]);
     }
     let command = strings("Entrypoint").chain(strings("Cmd"));
-    let apart = "--proc /proc --dev /dev --unshare-all --share-net --die-with-parent --new-session".split(' ');
+    let apart =
+        "--proc /proc --dev /dev --unshare-all --share-net --die-with-parent --new-session".split(' ');
     let rights = "--uid 65532 --gid 65532 --cap-drop ALL --clearenv".split(' ');
     let bwrap = cmd!(sh, "bwrap --ro-bind {rootfs} / --ro-bind {settings} /etc/idp-gateway");
     let bwrap = bwrap.args(apart).args(rights).args(environment).args(command);

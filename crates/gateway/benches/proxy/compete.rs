@@ -279,7 +279,8 @@ fn machine() -> Value {
         "processor": after(&read("/proc/cpuinfo"), "model name", ':'),
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "memory": after(&read("/proc/meminfo"), "MemTotal", ':'),
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        // Without what a distribution adds.
+        "kernel": read("/proc/sys/kernel/osrelease").trim().split('-').next(),
         "system": after(&read("/etc/os-release"), "PRETTY_NAME", '='),
         "compiler": String::from_utf8_lossy(&rustc).trim(),
         "commit": String::from_utf8_lossy(&commit.unwrap_or_default()).trim(),
