@@ -14,8 +14,8 @@ pub(super) const READ_BUFFER: usize = 32 * 1024;
 /// HTTP/1.1's read buffer without TLS. The provider's side is a process on this machine then, which sends faster than pieces of
 /// [`READ_BUFFER`] can be passed on. Only [`LARGE_READERS`] fill it.
 pub(super) const LARGE_READ_BUFFER: usize = 400 * 1024;
-/// The connections of the process that read up to [`LARGE_READ_BUFFER`] at once. Each holds up to 1.2 MiB of an answer that is not read.
-pub(super) static LARGE_READERS: Semaphore = Semaphore::const_new(8);
+/// The connections of the process that read up to [`LARGE_READ_BUFFER`] at once. Each holds up to 2 MiB of an answer that is not read.
+pub(super) static LARGE_READERS: Semaphore = Semaphore::const_new(4);
 pub(super) const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// What is held of a request's body that the provider does not read.
