@@ -18,6 +18,8 @@ const MARGIN: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     number: u64,
+    /// The requests that were in progress when it was sent.
+    beside: u32,
     /// Whether it went ahead to find out how many may follow.
     probe: bool,
 }
@@ -35,7 +37,7 @@ pub(super) struct State {
     pub(super) blocked_until: Option<Instant>,
     probing: bool,
     pub(super) in_flight: u32,
-    next_number: u64,
+    newest_number: u64,
     /// The newest request whose answer set the state.
     newest_answer: Option<u64>,
     callers: VecDeque<Sender>,
@@ -64,9 +66,10 @@ impl State {
         }
         self.probing |= probe;
         self.available = self.available.saturating_sub(1);
+        self.newest_number += 1;
+        let slot = Slot { number: self.newest_number, beside: self.in_flight, probe };
         self.in_flight += 1;
-        self.next_number += 1;
-        Some(Slot { number: self.next_number, probe })
+        Some(slot)
     }
 
     /// Whether no request of the same or a higher priority waits.
@@ -166,11 +169,14 @@ impl State {
         self.limit =
             rate.limit.or(self.limit.filter(|_| !self.guessed)).or(Some(remaining.saturating_add(1)));
         self.guessed = false;
-        // Answers may overtake each other: the answer to an older request must not raise the allowance.
+        // The answer to an older request must not raise the allowance.
         if self.newest_answer.is_none_or(|newest| slot.number > newest) {
             self.newest_answer = Some(slot.number);
-            // The answer may or may not have counted the requests in progress.
-            self.available = remaining.saturating_sub(self.in_flight);
+            // Requests are handled in any order: the tenant may have counted all that overlap with this one after it.
+            let later = u32::try_from(self.newest_number - slot.number).unwrap_or(u32::MAX);
+            let certain = remaining.saturating_sub(slot.beside.saturating_add(later));
+            let expected = self.available.min(remaining.saturating_sub(self.in_flight));
+            self.available = certain.max(expected);
             let reset_in = rate.reset_in.unwrap_or(SHORTEST_WINDOW);
             self.window = reset_in.max(SHORTEST_WINDOW);
             self.reset_at = now.checked_add(reset_in + margin());
@@ -184,6 +190,8 @@ impl State {
         self.blocked_until = self.blocked_until.max(until);
         self.reset_at = self.blocked_until;
         self.available = 0;
+        // No answer to a request that was sent before raises the allowance.
+        self.newest_answer = Some(self.newest_number);
         self.window = self.window.max(SHORTEST_WINDOW);
         if let Some(limit) = rate.limit {
             (self.limit, self.guessed) = (Some(limit), false);
@@ -228,4 +236,50 @@ impl State {
 
 fn margin() -> Duration {
     MARGIN.mul_f64(1.0 + fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tenant whose allowance does not come back within the test.
+    struct Tenant {
+        left: u32,
+    }
+
+    impl Tenant {
+        fn handle(&mut self) -> RateHeaders {
+            self.left = self.left.checked_sub(1).expect("a request beyond the allowance");
+            let reset_in = Some(Duration::from_secs(60));
+            RateHeaders { limit: Some(100), remaining: Some(self.left), reset_in }
+        }
+    }
+
+    #[test]
+    fn no_order_of_answers_makes_it_send_more_than_the_allowance() {
+        let now = Instant::now();
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..2000 {
+            let (mut state, mut tenant) = (State::default(), Tenant { left: random.u32(1..30) });
+            let (mut sent, mut handled) = (Vec::new(), Vec::new());
+            let mut idle = 0;
+            while idle < 30 {
+                idle += 1;
+                match random.u8(..3) {
+                    0 => sent.extend(state.take(Priority::Caller, now)),
+                    1 if !sent.is_empty() => {
+                        let slot = sent.swap_remove(random.usize(..sent.len()));
+                        handled.push((slot, tenant.handle()));
+                        idle = 0;
+                    }
+                    _ if !handled.is_empty() => {
+                        let (slot, rate) = handled.swap_remove(random.usize(..handled.len()));
+                        state.answered(slot, rate, None, now);
+                        idle = 0;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
 }
