@@ -282,4 +282,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn after_a_refusal_no_answer_to_an_earlier_request_raises_the_allowance() {
+        let now = Instant::now();
+        let rate = |remaining| {
+            let reset_in = Some(Duration::from_secs(1));
+            RateHeaders { limit: Some(10), remaining: Some(remaining), reset_in }
+        };
+        let mut state = State::default();
+        let probe = state.take(Priority::Caller, now).unwrap();
+        state.answered(probe, rate(9), None, now);
+        let [refused, served] = [(); 2].map(|()| state.take(Priority::Caller, now).unwrap());
+        state.answered(refused, rate(0), Some(Duration::from_secs(5)), now);
+        state.answered(served, rate(8), None, now);
+        let later = now + Duration::from_secs(6);
+        assert!(state.take(Priority::Caller, later).unwrap().probe);
+        assert!(state.take(Priority::Caller, later).is_none(), "one request finds out how many may follow");
+    }
 }
