@@ -57,10 +57,11 @@ impl Figures<'_> {
         Some(self.samples("first sight", name).last()?["resident_after"].as_f64()? / 1_048_576.0)
     }
 
-    /// Cores that other programs used while this was measured.
+    /// Cores that other programs used while this was measured. The kernel's counters are coarse, and their difference may be
+    /// below zero.
     pub(super) fn others(&self) -> f64 {
         let all = self.0["samples"].as_array().into_iter().flatten();
         let mut all: Vec<f64> = all.filter_map(|sample| sample["others"].as_f64()).collect();
-        median(&mut all)
+        median(&mut all).max(0.0)
     }
 }

@@ -151,7 +151,7 @@ pub(super) fn write(raw: &Value, out: &Path) {
     std::fs::write(out.join("performance.json"), json_lines(raw)).unwrap();
     std::fs::write(out.join("performance.svg"), plot::svg(&figures)).unwrap();
     println!("\n{}\n{}", table(&figures), verdicts(&figures));
-    println!("  other programs used {:.1} cores meanwhile (median)", figures.others().max(0.0));
+    println!("  other programs used {:.1} cores meanwhile (median)", figures.others());
     println!("  figures and plot: {}; into the documentation: --render FILE", out.display());
 }
 
@@ -200,7 +200,7 @@ fn made(figures: &Figures<'_>) -> String {
         settings["seconds"],
         settings["users"],
         settings["new_users"],
-        figures.others().max(0.0),
+        figures.others(),
         table(figures),
     )
 }
